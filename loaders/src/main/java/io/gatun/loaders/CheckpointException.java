@@ -1,0 +1,15 @@
+package io.gatun.loaders;
+
+/// A checkpoint cannot be read: the message names the file, what was found, what was needed, why,
+/// and what to do next.
+public final class CheckpointException extends RuntimeException {
+  private static final long serialVersionUID = 1;
+
+  public CheckpointException(String message) {
+    super(message);
+  }
+
+  public CheckpointException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

@@ -1,0 +1,8 @@
+package io.gatun.loaders;
+
+/// The file formats that a checkpoint comes in.
+public enum Format {
+  SAFETENSORS,
+  GGUF,
+  PTH
+}

@@ -1,0 +1,7 @@
+/// Checkpoint files as named tensors, mapped in place.
+module io.gatun.loaders {
+  requires com.fasterxml.jackson.databind;
+  requires transitive io.gatun.tensor;
+
+  exports io.gatun.loaders;
+}

@@ -1,0 +1,7 @@
+/// Model architectures, one package each.
+module io.gatun.models {
+  requires com.fasterxml.jackson.databind;
+  requires transitive io.gatun.loaders;
+
+  exports io.gatun.models.text;
+}

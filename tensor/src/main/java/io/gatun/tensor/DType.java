@@ -1,0 +1,180 @@
+package io.gatun.tensor;
+
+/// How a tensor's elements are stored.
+///
+/// Every type is a sequence of blocks: [#blockSize()] elements that lie along the innermost
+/// dimension are stored together in [#blockBytes()] bytes. A plain type has blocks of one.
+public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled {
+  /// The name used in messages and listings: `BF16`, `Q4_0`, `INT4_G32`.
+  String name();
+
+  int blockSize();
+
+  int blockBytes();
+
+  /// The bytes that a tensor of this type and shape takes without gaps.
+  ///
+  /// @throws IllegalArgumentException if the innermost dimension is not a whole number of blocks,
+  ///   or the bytes overflow a long
+  default long byteSize(Shape shape) {
+    long inner = shape.rank() == 0 ? 1 : shape.dim(-1);
+    if (inner % blockSize() != 0 && shape.size() % blockSize() != 0) {
+      throw new IllegalArgumentException(
+          "%s stores blocks of %d elements; the innermost dimension of %s is not a multiple of that"
+              .formatted(name(), blockSize(), shape));
+    }
+    try {
+      return Math.multiplyExact(shape.size() / blockSize(), (long) blockBytes());
+    } catch (ArithmeticException e) {
+      throw new IllegalArgumentException(
+          "a %s tensor of shape %s has more bytes than a long counts".formatted(name(), shape), e);
+    }
+  }
+
+  /// The bits that one element takes on average.
+  default double bitsPerElement() {
+    return 8.0 * blockBytes() / blockSize();
+  }
+
+  /// Elements that stand by themselves (and the packed F4 and F6 types of safetensors, which share
+  /// bytes). C64 is a pair of F32.
+  enum Plain implements DType {
+    F64(1, 8),
+    F32(1, 4),
+    F16(1, 2),
+    BF16(1, 2),
+    F8_E4M3(1, 1),
+    F8_E5M2(1, 1),
+    F8_E8M0(1, 1),
+    F6_E2M3(4, 3),
+    F6_E3M2(4, 3),
+    F4(2, 1),
+    C64(1, 8),
+    I64(1, 8),
+    I32(1, 4),
+    I16(1, 2),
+    I8(1, 1),
+    U64(1, 8),
+    U32(1, 4),
+    U16(1, 2),
+    U8(1, 1),
+    BOOL(1, 1);
+
+    private final int blockSize;
+    private final int blockBytes;
+
+    Plain(int blockSize, int blockBytes) {
+      this.blockSize = blockSize;
+      this.blockBytes = blockBytes;
+    }
+
+    @Override
+    public int blockSize() {
+      return blockSize;
+    }
+
+    @Override
+    public int blockBytes() {
+      return blockBytes;
+    }
+  }
+
+  /// The block formats of GGUF, as laid out in ggml's `ggml-common.h`; the constants' names are
+  /// ggml's.
+  enum Block implements DType {
+    Q4_0(32, 18),
+    Q4_1(32, 20),
+    Q5_0(32, 22),
+    Q5_1(32, 24),
+    Q8_0(32, 34),
+    Q8_1(32, 36),
+    Q2_K(256, 84),
+    Q3_K(256, 110),
+    Q4_K(256, 144),
+    Q5_K(256, 176),
+    Q6_K(256, 210),
+    Q8_K(256, 292),
+    IQ2_XXS(256, 66),
+    IQ2_XS(256, 74),
+    IQ3_XXS(256, 98),
+    IQ1_S(256, 50),
+    IQ4_NL(32, 18),
+    IQ3_S(256, 110),
+    IQ2_S(256, 82),
+    IQ4_XS(256, 136),
+    IQ1_M(256, 56),
+    TQ1_0(256, 54),
+    TQ2_0(256, 66),
+    MXFP4(32, 17);
+
+    private final int blockSize;
+    private final int blockBytes;
+
+    Block(int blockSize, int blockBytes) {
+      this.blockSize = blockSize;
+      this.blockBytes = blockBytes;
+    }
+
+    @Override
+    public int blockSize() {
+      return blockSize;
+    }
+
+    @Override
+    public int blockBytes() {
+      return blockBytes;
+    }
+  }
+
+  /// Gatun's own group-wise integers: 32 rows side by side, so that one vector holds many rows.
+  ///
+  /// A matrix (N, K) is cut into tiles of 32 rows by `groupSize` columns; the last tile of rows is
+  /// padded with zeros. Lane 2i of a tile is row i and lane 2i+1 is row 16+i. A tile is its scales,
+  /// 32 F16 in lane order, followed by its integers: for 4 bits `[groupSize / 4][32]` 16-bit words,
+  /// each the nibbles (value + 8) of columns k..k+3 of one row, lowest first; for 8 bits
+  /// `[groupSize / 2][32]` words, each two signed bytes.
+  ///
+  /// @param bits 4 or 8
+  /// @param groupSize columns that share a scale: 32, 64 or 128
+  record Tiled(int bits, int groupSize) implements DType {
+    /// Rows in a tile.
+    public static final int ROWS = 32;
+
+    public Tiled {
+      if (bits != 4 && bits != 8) {
+        throw new IllegalArgumentException("bits is " + bits + "; need 4 or 8");
+      }
+      if (groupSize != 32 && groupSize != 64 && groupSize != 128) {
+        throw new IllegalArgumentException("groupSize is " + groupSize + "; need 32, 64 or 128");
+      }
+    }
+
+    @Override
+    public String name() {
+      return "INT" + bits + "_G" + groupSize;
+    }
+
+    @Override
+    public int blockSize() {
+      return groupSize;
+    }
+
+    /// The bytes of one row's share of a tile.
+    @Override
+    public int blockBytes() {
+      return groupSize * bits / 8 + 2;
+    }
+
+    @Override
+    public long byteSize(Shape shape) {
+      if (shape.rank() != 2 || shape.dim(1) % groupSize != 0) {
+        throw new IllegalArgumentException(
+            "%s stores matrices whose columns are a multiple of %d; shape is %s"
+                .formatted(name(), groupSize, shape));
+      }
+      long tiles = Math.ceilDiv(shape.dim(0), (long) ROWS);
+      return Math.multiplyExact(
+          Math.multiplyExact(tiles * ROWS, shape.dim(1) / groupSize), (long) blockBytes());
+    }
+  }
+}

@@ -1,0 +1,210 @@
+package io.gatun.tensor;
+
+import io.gatun.tensor.kernel.Elements;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.Objects;
+
+/// A typed, shaped view of off-heap memory.
+///
+/// A tensor owns nothing: whoever owns the segment's arena (a checkpoint, a session, a step
+/// workspace) decides how long it lives. Slices, reshapes and transposes are views of the same
+/// memory. Strides are in elements; the innermost dimension of a block type is always contiguous.
+public final class Tensor {
+  private final MemorySegment segment;
+  private final DType dtype;
+  private final Shape shape;
+  private final long[] strides;
+
+  private Tensor(MemorySegment segment, DType dtype, Shape shape, long[] strides) {
+    this.segment = segment;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.strides = strides;
+  }
+
+  /// A contiguous row-major tensor over the start of `segment`.
+  ///
+  /// @throws IllegalArgumentException if the segment is smaller than dtype and shape need
+  public static Tensor of(MemorySegment segment, DType dtype, Shape shape) {
+    long bytes = dtype.byteSize(shape);
+    if (segment.byteSize() < bytes) {
+      throw new IllegalArgumentException(
+          "a %s tensor of shape %s takes %d bytes; the segment has %d"
+              .formatted(dtype.name(), shape, bytes, segment.byteSize()));
+    }
+    return new Tensor(segment.asSlice(0, bytes), dtype, shape, shape.strides());
+  }
+
+  /// A zeroed tensor in memory of `arena`, aligned to a cache line.
+  public static Tensor allocate(Arena arena, DType dtype, long... dims) {
+    var shape = Shape.of(dims);
+    return of(arena.allocate(Math.max(1, dtype.byteSize(shape)), 64), dtype, shape);
+  }
+
+  /// An F32 tensor holding a copy of `values`.
+  public static Tensor ofFloats(Arena arena, float[] values, long... dims) {
+    var t = allocate(arena, DType.Plain.F32, dims);
+    if (values.length != t.size()) {
+      throw new IllegalArgumentException(
+          values.length + " values given for shape " + t.shape + " of " + t.size());
+    }
+    MemorySegment.copy(values, 0, t.segment, ValueLayout.JAVA_FLOAT, 0, values.length);
+    return t;
+  }
+
+  /// The memory from the first element on.
+  public MemorySegment segment() {
+    return segment;
+  }
+
+  public DType dtype() {
+    return dtype;
+  }
+
+  public Shape shape() {
+    return shape;
+  }
+
+  /// The size of dimension `i`; negative `i` counts from the end.
+  public long dim(int i) {
+    return shape.dim(i);
+  }
+
+  /// The stride of dimension `i` in elements; negative `i` counts from the end.
+  public long stride(int i) {
+    return strides[i < 0 ? i + strides.length : i];
+  }
+
+  /// The number of elements.
+  public long size() {
+    return shape.size();
+  }
+
+  /// The bytes from the first element to the last, gaps included.
+  public long byteSize() {
+    return segment.byteSize();
+  }
+
+  /// Whether the elements lie in row-major order without gaps.
+  public boolean isContiguous() {
+    long stride = 1;
+    for (int i = strides.length - 1; i >= 0; i--) {
+      if (shape.dim(i) != 1 && strides[i] != stride) {
+        return false;
+      }
+      stride *= shape.dim(i);
+    }
+    return true;
+  }
+
+  /// The elements `from` (inclusive) to `to` (exclusive) of dimension `dim`, as a view.
+  ///
+  /// @throws IndexOutOfBoundsException if the range leaves the dimension
+  /// @throws IllegalArgumentException if a block type is cut inside a block
+  public Tensor slice(int dim, long from, long to) {
+    int d = dim < 0 ? dim + shape.rank() : dim;
+    if (from < 0 || to < from || to > shape.dim(d)) {
+      throw new IndexOutOfBoundsException(
+          "slice %d..%d of dimension %d of shape %s".formatted(from, to, d, shape));
+    }
+    var dims = shape.dims();
+    dims[d] = to - from;
+    return view(from * strides[d], dims, strides.clone());
+  }
+
+  /// Element `index` of the outermost dimension, which is dropped.
+  public Tensor get(long index) {
+    var t = slice(0, index, index + 1);
+    return t.view(
+        0,
+        Arrays.copyOfRange(t.shape.dims(), 1, shape.rank()),
+        Arrays.copyOfRange(strides, 1, strides.length));
+  }
+
+  /// The same elements in another shape.
+  ///
+  /// @throws IllegalArgumentException if the sizes differ, the tensor has gaps, or a block would be
+  ///   split
+  public Tensor reshape(long... dims) {
+    var s = Shape.of(dims);
+    if (s.size() != size() || !isContiguous()) {
+      throw new IllegalArgumentException(
+          "cannot view %s%s as %s".formatted(shape, isContiguous() ? "" : " with gaps", s));
+    }
+    return of(segment, dtype, s);
+  }
+
+  /// The view with dimensions `a` and `b` exchanged.
+  ///
+  /// @throws IllegalArgumentException if that would move the innermost dimension of a block type
+  public Tensor transpose(int a, int b) {
+    int rank = shape.rank();
+    int i = a < 0 ? a + rank : a;
+    int j = b < 0 ? b + rank : b;
+    if (dtype.blockSize() > 1 && i != j && Math.max(i, j) == rank - 1) {
+      throw new IllegalArgumentException(
+          "cannot move the innermost dimension of a " + dtype.name() + " tensor: it holds blocks");
+    }
+    var dims = shape.dims();
+    var st = strides.clone();
+    dims[i] = shape.dim(j);
+    dims[j] = shape.dim(i);
+    st[i] = strides[j];
+    st[j] = strides[i];
+    return new Tensor(segment, dtype, Shape.of(dims), st);
+  }
+
+  private Tensor view(long elementOffset, long[] dims, long[] newStrides) {
+    if (dtype instanceof DType.Tiled) {
+      throw new IllegalArgumentException("a " + dtype.name() + " tensor has no views: it is tiled");
+    }
+    var s = Shape.of(dims);
+    int block = dtype.blockSize();
+    if (elementOffset % block != 0 || (s.rank() > 0 && s.dim(-1) % block != 0)) {
+      throw new IllegalArgumentException(
+          "%s has blocks of %d elements; a view cannot split one".formatted(dtype.name(), block));
+    }
+    long last = 0;
+    for (int i = 0; i < dims.length; i++) {
+      last += (dims[i] - 1) * newStrides[i];
+    }
+    long extent = s.size() == 0 ? 0 : Math.ceilDiv(last + 1, (long) block) * dtype.blockBytes();
+    long offset = elementOffset / block * dtype.blockBytes();
+    return new Tensor(segment.asSlice(offset, extent), dtype, s, newStrides);
+  }
+
+  /// One element, converted to float, whatever the type: for looking at values, not for computing.
+  public float getFloat(long... index) {
+    if (index.length != shape.rank()) {
+      throw new IllegalArgumentException(index.length + " indices for shape " + shape);
+    }
+    long at = 0;
+    for (int i = 0; i < index.length; i++) {
+      at += Objects.checkIndex(index[i], shape.dim(i)) * strides[i];
+    }
+    return Elements.get(segment, dtype, shape, at);
+  }
+
+  /// All elements in row-major order as floats on the heap: for tests and small results.
+  public float[] toFloats() {
+    var out = new float[Math.toIntExact(size())];
+    var index = new long[shape.rank()];
+    for (int n = 0; n < out.length; n++) {
+      out[n] = getFloat(index);
+      for (int i = index.length - 1; i >= 0 && ++index[i] == shape.dim(i); i--) {
+        index[i] = 0;
+      }
+    }
+    return out;
+  }
+
+  /// `BF16 (4096, 4096) [0.0123, -0.0045, 0.0310, ...] min -0.31 max 0.29 mean 0.0001`; statistics
+  /// only up to a million elements.
+  @Override
+  public String toString() {
+    return TensorFormat.format(this);
+  }
+}

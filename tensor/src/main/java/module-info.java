@@ -1,0 +1,9 @@
+/// Off-heap tensors and the operations on them.
+module io.gatun.tensor {
+  requires jdk.incubator.vector;
+  requires org.slf4j;
+  requires transitive io.gatun.ffm;
+
+  exports io.gatun.tensor;
+  exports io.gatun.tensor.ops;
+}

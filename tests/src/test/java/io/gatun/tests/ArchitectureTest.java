@@ -1,0 +1,46 @@
+package io.gatun.tests;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+
+/// What the module descriptors cannot say.
+@AnalyzeClasses(packages = "io.gatun", importOptions = ImportOption.DoNotIncludeTests.class)
+class ArchitectureTest {
+  @ArchTest
+  static final ArchRule VECTOR_API_ONLY_IN_KERNELS =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("io.gatun.tensor.kernel..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("jdk.incubator.vector..");
+
+  @ArchTest
+  static final ArchRule GENERATED_BINDINGS_STAY_INSIDE =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("io.gatun.ffm..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage(
+              "io.gatun.ffm.openblas..",
+              "io.gatun.ffm.onednn..",
+              "io.gatun.ffm.omp..",
+              "io.gatun.ffm.posix..");
+
+  @ArchTest
+  static final ArchRule ARCHITECTURES_DO_NOT_IMPORT_EACH_OTHER =
+      slices()
+          .matching("io.gatun.models.(*)..")
+          .should()
+          .notDependOnEachOther()
+          .ignoreDependency(
+              com.tngtech.archunit.base.DescribedPredicate.alwaysTrue(),
+              com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage(
+                  "io.gatun.models.nn..", "io.gatun.models.text.."));
+}
