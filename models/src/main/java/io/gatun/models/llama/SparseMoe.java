@@ -48,7 +48,7 @@ final class SparseMoe implements FeedForward {
       if (rows.length == 0) {
         continue;
       }
-      try (var scope = ops.scope()) {
+      try (var _ = ops.scope()) {
         var y = experts.get(i).forward(ops, ops.gatherRows(x, rows));
         for (int r = 0; r < rows.length; r++) {
           ops.addScaledRow(out, rows[r], y.slice(0, r, r + 1), chosen[rows[r]][i]);
