@@ -21,14 +21,10 @@ public final class Dequantize {
       MemorySegment dst,
       long dstByteOffset,
       long n) {
-    if (n % dtype.blockSize() != 0) {
-      throw new IllegalArgumentException(
-          "%d elements are not whole %s blocks of %d"
-              .formatted(n, dtype.name(), dtype.blockSize()));
-    }
+    long blocks = wholeBlocks(dtype, n);
     switch (dtype) {
       case DType.Plain p -> PlainTypes.toFloat(p, src, srcByteOffset, dst, dstByteOffset, n);
-      case DType.Block b -> block(b, src, srcByteOffset, dst, dstByteOffset, n / b.blockSize());
+      case DType.Block b -> block(b, src, srcByteOffset, dst, dstByteOffset, blocks);
       case DType.Tiled t ->
           throw new IllegalArgumentException(t.name() + " is tiled: its rows do not lie in order");
     }
@@ -46,6 +42,16 @@ public final class Dequantize {
           };
       case DType.Tiled t -> true;
     };
+  }
+
+  /// @throws IllegalArgumentException if `n` elements are not whole blocks
+  static long wholeBlocks(DType dtype, long n) {
+    if (n % dtype.blockSize() != 0) {
+      throw new IllegalArgumentException(
+          "%d elements are not whole %s blocks of %d"
+              .formatted(n, dtype.name(), dtype.blockSize()));
+    }
+    return n / dtype.blockSize();
   }
 
   private static void block(
