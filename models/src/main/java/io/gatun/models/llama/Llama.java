@@ -8,6 +8,7 @@ import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 
 /// The Llama family's decoder (Touvron et al. 2023, "Llama: Open and Efficient Foundation Language
 /// Models"): also Mistral, Mixtral, Qwen2 and Qwen3, which differ in what their blocks hold.
@@ -68,10 +69,19 @@ public final class Llama {
   ///
   /// The result and all in between come from the workspace: close a scope around the step.
   public Tensor forward(Ops ops, int[] ids, int position, KvCache cache) {
+    return forward(ops, ids, position, cache, x -> {});
+  }
+
+  /// As [#forward(Ops, int[], int, KvCache)], showing `probe` the residual stream (T, D) after the
+  /// embedding and after each layer.
+  public Tensor forward(
+      Ops ops, int[] ids, int position, KvCache cache, Consumer<Tensor> probe) {
     var x = ops.embedding(ids, embedTokens); // (T, D)
+    probe.accept(x);
     var table = rope.table(ops, position, ids.length);
     for (int i = 0; i < layers.size(); i++) {
       layers.get(i).forward(ops, x, i, position, table, cache);
+      probe.accept(x);
     }
     return ops.rmsNorm(x, norm, config.rmsNormEps());
   }
