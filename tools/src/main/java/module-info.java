@@ -3,6 +3,7 @@ module io.gatun.tools {
   requires com.fasterxml.jackson.databind;
   requires info.picocli;
   requires io.gatun.models;
+  requires jdk.management;
   requires org.slf4j;
 
   opens io.gatun.tools to

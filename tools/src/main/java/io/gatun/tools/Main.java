@@ -16,7 +16,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "gatun",
     description = "Runs generative models on this machine's CPU.",
-    subcommands = {Inspect.class},
+    subcommands = {Generate.class, Inspect.class, Doctor.class},
     versionProvider = Main.Version.class,
     synopsisSubcommandLabel = "COMMAND",
     footer = "%nMore about a command: gatun COMMAND --help")
@@ -43,6 +43,7 @@ public final class Main implements Runnable {
   private boolean debug;
 
   public static void main(String[] args) {
+    Health.warn(System.err);
     System.exit(run(args));
   }
 

@@ -7,7 +7,15 @@ final class StartUpTraining {
   private StartUpTraining() {}
 
   public static void main(String[] args) {
-    for (List<String> command : List.of(List.of("--version"), List.of("--help"))) {
+    Health.warn(System.err);
+    String model = System.getProperty("gatun.home") + "/models/pretrained/tiny-llm";
+    var commands =
+        List.of(
+            List.of("--version"),
+            List.of("--help"),
+            List.of("inspect", model),
+            List.of("inspect", "--json", model));
+    for (List<String> command : commands) {
       int code = Main.run(command.toArray(String[]::new));
       if (code != 0) {
         System.exit(code);
