@@ -1,8 +1,10 @@
 package io.gatun.models.llama;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.nn.RotaryEmbedding;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -70,6 +72,39 @@ public record LlamaConfig(
         experts == 0 ? 0 : keys.integer("num_experts_per_tok", 2));
   }
 
+  /// Reads Meta's params.json; the sizes that it leaves open come from the tensors.
+  ///
+  /// @throws CheckpointException if a key is missing or asks for what Gatun does not do
+  public static LlamaConfig fromMeta(JsonNode json, Checkpoint checkpoint, String where) {
+    var keys = new JsonKeys(json, where);
+    if (keys.flag("use_scaled_rope", false)) {
+      throw new CheckpointException(
+          where
+              + ": use_scaled_rope does not say the factors; put Hugging Face's config.json of this"
+              + " model beside the checkpoint");
+    }
+    int dim = keys.integer("dim");
+    int heads = keys.integer("n_heads");
+    var embedding = checkpoint.tensor("tok_embeddings.weight");
+    var w1 = checkpoint.tensor("layers.0.feed_forward.w1.weight");
+    return new LlamaConfig(
+        "llama",
+        dim,
+        Math.toIntExact(w1.dim(0)),
+        keys.integer("n_layers"),
+        heads,
+        keys.integer("n_kv_heads", heads),
+        dim / heads,
+        Math.toIntExact(embedding.dim(0)),
+        keys.integer("max_seq_len", 2048),
+        (float) keys.number("norm_eps", 1e-5),
+        RotaryEmbedding.Config.of(keys.number("rope_theta", 10000)),
+        true,
+        0,
+        0,
+        0);
+  }
+
   /// Reads a GGUF file's metadata.
   ///
   /// @throws CheckpointException if a key is missing or asks for what Gatun does not do
@@ -99,7 +134,7 @@ public record LlamaConfig(
         headDim,
         keys.integer(
             "vocab_size",
-            metadata.get("tokenizer.ggml.tokens") instanceof java.util.List<?> l ? l.size() : 0),
+            metadata.get("tokenizer.ggml.tokens") instanceof List<?> l ? l.size() : 0),
         keys.integer("context_length", 2048),
         (float) keys.number("attention.layer_norm_rms_epsilon", 1e-6),
         RotaryEmbedding.Config.fromGguf(metadata, architecture, where),

@@ -1,6 +1,7 @@
 package io.gatun.tensor.kernel;
 
-import java.lang.foreign.MemorySegment;
+import static io.gatun.ffm.RawMemory.ALL;
+
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
@@ -13,8 +14,8 @@ import jdk.incubator.vector.VectorSpecies;
 /// Loads and stores that convert: memory in some storage type, registers in F32 or 32-bit integers,
 /// [#COUNT] lanes at a time, whatever the machine's vector width.
 ///
-/// Every method is small and meant to be inlined into a kernel's loop; none may be called with heap
-/// segments.
+/// Every method is small and meant to be inlined into a kernel's loop. Addresses are taken as they
+/// are: whoever calls the kernel has checked them.
 final class Lanes {
   static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
   static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
@@ -37,22 +38,26 @@ final class Lanes {
 
   private Lanes() {}
 
+  static FloatVector floats(long address) {
+    return FloatVector.fromMemorySegment(FLOATS, ALL, address, ORDER);
+  }
+
   /// Bytes, sign-extended.
-  static IntVector bytes(MemorySegment s, long at) {
+  static IntVector bytes(long address) {
     if (FOUR_LANES) {
-      return IntVector.broadcast(INTS, s.get(Elements.INT, at))
+      return IntVector.broadcast(INTS, ALL.get(Elements.INT, address))
           .lanewise(VectorOperators.LSHL, BYTE_TO_TOP)
           .lanewise(VectorOperators.ASHR, 24);
     }
     return (IntVector)
-        ByteVector.fromMemorySegment(BYTES, s, at, ORDER)
+        ByteVector.fromMemorySegment(BYTES, ALL, address, ORDER)
             .convertShape(VectorOperators.B2I, INTS, 0);
   }
 
   /// 16-bit words, sign-extended.
-  static IntVector shorts(MemorySegment s, long at) {
+  static IntVector shorts(long address) {
     return (IntVector)
-        ShortVector.fromMemorySegment(SHORTS, s, at, ORDER)
+        ShortVector.fromMemorySegment(SHORTS, ALL, address, ORDER)
             .convertShape(VectorOperators.S2I, INTS, 0);
   }
 
@@ -61,6 +66,10 @@ final class Lanes {
     return IntVector.broadcast(INTS, bits)
         .lanewise(VectorOperators.LSHR, LANE.add(first))
         .and(1);
+  }
+
+  static float f16(long address) {
+    return Float.float16ToFloat(ALL.get(Elements.SHORT, address));
   }
 
   static FloatVector toFloat(IntVector v) {
@@ -85,14 +94,14 @@ final class Lanes {
     return bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
   }
 
-  static void store(FloatVector v, MemorySegment dst, long at) {
-    v.intoMemorySegment(dst, at, ORDER);
+  static void store(FloatVector v, long address) {
+    v.intoMemorySegment(ALL, address, ORDER);
   }
 
   /// Stores the lanes' lower halves.
-  static void storeShorts(IntVector v, MemorySegment dst, long at) {
+  static void storeShorts(IntVector v, long address) {
     ((ShortVector) v.convertShape(VectorOperators.I2S, SHORTS, 0))
-        .intoMemorySegment(dst, at, ORDER);
+        .intoMemorySegment(ALL, address, ORDER);
   }
 
   /// The nearest BF16, ties to even, in the lanes' lower halves; NaN stays NaN.

@@ -3,6 +3,7 @@ package io.gatun.tensor.ops;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Dequantize;
+import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Kernels;
 import io.gatun.tensor.kernel.ScalarKernels;
 import io.gatun.tensor.kernel.VectorKernels;
@@ -248,7 +249,7 @@ public final class Ops implements AutoCloseable {
     long n = x.dim(-1);
     float max = kernels.max(x.segment(), 4 * row * n, n);
     for (int i = 0; i < n; i++) {
-      if (x.getFloat(row, i) == max) {
+      if (Floats.get(x.segment(), 4 * row * n, i) == max) {
         return i;
       }
     }

@@ -61,6 +61,11 @@ public final class Workers implements AutoCloseable {
     }
   }
 
+  /// The threads that suit this machine: its physical cores, as far as they can be told.
+  public static int defaultThreads() {
+    return Math.max(1, PhysicalCores.count());
+  }
+
   public int threads() {
     return helpers.length + 1;
   }
