@@ -6,6 +6,8 @@ import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.RunLast;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
@@ -50,10 +52,19 @@ public final class Main implements Runnable {
   /// Runs one command line and returns its exit code.
   static int run(String... args) {
     var main = new Main();
+    var failures = new Failures(() -> main.debug);
     return new CommandLine(main)
-        .setParameterExceptionHandler(new Failures())
-        .setExecutionExceptionHandler(new Failures())
+        .setParameterExceptionHandler(failures)
+        .setExecutionExceptionHandler(failures)
+        .setExecutionStrategy(main::execute)
         .execute(args);
+  }
+
+  private int execute(ParseResult parsed) {
+    if (debug) {
+      System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "debug");
+    }
+    return new RunLast().execute(parsed);
   }
 
   @Override
