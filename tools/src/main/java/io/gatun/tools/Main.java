@@ -18,7 +18,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "gatun",
     description = "Runs generative models on this machine's CPU.",
-    subcommands = {Inspect.class, Doctor.class},
+    subcommands = {Generate.class, Inspect.class, Doctor.class},
     versionProvider = Main.Version.class,
     synopsisSubcommandLabel = "COMMAND",
     footer = "%nMore about a command: gatun COMMAND --help")
