@@ -75,6 +75,7 @@ class LargeFilesTest {
       long heap = threads.getThreadAllocatedBytes(thread);
       long start = System.nanoTime();
       try (var ck = Checkpoint.open(file)) {
+        ck.readAhead();
         double millis = (System.nanoTime() - start) / 1e6;
         heap = threads.getThreadAllocatedBytes(thread) - heap;
         System.out.printf(
