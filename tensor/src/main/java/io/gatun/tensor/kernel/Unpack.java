@@ -21,7 +21,7 @@ import java.lang.ref.Reference;
 /// Segments are native, and their arenas stay open during a call.
 public final class Unpack {
   /// Elements that are on their way to BF16 at a time: their floats stay in the first cache.
-  private static final int CHUNK = 1024;
+  private static final int CHUNK = 4096;
 
   private Unpack() {}
 

@@ -10,7 +10,6 @@ import static io.gatun.tensor.kernel.Lanes.spread;
 import static io.gatun.tensor.kernel.Lanes.store;
 import static io.gatun.tensor.kernel.Lanes.toFloat;
 
-import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
@@ -82,15 +81,14 @@ final class VectorBlocks {
       float dmin = f16(from + 2);
       long scales = scales(from + 4);
       long mins = mins(from + 4);
-      for (long qs = from + 16; qs < from + 144; qs += 32, to += 256, scales >>>= 16, mins >>>= 16) {
-        float scale0 = d * (scales & 63);
-        float scale1 = d * (scales >> 8 & 63);
-        float min0 = dmin * (mins & 63);
-        float min1 = dmin * (mins >> 8 & 63);
+      for (int group = 0; group < 8; group++, to += 128) {
+        float scale = d * (scales >>> group * 8 & 63);
+        float min = dmin * (mins >>> group * 8 & 63);
+        long qs = from + 16 + (group >> 1) * 32;
+        int shift = (group & 1) * 4;
         for (int j = 0; j < 32; j += COUNT) {
-          IntVector q = bytes(qs + j);
-          store(toFloat(low(q)).mul(scale0).sub(min0), to + j * 4);
-          store(toFloat(high(q)).mul(scale1).sub(min1), to + 128 + j * 4);
+          IntVector q = bits(qs + j, shift, 0xF);
+          store(toFloat(q).mul(scale).sub(min), to + j * 4);
         }
       }
     }
@@ -102,18 +100,15 @@ final class VectorBlocks {
       float dmin = f16(from + 2);
       long scales = scales(from + 4);
       long mins = mins(from + 4);
-      for (int group = 0; group < 8; group += 2, to += 256, scales >>>= 16, mins >>>= 16) {
-        float scale0 = d * (scales & 63);
-        float scale1 = d * (scales >> 8 & 63);
-        float min0 = dmin * (mins & 63);
-        float min1 = dmin * (mins >> 8 & 63);
+      for (int group = 0; group < 8; group++, to += 128) {
+        float scale = d * (scales >>> group * 8 & 63);
+        float min = dmin * (mins >>> group * 8 & 63);
+        long qs = from + 48 + (group >> 1) * 32;
+        int shift = (group & 1) * 4;
         for (int j = 0; j < 32; j += COUNT) {
-          IntVector q = bytes(from + 48 + group * 16 + j);
-          IntVector qh = bytes(from + 16 + j).lanewise(VectorOperators.LSHR, group);
-          IntVector q0 = low(q).or(qh.lanewise(VectorOperators.LSHL, 4).and(16));
-          IntVector q1 = high(q).or(qh.lanewise(VectorOperators.LSHL, 3).and(16));
-          store(toFloat(q0).mul(scale0).sub(min0), to + j * 4);
-          store(toFloat(q1).mul(scale1).sub(min1), to + 128 + j * 4);
+          IntVector high = bits(from + 16 + j, group, 1).lanewise(VectorOperators.LSHL, 4);
+          IntVector q = bits(qs + j, shift, 0xF).or(high);
+          store(toFloat(q).mul(scale).sub(min), to + j * 4);
         }
       }
     }
@@ -122,23 +117,25 @@ final class VectorBlocks {
   static void q6k(long from, long to, long blocks) {
     for (long b = 0; b < blocks; b++, from += 210) {
       float d = f16(from + 208);
-      for (int half = 0; half < 2; half++, to += 512) {
+      for (int quarter = 0; quarter < 8; quarter++, to += 128) {
+        long ql = from + (quarter >> 2) * 64 + (quarter & 1) * 32;
+        long qh = from + 128 + (quarter >> 2) * 32;
+        long scales = from + 192 + quarter * 2;
+        int lowShift = (quarter >> 1 & 1) * 4;
+        int highShift = (quarter & 3) * 2;
         for (int j = 0; j < 32; j += COUNT) {
-          IntVector ql0 = bytes(from + half * 64 + j);
-          IntVector ql1 = bytes(from + half * 64 + 32 + j);
-          IntVector qh = bytes(from + 128 + half * 32 + j);
-          long scale = from + 192 + half * 8 + j / 16;
-          IntVector q0 = low(ql0).or(qh.lanewise(VectorOperators.LSHL, 4).and(0x30));
-          IntVector q1 = low(ql1).or(qh.lanewise(VectorOperators.LSHL, 2).and(0x30));
-          IntVector q2 = high(ql0).or(qh.and(0x30));
-          IntVector q3 = high(ql1).or(qh.lanewise(VectorOperators.LSHR, 2).and(0x30));
-          store(sixBits(q0, d * ALL.get(BYTE, scale)), to + j * 4);
-          store(sixBits(q1, d * ALL.get(BYTE, scale + 2)), to + 128 + j * 4);
-          store(sixBits(q2, d * ALL.get(BYTE, scale + 4)), to + 256 + j * 4);
-          store(sixBits(q3, d * ALL.get(BYTE, scale + 6)), to + 384 + j * 4);
+          float scale = d * ALL.get(BYTE, scales + j / 16);
+          IntVector high = bits(qh + j, highShift, 3).lanewise(VectorOperators.LSHL, 4);
+          IntVector q = bits(ql + j, lowShift, 0xF).or(high);
+          store(toFloat(q.sub(32)).mul(scale), to + j * 4);
         }
       }
     }
+  }
+
+  /// Bytes, shifted to the right and masked.
+  private static IntVector bits(long address, int shift, int mask) {
+    return bytes(address).lanewise(VectorOperators.LSHR, shift).and(mask);
   }
 
   private static IntVector low(IntVector bytes) {
@@ -151,10 +148,6 @@ final class VectorBlocks {
 
   private static IntVector fifthBit(IntVector nibbles, int qh, int first) {
     return nibbles.or(spread(qh, first).lanewise(VectorOperators.LSHL, 4));
-  }
-
-  private static FloatVector sixBits(IntVector q, float scale) {
-    return toFloat(q.sub(32)).mul(scale);
   }
 
   /// The eight scales of [Blocks256#scale6], one in a byte.
