@@ -67,7 +67,7 @@ public final class Llm implements AutoCloseable {
           options.tokenizer != null
               ? Tokenizers.load(options.tokenizer)
               : Tokenizers.load(path, checkpoint.metadata());
-      var ops = new Ops(options.backend, options.threads);
+      var ops = new Ops(options.backend, options.threads, options.precision);
       return new Llm(checkpoint, model, tokenizer, ops, options);
     } catch (RuntimeException | Error e) {
       checkpoint.close();

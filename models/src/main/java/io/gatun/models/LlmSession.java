@@ -93,9 +93,7 @@ public final class LlmSession implements AutoCloseable {
     truncate(Math.min(kept < 0 ? length : kept, prompt.length - 1));
     int read = prompt.length - length;
     var sampler = new Sampler(options.sampling);
-    for (int id : prompt) {
-      sampler.accept(id);
-    }
+    sampler.accept(prompt);
     long start = System.nanoTime();
     feed(Arrays.copyOfRange(prompt, length, prompt.length));
     long first = System.nanoTime();
@@ -106,7 +104,6 @@ public final class LlmSession implements AutoCloseable {
         reason = Generation.Reason.LENGTH;
       } else {
         int id = sampler.sample(logits);
-        sampler.accept(id);
         reason = writer.write(id);
         if (reason == null && length == capacity()) {
           reason = Generation.Reason.CONTEXT;

@@ -9,6 +9,7 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import java.util.function.BooleanSupplier;
 import picocli.CommandLine;
 import picocli.CommandLine.ExecutionException;
 import picocli.CommandLine.IExecutionExceptionHandler;
@@ -20,8 +21,14 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /// Says on stderr what went wrong, in one paragraph, and gives the exit code: 2 for what the user
 /// can mend, 1 for our own failures. A stack trace appears only with `--debug`.
 final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
-  static final int OURS = 1;
-  static final int THE_USERS = 2;
+  private static final int OURS = 1;
+  private static final int THE_USERS = 2;
+
+  private final BooleanSupplier debug;
+
+  Failures(BooleanSupplier debug) {
+    this.debug = debug;
+  }
 
   @Override
   public int handleParseException(ParameterException e, String[] args) {
@@ -47,7 +54,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       err.println("gatun: internal error: " + cause);
       err.println("Please report this, with what the same command prints with --debug added.");
     }
-    if (parsed.hasMatchedOption("--debug") || parentHas(parsed, "--debug")) {
+    if (debug.getAsBoolean()) {
       cause.printStackTrace(err);
     }
     return said != null ? THE_USERS : OURS;
@@ -76,10 +83,6 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       case FileSystemException e -> e.getFile() + ": " + e.getReason();
       default -> cause.getMessage();
     };
-  }
-
-  private static boolean parentHas(ParseResult parsed, String option) {
-    return parsed.commandSpec().root().findOption(option).getValue() == Boolean.TRUE;
   }
 
   private static String sentence(String message) {

@@ -1,11 +1,16 @@
 package io.gatun.tools;
 
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.RunLast;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
@@ -16,11 +21,21 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "gatun",
     description = "Runs generative models on this machine's CPU.",
-    subcommands = {Generate.class, Inspect.class, Doctor.class},
     versionProvider = Main.Version.class,
     synopsisSubcommandLabel = "COMMAND",
     footer = "%nMore about a command: gatun COMMAND --help")
 public final class Main implements Runnable {
+  private static final List<String> VERSION = List.of("-V", "--version");
+
+  /// In the order of the help.
+  private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
+
+  static {
+    COMMANDS.put("generate", Generate.class);
+    COMMANDS.put("inspect", Inspect.class);
+    COMMANDS.put("doctor", Doctor.class);
+  }
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -50,10 +65,30 @@ public final class Main implements Runnable {
   /// Runs one command line and returns its exit code.
   static int run(String... args) {
     var main = new Main();
-    return new CommandLine(main)
-        .setParameterExceptionHandler(new Failures())
-        .setExecutionExceptionHandler(new Failures())
+    var failures = new Failures(() -> main.debug);
+    var commands = new CommandLine(main);
+    // Building the model of a command takes milliseconds: only those that are needed.
+    String first = args.length == 0 ? "" : args[0];
+    COMMANDS.forEach(
+        (name, type) -> {
+          boolean needed =
+              COMMANDS.containsKey(first) ? name.equals(first) : !VERSION.contains(first);
+          if (needed) {
+            commands.addSubcommand(name, type);
+          }
+        });
+    return commands
+        .setParameterExceptionHandler(failures)
+        .setExecutionExceptionHandler(failures)
+        .setExecutionStrategy(main::execute)
         .execute(args);
+  }
+
+  private int execute(ParseResult parsed) {
+    if (debug) {
+      System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "debug");
+    }
+    return new RunLast().execute(parsed);
   }
 
   @Override

@@ -4,6 +4,7 @@ import io.gatun.loaders.LoadMode;
 import io.gatun.models.Llm;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Precision;
 import java.nio.file.Path;
 import java.util.Locale;
 import picocli.CommandLine.ITypeConverter;
@@ -43,6 +44,14 @@ final class ModelOptions {
   private Backend backend = Backend.NATIVE;
 
   @Option(
+      names = "--precision",
+      paramLabel = "fast|f32",
+      converter = PrecisionConverter.class,
+      description =
+          "fast (the default) may round activations to the weights' precision; f32 does not.")
+  private Precision precision = Precision.FAST;
+
+  @Option(
       names = "--load",
       paramLabel = "map|copy",
       converter = LoadConverter.class,
@@ -68,7 +77,7 @@ final class ModelOptions {
     return Llm.load(
         path(),
         o -> {
-          o.backend(backend).loadMode(load).tokenizer(tokenizer).kv(kv);
+          o.backend(backend).precision(precision).loadMode(load).tokenizer(tokenizer).kv(kv);
           if (threads != null) {
             o.threads(threads);
           }
@@ -95,6 +104,13 @@ final class ModelOptions {
     @Override
     public Backend convert(String value) {
       return ModelOptions.convert(Backend.class, value, "scalar, vector, native");
+    }
+  }
+
+  static final class PrecisionConverter implements ITypeConverter<Precision> {
+    @Override
+    public Precision convert(String value) {
+      return ModelOptions.convert(Precision.class, value, "fast, f32");
     }
   }
 

@@ -36,9 +36,15 @@ final class SamplingOptionsMixin {
       names = "--repeat-penalty",
       paramLabel = "R",
       description =
-          "Make tokens of the last 64 less likely by this factor; 1 for none (default:"
+          "Make recent tokens less likely by this factor; 1 for none (default:"
               + " ${DEFAULT-VALUE}).")
   private float repeatPenalty = 1;
+
+  @Option(
+      names = "--repeat-last-n",
+      paramLabel = "N",
+      description = "Tokens that count as recent (default: ${DEFAULT-VALUE}).")
+  private int repeatLastN = 64;
 
   @Option(
       names = "--seed",
@@ -52,7 +58,7 @@ final class SamplingOptionsMixin {
         .withTopK(topK)
         .withTopP(topP)
         .withMinP(minP)
-        .withRepeatPenalty(repeatPenalty)
+        .withRepeatPenalty(repeatPenalty, repeatLastN)
         .withSeed(seed != null ? seed : System.nanoTime());
   }
 }

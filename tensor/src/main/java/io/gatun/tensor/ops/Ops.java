@@ -18,13 +18,20 @@ import java.lang.foreign.MemorySegment;
 /// features, H heads, G key/value heads, C head size.
 public final class Ops implements AutoCloseable {
   private final Backend backend;
+  private final Precision precision;
   private final Kernels kernels;
   private final Workers workers;
   private final Workspace workspace = new Workspace();
 
-  /// Operations on `threads` threads.
+  /// Operations on `threads` threads, as exact as F32 allows.
   public Ops(Backend backend, int threads) {
+    this(backend, threads, Precision.F32);
+  }
+
+  /// Operations on `threads` threads.
+  public Ops(Backend backend, int threads, Precision precision) {
     this.backend = backend;
+    this.precision = precision;
     this.kernels =
         switch (backend) {
           case SCALAR -> new ScalarKernels();
@@ -43,6 +50,11 @@ public final class Ops implements AutoCloseable {
 
   public Workspace workspace() {
     return workspace;
+  }
+
+  /// Whether activations may be rounded to BF16 or 8 bits for speed.
+  boolean fast() {
+    return precision == Precision.FAST;
   }
 
   Kernels kernels() {

@@ -7,7 +7,7 @@ import io.gatun.tensor.kernel.TiledLayout;
 import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
 
-/// Rows of a weight (N, K) of any type as F32.
+/// Rows of a weight (N, K) of any type as F32 or BF16.
 final class WeightRows {
   private WeightRows() {}
 
@@ -24,6 +24,22 @@ final class WeightRows {
     switch (backend) {
       case SCALAR -> Dequantize.toFloat(type, w.segment(), from, dst, at, count * k);
       case VECTOR, NATIVE -> Unpack.toFloat(type, w.segment(), from, dst, at, count * k);
+    }
+  }
+
+  /// Writes `count` rows from `row` on to the start of `dst` as BF16.
+  ///
+  /// @param floats room for the rows as F32, from byte `at` on
+  static void toBf16(
+      Tensor w, long row, int count, MemorySegment dst, MemorySegment floats, long at) {
+    long k = w.dim(1);
+    var type = w.dtype();
+    if (type instanceof DType.Tiled) {
+      toFloat(Backend.NATIVE, w, row, count, floats, at);
+      Unpack.toBf16(DType.Plain.F32, floats, at, dst, 0, count * k);
+    } else {
+      long from = row * k / type.blockSize() * type.blockBytes();
+      Unpack.toBf16(type, w.segment(), from, dst, 0, count * k);
     }
   }
 }
