@@ -49,7 +49,7 @@ final class NativeFiles {
         entries.add(entry);
         key.append("-%08x-%x".formatted(entry.getCrc(), entry.getSize()));
       }
-      Path dir = Files.createDirectories(cache().resolve("natives").resolve(key.toString()));
+      Path dir = Files.createDirectories(UserCache.folder().resolve("natives").resolve(key.toString()));
       var files = new ArrayList<Path>();
       for (JarEntry entry : entries) {
         Path file = dir.resolve(entry.getName().substring(folder.length()));
@@ -60,25 +60,6 @@ final class NativeFiles {
       }
       return files;
     }
-  }
-
-  /// The user's cache folder of Gatun: `-Dgatun.cache`, or the platform's usual place.
-  static Path cache() {
-    String chosen = System.getProperty("gatun.cache");
-    if (chosen != null) {
-      return Path.of(chosen).toAbsolutePath();
-    }
-    Path home = Path.of(System.getProperty("user.home"));
-    return switch (Platform.current().os()) {
-      case "windows" -> environment("LOCALAPPDATA", home.resolve("AppData/Local")).resolve("gatun");
-      case "macosx" -> home.resolve("Library/Caches/gatun");
-      default -> environment("XDG_CACHE_HOME", home.resolve(".cache")).resolve("gatun");
-    };
-  }
-
-  private static Path environment(String variable, Path otherwise) {
-    String value = System.getenv(variable);
-    return value == null || value.isEmpty() ? otherwise : Path.of(value).toAbsolutePath();
   }
 
   private static URL resource(String name) throws IOException {
