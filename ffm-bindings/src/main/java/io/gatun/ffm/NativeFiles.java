@@ -3,6 +3,7 @@ package io.gatun.ffm;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.JarURLConnection;
+import java.net.URI;
 import java.net.URL;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.FileSystemException;
@@ -30,7 +31,7 @@ final class NativeFiles {
   static List<Path> unpack(String folder, List<String> names, String library) throws IOException {
     URL first = resource(folder + names.getFirst());
     if (first.getProtocol().equals("file")) {
-      Path dir = Path.of(java.net.URI.create(first.toString())).getParent();
+      Path dir = Path.of(URI.create(first.toString())).getParent();
       return names.stream().map(dir::resolve).toList();
     }
     if (!(first.openConnection() instanceof JarURLConnection connection)) {
@@ -40,7 +41,7 @@ final class NativeFiles {
     connection.setUseCaches(false);
     try (JarFile jar = connection.getJarFile()) {
       var entries = new ArrayList<JarEntry>();
-      var key = new StringBuilder(library.toLowerCase(java.util.Locale.ROOT));
+      var key = new StringBuilder(library);
       for (String name : names) {
         JarEntry entry = jar.getJarEntry(folder + name);
         if (entry == null) {
