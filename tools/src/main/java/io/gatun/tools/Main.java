@@ -33,6 +33,7 @@ public final class Main implements Runnable {
   static {
     COMMANDS.put("inspect", Inspect.class);
     COMMANDS.put("doctor", Doctor.class);
+    COMMANDS.put("bench", Bench.class);
   }
 
   @Spec private CommandSpec spec;
