@@ -21,17 +21,20 @@ final class MatmulCompiler {
     }
   }
 
-  /// The descriptor of B (k, n), stored in rows.
-  static MemorySegment rows(MatmulSpec spec, WeightLayout.Rows rows) {
-    long[] strides = rows.transposed() ? new long[] {1, rows.ld()} : new long[] {rows.ld(), 1};
-    return Dnn.descriptor(spec.b(), new long[] {spec.k(), spec.n()}, strides);
-  }
-
-  /// The bytes of B from its first to its last element, stored in rows.
-  static long rowsBytes(MatmulSpec spec, WeightLayout.Rows rows) {
+  /// Adds B (k, n), stored in rows, as an argument.
+  static MemorySegment rows(
+      PrimitiveBuilder builder, int id, ElementType type, MatmulSpec spec, WeightLayout.Rows rows) {
+    int ld = rows.ld();
+    long[] dims = {spec.k(), spec.n()};
     return rows.transposed()
-        ? matrixBytes(spec.b(), spec.n(), spec.k(), rows.ld())
-        : matrixBytes(spec.b(), spec.k(), spec.n(), rows.ld());
+        ? builder.argument(
+            id,
+            Dnn.descriptor(type, dims, new long[] {1, ld}),
+            matrixBytes(type, spec.n(), spec.k(), ld))
+        : builder.argument(
+            id,
+            Dnn.descriptor(type, dims, new long[] {ld, 1}),
+            matrixBytes(type, spec.k(), spec.n(), ld));
   }
 
   /// @param layout null to let oneDNN choose
@@ -47,7 +50,7 @@ final class MatmulCompiler {
     MemorySegment b =
         switch (layout) {
           case WeightLayout.Rows rows ->
-              builder.argument(Dnnl.DNNL_ARG_WEIGHTS(), rows(spec, rows), rowsBytes(spec, rows));
+              rows(builder, Dnnl.DNNL_ARG_WEIGHTS(), spec.b(), spec, rows);
           case PackedLayout packed ->
               builder.argument(
                   Dnnl.DNNL_ARG_WEIGHTS(),

@@ -55,8 +55,9 @@ public final class NativeLibraries {
       openBlas = load("OpenBLAS", "openblas", Platform.current().openBlasFiles(), "cblas_sgemm");
       if (openBlas.isLoaded()) {
         Cblas.openblas_set_num_threads(1);
-        String config = Cblas.openblas_get_config().getString(0);
-        openBlas = describe(openBlas, config, Cblas.openblas_get_corename().getString(0));
+        // "OpenBLAS 0.3.31 DYNAMIC_ARCH ..."
+        String[] config = Cblas.openblas_get_config().getString(0).split(" ");
+        openBlas = describe(openBlas, config[1], Cblas.openblas_get_corename().getString(0));
       }
     }
     return openBlas;

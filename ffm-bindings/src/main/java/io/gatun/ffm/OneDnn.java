@@ -1,5 +1,6 @@
 package io.gatun.ffm;
 
+import io.gatun.ffm.onednn.Dnnl;
 import java.lang.foreign.MemorySegment;
 
 /// Calls into oneDNN, which has fast bf16 and int8 products and convolutions.
@@ -75,18 +76,90 @@ public final class OneDnn {
     return PackedLayout.of(MatmulCompiler.bestLayout(spec));
   }
 
-  /// Copies B, which lies as `spec` says, into another layout, for calls with
-  /// `spec.withLayout(layout)`.
+  /// Copies B, which lies as `spec` says in elements of type `stored`, into another layout, for
+  /// calls with `spec.withLayout(layout)`.
   ///
   /// @throws IllegalArgumentException if `spec`'s layout is a packed one, or a segment is too small
+  /// @throws UnsupportedOperationException if oneDNN cannot convert from `stored` here
   public static void pack(
-      MatmulSpec spec, MemorySegment b, PackedLayout layout, MemorySegment packed) {
+      MatmulSpec spec,
+      ElementType stored,
+      MemorySegment b,
+      PackedLayout layout,
+      MemorySegment packed) {
     requireAvailable();
     if (!(spec.layout() instanceof WeightLayout.Rows rows)) {
       throw new IllegalArgumentException("only weights stored in rows can be packed: " + spec);
     }
-    Reorder.run(
-        MatmulCompiler.rows(spec, rows), b, MatmulCompiler.rowsBytes(spec, rows), layout, packed);
+    try (var builder = new PrimitiveBuilder("packing weights for " + spec)) {
+      MatmulCompiler.rows(builder, Dnnl.DNNL_ARG_FROM(), stored, spec, rows);
+      reorder(builder, b, layout, packed);
+    }
+  }
+
+  /// The result of a convolution, as `spec` says. Types that go together are those of [#matmul].
+  ///
+  /// @param weights packed in `spec`'s layout
+  /// @throws IllegalArgumentException if `spec` has no layout, a segment is smaller than its
+  ///   operand, or there are fewer or more operands than `spec` names
+  /// @throws UnsupportedOperationException if oneDNN cannot do this here
+  public static void convolution(
+      ConvolutionSpec spec,
+      MemorySegment src,
+      MemorySegment weights,
+      MemorySegment dst,
+      Operands operands) {
+    requireAvailable();
+    if (spec.layout() == null) {
+      throw new IllegalArgumentException("pack the weights, and name their layout: " + spec);
+    }
+    checkOperands(spec.bias() != null, false, operands);
+    run(PRIMITIVES.begin(spec, ConvolutionCompiler::compile), src, weights, dst, operands);
+  }
+
+  /// The layout of the weights in which `spec` runs fastest. It suits other sizes of the image too,
+  /// though perhaps not as well.
+  ///
+  /// @throws UnsupportedOperationException if oneDNN cannot do this here
+  public static PackedLayout packedLayout(ConvolutionSpec spec) {
+    requireAvailable();
+    return PackedLayout.of(ConvolutionCompiler.bestLayout(spec));
+  }
+
+  /// Copies weights (outChannels, inChannels / groups, kernelHeight, kernelWidth) of type `stored`
+  /// into another layout, for calls with `spec.withLayout(layout)`.
+  ///
+  /// @throws IllegalArgumentException if a segment is too small
+  /// @throws UnsupportedOperationException if oneDNN cannot convert from `stored` here
+  public static void pack(
+      ConvolutionSpec spec,
+      ElementType stored,
+      MemorySegment weights,
+      PackedLayout layout,
+      MemorySegment packed) {
+    requireAvailable();
+    try (var builder = new PrimitiveBuilder("packing weights for " + spec)) {
+      builder.dense(Dnnl.DNNL_ARG_FROM(), stored, ConvolutionCompiler.weightDims(spec));
+      reorder(builder, weights, layout, packed);
+    }
+  }
+
+  // Once for each weight, so the primitive is not kept.
+  private static void reorder(
+      PrimitiveBuilder builder, MemorySegment source, PackedLayout to, MemorySegment target) {
+    builder.argument(Dnnl.DNNL_ARG_TO(), Dnn.cloneDescriptor(to.descriptor()), to.byteSize());
+    builder.describe(
+        p ->
+            Dnnl.dnnl_reorder_primitive_desc_create(
+                p,
+                builder.descriptor(0),
+                Dnn.ENGINE,
+                builder.descriptor(1),
+                Dnn.ENGINE,
+                builder.attributes()));
+    try (Primitive primitive = builder.compile()) {
+      primitive.begin().with(source).with(target).run();
+    }
   }
 
   private static void checkOperands(boolean bias, boolean scales, Operands operands) {

@@ -38,6 +38,11 @@ final class PrimitiveBuilder implements AutoCloseable {
     return memoryDescriptor;
   }
 
+  /// The memory descriptor of an argument.
+  MemorySegment descriptor(int index) {
+    return arguments.get(index).descriptor();
+  }
+
   /// Adds an argument that lies row-major without gaps.
   MemorySegment dense(int id, ElementType type, long... dims) {
     long[] strides = new long[dims.length];

@@ -170,7 +170,7 @@ record ModelFiles(List<Path> files, Map<String, Object> metadata, Map<String, Pa
       root = JSON.readTree(Files.readAllBytes(index));
     } catch (JsonProcessingException e) {
       throw new CheckpointException(
-          "%s: not the JSON it should be: %s".formatted(index, e.getMessage()), e);
+          "%s: not the JSON it should be: %s".formatted(index, e.getOriginalMessage()), e);
     } catch (IOException e) {
       throw new CheckpointException(
           "%s: cannot be read: %s".formatted(index, SourceFile.reason(e)), e);

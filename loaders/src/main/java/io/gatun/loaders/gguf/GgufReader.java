@@ -258,19 +258,14 @@ public final class GgufReader {
             "%s has offset %s; need a multiple of the alignment, %d"
                 .formatted(where, Long.toUnsignedString(info.offset), alignment));
       }
+      long bytes = bytes(info, where);
       if (info.offset > file.size() - dataStart) {
         throw file.error(
             "%s has offset %d, out of range: the data has %d bytes; the file is truncated or damaged; get it again"
                 .formatted(where, info.offset, Math.max(0, file.size() - dataStart)));
       }
       long begin = dataStart + info.offset;
-      Tensor tensor;
-      try {
-        long bytes = info.dtype.byteSize(shape);
-        tensor = Tensor.of(file.slice(begin, bytes, where), info.dtype, shape);
-      } catch (IllegalArgumentException e) {
-        throw file.error(where + ": " + e.getMessage(), e);
-      }
+      Tensor tensor = Tensor.of(file.slice(begin, bytes, where), info.dtype, shape);
       if (tensors.put(info.name, tensor) != null) {
         throw file.error(where + " is in the file twice");
       }
@@ -280,5 +275,13 @@ public final class GgufReader {
     }
     Extent.sorted(file, extents);
     return tensors;
+  }
+
+  private long bytes(Info info, String where) {
+    try {
+      return info.dtype.byteSize(info.shape);
+    } catch (IllegalArgumentException e) {
+      throw file.error(where + ": " + e.getMessage(), e);
+    }
   }
 }

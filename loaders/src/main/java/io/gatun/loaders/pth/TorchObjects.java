@@ -65,7 +65,7 @@ final class TorchObjects {
   record TorchTensor(
       Storage storage, DType.Plain dtype, long offset, long[] dims, long[] strides) {}
 
-  /// A Python tuple: a list of its own type, for lists and tuples are not the same key.
+  /// A Python tuple, which is no list: it cannot be appended to.
   record Tuple(List<Object> items) {}
 
   /// What may be called.
@@ -135,7 +135,7 @@ final class TorchObjects {
     if (elements < 0) {
       throw new IllegalArgumentException("a storage has " + elements + " elements");
     }
-    Object key = argument(t, 2, Object.class);
+    Object key = key(argument(t, 2, Object.class));
     return new Storage(key.toString(), argument(t, 1, StorageType.class).dtype, elements);
   }
 
@@ -148,7 +148,8 @@ final class TorchObjects {
     int last = given == null ? 6 : 7;
     if (args.size() > last && args.get(last) instanceof Map<?, ?> bits && !bits.isEmpty()) {
       throw new IllegalArgumentException(
-          "a tensor is a conjugated or negated view (" + bits + "); save it with resolve_conj()");
+          "a tensor is a conjugated or negated view; save it with resolve_conj() and"
+              + " resolve_neg()");
     }
     return new TorchTensor(
         storage, dtype, argument(args, 1, Long.class), longs(args, 2), longs(args, 3));
@@ -167,10 +168,10 @@ final class TorchObjects {
 
   private static String device(List<Object> args) {
     String type = argument(args, 0, String.class);
-    return args.size() > 1 ? type + ":" + args.get(1) : type;
+    return args.size() > 1 ? type + ":" + argument(args, 1, Long.class) : type;
   }
 
-  /// A dictionary key, which must be something whose hash cannot run in circles.
+  /// A dictionary key, which must be something whose hash and string cannot run in circles.
   static Object key(Object o) {
     if (o instanceof String || o instanceof Long || o instanceof Double || o instanceof Boolean) {
       return o;

@@ -2,6 +2,7 @@ package io.gatun.loaders.safetensors;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
@@ -12,6 +13,8 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -29,6 +32,10 @@ public final class SafetensorsReader {
   /// Metadata entry that makes a byte tensor a tiled one: `gatun.tiled.NAME` is `INT4_G32 4096
   /// 11008`: type, rows, columns.
   public static final String TILED = "gatun.tiled.";
+
+  /// The header's length, with which the file begins.
+  public static final ValueLayout.OfLong LENGTH =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private static final int MAX_TENSORS = 1 << 18;
   private static final JsonFactory JSON =
@@ -59,8 +66,10 @@ public final class SafetensorsReader {
     try (var in = file.stream(8, (int) length, "the header");
         var json = JSON.createParser(in)) {
       readHeader(json);
+    } catch (JsonProcessingException e) {
+      throw file.error("the header is not the JSON it should be: " + e.getOriginalMessage(), e);
     } catch (IOException e) {
-      throw file.error("the header is not the JSON it should be: " + e.getMessage(), e);
+      throw file.error("the header cannot be read: " + e.getMessage(), e);
     }
     long dataStart = 8 + length;
     checkExtents(file.size() - dataStart);

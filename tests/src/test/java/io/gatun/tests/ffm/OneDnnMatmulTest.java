@@ -82,7 +82,7 @@ class OneDnnMatmulTest {
           MemorySegment fast = arena.allocate(33L * 79 * t.c.bytes(), 64);
           PackedLayout layout = OneDnn.packedLayout(spec);
           MemorySegment packed = arena.allocate(layout.byteSize(), 64);
-          OneDnn.pack(spec, b, layout, packed);
+          OneDnn.pack(spec, t.b, b, layout, packed);
           for (int m : new int[] {33, 1, 8}) {
             OneDnn.matmul(spec.withRows(m), a, b, plain);
             OneDnn.matmul(spec.withRows(m).withLayout(layout), a, packed, fast);
