@@ -34,6 +34,7 @@ public final class Main implements Runnable {
     COMMANDS.put("generate", Generate.class);
     COMMANDS.put("inspect", Inspect.class);
     COMMANDS.put("doctor", Doctor.class);
+    COMMANDS.put("bench", Bench.class);
   }
 
   @Spec private CommandSpec spec;
