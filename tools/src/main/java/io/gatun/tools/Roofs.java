@@ -111,7 +111,7 @@ final class Roofs implements AutoCloseable {
       var m = new Matrices(arena, a, b, c);
       var weights = arena.allocate(packed.byteSize(), 64);
       var transposed = WeightLayout.transposed(SIZE);
-      OneDnn.pack(rows.withLayout(transposed), m.b, packed, weights);
+      OneDnn.pack(rows.withLayout(transposed), b, m.b, packed, weights);
       return measure(
           FLOPS * columns * threads / SIZE,
           () ->
