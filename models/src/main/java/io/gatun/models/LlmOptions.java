@@ -3,12 +3,14 @@ package io.gatun.models;
 import io.gatun.loaders.LoadMode;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.ops.Workers;
 import java.nio.file.Path;
 
 /// How a language model is loaded: `Llm.load(path, o -> o.threads(4).context(8192))`.
 public final class LlmOptions {
   Backend backend = Backend.NATIVE;
+  Precision precision = Precision.FAST;
   int threads = Workers.defaultThreads();
   LoadMode loadMode = LoadMode.MAP;
   Path tokenizer;
@@ -20,6 +22,12 @@ public final class LlmOptions {
   /// Which kernels do the work; by default NATIVE.
   public LlmOptions backend(Backend value) {
     backend = value;
+    return this;
+  }
+
+  /// Whether activations may be rounded for speed; by default FAST, they may.
+  public LlmOptions precision(Precision value) {
+    precision = value;
     return this;
   }
 

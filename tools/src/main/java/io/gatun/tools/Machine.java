@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /// What the operating system says about this computer: from /proc and /sys on Linux, from sysctl
@@ -30,7 +31,7 @@ final class Machine {
         MAC
             ? sysctl("machdep.cpu.features") + " " + sysctl("machdep.cpu.leaf7_features")
             : cpuInfo().getOrDefault("flags", cpuInfo().getOrDefault("Features", ""));
-    var there = List.of(all.toLowerCase(java.util.Locale.ROOT).split("\\s+"));
+    var there = List.of(all.toLowerCase(Locale.ROOT).split("\\s+"));
     return List.of(
             "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16",
             "avx512_fp16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16", "asimd", "asimddp", "sve",
@@ -67,7 +68,7 @@ final class Machine {
 
   /// The CPUs' worth of time that the container grants; 0 for no limit.
   static double cpuQuota() {
-    String[] v2 = read(CGROUP.resolve("cpu.max")).split("\\s+"); // "200000 100000", "max 100000"
+    String[] v2 = read(CGROUP.resolve("cpu.max")).split(" "); // "200000 100000", "max 100000"
     if (v2.length == 2) {
       return v2[0].equals("max") ? 0 : (double) number(v2[0]) / number(v2[1]);
     }
@@ -113,13 +114,15 @@ final class Machine {
     return read(Path.of("/proc/cpuinfo")).lines().filter(line -> line.startsWith(key)).count();
   }
 
+  /// Plain loops, not streams: this runs whenever a command starts.
   private static long memInfo(String key) {
-    return read(Path.of("/proc/meminfo"))
-        .lines()
-        .filter(line -> line.startsWith(key))
-        .mapToLong(line -> number(line.replaceAll("\\D", "")) * 1024)
-        .findFirst()
-        .orElse(0);
+    for (String line : read(Path.of("/proc/meminfo")).split("\n")) {
+      if (line.startsWith(key)) { // "MemTotal:       24684096 kB"
+        String value = line.substring(key.length()).strip();
+        return number(value.substring(0, value.indexOf(' '))) * 1024;
+      }
+    }
+    return 0;
   }
 
   private static long number(String text) {

@@ -1,5 +1,8 @@
 package io.gatun.tools;
 
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -18,11 +21,22 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "gatun",
     description = "Runs generative models on this machine's CPU.",
-    subcommands = {Inspect.class, Doctor.class},
     versionProvider = Main.Version.class,
     synopsisSubcommandLabel = "COMMAND",
     footer = "%nMore about a command: gatun COMMAND --help")
 public final class Main implements Runnable {
+  private static final List<String> VERSION = List.of("-V", "--version");
+
+  /// In the order of the help.
+  private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
+
+  static {
+    COMMANDS.put("generate", Generate.class);
+    COMMANDS.put("inspect", Inspect.class);
+    COMMANDS.put("doctor", Doctor.class);
+    COMMANDS.put("bench", Bench.class);
+  }
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -53,7 +67,18 @@ public final class Main implements Runnable {
   static int run(String... args) {
     var main = new Main();
     var failures = new Failures(() -> main.debug);
-    return new CommandLine(main)
+    var commands = new CommandLine(main);
+    // Building the model of a command takes milliseconds: only those that are needed.
+    String first = args.length == 0 ? "" : args[0];
+    COMMANDS.forEach(
+        (name, type) -> {
+          boolean needed =
+              COMMANDS.containsKey(first) ? name.equals(first) : !VERSION.contains(first);
+          if (needed) {
+            commands.addSubcommand(name, type);
+          }
+        });
+    return commands
         .setParameterExceptionHandler(failures)
         .setExecutionExceptionHandler(failures)
         .setExecutionStrategy(main::execute)

@@ -37,7 +37,6 @@ class UnpackTest {
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:MaxVectorSize=" + bytes,
-                "-XX:TieredStopAtLevel=1",
                 "--add-modules=jdk.incubator.vector",
                 "--enable-native-access=ALL-UNNAMED",
                 "-cp",
