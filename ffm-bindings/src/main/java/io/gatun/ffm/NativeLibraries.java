@@ -23,9 +23,9 @@ import org.slf4j.LoggerFactory;
 public final class NativeLibraries {
   private static final Logger LOG = LoggerFactory.getLogger(NativeLibraries.class);
 
-  // Libraries stay loaded until the JVM ends, so their symbols do too.
   private static NativeLibrary openBlas;
   private static NativeLibrary oneDnn;
+  // Whether oneDNN's threads are OpenMP's, whose number each calling thread sets for itself.
   private static volatile boolean openMp;
 
   private NativeLibraries() {}
@@ -148,7 +148,8 @@ public final class NativeLibraries {
   ///
   /// @throws IllegalArgumentException if an override names a file that is not such a library
   static boolean isUsable(NativeLibrary library) {
-    if (!library.isLoaded() && library.problem().startsWith("-D")) {
+    // "switched off by -D..." is no error.
+    if (!library.isLoaded() && library.problem().startsWith("-Dgatun.")) {
       throw new IllegalArgumentException(library.problem());
     }
     return library.isLoaded();

@@ -2,6 +2,7 @@ package io.gatun.ffm;
 
 import io.gatun.ffm.onednn.Dnnl;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 
 /// Calls into oneDNN, which has fast bf16 and int8 products and convolutions.
 ///
@@ -159,6 +160,8 @@ public final class OneDnn {
                 builder.attributes()));
     try (Primitive primitive = builder.compile()) {
       primitive.begin().with(source).with(target).run();
+      Reference.reachabilityFence(source);
+      Reference.reachabilityFence(target);
     }
   }
 
@@ -186,6 +189,11 @@ public final class OneDnn {
       call.with(operands.postOps().get(i));
     }
     call.run();
+    // oneDNN has only their addresses.
+    Reference.reachabilityFence(a);
+    Reference.reachabilityFence(b);
+    Reference.reachabilityFence(c);
+    Reference.reachabilityFence(operands);
   }
 
   private static void requireAvailable() {

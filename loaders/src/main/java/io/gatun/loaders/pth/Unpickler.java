@@ -16,8 +16,8 @@ import java.util.Map;
 /// [TorchObjects] lists; nothing a file names is ever looked up or run.
 ///
 /// The text opcodes of protocols 0 and 1 are left out, for `torch.save` always wrote protocol 2 or
-/// later. Python's int becomes Long (BigInteger beyond), float Double, str and bytes String, list and set
-/// ArrayList, tuple [TorchObjects.Tuple], dict LinkedHashMap.
+/// later. Python's int becomes Long (BigInteger beyond), float Double, str and bytes String, list
+/// and set ArrayList, tuple [TorchObjects.Tuple], dict LinkedHashMap.
 ///
 /// Source: `Lib/pickletools.py` of CPython, which describes every opcode; `_weights_only_unpickler`
 /// of PyTorch, whose subset this is.

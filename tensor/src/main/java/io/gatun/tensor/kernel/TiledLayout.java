@@ -3,6 +3,7 @@ package io.gatun.tensor.kernel;
 import static io.gatun.tensor.kernel.Blocks32.f16;
 import static io.gatun.tensor.kernel.Elements.BYTE;
 import static io.gatun.tensor.kernel.Elements.FLOAT;
+import static io.gatun.tensor.kernel.Elements.SHORT;
 
 import io.gatun.tensor.DType;
 import java.lang.foreign.MemorySegment;
@@ -18,7 +19,9 @@ public final class TiledLayout {
   public static float get(
       DType.Tiled type, MemorySegment src, long columns, long row, long column) {
     long tile = tileOffset(type, columns, row, column / type.groupSize());
-    return f16(src, tile + lane(row) * 2) * integer(type, src, tile, lane(row), column);
+    int lane = lane(row);
+    int k = (int) (column % type.groupSize());
+    return f16(src, tile + lane * 2L) * integer(type, src, tile, lane, k);
   }
 
   /// Rows `fromRow` (inclusive) to `toRow` (exclusive) to F32, row-major, without gaps.
@@ -30,9 +33,15 @@ public final class TiledLayout {
       long toRow,
       MemorySegment dst,
       long dstByteOffset) {
+    int groupSize = type.groupSize();
     for (long row = fromRow; row < toRow; row++) {
-      for (long k = 0; k < columns; k++, dstByteOffset += 4) {
-        dst.set(FLOAT, dstByteOffset, get(type, src, columns, row, k));
+      int lane = lane(row);
+      for (long group = 0; group < columns / groupSize; group++) {
+        long tile = tileOffset(type, columns, row, group);
+        float scale = f16(src, tile + lane * 2L);
+        for (int k = 0; k < groupSize; k++, dstByteOffset += 4) {
+          dst.set(FLOAT, dstByteOffset, scale * integer(type, src, tile, lane, k));
+        }
       }
     }
   }
@@ -49,18 +58,27 @@ public final class TiledLayout {
     return r < 16 ? 2 * r : 2 * (r - 16) + 1;
   }
 
-  /// The byte, and for 4 bits the half of it, where a column's integer of one lane is.
-  static long byteOffset(DType.Tiled type, long tile, int lane, long column) {
-    long words = tile + DType.Tiled.ROWS * 2;
-    int inGroup = (int) (column % type.groupSize());
-    int perWord = 16 / type.bits();
-    long word = words + (inGroup / perWord * DType.Tiled.ROWS + lane) * 2L;
-    return word + inGroup % perWord * type.bits() / 8;
+  /// Column `k` of a tile in one lane.
+  private static int integer(DType.Tiled type, MemorySegment src, long tile, int lane, int k) {
+    int bits = src.get(BYTE, byteOffset(type, tile, lane, k));
+    return type.bits() == 8 ? bits : (bits >> (k % 2 * 4) & 0xF) - 8;
   }
 
-  private static int integer(
-      DType.Tiled type, MemorySegment src, long tile, int lane, long column) {
-    int bits = src.get(BYTE, byteOffset(type, tile, lane, column));
-    return type.bits() == 8 ? bits : (bits >> (column % 2 * 4) & 0xF) - 8;
+  /// Stores the scale (F16 bits) and the integers of a tile's one lane.
+  static void set(
+      DType.Tiled type, MemorySegment dst, long tile, int lane, short scale, int[] integers) {
+    dst.set(SHORT, tile + lane * 2L, scale);
+    int step = 8 / type.bits();
+    for (int k = 0; k < integers.length; k += step) {
+      int bits = type.bits() == 8 ? integers[k] : integers[k] + 8 | (integers[k + 1] + 8) << 4;
+      dst.set(BYTE, byteOffset(type, tile, lane, k), (byte) bits);
+    }
+  }
+
+  /// The byte that holds, for 4 bits as its low or high half, column `k` of a tile in one lane.
+  private static long byteOffset(DType.Tiled type, long tile, int lane, int k) {
+    int perWord = 16 / type.bits();
+    long word = tile + DType.Tiled.ROWS * 2L + (k / perWord * DType.Tiled.ROWS + lane) * 2L;
+    return word + k % perWord * type.bits() / 8;
   }
 }

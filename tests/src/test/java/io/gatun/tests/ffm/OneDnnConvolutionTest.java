@@ -45,9 +45,9 @@ class OneDnnConvolutionTest {
 
   @Test
   void weightsAreConvertedWhenTheyArePacked() {
-    for (ElementType stored : List.of(F32, F16)) {
-      check(ConvolutionSpec.of(1, 9, 9, 17, 40, 3, 1, 1, BF16), stored);
-    }
+    check(ConvolutionSpec.of(1, 9, 9, 17, 40, 3, 1, 1, BF16), F32);
+    check(ConvolutionSpec.of(1, 9, 9, 17, 40, 3, 1, 1, F32), BF16);
+    check(ConvolutionSpec.of(1, 9, 9, 17, 40, 3, 1, 1, F32), F16);
   }
 
   @Test

