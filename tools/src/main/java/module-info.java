@@ -1,10 +1,10 @@
 /// The command line.
 module io.gatun.tools {
+  requires com.fasterxml.jackson.databind;
   requires info.picocli;
   requires io.gatun.models;
+  requires jdk.management;
   requires org.slf4j;
-
-  exports io.gatun.tools;
 
   opens io.gatun.tools to
       info.picocli;

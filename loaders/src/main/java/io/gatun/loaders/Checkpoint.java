@@ -2,12 +2,24 @@ package io.gatun.loaders;
 
 import io.gatun.tensor.Tensor;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 
 /// A checkpoint: names to tensors, which are views of the mapped files.
 ///
-/// The tensors are valid until the checkpoint is closed.
+/// The tensors are valid until the checkpoint is closed; the metadata stay valid after it. While a
+/// file is mapped nobody may shorten it: the system kills a process that touches the missing part.
+/// [LoadMode#COPY] is for files that cannot be trusted to stay as they are.
 public interface Checkpoint extends AutoCloseable {
+  /// One file of a checkpoint.
+  ///
+  /// @param bytes its size
+  /// @param version the format's version in words: `GGUF v3`
+  /// @param tensors how many tensors it holds
+  /// @param alignment the largest power of two, up to 4096, that every tensor's offset in the file
+  ///   is a multiple of
+  record Part(Path path, long bytes, String version, int tensors, int alignment) {}
+
   /// Opens a file, or a directory with a model in it, mapped in place.
   ///
   /// @throws CheckpointException if there is no checkpoint, or it is damaged
@@ -17,12 +29,14 @@ public interface Checkpoint extends AutoCloseable {
 
   /// Opens a file, or a directory with a model in it.
   ///
+  /// The format is told by the file's content: safetensors, GGUF, or PyTorch. In a directory the
+  /// names of Hugging Face are looked for (`model.safetensors`, `model.safetensors.index.json`,
+  /// `diffusion_pytorch_model...`, `pytorch_model.bin...`, `consolidated...`), then any single
+  /// checkpoint. Files in parts are opened together from their index, or, for GGUF, from the first.
+  ///
   /// @throws CheckpointException if there is no checkpoint, or it is damaged
   static Checkpoint open(Path path, LoadMode mode) {
-    if (mode == LoadMode.MAP) {
-      throw new CheckpointException(path + ": no format is known yet");
-    }
-    return open(path);
+    return LoadedCheckpoint.open(path, mode);
   }
 
   /// The file or directory that was opened.
@@ -30,16 +44,29 @@ public interface Checkpoint extends AutoCloseable {
 
   Format format();
 
-  /// All tensors by name, in the order of the file.
+  /// The files it is made of.
+  List<Part> parts();
+
+  /// All tensors by name, in the order of the files.
   Map<String, Tensor> tensors();
 
-  /// What the file says of itself: strings in safetensors, typed values and lists in GGUF.
+  /// What the files say of themselves: strings in safetensors, typed values and lists in GGUF,
+  /// whatever is not a tensor in PyTorch files, with dots between the keys of nested dictionaries.
   Map<String, Object> metadata();
 
   /// The tensor of that name.
   ///
   /// @throws CheckpointException if there is none
   Tensor tensor(String name);
+
+  /// The file that holds the tensor of that name.
+  ///
+  /// @throws CheckpointException if there is none
+  Path file(String tensor);
+
+  /// Asks the system to read the mapped files into memory in the background, for who is going to
+  /// use all tensors soon, as a model is. Opening alone reads nothing but headers. Returns at once.
+  void readAhead();
 
   @Override
   void close();

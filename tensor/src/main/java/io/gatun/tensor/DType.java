@@ -149,6 +149,22 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled {
       }
     }
 
+    /// The type that [#name()] is the name of.
+    ///
+    /// @throws IllegalArgumentException if there is none
+    public static Tiled parse(String name) {
+      for (int bits : new int[] {4, 8}) {
+        for (int groupSize : new int[] {32, 64, 128}) {
+          var type = new Tiled(bits, groupSize);
+          if (type.name().equals(name)) {
+            return type;
+          }
+        }
+      }
+      throw new IllegalArgumentException(
+          "no tiled type \"" + name + "\"; need INT4_G32, INT8_G32, or with G64 or G128");
+    }
+
     @Override
     public String name() {
       return "INT" + bits + "_G" + groupSize;

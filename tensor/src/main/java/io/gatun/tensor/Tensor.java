@@ -38,6 +38,38 @@ public final class Tensor {
     return new Tensor(segment.asSlice(0, bytes), dtype, shape, shape.strides());
   }
 
+  /// A tensor over the start of `segment` whose dimensions have any strides, in elements; 0 repeats
+  /// an element.
+  ///
+  /// @throws IllegalArgumentException if an element would lie outside the segment, a stride is
+  ///   negative, or the type stores blocks
+  public static Tensor strided(MemorySegment segment, DType dtype, Shape shape, long... strides) {
+    if (dtype.blockSize() != 1) {
+      throw new IllegalArgumentException(dtype.name() + " tensors have no strides of their own");
+    }
+    if (strides.length != shape.rank()) {
+      throw new IllegalArgumentException(
+          "strides %s for shape %s".formatted(Arrays.toString(strides), shape));
+    }
+    long elements = segment.byteSize() / dtype.blockBytes();
+    long last = 0;
+    for (int i = 0; i < strides.length && shape.size() > 0; i++) {
+      long steps = shape.dim(i) - 1;
+      if (strides[i] < 0 || (steps > 0 && strides[i] > (elements - 1 - last) / steps)) {
+        last = elements;
+        break;
+      }
+      last += steps * strides[i];
+    }
+    if (shape.size() > 0 && last >= elements) {
+      throw new IllegalArgumentException(
+          "shape %s with strides %s leaves the segment, which has %d elements"
+              .formatted(shape, Arrays.toString(strides), elements));
+    }
+    long bytes = shape.size() == 0 ? 0 : (last + 1) * dtype.blockBytes();
+    return new Tensor(segment.asSlice(0, bytes), dtype, shape, strides.clone());
+  }
+
   /// A zeroed tensor in memory of `arena`, aligned to a cache line.
   public static Tensor allocate(Arena arena, DType dtype, long... dims) {
     var shape = Shape.of(dims);
@@ -190,6 +222,9 @@ public final class Tensor {
 
   /// All elements in row-major order as floats on the heap: for tests and small results.
   public float[] toFloats() {
+    if (isContiguous()) {
+      return Elements.toFloats(segment, dtype, shape);
+    }
     var out = new float[Math.toIntExact(size())];
     var index = new long[shape.rank()];
     for (int n = 0; n < out.length; n++) {

@@ -1,11 +1,192 @@
 package io.gatun.models.text;
 
-/// Text to token ids and back.
-public interface Tokenizer {
-  /// The ids of `text`; `special` adds what the model expects around it (BOS, EOS) and lets special
-  /// tokens written in the text stand for themselves.
-  int[] encode(String text, boolean special);
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.function.UnaryOperator;
 
-  /// The bytes of one token: possibly only a part of a UTF-8 character.
-  byte[] bytes(int id);
+/// Text to token ids and back. Immutable, for use by any number of threads.
+///
+/// [Tokenizers#load] makes one from a checkpoint's files or metadata.
+public final class Tokenizer {
+  /// The stages that the text between added tokens goes through, and the way back.
+  record Pipeline(
+      UnaryOperator<String> normalizer, PreTokenizer words, Model model, Decoder decoder) {}
+
+  /// The ids that mark a text's beginning and end (-1: none), and what encoding puts around it.
+  record Marks(int bos, int eos, int[] prefix, int[] suffix, BitSet ends) {}
+
+  private final Vocabulary vocabulary;
+  private final Map<Integer, AddedToken> added = new HashMap<>();
+  private final AddedTokens inRawText;
+  private final AddedTokens inNormalizedText;
+  private final Pipeline pipeline;
+  private final Marks marks;
+
+  Tokenizer(Vocabulary vocabulary, List<AddedToken> added, Pipeline pipeline, Marks marks) {
+    this.vocabulary = vocabulary;
+    this.pipeline = pipeline;
+    this.marks = marks;
+    added.forEach(token -> this.added.put(token.id(), token));
+    inRawText = new AddedTokens(added.stream().filter(token -> !token.normalized()).toList());
+    inNormalizedText = new AddedTokens(added.stream().filter(AddedToken::normalized).toList());
+  }
+
+  /// The ids of `text` as the model expects a prompt: with BOS and EOS where its rules put them, and
+  /// with special tokens that are written in the text standing for themselves.
+  public int[] encode(String text) {
+    return encode(text, true, true);
+  }
+
+  /// The ids of `text`.
+  ///
+  /// @param addSpecial put around the text what the model expects there (BOS, EOS)
+  /// @param parseSpecial special tokens written in the text stand for themselves; if not, they are
+  ///     text like any other, as is right for text that is not trusted
+  public int[] encode(String text, boolean addSpecial, boolean parseSpecial) {
+    var ids = new Ids();
+    if (addSpecial) {
+      ids.addAll(marks.prefix());
+    }
+    var encoder = new WordEncoder(ids);
+    for (AddedTokens.Part raw : inRawText.split(text, parseSpecial)) {
+      if (raw.id() >= 0) {
+        ids.add(raw.id());
+        continue;
+      }
+      String normalized = pipeline.normalizer().apply(raw.text());
+      for (AddedTokens.Part part : inNormalizedText.split(normalized, parseSpecial)) {
+        if (part.id() >= 0) {
+          ids.add(part.id());
+        } else {
+          pipeline.words().split(part.text(), raw.start() + part.start() == 0, encoder::encode);
+        }
+      }
+    }
+    if (addSpecial) {
+      ids.addAll(marks.suffix());
+    }
+    return ids.toArray();
+  }
+
+  /// The text of the ids, without the special tokens among them.
+  ///
+  /// @throws IllegalArgumentException if an id is not in the vocabulary
+  public String decode(int... ids) {
+    return decode(ids, true);
+  }
+
+  /// The text of the ids; special tokens are left out or written as they are.
+  ///
+  /// @throws IllegalArgumentException if an id is not in the vocabulary
+  public String decode(int[] ids, boolean skipSpecial) {
+    StreamingDecoder decoder = streamingDecoder(skipSpecial);
+    var text = new StringBuilder();
+    for (int id : ids) {
+      text.append(decoder.push(id));
+    }
+    return text.append(decoder.flush()).toString();
+  }
+
+  /// A decoder for the tokens of one text as they come.
+  public StreamingDecoder streamingDecoder(boolean skipSpecial) {
+    return new StreamingDecoder(this, skipSpecial, pipeline.decoder().leadingSpaces());
+  }
+
+  /// The bytes of one token, possibly only a part of a UTF-8 character; a special token's are those
+  /// of its name.
+  ///
+  /// @throws IllegalArgumentException if the id is not in the vocabulary
+  public byte[] bytes(int id) {
+    AddedToken token = added.get(id);
+    Decoder decoder = pipeline.decoder();
+    return token != null && (token.special() || decoder.byteLevel())
+        ? token.content().getBytes(StandardCharsets.UTF_8)
+        : decoder.bytes(piece(id));
+  }
+
+  /// The token as the vocabulary spells it: `Ġthe`, `▁the`, `<0x0A>`, `</s>`.
+  ///
+  /// @throws IllegalArgumentException if the id is not in the vocabulary
+  public String piece(int id) {
+    AddedToken token = added.get(id);
+    String piece = token == null ? vocabulary.piece(id) : token.content();
+    if (piece == null) {
+      throw new IllegalArgumentException(
+          "token id %d is not in the vocabulary, which has the ids 0 to %d"
+              .formatted(id, size() - 1));
+    }
+    return piece;
+  }
+
+  /// The id of the token that the vocabulary spells like this, if there is one.
+  public OptionalInt id(String piece) {
+    for (AddedToken token : added.values()) {
+      if (token.content().equals(piece)) {
+        return OptionalInt.of(token.id());
+      }
+    }
+    return optional(vocabulary.find(piece));
+  }
+
+  /// Whether the token is a mark (BOS, a role, an end) and not text.
+  public boolean isSpecial(int id) {
+    AddedToken token = added.get(id);
+    return token != null && token.special();
+  }
+
+  /// Whether the token ends an answer: EOS or the model's end of a turn.
+  public boolean isEnd(int id) {
+    return id >= 0 && marks.ends().get(id);
+  }
+
+  /// The token before every text, if the vocabulary has one, whether or not encoding adds it.
+  public OptionalInt bos() {
+    return optional(marks.bos());
+  }
+
+  /// The token after every text, if the vocabulary has one, whether or not encoding adds it.
+  public OptionalInt eos() {
+    return optional(marks.eos());
+  }
+
+  /// The number of ids: the highest one and one more. A model's embedding may have more rows.
+  public int size() {
+    int last = added.keySet().stream().mapToInt(id -> id).max().orElse(-1);
+    return Math.max(vocabulary.size(), last + 1);
+  }
+
+  private static OptionalInt optional(int id) {
+    return id < 0 ? OptionalInt.empty() : OptionalInt.of(id);
+  }
+
+  /// Encodes the words of one text, each different one once.
+  private final class WordEncoder {
+    private final Map<String, int[]> seen = new HashMap<>();
+    private final Ids ids;
+
+    WordEncoder(Ids ids) {
+      this.ids = ids;
+    }
+
+    void encode(String word) {
+      int[] known = seen.get(word);
+      if (known != null) {
+        ids.addAll(known);
+        return;
+      }
+      int from = ids.size();
+      pipeline.model().encode(word, ids);
+      seen.put(word, ids.toArray(from));
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "Tokenizer(" + size() + " tokens, prefix " + Arrays.toString(marks.prefix()) + ")";
+  }
 }

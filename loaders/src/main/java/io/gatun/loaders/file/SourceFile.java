@@ -1,0 +1,158 @@
+package io.gatun.loaders.file;
+
+import io.gatun.ffm.MemoryAdvice;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.LoadMode;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+
+/// The bytes of one file, mapped or copied; every slice is checked against the file's end.
+public final class SourceFile {
+  /// Reads into a copy go by pieces of this size, so that each is one short system call.
+  private static final long CHUNK = 64L << 20;
+
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private final Path path;
+  private final MemorySegment bytes;
+
+  private SourceFile(Path path, MemorySegment bytes) {
+    this.path = path;
+    this.bytes = bytes;
+  }
+
+  /// Maps the file, or reads the whole of it, into memory that lives as long as `arena`.
+  ///
+  /// @throws CheckpointException if it cannot be read or, for a copy, memory does not suffice
+  public static SourceFile open(Path path, LoadMode mode, Arena arena) {
+    try (var channel = FileChannel.open(path)) {
+      long size = channel.size();
+      var bytes =
+          switch (mode) {
+            case MAP -> channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
+            case COPY -> copy(channel, size, path, arena);
+          };
+      return new SourceFile(path, bytes);
+    } catch (IOException e) {
+      throw new CheckpointException("%s: cannot be read: %s".formatted(path, reason(e)), e);
+    }
+  }
+
+  private static MemorySegment copy(FileChannel channel, long size, Path path, Arena arena)
+      throws IOException {
+    MemorySegment copy;
+    try {
+      // A page, so that tensors are aligned in the copy as they are in a mapping.
+      copy = arena.allocate(size, 4096);
+    } catch (OutOfMemoryError e) {
+      throw new CheckpointException(
+          "%s: a copy takes %d bytes of memory, which this machine does not give; map the file instead (--load map)"
+              .formatted(path, size),
+          e);
+    }
+    for (long at = 0; at < size; ) {
+      ByteBuffer chunk = copy.asSlice(at, Math.min(CHUNK, size - at)).asByteBuffer();
+      int n = channel.read(chunk, at);
+      if (n < 0) {
+        throw new CheckpointException(
+            "%s: ended at byte %d of %d while it was read: another process shortened it"
+                .formatted(path, at, size));
+      }
+      at += n;
+    }
+    return copy;
+  }
+
+  /// What an exception says, for those whose message is only the path.
+  public static String reason(IOException e) {
+    return e.getClass().getSimpleName().replace("Exception", "") + ": " + e.getMessage();
+  }
+
+  public Path path() {
+    return path;
+  }
+
+  public long size() {
+    return bytes.byteSize();
+  }
+
+  /// How far from the file's start a slice begins.
+  public long offsetOf(MemorySegment slice) {
+    return slice.address() - bytes.address();
+  }
+
+  /// `length` bytes from `offset` on.
+  ///
+  /// @throws CheckpointException if the file ends before; `what` names the part in the message
+  public MemorySegment slice(long offset, long length, String what) {
+    if (offset < 0 || length < 0 || offset > size() || length > size() - offset) {
+      throw error(
+          "%s takes %s bytes from byte %s on, but the file has %d bytes: it is truncated or damaged; get it again"
+              .formatted(
+                  what, Long.toUnsignedString(length), Long.toUnsignedString(offset), size()));
+    }
+    return bytes.asSlice(offset, length);
+  }
+
+  /// Advises the system that the bytes will be read soon; a copy needs no advice.
+  public void willNeed(long offset, long length) {
+    if (bytes.isMapped()) {
+      MemoryAdvice.willNeed(bytes.asSlice(offset, length));
+    }
+  }
+
+  /// The little-endian long at `offset`.
+  public long longAt(long offset, String what) {
+    return slice(offset, 8, what).get(LONG, 0);
+  }
+
+  /// A reader of `length` bytes from `offset` on; at most the first 2 GB of them.
+  public ByteReader reader(long offset, long length, String what) {
+    var window = slice(offset, length, what);
+    return new ByteReader(this, offset, buffer(window.asSlice(0, cap(window.byteSize()))));
+  }
+
+  /// A stream of `length` bytes from `offset` on.
+  public InputStream stream(long offset, int length, String what) {
+    ByteBuffer buffer = buffer(slice(offset, length, what));
+    return new InputStream() {
+      @Override
+      public int read() {
+        return buffer.hasRemaining() ? buffer.get() & 0xFF : -1;
+      }
+
+      @Override
+      public int read(byte[] into, int from, int count) {
+        int n = Math.min(count, buffer.remaining());
+        buffer.get(into, from, n);
+        return n == 0 && count > 0 ? -1 : n;
+      }
+    };
+  }
+
+  private static ByteBuffer buffer(MemorySegment segment) {
+    return segment.asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  private static long cap(long length) {
+    return Math.min(length, Integer.MAX_VALUE);
+  }
+
+  /// An exception whose message begins with this file's path.
+  public CheckpointException error(String message) {
+    return new CheckpointException(path + ": " + message);
+  }
+
+  /// An exception whose message begins with this file's path.
+  public CheckpointException error(String message, Throwable cause) {
+    return new CheckpointException(path + ": " + message, cause);
+  }
+}

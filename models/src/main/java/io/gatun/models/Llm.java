@@ -1,0 +1,155 @@
+package io.gatun.models;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.Format;
+import io.gatun.models.llama.Llama;
+import io.gatun.models.llama.LlamaConfig;
+import io.gatun.models.text.Tokenizer;
+import io.gatun.models.text.Tokenizers;
+import io.gatun.tensor.ops.Ops;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+
+/// A language model ready to use: checkpoint, architecture, tokenizer and threads.
+///
+/// ```java
+/// try (var llm = Llm.load(Path.of("model.gguf"))) {
+///   System.out.println(llm.generate("Once upon a time", 64));
+/// }
+/// ```
+///
+/// One thread at a time may use it and its sessions.
+public final class Llm implements AutoCloseable {
+  private final Checkpoint checkpoint;
+  private final Llama model;
+  private final Tokenizer tokenizer;
+  private final Ops ops;
+  private final LlmOptions options;
+
+  private Llm(
+      Checkpoint checkpoint, Llama model, Tokenizer tokenizer, Ops ops, LlmOptions options) {
+    this.checkpoint = checkpoint;
+    this.model = model;
+    this.tokenizer = tokenizer;
+    this.ops = ops;
+    this.options = options;
+  }
+
+  /// Loads a model with the default options.
+  ///
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static Llm load(String path) {
+    return load(Path.of(path));
+  }
+
+  /// Loads a model with the default options.
+  ///
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static Llm load(Path path) {
+    return load(path, o -> {});
+  }
+
+  /// Loads a model from a GGUF file, a Hugging Face directory, or a checkpoint file that has its
+  /// config.json (or Meta's params.json) and tokenizer beside it.
+  ///
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static Llm load(Path path, Consumer<LlmOptions> choose) {
+    var options = new LlmOptions();
+    choose.accept(options);
+    var checkpoint = Checkpoint.open(path, options.loadMode);
+    try {
+      var model = new Llama(config(checkpoint), checkpoint);
+      var tokenizer =
+          options.tokenizer != null
+              ? Tokenizers.load(options.tokenizer)
+              : Tokenizers.load(path, checkpoint.metadata());
+      var ops = new Ops(options.backend, options.threads, options.precision);
+      return new Llm(checkpoint, model, tokenizer, ops, options);
+    } catch (RuntimeException | Error e) {
+      checkpoint.close();
+      throw e;
+    }
+  }
+
+  private static LlamaConfig config(Checkpoint checkpoint) {
+    Path path = checkpoint.path();
+    if (checkpoint.format() == Format.GGUF) {
+      return LlamaConfig.fromGguf(checkpoint.metadata(), path.toString());
+    }
+    Path dir = Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
+    Path config = dir.resolve("config.json");
+    Path params = dir.resolve("params.json");
+    try {
+      if (Files.exists(config)) {
+        return LlamaConfig.fromJson(
+            new ObjectMapper().readTree(config.toFile()), config.toString());
+      }
+      if (Files.exists(params)) {
+        return LlamaConfig.fromMeta(
+            new ObjectMapper().readTree(params.toFile()), checkpoint, params.toString());
+      }
+    } catch (IOException e) {
+      throw new CheckpointException(
+          "%s: its configuration cannot be read: %s".formatted(dir, e.getMessage()), e);
+    }
+    throw new CheckpointException(
+        "%s: need config.json (Hugging Face) or params.json (Meta) in %s to know the model's heads"
+                .formatted(path, dir)
+            + " and layers; copy it there from where the checkpoint came from");
+  }
+
+  /// The architecture.
+  public Llama model() {
+    return model;
+  }
+
+  public Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  public Checkpoint checkpoint() {
+    return checkpoint;
+  }
+
+  public Ops ops() {
+    return ops;
+  }
+
+  /// A conversation of its own, with an empty cache.
+  public LlmSession newSession() {
+    int limit = model.config().maxPositionEmbeddings();
+    return new LlmSession(this, options.context > 0 ? options.context : limit, options.kv);
+  }
+
+  /// Continues a text with the default options.
+  public String generate(String prompt, int maxTokens) {
+    return generate(prompt, o -> o.maxTokens(maxTokens)).text();
+  }
+
+  /// Continues a text.
+  ///
+  /// @throws IllegalArgumentException if the prompt is longer than the context
+  public Generation generate(String prompt, Consumer<GenerateOptions> choose) {
+    try (var session = newSession()) {
+      return session.generate(tokenizer.encode(prompt), choose);
+    }
+  }
+
+  /// The logits, one per vocabulary entry, for the token after `text`.
+  public float[] logits(String text) {
+    try (var session = newSession()) {
+      return session.feed(tokenizer.encode(text)).clone();
+    }
+  }
+
+  /// Ends the threads and unmaps the weights.
+  @Override
+  public void close() {
+    ops.close();
+    checkpoint.close();
+  }
+}

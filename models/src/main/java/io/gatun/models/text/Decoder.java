@@ -1,0 +1,46 @@
+package io.gatun.models.text;
+
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+/// What bytes a piece stands for.
+///
+/// @param byteLevel pieces are in GPT-2's alphabet
+/// @param byteFallback `<0xE2>` stands for that byte
+/// @param replacements pairs of a string and what replaces it, in order
+/// @param leadingSpaces how many spaces at the very beginning of the text are not part of it
+record Decoder(
+    boolean byteLevel, boolean byteFallback, List<String[]> replacements, int leadingSpaces) {
+
+  /// GPT-2's alphabet.
+  static Decoder ofByteLevel() {
+    return new Decoder(true, false, List.of(), 0);
+  }
+
+  /// SentencePiece: visible spaces, byte tokens, and the space that encoding put before the text.
+  static Decoder ofSentencePiece(boolean prefixed) {
+    return new Decoder(false, true, List.<String[]>of(new String[] {"\u2581", " "}), prefixed ? 1 : 0);
+  }
+
+  byte[] bytes(String piece) {
+    if (byteLevel) {
+      return ByteAlphabet.decode(piece);
+    }
+    if (byteFallback && isByte(piece)) {
+      return new byte[] {(byte) Integer.parseInt(piece, 3, 5, 16)};
+    }
+    String text = piece;
+    for (String[] replacement : replacements) {
+      text = text.replace(replacement[0], replacement[1]);
+    }
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static boolean isByte(String piece) {
+    return piece.length() == 6
+        && piece.startsWith("<0x")
+        && piece.endsWith(">")
+        && Character.digit(piece.charAt(3), 16) >= 0
+        && Character.digit(piece.charAt(4), 16) >= 0;
+  }
+}

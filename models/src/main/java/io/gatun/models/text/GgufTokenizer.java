@@ -1,0 +1,203 @@
+package io.gatun.models.text;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gatun.loaders.CheckpointException;
+import java.nio.file.Path;
+import java.text.Normalizer;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+
+/// Builds the tokenizer that a GGUF file's metadata describes (keys `tokenizer.ggml.*`).
+///
+/// @param file the file, for messages
+record GgufTokenizer(Map<String, Object> metadata, Path file) {
+  private static final String PREFIX = "tokenizer.ggml.";
+
+  /// @throws CheckpointException if the metadata is damaged or asks for what Gatun does not have
+  Tokenizer build() {
+    String model = text("model");
+    return switch (model) {
+      case "llama" -> sentencePiece(false);
+      case "t5" -> sentencePiece(true);
+      case "gpt2" -> byteLevel();
+      default ->
+          throw new CheckpointException(
+              ("%s: tokenizer.ggml.model is \"%s\"; Gatun has \"llama\" (SentencePiece BPE), \"t5\""
+                      + " (unigram) and \"gpt2\" (byte-level BPE). A WordPiece vocabulary (\"bert\")"
+                      + " belongs to no language model that it runs.")
+                  .formatted(file, model));
+    };
+  }
+
+  private Tokenizer sentencePiece(boolean unigram) {
+    var model = new SentencePiece();
+    List<String> tokens = list("tokens", String.class);
+    List<Float> scores = sized("scores", Float.class, tokens.size());
+    List<Long> types = types(tokens.size());
+    for (int id = 0; id < tokens.size(); id++) {
+      model.add(tokens.get(id), scores.get(id), types.get(id).intValue());
+    }
+    model.unigram = unigram;
+    model.userDefinedInRawText = !unigram;
+    model.dummyPrefix = flag("add_space_prefix", true);
+    model.removeExtraSpaces = unigram && flag("remove_extra_whitespaces", true);
+    model.charsMap = charsMap();
+    model.unk = id("unknown_token_id", unigram ? 2 : 0, tokens.size());
+    model.bos = id("bos_token_id", unigram ? -1 : 1, tokens.size());
+    model.eos = id("eos_token_id", unigram ? 1 : 2, tokens.size());
+    model.addBos = flag("add_bos_token", !unigram);
+    model.addEos = flag("add_eos_token", unigram);
+    return model.build(endings(tokens.size()));
+  }
+
+  private Tokenizer byteLevel() {
+    List<String> tokens = list("tokens", String.class);
+    List<Long> types = types(tokens.size());
+    String pre = metadata.containsKey(PREFIX + "pre") ? text("pre") : "default";
+    PreTokenizer words = GgufPreTokenizers.find(pre);
+    if (words == null) {
+      throw new CheckpointException(
+          "%s: tokenizer.ggml.pre is \"%s\"; Gatun has %s"
+              .formatted(file, pre, GgufPreTokenizers.names()));
+    }
+    var vocabulary = new Vocabulary(tokens.toArray(String[]::new));
+    int bos = id("bos_token_id", -1, tokens.size());
+    int eos = id("eos_token_id", -1, tokens.size());
+    var added = new ArrayList<AddedToken>();
+    for (int id = 0; id < tokens.size(); id++) {
+      int type = types.get(id).intValue();
+      boolean special =
+          type == SentencePiece.CONTROL
+              || type == SentencePiece.UNKNOWN
+              || type != SentencePiece.USER_DEFINED && (id == bos || id == eos);
+      if (special || type == SentencePiece.USER_DEFINED) {
+        added.add(AddedToken.plain(id, tokens.get(id), special));
+      }
+    }
+    boolean llama3 = GgufPreTokenizers.isLlama3(pre);
+    var unknown = new UnknownRule(null, -1, false);
+    // Qwen's models were trained on text in NFC, which GGUF has no key for.
+    UnaryOperator<String> normalizer =
+        pre.equals("qwen2") ? Normalizers.form(Normalizer.Form.NFC) : UnaryOperator.identity();
+    boolean addBos = flag("add_bos_token", llama3) && bos >= 0;
+    boolean addEos = flag("add_eos_token", false) && eos >= 0;
+    return new Tokenizer(
+        vocabulary,
+        added,
+        new Tokenizer.Pipeline(
+            normalizer,
+            words,
+            new BpeModel(vocabulary, merges(vocabulary), unknown, llama3, ""),
+            Decoder.ofByteLevel()),
+        new Tokenizer.Marks(
+            bos,
+            eos,
+            addBos ? new int[] {bos} : new int[0],
+            addEos ? new int[] {eos} : new int[0],
+            endings(tokens.size()).ends(eos, added)));
+  }
+
+  /// Merges of pieces that the vocabulary lacks are left out: nothing can come of them.
+  private Merges merges(Vocabulary vocabulary) {
+    List<String> merges = list("merges", String.class);
+    var table = new Merges.Table(merges.size());
+    for (int rank = 0; rank < merges.size(); rank++) {
+      String merge = merges.get(rank);
+      int space = merge.indexOf(' ', 1);
+      if (space < 0) {
+        throw damaged("merges", "\"" + merge + "\"", "two pieces with a space between them");
+      }
+      int left = vocabulary.find(merge, 0, space);
+      int right = vocabulary.find(merge, space + 1, merge.length());
+      int merged = vocabulary.find(merge.substring(0, space).concat(merge.substring(space + 1)));
+      if ((left | right | merged) >= 0) {
+        table.add(left, right, rank, merged);
+      }
+    }
+    return table;
+  }
+
+  private UnaryOperator<String> charsMap() {
+    if (!metadata.containsKey(PREFIX + "precompiled_charsmap")) {
+      return UnaryOperator.identity();
+    }
+    List<Long> values = list("precompiled_charsmap", Long.class);
+    var bytes = new byte[values.size()];
+    for (int i = 0; i < bytes.length; i++) {
+      bytes[i] = values.get(i).byteValue();
+    }
+    return CharsMap.of(bytes, file);
+  }
+
+  /// The ends of a turn that the file names beside EOS.
+  private TokenizerConfig endings(int size) {
+    ObjectNode generation = TokenizerConfig.JSON.createObjectNode();
+    ArrayNode ends = generation.putArray("eos_token_id");
+    ends.add(id("eot_token_id", -1, size)).add(id("eom_token_id", -1, size));
+    return new TokenizerConfig(MissingNode.getInstance(), MissingNode.getInstance(), generation);
+  }
+
+  private List<Long> types(int size) {
+    return metadata.containsKey(PREFIX + "token_type")
+        ? sized("token_type", Long.class, size)
+        : Collections.nCopies(size, (long) SentencePiece.NORMAL);
+  }
+
+  private String text(String key) {
+    if (metadata.get(PREFIX + key) instanceof String text) {
+      return text;
+    }
+    throw damaged(key, String.valueOf(metadata.get(PREFIX + key)), "a string");
+  }
+
+  private boolean flag(String key, boolean otherwise) {
+    return switch (metadata.get(PREFIX + key)) {
+      case null -> otherwise;
+      case Boolean flag -> flag;
+      case Object other -> throw damaged(key, other.toString(), "true or false");
+    };
+  }
+
+  private int id(String key, int otherwise, int size) {
+    return switch (metadata.get(PREFIX + key)) {
+      case null -> otherwise;
+      case Long id when id >= 0 && id < size -> id.intValue();
+      // -1, as a 32-bit number, says that there is none.
+      case Long none when none == -1 || none == 0xFFFFFFFFL -> -1;
+      case Object other -> throw damaged(key, other.toString(), "an id below " + size);
+    };
+  }
+
+  private <T> List<T> sized(String key, Class<T> type, int size) {
+    List<T> list = list(key, type);
+    if (list.size() != size) {
+      throw damaged(key, list.size() + " entries", size + ", one for each token");
+    }
+    return list;
+  }
+
+  @SuppressWarnings("unchecked") // every entry is looked at
+  private <T> List<T> list(String key, Class<T> type) {
+    if (metadata.get(PREFIX + key) instanceof List<?> list
+        && !list.isEmpty()
+        && list.stream().allMatch(type::isInstance)) {
+      return (List<T>) list;
+    }
+    Object found = metadata.get(PREFIX + key);
+    throw damaged(
+        key,
+        found == null ? "absent" : "a " + found.getClass().getSimpleName(),
+        "a list of " + type.getSimpleName());
+  }
+
+  private CheckpointException damaged(String key, String found, String needed) {
+    return new CheckpointException(
+        "%s: %s%s is %s; need %s. The file is damaged or was written without its vocabulary."
+            .formatted(file, PREFIX, key, found, needed));
+  }
+}

@@ -1,0 +1,75 @@
+package io.gatun.models.text;
+
+/// Which neighbouring symbols merge into which, and in what order.
+interface Merges {
+  /// What [#find] returns when the two do not merge.
+  long NONE = -1;
+
+  /// The merge of the symbols `left` and `right` (-1: a character that is not in the vocabulary),
+  /// which span `from` to `to` in `text`: priority (signed, the lowest merges first) in the upper 32
+  /// bits, the id of the merged symbol in the lower, or [#NONE].
+  long find(String text, int from, int to, int left, int right);
+
+  static long pack(int priority, int id) {
+    return (long) priority << 32 | id;
+  }
+
+  /// SentencePiece's BPE: two symbols merge if together they are a piece, the best score first.
+  static Merges byScore(Vocabulary vocabulary, float[] scores) {
+    return (text, from, to, left, right) -> {
+      int id = vocabulary.find(text, from, to);
+      if (id < 0) {
+        return NONE;
+      }
+      int bits = Float.floatToIntBits(scores[id]);
+      int ascending = bits ^ bits >> 31 & Integer.MAX_VALUE;
+      return pack(~ascending, id);
+    };
+  }
+
+  /// BPE by a list of merges: pairs of ids in a hash table with open addressing.
+  final class Table implements Merges {
+    private final long[] pairs;
+    private final long[] merges;
+
+    /// A table for at most `count` merges.
+    Table(int count) {
+      int slots = Integer.highestOneBit(Math.max(8, count)) << 2;
+      pairs = new long[slots];
+      merges = new long[slots];
+    }
+
+    /// Adds a merge; a pair that is there already keeps its rank.
+    void add(int left, int right, int rank, int merged) {
+      int slot = slot(left, right);
+      if (pairs[slot] == 0) {
+        pairs[slot] = key(left, right);
+        merges[slot] = pack(rank, merged);
+      }
+    }
+
+    @Override
+    public long find(String text, int from, int to, int left, int right) {
+      if ((left | right) < 0) {
+        return NONE;
+      }
+      int slot = slot(left, right);
+      return pairs[slot] == 0 ? NONE : merges[slot];
+    }
+
+    private int slot(int left, int right) {
+      long key = key(left, right);
+      long spread = key * 0x9E3779B97F4A7C15L;
+      int slot = (int) (spread >>> 32) & pairs.length - 1;
+      while (pairs[slot] != 0 && pairs[slot] != key) {
+        slot = slot + 1 & pairs.length - 1;
+      }
+      return slot;
+    }
+
+    /// Never 0, which marks a free slot.
+    private static long key(int left, int right) {
+      return (left + 1L) << 32 | right;
+    }
+  }
+}

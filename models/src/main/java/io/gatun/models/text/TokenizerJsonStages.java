@@ -1,0 +1,246 @@
+package io.gatun.models.text;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.text.PreTokenizer.Behavior;
+import io.gatun.models.text.PreTokenizer.Prepend;
+import java.nio.file.Path;
+import java.text.Normalizer.Form;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.UnaryOperator;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/// The stages that a `tokenizer.json` describes, by their type names there.
+record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
+
+  static CheckpointException unsupported(Path file, String stage, JsonNode node) {
+    String text = node.toString();
+    return new CheckpointException(
+        "%s: %s is %s, which Gatun does not have"
+            .formatted(file, stage, text.length() > 200 ? text.substring(0, 200) + "..." : text));
+  }
+
+  UnaryOperator<String> normalizer(JsonNode node) {
+    String type = node.path("type").asText("");
+    return switch (type) {
+      case "" -> UnaryOperator.identity();
+      case "Sequence" -> {
+        UnaryOperator<String> all = UnaryOperator.identity();
+        for (JsonNode each : node.path("normalizers")) {
+          all = Normalizers.then(all, normalizer(each));
+        }
+        yield all;
+      }
+      case "NFC", "NFD", "NFKC", "NFKD" -> Normalizers.form(Form.valueOf(type));
+      case "Lowercase" -> text -> text.toLowerCase(Locale.ROOT);
+      case "Prepend" -> Normalizers.prepend(node.path("prepend").asText());
+      case "Strip" -> strip(node);
+      case "Replace" -> replace(node);
+      case "Precompiled" ->
+          CharsMap.of(Base64.getDecoder().decode(node.path("precompiled_charsmap").asText()), file);
+      default -> throw unsupported(file, "normalizer", node);
+    };
+  }
+
+  private static UnaryOperator<String> strip(JsonNode node) {
+    boolean left = node.path("strip_left").asBoolean();
+    boolean right = node.path("strip_right").asBoolean();
+    return text -> {
+      String stripped = left ? text.stripLeading() : text;
+      return right ? stripped.stripTrailing() : stripped;
+    };
+  }
+
+  private UnaryOperator<String> replace(JsonNode node) {
+    String content = node.path("content").asText();
+    JsonNode pattern = node.path("pattern");
+    if (pattern.path("String").isTextual()) {
+      String from = pattern.path("String").textValue();
+      return text -> text.replace(from, content);
+    }
+    if (pattern.path("Regex").isTextual()) {
+      Pattern regex = PreTokenizer.compile(pattern.path("Regex").textValue());
+      return text -> regex.matcher(text).replaceAll(Matcher.quoteReplacement(content));
+    }
+    throw unsupported(file, "normalizer", node);
+  }
+
+  PreTokenizer preTokenizer(JsonNode node) {
+    return switch (node.path("type").asText("")) {
+      case "" -> PreTokenizer.none();
+      case "Sequence" -> {
+        PreTokenizer all = null;
+        for (JsonNode each : node.path("pretokenizers")) {
+          PreTokenizer next = preTokenizer(each);
+          all = all == null ? next : all.then(next);
+        }
+        yield all == null ? PreTokenizer.none() : all;
+      }
+      case "ByteLevel" -> {
+        PreTokenizer words =
+            node.path("use_regex").asBoolean(true)
+                ? PreTokenizer.isolate(PreTokenizer.GPT2).then(PreTokenizer.bytes())
+                : PreTokenizer.bytes();
+        yield node.path("add_prefix_space").asBoolean()
+            ? PreTokenizer.prefixSpace().then(words)
+            : words;
+      }
+      case "Split" ->
+          PreTokenizer.split(pattern(node), behavior(node), node.path("invert").asBoolean());
+      case "Digits" ->
+          PreTokenizer.isolate(
+              node.path("individual_digits").asBoolean() ? "\\p{N}" : "\\p{N}+");
+      case "Punctuation" ->
+          PreTokenizer.split(PreTokenizer.compile("[\\p{P}$+<=>^`|~]"), behavior(node), false);
+      case "WhitespaceSplit" ->
+          PreTokenizer.split(PreTokenizer.compile("\\s+"), Behavior.REMOVED, false);
+      case "Whitespace" ->
+          PreTokenizer.split(PreTokenizer.compile("\\w+|[^\\w\\s]+"), Behavior.REMOVED, true);
+      case "Metaspace" -> metaspace(node);
+      default -> throw unsupported(file, "pre_tokenizer", node);
+    };
+  }
+
+  private PreTokenizer metaspace(JsonNode node) {
+    return PreTokenizer.metaspace(
+        replacement(node), prepend(node), node.path("split").asBoolean(true));
+  }
+
+  private char replacement(JsonNode node) {
+    String text = node.path("replacement").asText();
+    if (text.length() != 1) {
+      throw unsupported(file, "Metaspace", node);
+    }
+    return text.charAt(0);
+  }
+
+  /// `prepend_scheme`, or what older files say with `add_prefix_space`.
+  private static Prepend prepend(JsonNode node) {
+    return switch (node.path("prepend_scheme").asText("")) {
+      case "first" -> Prepend.FIRST;
+      case "never" -> Prepend.NEVER;
+      case "always" -> Prepend.ALWAYS;
+      default -> node.path("add_prefix_space").asBoolean(true) ? Prepend.ALWAYS : Prepend.NEVER;
+    };
+  }
+
+  private Pattern pattern(JsonNode node) {
+    JsonNode pattern = node.path("pattern");
+    if (pattern.path("String").isTextual()) {
+      return Pattern.compile(pattern.path("String").textValue(), Pattern.LITERAL);
+    }
+    if (pattern.path("Regex").isTextual()) {
+      return PreTokenizer.compile(pattern.path("Regex").textValue());
+    }
+    throw unsupported(file, "pre_tokenizer", node);
+  }
+
+  private Behavior behavior(JsonNode node) {
+    return switch (node.path("behavior").asText("Isolated")) {
+      case "Removed" -> Behavior.REMOVED;
+      case "Isolated" -> Behavior.ISOLATED;
+      case "MergedWithPrevious" -> Behavior.MERGED_WITH_PREVIOUS;
+      case "MergedWithNext" -> Behavior.MERGED_WITH_NEXT;
+      case "Contiguous" -> Behavior.CONTIGUOUS;
+      default -> throw unsupported(file, "pre_tokenizer", node);
+    };
+  }
+
+  Decoder decoder(JsonNode node) {
+    var byteLevel = false;
+    var byteFallback = false;
+    var replacements = new ArrayList<String[]>();
+    int leadingSpaces = 0;
+    boolean sequence = node.path("type").asText().equals("Sequence");
+    for (JsonNode each : sequence ? node.path("decoders") : List.of(node)) {
+      switch (each.path("type").asText("")) {
+        case "ByteLevel" -> byteLevel = true;
+        case "ByteFallback" -> byteFallback = true;
+        case "Fuse", "" -> {} // pieces are joined as they are
+        case "Metaspace" -> {
+          replacements.add(new String[] {String.valueOf(replacement(each)), " "});
+          leadingSpaces = prepend(each) == Prepend.NEVER ? 0 : 1;
+        }
+        case "Replace" -> {
+          JsonNode from = each.path("pattern").path("String");
+          if (!from.isTextual()) {
+            throw unsupported(file, "decoder", each);
+          }
+          replacements.add(new String[] {from.textValue(), each.path("content").asText()});
+        }
+        case "Strip" -> {
+          if (!each.path("content").asText().equals(" ") || each.path("stop").asInt() != 0) {
+            throw unsupported(file, "decoder", each);
+          }
+          leadingSpaces = each.path("start").asInt();
+        }
+        case "BPEDecoder" -> replacements.add(new String[] {each.path("suffix").asText(), " "});
+        default -> throw unsupported(file, "decoder", each);
+      }
+    }
+    return new Decoder(byteLevel, byteFallback, replacements, leadingSpaces);
+  }
+
+  Model model(JsonNode node, List<String> merges, float[] scores, List<AddedToken> added) {
+    String type = node.path("type").asText("BPE");
+    if (type.equals("Unigram") && scores != null) {
+      return unigram(node, scores, added);
+    }
+    if (!type.equals("BPE") || scores != null) {
+      throw new CheckpointException(
+          ("%s: the model's type is %s; Gatun has BPE and Unigram (a WordPiece vocabulary, as BERT's,"
+                  + " belongs to no language model that it runs)")
+              .formatted(file, type));
+    }
+    if (!node.path("continuing_subword_prefix").asText("").isEmpty()
+        && !node.path("continuing_subword_prefix").isNull()) {
+      throw unsupported(file, "model.continuing_subword_prefix", node);
+    }
+    var table = new Merges.Table(merges.size() / 2);
+    for (int i = 0; i < merges.size(); i += 2) {
+      String left = merges.get(i);
+      String right = merges.get(i + 1);
+      int leftId = vocabulary.find(left);
+      int rightId = vocabulary.find(right);
+      int merged = vocabulary.find(left + right);
+      if ((leftId | rightId | merged) < 0) {
+        throw new CheckpointException(
+            "%s: the merge of \"%s\" and \"%s\" needs both and the two together in the vocabulary"
+                .formatted(file, left, right));
+      }
+      table.add(leftId, rightId, i / 2, merged);
+    }
+    String end = node.path("end_of_word_suffix").textValue();
+    return new BpeModel(
+        vocabulary,
+        table,
+        unknown(node, vocabulary.find(node.path("unk_token").asText(""))),
+        node.path("ignore_merges").asBoolean(),
+        end == null ? "" : end);
+  }
+
+  private Model unigram(JsonNode node, float[] scores, List<AddedToken> added) {
+    float[] usable = Arrays.copyOf(scores, vocabulary.size());
+    UnknownRule unknown = unknown(node, node.path("unk_id").asInt(-1));
+    added.stream()
+        .filter(token -> token.special() && token.id() < usable.length)
+        .forEach(token -> usable[token.id()] = Float.NaN);
+    if (unknown.byteIds() != null) {
+      Arrays.stream(unknown.byteIds()).filter(id -> id >= 0).forEach(id -> usable[id] = Float.NaN);
+    }
+    return new UnigramModel(
+        vocabulary, usable, new UnknownRule(unknown.byteIds(), unknown.unkId(), true));
+  }
+
+  private UnknownRule unknown(JsonNode node, int unkId) {
+    return new UnknownRule(
+        node.path("byte_fallback").asBoolean() ? vocabulary.byteIds() : null,
+        unkId,
+        node.path("fuse_unk").asBoolean());
+  }
+}

@@ -1,0 +1,83 @@
+package io.gatun.models.text;
+
+import io.gatun.loaders.CheckpointException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/// Finds and reads a checkpoint's vocabulary.
+public final class Tokenizers {
+  private Tokenizers() {}
+
+  /// The tokenizer of a model directory or file that carries no metadata of its own.
+  ///
+  /// @throws CheckpointException if there is none, it is damaged, or asks for what Gatun does not have
+  public static Tokenizer load(Path model) {
+    return load(model, Map.of());
+  }
+
+  /// The tokenizer of a model: a GGUF file's own, which is in its metadata; else, in the model's
+  /// directory or the one above, `tokenizer.json` (Hugging Face), `tokenizer.model` (SentencePiece),
+  /// `tokenizer.bin` or `tok512.bin` (llama2.c), in this order. `model` may also be such a file itself.
+  ///
+  /// @param metadata the checkpoint's, as [io.gatun.loaders.Checkpoint#metadata] gives it: GGUF
+  ///     integers as `Long`, strings as `String`, arrays as `List`
+  /// @throws CheckpointException if there is none, it is damaged, or asks for what Gatun does not have
+  public static Tokenizer load(Path model, Map<String, Object> metadata) {
+    if (metadata.containsKey("tokenizer.ggml.model")) {
+      return new GgufTokenizer(metadata, model).build();
+    }
+    if (Files.isRegularFile(model) && isVocabulary(model)) {
+      return read(model);
+    }
+    Path directory = Files.isDirectory(model) ? model : model.toAbsolutePath().getParent();
+    Path above = directory.toAbsolutePath().getParent();
+    return find(directory)
+        .or(() -> above == null ? Optional.empty() : find(above))
+        .map(Tokenizers::read)
+        .orElseThrow(
+            () ->
+                new CheckpointException(
+                    ("%s: no tokenizer. Looked for tokenizer.json, tokenizer.model, tokenizer.bin and"
+                            + " tok*.bin (llama2.c) in %s and one directory up, and for"
+                            + " tokenizer.ggml.model in the file's metadata. Put the model's"
+                            + " tokenizer beside it.")
+                        .formatted(model, directory)));
+  }
+
+  private static Optional<Path> find(Path directory) {
+    for (String name : List.of("tokenizer.json", "tokenizer.model", "tokenizer.bin")) {
+      Path file = directory.resolve(name);
+      if (Files.isRegularFile(file)) {
+        return Optional.of(file);
+      }
+    }
+    try (var files = Files.newDirectoryStream(directory, "tok[0-9]*.bin")) {
+      for (Path file : files) {
+        return Optional.of(file);
+      }
+      return Optional.empty();
+    } catch (IOException e) {
+      return Optional.empty();
+    }
+  }
+
+  private static boolean isVocabulary(Path file) {
+    String name = file.getFileName().toString();
+    return name.endsWith(".json") || name.endsWith(".model") || name.matches(".*tok.*\\.bin");
+  }
+
+  private static Tokenizer read(Path file) {
+    String name = file.getFileName().toString();
+    var config = TokenizerConfig.read(file.toAbsolutePath().getParent());
+    if (name.endsWith(".json")) {
+      return TokenizerJson.read(file, config);
+    }
+    return name.endsWith(".model")
+        ? SentencePiece.readModel(file, config)
+        : SentencePiece.readLlama2c(file, config);
+  }
+}

@@ -1,0 +1,82 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.Int8Panels;
+import io.gatun.tensor.kernel.Unpack;
+import java.lang.foreign.MemorySegment;
+
+/// The activations of one product (T, K), in the forms that kernels want; each is made once, when
+/// first asked for, in the step's workspace.
+final class Activations {
+  private final Ops ops;
+  private final MemorySegment f32;
+  private final int rows;
+  private final int columns;
+  private MemorySegment bf16;
+  private U8 u8;
+
+  /// Activations as u8 with zero point 128.
+  ///
+  /// @param values (T, K) bytes
+  /// @param scales one F32 a row
+  record U8(MemorySegment values, MemorySegment scales) {}
+
+  Activations(Ops ops, Tensor x) {
+    this.ops = ops;
+    f32 = x.segment();
+    columns = Math.toIntExact(x.dim(-1));
+    rows = Math.toIntExact(x.size() / columns);
+  }
+
+  int rows() {
+    return rows;
+  }
+
+  int columns() {
+    return columns;
+  }
+
+  MemorySegment f32() {
+    return f32;
+  }
+
+  MemorySegment bf16() {
+    if (bf16 == null) {
+      bf16 = ops.workspace().take(2L * rows * columns);
+      ops.workers()
+          .forEach(
+              rows,
+              Ops.grain(columns),
+              (worker, from, to) ->
+                  Unpack.toBf16(
+                      DType.Plain.F32,
+                      f32,
+                      4 * from * columns,
+                      bf16,
+                      2 * from * columns,
+                      (to - from) * columns));
+    }
+    return bf16;
+  }
+
+  U8 u8() {
+    if (u8 == null) {
+      u8 =
+          new U8(
+              ops.workspace().take((long) rows * columns), ops.workspace().take(4L * rows));
+      ops.workers()
+          .forEach(
+              rows,
+              Ops.grain(columns),
+              (worker, from, to) -> {
+                for (long t = from; t < to; t++) {
+                  float scale =
+                      Int8Panels.quantize(f32, 4 * t * columns, columns, u8.values, t * columns);
+                  u8.scales.setAtIndex(java.lang.foreign.ValueLayout.JAVA_FLOAT, t, scale);
+                }
+              });
+    }
+    return u8;
+  }
+}
