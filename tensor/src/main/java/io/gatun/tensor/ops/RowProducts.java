@@ -40,6 +40,13 @@ final class RowProducts {
         return new SgemmProduct(x);
       }
     }
+    if (ops.backend() != Backend.SCALAR
+        && ops.fast()
+        && w.dtype() instanceof DType.Tiled t
+        && t.bits() == 4) {
+      log(w, "the tiled int4 kernel", many ? "no int8 product for many rows" : "few rows");
+      return new TiledProduct(x, t);
+    }
     log(w, "dot products of unpacked rows", many ? "no native library" : "few rows");
     return new DotProduct(ops, x);
   }
