@@ -17,8 +17,13 @@ import jdk.incubator.vector.VectorSpecies;
 /// Every method is small and meant to be inlined into a kernel's loop. Addresses are taken as they
 /// are: whoever calls the kernel has checked them.
 final class Lanes {
-  static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
-  static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
+  /// The machine's preferred vectors, of at most 512 bits, which a tile's 32 words fill.
+  private static final VectorShape SHAPE =
+      VectorShape.forBitSize(Math.min(512, FloatVector.SPECIES_PREFERRED.vectorBitSize()));
+
+  static final VectorSpecies<Float> FLOATS = VectorSpecies.of(float.class, SHAPE);
+  static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, SHAPE);
+  static final VectorSpecies<Short> WORDS = VectorSpecies.of(short.class, SHAPE);
   static final int COUNT = FLOATS.length();
   static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 

@@ -27,6 +27,7 @@ final class RowProducts {
       if (ops.fast()
           && w.dtype() instanceof DType.Tiled t
           && t.bits() == 4
+          && !t.minima()
           && PanelProduct.supports(x, w)) {
         log(w, "int8 panels and oneDNN's int8 product", "many rows, and the CPU has int8 products");
         return new PanelProduct(x, t);

@@ -81,11 +81,13 @@ class TiledTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"Q4_0, INT4_G32", "Q8_0, INT8_G32"})
+  @CsvSource({"Q4_0, INT4_G32", "Q8_0, INT8_G32", "Q4_K, INT4_G32_MIN"})
   void repackingKeepsEveryValue(DType.Block blocks, String name) {
     var type = TiledPack.tiledTypeOf(blocks);
     assertEquals(name, type.name());
-    byte[] quantized = quantize(blocks, randomRows());
+    assertEquals(type, DType.Tiled.parse(name));
+    byte[] quantized =
+        blocks == DType.Block.Q4_K ? randomQ4K() : quantize(blocks, randomRows());
     byte[] packed = new byte[size(type, ROWS, COLUMNS)];
     TiledPack.fromBlocks(
         blocks, MemorySegment.ofArray(quantized), 0, ROWS, COLUMNS, MemorySegment.ofArray(packed), 0);
@@ -104,6 +106,17 @@ class TiledTest {
       rows[i] = (float) random.nextGaussian();
     }
     return rows;
+  }
+
+  /// Random bytes with scales that are not huge.
+  private static byte[] randomQ4K() {
+    var blocks = new byte[ROWS * COLUMNS / 256 * DType.Block.Q4_K.blockBytes()];
+    new Random(8).nextBytes(blocks);
+    for (int i = 0; i < blocks.length; i += DType.Block.Q4_K.blockBytes()) {
+      blocks[i + 1] &= 0x2F;
+      blocks[i + 3] &= 0x2F;
+    }
+    return blocks;
   }
 
   private static float[] roundTrip(DType.Tiled type, float[] rows) {
