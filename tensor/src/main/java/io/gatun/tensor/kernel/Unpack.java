@@ -39,16 +39,21 @@ public final class Unpack {
       long n) {
     long from = address(src, srcByteOffset, bytes(dtype, n));
     long to = address(dst, dstByteOffset, n * 4);
-    boolean done =
-        switch (dtype) {
-          case DType.Plain p -> plain(p, from, to, n);
-          case DType.Block b -> block(b, from, to, n / b.blockSize());
-          case DType.Tiled t -> false;
-        };
-    if (!done) {
-      Dequantize.toFloat(dtype, src, srcByteOffset, dst, dstByteOffset, n);
+    try {
+      boolean done =
+          switch (dtype) {
+            case DType.Plain p -> plain(p, from, to, n);
+            case DType.Block b -> block(b, from, to, n / b.blockSize());
+            case DType.Tiled t -> false;
+          };
+      if (!done) {
+        Dequantize.toFloat(dtype, src, srcByteOffset, dst, dstByteOffset, n);
+      }
+    } finally {
+      // Until here the collector must not free the memory, of which only the addresses were used.
+      Reference.reachabilityFence(src);
+      Reference.reachabilityFence(dst);
     }
-    keepOpen(src, dst);
   }
 
   /// Converts `n` elements, which lie in whole blocks from `srcByteOffset` on, to BF16, rounding to
@@ -94,14 +99,12 @@ public final class Unpack {
       MemorySegment src, long srcByteOffset, MemorySegment dst, long dstByteOffset, long n) {
     long from = address(src, srcByteOffset, n * 4);
     long to = address(dst, dstByteOffset, n * 2);
-    long i = 0;
-    for (; i <= n - COUNT; i += COUNT) {
-      storeShorts(Lanes.toBf16(floats(from + i * 4)), to + i * 2);
+    try {
+      floatToBf16(from, to, n);
+    } finally {
+      Reference.reachabilityFence(src);
+      Reference.reachabilityFence(dst);
     }
-    for (; i < n; i++) {
-      ALL.set(SHORT, to + i * 2, Elements.floatToBf16(ALL.get(FLOAT, from + i * 4)));
-    }
-    keepOpen(src, dst);
   }
 
   /// Rounds `n` F32 to F16, to the nearest, ties to even.
@@ -112,14 +115,12 @@ public final class Unpack {
       MemorySegment src, long srcByteOffset, MemorySegment dst, long dstByteOffset, long n) {
     long from = address(src, srcByteOffset, n * 4);
     long to = address(dst, dstByteOffset, n * 2);
-    long i = 0;
-    for (; i <= n - COUNT; i += COUNT) {
-      storeShorts(Lanes.toF16(floats(from + i * 4)), to + i * 2);
+    try {
+      floatToF16(from, to, n);
+    } finally {
+      Reference.reachabilityFence(src);
+      Reference.reachabilityFence(dst);
     }
-    for (; i < n; i++) {
-      ALL.set(SHORT, to + i * 2, Float.floatToFloat16(ALL.get(FLOAT, from + i * 4)));
-    }
-    keepOpen(src, dst);
   }
 
   /// Whether there is a kernel for the type; if so, the work is done.
@@ -175,13 +176,27 @@ public final class Unpack {
     }
   }
 
-  private static long bytes(DType dtype, long n) {
-    return Dequantize.wholeBlocks(dtype, n) * dtype.blockBytes();
+  private static void floatToBf16(long from, long to, long n) {
+    long i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      storeShorts(Lanes.toBf16(floats(from + i * 4)), to + i * 2);
+    }
+    for (; i < n; i++) {
+      ALL.set(SHORT, to + i * 2, Elements.floatToBf16(ALL.get(FLOAT, from + i * 4)));
+    }
   }
 
-  /// Until here the collector must not free memory that only its address was used of.
-  private static void keepOpen(MemorySegment src, MemorySegment dst) {
-    Reference.reachabilityFence(src);
-    Reference.reachabilityFence(dst);
+  private static void floatToF16(long from, long to, long n) {
+    long i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      storeShorts(Lanes.toF16(floats(from + i * 4)), to + i * 2);
+    }
+    for (; i < n; i++) {
+      ALL.set(SHORT, to + i * 2, Float.floatToFloat16(ALL.get(FLOAT, from + i * 4)));
+    }
+  }
+
+  private static long bytes(DType dtype, long n) {
+    return Dequantize.wholeBlocks(dtype, n) * dtype.blockBytes();
   }
 }
