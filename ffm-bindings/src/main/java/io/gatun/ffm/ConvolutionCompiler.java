@@ -55,8 +55,6 @@ final class ConvolutionCompiler {
             switch (extent) {
               case EVERY_ELEMENT -> image(builder, id, type, n, c, h, w);
               case PER_COLUMN -> image(builder, id, type, 1, c, 1, 1);
-              case PER_ROW ->
-                  throw new IllegalArgumentException("an image has no rows to scale: " + s);
             });
     ConvolutionSpec.Padding p = s.padding();
     try (var arena = Arena.ofConfined()) {

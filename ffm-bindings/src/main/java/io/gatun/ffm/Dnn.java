@@ -3,7 +3,6 @@ package io.gatun.ffm;
 import io.gatun.ffm.onednn.Dnnl;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.util.function.ToIntFunction;
 
@@ -12,10 +11,6 @@ final class Dnn {
   /// The CPU.
   static final MemorySegment ENGINE =
       create("an engine", p -> Dnnl.dnnl_engine_create(p, Dnnl.dnnl_cpu(), 0));
-
-  /// Whether this build's threads are OpenMP's, whose number each calling thread sets for itself.
-  static final boolean HAS_OPENMP =
-      SymbolLookup.loaderLookup().find("omp_set_num_threads").isPresent();
 
   private Dnn() {}
 

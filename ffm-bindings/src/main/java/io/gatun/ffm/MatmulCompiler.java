@@ -77,7 +77,6 @@ final class MatmulCompiler {
         (id, type, extent) ->
             switch (extent) {
               case EVERY_ELEMENT -> builder.dense(id, type, m, n);
-              case PER_ROW -> builder.dense(id, type, m, 1);
               case PER_COLUMN -> builder.dense(id, type, 1, n);
             });
     return builder.describe(

@@ -3,6 +3,7 @@ package io.gatun.ffm;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.JarURLConnection;
+import java.net.URI;
 import java.net.URL;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.FileSystemException;
@@ -30,7 +31,7 @@ final class NativeFiles {
   static List<Path> unpack(String folder, List<String> names, String library) throws IOException {
     URL first = resource(folder + names.getFirst());
     if (first.getProtocol().equals("file")) {
-      Path dir = Path.of(java.net.URI.create(first.toString())).getParent();
+      Path dir = Path.of(URI.create(first.toString())).getParent();
       return names.stream().map(dir::resolve).toList();
     }
     if (!(first.openConnection() instanceof JarURLConnection connection)) {
@@ -40,7 +41,7 @@ final class NativeFiles {
     connection.setUseCaches(false);
     try (JarFile jar = connection.getJarFile()) {
       var entries = new ArrayList<JarEntry>();
-      var key = new StringBuilder(library.toLowerCase(java.util.Locale.ROOT));
+      var key = new StringBuilder(library);
       for (String name : names) {
         JarEntry entry = jar.getJarEntry(folder + name);
         if (entry == null) {
@@ -49,7 +50,7 @@ final class NativeFiles {
         entries.add(entry);
         key.append("-%08x-%x".formatted(entry.getCrc(), entry.getSize()));
       }
-      Path dir = Files.createDirectories(cache().resolve("natives").resolve(key.toString()));
+      Path dir = Files.createDirectories(UserCache.folder().resolve("natives").resolve(key.toString()));
       var files = new ArrayList<Path>();
       for (JarEntry entry : entries) {
         Path file = dir.resolve(entry.getName().substring(folder.length()));
@@ -60,25 +61,6 @@ final class NativeFiles {
       }
       return files;
     }
-  }
-
-  /// The user's cache folder of Gatun: `-Dgatun.cache`, or the platform's usual place.
-  static Path cache() {
-    String chosen = System.getProperty("gatun.cache");
-    if (chosen != null) {
-      return Path.of(chosen).toAbsolutePath();
-    }
-    Path home = Path.of(System.getProperty("user.home"));
-    return switch (Platform.current().os()) {
-      case "windows" -> environment("LOCALAPPDATA", home.resolve("AppData/Local")).resolve("gatun");
-      case "macosx" -> home.resolve("Library/Caches/gatun");
-      default -> environment("XDG_CACHE_HOME", home.resolve(".cache")).resolve("gatun");
-    };
-  }
-
-  private static Path environment(String variable, Path otherwise) {
-    String value = System.getenv(variable);
-    return value == null || value.isEmpty() ? otherwise : Path.of(value).toAbsolutePath();
   }
 
   private static URL resource(String name) throws IOException {

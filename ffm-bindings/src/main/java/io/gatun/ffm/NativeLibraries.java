@@ -23,9 +23,9 @@ import org.slf4j.LoggerFactory;
 public final class NativeLibraries {
   private static final Logger LOG = LoggerFactory.getLogger(NativeLibraries.class);
 
-  // Libraries stay loaded until the JVM ends, so their symbols do too.
   private static NativeLibrary openBlas;
   private static NativeLibrary oneDnn;
+  // Whether oneDNN's threads are OpenMP's, whose number each calling thread sets for itself.
   private static volatile boolean openMp;
 
   private NativeLibraries() {}
@@ -56,7 +56,7 @@ public final class NativeLibraries {
       if (openBlas.isLoaded()) {
         Cblas.openblas_set_num_threads(1);
         // "OpenBLAS 0.3.31 DYNAMIC_ARCH ..."
-        String[] config = Cblas.openblas_get_config().getString(0).split(" ");
+        String[] config = Cblas.openblas_get_config().getString(0).split(" ", 3);
         openBlas = describe(openBlas, config[1], Cblas.openblas_get_corename().getString(0));
       }
     }
@@ -148,7 +148,8 @@ public final class NativeLibraries {
   ///
   /// @throws IllegalArgumentException if an override names a file that is not such a library
   static boolean isUsable(NativeLibrary library) {
-    if (!library.isLoaded() && library.problem().startsWith("-D")) {
+    // "switched off by -D..." is no error.
+    if (!library.isLoaded() && library.problem().startsWith("-Dgatun.")) {
       throw new IllegalArgumentException(library.problem());
     }
     return library.isLoaded();
@@ -159,7 +160,7 @@ public final class NativeLibraries {
       return;
     }
     try (var arena = Arena.ofConfined()) {
-      int unused = Posix.setenv(arena.allocateFrom(name), arena.allocateFrom(value), 1);
+      int _ = Posix.setenv(arena.allocateFrom(name), arena.allocateFrom(value), 1);
     }
   }
 }

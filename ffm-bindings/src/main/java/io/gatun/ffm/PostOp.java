@@ -53,12 +53,11 @@ public sealed interface PostOp {
     }
 
     /// The shape of the operand, beside a result of (rows, columns) or (N, H, W, channels); always
-    /// dense.
+    /// dense. There is none for one element per row: oneDNN 3.11 has only slow reference code for
+    /// that.
     public enum Extent {
       /// The result's own shape.
       EVERY_ELEMENT,
-      /// One element for each row, of a matrix only.
-      PER_ROW,
       /// One element for each column or channel.
       PER_COLUMN
     }

@@ -1,6 +1,5 @@
 package io.gatun.ffm;
 
-import io.gatun.ffm.omp.Omp;
 import io.gatun.ffm.onednn.Dnnl;
 import io.gatun.ffm.onednn.dnnl_exec_arg_t;
 import java.lang.foreign.Arena;
@@ -187,9 +186,7 @@ final class Primitive implements AutoCloseable {
     private MemorySegment segment = MemorySegment.NULL;
 
     Scratch() {
-      if (Dnn.HAS_OPENMP) {
-        Omp.omp_set_num_threads(1);
-      }
+      NativeLibraries.initThread();
     }
 
     MemorySegment atLeast(long bytes) {

@@ -31,9 +31,11 @@ public final class Main implements Runnable {
   private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
 
   static {
+    COMMANDS.put("chat", ChatCommand.class);
     COMMANDS.put("generate", Generate.class);
     COMMANDS.put("inspect", Inspect.class);
     COMMANDS.put("doctor", Doctor.class);
+    COMMANDS.put("bench", Bench.class);
   }
 
   @Spec private CommandSpec spec;

@@ -16,8 +16,8 @@ import java.util.Map;
 /// [TorchObjects] lists; nothing a file names is ever looked up or run.
 ///
 /// The text opcodes of protocols 0 and 1 are left out, for `torch.save` always wrote protocol 2 or
-/// later. Python's int becomes Long (BigInteger beyond), float Double, str and bytes String, list and set
-/// ArrayList, tuple [TorchObjects.Tuple], dict LinkedHashMap.
+/// later. Python's int becomes Long (BigInteger beyond), float Double, str and bytes String, list
+/// and set ArrayList, tuple [TorchObjects.Tuple], dict LinkedHashMap.
 ///
 /// Source: `Lib/pickletools.py` of CPython, which describes every opcode; `_weights_only_unpickler`
 /// of PyTorch, whose subset this is.
@@ -143,7 +143,7 @@ final class Unpickler {
     return top;
   }
 
-  private ArrayList<Object> popLast(int n) {
+  private List<Object> popLast(int n) {
     int from = stack.size() - n;
     if (from < 0 || stack.subList(from, stack.size()).contains(MARK)) {
       throw new IllegalArgumentException("fewer than " + n + " values on the stack");
@@ -151,7 +151,7 @@ final class Unpickler {
     return popFrom(from);
   }
 
-  private ArrayList<Object> popMark() {
+  private List<Object> popMark() {
     for (int i = stack.size() - 1; i >= 0; i--) {
       if (stack.get(i) == MARK) {
         var items = popFrom(i + 1);
@@ -162,7 +162,7 @@ final class Unpickler {
     throw new IllegalArgumentException("no mark on the stack");
   }
 
-  private ArrayList<Object> popFrom(int from) {
+  private List<Object> popFrom(int from) {
     var tail = stack.subList(from, stack.size());
     var items = new ArrayList<>(tail);
     tail.clear();

@@ -79,4 +79,8 @@ final class Attention {
   long bytesPerToken() {
     return qProj.byteSize() + kProj.byteSize() + vProj.byteSize() + oProj.byteSize();
   }
+
+  long weightsPerToken() {
+    return qProj.size() + kProj.size() + vProj.size() + oProj.size();
+  }
 }

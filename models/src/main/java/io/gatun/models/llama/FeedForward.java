@@ -10,4 +10,7 @@ sealed interface FeedForward permits Mlp, SparseMoe {
 
   /// The bytes of weights that one token reads.
   long bytesPerToken();
+
+  /// The weights that one token is multiplied with.
+  long weightsPerToken();
 }

@@ -91,6 +91,11 @@ public final class Llama {
     return ops.linear(hidden, lmHead);
   }
 
+  /// The weights that one decoded token is multiplied with, as [#bytesPerToken()] counts them.
+  public long weightsPerToken() {
+    return lmHead.size() + layers.stream().mapToLong(TransformerBlock::weightsPerToken).sum();
+  }
+
   /// The bytes of weights that one decoded token reads: all but the embedding table (unless it is
   /// also the output), and of a mixture only the experts used.
   public long bytesPerToken() {
@@ -134,6 +139,10 @@ public final class Llama {
 
     long bytesPerToken() {
       return selfAttn.bytesPerToken() + mlp.bytesPerToken();
+    }
+
+    long weightsPerToken() {
+      return selfAttn.weightsPerToken() + mlp.weightsPerToken();
     }
   }
 }

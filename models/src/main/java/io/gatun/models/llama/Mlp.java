@@ -23,4 +23,9 @@ record Mlp(Tensor gateProj, Tensor upProj, Tensor downProj) implements FeedForwa
   public long bytesPerToken() {
     return gateProj.byteSize() + upProj.byteSize() + downProj.byteSize();
   }
+
+  @Override
+  public long weightsPerToken() {
+    return gateProj.size() + upProj.size() + downProj.size();
+  }
 }

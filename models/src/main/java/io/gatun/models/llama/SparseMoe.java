@@ -83,4 +83,9 @@ final class SparseMoe implements FeedForward {
   public long bytesPerToken() {
     return gate.byteSize() + perToken * experts.getFirst().bytesPerToken();
   }
+
+  @Override
+  public long weightsPerToken() {
+    return gate.size() + perToken * experts.getFirst().weightsPerToken();
+  }
 }

@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -18,7 +19,7 @@ class MemoryAdviceTest {
   void adviceLeavesAMappedFileAsItIs(@TempDir Path dir) throws Exception {
     Path file = dir.resolve("data");
     byte[] bytes = new byte[100_001];
-    new java.util.Random(1).nextBytes(bytes);
+    new Random(1).nextBytes(bytes);
     Files.write(file, bytes);
     try (var channel = FileChannel.open(file);
         var arena = Arena.ofShared()) {

@@ -45,9 +45,9 @@ class OneDnnConvolutionTest {
 
   @Test
   void weightsAreConvertedWhenTheyArePacked() {
-    for (ElementType stored : List.of(F32, F16)) {
-      check(ConvolutionSpec.of(1, 9, 9, 17, 40, 3, 1, 1, BF16), stored);
-    }
+    check(ConvolutionSpec.of(1, 9, 9, 17, 40, 3, 1, 1, BF16), F32);
+    check(ConvolutionSpec.of(1, 9, 9, 17, 40, 3, 1, 1, F32), BF16);
+    check(ConvolutionSpec.of(1, 9, 9, 17, 40, 3, 1, 1, F32), F16);
   }
 
   @Test
@@ -87,8 +87,8 @@ class OneDnnConvolutionTest {
     int ic = plain.inChannels() / plain.groups();
     int oc = plain.outChannels();
     int weights = oc * ic * plain.kernelHeight() * plain.kernelWidth();
-    int pixels = plain.batch() * plain.height() * plain.width();
-    int outPixels = plain.batch() * plain.outHeight() * plain.outWidth();
+    long pixels = (long) plain.batch() * plain.height() * plain.width();
+    long outPixels = (long) plain.batch() * plain.outHeight() * plain.outWidth();
     boolean ops = !plain.postOps().isEmpty();
     try (var arena = Arena.ofConfined()) {
       MemorySegment src = Matrices.random(arena, plain.src(), pixels * plain.inChannels(), 1);

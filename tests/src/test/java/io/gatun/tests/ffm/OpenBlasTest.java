@@ -19,6 +19,11 @@ class OpenBlasTest {
     assertTrue(OpenBlas.isAvailable(), OpenBlas::problem);
   }
 
+  /// For [NativeProbe].
+  static void smallestProduct() {
+    checkSgemm(false, false, 1, 1, 1, 0, 0f);
+  }
+
   @Test
   void sgemmEqualsThePlainLoop() {
     for (int m : SIZES) {

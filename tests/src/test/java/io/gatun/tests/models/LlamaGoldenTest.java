@@ -82,7 +82,8 @@ class LlamaGoldenTest {
   })
   void stories260K(String file, Backend backend, int compared) throws IOException {
     Path path = TestData.shared("llm-stories260K/derived/" + file);
-    var expected = JSON.readTree(TestData.shared("llm-stories260K/expected_greedy_ids.json").toFile());
+    var expected =
+        JSON.readTree(TestData.shared("llm-stories260K/expected_greedy_ids.json").toFile());
     int[] ids = ids(expected.get("greedy_token_ids"));
     int[] wanted = compared == 0 ? ids : Arrays.copyOf(ids, compared);
     try (var checkpoint = Checkpoint.open(path);
@@ -92,7 +93,11 @@ class LlamaGoldenTest {
               ? LlamaConfig.fromGguf(checkpoint.metadata(), file)
               : config(path.getParent());
       int[] found =
-          greedy(new Llama(config, checkpoint), ops, new int[] {expected.get("bos").asInt()}, wanted.length);
+          greedy(
+              new Llama(config, checkpoint),
+              ops,
+              new int[] {expected.get("bos").asInt()},
+              wanted.length);
       assertArrayEquals(wanted, found);
     }
   }

@@ -14,9 +14,9 @@ import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.api.Test;
 
 /// Every operation gives on every backend what it gives on the scalar one, at sizes that fit no
 /// vector.
@@ -41,9 +41,7 @@ class BackendAgreementTest {
       agree(backend, n, (ops, a) -> inPlace(x, t -> ops.addBias(t, w)));
       agree(backend, n, (ops, a) -> inPlace(x, ops::softmax));
       agree(
-          backend,
-          n,
-          (ops, a) -> inPlace(x, t -> ops.addScaledRow(t, 1, y.slice(0, 2, 3), -0.7f)));
+          backend, n, (ops, a) -> inPlace(x, t -> ops.addScaledRow(t, 1, y.slice(0, 2, 3), -0.7f)));
     }
   }
 
@@ -183,13 +181,11 @@ class BackendAgreementTest {
   @Test
   void shapesAreChecked() {
     try (var ops = new Ops(Backend.VECTOR, 1)) {
-      assertThrows(
-          IllegalArgumentException.class, () -> ops.linear(random(1, 32), random(8, 31)));
+      assertThrows(IllegalArgumentException.class, () -> ops.linear(random(1, 32), random(8, 31)));
       assertThrows(
           IllegalArgumentException.class, () -> ops.addInPlace(random(1, 32), random(32, 1)));
       assertThrows(
-          IndexOutOfBoundsException.class,
-          () -> ops.embedding(new int[] {0, 8}, random(8, 4)));
+          IndexOutOfBoundsException.class, () -> ops.embedding(new int[] {0, 8}, random(8, 4)));
     }
   }
 
@@ -229,8 +225,7 @@ class BackendAgreementTest {
   private Tensor convert(Tensor x, DType.Plain type) {
     var t = Tensor.allocate(arena, type, x.shape().dims());
     for (int i = 0; i < x.size(); i++) {
-      Floats.store(
-          type, t.segment(), 0, i, x.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i));
+      Floats.store(type, t.segment(), 0, i, x.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i));
     }
     return t;
   }

@@ -64,7 +64,8 @@ class DequantizeTest {
       boolean expected = !QuantVectors.WITHOUT_SUPPORT.contains(type);
       assertEquals(expected, Dequantize.supports(type), type.name());
       if (!expected) {
-        var e = assertThrows(UnsupportedOperationException.class, () -> convert(type, new byte[300]));
+        var e =
+            assertThrows(UnsupportedOperationException.class, () -> convert(type, new byte[300]));
         assertTrue(e.getMessage().contains(type.name()), e.getMessage());
         assertTrue(e.getMessage().contains("use the same model in"), e.getMessage());
         assertTrue(printed(type).contains("not readable"));
@@ -128,7 +129,8 @@ class DequantizeTest {
     tq2[65] = 0x40; // 2 in F16
     values = convert(DType.Block.TQ2_0, tq2);
     assertArrayEquals(
-        new float[] {-2, 2, 0, -2}, new float[] {values[129], values[161], values[193], values[225]});
+        new float[] {-2, 2, 0, -2},
+        new float[] {values[129], values[161], values[193], values[225]});
 
     // TQ1_0: the digits 2 1 0 2 1, as a fraction of 243, scaled to 256 and rounded up.
     byte[] tq1 = new byte[54];
@@ -146,15 +148,13 @@ class DequantizeTest {
     assertThrows(
         IllegalArgumentException.class,
         () ->
-            Dequantize.toFloat(
-                DType.Block.Q4_0, MemorySegment.NULL, 0, MemorySegment.NULL, 0, 33));
+            Dequantize.toFloat(DType.Block.Q4_0, MemorySegment.NULL, 0, MemorySegment.NULL, 0, 33));
   }
 
   private static float[] convert(DType type, byte[] bytes) {
     int n = bytes.length / type.blockBytes() * type.blockSize();
     var values = new float[n];
-    Dequantize.toFloat(
-        type, MemorySegment.ofArray(bytes), 0, MemorySegment.ofArray(values), 0, n);
+    Dequantize.toFloat(type, MemorySegment.ofArray(bytes), 0, MemorySegment.ofArray(values), 0, n);
     return values;
   }
 

@@ -12,8 +12,8 @@ import java.nio.file.Files;
 import java.util.EnumSet;
 import java.util.Set;
 
-/// Random blocks of the GGUF formats, with the values that ggml reads from them, and floats with the
-/// blocks that ggml makes of them.
+/// Random blocks of the GGUF formats, with the values that ggml reads from them, and floats with
+/// the blocks that ggml makes of them.
 final class QuantVectors {
   static final Set<DType.Block> WITHOUT_SUPPORT =
       EnumSet.of(

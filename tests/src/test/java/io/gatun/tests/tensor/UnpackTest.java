@@ -54,6 +54,7 @@ class UnpackTest {
   }
 
   @Test
+  @SuppressWarnings("try") // The arena is closed early to see what happens then.
   void segmentsAreChecked() {
     try (var arena = Arena.ofConfined()) {
       var src = arena.allocate(18);
@@ -65,8 +66,7 @@ class UnpackTest {
       assertThrows(
           IndexOutOfBoundsException.class,
           () -> Unpack.toFloat(DType.Block.Q4_0, src, 0, dst, 4, 32));
-      assertThrows(
-          IndexOutOfBoundsException.class, () -> Unpack.floatToBf16(dst, -4, src, 0, 1));
+      assertThrows(IndexOutOfBoundsException.class, () -> Unpack.floatToBf16(dst, -4, src, 0, 1));
       assertThrows(
           IllegalArgumentException.class,
           () ->
@@ -77,8 +77,7 @@ class UnpackTest {
           () -> Unpack.toBf16(DType.Block.Q4_0, src, 0, dst, 0, 33));
       arena.close();
       assertThrows(
-          IllegalStateException.class,
-          () -> Unpack.toFloat(DType.Block.Q4_0, src, 0, dst, 0, 32));
+          IllegalStateException.class, () -> Unpack.toFloat(DType.Block.Q4_0, src, 0, dst, 0, 32));
     } catch (IllegalStateException e) {
       assertEquals("Already closed", e.getMessage());
     }
@@ -161,7 +160,8 @@ class UnpackTest {
       int bits =
           switch (i % 3) {
             case 0 -> random.nextInt();
-            case 1 -> Float.floatToRawIntBits(Float.float16ToFloat((short) (i / 3))) + 0x1000 + half;
+            case 1 ->
+                Float.floatToRawIntBits(Float.float16ToFloat((short) (i / 3))) + 0x1000 + half;
             default -> (i / 3 << 16) + 0x8000 + half;
           };
       floats.set(INT, i * 4L, bits);
