@@ -106,7 +106,8 @@ final class Blocks256 {
   static int min6(MemorySegment s, long scales, int group) {
     return group < 4
         ? s.get(BYTE, scales + group + 4) & 63
-        : (s.get(BYTE, scales + group + 4) >> 4 & 0xF) | (s.get(BYTE, scales + group) >> 6 & 3) << 4;
+        : (s.get(BYTE, scales + group + 4) >> 4 & 0xF)
+            | (s.get(BYTE, scales + group) >> 6 & 3) << 4;
   }
 
   /// `ql[128] | qh[64] | scales[16] | d`, groups of 16, value `d * scale * (q - 32)`; each half of

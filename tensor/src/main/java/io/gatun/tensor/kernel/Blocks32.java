@@ -114,7 +114,8 @@ final class Blocks32 {
   }
 
   /// `e | qs[16]` where `e` is an exponent (F8_E8M0), value `level(q) * 2^(e - 127)`; OCP
-  /// Microscaling Formats 1.0. (As in ggml, an exponent of 255, NaN in the specification, is 2^128.)
+  /// Microscaling Formats 1.0. (As in ggml, an exponent of 255, NaN in the specification, is
+  /// 2^128.)
   static void mxfp4(MemorySegment src, long from, MemorySegment dst, long to, long blocks) {
     for (long b = 0; b < blocks; b++, from += 17, to += 128) {
       float half = Math.scalb(1f, (src.get(BYTE, from) & 0xFF) - 128);

@@ -129,8 +129,23 @@ public final class Unpack {
       case F32 -> MemorySegment.copy(ALL, from, ALL, to, n * 4);
       case F16 -> f16ToFloat(from, to, n);
       case BF16 -> bf16ToFloat(from, to, n);
-      case F64, F8_E4M3, F8_E5M2, F8_E8M0, F6_E2M3, F6_E3M2, F4, C64, I64, I32, I16, I8, U64, U32,
-          U16, U8, BOOL -> {
+      case F64,
+          F8_E4M3,
+          F8_E5M2,
+          F8_E8M0,
+          F6_E2M3,
+          F6_E3M2,
+          F4,
+          C64,
+          I64,
+          I32,
+          I16,
+          I8,
+          U64,
+          U32,
+          U16,
+          U8,
+          BOOL -> {
         return false;
       }
     }
@@ -148,8 +163,22 @@ public final class Unpack {
       case Q4_K -> VectorBlocks.q4k(from, to, blocks);
       case Q5_K -> VectorBlocks.q5k(from, to, blocks);
       case Q6_K -> VectorBlocks.q6k(from, to, blocks);
-      case Q8_1, Q2_K, Q3_K, Q8_K, IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ4_NL, IQ3_S, IQ2_S, IQ4_XS,
-          IQ1_M, TQ1_0, TQ2_0, MXFP4 -> {
+      case Q8_1,
+          Q2_K,
+          Q3_K,
+          Q8_K,
+          IQ2_XXS,
+          IQ2_XS,
+          IQ3_XXS,
+          IQ1_S,
+          IQ4_NL,
+          IQ3_S,
+          IQ2_S,
+          IQ4_XS,
+          IQ1_M,
+          TQ1_0,
+          TQ2_0,
+          MXFP4 -> {
         return false;
       }
     }
