@@ -91,7 +91,7 @@ public final class TiledLayout {
     dst.set(SHORT, tile + lane * 2L, scale);
     int step = 8 / type.bits();
     for (int k = 0; k < integers.length; k += step) {
-      int bits = type.bits() == 8 ? integers[k] : integers[k] + 8 | (integers[k + 1] + 8) << 4;
+      int bits = type.bits() == 8 ? integers[k] : (integers[k] + 8) | (integers[k + 1] + 8) << 4;
       dst.set(BYTE, byteOffset(type, tile, lane, k), (byte) bits);
     }
   }
@@ -99,7 +99,7 @@ public final class TiledLayout {
   /// The byte that holds, for 4 bits as its low or high half, column `k` of a tile in one lane.
   private static long byteOffset(DType.Tiled type, long tile, int lane, int k) {
     int perWord = 16 / type.bits();
-    long word = tile + DType.Tiled.ROWS * 2L + (k / perWord * DType.Tiled.ROWS + lane) * 2L;
+    long word = tile + DType.Tiled.ROWS * 2L + ((long) k / perWord * DType.Tiled.ROWS + lane) * 2;
     return word + k % perWord * type.bits() / 8;
   }
 }

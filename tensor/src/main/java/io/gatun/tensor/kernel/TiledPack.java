@@ -11,15 +11,16 @@ import java.util.Arrays;
 /// Makes [DType.Tiled] matrices, from floats or from a file's own blocks.
 public final class TiledPack {
   /// Divisors tried for the scale of four bits, which has -8 where the greatest magnitude is. A
-  /// smaller one cuts that element off, a greater one wastes range; either may serve the rest better.
+  /// smaller one cuts that element off, a greater one wastes range; either may serve the rest
+  /// better.
   private static final float[] INT4_DIVISORS = {
     -8f, -7f, -7.25f, -7.5f, -7.75f, -8.25f, -8.5f, -8.75f, -9f
   };
 
   private TiledPack() {}
 
-  /// Quantizes F32 rows (N, K), row-major, without gaps. Of the scales it tries, each group gets the
-  /// one with the least squared error.
+  /// Quantizes F32 rows (N, K), row-major, without gaps. Of the scales it tries, each group gets
+  /// the one with the least squared error.
   ///
   /// @param rows N; the last tile is filled up with rows of zeros
   /// @param columns K, a multiple of the group size
@@ -50,7 +51,8 @@ public final class TiledPack {
           Arrays.fill(values, 0);
         }
         long tile = dstByteOffset + TiledLayout.tileOffset(type, columns, row, g);
-        TiledLayout.set(type, dst, tile, TiledLayout.lane(row), Float.floatToFloat16(scale), values);
+        TiledLayout.set(
+            type, dst, tile, TiledLayout.lane(row), Float.floatToFloat16(scale), values);
       }
     }
   }

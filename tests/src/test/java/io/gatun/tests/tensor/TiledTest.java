@@ -45,7 +45,14 @@ class TiledTest {
   /// The least int4 scale tried is a ninth of the greatest magnitude; where that is negative, an
   /// element as great but positive is cut off at 7 ninths. Int8 has half a step of 127.
   @ParameterizedTest
-  @CsvSource({"4, 32, 0.223", "4, 64, 0.223", "4, 128, 0.223", "8, 32, 0.005", "8, 64, 0.005", "8, 128, 0.005"})
+  @CsvSource({
+    "4, 32, 0.223",
+    "4, 64, 0.223",
+    "4, 128, 0.223",
+    "8, 32, 0.005",
+    "8, 64, 0.005",
+    "8, 128, 0.005"
+  })
   void quantizedRowsAreNearTheirFloats(int bits, int groupSize, double share) {
     var type = new DType.Tiled(bits, groupSize);
     float[] rows = randomRows();
@@ -65,8 +72,7 @@ class TiledTest {
       assertEquals(0, padding[i]);
     }
     try (var arena = Arena.ofConfined()) {
-      var tensor =
-          Tensor.of(QuantVectors.nativeCopy(arena, packed), type, Shape.of(ROWS, COLUMNS));
+      var tensor = Tensor.of(QuantVectors.nativeCopy(arena, packed), type, Shape.of(ROWS, COLUMNS));
       assertArrayEquals(back, tensor.toFloats());
       assertEquals(back[20 * COLUMNS + 133], tensor.getFloat(20, 133));
     }
@@ -90,7 +96,13 @@ class TiledTest {
         blocks == DType.Block.Q4_K ? randomQ4K() : quantize(blocks, randomRows());
     byte[] packed = new byte[size(type, ROWS, COLUMNS)];
     TiledPack.fromBlocks(
-        blocks, MemorySegment.ofArray(quantized), 0, ROWS, COLUMNS, MemorySegment.ofArray(packed), 0);
+        blocks,
+        MemorySegment.ofArray(quantized),
+        0,
+        ROWS,
+        COLUMNS,
+        MemorySegment.ofArray(packed),
+        0);
     assertArrayEquals(dequantize(blocks, quantized), unpack(type, packed, ROWS));
   }
 
