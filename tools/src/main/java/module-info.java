@@ -4,6 +4,7 @@ module io.gatun.tools {
   requires info.picocli;
   requires io.gatun.models;
   requires jdk.management;
+  requires me.tongfei.progressbar;
   requires org.slf4j;
 
   opens io.gatun.tools to
