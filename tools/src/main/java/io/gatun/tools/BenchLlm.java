@@ -1,11 +1,9 @@
 package io.gatun.tools;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.UserCache;
 import io.gatun.loaders.Checkpoint;
-import io.gatun.loaders.Format;
 import io.gatun.models.llama.Llama;
 import io.gatun.models.llama.LlamaConfig;
 import io.gatun.tensor.DType;
@@ -14,9 +12,6 @@ import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.ops.Workers;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -91,7 +86,7 @@ final class BenchLlm implements Runnable {
     long start = System.nanoTime();
     try (var checkpoint = Checkpoint.open(path);
         var ops = new Ops(Backend.NATIVE, threads, Precision.FAST)) {
-      var llama = new Llama(config(checkpoint, path), checkpoint);
+      var llama = new Llama(LlamaConfig.of(checkpoint), checkpoint);
       figures.put("load_seconds", (System.nanoTime() - start) / 1e9);
       long perToken = llama.weightsPerToken();
       figures.put("weights_per_token", perToken);
@@ -148,19 +143,6 @@ final class BenchLlm implements Runnable {
       return OneDnn.supports(ElementType.BF16)
           ? roofs.oneDnn(ElementType.BF16, ElementType.BF16, ElementType.F32).median()
           : roofs.openBlas().getFirst().median();
-    }
-  }
-
-  private static LlamaConfig config(Checkpoint checkpoint, Path path) {
-    if (checkpoint.format() == Format.GGUF) {
-      return LlamaConfig.fromGguf(checkpoint.metadata(), path.toString());
-    }
-    Path dir = Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
-    Path file = dir.resolve("config.json");
-    try {
-      return LlamaConfig.fromJson(new ObjectMapper().readTree(file.toFile()), file.toString());
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 

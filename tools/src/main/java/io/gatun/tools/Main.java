@@ -33,6 +33,7 @@ public final class Main implements Runnable {
   static {
     COMMANDS.put("chat", ChatCommand.class);
     COMMANDS.put("generate", Generate.class);
+    COMMANDS.put("quantize", Quantize.class);
     COMMANDS.put("inspect", Inspect.class);
     COMMANDS.put("doctor", Doctor.class);
     COMMANDS.put("bench", Bench.class);
