@@ -2,7 +2,6 @@
 module io.gatun.models {
   requires transitive com.fasterxml.jackson.databind;
   requires transitive io.gatun.loaders;
-
   // Only chat templates need it, from the class path: as an automatic module it would draw all of
   // its dependencies into every start.
   requires static jinjava;

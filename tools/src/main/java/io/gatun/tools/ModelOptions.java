@@ -56,8 +56,8 @@ final class ModelOptions {
       paramLabel = "map|copy",
       converter = LoadConverter.class,
       description =
-          "Map the file (the default), or copy it into memory, for files that may be truncated while"
-              + " they are in use.")
+          "Map the file (the default), or copy it into memory, for files that may be truncated"
+              + " while they are in use.")
   private LoadMode load = LoadMode.MAP;
 
   @Option(
