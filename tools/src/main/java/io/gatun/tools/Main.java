@@ -32,6 +32,9 @@ public final class Main implements Runnable {
 
   static {
     COMMANDS.put("generate", Generate.class);
+    COMMANDS.put("tokenize", Tokenize.class);
+    COMMANDS.put("perplexity", MeasurePerplexity.class);
+    COMMANDS.put("jshell", JShell.class);
     COMMANDS.put("inspect", Inspect.class);
     COMMANDS.put("doctor", Doctor.class);
     COMMANDS.put("bench", Bench.class);
