@@ -5,6 +5,10 @@ module io.gatun.tools {
   requires io.gatun.models;
   requires jdk.management;
   requires org.slf4j;
+  // Only chatting needs them, from the class path: an automatic module would draw all others into
+  // every start.
+  requires static org.jline.reader;
+  requires static org.jline.terminal;
 
   opens io.gatun.tools to
       info.picocli;

@@ -6,6 +6,7 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
 import io.gatun.models.llama.Llama;
 import io.gatun.models.llama.LlamaConfig;
+import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.ops.Ops;
@@ -136,6 +137,14 @@ public final class Llm implements AutoCloseable {
   /// Whether the options say how long a session may be.
   boolean hasOwnContext() {
     return options.context > 0;
+  }
+
+  /// A conversation in the form of the checkpoint's own chat template.
+  ///
+  /// @throws CheckpointException if the checkpoint has no template
+  public Chat newChat() {
+    return new Chat(
+        this, ChatTemplate.load(checkpoint.path(), checkpoint.metadata(), tokenizer));
   }
 
   /// Continues a text with the default options.

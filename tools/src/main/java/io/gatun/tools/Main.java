@@ -31,6 +31,7 @@ public final class Main implements Runnable {
   private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
 
   static {
+    COMMANDS.put("chat", ChatCommand.class);
     COMMANDS.put("generate", Generate.class);
     COMMANDS.put("tokenize", Tokenize.class);
     COMMANDS.put("perplexity", MeasurePerplexity.class);
