@@ -1,11 +1,13 @@
 /// Model architectures, one package each.
 module io.gatun.models {
-  requires com.fasterxml.jackson.databind;
+  requires transitive com.fasterxml.jackson.databind;
   requires transitive io.gatun.loaders;
-
   // Only chat templates need it, from the class path: as an automatic module it would draw all of
   // its dependencies into every start.
   requires static jinjava;
 
+  exports io.gatun.models;
+  exports io.gatun.models.llama;
+  exports io.gatun.models.nn;
   exports io.gatun.models.text;
 }

@@ -1,10 +1,15 @@
 /// The command line.
 module io.gatun.tools {
+  requires com.fasterxml.jackson.databind;
   requires info.picocli;
   requires io.gatun.models;
+  requires jdk.management;
   requires org.slf4j;
-
-  exports io.gatun.tools;
+  // From the class path, where they are needed: an automatic module would draw all others into every
+  // start.
+  requires static me.tongfei.progressbar;
+  requires static org.jline.reader;
+  requires static org.jline.terminal;
 
   opens io.gatun.tools to
       info.picocli;

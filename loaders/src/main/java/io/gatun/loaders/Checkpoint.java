@@ -64,6 +64,10 @@ public interface Checkpoint extends AutoCloseable {
   /// @throws CheckpointException if there is none
   Path file(String tensor);
 
+  /// Asks the system to read the mapped files into memory in the background, for who is going to
+  /// use all tensors soon, as a model is. Opening alone reads nothing but headers. Returns at once.
+  void readAhead();
+
   @Override
   void close();
 }

@@ -15,8 +15,12 @@ import java.util.Map;
 final class LoadedCheckpoint implements Checkpoint {
   private static final int MAX_ALIGNMENT = 4096;
 
+  /// Advice is given by pieces, so that closing need not wait for the disk.
+  private static final long READ_AHEAD = 64L << 20;
+
   private final Path path;
   private final Arena arena = Arena.ofShared();
+  private final List<SourceFile> sources = new ArrayList<>();
   private final List<Part> parts = new ArrayList<>();
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
   private final Map<String, Path> files = new LinkedHashMap<>();
@@ -66,6 +70,7 @@ final class LoadedCheckpoint implements Checkpoint {
       offsets |= file.offsetOf(e.getValue().segment());
     }
     contents.metadata().forEach(metadata::putIfAbsent);
+    sources.add(file);
     parts.add(
         new Part(
             file.path(),
@@ -122,6 +127,21 @@ final class LoadedCheckpoint implements Checkpoint {
     return new CheckpointException(
         "%s: no tensor \"%s\" among its %d. List them with: gatun inspect %s"
             .formatted(path, name, tensors.size(), path));
+  }
+
+  @Override
+  public void readAhead() {
+    Thread.ofPlatform().daemon().name("gatun-read-ahead").start(this::adviseAll);
+  }
+
+  /// A piece may be advised on just after it was unmapped, which the system takes for what it is:
+  /// advice.
+  private void adviseAll() {
+    for (SourceFile file : sources) {
+      for (long at = 0; at < file.size() && arena.scope().isAlive(); at += READ_AHEAD) {
+        file.willNeed(at, Math.min(READ_AHEAD, file.size() - at));
+      }
+    }
   }
 
   @Override

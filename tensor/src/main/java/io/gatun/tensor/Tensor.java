@@ -222,6 +222,9 @@ public final class Tensor {
 
   /// All elements in row-major order as floats on the heap: for tests and small results.
   public float[] toFloats() {
+    if (isContiguous()) {
+      return Elements.toFloats(segment, dtype, shape);
+    }
     var out = new float[Math.toIntExact(size())];
     var index = new long[shape.rank()];
     for (int n = 0; n < out.length; n++) {

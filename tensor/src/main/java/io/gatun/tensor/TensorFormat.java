@@ -1,5 +1,6 @@
 package io.gatun.tensor;
 
+import io.gatun.tensor.kernel.Dequantize;
 import java.util.Locale;
 
 /// Prints a tensor for people.
@@ -13,6 +14,9 @@ final class TensorFormat {
     var text = new StringBuilder(t.dtype().name()).append(' ').append(t.shape());
     if (t.size() == 0) {
       return text.append(" []").toString();
+    }
+    if (!Dequantize.supports(t.dtype())) {
+      return text.append(" [values not readable]").toString();
     }
     if (t.size() > STATISTICS_LIMIT) {
       return text.append(' ').append(values(first(t))).toString();
@@ -37,13 +41,13 @@ final class TensorFormat {
     return text.toString();
   }
 
+  /// The first elements of the innermost dimension.
   private static float[] first(Tensor t) {
-    while (t.shape().rank() > 1) {
-      t = t.get(0);
-    }
-    var values = new float[(int) Math.min(SHOWN + 1, t.size())];
+    var values = new float[(int) Math.min(SHOWN + 1, t.dim(-1))];
+    var index = new long[t.shape().rank()];
     for (int i = 0; i < values.length; i++) {
-      values[i] = t.getFloat(i);
+      index[index.length - 1] = i;
+      values[i] = t.getFloat(index);
     }
     return values;
   }

@@ -1,10 +1,118 @@
 package io.gatun.tools;
 
-/// The command line's entry.
-public final class Main {
-  private Main() {}
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.RunLast;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/// The command line's entry: `gatun COMMAND ...`.
+///
+/// Exit codes: 0 done, 1 Gatun failed, 2 the user can mend it (bad option, missing or damaged
+/// file), 130 interrupted.
+@Command(
+    name = "gatun",
+    description = "Runs generative models on this machine's CPU.",
+    versionProvider = Main.Version.class,
+    synopsisSubcommandLabel = "COMMAND",
+    footer = "%nMore about a command: gatun COMMAND --help")
+public final class Main implements Runnable {
+  private static final List<String> VERSION = List.of("-V", "--version");
+
+  /// In the order of the help.
+  private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
+
+  static {
+    COMMANDS.put("chat", ChatCommand.class);
+    COMMANDS.put("generate", Generate.class);
+    COMMANDS.put("quantize", Quantize.class);
+    COMMANDS.put("tokenize", Tokenize.class);
+    COMMANDS.put("perplexity", MeasurePerplexity.class);
+    COMMANDS.put("jshell", JShell.class);
+    COMMANDS.put("inspect", Inspect.class);
+    COMMANDS.put("doctor", Doctor.class);
+    COMMANDS.put("bench", Bench.class);
+  }
+
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      scope = ScopeType.INHERIT,
+      description = "Show this help and exit.")
+  @SuppressWarnings("unused") // picocli reads it
+  private boolean help;
+
+  @Option(
+      names = {"-V", "--version"},
+      versionHelp = true,
+      description = "Show the version and exit.")
+  @SuppressWarnings("unused") // picocli reads it
+  private boolean version;
+
+  @Option(
+      names = "--debug",
+      scope = ScopeType.INHERIT,
+      description = "Show what happens inside, and stack traces.")
+  private boolean debug;
 
   public static void main(String[] args) {
-    System.out.println("gatun");
+    // Libraries that are no modules are on the class path, which modules do not read unasked.
+    Main.class.getModule().addReads(ClassLoader.getSystemClassLoader().getUnnamedModule());
+    Health.warn(System.err);
+    System.exit(run(args));
+  }
+
+  /// Runs one command line and returns its exit code.
+  static int run(String... args) {
+    var main = new Main();
+    var failures = new Failures(() -> main.debug);
+    var commands = new CommandLine(main);
+    // Building the model of a command takes milliseconds: only those that are needed.
+    String first = args.length == 0 ? "" : args[0];
+    COMMANDS.forEach(
+        (name, type) -> {
+          boolean needed =
+              COMMANDS.containsKey(first) ? name.equals(first) : !VERSION.contains(first);
+          if (needed) {
+            commands.addSubcommand(name, type);
+          }
+        });
+    return commands
+        .setParameterExceptionHandler(failures)
+        .setExecutionExceptionHandler(failures)
+        .setExecutionStrategy(main::execute)
+        .execute(args);
+  }
+
+  private int execute(ParseResult parsed) {
+    if (debug) {
+      System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "debug");
+    }
+    return new RunLast().execute(parsed);
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "No command is given.");
+  }
+
+  static final class Version implements IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      // The class path has no module descriptors.
+      var descriptor = Main.class.getModule().getDescriptor();
+      String version = descriptor == null ? "" : " " + descriptor.rawVersion().orElse("");
+      return new String[] {"gatun" + version};
+    }
   }
 }

@@ -1,5 +1,6 @@
 package io.gatun.loaders.file;
 
+import io.gatun.ffm.MemoryAdvice;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
 import java.io.IOException;
@@ -99,6 +100,13 @@ public final class SourceFile {
                   what, Long.toUnsignedString(length), Long.toUnsignedString(offset), size()));
     }
     return bytes.asSlice(offset, length);
+  }
+
+  /// Advises the system that the bytes will be read soon; a copy needs no advice.
+  public void willNeed(long offset, long length) {
+    if (bytes.isMapped()) {
+      MemoryAdvice.willNeed(bytes.asSlice(offset, length));
+    }
   }
 
   /// The little-endian long at `offset`.

@@ -6,6 +6,7 @@ import io.gatun.loaders.file.ByteReader;
 import io.gatun.loaders.file.Extent;
 import io.gatun.loaders.file.FileContents;
 import io.gatun.loaders.file.SourceFile;
+import io.gatun.loaders.file.TiledEntry;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
@@ -52,6 +53,8 @@ public final class GgufReader {
     this.in = file.reader(0, file.size(), "the file");
   }
 
+  /// Reads the header, and makes the tensors views of the file.
+  ///
   /// @throws CheckpointException if the file is damaged, or of another version or byte order
   public static FileContents read(SourceFile file) {
     return new GgufReader(file).read();
@@ -72,8 +75,14 @@ public final class GgufReader {
     List<Info> infos = readInfos(tensorCount);
     long alignment = alignment(metadata);
     long dataStart = Math.ceilDiv(in.position(), alignment) * alignment;
-    return new FileContents(
-        Format.GGUF, "GGUF v" + version, tensors(infos, dataStart, alignment), metadata);
+    var tensors = tensors(infos, dataStart, alignment);
+    tensors.replaceAll((name, tensor) -> untile(name, tensor, metadata));
+    for (String key : metadata.keySet()) {
+      if (key.startsWith(TiledEntry.KEY)) {
+        throw file.error("metadata \"%s\" names a tensor that is not in the file".formatted(key));
+      }
+    }
+    return new FileContents(Format.GGUF, "GGUF v" + version, tensors, metadata);
   }
 
   private void checkVersion(int version) {
@@ -258,19 +267,14 @@ public final class GgufReader {
             "%s has offset %s; need a multiple of the alignment, %d"
                 .formatted(where, Long.toUnsignedString(info.offset), alignment));
       }
+      long bytes = bytes(info, where);
       if (info.offset > file.size() - dataStart) {
         throw file.error(
             "%s has offset %d, out of range: the data has %d bytes; the file is truncated or damaged; get it again"
                 .formatted(where, info.offset, Math.max(0, file.size() - dataStart)));
       }
       long begin = dataStart + info.offset;
-      Tensor tensor;
-      try {
-        long bytes = info.dtype.byteSize(shape);
-        tensor = Tensor.of(file.slice(begin, bytes, where), info.dtype, shape);
-      } catch (IllegalArgumentException e) {
-        throw file.error(where + ": " + e.getMessage(), e);
-      }
+      Tensor tensor = Tensor.of(file.slice(begin, bytes, where), info.dtype, shape);
       if (tensors.put(info.name, tensor) != null) {
         throw file.error(where + " is in the file twice");
       }
@@ -280,5 +284,38 @@ public final class GgufReader {
     }
     Extent.sorted(file, extents);
     return tensors;
+  }
+
+  /// A tensor of bytes as the tiled matrix that a metadata entry, which is taken out, says it is.
+  private Tensor untile(String name, Tensor tensor, Map<String, Object> metadata) {
+    Object entry = metadata.remove(TiledEntry.KEY + name);
+    if (entry == null) {
+      return tensor;
+    }
+    try {
+      var tiled = TiledEntry.parse(entry);
+      if (tensor.dtype() != DType.Plain.I8
+          || tiled.dtype().byteSize(tiled.shape()) != tensor.byteSize()) {
+        throw file.error(
+            "tensor \"%s\" is %s %s, but tiled as %s takes %d bytes"
+                .formatted(
+                    name,
+                    tensor.dtype().name(),
+                    tensor.shape(),
+                    tiled,
+                    tiled.dtype().byteSize(tiled.shape())));
+      }
+      return Tensor.of(tensor.segment(), tiled.dtype(), tiled.shape());
+    } catch (IllegalArgumentException | ArithmeticException e) {
+      throw file.error("tensor \"%s\": %s".formatted(name, e.getMessage()), e);
+    }
+  }
+
+  private long bytes(Info info, String where) {
+    try {
+      return info.dtype.byteSize(info.shape);
+    } catch (IllegalArgumentException e) {
+      throw file.error(where + ": " + e.getMessage(), e);
+    }
   }
 }

@@ -118,9 +118,10 @@ public final class PthReader {
     var data = new HashMap<String, MemorySegment>();
     long at = start;
     for (Object key : keys) {
-      Storage storage = storages.get(key.toString());
+      Storage storage = key instanceof String k ? storages.get(k) : null;
       if (storage == null) {
-        throw file.error("storage %s is of unknown type: no tensor uses it".formatted(key));
+        throw file.error(
+            "the storages' keys at byte %d have one that no tensor uses: damaged".formatted(start));
       }
       long elements = file.longAt(at, "the size of storage " + key);
       if (elements != storage.elements()) {
@@ -180,11 +181,15 @@ public final class PthReader {
     }
     long start = t.offset() * dtype.blockBytes();
     try {
-      var shape = Shape.of(t.dims());
-      return Tensor.strided(bytes.asSlice(start, needed - start), dtype, shape, t.strides());
+      var shape = Shape.of(array(t.dims()));
+      return Tensor.strided(bytes.asSlice(start, needed - start), dtype, shape, array(t.strides()));
     } catch (IllegalArgumentException e) {
       throw file.error(
           "%s in storage %s: %s".formatted(where, t.storage().key(), e.getMessage()), e);
     }
+  }
+
+  private static long[] array(List<Long> longs) {
+    return longs.stream().mapToLong(Long::longValue).toArray();
   }
 }

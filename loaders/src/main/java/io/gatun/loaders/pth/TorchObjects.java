@@ -11,9 +11,19 @@ final class TorchObjects {
   private static final Map<String, Object> ALLOWED = new LinkedHashMap<>();
 
   static {
-    for (Function f : Function.values()) {
-      f.names.forEach(name -> ALLOWED.put(name, f));
+    ALLOWED.put("collections.OrderedDict", Function.ORDERED_DICT);
+    for (String module : List.of("builtins.", "__builtin__.")) {
+      ALLOWED.put(module + "set", Function.SET);
+      ALLOWED.put(module + "frozenset", Function.SET);
     }
+    ALLOWED.put("torch.Size", Function.SIZE);
+    ALLOWED.put("torch.device", Function.DEVICE);
+    ALLOWED.put("_codecs.encode", Function.ENCODE);
+    ALLOWED.put("torch._utils._rebuild_tensor", Function.REBUILD_TENSOR);
+    ALLOWED.put("torch._utils._rebuild_tensor_v2", Function.REBUILD_TENSOR);
+    ALLOWED.put("torch._utils._rebuild_tensor_v3", Function.REBUILD_TENSOR_V3);
+    ALLOWED.put("torch._utils._rebuild_parameter", Function.REBUILD_PARAMETER);
+    ALLOWED.put("torch._utils._rebuild_parameter_with_state", Function.REBUILD_PARAMETER);
     storage("Float", DType.Plain.F32);
     storage("Double", DType.Plain.F64);
     storage("Half", DType.Plain.F16);
@@ -63,28 +73,21 @@ final class TorchObjects {
 
   /// A tensor in a storage; offset, shape and strides are in elements.
   record TorchTensor(
-      Storage storage, DType.Plain dtype, long offset, long[] dims, long[] strides) {}
+      Storage storage, DType.Plain dtype, long offset, List<Long> dims, List<Long> strides) {}
 
-  /// A Python tuple: a list of its own type, for lists and tuples are not the same key.
+  /// A Python tuple, which is no list: it cannot be appended to.
   record Tuple(List<Object> items) {}
 
   /// What may be called.
   enum Function {
-    ORDERED_DICT("collections.OrderedDict"),
-    SET("builtins.set", "__builtin__.set", "builtins.frozenset", "__builtin__.frozenset"),
-    SIZE("torch.Size"),
-    DEVICE("torch.device"),
-    ENCODE("_codecs.encode"),
-    REBUILD_TENSOR("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"),
-    REBUILD_TENSOR_V3("torch._utils._rebuild_tensor_v3"),
-    REBUILD_PARAMETER(
-        "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state");
-
-    private final List<String> names;
-
-    Function(String... names) {
-      this.names = List.of(names);
-    }
+    ORDERED_DICT,
+    SET,
+    SIZE,
+    DEVICE,
+    ENCODE,
+    REBUILD_TENSOR,
+    REBUILD_TENSOR_V3,
+    REBUILD_PARAMETER;
 
     /// Calls the function.
     ///
@@ -135,7 +138,7 @@ final class TorchObjects {
     if (elements < 0) {
       throw new IllegalArgumentException("a storage has " + elements + " elements");
     }
-    Object key = argument(t, 2, Object.class);
+    Object key = key(argument(t, 2, Object.class));
     return new Storage(key.toString(), argument(t, 1, StorageType.class).dtype, elements);
   }
 
@@ -148,7 +151,8 @@ final class TorchObjects {
     int last = given == null ? 6 : 7;
     if (args.size() > last && args.get(last) instanceof Map<?, ?> bits && !bits.isEmpty()) {
       throw new IllegalArgumentException(
-          "a tensor is a conjugated or negated view (" + bits + "); save it with resolve_conj()");
+          "a tensor is a conjugated or negated view; save it with resolve_conj() and"
+              + " resolve_neg()");
     }
     return new TorchTensor(
         storage, dtype, argument(args, 1, Long.class), longs(args, 2), longs(args, 3));
@@ -167,10 +171,10 @@ final class TorchObjects {
 
   private static String device(List<Object> args) {
     String type = argument(args, 0, String.class);
-    return args.size() > 1 ? type + ":" + args.get(1) : type;
+    return args.size() > 1 ? type + ":" + argument(args, 1, Long.class) : type;
   }
 
-  /// A dictionary key, which must be something whose hash cannot run in circles.
+  /// A dictionary key, which must be something whose hash and string cannot run in circles.
   static Object key(Object o) {
     if (o instanceof String || o instanceof Long || o instanceof Double || o instanceof Boolean) {
       return o;
@@ -178,11 +182,11 @@ final class TorchObjects {
     throw new IllegalArgumentException("a dictionary key that is no string or number");
   }
 
-  private static long[] longs(List<Object> args, int index) {
+  private static List<Long> longs(List<Object> args, int index) {
     List<Object> items = items(args, index);
-    var longs = new long[items.size()];
-    for (int i = 0; i < longs.length; i++) {
-      longs[i] = argument(items, i, Long.class);
+    var longs = new ArrayList<Long>();
+    for (int i = 0; i < items.size(); i++) {
+      longs.add(argument(items, i, Long.class));
     }
     return longs;
   }

@@ -15,8 +15,9 @@ import java.util.Map;
 /// A reader of Python pickles that can make only numbers, strings, containers, and what
 /// [TorchObjects] lists; nothing a file names is ever looked up or run.
 ///
-/// Python's int becomes Long (BigInteger beyond), float Double, str and bytes String, list and set
-/// ArrayList, tuple [TorchObjects.Tuple], dict LinkedHashMap.
+/// The text opcodes of protocols 0 and 1 are left out, for `torch.save` always wrote protocol 2 or
+/// later. Python's int becomes Long (BigInteger beyond), float Double, str and bytes String, list
+/// and set ArrayList, tuple [TorchObjects.Tuple], dict LinkedHashMap.
 ///
 /// Source: `Lib/pickletools.py` of CPython, which describes every opcode; `_weights_only_unpickler`
 /// of PyTorch, whose subset this is.
@@ -57,7 +58,7 @@ final class Unpickler {
         step(opcode);
       }
     } catch (IllegalArgumentException e) {
-      throw in.error("the pickle is damaged: " + e.getMessage());
+      throw in.error("the pickle cannot be read: " + e.getMessage());
     }
   }
 
@@ -72,14 +73,11 @@ final class Unpickler {
       case 'N' -> push(TorchObjects.NONE);
       case 0x88 -> push(true);
       case 0x89 -> push(false);
-      case 'I' -> push(integerLine(in.line()));
-      case 'L' -> push(integer(in.line().replaceFirst("L$", "")));
       case 'J' -> push((long) in.i32());
       case 'K' -> push((long) in.u8());
       case 'M' -> push((long) in.u16());
       case 0x8a -> push(littleEndian(in.u8()));
       case 0x8b -> push(littleEndian(in.i32()));
-      case 'F' -> push(Double.valueOf(in.line()));
       case 'G' -> push(ByteBuffer.wrap(in.bytes(8)).getDouble());
       case 'U', 'C' -> push(latin1(in.u8()));
       case 'T', 'B' -> push(latin1(in.i32()));
@@ -94,23 +92,20 @@ final class Unpickler {
       case 0x86 -> push(tuple(popLast(2)));
       case 0x87 -> push(tuple(popLast(3)));
       case 't' -> push(tuple(popMark()));
-      case 'l', 0x91 -> push(container(popMark()));
-      case 'd' -> push(setItems(container(new LinkedHashMap<>()), popMark()));
+      case 0x91 -> push(container(popMark()));
       case 'a' -> append(popLast(1));
       case 'e', 0x90 -> append(popMark());
       case 's' -> setTopItems(popLast(2));
       case 'u' -> setTopItems(popMark());
-      case 'p' -> memo.put(Integer.valueOf(in.line()), top());
       case 'q' -> memo.put(in.u8(), top());
       case 'r' -> memo.put(in.i32(), top());
       case 0x94 -> memo.put(memo.size(), top());
-      case 'g' -> push(remembered(Integer.parseInt(in.line())));
       case 'h' -> push(remembered(in.u8()));
       case 'j' -> push(remembered(in.i32()));
       case 'c' -> push(global(in.line(), in.line()));
       case 0x93 -> {
         var names = popLast(2);
-        push(global(names.get(0).toString(), names.get(1).toString()));
+        push(global(TorchObjects.key(names.get(0)), TorchObjects.key(names.get(1))));
       }
       case 'R', 0x81 -> push(call(popLast(2))); // REDUCE, NEWOBJ
       case 'b' -> build(pop());
@@ -148,7 +143,7 @@ final class Unpickler {
     return top;
   }
 
-  private ArrayList<Object> popLast(int n) {
+  private List<Object> popLast(int n) {
     int from = stack.size() - n;
     if (from < 0 || stack.subList(from, stack.size()).contains(MARK)) {
       throw new IllegalArgumentException("fewer than " + n + " values on the stack");
@@ -156,7 +151,7 @@ final class Unpickler {
     return popFrom(from);
   }
 
-  private ArrayList<Object> popMark() {
+  private List<Object> popMark() {
     for (int i = stack.size() - 1; i >= 0; i--) {
       if (stack.get(i) == MARK) {
         var items = popFrom(i + 1);
@@ -167,7 +162,7 @@ final class Unpickler {
     throw new IllegalArgumentException("no mark on the stack");
   }
 
-  private ArrayList<Object> popFrom(int from) {
+  private List<Object> popFrom(int from) {
     var tail = stack.subList(from, stack.size());
     var items = new ArrayList<>(tail);
     tail.clear();
@@ -202,17 +197,12 @@ final class Unpickler {
     }
     @SuppressWarnings("unchecked")
     var dict = (LinkedHashMap<Object, Object>) top();
-    setItems(dict, items);
-  }
-
-  private Map<Object, Object> setItems(LinkedHashMap<Object, Object> dict, List<Object> items) {
     if (items.size() % 2 != 0) {
       throw new IllegalArgumentException("a dictionary key without a value");
     }
     for (int i = 0; i < items.size(); i += 2) {
       dict.put(TorchObjects.key(items.get(i)), items.get(i + 1));
     }
-    return dict;
   }
 
   private Object remembered(int index) {
@@ -223,7 +213,7 @@ final class Unpickler {
     return o;
   }
 
-  private Object global(String module, String name) {
+  private Object global(Object module, Object name) {
     Object found = TorchObjects.find(module + "." + name);
     if (found == null) {
       throw in.error(
@@ -263,21 +253,6 @@ final class Unpickler {
 
   private String latin1(long length) {
     return new String(in.bytes(length), StandardCharsets.ISO_8859_1);
-  }
-
-  private static Object integerLine(String line) {
-    return switch (line) {
-      case "00" -> false;
-      case "01" -> true;
-      default -> integer(line);
-    };
-  }
-
-  private static Number integer(String digits) {
-    if (digits.length() > MAX_INTEGER_BYTES) {
-      throw new IllegalArgumentException("an integer of " + digits.length() + " digits");
-    }
-    return narrow(new BigInteger(digits));
   }
 
   private Number littleEndian(long length) {

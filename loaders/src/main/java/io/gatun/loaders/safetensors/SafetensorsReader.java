@@ -2,19 +2,24 @@ package io.gatun.loaders.safetensors;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
 import io.gatun.loaders.file.Extent;
 import io.gatun.loaders.file.FileContents;
 import io.gatun.loaders.file.SourceFile;
+import io.gatun.loaders.file.TiledEntry;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 
@@ -26,15 +31,15 @@ public final class SafetensorsReader {
   /// The reference's limit too.
   public static final long MAX_HEADER = 100_000_000;
 
-  /// Metadata entry that makes a byte tensor a tiled one: `gatun.tiled.NAME` is `INT4_G32 4096
-  /// 11008`: type, rows, columns.
-  public static final String TILED = "gatun.tiled.";
+  /// The header's length, with which the file begins.
+  public static final ValueLayout.OfLong LENGTH =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private static final int MAX_TENSORS = 1 << 18;
   private static final JsonFactory JSON =
       JsonFactory.builder().disable(JsonFactory.Feature.CHARSET_DETECTION).build();
 
-  private record Entry(String dtype, long[] dims, long begin, long end) {}
+  private record Entry(String dtype, Shape shape, long begin, long end) {}
 
   private final SourceFile file;
   private final Map<String, Entry> entries = new LinkedHashMap<>();
@@ -44,6 +49,8 @@ public final class SafetensorsReader {
     this.file = file;
   }
 
+  /// Reads the header, and makes the tensors views of the file.
+  ///
   /// @throws CheckpointException if the file is damaged
   public static FileContents read(SourceFile file) {
     return new SafetensorsReader(file).read();
@@ -59,8 +66,10 @@ public final class SafetensorsReader {
     try (var in = file.stream(8, (int) length, "the header");
         var json = JSON.createParser(in)) {
       readHeader(json);
+    } catch (JsonProcessingException e) {
+      throw file.error("the header is not the JSON it should be: " + e.getOriginalMessage(), e);
     } catch (IOException e) {
-      throw file.error("the header is not the JSON it should be: " + e.getMessage(), e);
+      throw file.error("the header cannot be read: " + e.getMessage(), e);
     }
     long dataStart = 8 + length;
     checkExtents(file.size() - dataStart);
@@ -68,7 +77,7 @@ public final class SafetensorsReader {
     var tensors = new LinkedHashMap<String, Tensor>();
     entries.forEach((name, entry) -> tensors.put(name, tensor(name, entry, dataStart)));
     for (String key : metadata.keySet()) {
-      if (key.startsWith(TILED)) {
+      if (key.startsWith(TiledEntry.KEY)) {
         throw file.error("metadata \"%s\" names a tensor that is not in the file".formatted(key));
       }
     }
@@ -109,8 +118,8 @@ public final class SafetensorsReader {
   private Entry readEntry(JsonParser json, String name) throws IOException {
     String where = "tensor \"" + name + "\"";
     String dtype = null;
-    long[] shape = null;
-    long[] offsets = null;
+    Shape shape = null;
+    List<Long> offsets = null;
     expect(json, json.nextToken(), JsonToken.START_OBJECT, where);
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       String field = json.currentName();
@@ -123,7 +132,7 @@ public final class SafetensorsReader {
         }
         case "shape" -> {
           fresh = shape == null;
-          shape = readLongs(json, where + " shape");
+          shape = shape(readLongs(json, where + " shape"), where);
         }
         case "data_offsets" -> {
           fresh = offsets == null;
@@ -138,13 +147,13 @@ public final class SafetensorsReader {
         throw file.error("%s has \"%s\" twice".formatted(where, field));
       }
     }
-    if (dtype == null || shape == null || offsets == null || offsets.length != 2) {
+    if (dtype == null || shape == null || offsets == null || offsets.size() != 2) {
       throw file.error(where + " needs a dtype, a shape and two data_offsets");
     }
-    return new Entry(dtype, shape, offsets[0], offsets[1]);
+    return new Entry(dtype, shape, offsets.get(0), offsets.get(1));
   }
 
-  private long[] readLongs(JsonParser json, String where) throws IOException {
+  private List<Long> readLongs(JsonParser json, String where) throws IOException {
     expect(json, json.nextToken(), JsonToken.START_ARRAY, where);
     var values = new ArrayList<Long>();
     while (json.nextToken() != JsonToken.END_ARRAY) {
@@ -155,7 +164,15 @@ public final class SafetensorsReader {
       }
       values.add(value);
     }
-    return values.stream().mapToLong(Long::longValue).toArray();
+    return values;
+  }
+
+  private Shape shape(List<Long> dims, String where) {
+    try {
+      return Shape.of(dims.stream().mapToLong(Long::longValue).toArray());
+    } catch (IllegalArgumentException e) {
+      throw file.error("%s: %s".formatted(where, e.getMessage()), e);
+    }
   }
 
   private void expect(JsonParser json, JsonToken found, JsonToken needed, String where) {
@@ -198,19 +215,16 @@ public final class SafetensorsReader {
   private Tensor tensor(String name, Entry entry, long dataStart) {
     try {
       DType dtype = plain(entry.dtype, name);
-      var shape = Shape.of(entry.dims);
+      Shape shape = entry.shape;
       checkSize(name, dtype, shape, entry);
-      if (metadata.remove(TILED + name) instanceof String tiled) {
+      Object tiledEntry = metadata.remove(TiledEntry.KEY + name);
+      if (tiledEntry != null) {
         if (dtype != DType.Plain.U8) {
           throw file.error("tensor \"%s\" is tiled, but %s instead of U8".formatted(name, dtype));
         }
-        String[] words = tiled.split(" ", 3);
-        if (words.length != 3) {
-          throw file.error(
-              "metadata %s%s is \"%s\"; need TYPE ROWS COLUMNS".formatted(TILED, name, tiled));
-        }
-        dtype = DType.Tiled.parse(words[0]);
-        shape = Shape.of(Long.parseLong(words[1]), Long.parseLong(words[2]));
+        var tiled = TiledEntry.parse(tiledEntry);
+        dtype = tiled.dtype();
+        shape = tiled.shape();
         checkSize(name, dtype, shape, entry);
       }
       var data = file.slice(dataStart + entry.begin, entry.end - entry.begin, name);

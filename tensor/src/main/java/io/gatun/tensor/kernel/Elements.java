@@ -5,40 +5,44 @@ import io.gatun.tensor.Shape;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/// Single elements as floats: the slow way, for printing and for checking the fast ways.
+/// Elements as floats on the heap: the slow way, for printing and for checking the fast ways.
 public final class Elements {
-  private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
-  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
-  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
+  static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
+  static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
+  static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
+  static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
+  static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+  static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED;
 
   private Elements() {}
 
   /// The element `at`, counted from the segment's start.
+  ///
+  /// @throws UnsupportedOperationException as [Dequantize#toFloat] does
   public static float get(MemorySegment s, DType dtype, Shape shape, long at) {
-    return switch (dtype) {
-      case DType.Plain p -> plain(s, p, at);
-      case DType.Block b -> throw new UnsupportedOperationException(b.name());
-      case DType.Tiled t -> throw new UnsupportedOperationException(t.name() + shape);
-    };
+    if (dtype instanceof DType.Tiled tiled) {
+      long columns = shape.dim(1);
+      return TiledLayout.get(tiled, s, columns, at / columns, at % columns);
+    }
+    int block = dtype.blockSize();
+    var values = new float[block];
+    Dequantize.toFloat(
+        dtype, s, at / block * dtype.blockBytes(), MemorySegment.ofArray(values), 0, block);
+    return values[(int) (at % block)];
   }
 
-  private static float plain(MemorySegment s, DType.Plain dtype, long at) {
-    return switch (dtype) {
-      case F64 -> (float) s.get(ValueLayout.JAVA_DOUBLE_UNALIGNED, at * 8);
-      case F32, C64 -> s.get(ValueLayout.JAVA_FLOAT_UNALIGNED, at * dtype.blockBytes());
-      case F16 -> Float.float16ToFloat(s.get(SHORT, at * 2));
-      case BF16 -> bf16ToFloat(s.get(SHORT, at * 2));
-      case I64 -> s.get(LONG, at * 8);
-      case U64 -> unsignedToFloat(s.get(LONG, at * 8));
-      case I32 -> s.get(INT, at * 4);
-      case U32 -> s.get(INT, at * 4) & 0xFFFFFFFFL;
-      case I16 -> s.get(SHORT, at * 2);
-      case U16 -> s.get(SHORT, at * 2) & 0xFFFF;
-      case I8 -> s.get(ValueLayout.JAVA_BYTE, at);
-      case U8, BOOL -> s.get(ValueLayout.JAVA_BYTE, at) & 0xFF;
-      case F8_E4M3, F8_E5M2, F8_E8M0, F6_E2M3, F6_E3M2, F4 ->
-          throw new UnsupportedOperationException(dtype.name());
-    };
+  /// All elements of a contiguous tensor, in row-major order.
+  ///
+  /// @throws UnsupportedOperationException as [Dequantize#toFloat] does
+  public static float[] toFloats(MemorySegment s, DType dtype, Shape shape) {
+    var values = new float[Math.toIntExact(shape.size())];
+    var dst = MemorySegment.ofArray(values);
+    if (dtype instanceof DType.Tiled tiled) {
+      TiledLayout.toFloat(tiled, s, shape.dim(1), 0, shape.dim(0), dst, 0);
+    } else {
+      Dequantize.toFloat(dtype, s, 0, dst, 0, values.length);
+    }
+    return values;
   }
 
   /// A bfloat16 is the upper half of a float.
@@ -53,9 +57,5 @@ public final class Elements {
       return (short) (bits >>> 16 | 0x40);
     }
     return (short) ((bits + 0x7FFF + (bits >>> 16 & 1)) >>> 16);
-  }
-
-  private static float unsignedToFloat(long v) {
-    return v >= 0 ? v : ((v >>> 1) | (v & 1)) * 2f;
   }
 }

@@ -77,7 +77,11 @@ class TokenizerPairsTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"stories260K.bin", "derived/model-f32.safetensors", "derived/stories260K-f32.gguf"})
+      strings = {
+        "stories260K.bin",
+        "derived/model-f32.safetensors",
+        "derived/stories260K-f32.gguf"
+      })
   void stories(String model) throws Exception {
     Path file = TestData.shared("llm-stories260K/" + model);
     Tokenizer tokenizer = model.endsWith(".gguf") ? ofGguf(file) : Tokenizers.load(file);
@@ -108,7 +112,8 @@ class TokenizerPairsTest {
       texts.add(each.get("text").asText());
     }
     texts.add(Files.readString(TestData.shared("text/tinystories_sample.txt")));
-    texts.addAll(List.of("", " ", "  two", "<s>not</s>", "a\u0000b", "\uD83E\uDD99 \u2581x", "\n\n"));
+    texts.addAll(
+        List.of("", " ", "  two", "<s>not</s>", "a\u0000b", "\uD83E\uDD99 \u2581x", "\n\n"));
     for (String text : texts) {
       int[] first = tokenizers.getFirst().encode(text, true, false);
       for (Tokenizer tokenizer : tokenizers) {

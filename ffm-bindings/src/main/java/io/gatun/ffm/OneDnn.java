@@ -1,0 +1,208 @@
+package io.gatun.ffm;
+
+import io.gatun.ffm.onednn.Dnnl;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+
+/// Calls into oneDNN, which has fast bf16 and int8 products and convolutions.
+///
+/// An operation is described once by a specification; the first call compiles a primitive for it,
+/// which takes milliseconds, and later calls find it by the specification. Each call runs on the
+/// calling thread alone, several threads may call at once, and a warm call allocates nothing.
+/// Segments are native, and stay alive until the call returns.
+public final class OneDnn {
+  private static final NativeLibrary LIBRARY = NativeLibraries.oneDnn();
+  private static final CpuIsa ISA = LIBRARY.isLoaded() ? CpuIsa.effective() : CpuIsa.DEFAULT;
+  private static final PrimitiveCache PRIMITIVES = new PrimitiveCache(1024);
+
+  private OneDnn() {}
+
+  /// Whether oneDNN is loaded; otherwise every call here but [#supports] is an error.
+  ///
+  /// @throws IllegalArgumentException if `-Dgatun.onednn` names something else
+  public static boolean isAvailable() {
+    return NativeLibraries.isUsable(LIBRARY);
+  }
+
+  /// Why oneDNN is not available; empty where it is.
+  public static String problem() {
+    return LIBRARY.problem();
+  }
+
+  /// Whether products of this type are faster here than those of f32: whether the CPU has
+  /// instructions for them that oneDNN uses. False where oneDNN is not available.
+  public static boolean supports(ElementType type) {
+    if (!isAvailable()) {
+      return false;
+    }
+    return switch (type) {
+      case F32 -> true;
+      case BF16 -> ISA.hasBf16();
+      case S8, U8 -> ISA.hasInt8();
+      case F16 -> ISA.hasF16();
+      case S32 -> false;
+    };
+  }
+
+  /// C = A B, as `spec` says. Types that go together: f32 with f32, bf16 with bf16 (C in bf16 or
+  /// f32), u8 or s8 with s8 (C in s32, f32 or bf16).
+  ///
+  /// @throws IllegalArgumentException if a segment is smaller than its matrix
+  /// @throws UnsupportedOperationException if oneDNN cannot do this here
+  public static void matmul(MatmulSpec spec, MemorySegment a, MemorySegment b, MemorySegment c) {
+    matmul(spec, a, b, c, Operands.NONE);
+  }
+
+  /// C = op(scales * A B + bias), as `spec` says.
+  ///
+  /// @throws IllegalArgumentException if a segment is smaller than its operand, or there are fewer
+  ///   or more operands than `spec` names
+  /// @throws UnsupportedOperationException if oneDNN cannot do this here
+  public static void matmul(
+      MatmulSpec spec, MemorySegment a, MemorySegment b, MemorySegment c, Operands operands) {
+    requireAvailable();
+    if (spec.m() == 0 || spec.n() == 0) {
+      return;
+    }
+    checkOperands(spec.bias() != null, spec.scaled(), operands);
+    run(PRIMITIVES.begin(spec, MatmulCompiler::compile), a, b, c, operands);
+  }
+
+  /// The layout of B in which `spec` runs fastest. It suits other numbers of rows too, though
+  /// perhaps not as well: ask with the rows that matter most.
+  ///
+  /// @throws UnsupportedOperationException if oneDNN cannot do this here
+  public static PackedLayout packedLayout(MatmulSpec spec) {
+    requireAvailable();
+    return PackedLayout.of(MatmulCompiler.bestLayout(spec));
+  }
+
+  /// Copies B, which lies as `spec` says in elements of type `stored`, into another layout, for
+  /// calls with `spec.withLayout(layout)`.
+  ///
+  /// @throws IllegalArgumentException if `spec`'s layout is a packed one, or a segment is too small
+  /// @throws UnsupportedOperationException if oneDNN cannot convert from `stored` here
+  public static void pack(
+      MatmulSpec spec,
+      ElementType stored,
+      MemorySegment b,
+      PackedLayout layout,
+      MemorySegment packed) {
+    requireAvailable();
+    if (!(spec.layout() instanceof WeightLayout.Rows rows)) {
+      throw new IllegalArgumentException("only weights stored in rows can be packed: " + spec);
+    }
+    try (var builder = new PrimitiveBuilder("packing weights for " + spec)) {
+      MatmulCompiler.rows(builder, Dnnl.DNNL_ARG_FROM(), stored, spec, rows);
+      reorder(builder, b, layout, packed);
+    }
+  }
+
+  /// The result of a convolution, as `spec` says. Types that go together are those of [#matmul].
+  ///
+  /// @param weights packed in `spec`'s layout
+  /// @throws IllegalArgumentException if `spec` has no layout, a segment is smaller than its
+  ///   operand, or there are fewer or more operands than `spec` names
+  /// @throws UnsupportedOperationException if oneDNN cannot do this here
+  public static void convolution(
+      ConvolutionSpec spec,
+      MemorySegment src,
+      MemorySegment weights,
+      MemorySegment dst,
+      Operands operands) {
+    requireAvailable();
+    if (spec.layout() == null) {
+      throw new IllegalArgumentException("pack the weights, and name their layout: " + spec);
+    }
+    checkOperands(spec.bias() != null, false, operands);
+    run(PRIMITIVES.begin(spec, ConvolutionCompiler::compile), src, weights, dst, operands);
+  }
+
+  /// The layout of the weights in which `spec` runs fastest. It suits other sizes of the image too,
+  /// though perhaps not as well.
+  ///
+  /// @throws UnsupportedOperationException if oneDNN cannot do this here
+  public static PackedLayout packedLayout(ConvolutionSpec spec) {
+    requireAvailable();
+    return PackedLayout.of(ConvolutionCompiler.bestLayout(spec));
+  }
+
+  /// Copies weights (outChannels, inChannels / groups, kernelHeight, kernelWidth) of type `stored`
+  /// into another layout, for calls with `spec.withLayout(layout)`.
+  ///
+  /// @throws IllegalArgumentException if a segment is too small
+  /// @throws UnsupportedOperationException if oneDNN cannot convert from `stored` here
+  public static void pack(
+      ConvolutionSpec spec,
+      ElementType stored,
+      MemorySegment weights,
+      PackedLayout layout,
+      MemorySegment packed) {
+    requireAvailable();
+    try (var builder = new PrimitiveBuilder("packing weights for " + spec)) {
+      builder.dense(Dnnl.DNNL_ARG_FROM(), stored, ConvolutionCompiler.weightDims(spec));
+      reorder(builder, weights, layout, packed);
+    }
+  }
+
+  // Once for each weight, so the primitive is not kept.
+  private static void reorder(
+      PrimitiveBuilder builder, MemorySegment source, PackedLayout to, MemorySegment target) {
+    builder.argument(Dnnl.DNNL_ARG_TO(), Dnn.cloneDescriptor(to.descriptor()), to.byteSize());
+    builder.describe(
+        p ->
+            Dnnl.dnnl_reorder_primitive_desc_create(
+                p,
+                builder.descriptor(0),
+                Dnn.ENGINE,
+                builder.descriptor(1),
+                Dnn.ENGINE,
+                builder.attributes()));
+    try (Primitive primitive = builder.compile()) {
+      primitive.begin().with(source).with(target).run();
+    } finally {
+      Reference.reachabilityFence(source);
+      Reference.reachabilityFence(target);
+    }
+  }
+
+  private static void checkOperands(boolean bias, boolean scales, Operands operands) {
+    if (bias != (operands.bias() != null)
+        || scales != (operands.aScale() != null)
+        || scales != (operands.bScales() != null)) {
+      throw new IllegalArgumentException(
+          "the operation has %s bias and %s; the operands given are %s"
+              .formatted(bias ? "a" : "no", scales ? "scales" : "no scales", operands));
+    }
+  }
+
+  // The compilers list the arguments in this order.
+  private static void run(
+      Primitive.Call call, MemorySegment a, MemorySegment b, MemorySegment c, Operands operands) {
+    try {
+      call.with(a).with(b).with(c);
+      if (operands.bias() != null) {
+        call.with(operands.bias());
+      }
+      if (operands.aScale() != null) {
+        call.with(operands.aScale()).with(operands.bScales());
+      }
+      for (int i = 0; i < operands.postOps().size(); i++) {
+        call.with(operands.postOps().get(i));
+      }
+      call.run();
+    } finally {
+      // oneDNN has only their addresses.
+      Reference.reachabilityFence(a);
+      Reference.reachabilityFence(b);
+      Reference.reachabilityFence(c);
+      Reference.reachabilityFence(operands);
+    }
+  }
+
+  private static void requireAvailable() {
+    if (!isAvailable()) {
+      throw new IllegalStateException("oneDNN is not available: " + LIBRARY.problem());
+    }
+  }
+}

@@ -1,0 +1,77 @@
+package io.gatun.ffm;
+
+import io.gatun.ffm.onednn.Dnnl;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+
+/// A blocked layout that oneDNN chose for the weights of an operation on this machine, from
+/// [OneDnn#packedLayout]. It means something only as long as the process runs. Equal layouts are
+/// the same object; there are few of them, and they are kept.
+public final class PackedLayout implements WeightLayout {
+  private static final List<PackedLayout> KNOWN = new ArrayList<>();
+
+  private final MemorySegment descriptor;
+  private final long bytes;
+
+  private PackedLayout(MemorySegment descriptor) {
+    this.descriptor = descriptor;
+    this.bytes = Dnnl.dnnl_memory_desc_get_size(descriptor);
+  }
+
+  /// The layout of this descriptor, which it takes over.
+  static synchronized PackedLayout of(MemorySegment descriptor) {
+    for (PackedLayout known : KNOWN) {
+      if (Dnnl.dnnl_memory_desc_equal(known.descriptor, descriptor) != 0) {
+        Dnn.destroyDescriptor(descriptor);
+        return known;
+      }
+    }
+    var layout = new PackedLayout(descriptor);
+    KNOWN.add(layout);
+    return layout;
+  }
+
+  /// The bytes that the packed weights take.
+  public long byteSize() {
+    return bytes;
+  }
+
+  /// Whether an operand (k, n) lies as `[k / 4][n][4]`, the order in which int8 dot products read it,
+  /// so that whoever makes the values can write them there directly.
+  public boolean isPanel(int k, int n) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
+      query(Dnnl.dnnl_query_inner_nblks_s32(), result);
+      int count = result.get(ValueLayout.JAVA_INT, 0);
+      long[] sizes = dims(Dnnl.dnnl_query_inner_blks(), result, count);
+      long[] dimensions = dims(Dnnl.dnnl_query_inner_idxs(), result, count);
+      // Within a block of k: four of k, side by side for each of the n.
+      boolean panel =
+          count >= 2
+              && dimensions[count - 1] == 0
+              && sizes[count - 1] == 4
+              && dimensions[count - 2] == 1
+              && sizes[count - 2] == n;
+      return panel && (count == 2 || (count == 3 && dimensions[0] == 0)) && bytes == (long) k * n;
+    }
+  }
+
+  private void query(int what, MemorySegment result) {
+    Dnn.check(Dnnl.dnnl_memory_desc_query(descriptor, what, result), "reading a layout");
+  }
+
+  private long[] dims(int what, MemorySegment result, int count) {
+    query(what, result);
+    return result
+        .get(ValueLayout.ADDRESS, 0)
+        .reinterpret(8L * count)
+        .toArray(ValueLayout.JAVA_LONG);
+  }
+
+  MemorySegment descriptor() {
+    return descriptor;
+  }
+}

@@ -1,0 +1,42 @@
+package io.gatun.models;
+
+import io.gatun.models.text.SamplingOptions;
+import java.util.List;
+import java.util.function.Consumer;
+
+/// How an answer is generated: `llm.generate("Once", o -> o.maxTokens(64).seed(7))`.
+public final class GenerateOptions {
+  int maxTokens = 256;
+  SamplingOptions sampling = SamplingOptions.DEFAULT;
+  List<String> stop = List.of();
+  Consumer<String> sink = text -> {};
+
+  GenerateOptions() {}
+
+  /// The most tokens to write; the context may end it earlier.
+  public GenerateOptions maxTokens(int value) {
+    if (value < 0) {
+      throw new IllegalArgumentException("max tokens is " + value + "; need at least 0");
+    }
+    maxTokens = value;
+    return this;
+  }
+
+  /// How each token is chosen.
+  public GenerateOptions sampling(SamplingOptions value) {
+    sampling = value;
+    return this;
+  }
+
+  /// Texts that end the answer; they are not part of it.
+  public GenerateOptions stop(List<String> value) {
+    stop = List.copyOf(value);
+    return this;
+  }
+
+  /// Is given the text piece by piece as it comes.
+  public GenerateOptions sink(Consumer<String> value) {
+    sink = value;
+    return this;
+  }
+}

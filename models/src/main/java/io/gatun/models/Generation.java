@@ -1,0 +1,42 @@
+package io.gatun.models;
+
+/// What was generated, and how fast.
+///
+/// @param text the answer
+/// @param ids its tokens, the one that ended it included
+/// @param reason why it ended
+/// @param promptTokens tokens that were read before the first was written; those that the session's
+///     cache already held are not counted
+/// @param prefillSeconds time for reading them
+/// @param decodeSeconds time for all tokens after the first
+public record Generation(
+    String text,
+    int[] ids,
+    Reason reason,
+    int promptTokens,
+    double prefillSeconds,
+    double decodeSeconds) {
+  /// Why a generation ended.
+  public enum Reason {
+    /// The model ended it.
+    END,
+    /// A stop text came.
+    STOP,
+    /// As many tokens as were asked for.
+    LENGTH,
+    /// The context is full.
+    CONTEXT,
+    /// Whoever listened had enough.
+    CANCELLED
+  }
+
+  /// Prompt tokens per second.
+  public double prefillRate() {
+    return promptTokens / prefillSeconds;
+  }
+
+  /// Tokens per second after the first.
+  public double decodeRate() {
+    return Math.max(0, ids.length - 1) / decodeSeconds;
+  }
+}

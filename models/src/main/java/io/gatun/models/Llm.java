@@ -1,0 +1,183 @@
+package io.gatun.models;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.llama.Llama;
+import io.gatun.models.llama.LlamaConfig;
+import io.gatun.models.text.ChatTemplate;
+import io.gatun.models.text.Tokenizer;
+import io.gatun.models.text.Tokenizers;
+import io.gatun.tensor.ops.Ops;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+
+/// A language model ready to use: checkpoint, architecture, tokenizer and threads.
+///
+/// ```java
+/// try (var llm = Llm.load(Path.of("model.gguf"))) {
+///   System.out.println(llm.generate("Once upon a time", 64));
+/// }
+/// ```
+///
+/// One thread at a time may use it and its sessions.
+public final class Llm implements AutoCloseable {
+  private final Checkpoint checkpoint;
+  private final Llama model;
+  private final Tokenizer tokenizer;
+  private final Ops ops;
+  private final LlmOptions options;
+
+  private Llm(
+      Checkpoint checkpoint, Llama model, Tokenizer tokenizer, Ops ops, LlmOptions options) {
+    this.checkpoint = checkpoint;
+    this.model = model;
+    this.tokenizer = tokenizer;
+    this.ops = ops;
+    this.options = options;
+  }
+
+  /// Loads a model with the default options.
+  ///
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static Llm load(String path) {
+    return load(Path.of(path));
+  }
+
+  /// Loads a model with the default options.
+  ///
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static Llm load(Path path) {
+    return load(path, o -> {});
+  }
+
+  /// Loads a model from a GGUF file, a Hugging Face directory, or a checkpoint file that has its
+  /// config.json (or Meta's params.json) and tokenizer beside it.
+  ///
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static Llm load(Path path, Consumer<LlmOptions> choose) {
+    var options = new LlmOptions();
+    choose.accept(options);
+    var checkpoint = Checkpoint.open(path, options.loadMode);
+    try {
+      var model = new Llama(LlamaConfig.of(checkpoint), checkpoint);
+      var tokenizer =
+          options.tokenizer != null
+              ? Tokenizers.load(options.tokenizer)
+              : Tokenizers.load(path, checkpoint.metadata());
+      var ops = new Ops(options.backend, options.threads, options.precision);
+      return new Llm(checkpoint, model, tokenizer, ops, options);
+    } catch (RuntimeException | Error e) {
+      checkpoint.close();
+      throw e;
+    }
+  }
+
+  /// The architecture.
+  public Llama model() {
+    return model;
+  }
+
+  public Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  public Checkpoint checkpoint() {
+    return checkpoint;
+  }
+
+  public Ops ops() {
+    return ops;
+  }
+
+  /// A conversation of its own, with an empty cache.
+  public LlmSession newSession() {
+    return newSession(contextLimit());
+  }
+
+  LlmSession newSession(int context) {
+    return new LlmSession(this, context, options.kv);
+  }
+
+  /// The most tokens that a session holds: as many as the options say, or the model was made for.
+  public int contextLimit() {
+    return hasOwnContext() ? options.context : model.config().maxPositionEmbeddings();
+  }
+
+  /// Whether the options say how long a session may be.
+  boolean hasOwnContext() {
+    return options.context > 0;
+  }
+
+  /// A conversation in the form of the checkpoint's own chat template.
+  ///
+  /// @throws CheckpointException if the checkpoint has no template
+  public Chat newChat() {
+    return new Chat(
+        this, ChatTemplate.load(checkpoint.path(), checkpoint.metadata(), tokenizer));
+  }
+
+  /// Continues a text with the default options.
+  public String generate(String prompt, int maxTokens) {
+    return generate(prompt, o -> o.maxTokens(maxTokens)).text();
+  }
+
+  /// Continues a text.
+  ///
+  /// @throws IllegalArgumentException if the prompt is longer than the context
+  public Generation generate(String prompt, Consumer<GenerateOptions> choose) {
+    try (var session = newSession()) {
+      return session.generate(tokenizer.encode(prompt), choose);
+    }
+  }
+
+  /// The logits, one per vocabulary entry, for the token after `text`.
+  public float[] logits(String text) {
+    try (var session = newSession()) {
+      return session.feed(tokenizer.encode(text)).clone();
+    }
+  }
+
+  /// How well the model predicts a text, with the default options.
+  ///
+  /// @throws IllegalArgumentException if the text has fewer than two tokens
+  public Perplexity perplexity(String text) {
+    return perplexity(text, o -> {});
+  }
+
+  /// How well the model predicts a text that slides through its context.
+  ///
+  /// The text's tokens, BOS before them if the model's rules say so, are read in windows that overlap;
+  /// every window after the first counts only the tokens that no earlier one did. The memory is that
+  /// of one session, whatever the text's length.
+  ///
+  /// @throws IllegalArgumentException if the text has fewer than two tokens, or the windows would leave
+  ///     gaps
+  public Perplexity perplexity(String text, Consumer<PerplexityOptions> choose) {
+    var chosen = new PerplexityOptions();
+    choose.accept(chosen);
+    return Perplexity.measure(this, text, chosen);
+  }
+
+  /// `Llm(model.gguf: llama, 22 layers, 2048 wide, 32000 tokens, context 2048, NATIVE on 2 threads)`.
+  @Override
+  public String toString() {
+    var config = model.config();
+    return "Llm(%s: %s, %d layers, %d wide, %d tokens, context %d, %s on %d threads)"
+        .formatted(
+            checkpoint.path().getFileName(),
+            config.modelType(),
+            config.numHiddenLayers(),
+            config.hiddenSize(),
+            config.vocabSize(),
+            contextLimit(),
+            ops.backend(),
+            ops.workers().threads());
+  }
+
+  /// Ends the threads and unmaps the weights.
+  @Override
+  public void close() {
+    ops.close();
+    checkpoint.close();
+  }
+}

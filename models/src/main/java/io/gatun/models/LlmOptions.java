@@ -1,0 +1,66 @@
+package io.gatun.models;
+
+import io.gatun.loaders.LoadMode;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Precision;
+import io.gatun.tensor.ops.Workers;
+import java.nio.file.Path;
+
+/// How a language model is loaded: `Llm.load(path, o -> o.threads(4).context(8192))`.
+public final class LlmOptions {
+  Backend backend = Backend.NATIVE;
+  Precision precision = Precision.FAST;
+  int threads = Workers.defaultThreads();
+  LoadMode loadMode = LoadMode.MAP;
+  Path tokenizer;
+  DType.Plain kv = DType.Plain.F16;
+  int context;
+
+  LlmOptions() {}
+
+  /// Which kernels do the work; by default NATIVE.
+  public LlmOptions backend(Backend value) {
+    backend = value;
+    return this;
+  }
+
+  /// Whether activations may be rounded for speed; by default FAST, they may.
+  public LlmOptions precision(Precision value) {
+    precision = value;
+    return this;
+  }
+
+  /// The threads that compute; by default the machine's physical cores.
+  public LlmOptions threads(int value) {
+    threads = value;
+    return this;
+  }
+
+  /// Where the weights live; by default in the file's mapping.
+  public LlmOptions loadMode(LoadMode value) {
+    loadMode = value;
+    return this;
+  }
+
+  /// The tokenizer's file, where it does not lie beside the checkpoint.
+  public LlmOptions tokenizer(Path value) {
+    tokenizer = value;
+    return this;
+  }
+
+  /// The type of the key/value cache: F32, F16 (the default) or BF16.
+  public LlmOptions kv(DType.Plain value) {
+    kv = value;
+    return this;
+  }
+
+  /// The most positions a session may hold; by default what the model was made for.
+  public LlmOptions context(int value) {
+    if (value < 1) {
+      throw new IllegalArgumentException("context is " + value + "; need at least 1");
+    }
+    context = value;
+    return this;
+  }
+}

@@ -1,0 +1,2 @@
+/// Layers that two architectures or more have in common.
+package io.gatun.models.nn;

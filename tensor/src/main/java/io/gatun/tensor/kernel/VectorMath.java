@@ -1,0 +1,39 @@
+package io.gatun.tensor.kernel;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/// Elementary functions on vectors, the same to the last bit on every machine and width.
+final class VectorMath {
+  private static final float LOG2_E = 1.4426950408889634f;
+  // ln 2 in two parts: the first has few bits, so its product with a small integer is exact.
+  private static final float LN2_HIGH = 0.693359375f;
+  private static final float LN2_LOW = -2.12194440e-4f;
+  // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+  private static final float ROUND = 12582912f;
+
+  private VectorMath() {}
+
+  /// e^x within 2 units in the last place; below -87.3 it stays at 1.2e-38, above 88.3 at 2.4e38.
+  static FloatVector exp(FloatVector x) {
+    var clamped = x.max(-87.3f).min(88.3f);
+    var shifted = clamped.mul(LOG2_E).add(ROUND);
+    var n = shifted.sub(ROUND);
+    var r = clamped.sub(n.mul(LN2_HIGH)).sub(n.mul(LN2_LOW));
+    // e^r on |r| <= ln(2)/2: the Taylor series up to r^7 / 7!.
+    var p = r.mul(1f / 5040).add(1f / 720);
+    p = p.mul(r).add(1f / 120);
+    p = p.mul(r).add(1f / 24);
+    p = p.mul(r).add(1f / 6);
+    p = p.mul(r).add(0.5f);
+    p = p.mul(r).add(1f);
+    p = p.mul(r).add(1f);
+    var power =
+        shifted
+            .reinterpretAsInts()
+            .lanewise(VectorOperators.LSHL, 23)
+            .add(0x3F800000)
+            .reinterpretAsFloats();
+    return p.mul(power);
+  }
+}

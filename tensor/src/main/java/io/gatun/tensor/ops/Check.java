@@ -1,0 +1,44 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+
+/// The operations' complaints.
+final class Check {
+  private Check() {}
+
+  static void rank(String name, Tensor t, int rank) {
+    if (t.shape().rank() != rank) {
+      throw new IllegalArgumentException(
+          "%s has shape %s; need %d dimensions".formatted(name, t.shape(), rank));
+    }
+  }
+
+  static void f32(String name, Tensor t) {
+    if (t.dtype() != DType.Plain.F32 || !t.isContiguous()) {
+      throw new IllegalArgumentException(
+          "%s is %s %s%s; need contiguous F32"
+              .formatted(name, t.dtype().name(), t.shape(), t.isContiguous() ? "" : " with gaps"));
+    }
+  }
+
+  static void same(String what, long found, String needed, long value) {
+    if (found != value) {
+      throw new IllegalArgumentException("%s: %d; %s: %d".formatted(what, found, needed, value));
+    }
+  }
+
+  static void sameShape(Tensor x, Tensor y) {
+    f32("left operand", x);
+    f32("right operand", y);
+    if (!x.shape().equals(y.shape())) {
+      throw new IllegalArgumentException("shapes differ: " + x.shape() + " and " + y.shape());
+    }
+  }
+
+  static void index(String what, long index, long size) {
+    if (index < 0 || index >= size) {
+      throw new IndexOutOfBoundsException("%s is %d; need 0..%d".formatted(what, index, size - 1));
+    }
+  }
+}

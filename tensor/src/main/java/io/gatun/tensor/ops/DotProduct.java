@@ -1,0 +1,49 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.Floats;
+import io.gatun.tensor.kernel.Kernels;
+import java.lang.foreign.MemorySegment;
+
+/// Weights of any type, a row at a time: unpacked to F32 where they are not, then one dot product
+/// for each activation row.
+final class DotProduct implements RowProduct {
+  private final Backend backend;
+  private final Kernels kernels;
+  private final Activations x;
+
+  DotProduct(Ops ops, Activations x) {
+    this.backend = ops.backend();
+    this.kernels = ops.kernels();
+    this.x = x;
+  }
+
+  @Override
+  public int unit() {
+    return 1;
+  }
+
+  @Override
+  public long scratchBytes() {
+    return 4L * x.columns();
+  }
+
+  @Override
+  public void multiply(Scratch scratch, Tensor w, Tensor out, long from, long to) {
+    int k = x.columns();
+    long n = out.dim(1);
+    boolean f32 = w.dtype() == DType.Plain.F32;
+    MemorySegment row = f32 ? w.segment() : scratch.memory();
+    for (long j = from; j < to; j++) {
+      if (!f32) {
+        WeightRows.toFloat(backend, w, j, 1, row, scratch.at());
+      }
+      long at = f32 ? 4 * j * k : scratch.at();
+      for (long t = 0; t < x.rows(); t++) {
+        float dot = kernels.dot(x.f32(), 4 * t * k, row, at, k);
+        Floats.set(out.segment(), 0, t * n + j, dot);
+      }
+    }
+  }
+}

@@ -1,0 +1,307 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.Dequantize;
+import io.gatun.tensor.kernel.Floats;
+import io.gatun.tensor.kernel.Kernels;
+import io.gatun.tensor.kernel.ScalarKernels;
+import io.gatun.tensor.kernel.VectorKernels;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/// What models call: each method checks shapes, takes its result from the step's workspace and
+/// hands the rows to kernels on all workers.
+///
+/// Activations are F32 and contiguous; weights come in whatever type the checkpoint stores. One
+/// thread at a time may use an instance. Shape legend: T tokens (rows), K input features, N output
+/// features, H heads, G key/value heads, C head size.
+public final class Ops implements AutoCloseable {
+  private final Backend backend;
+  private final Precision precision;
+  private final Kernels kernels;
+  private final Workers workers;
+  private final Workspace workspace = new Workspace();
+
+  /// Operations on `threads` threads, as exact as F32 allows.
+  public Ops(Backend backend, int threads) {
+    this(backend, threads, Precision.F32);
+  }
+
+  /// Operations on `threads` threads.
+  public Ops(Backend backend, int threads, Precision precision) {
+    this.backend = backend;
+    this.precision = precision;
+    this.kernels =
+        switch (backend) {
+          case SCALAR -> new ScalarKernels();
+          case VECTOR, NATIVE -> new VectorKernels();
+        };
+    this.workers = new Workers(threads);
+  }
+
+  public Backend backend() {
+    return backend;
+  }
+
+  public Workers workers() {
+    return workers;
+  }
+
+  public Workspace workspace() {
+    return workspace;
+  }
+
+  /// Whether activations may be rounded to BF16 or 8 bits for speed.
+  boolean fast() {
+    return precision == Precision.FAST;
+  }
+
+  Kernels kernels() {
+    return kernels;
+  }
+
+  /// Gives back, when closed, what was taken from the workspace since.
+  public Workspace.Scope scope() {
+    return workspace.scope();
+  }
+
+  /// An F32 tensor from the workspace with undefined values.
+  public Tensor empty(long... dims) {
+    return workspace.take(DType.Plain.F32, dims);
+  }
+
+  /// The rows `ids` of a table (V, D) of any type, as F32 (T, D).
+  ///
+  /// @throws IndexOutOfBoundsException if an id is not a row of the table
+  public Tensor embedding(int[] ids, Tensor table) {
+    Check.rank("table", table, 2);
+    long d = table.dim(1);
+    var out = empty(ids.length, d);
+    for (int t = 0; t < ids.length; t++) {
+      Check.index("token id", ids[t], table.dim(0));
+      WeightRows.toFloat(backend, table, ids[t], 1, out.segment(), 4L * t * d);
+    }
+    return out;
+  }
+
+  /// Copies of the rows `rows` of x (T, D).
+  public Tensor gatherRows(Tensor x, int[] rows) {
+    Check.f32("x", x);
+    long d = x.dim(-1);
+    var out = empty(rows.length, d);
+    for (int i = 0; i < rows.length; i++) {
+      MemorySegment.copy(x.segment(), 4 * rows[i] * d, out.segment(), 4 * i * d, 4 * d);
+    }
+    return out;
+  }
+
+  /// Whether weights of this type can be computed with.
+  public static boolean supports(DType dtype) {
+    return Dequantize.supports(dtype);
+  }
+
+  /// A copy of a tensor of any type as F32, in memory of `arena`.
+  public static Tensor toF32(Tensor t, Arena arena) {
+    var out = Tensor.allocate(arena, DType.Plain.F32, t.shape().dims());
+    Dequantize.toFloat(t.dtype(), t.segment(), 0, out.segment(), 0, t.size());
+    return out;
+  }
+
+  /// `x w^T`: x (T, K), w (N, K) of any type, result (T, N).
+  public Tensor linear(Tensor x, Tensor w) {
+    return linears(x, w)[0];
+  }
+
+  /// `x w^T + bias`: bias (N) F32, or null for none.
+  public Tensor linear(Tensor x, Tensor w, Tensor bias) {
+    var y = linear(x, w);
+    if (bias != null) {
+      addBias(y, bias);
+    }
+    return y;
+  }
+
+  /// Several products of the same x in one go: the activations are prepared once and the workers
+  /// meet once.
+  public Tensor[] linears(Tensor x, Tensor... weights) {
+    return Linear.apply(this, x, weights);
+  }
+
+  /// Adds bias (N) to each row of y (T, N).
+  public void addBias(Tensor y, Tensor bias) {
+    Check.f32("y", y);
+    Check.f32("bias", bias);
+    long n = y.dim(-1);
+    Check.same("bias", bias.size(), "columns", n);
+    workers.forEach(
+        y.size() / n,
+        8,
+        (worker, from, to) -> {
+          for (long t = from; t < to; t++) {
+            kernels.add(
+                y.segment(), 4 * t * n, bias.segment(), 0, n, y.segment(), 4 * t * n);
+          }
+        });
+  }
+
+  /// RMSNorm over the innermost dimension: `x / sqrt(mean(x^2) + eps) * weight` (Zhang and Sennrich
+  /// 2019). x (..., D), weight (D) F32.
+  public Tensor rmsNorm(Tensor x, Tensor weight, float eps) {
+    Check.f32("x", x);
+    Check.f32("weight", weight);
+    int d = Math.toIntExact(x.dim(-1));
+    Check.same("weight", weight.size(), "columns", d);
+    var out = empty(x.shape().dims());
+    workers.forEach(
+        x.size() / d,
+        grain(d),
+        (worker, from, to) -> {
+          for (long t = from; t < to; t++) {
+            long at = 4 * t * d;
+            kernels.rmsNorm(
+                x.segment(), at, weight.segment(), 0, eps, d, out.segment(), at);
+          }
+        });
+    return out;
+  }
+
+  /// `x += y`, of equal shapes.
+  public void addInPlace(Tensor x, Tensor y) {
+    Check.sameShape(x, y);
+    workers.forEach(
+        x.size(),
+        1 << 14,
+        (worker, from, to) ->
+            kernels.add(
+                x.segment(), 4 * from, y.segment(), 4 * from, to - from, x.segment(), 4 * from));
+  }
+
+  /// `x[row] += y * factor` for one row of x (T, D) and y (1, D).
+  public void addScaledRow(Tensor x, long row, Tensor y, float factor) {
+    Check.f32("x", x);
+    Check.f32("y", y);
+    long d = x.dim(-1);
+    Check.same("y", y.size(), "columns", d);
+    kernels.addScaled(y.segment(), 0, factor, d, x.segment(), 4 * row * d);
+  }
+
+  /// `silu(gate) * up`: the gated unit of SwiGLU (Shazeer 2020), of equal shapes.
+  public Tensor siluMul(Tensor gate, Tensor up) {
+    Check.sameShape(gate, up);
+    var out = empty(gate.shape().dims());
+    workers.forEach(
+        out.size(),
+        1 << 12,
+        (worker, from, to) ->
+            kernels.siluMul(
+                gate.segment(),
+                4 * from,
+                up.segment(),
+                4 * from,
+                to - from,
+                out.segment(),
+                4 * from));
+    return out;
+  }
+
+  /// Rotates the heads of x (T, H, C) in place (RoPE, Su et al. 2021); cos and sin (T, C) as
+  /// [Kernels#rope] wants them.
+  public void rope(Tensor x, Tensor cos, Tensor sin, boolean interleaved) {
+    Check.rank("x", x, 3);
+    Check.f32("x", x);
+    Check.same("cos rows", cos.dim(0), "tokens", x.dim(0));
+    Check.same("cos columns", cos.dim(1), "head size", x.dim(2));
+    int c = Math.toIntExact(x.dim(2));
+    long heads = x.dim(1);
+    workers.forEach(
+        x.dim(0) * heads,
+        grain(c),
+        (worker, from, to) -> {
+          for (long i = from; i < to; i++) {
+            kernels.rope(
+                x.segment(),
+                4 * i * c,
+                cos.segment(),
+                sin.segment(),
+                4 * (i / heads) * c,
+                c,
+                interleaved);
+          }
+        });
+  }
+
+  /// Softmax over the innermost dimension, in place.
+  public void softmax(Tensor x) {
+    Check.f32("x", x);
+    int n = Math.toIntExact(x.dim(-1));
+    workers.forEach(
+        x.size() / n,
+        grain(n),
+        (worker, from, to) -> {
+          for (long t = from; t < to; t++) {
+            long at = 4 * t * n;
+            float sum = kernels.expSum(x.segment(), at, kernels.max(x.segment(), at, n), n);
+            kernels.scale(x.segment(), at, 1 / sum, n, x.segment(), at);
+          }
+        });
+  }
+
+  /// `ln softmax(x)[t][columns[t]]` for each row t of x (T, N), which is overwritten.
+  ///
+  /// @throws IndexOutOfBoundsException if a column is not one of x
+  public float[] logSoftmax(Tensor x, int[] columns) {
+    Check.f32("x", x);
+    int n = Math.toIntExact(x.dim(-1));
+    Check.same("columns", columns.length, "rows", x.size() / n);
+    for (int column : columns) {
+      Check.index("column", column, n);
+    }
+    var out = new float[columns.length];
+    workers.forEach(
+        out.length,
+        grain(n),
+        (worker, from, to) -> {
+          for (int t = (int) from; t < to; t++) {
+            long at = 4L * t * n;
+            float chosen = Floats.get(x.segment(), at, columns[t]);
+            float max = kernels.max(x.segment(), at, n);
+            out[t] = chosen - max - (float) Math.log(kernels.expSum(x.segment(), at, max, n));
+          }
+        });
+    return out;
+  }
+
+  /// Causal attention of q (T, H, C), whose first row is at `position`, over what the cache holds up
+  /// to each row's own position: `softmax(q k^T * scale) v`, result (T, H, C). With `window` > 0 a
+  /// row sees only the last `window` positions, its own included.
+  public Tensor attention(
+      Tensor q, KvCache cache, int layer, int position, float scale, int window) {
+    return CachedAttention.apply(this, q, cache, layer, position, scale, window);
+  }
+
+  /// The column of the greatest element of a row of x (T, N); the first of equals.
+  public int argmax(Tensor x, long row) {
+    Check.f32("x", x);
+    long n = x.dim(-1);
+    float max = kernels.max(x.segment(), 4 * row * n, n);
+    for (int i = 0; i < n; i++) {
+      if (Floats.get(x.segment(), 4 * row * n, i) == max) {
+        return i;
+      }
+    }
+    throw new IllegalArgumentException("row " + row + " has no greatest element: it holds NaN");
+  }
+
+  /// So many rows of `columns` elements make a chunk worth handing to another thread.
+  static long grain(long columns) {
+    return Math.max(1, (1 << 12) / Math.max(1, columns));
+  }
+
+  /// Ends the workers and frees the workspace; tensors taken from it are gone.
+  @Override
+  public void close() {
+    workers.close();
+    workspace.close();
+  }
+}

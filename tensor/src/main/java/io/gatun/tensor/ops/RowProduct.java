@@ -1,0 +1,21 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.tensor.Tensor;
+
+/// One way to multiply activations with the rows of a weight: the kernels of one kind of weight
+/// type, number of activation rows and backend.
+///
+/// `out` (T, N) gets in its columns `from` .. `to`-1 the products with those rows of `w` (N, K).
+/// `from` is a multiple of [#unit()], and so is `to` unless it is N. Different workers call at once,
+/// for different rows.
+interface RowProduct {
+  /// Weight rows that are handled together.
+  int unit();
+
+  /// The bytes of scratch memory that a worker needs.
+  default long scratchBytes() {
+    return 0;
+  }
+
+  void multiply(Scratch scratch, Tensor w, Tensor out, long from, long to);
+}

@@ -1,0 +1,60 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.ffm.ElementType;
+import io.gatun.ffm.OneDnn;
+import io.gatun.ffm.OpenBlas;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Decides how weights are multiplied: by their type, the number of activation rows, the backend
+/// and what the machine has. Each decision is logged once, with its reason.
+final class RowProducts {
+  /// From so many activation rows on, converting weights for a matrix product pays.
+  private static final int GEMM_ROWS = 16;
+
+  private static final Logger LOG = LoggerFactory.getLogger(RowProducts.class);
+  private static final Set<String> LOGGED = ConcurrentHashMap.newKeySet();
+
+  private RowProducts() {}
+
+  static RowProduct choose(Ops ops, Activations x, Tensor w) {
+    boolean many = x.rows() >= GEMM_ROWS;
+    if (ops.backend() == Backend.NATIVE && many) {
+      if (ops.fast()
+          && w.dtype() instanceof DType.Tiled t
+          && t.bits() == 4
+          && !t.minima()
+          && PanelProduct.supports(x, w)) {
+        log(w, "int8 panels and oneDNN's int8 product", "many rows, and the CPU has int8 products");
+        return new PanelProduct(x, t);
+      }
+      if (ops.fast() && w.dtype() != DType.Plain.F32 && OneDnn.supports(ElementType.BF16)) {
+        log(w, "oneDNN's bf16 product", "many rows, and the CPU has bf16 products");
+        return new Bf16Product(x);
+      }
+      if (OpenBlas.isAvailable()) {
+        log(w, "OpenBLAS sgemm", "many rows");
+        return new SgemmProduct(x);
+      }
+    }
+    if (ops.backend() != Backend.SCALAR
+        && ops.fast()
+        && w.dtype() instanceof DType.Tiled t
+        && t.bits() == 4) {
+      log(w, "the tiled int4 kernel", many ? "no int8 product for many rows" : "few rows");
+      return new TiledProduct(x, t);
+    }
+    log(w, "dot products of unpacked rows", many ? "no native library" : "few rows");
+    return new DotProduct(ops, x);
+  }
+
+  private static void log(Tensor w, String how, String why) {
+    if (LOG.isDebugEnabled() && LOGGED.add(w.dtype().name() + how)) {
+      LOG.debug("{} weights: {} ({})", w.dtype().name(), how, why);
+    }
+  }
+}

@@ -1,0 +1,59 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.ffm.OpenBlas;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+
+/// Weights of any type, a block of rows at a time, unpacked to F32 where they are not, through
+/// OpenBLAS.
+final class SgemmProduct implements RowProduct {
+  private static final int BLOCK = 64;
+
+  private final Activations x;
+
+  SgemmProduct(Activations x) {
+    this.x = x;
+  }
+
+  @Override
+  public int unit() {
+    return 1;
+  }
+
+  @Override
+  public long scratchBytes() {
+    return 4L * BLOCK * x.columns();
+  }
+
+  @Override
+  public void multiply(Scratch scratch, Tensor w, Tensor out, long from, long to) {
+    if (w.dtype() == DType.Plain.F32) {
+      sgemm(w.segment(), 4 * from * x.columns(), out, from, (int) (to - from));
+      return;
+    }
+    for (long row = from; row < to; row += BLOCK) {
+      int count = (int) Math.min(BLOCK, to - row);
+      WeightRows.toFloat(Backend.NATIVE, w, row, count, scratch.memory(), scratch.at());
+      sgemm(scratch.memory(), scratch.at(), out, row, count);
+    }
+  }
+
+  private void sgemm(MemorySegment b, long at, Tensor out, long column, int count) {
+    int k = x.columns();
+    OpenBlas.sgemm(
+        false,
+        true,
+        x.rows(),
+        count,
+        k,
+        1,
+        x.f32(),
+        k,
+        b.asSlice(at),
+        k,
+        0,
+        out.segment().asSlice(4 * column),
+        (int) out.dim(1));
+  }
+}

@@ -1,0 +1,177 @@
+package io.gatun.tensor.ops;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+
+/// A fixed team of threads that shares the rows of one operation at a time.
+///
+/// The calling thread is worker 0. The others spin for a moment after an operation, since the next
+/// one mostly follows within microseconds, and then park. One thread at a time may call
+/// [#forEach]; a task must not call it again.
+public final class Workers implements AutoCloseable {
+  /// A share of an operation.
+  @FunctionalInterface
+  public interface Task {
+    /// Handles the items `from` (inclusive) to `to` (exclusive).
+    ///
+    /// @param worker 0 .. threads-1: no two calls with the same number run at once, so it may select
+    ///     scratch memory
+    void run(int worker, long from, long to);
+  }
+
+  private static final long SPIN_NANOS = 100_000;
+  private static final int SPINS_PER_CLOCK = 64;
+  private static final VarHandle EPOCH;
+
+  static {
+    try {
+      EPOCH = MethodHandles.lookup().findVarHandle(Workers.class, "epoch", int.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  private final Thread[] helpers;
+  private final AtomicLong next = new AtomicLong();
+  private final AtomicInteger running = new AtomicInteger();
+  private final AtomicInteger parked = new AtomicInteger();
+
+  // The operation at hand: written before epoch is raised, read after it was seen raised.
+  private Task task;
+  private long items;
+  private long chunk;
+  private volatile Throwable failure;
+  private volatile int epoch;
+  private volatile boolean closed;
+
+  /// A team of `threads`, the caller included.
+  ///
+  /// @throws IllegalArgumentException if `threads` is less than 1
+  public Workers(int threads) {
+    if (threads < 1) {
+      throw new IllegalArgumentException("threads is " + threads + "; need at least 1");
+    }
+    helpers = new Thread[threads - 1];
+    for (int i = 0; i < helpers.length; i++) {
+      int worker = i + 1;
+      helpers[i] = Thread.ofPlatform().daemon().name("gatun-" + worker).start(() -> help(worker));
+    }
+  }
+
+  /// The threads that suit this machine: its physical cores, as far as they can be told.
+  public static int defaultThreads() {
+    return Math.max(1, PhysicalCores.count());
+  }
+
+  public int threads() {
+    return helpers.length + 1;
+  }
+
+  /// Runs `task` over the items 0 .. n-1 on all threads and returns when all are done. Threads take
+  /// chunks of a multiple of `grain` items as they get free, so a slowed thread delays little.
+  ///
+  /// @throws RuntimeException what a task threw, on the calling thread
+  public void forEach(long n, long grain, Task t) {
+    if (n <= 0) {
+      return;
+    }
+    long grains = Math.ceilDiv(n, grain);
+    if (helpers.length == 0 || grains == 1) {
+      t.run(0, 0, n);
+      return;
+    }
+    // Four chunks a thread balance well; fewer would wait for the slowest, more would only contend.
+    long perChunk = Math.max(1, grains / (4L * threads()));
+    task = t;
+    items = n;
+    chunk = perChunk * grain;
+    failure = null;
+    next.setPlain(0);
+    running.setPlain(helpers.length);
+    EPOCH.setVolatile(this, epoch + 1);
+    if (parked.get() > 0) {
+      for (Thread helper : helpers) {
+        LockSupport.unpark(helper);
+      }
+    }
+    work(0);
+    while (running.getAcquire() > 0) {
+      Thread.onSpinWait();
+    }
+    task = null;
+    if (failure != null) {
+      rethrow(failure);
+    }
+  }
+
+  private void work(int worker) {
+    try {
+      for (long from = next.getAndAdd(chunk); from < items; from = next.getAndAdd(chunk)) {
+        task.run(worker, from, Math.min(items, from + chunk));
+      }
+    } catch (Throwable e) {
+      failure = e;
+      next.set(items);
+    }
+  }
+
+  private void help(int worker) {
+    int seen = 0;
+    while (true) {
+      seen = await(seen);
+      if (closed) {
+        return;
+      }
+      work(worker);
+      running.getAndAdd(-1);
+    }
+  }
+
+  /// Waits until the epoch is no longer `seen`, spinning first, and returns it.
+  private int await(int seen) {
+    long deadline = System.nanoTime() + SPIN_NANOS;
+    do {
+      for (int i = 0; i < SPINS_PER_CLOCK; i++) {
+        if (epoch != seen) {
+          return epoch;
+        }
+        Thread.onSpinWait();
+      }
+    } while (System.nanoTime() < deadline);
+    parked.incrementAndGet();
+    while (epoch == seen) {
+      LockSupport.park(this);
+    }
+    parked.decrementAndGet();
+    return epoch;
+  }
+
+  private static void rethrow(Throwable t) {
+    switch (t) {
+      case RuntimeException e -> throw e;
+      case Error e -> throw e;
+      default -> throw new IllegalStateException(t);
+    }
+  }
+
+  /// Ends the threads.
+  @Override
+  public void close() {
+    closed = true;
+    EPOCH.setVolatile(this, epoch + 1);
+    for (Thread helper : helpers) {
+      LockSupport.unpark(helper);
+    }
+    for (Thread helper : helpers) {
+      try {
+        helper.join();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+    }
+  }
+}

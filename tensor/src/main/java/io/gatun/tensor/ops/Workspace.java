@@ -1,0 +1,73 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Shape;
+import io.gatun.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Memory for the tensors of one step: taken by moving a mark, given back by moving it back, never
+/// zeroed and reused by the next step. It grows by slabs and keeps them.
+public final class Workspace implements AutoCloseable {
+  private static final long SLAB = 16L << 20;
+  private static final long ALIGNMENT = 64;
+
+  private final Arena arena = Arena.ofShared();
+  private final List<MemorySegment> slabs = new ArrayList<>();
+  private int slab = -1;
+  private long used;
+
+  /// A mark to return to: `try (var scope = workspace.scope()) { ... }`.
+  public final class Scope implements AutoCloseable {
+    private final int slabMark = slab;
+    private final long usedMark = used;
+
+    private Scope() {}
+
+    @Override
+    public void close() {
+      slab = slabMark;
+      used = usedMark;
+    }
+  }
+
+  Workspace() {}
+
+  /// Starts a scope; what is taken after this is given back when the scope is closed.
+  public Scope scope() {
+    return new Scope();
+  }
+
+  /// A tensor with whatever values the memory holds.
+  public Tensor take(DType dtype, long... dims) {
+    var shape = Shape.of(dims);
+    return Tensor.of(take(dtype.byteSize(shape)), dtype, shape);
+  }
+
+  /// Memory aligned to a cache line, with whatever it holds.
+  public MemorySegment take(long bytes) {
+    long rounded = Math.max(ALIGNMENT, (bytes + ALIGNMENT - 1) & -ALIGNMENT);
+    while (slab < 0 || used + rounded > slabs.get(slab).byteSize()) {
+      slab++;
+      used = 0;
+      if (slab == slabs.size()) {
+        slabs.add(arena.allocate(Math.max(SLAB, rounded), ALIGNMENT));
+      }
+    }
+    var segment = slabs.get(slab).asSlice(used, bytes);
+    used += rounded;
+    return segment;
+  }
+
+  /// The bytes held, used or not.
+  public long byteSize() {
+    return slabs.stream().mapToLong(MemorySegment::byteSize).sum();
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+  }
+}

@@ -1,0 +1,21 @@
+package io.gatun.tools;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/// `gatun bench`: measurements.
+@Command(
+    name = "bench",
+    description = "Measure speeds.",
+    synopsisSubcommandLabel = "COMMAND",
+    subcommands = {BenchSystem.class, BenchLlm.class})
+final class Bench implements Runnable {
+  @Spec private CommandSpec spec;
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "What to measure is not given: system or llm");
+  }
+}

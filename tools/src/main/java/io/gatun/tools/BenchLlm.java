@@ -1,0 +1,229 @@
+package io.gatun.tools;
+
+import io.gatun.ffm.ElementType;
+import io.gatun.ffm.OneDnn;
+import io.gatun.ffm.UserCache;
+import io.gatun.loaders.Checkpoint;
+import io.gatun.models.llama.Llama;
+import io.gatun.models.llama.LlamaConfig;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.KvCache;
+import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Precision;
+import io.gatun.tensor.ops.Workers;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/// `gatun bench llm`: reading and writing speed of a language model, beside the machine's roofs.
+@Command(
+    name = "llm",
+    description =
+        "Measure a language model: load, prefill and decode, as shares of what this machine can do.",
+    sortOptions = false)
+final class BenchLlm implements Runnable {
+  private static final int DECODED = 64;
+  private static final long WARM_UP_NANOS = 5_000_000_000L;
+
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "PATH",
+      description = "A checkpoint to measure.")
+  private Path model;
+
+  @Option(
+      names = "--shape",
+      paramLabel = "NAME",
+      description =
+          "Instead of --model: random weights in the shape of tinyllama-1.1b (the default),"
+              + " llama-3.2-1b, llama-2-7b or llama-3.1-8b, written once to the cache folder.")
+  private String shape;
+
+  @Option(
+      names = "--weights",
+      paramLabel = "TYPE",
+      description =
+          "Type of the random weights: int4 (the default) or int8, tiled; q4_0, q4_K, q6_K or q8_0,"
+              + " GGUF in place; bf16 or f32.")
+  private String weights;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads that compute (default: the physical cores).")
+  private int threads = Workers.defaultThreads();
+
+  @Option(
+      names = "--prompt",
+      paramLabel = "N",
+      split = ",",
+      description = "Prompt lengths to measure (default: 128,512).")
+  private int[] prompts = {128, 512};
+
+  @Option(names = "--json", description = "Print JSON.")
+  private boolean json;
+
+  @Override
+  public void run() {
+    Path path = path();
+    var figures = new LinkedHashMap<String, Object>();
+    figures.put("model", path.toString());
+    figures.put("threads", threads);
+    double bandwidth = Roofs.readBandwidth(threads).median();
+    figures.put("read_bandwidth_bytes_per_second", bandwidth);
+    double peak = peak();
+    figures.put("bf16_gemm_flop_per_second", peak);
+    long start = System.nanoTime();
+    try (var checkpoint = Checkpoint.open(path);
+        var ops = new Ops(Backend.NATIVE, threads, Precision.FAST)) {
+      var llama = new Llama(LlamaConfig.of(checkpoint), checkpoint);
+      figures.put("load_seconds", (System.nanoTime() - start) / 1e9);
+      long perToken = llama.weightsPerToken();
+      figures.put("weights_per_token", perToken);
+      figures.put("weight_bytes_per_token", llama.bytesPerToken());
+      for (int n : prompts) {
+        double rate = prefill(llama, ops, n);
+        figures.put("prefill_" + n + "_tokens_per_second", rate);
+        figures.put("prefill_" + n + "_share_of_bf16_gemm", 2.0 * perToken * rate / peak);
+      }
+      double[] seconds = decode(llama, ops);
+      double rate = 1 / seconds[seconds.length / 2];
+      figures.put("decode_tokens_per_second", rate);
+      figures.put("decode_best_tokens_per_second", 1 / seconds[0]);
+      figures.put("decode_weights_per_second", rate * perToken);
+      figures.put("decode_bytes_per_second", rate * llama.bytesPerToken());
+      figures.put("decode_share_of_bandwidth", rate * llama.bytesPerToken() / bandwidth);
+      figures.put("workspace_bytes", ops.workspace().byteSize());
+    }
+    var out = spec.commandLine().getOut();
+    out.println(json ? Json.of(figures) : text(figures));
+    out.flush();
+  }
+
+  private Path path() {
+    if (model != null) {
+      if (shape != null || weights != null) {
+        throw new ParameterException(
+            spec.commandLine(), "--model brings its own shape and weights; leave those out");
+      }
+      return model;
+    }
+    var synthetic = SyntheticLlama.SHAPES.get(shape == null ? "tinyllama-1.1b" : shape);
+    if (synthetic == null) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--shape is %s; need one of %s".formatted(shape, SyntheticLlama.SHAPES.keySet()));
+    }
+    try {
+      var type =
+          SyntheticLlama.Weights.valueOf(
+              weights == null ? "INT4" : weights.toUpperCase(Locale.ROOT));
+      return synthetic.checkpoint(UserCache.folder(), type);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--weights is %s; need one of %s"
+              .formatted(weights, Arrays.toString(SyntheticLlama.Weights.values())),
+          e);
+    }
+  }
+
+  private double peak() {
+    try (var roofs = new Roofs(threads)) {
+      return OneDnn.supports(ElementType.BF16)
+          ? roofs.oneDnn(ElementType.BF16, ElementType.BF16, ElementType.F32).median()
+          : roofs.openBlas().getFirst().median();
+    }
+  }
+
+  /// Prompt tokens per second: the median of a few prompts.
+  private static double prefill(Llama llama, Ops ops, int n) {
+    var ids = new int[n];
+    Arrays.setAll(ids, i -> (i * 7919 + 1) % llama.config().vocabSize());
+    var seconds = new double[5];
+    for (int run = -1; run < seconds.length; run++) {
+      try (KvCache cache = llama.newCache(DType.Plain.F16, n);
+          var _ = ops.scope()) {
+        long start = System.nanoTime();
+        var hidden = llama.forward(ops, ids, 0, cache);
+        llama.logits(ops, hidden.slice(0, n - 1, n));
+        seconds[Math.max(0, run)] = (System.nanoTime() - start) / 1e9;
+      }
+    }
+    Arrays.sort(seconds);
+    return n / seconds[seconds.length / 2];
+  }
+
+  /// Seconds for each token, sorted, after a short prompt and enough tokens to warm up.
+  private static double[] decode(Llama llama, Ops ops) {
+    var seconds = new double[DECODED];
+    try (KvCache cache = llama.newCache(DType.Plain.F16, 4 * DECODED)) {
+      int[] ids = new int[16];
+      Arrays.fill(ids, 1);
+      int position = 0;
+      long limit = System.nanoTime() + WARM_UP_NANOS;
+      for (int i = -2 * DECODED; i < DECODED; i++) {
+        if (i < 0 && System.nanoTime() > limit) {
+          i = 0; // slow kernels, or a large model: warm by now
+        }
+        long start = System.nanoTime();
+        try (var _ = ops.scope()) {
+          var hidden = llama.forward(ops, ids, position, cache);
+          position += ids.length;
+          var last = hidden.slice(0, ids.length - 1, ids.length);
+          ids = new int[] {ops.argmax(llama.logits(ops, last), 0)};
+        }
+        seconds[Math.max(0, i)] = (System.nanoTime() - start) / 1e9;
+      }
+    }
+    Arrays.sort(seconds);
+    return seconds;
+  }
+
+  private static String text(Map<String, Object> f) {
+    var table = new Table("lr");
+    table.row("read bandwidth", "%.1f GB/s".formatted(giga(f, "read_bandwidth_bytes_per_second")));
+    table.row("oneDNN bf16 product", "%.0f GFLOP/s".formatted(giga(f, "bf16_gemm_flop_per_second")));
+    table.row("load", "%.3f s".formatted(number(f, "load_seconds")));
+    f.keySet().stream()
+        .filter(key -> key.matches("prefill_\\d+_tokens_per_second"))
+        .forEach(
+            key -> {
+              String n = key.split("_")[1];
+              table.row(
+                  "prefill " + n,
+                  "%.1f tok/s, %.2f of the bf16 product"
+                      .formatted(
+                          number(f, key), number(f, "prefill_" + n + "_share_of_bf16_gemm")));
+            });
+    table.row(
+        "decode",
+        "%.1f tok/s (best %.1f), %.1f Gweights/s, %.1f GB/s, %.2f of the bandwidth"
+            .formatted(
+                number(f, "decode_tokens_per_second"),
+                number(f, "decode_best_tokens_per_second"),
+                giga(f, "decode_weights_per_second"),
+                giga(f, "decode_bytes_per_second"),
+                number(f, "decode_share_of_bandwidth")));
+    table.row("workspace", Units.bytes((Long) f.get("workspace_bytes")));
+    return "%s, %s threads%n%s".formatted(f.get("model"), f.get("threads"), table);
+  }
+
+  private static double number(Map<String, Object> figures, String key) {
+    return ((Number) figures.get(key)).doubleValue();
+  }
+
+  private static double giga(Map<String, Object> figures, String key) {
+    return number(figures, key) / 1e9;
+  }
+}

@@ -1,0 +1,91 @@
+package io.gatun.tools;
+
+import io.gatun.loaders.CheckpointException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.util.function.BooleanSupplier;
+import picocli.CommandLine;
+import picocli.CommandLine.ExecutionException;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/// Says on stderr what went wrong, in one paragraph, and gives the exit code: 2 for what the user
+/// can mend, 1 for our own failures. A stack trace appears only with `--debug`.
+final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
+  private static final int OURS = 1;
+  private static final int THE_USERS = 2;
+
+  private final BooleanSupplier debug;
+
+  Failures(BooleanSupplier debug) {
+    this.debug = debug;
+  }
+
+  @Override
+  public int handleParseException(ParameterException e, String[] args) {
+    PrintWriter err = e.getCommandLine().getErr();
+    String command = e.getCommandLine().getCommandSpec().qualifiedName();
+    err.println(command + ": " + sentence(e.getMessage()));
+    UnmatchedArgumentException.printSuggestions(e, err);
+    err.println("See: " + command + " --help");
+    return THE_USERS;
+  }
+
+  @Override
+  public int handleExecutionException(Exception e, CommandLine command, ParseResult parsed) {
+    Throwable cause = e instanceof ExecutionException && e.getCause() != null ? e.getCause() : e;
+    if (cause instanceof ParameterException p) {
+      return handleParseException(p, new String[0]);
+    }
+    PrintWriter err = command.getErr();
+    String said = forTheUser(cause);
+    if (said != null) {
+      err.println(command.getCommandSpec().qualifiedName() + ": " + said);
+    } else {
+      err.println("gatun: internal error: " + cause);
+      err.println("Please report this, with what the same command prints with --debug added.");
+    }
+    if (debug.getAsBoolean()) {
+      cause.printStackTrace(err);
+    }
+    return said != null ? THE_USERS : OURS;
+  }
+
+  /// What to tell the user, or null if the failure is ours.
+  private static String forTheUser(Throwable cause) {
+    return switch (cause) {
+      case CheckpointException e -> e.getMessage();
+      case IllegalArgumentException e when e.getMessage() != null -> sentence(e.getMessage());
+      case UncheckedIOException e -> file(e.getCause());
+      case IOException e -> file(e);
+      case OutOfMemoryError e ->
+          "out of memory (%s). Close other programs, choose a smaller model or context, or, if it is the Java heap, raise it with GATUN_JAVA_OPTS=-Xmx1g."
+              .formatted(e.getMessage());
+      default -> null;
+    };
+  }
+
+  private static String file(IOException cause) {
+    return switch (cause) {
+      case NoSuchFileException e -> e.getFile() + ": there is no such file.";
+      case AccessDeniedException e -> e.getFile() + ": permission denied.";
+      case FileAlreadyExistsException e -> e.getFile() + ": is there already.";
+      case NotDirectoryException e -> e.getFile() + ": is not a directory.";
+      case FileSystemException e -> e.getFile() + ": " + e.getReason();
+      default -> cause.getMessage();
+    };
+  }
+
+  private static String sentence(String message) {
+    return message.endsWith(".") ? message : message + ".";
+  }
+}

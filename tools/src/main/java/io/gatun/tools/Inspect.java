@@ -1,0 +1,209 @@
+package io.gatun.tools;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.tensor.Tensor;
+import java.lang.reflect.Array;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `gatun inspect`: what is in a checkpoint.
+@Command(
+    name = "inspect",
+    description = "List a checkpoint's format, metadata and tensors.",
+    sortOptions = false)
+final class Inspect implements Runnable {
+  private static final int SHOWN_ITEMS = 5;
+  private static final int SHOWN_CHARACTERS = 100;
+
+  @Spec private CommandSpec spec;
+
+  @Parameters(
+      paramLabel = "PATH",
+      description =
+          "A .safetensors, .gguf, .pth, .pt or .bin file, or a directory with a model in it.")
+  private Path path;
+
+  @Option(
+      names = "--tensors",
+      paramLabel = "REGEX",
+      description = "List and count only the tensors in whose names this is found.")
+  private String tensors = "";
+
+  @Option(names = "--json", description = "Print JSON, with the metadata in full.")
+  private boolean json;
+
+  /// What tensors amount to.
+  private static final class Sum {
+    long tensors;
+    long parameters;
+    long bytes;
+
+    void add(Tensor t) {
+      tensors++;
+      parameters += t.size();
+      bytes += t.byteSize();
+    }
+
+    Map<String, Object> toMap() {
+      var map = new LinkedHashMap<String, Object>();
+      map.put("tensors", tensors);
+      map.put("parameters", parameters);
+      map.put("bytes", bytes);
+      return map;
+    }
+  }
+
+  @Override
+  public void run() {
+    Pattern wanted = pattern();
+    long start = System.nanoTime();
+    try (var checkpoint = Checkpoint.open(path)) {
+      double millis = (System.nanoTime() - start) / 1e6;
+      var chosen = new LinkedHashMap<String, Tensor>();
+      var all = new Sum();
+      var byType = new TreeMap<String, Sum>();
+      checkpoint
+          .tensors()
+          .forEach(
+              (name, tensor) -> {
+                if (wanted.matcher(name).find()) {
+                  chosen.put(name, tensor);
+                  all.add(tensor);
+                  byType.computeIfAbsent(tensor.dtype().name(), n -> new Sum()).add(tensor);
+                }
+              });
+      var out = spec.commandLine().getOut();
+      out.print(
+          json
+              ? Json.of(asMap(checkpoint, chosen, all, byType)) + "\n"
+              : asText(checkpoint, chosen, all, byType)
+                  + String.format(Locale.ROOT, "%nopened in %.1f ms%n", millis));
+      out.flush();
+    }
+  }
+
+  private Pattern pattern() {
+    try {
+      return Pattern.compile(tensors);
+    } catch (PatternSyntaxException e) {
+      throw new ParameterException(
+          spec.commandLine(), "--tensors is no regular expression: " + e.getMessage(), e);
+    }
+  }
+
+  private static Map<String, Object> asMap(
+      Checkpoint checkpoint, Map<String, Tensor> tensors, Sum all, Map<String, Sum> byType) {
+    var map = new LinkedHashMap<String, Object>();
+    map.put("path", checkpoint.path().toString());
+    map.put("format", checkpoint.format().toString());
+    map.put("files", checkpoint.parts().stream().map(Inspect::fileMap).toList());
+    map.put("metadata", checkpoint.metadata());
+    var list = new ArrayList<Object>();
+    tensors.forEach((name, tensor) -> list.add(tensorMap(checkpoint, name, tensor)));
+    map.put("tensors", list);
+    map.put("totals", all.toMap());
+    var types = new LinkedHashMap<String, Object>();
+    byType.forEach((type, sum) -> types.put(type, sum.toMap()));
+    map.put("types", types);
+    return map;
+  }
+
+  private static Map<String, Object> fileMap(Checkpoint.Part part) {
+    var map = new LinkedHashMap<String, Object>();
+    map.put("path", part.path().toString());
+    map.put("version", part.version());
+    map.put("bytes", part.bytes());
+    map.put("tensors", part.tensors());
+    map.put("alignment", part.alignment());
+    return map;
+  }
+
+  private static Map<String, Object> tensorMap(Checkpoint checkpoint, String name, Tensor tensor) {
+    var map = new LinkedHashMap<String, Object>();
+    map.put("name", name);
+    map.put("dtype", tensor.dtype().name());
+    map.put("shape", tensor.shape().dims());
+    map.put("bytes", tensor.byteSize());
+    map.put("file", checkpoint.file(name).getFileName().toString());
+    return map;
+  }
+
+  private static String asText(
+      Checkpoint checkpoint, Map<String, Tensor> tensors, Sum all, Map<String, Sum> byType) {
+    var text = new StringBuilder();
+    var files = new Table("llrl");
+    for (var part : checkpoint.parts()) {
+      files.row(
+          part.path(),
+          part.version(),
+          Units.bytes(part.bytes()),
+          "tensors aligned to %d bytes".formatted(part.alignment()));
+    }
+    text.append(files);
+    if (!checkpoint.metadata().isEmpty()) {
+      var metadata = new Table("ll");
+      checkpoint.metadata().forEach((key, value) -> metadata.row(key, brief(value)));
+      text.append('\n').append(metadata);
+    }
+    var list = new Table("lllr");
+    list.row("tensor", "dtype", "shape", "bytes");
+    tensors.forEach(
+        (name, t) -> list.row(name, t.dtype().name(), t.shape(), grouped(t.byteSize())));
+    text.append('\n').append(list);
+    var totals = new Table("lrrr");
+    totals.row("dtype", "tensors", "parameters", "bytes");
+    byType.forEach((type, sum) -> total(totals, type, sum));
+    total(totals, "all", all);
+    text.append('\n').append(totals);
+    text.append(
+        "\n%s parameters, %s\n".formatted(Units.count(all.parameters), Units.bytes(all.bytes)));
+    return text.toString();
+  }
+
+  private static void total(Table totals, String name, Sum sum) {
+    totals.row(name, sum.tensors, grouped(sum.parameters), grouped(sum.bytes));
+  }
+
+  private static String grouped(long n) {
+    return String.format(Locale.ROOT, "%,d", n);
+  }
+
+  /// A value in one line; of a long list the start and the length.
+  private static String brief(Object value) {
+    return switch (value) {
+      case List<?> list -> {
+        var shown = new ArrayList<String>();
+        list.stream().limit(SHOWN_ITEMS).forEach(item -> shown.add(brief(item)));
+        yield list.size() <= SHOWN_ITEMS
+            ? shown.toString()
+            : "[%s, ...] (%d)".formatted(String.join(", ", shown), list.size());
+      }
+      case Object array when array.getClass().isArray() -> {
+        var list = new ArrayList<Object>();
+        for (int i = 0; i < Array.getLength(array); i++) {
+          list.add(Array.get(array, i));
+        }
+        yield brief(list);
+      }
+      default -> {
+        String text = String.valueOf(value);
+        yield text.length() <= SHOWN_CHARACTERS
+            ? text
+            : "%s... (%d characters)".formatted(text.substring(0, SHOWN_CHARACTERS), text.length());
+      }
+    };
+  }
+}

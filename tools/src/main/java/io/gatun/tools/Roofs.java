@@ -1,0 +1,202 @@
+package io.gatun.tools;
+
+import io.gatun.ffm.ElementType;
+import io.gatun.ffm.MatmulSpec;
+import io.gatun.ffm.OneDnn;
+import io.gatun.ffm.OpenBlas;
+import io.gatun.tensor.VectorUnit;
+import io.gatun.tensor.ops.Workers;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.List;
+
+/// Measures what this machine can do at most: the roofs that other measurements are shares of.
+///
+/// Products are C (m, n) = A (m, k) B (n, k) transposed with m = n = k = [#SIZE], as linear layers
+/// make them. Except where said, each of the workers calls a single-threaded library for its share
+/// of the columns.
+final class Roofs implements AutoCloseable {
+  /// The rows and columns of the matrices.
+  static final int SIZE = 2048;
+
+  /// What is read to measure bandwidth: much more than any cache holds.
+  static final long READ_BYTES = 1L << 30;
+
+  private static final double FLOPS = 2.0 * SIZE * SIZE * SIZE;
+  private static final int RUNS = 9;
+  private static final int JOINS = 20_000;
+  private static final long READ_GRAIN = 1 << 20;
+
+  private final Workers workers;
+
+  /// @param threads the threads to measure with, at least 1
+  Roofs(int threads) {
+    workers = new Workers(threads);
+  }
+
+  /// The best and the median of several runs, as work per second.
+  record Rate(double best, double median) {
+    /// Of runs that took these seconds for `work` each.
+    private static Rate of(double work, double[] seconds) {
+      Arrays.sort(seconds);
+      return new Rate(work / seconds[0], work / seconds[seconds.length / 2]);
+    }
+  }
+
+  /// Bytes per second that `threads` threads read from memory.
+  static Rate readBandwidth(int threads) {
+    try (var arena = Arena.ofShared();
+        var team = new Workers(threads)) {
+      // Allocating writes zeros, so the pages are really there.
+      MemorySegment data = arena.allocate(READ_BYTES, READ_GRAIN);
+      var sums =
+          new int[threads * 16]; // a cache line each; kept, so that nothing is optimized away
+      return measure(
+          READ_BYTES,
+          () ->
+              team.forEach(
+                  READ_BYTES / READ_GRAIN,
+                  1,
+                  (worker, from, to) ->
+                      sums[worker * 16] ^=
+                          VectorUnit.read(data, from * READ_GRAIN, to * READ_GRAIN)));
+    }
+  }
+
+  /// Empty operations per second: how often the workers can be given work and joined again.
+  Rate joins() {
+    return measure(
+        JOINS,
+        () -> {
+          for (int i = 0; i < JOINS; i++) {
+            workers.forEach(workers.threads(), 1, (worker, from, to) -> {});
+          }
+        });
+  }
+
+  /// OpenBLAS's f32 product in FLOP per second: called by our workers, and on as many threads of
+  /// its own. The runs alternate, so that both meet the same machine.
+  List<Rate> openBlas() {
+    int threads = workers.threads();
+    try (var arena = Arena.ofShared()) {
+      var m = new Matrices(arena, ElementType.F32, ElementType.F32, ElementType.F32);
+      return measure(
+          FLOPS,
+          () -> {
+            OpenBlas.setThreads(1);
+            workers.forEach(
+                SIZE, grain(), (worker, from, to) -> m.sgemm((int) from, (int) (to - from)));
+          },
+          () -> {
+            OpenBlas.setThreads(threads);
+            m.sgemm(0, SIZE);
+          });
+    } finally {
+      OpenBlas.setThreads(1);
+    }
+  }
+
+  /// oneDNN's product of two types with weights packed as it likes them, FLOP per second.
+  ///
+  /// @throws UnsupportedOperationException if oneDNN cannot do this here
+  Rate oneDnn(ElementType a, ElementType b, ElementType c) {
+    int threads = workers.threads();
+    int columns = SIZE / threads / 32 * 32; // the same for all; the rest is not computed
+    var rows = MatmulSpec.of(SIZE, columns, SIZE, a, b, c, true);
+    var packed = OneDnn.packedLayout(rows);
+    var spec = rows.withStrides(SIZE, packed, SIZE);
+    try (var arena = Arena.ofShared()) {
+      var m = new Matrices(arena, a, b, c);
+      var weights = arena.allocate(packed.byteSize(), 64);
+      OneDnn.pack(rows, b, m.b, packed, weights);
+      return measure(
+          FLOPS * columns * threads / SIZE,
+          () ->
+              workers.forEach(
+                  threads,
+                  1,
+                  (worker, from, to) -> {
+                    for (long i = from; i < to; i++) {
+                      OneDnn.matmul(spec, m.a, weights, m.c.asSlice(i * columns * c.bytes()));
+                    }
+                  }));
+    }
+  }
+
+  /// Columns that a worker takes at least: a few chunks each, none too narrow for the library.
+  private long grain() {
+    return Math.max(32, SIZE / (4L * workers.threads()));
+  }
+
+  private static Rate measure(double work, Runnable run) {
+    return measure(work, new Runnable[] {run}).getFirst();
+  }
+
+  /// Runs all in turn, twice to warm up and then [#RUNS] times.
+  private static List<Rate> measure(double work, Runnable... runs) {
+    var seconds = new double[runs.length][RUNS];
+    for (int i = -2; i < RUNS; i++) {
+      for (int r = 0; r < runs.length; r++) {
+        long start = System.nanoTime();
+        runs[r].run();
+        seconds[r][Math.max(i, 0)] = (System.nanoTime() - start) / 1e9;
+      }
+    }
+    return Arrays.stream(seconds).map(s -> Rate.of(work, s)).toList();
+  }
+
+  @Override
+  public void close() {
+    workers.close();
+  }
+
+  /// The operands: A and B filled with small values, so that nothing is denormal.
+  private static final class Matrices {
+    final MemorySegment a;
+    final MemorySegment b;
+    final MemorySegment c;
+
+    Matrices(Arena arena, ElementType aType, ElementType bType, ElementType cType) {
+      a = filled(arena, aType);
+      b = filled(arena, bType);
+      c = arena.allocate((long) SIZE * SIZE * cType.bytes(), 64);
+    }
+
+    private static MemorySegment filled(Arena arena, ElementType type) {
+      var matrix = arena.allocate((long) SIZE * SIZE * type.bytes(), 64);
+      for (long i = 0; i < (long) SIZE * SIZE; i++) {
+        int value = (int) (i % 7) + 1;
+        switch (type) {
+          case F32 -> matrix.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+          case BF16 ->
+              matrix.setAtIndex(
+                  ValueLayout.JAVA_SHORT, i, (short) (Float.floatToRawIntBits(value) >>> 16));
+          case F16 -> matrix.setAtIndex(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(value));
+          case S32 -> matrix.setAtIndex(ValueLayout.JAVA_INT, i, value);
+          case S8, U8 -> matrix.set(ValueLayout.JAVA_BYTE, i, (byte) value);
+        }
+      }
+      return matrix;
+    }
+
+    /// `columns` columns of C from `first` on.
+    void sgemm(int first, int columns) {
+      OpenBlas.sgemm(
+          false,
+          true,
+          SIZE,
+          columns,
+          SIZE,
+          1,
+          a,
+          SIZE,
+          b.asSlice(4L * first * SIZE),
+          SIZE,
+          0,
+          c.asSlice(4L * first),
+          SIZE);
+    }
+  }
+}

@@ -1,0 +1,223 @@
+package io.gatun.tools;
+
+import io.gatun.loaders.GgufWriter;
+import io.gatun.loaders.SafetensorsWriter;
+import io.gatun.loaders.TensorData;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Shape;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.SplittableRandom;
+
+/// Checkpoints with the shapes of known models and random weights, for measuring speed: it does not
+/// depend on what the weights are, as long as results stay finite.
+record SyntheticLlama(
+    String name,
+    int hiddenSize,
+    int intermediateSize,
+    int numHiddenLayers,
+    int numAttentionHeads,
+    int numKeyValueHeads,
+    int vocabSize) {
+  static final Map<String, SyntheticLlama> SHAPES = new LinkedHashMap<>();
+
+  static {
+    add(new SyntheticLlama("tinyllama-1.1b", 2048, 5632, 22, 32, 4, 32000));
+    add(new SyntheticLlama("llama-3.2-1b", 2048, 8192, 16, 32, 8, 128256));
+    add(new SyntheticLlama("llama-2-7b", 4096, 11008, 32, 32, 32, 32000));
+    add(new SyntheticLlama("llama-3.1-8b", 4096, 14336, 32, 32, 8, 128256));
+  }
+
+  private static void add(SyntheticLlama shape) {
+    SHAPES.put(shape.name, shape);
+  }
+
+  /// How the matrices are stored.
+  enum Weights {
+    F32(DType.Plain.F32),
+    BF16(DType.Plain.BF16),
+    INT8(new DType.Tiled(8, 32)),
+    INT4(new DType.Tiled(4, 32)),
+    Q4_0(DType.Block.Q4_0),
+    Q4_K(DType.Block.Q4_K),
+    Q6_K(DType.Block.Q6_K),
+    Q8_0(DType.Block.Q8_0);
+
+    final DType dtype;
+
+    Weights(DType dtype) {
+      this.dtype = dtype;
+    }
+  }
+
+  /// The checkpoint below `folder`, written if it is not there yet: a directory, or a GGUF file.
+  Path checkpoint(Path folder, Weights weights) {
+    Path dir = folder.resolve("synthetic").resolve(name + "-" + weights.name().toLowerCase());
+    boolean gguf = weights.dtype instanceof DType.Block;
+    Path file = dir.resolve(gguf ? "model.gguf" : "model.safetensors");
+    if (!Files.exists(file)) {
+      try {
+        Files.createDirectories(dir);
+        if (gguf) {
+          writeGguf(file, weights.dtype);
+        } else {
+          Files.writeString(dir.resolve("config.json"), config());
+          writeSafetensors(file, weights.dtype);
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+    return gguf ? file : dir;
+  }
+
+  private String config() {
+    return """
+    {"model_type": "llama", "hidden_size": %d, "intermediate_size": %d, "num_hidden_layers": %d,
+     "num_attention_heads": %d, "num_key_value_heads": %d, "vocab_size": %d,
+     "max_position_embeddings": 4096, "rms_norm_eps": 1e-5, "rope_theta": 10000.0}
+    """
+        .formatted(
+            hiddenSize,
+            intermediateSize,
+            numHiddenLayers,
+            numAttentionHeads,
+            numKeyValueHeads,
+            vocabSize);
+  }
+
+  private interface Target {
+    void add(String name, DType dtype, long... dims);
+  }
+
+  private void writeSafetensors(Path file, DType type) {
+    var writer = new SafetensorsWriter();
+    Target target =
+        (tensor, dtype, dims) -> writer.add(tensor, dtype, Shape.of(dims), data(dtype, dims));
+    target.add("model.embed_tokens.weight", DType.Plain.BF16, vocabSize, hiddenSize);
+    target.add("model.norm.weight", DType.Plain.F32, hiddenSize);
+    target.add("lm_head.weight", type, vocabSize, hiddenSize);
+    for (int i = 0; i < numHiddenLayers; i++) {
+      String p = "model.layers." + i + ".";
+      target.add(p + "input_layernorm.weight", DType.Plain.F32, hiddenSize);
+      target.add(p + "self_attn.q_proj.weight", type, hiddenSize, hiddenSize);
+      target.add(p + "self_attn.k_proj.weight", type, kv(), hiddenSize);
+      target.add(p + "self_attn.v_proj.weight", type, kv(), hiddenSize);
+      target.add(p + "self_attn.o_proj.weight", type, hiddenSize, hiddenSize);
+      target.add(p + "post_attention_layernorm.weight", DType.Plain.F32, hiddenSize);
+      target.add(p + "mlp.gate_proj.weight", type, intermediateSize, hiddenSize);
+      target.add(p + "mlp.up_proj.weight", type, intermediateSize, hiddenSize);
+      target.add(p + "mlp.down_proj.weight", type, hiddenSize, intermediateSize);
+    }
+    writer.write(file);
+  }
+
+  private void writeGguf(Path file, DType type) {
+    var writer = new GgufWriter();
+    writer
+        .metadata("general.architecture", "llama")
+        .metadata("general.name", name)
+        .metadata("llama.context_length", 4096L)
+        .metadata("llama.embedding_length", (long) hiddenSize)
+        .metadata("llama.block_count", (long) numHiddenLayers)
+        .metadata("llama.feed_forward_length", (long) intermediateSize)
+        .metadata("llama.attention.head_count", (long) numAttentionHeads)
+        .metadata("llama.attention.head_count_kv", (long) numKeyValueHeads)
+        .metadata("llama.attention.layer_norm_rms_epsilon", 1e-5f)
+        .metadata("llama.rope.dimension_count", (long) hiddenSize / numAttentionHeads)
+        .metadata("llama.vocab_size", (long) vocabSize);
+    Target target =
+        (tensor, dtype, dims) -> writer.add(tensor, dtype, Shape.of(dims), data(dtype, dims));
+    target.add("token_embd.weight", type, vocabSize, hiddenSize);
+    target.add("output_norm.weight", DType.Plain.F32, hiddenSize);
+    target.add("output.weight", type, vocabSize, hiddenSize);
+    for (int i = 0; i < numHiddenLayers; i++) {
+      String p = "blk." + i + ".";
+      target.add(p + "attn_norm.weight", DType.Plain.F32, hiddenSize);
+      target.add(p + "attn_q.weight", type, hiddenSize, hiddenSize);
+      target.add(p + "attn_k.weight", type, kv(), hiddenSize);
+      target.add(p + "attn_v.weight", type, kv(), hiddenSize);
+      target.add(p + "attn_output.weight", type, hiddenSize, hiddenSize);
+      target.add(p + "ffn_norm.weight", DType.Plain.F32, hiddenSize);
+      target.add(p + "ffn_gate.weight", type, intermediateSize, hiddenSize);
+      target.add(p + "ffn_up.weight", type, intermediateSize, hiddenSize);
+      target.add(p + "ffn_down.weight", type, hiddenSize, intermediateSize);
+    }
+    writer.write(file);
+  }
+
+  private long kv() {
+    return (long) hiddenSize / numAttentionHeads * numKeyValueHeads;
+  }
+
+  /// Random values of about the size that trained weights have.
+  private static TensorData data(DType type, long... dims) {
+    long bytes = type.byteSize(Shape.of(dims));
+    boolean norm = dims.length == 1;
+    return sink -> {
+      var random = new SplittableRandom(bytes);
+      try (var arena = Arena.ofConfined()) {
+        // A whole number of blocks of every type.
+        var piece = arena.allocate(Math.min(bytes, 144L * 210 * 68), 64);
+        for (long done = 0; done < bytes; done += piece.byteSize()) {
+          var part = piece.asSlice(0, Math.min(piece.byteSize(), bytes - done));
+          fill(part, type, norm, random);
+          sink.write(part);
+        }
+      }
+    };
+  }
+
+  private static void fill(MemorySegment s, DType type, boolean norm, SplittableRandom random) {
+    for (long at = 0; at + 8 <= s.byteSize(); at += 8) {
+      s.set(ValueLayout.JAVA_LONG, at, random.nextLong());
+    }
+    switch (type) {
+      case DType.Plain p -> {
+        // Sign and fraction stay random; the exponent makes it 2^-6, or 1 for a norm.
+        for (long at = 0; at < s.byteSize(); at += p.blockBytes()) {
+          if (p == DType.Plain.F32) {
+            int bits = s.get(ValueLayout.JAVA_INT, at);
+            s.set(ValueLayout.JAVA_INT, at, norm ? 0x3F800000 : bits & 0x807FFFFF | 121 << 23);
+          } else {
+            int bits = s.get(ValueLayout.JAVA_SHORT, at);
+            s.set(ValueLayout.JAVA_SHORT, at, (short) (bits & 0x807F | 121 << 7));
+          }
+        }
+      }
+      case DType.Block b -> {
+        for (long at = 0; at < s.byteSize(); at += b.blockBytes()) {
+          switch (b) {
+            case Q4_0 -> scale(s, at, 1 / 256f);
+            case Q8_0 -> scale(s, at, 1 / 4096f);
+            case Q4_K -> {
+              scale(s, at, 1 / 8192f);
+              scale(s, at + 2, 1 / 1024f);
+            }
+            case Q6_K -> scale(s, at + 208, 1 / 65536f);
+            default -> throw new IllegalArgumentException(b.name());
+          }
+        }
+      }
+      case DType.Tiled t -> {
+        long tile = (long) DType.Tiled.ROWS * t.blockBytes();
+        for (long at = 0; at < s.byteSize(); at += tile) {
+          for (int lane = 0; lane < DType.Tiled.ROWS; lane++) {
+            scale(s, at + 2L * lane, t.bits() == 4 ? 1 / 256f : 1 / 4096f);
+          }
+        }
+      }
+    }
+  }
+
+  private static void scale(MemorySegment s, long at, float value) {
+    s.set(ValueLayout.JAVA_SHORT_UNALIGNED, at, Float.floatToFloat16(value));
+  }
+}
