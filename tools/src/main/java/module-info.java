@@ -5,8 +5,9 @@ module io.gatun.tools {
   requires io.gatun.models;
   requires jdk.management;
   requires org.slf4j;
-  // Only chatting needs them, from the class path: an automatic module would draw all others into
-  // every start.
+  // From the class path, where they are needed: an automatic module would draw all others into every
+  // start.
+  requires static me.tongfei.progressbar;
   requires static org.jline.reader;
   requires static org.jline.terminal;
 

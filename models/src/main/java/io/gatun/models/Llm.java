@@ -1,17 +1,13 @@
 package io.gatun.models;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.loaders.Format;
 import io.gatun.models.llama.Llama;
 import io.gatun.models.llama.LlamaConfig;
 import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.ops.Ops;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Consumer;
 
@@ -63,7 +59,7 @@ public final class Llm implements AutoCloseable {
     choose.accept(options);
     var checkpoint = Checkpoint.open(path, options.loadMode);
     try {
-      var model = new Llama(config(checkpoint), checkpoint);
+      var model = new Llama(LlamaConfig.of(checkpoint), checkpoint);
       var tokenizer =
           options.tokenizer != null
               ? Tokenizers.load(options.tokenizer)
@@ -74,33 +70,6 @@ public final class Llm implements AutoCloseable {
       checkpoint.close();
       throw e;
     }
-  }
-
-  private static LlamaConfig config(Checkpoint checkpoint) {
-    Path path = checkpoint.path();
-    if (checkpoint.format() == Format.GGUF) {
-      return LlamaConfig.fromGguf(checkpoint.metadata(), path.toString());
-    }
-    Path dir = Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
-    Path config = dir.resolve("config.json");
-    Path params = dir.resolve("params.json");
-    try {
-      if (Files.exists(config)) {
-        return LlamaConfig.fromJson(
-            new ObjectMapper().readTree(config.toFile()), config.toString());
-      }
-      if (Files.exists(params)) {
-        return LlamaConfig.fromMeta(
-            new ObjectMapper().readTree(params.toFile()), checkpoint, params.toString());
-      }
-    } catch (IOException e) {
-      throw new CheckpointException(
-          "%s: its configuration cannot be read: %s".formatted(dir, e.getMessage()), e);
-    }
-    throw new CheckpointException(
-        "%s: need config.json (Hugging Face) or params.json (Meta) in %s to know the model's heads"
-                .formatted(path, dir)
-            + " and layers; copy it there from where the checkpoint came from");
   }
 
   /// The architecture.
@@ -122,8 +91,21 @@ public final class Llm implements AutoCloseable {
 
   /// A conversation of its own, with an empty cache.
   public LlmSession newSession() {
-    int limit = model.config().maxPositionEmbeddings();
-    return new LlmSession(this, options.context > 0 ? options.context : limit, options.kv);
+    return newSession(contextLimit());
+  }
+
+  LlmSession newSession(int context) {
+    return new LlmSession(this, context, options.kv);
+  }
+
+  /// The most tokens that a session holds: as many as the options say, or the model was made for.
+  public int contextLimit() {
+    return hasOwnContext() ? options.context : model.config().maxPositionEmbeddings();
+  }
+
+  /// Whether the options say how long a session may be.
+  boolean hasOwnContext() {
+    return options.context > 0;
   }
 
   /// A conversation in the form of the checkpoint's own chat template.
@@ -153,6 +135,43 @@ public final class Llm implements AutoCloseable {
     try (var session = newSession()) {
       return session.feed(tokenizer.encode(text)).clone();
     }
+  }
+
+  /// How well the model predicts a text, with the default options.
+  ///
+  /// @throws IllegalArgumentException if the text has fewer than two tokens
+  public Perplexity perplexity(String text) {
+    return perplexity(text, o -> {});
+  }
+
+  /// How well the model predicts a text that slides through its context.
+  ///
+  /// The text's tokens, BOS before them if the model's rules say so, are read in windows that overlap;
+  /// every window after the first counts only the tokens that no earlier one did. The memory is that
+  /// of one session, whatever the text's length.
+  ///
+  /// @throws IllegalArgumentException if the text has fewer than two tokens, or the windows would leave
+  ///     gaps
+  public Perplexity perplexity(String text, Consumer<PerplexityOptions> choose) {
+    var chosen = new PerplexityOptions();
+    choose.accept(chosen);
+    return Perplexity.measure(this, text, chosen);
+  }
+
+  /// `Llm(model.gguf: llama, 22 layers, 2048 wide, 32000 tokens, context 2048, NATIVE on 2 threads)`.
+  @Override
+  public String toString() {
+    var config = model.config();
+    return "Llm(%s: %s, %d layers, %d wide, %d tokens, context %d, %s on %d threads)"
+        .formatted(
+            checkpoint.path().getFileName(),
+            config.modelType(),
+            config.numHiddenLayers(),
+            config.hiddenSize(),
+            config.vocabSize(),
+            contextLimit(),
+            ops.backend(),
+            ops.workers().threads());
   }
 
   /// Ends the threads and unmaps the weights.

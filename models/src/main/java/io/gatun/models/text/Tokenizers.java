@@ -1,5 +1,6 @@
 package io.gatun.models.text;
 
+import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -12,11 +13,20 @@ import java.util.Optional;
 public final class Tokenizers {
   private Tokenizers() {}
 
-  /// The tokenizer of a model directory or file that carries no metadata of its own.
+  /// The tokenizer of a model, whose weights need not be there; of a GGUF file only the header is
+  /// read.
   ///
   /// @throws CheckpointException if there is none, it is damaged, or asks for what Gatun does not have
   public static Tokenizer load(Path model) {
-    return load(model, Map.of());
+    if (!Files.exists(model)) {
+      throw new CheckpointException(model + ": no such file or directory");
+    }
+    if (Files.isDirectory(model) ? find(model).isPresent() : isVocabulary(model)) {
+      return load(model, Map.of());
+    }
+    try (var checkpoint = Checkpoint.open(model)) {
+      return load(model, checkpoint.metadata());
+    }
   }
 
   /// The tokenizer of a model: a GGUF file's own, which is in its metadata; else, in the model's
@@ -33,10 +43,8 @@ public final class Tokenizers {
     if (Files.isRegularFile(model) && isVocabulary(model)) {
       return read(model);
     }
-    Path directory = Files.isDirectory(model) ? model : model.toAbsolutePath().getParent();
-    Path above = directory.toAbsolutePath().getParent();
-    return find(directory)
-        .or(() -> above == null ? Optional.empty() : find(above))
+    Path directory = directory(model);
+    return file(model)
         .map(Tokenizers::read)
         .orElseThrow(
             () ->
@@ -46,6 +54,17 @@ public final class Tokenizers {
                             + " tokenizer.ggml.model in the file's metadata. Put the model's"
                             + " tokenizer beside it.")
                         .formatted(model, directory)));
+  }
+
+  /// The vocabulary's file in a model's directory or the one above, where [#load] finds it.
+  public static Optional<Path> file(Path model) {
+    Path directory = directory(model);
+    Path above = directory.toAbsolutePath().getParent();
+    return find(directory).or(() -> above == null ? Optional.empty() : find(above));
+  }
+
+  private static Path directory(Path model) {
+    return Files.isDirectory(model) ? model : model.toAbsolutePath().getParent();
   }
 
   private static Optional<Path> find(Path directory) {
