@@ -2,6 +2,9 @@
 module io.gatun.models {
   requires transitive com.fasterxml.jackson.databind;
   requires transitive io.gatun.loaders;
+  // Only chat templates need it, from the class path: as an automatic module it would draw all of
+  // its dependencies into every start.
+  requires static jinjava;
 
   exports io.gatun.models;
   exports io.gatun.models.llama;

@@ -6,6 +6,10 @@ module io.gatun.tools {
   requires jdk.management;
   requires me.tongfei.progressbar;
   requires org.slf4j;
+  // Only chatting needs them, from the class path: an automatic module would draw all others into
+  // every start.
+  requires static org.jline.reader;
+  requires static org.jline.terminal;
 
   opens io.gatun.tools to
       info.picocli;

@@ -56,7 +56,7 @@ public final class NativeLibraries {
       if (openBlas.isLoaded()) {
         Cblas.openblas_set_num_threads(1);
         // "OpenBLAS 0.3.31 DYNAMIC_ARCH ..."
-        String[] config = Cblas.openblas_get_config().getString(0).split(" ");
+        String[] config = Cblas.openblas_get_config().getString(0).split(" ", 3);
         openBlas = describe(openBlas, config[1], Cblas.openblas_get_corename().getString(0));
       }
     }
@@ -160,7 +160,7 @@ public final class NativeLibraries {
       return;
     }
     try (var arena = Arena.ofConfined()) {
-      int unused = Posix.setenv(arena.allocateFrom(name), arena.allocateFrom(value), 1);
+      int _ = Posix.setenv(arena.allocateFrom(name), arena.allocateFrom(value), 1);
     }
   }
 }

@@ -160,6 +160,7 @@ public final class OneDnn {
                 builder.attributes()));
     try (Primitive primitive = builder.compile()) {
       primitive.begin().with(source).with(target).run();
+    } finally {
       Reference.reachabilityFence(source);
       Reference.reachabilityFence(target);
     }
@@ -170,30 +171,33 @@ public final class OneDnn {
         || scales != (operands.aScale() != null)
         || scales != (operands.bScales() != null)) {
       throw new IllegalArgumentException(
-          "the operation has %s bias and %s scales; the operands given are %s"
-              .formatted(bias ? "a" : "no", scales ? "" : "no", operands));
+          "the operation has %s bias and %s; the operands given are %s"
+              .formatted(bias ? "a" : "no", scales ? "scales" : "no scales", operands));
     }
   }
 
   // The compilers list the arguments in this order.
   private static void run(
       Primitive.Call call, MemorySegment a, MemorySegment b, MemorySegment c, Operands operands) {
-    call.with(a).with(b).with(c);
-    if (operands.bias() != null) {
-      call.with(operands.bias());
+    try {
+      call.with(a).with(b).with(c);
+      if (operands.bias() != null) {
+        call.with(operands.bias());
+      }
+      if (operands.aScale() != null) {
+        call.with(operands.aScale()).with(operands.bScales());
+      }
+      for (int i = 0; i < operands.postOps().size(); i++) {
+        call.with(operands.postOps().get(i));
+      }
+      call.run();
+    } finally {
+      // oneDNN has only their addresses.
+      Reference.reachabilityFence(a);
+      Reference.reachabilityFence(b);
+      Reference.reachabilityFence(c);
+      Reference.reachabilityFence(operands);
     }
-    if (operands.aScale() != null) {
-      call.with(operands.aScale()).with(operands.bScales());
-    }
-    for (int i = 0; i < operands.postOps().size(); i++) {
-      call.with(operands.postOps().get(i));
-    }
-    call.run();
-    // oneDNN has only their addresses.
-    Reference.reachabilityFence(a);
-    Reference.reachabilityFence(b);
-    Reference.reachabilityFence(c);
-    Reference.reachabilityFence(operands);
   }
 
   private static void requireAvailable() {

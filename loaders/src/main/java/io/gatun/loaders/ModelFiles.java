@@ -43,12 +43,6 @@ record ModelFiles(List<Path> files, Map<String, Object> metadata, Map<String, Pa
   private static final long MAX_INDEX = 64 << 20;
   private static final int MAX_SPLITS = 10_000;
 
-  private static final JsonMapper JSON =
-      JsonMapper.builder()
-          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-          .build();
-
   /// @throws CheckpointException if there is nothing at the path that could be a checkpoint
   static ModelFiles find(Path path) {
     if (!Files.exists(path)) {
@@ -161,13 +155,19 @@ record ModelFiles(List<Path> files, Map<String, Object> metadata, Map<String, Pa
   }
 
   private static ModelFiles fromIndex(Path index) {
+    // Made only here: the mapper's start costs more than opening a file.
+    var json =
+        JsonMapper.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build();
     JsonNode root;
     try {
       if (Files.size(index) > MAX_INDEX) {
         throw new CheckpointException(
             "%s: larger than %d bytes, too much for an index".formatted(index, MAX_INDEX));
       }
-      root = JSON.readTree(Files.readAllBytes(index));
+      root = json.readTree(Files.readAllBytes(index));
     } catch (JsonProcessingException e) {
       throw new CheckpointException(
           "%s: not the JSON it should be: %s".formatted(index, e.getOriginalMessage()), e);
@@ -187,7 +187,7 @@ record ModelFiles(List<Path> files, Map<String, Object> metadata, Map<String, Pa
     var metadata = new LinkedHashMap<String, Object>();
     root.path("metadata")
         .properties()
-        .forEach(e -> metadata.put(e.getKey(), JSON.convertValue(e.getValue(), Object.class)));
+        .forEach(e -> metadata.put(e.getKey(), json.convertValue(e.getValue(), Object.class)));
     return new ModelFiles(files, metadata, shards);
   }
 

@@ -4,6 +4,7 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.llama.Llama;
 import io.gatun.models.llama.LlamaConfig;
+import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.ops.Ops;
@@ -56,7 +57,11 @@ public final class Llm implements AutoCloseable {
   public static Llm load(Path path, Consumer<LlmOptions> choose) {
     var options = new LlmOptions();
     choose.accept(options);
-    var checkpoint = Checkpoint.open(path, options.loadMode);
+    var checkpoint =
+        options.pack
+            ? new PackedModels(options.threads, options.cacheLimit, options.notices)
+                .open(path, options.loadMode)
+            : Checkpoint.open(path, options.loadMode);
     try {
       var model = new Llama(LlamaConfig.of(checkpoint), checkpoint);
       var tokenizer =
@@ -92,6 +97,14 @@ public final class Llm implements AutoCloseable {
   public LlmSession newSession() {
     int limit = model.config().maxPositionEmbeddings();
     return new LlmSession(this, options.context > 0 ? options.context : limit, options.kv);
+  }
+
+  /// A conversation in the form of the checkpoint's own chat template.
+  ///
+  /// @throws CheckpointException if the checkpoint has no template
+  public Chat newChat() {
+    return new Chat(
+        this, ChatTemplate.load(checkpoint.path(), checkpoint.metadata(), tokenizer));
   }
 
   /// Continues a text with the default options.

@@ -71,8 +71,7 @@ final class BenchSystem implements Runnable {
       out.println(Json.of(Map.of("results", lines.stream().map(Line::toMap).toList())));
     } else {
       var table = new Table("lrrrl").row("", "threads", "best", "median", "");
-      lines.forEach(
-          l -> table.row(l.what, l.threads, figure(l.best), figure(l.median), l.unit));
+      lines.forEach(l -> table.row(l.what, l.threads, figure(l.best), figure(l.median), l.unit));
       out.print(table);
     }
     out.flush();
@@ -103,7 +102,8 @@ final class BenchSystem implements Runnable {
         lines.add(Line.of("oneDNN int8", n, int8).in("GOP/s"));
       }
       Roofs.Rate joins = roofs.joins();
-      lines.add(new Line("sharing out and joining", n, 1e6 / joins.best(), 1e6 / joins.median(), "us"));
+      lines.add(
+          new Line("sharing out and joining", n, 1e6 / joins.best(), 1e6 / joins.median(), "us"));
     }
     return lines;
   }

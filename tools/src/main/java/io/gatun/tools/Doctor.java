@@ -135,7 +135,8 @@ final class Doctor implements Runnable {
     var problems = new ArrayList<>(Health.problems());
     if (problems.isEmpty() && !hasC2()) {
       problems.add(
-          "Java's C2 compiler is switched off by a flag (-XX:TieredStopAtLevel or -XX:CompilationMode); vectors will be many times slower.");
+          "Java's C2 compiler is switched off by a flag (-XX:TieredStopAtLevel or"
+              + " -XX:CompilationMode); vectors will be many times slower.");
     }
     String arch = System.getProperty("os.arch");
     if (VectorUnit.isAvailable()

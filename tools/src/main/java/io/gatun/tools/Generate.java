@@ -108,8 +108,8 @@ final class Generate implements Runnable {
     double bandwidth = llm.model().bytesPerToken() * g.decodeRate() / 1e9;
     return String.format(
         Locale.ROOT,
-        "[loaded in %.2f s; first token after %.2f s; prompt %d tokens, %.1f tok/s; wrote %d tokens,"
-            + " %.1f tok/s, reading %.1f GB/s of weights]",
+        "[loaded in %.2f s; first token after %.2f s; prompt %d tokens, %.1f tok/s; wrote %d"
+            + " tokens, %.1f tok/s, reading %.1f GB/s of weights]",
         loaded,
         loaded + g.prefillSeconds(),
         g.promptTokens(),

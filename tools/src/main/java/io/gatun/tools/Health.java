@@ -22,17 +22,21 @@ final class Health {
               .formatted(vm));
     } else if (mode.contains("interpreted")) {
       problems.add(
-          "Java interprets instead of compiling (-Xint); everything will be a hundred times slower. Remove that flag from GATUN_JAVA_OPTS or JAVA_TOOL_OPTIONS.");
+          "Java interprets instead of compiling (-Xint); everything will be a hundred times slower."
+              + " Remove that flag from GATUN_JAVA_OPTS or JAVA_TOOL_OPTIONS.");
     } else if (mode.contains("emulated-client")) {
       problems.add(
-          "Java's C2 compiler is switched off (-XX:TieredStopAtLevel=1 or the like); vectors will be many times slower. Remove that flag from GATUN_JAVA_OPTS or JAVA_TOOL_OPTIONS.");
+          "Java's C2 compiler is switched off (-XX:TieredStopAtLevel=1 or the like); vectors will"
+              + " be many times slower. Remove that flag from GATUN_JAVA_OPTS or"
+              + " JAVA_TOOL_OPTIONS.");
     }
     if (System.getProperty("java.vm.version", "").contains("debug")) {
       problems.add("This Java is a debug build, several times slower than a release.");
     }
     if (!VectorUnit.isAvailable()) {
       problems.add(
-          "The Vector API is missing; everything will be many times slower. Start Java with --add-modules jdk.incubator.vector.");
+          "The Vector API is missing; everything will be many times slower. Start Java with"
+              + " --add-modules jdk.incubator.vector.");
     }
     double quota = Machine.cpuQuota();
     if (quota > 0 && quota < 1) {

@@ -160,7 +160,8 @@ final class Inspect implements Runnable {
     }
     var list = new Table("lllr");
     list.row("tensor", "dtype", "shape", "bytes");
-    tensors.forEach((name, t) -> list.row(name, t.dtype().name(), t.shape(), grouped(t.byteSize())));
+    tensors.forEach(
+        (name, t) -> list.row(name, t.dtype().name(), t.shape(), grouped(t.byteSize())));
     text.append('\n').append(list);
     var totals = new Table("lrrr");
     totals.row("dtype", "tensors", "parameters", "bytes");
@@ -201,8 +202,7 @@ final class Inspect implements Runnable {
         String text = String.valueOf(value);
         yield text.length() <= SHOWN_CHARACTERS
             ? text
-            : "%s... (%d characters)"
-                .formatted(text.substring(0, SHOWN_CHARACTERS), text.length());
+            : "%s... (%d characters)".formatted(text.substring(0, SHOWN_CHARACTERS), text.length());
       }
     };
   }

@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/// What the operating system says about this computer: from /proc and /sys on Linux, from sysctl
-/// on macOS. Whatever it does not say is 0 or empty.
+/// What the operating system says about this computer: from /proc and /sys on Linux, from sysctl on
+/// macOS. Whatever it does not say is 0 or empty.
 final class Machine {
   private static final boolean MAC = System.getProperty("os.name").startsWith("Mac");
   private static final Path CGROUP = Path.of("/sys/fs/cgroup");
@@ -33,9 +33,25 @@ final class Machine {
             : cpuInfo().getOrDefault("flags", cpuInfo().getOrDefault("Features", ""));
     var there = List.of(all.toLowerCase(Locale.ROOT).split("\\s+"));
     return List.of(
-            "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16",
-            "avx512_fp16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16", "asimd", "asimddp", "sve",
-            "sve2", "bf16", "i8mm")
+            "avx",
+            "avx2",
+            "fma",
+            "f16c",
+            "avx512f",
+            "avx512bw",
+            "avx512_vnni",
+            "avx512_bf16",
+            "avx512_fp16",
+            "avx_vnni",
+            "amx_tile",
+            "amx_int8",
+            "amx_bf16",
+            "asimd",
+            "asimddp",
+            "sve",
+            "sve2",
+            "bf16",
+            "i8mm")
         .stream()
         .filter(there::contains)
         .toList();

@@ -31,8 +31,11 @@ public final class Main implements Runnable {
   private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
 
   static {
+    COMMANDS.put("chat", ChatCommand.class);
     COMMANDS.put("generate", Generate.class);
     COMMANDS.put("quantize", Quantize.class);
+    COMMANDS.put("pack", Pack.class);
+    COMMANDS.put("cache", Cache.class);
     COMMANDS.put("inspect", Inspect.class);
     COMMANDS.put("doctor", Doctor.class);
     COMMANDS.put("bench", Bench.class);

@@ -8,7 +8,10 @@ import io.gatun.tensor.ops.Precision;
 import java.nio.file.Path;
 import java.util.Locale;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
 /// The options of every command that runs a language model.
@@ -56,8 +59,8 @@ final class ModelOptions {
       paramLabel = "map|copy",
       converter = LoadConverter.class,
       description =
-          "Map the file (the default), or copy it into memory, for files that may be truncated while"
-              + " they are in use.")
+          "Map the file (the default), or copy it into memory, for files that may be truncated"
+              + " while they are in use.")
   private LoadMode load = LoadMode.MAP;
 
   @Option(
@@ -73,10 +76,19 @@ final class ModelOptions {
       description = "Most tokens that prompt and answer may have together (default: the model's).")
   private Integer context;
 
+  @Mixin private PackOptions pack;
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
   Llm load() {
     return Llm.load(
         path(),
         o -> {
+          o.pack(pack.isAuto()).notices(spec.commandLine().getErr()::println);
+          if (pack.limit() > 0) {
+            o.cacheLimit(pack.limit());
+          }
           o.backend(backend).precision(precision).loadMode(load).tokenizer(tokenizer).kv(kv);
           if (threads != null) {
             o.threads(threads);

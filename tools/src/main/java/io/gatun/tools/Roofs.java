@@ -4,7 +4,6 @@ import io.gatun.ffm.ElementType;
 import io.gatun.ffm.MatmulSpec;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.OpenBlas;
-import io.gatun.ffm.WeightLayout;
 import io.gatun.tensor.VectorUnit;
 import io.gatun.tensor.ops.Workers;
 import java.lang.foreign.Arena;
@@ -52,7 +51,8 @@ final class Roofs implements AutoCloseable {
         var team = new Workers(threads)) {
       // Allocating writes zeros, so the pages are really there.
       MemorySegment data = arena.allocate(READ_BYTES, READ_GRAIN);
-      var sums = new int[threads * 16]; // a cache line each; kept, so that nothing is optimized away
+      var sums =
+          new int[threads * 16]; // a cache line each; kept, so that nothing is optimized away
       return measure(
           READ_BYTES,
           () ->
@@ -76,8 +76,8 @@ final class Roofs implements AutoCloseable {
         });
   }
 
-  /// OpenBLAS's f32 product in FLOP per second: called by our workers, and on as many threads of its
-  /// own. The runs alternate, so that both meet the same machine.
+  /// OpenBLAS's f32 product in FLOP per second: called by our workers, and on as many threads of
+  /// its own. The runs alternate, so that both meet the same machine.
   List<Rate> openBlas() {
     int threads = workers.threads();
     try (var arena = Arena.ofShared()) {
@@ -110,8 +110,7 @@ final class Roofs implements AutoCloseable {
     try (var arena = Arena.ofShared()) {
       var m = new Matrices(arena, a, b, c);
       var weights = arena.allocate(packed.byteSize(), 64);
-      var transposed = WeightLayout.transposed(SIZE);
-      OneDnn.pack(rows.withLayout(transposed), b, m.b, packed, weights);
+      OneDnn.pack(rows, b, m.b, packed, weights);
       return measure(
           FLOPS * columns * threads / SIZE,
           () ->

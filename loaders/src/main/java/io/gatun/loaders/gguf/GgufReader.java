@@ -53,6 +53,8 @@ public final class GgufReader {
     this.in = file.reader(0, file.size(), "the file");
   }
 
+  /// Reads the header, and makes the tensors views of the file.
+  ///
   /// @throws CheckpointException if the file is damaged, or of another version or byte order
   public static FileContents read(SourceFile file) {
     return new GgufReader(file).read();

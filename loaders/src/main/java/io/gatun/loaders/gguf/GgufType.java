@@ -9,19 +9,19 @@ import java.util.Map;
 ///
 /// Source: `docs/gguf.md` and `ggml.h` in <https://github.com/ggml-org/ggml>.
 public enum GgufType {
-  UINT8(1),
-  INT8(1),
-  UINT16(2),
-  INT16(2),
-  UINT32(4),
-  INT32(4),
-  FLOAT32(4),
-  BOOL(1),
-  STRING(0),
-  ARRAY(0),
-  UINT64(8),
-  INT64(8),
-  FLOAT64(8);
+  UINT8(0, 1),
+  INT8(1, 1),
+  UINT16(2, 2),
+  INT16(3, 2),
+  UINT32(4, 4),
+  INT32(5, 4),
+  FLOAT32(6, 4),
+  BOOL(7, 1),
+  STRING(8, 0),
+  ARRAY(9, 0),
+  UINT64(10, 8),
+  INT64(11, 8),
+  FLOAT64(12, 8);
 
   /// Tensor types by number; those that ggml removed or never gave are null.
   private static final DType[] TENSOR_TYPES = {
@@ -77,10 +77,17 @@ public enum GgufType {
     }
   }
 
+  private final int number;
   private final int bytes;
 
-  GgufType(int bytes) {
+  GgufType(int number, int bytes) {
+    this.number = number;
     this.bytes = bytes;
+  }
+
+  /// The number that stands for the type in files.
+  int number() {
+    return number;
   }
 
   /// The bytes of a value; 0 for strings and arrays, which have no fixed size.
@@ -90,7 +97,7 @@ public enum GgufType {
 
   /// The value type of that number, or null.
   static GgufType of(int number) {
-    return number >= 0 && number < values().length ? values()[number] : null;
+    return Arrays.stream(values()).filter(t -> t.number == number).findFirst().orElse(null);
   }
 
   /// The tensor type of that number, or null.

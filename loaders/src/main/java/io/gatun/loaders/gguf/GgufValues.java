@@ -65,7 +65,7 @@ public final class GgufValues {
   /// The type's number, then the value.
   public void typed(Object value) {
     GgufType type = type(value);
-    i32(type.ordinal());
+    i32(type.number());
     value(type, value);
   }
 
@@ -80,7 +80,7 @@ public final class GgufValues {
       case ARRAY -> {
         var list = (List<?>) value;
         GgufType element = elementType(list);
-        i32(element.ordinal());
+        i32(element.number());
         i64(list.size());
         list.forEach(v -> value(element, v));
       }

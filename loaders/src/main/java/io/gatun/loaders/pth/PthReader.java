@@ -181,11 +181,15 @@ public final class PthReader {
     }
     long start = t.offset() * dtype.blockBytes();
     try {
-      var shape = Shape.of(t.dims());
-      return Tensor.strided(bytes.asSlice(start, needed - start), dtype, shape, t.strides());
+      var shape = Shape.of(array(t.dims()));
+      return Tensor.strided(bytes.asSlice(start, needed - start), dtype, shape, array(t.strides()));
     } catch (IllegalArgumentException e) {
       throw file.error(
           "%s in storage %s: %s".formatted(where, t.storage().key(), e.getMessage()), e);
     }
+  }
+
+  private static long[] array(List<Long> longs) {
+    return longs.stream().mapToLong(Long::longValue).toArray();
   }
 }

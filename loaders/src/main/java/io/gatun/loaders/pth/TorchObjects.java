@@ -11,9 +11,19 @@ final class TorchObjects {
   private static final Map<String, Object> ALLOWED = new LinkedHashMap<>();
 
   static {
-    for (Function f : Function.values()) {
-      f.names.forEach(name -> ALLOWED.put(name, f));
+    ALLOWED.put("collections.OrderedDict", Function.ORDERED_DICT);
+    for (String module : List.of("builtins.", "__builtin__.")) {
+      ALLOWED.put(module + "set", Function.SET);
+      ALLOWED.put(module + "frozenset", Function.SET);
     }
+    ALLOWED.put("torch.Size", Function.SIZE);
+    ALLOWED.put("torch.device", Function.DEVICE);
+    ALLOWED.put("_codecs.encode", Function.ENCODE);
+    ALLOWED.put("torch._utils._rebuild_tensor", Function.REBUILD_TENSOR);
+    ALLOWED.put("torch._utils._rebuild_tensor_v2", Function.REBUILD_TENSOR);
+    ALLOWED.put("torch._utils._rebuild_tensor_v3", Function.REBUILD_TENSOR_V3);
+    ALLOWED.put("torch._utils._rebuild_parameter", Function.REBUILD_PARAMETER);
+    ALLOWED.put("torch._utils._rebuild_parameter_with_state", Function.REBUILD_PARAMETER);
     storage("Float", DType.Plain.F32);
     storage("Double", DType.Plain.F64);
     storage("Half", DType.Plain.F16);
@@ -63,28 +73,21 @@ final class TorchObjects {
 
   /// A tensor in a storage; offset, shape and strides are in elements.
   record TorchTensor(
-      Storage storage, DType.Plain dtype, long offset, long[] dims, long[] strides) {}
+      Storage storage, DType.Plain dtype, long offset, List<Long> dims, List<Long> strides) {}
 
   /// A Python tuple, which is no list: it cannot be appended to.
   record Tuple(List<Object> items) {}
 
   /// What may be called.
   enum Function {
-    ORDERED_DICT("collections.OrderedDict"),
-    SET("builtins.set", "__builtin__.set", "builtins.frozenset", "__builtin__.frozenset"),
-    SIZE("torch.Size"),
-    DEVICE("torch.device"),
-    ENCODE("_codecs.encode"),
-    REBUILD_TENSOR("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2"),
-    REBUILD_TENSOR_V3("torch._utils._rebuild_tensor_v3"),
-    REBUILD_PARAMETER(
-        "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state");
-
-    private final List<String> names;
-
-    Function(String... names) {
-      this.names = List.of(names);
-    }
+    ORDERED_DICT,
+    SET,
+    SIZE,
+    DEVICE,
+    ENCODE,
+    REBUILD_TENSOR,
+    REBUILD_TENSOR_V3,
+    REBUILD_PARAMETER;
 
     /// Calls the function.
     ///
@@ -179,11 +182,11 @@ final class TorchObjects {
     throw new IllegalArgumentException("a dictionary key that is no string or number");
   }
 
-  private static long[] longs(List<Object> args, int index) {
+  private static List<Long> longs(List<Object> args, int index) {
     List<Object> items = items(args, index);
-    var longs = new long[items.size()];
-    for (int i = 0; i < longs.length; i++) {
-      longs[i] = argument(items, i, Long.class);
+    var longs = new ArrayList<Long>();
+    for (int i = 0; i < items.size(); i++) {
+      longs.add(argument(items, i, Long.class));
     }
     return longs;
   }

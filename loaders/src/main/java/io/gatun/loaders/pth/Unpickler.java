@@ -143,7 +143,7 @@ final class Unpickler {
     return top;
   }
 
-  private ArrayList<Object> popLast(int n) {
+  private List<Object> popLast(int n) {
     int from = stack.size() - n;
     if (from < 0 || stack.subList(from, stack.size()).contains(MARK)) {
       throw new IllegalArgumentException("fewer than " + n + " values on the stack");
@@ -151,7 +151,7 @@ final class Unpickler {
     return popFrom(from);
   }
 
-  private ArrayList<Object> popMark() {
+  private List<Object> popMark() {
     for (int i = stack.size() - 1; i >= 0; i--) {
       if (stack.get(i) == MARK) {
         var items = popFrom(i + 1);
@@ -162,7 +162,7 @@ final class Unpickler {
     throw new IllegalArgumentException("no mark on the stack");
   }
 
-  private ArrayList<Object> popFrom(int from) {
+  private List<Object> popFrom(int from) {
     var tail = stack.subList(from, stack.size());
     var items = new ArrayList<>(tail);
     tail.clear();

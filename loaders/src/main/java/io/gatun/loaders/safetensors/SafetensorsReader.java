@@ -19,6 +19,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 
@@ -38,7 +39,7 @@ public final class SafetensorsReader {
   private static final JsonFactory JSON =
       JsonFactory.builder().disable(JsonFactory.Feature.CHARSET_DETECTION).build();
 
-  private record Entry(String dtype, long[] dims, long begin, long end) {}
+  private record Entry(String dtype, Shape shape, long begin, long end) {}
 
   private final SourceFile file;
   private final Map<String, Entry> entries = new LinkedHashMap<>();
@@ -48,6 +49,8 @@ public final class SafetensorsReader {
     this.file = file;
   }
 
+  /// Reads the header, and makes the tensors views of the file.
+  ///
   /// @throws CheckpointException if the file is damaged
   public static FileContents read(SourceFile file) {
     return new SafetensorsReader(file).read();
@@ -115,8 +118,8 @@ public final class SafetensorsReader {
   private Entry readEntry(JsonParser json, String name) throws IOException {
     String where = "tensor \"" + name + "\"";
     String dtype = null;
-    long[] shape = null;
-    long[] offsets = null;
+    Shape shape = null;
+    List<Long> offsets = null;
     expect(json, json.nextToken(), JsonToken.START_OBJECT, where);
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       String field = json.currentName();
@@ -129,7 +132,7 @@ public final class SafetensorsReader {
         }
         case "shape" -> {
           fresh = shape == null;
-          shape = readLongs(json, where + " shape");
+          shape = shape(readLongs(json, where + " shape"), where);
         }
         case "data_offsets" -> {
           fresh = offsets == null;
@@ -144,13 +147,13 @@ public final class SafetensorsReader {
         throw file.error("%s has \"%s\" twice".formatted(where, field));
       }
     }
-    if (dtype == null || shape == null || offsets == null || offsets.length != 2) {
+    if (dtype == null || shape == null || offsets == null || offsets.size() != 2) {
       throw file.error(where + " needs a dtype, a shape and two data_offsets");
     }
-    return new Entry(dtype, shape, offsets[0], offsets[1]);
+    return new Entry(dtype, shape, offsets.get(0), offsets.get(1));
   }
 
-  private long[] readLongs(JsonParser json, String where) throws IOException {
+  private List<Long> readLongs(JsonParser json, String where) throws IOException {
     expect(json, json.nextToken(), JsonToken.START_ARRAY, where);
     var values = new ArrayList<Long>();
     while (json.nextToken() != JsonToken.END_ARRAY) {
@@ -161,7 +164,15 @@ public final class SafetensorsReader {
       }
       values.add(value);
     }
-    return values.stream().mapToLong(Long::longValue).toArray();
+    return values;
+  }
+
+  private Shape shape(List<Long> dims, String where) {
+    try {
+      return Shape.of(dims.stream().mapToLong(Long::longValue).toArray());
+    } catch (IllegalArgumentException e) {
+      throw file.error("%s: %s".formatted(where, e.getMessage()), e);
+    }
   }
 
   private void expect(JsonParser json, JsonToken found, JsonToken needed, String where) {
@@ -204,7 +215,7 @@ public final class SafetensorsReader {
   private Tensor tensor(String name, Entry entry, long dataStart) {
     try {
       DType dtype = plain(entry.dtype, name);
-      var shape = Shape.of(entry.dims);
+      Shape shape = entry.shape;
       checkSize(name, dtype, shape, entry);
       Object tiledEntry = metadata.remove(TiledEntry.KEY + name);
       if (tiledEntry != null) {

@@ -87,8 +87,8 @@ class OneDnnConvolutionTest {
     int ic = plain.inChannels() / plain.groups();
     int oc = plain.outChannels();
     int weights = oc * ic * plain.kernelHeight() * plain.kernelWidth();
-    int pixels = plain.batch() * plain.height() * plain.width();
-    int outPixels = plain.batch() * plain.outHeight() * plain.outWidth();
+    long pixels = (long) plain.batch() * plain.height() * plain.width();
+    long outPixels = (long) plain.batch() * plain.outHeight() * plain.outWidth();
     boolean ops = !plain.postOps().isEmpty();
     try (var arena = Arena.ofConfined()) {
       MemorySegment src = Matrices.random(arena, plain.src(), pixels * plain.inChannels(), 1);

@@ -147,21 +147,21 @@ class OneDnnMatmulTest {
                   new Binary(Binary.Op.MULTIPLY, F32, Binary.Extent.PER_COLUMN),
                   new Binary(Binary.Op.ADD, BF16, Binary.Extent.EVERY_ELEMENT));
       try (var arena = Arena.ofConfined()) {
-        MemorySegment a = Matrices.random(arena, t.a, m * k, 1);
-        MemorySegment b = Matrices.random(arena, t.b, n * k, 2);
-        MemorySegment c = Matrices.random(arena, F32, m * n, 3);
+        MemorySegment a = Matrices.random(arena, t.a, (long) m * k, 1);
+        MemorySegment b = Matrices.random(arena, t.b, (long) n * k, 2);
+        MemorySegment c = Matrices.random(arena, F32, (long) m * n, 3);
         MemorySegment before = arena.allocate(c.byteSize(), 64).copyFrom(c);
         MemorySegment bias = Matrices.random(arena, F32, n, 4);
         MemorySegment perColumn = Matrices.random(arena, F32, n, 6);
-        MemorySegment residual = Matrices.random(arena, BF16, m * n, 7);
+        MemorySegment residual = Matrices.random(arena, BF16, (long) m * n, 7);
         OneDnn.matmul(spec, a, b, c, Operands.bias(bias).withPostOps(perColumn, residual));
         for (int i = 0; i < m; i++) {
           for (int j = 0; j < n; j++) {
-            double x = Matrices.dot(a, t.a, i * k, 1, b, t.b, j * k, 1, k);
-            x += Matrices.get(bias, F32, j) + Matrices.get(before, F32, i * n + j);
+            double x = Matrices.dot(a, t.a, (long) i * k, 1, b, t.b, (long) j * k, 1, k);
+            x += Matrices.get(bias, F32, j) + Matrices.get(before, F32, (long) i * n + j);
             x = x / (1 + Math.exp(-x)) * Matrices.get(perColumn, F32, j);
-            x += Matrices.get(residual, BF16, i * n + j);
-            assertEquals(x, Matrices.get(c, F32, i * n + j), 1e-4);
+            x += Matrices.get(residual, BF16, (long) i * n + j);
+            assertEquals(x, Matrices.get(c, F32, (long) i * n + j), 1e-4);
           }
         }
       }
@@ -179,9 +179,9 @@ class OneDnnMatmulTest {
             .withBias(F32)
             .withPostOps(PostOp.ACCUMULATE);
     try (var arena = Arena.ofConfined()) {
-      MemorySegment a = Matrices.random(arena, S8, m * k, 1);
-      MemorySegment b = Matrices.random(arena, S8, n * k, 2);
-      MemorySegment c = Matrices.random(arena, F32, m * n, 3);
+      MemorySegment a = Matrices.random(arena, S8, (long) m * k, 1);
+      MemorySegment b = Matrices.random(arena, S8, (long) n * k, 2);
+      MemorySegment c = Matrices.random(arena, F32, (long) m * n, 3);
       MemorySegment before = arena.allocate(c.byteSize(), 64).copyFrom(c);
       MemorySegment bias = Matrices.random(arena, F32, n, 4);
       MemorySegment aScale = arena.allocateFrom(ValueLayout.JAVA_FLOAT, 1 / 127f);
@@ -189,9 +189,9 @@ class OneDnnMatmulTest {
       OneDnn.matmul(spec, a, b, c, new Operands(bias, aScale, bScales, List.of()));
       for (int i = 0; i < m; i++) {
         for (int j = 0; j < n; j++) {
-          double x = Matrices.dot(a, S8, i * k, 1, b, S8, j * k, 1, k);
+          double x = Matrices.dot(a, S8, (long) i * k, 1, b, S8, (long) j * k, 1, k);
           x = x / 127 * Matrices.get(bScales, F32, j) + Matrices.get(bias, F32, j);
-          x += Matrices.get(before, F32, i * n + j);
+          x += Matrices.get(before, F32, (long) i * n + j);
           assertEquals(x, Matrices.get(c, F32, i * n + j), 1e-6 * k * 127);
         }
       }
@@ -206,11 +206,11 @@ class OneDnnMatmulTest {
         var threads = Executors.newFixedThreadPool(4)) {
       var jobs = new ArrayList<Callable<Void>>();
       for (int t = 0; t < 4; t++) {
-        MemorySegment a = Matrices.random(arena, F32, n * n, t);
-        MemorySegment b = Matrices.random(arena, F32, n * n, t + 10);
-        MemorySegment expected = arena.allocate(n * n * 4, 64);
+        MemorySegment a = Matrices.random(arena, F32, (long) n * n, t);
+        MemorySegment b = Matrices.random(arena, F32, (long) n * n, t + 10);
+        MemorySegment expected = arena.allocate((long) n * n * 4, 64);
         OneDnn.matmul(spec, a, b, expected);
-        MemorySegment c = arena.allocate(n * n * 4, 64);
+        MemorySegment c = arena.allocate((long) n * n * 4, 64);
         jobs.add(
             () -> {
               for (int i = 0; i < 300; i++) {

@@ -109,8 +109,7 @@ class ModelFilesTest {
       assertEquals(3.5f, ck.tensor("scalar").getFloat());
       assertEquals(Shape.of(0, 3), ck.tensor("empty").shape());
       for (String type : List.of("bf16", "f16", "f64", "i8", "u8", "u16")) {
-        assertEquals(
-            DType.Plain.valueOf(type.toUpperCase(Locale.ROOT)), ck.tensor(type).dtype());
+        assertEquals(DType.Plain.valueOf(type.toUpperCase(Locale.ROOT)), ck.tensor(type).dtype());
         assertArrayEquals(COUNT, ck.tensor(type).toFloats(), type);
       }
       assertEquals(DType.Plain.C64, ck.tensor("c64").dtype());

@@ -149,8 +149,7 @@ class CommandLineTest {
 
   @Test
   void filesCannotCommandTheTerminal() throws Exception {
-    String header =
-        "{\"a\\u001b[2J\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}";
+    String header = "{\"a\\u001b[2J\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}";
     byte[] text = header.getBytes(StandardCharsets.UTF_8);
     var file = ByteBuffer.allocate(8 + text.length + 1);
     file.order(ByteOrder.LITTLE_ENDIAN).putLong(text.length).put(text);
@@ -182,8 +181,7 @@ class CommandLineTest {
 
   @Test
   void refusesAnUnknownOption() throws Exception {
-    assertRefused(
-        gatun("inspect", "--jsn", TINY_LLM), "--jsn", "--json", "gatun inspect --help");
+    assertRefused(gatun("inspect", "--jsn", TINY_LLM), "--jsn", "--json", "gatun inspect --help");
   }
 
   @Test

@@ -1,0 +1,78 @@
+package io.gatun.models;
+
+import io.gatun.models.text.ChatTemplate;
+import io.gatun.models.text.ChatTemplate.Message;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/// A conversation in the form of the checkpoint's own chat template. What was said stays in the
+/// cache, so each turn reads only what is new.
+public final class Chat implements AutoCloseable {
+  private final Llm llm;
+  private final ChatTemplate template;
+  private final LlmSession session;
+  private final List<Message> messages = new ArrayList<>();
+
+  Chat(Llm llm, ChatTemplate template) {
+    this.llm = llm;
+    this.template = template;
+    session = llm.newSession();
+  }
+
+  /// Starts anew, with instructions for the assistant, or none if `system` is empty.
+  public void start(String system) {
+    messages.clear();
+    if (!system.isEmpty()) {
+      messages.add(new Message("system", system));
+    }
+  }
+
+  /// What was said so far, the system's message first if there is one.
+  public List<Message> messages() {
+    return List.copyOf(messages);
+  }
+
+  /// Says something and returns the answer. A conversation that outgrows the context loses its
+  /// oldest turns, the system's message aside.
+  ///
+  /// @throws IllegalArgumentException if the message alone exceeds the context, or the template
+  ///     refuses the conversation; it is then as it was before
+  public Generation say(String text, Consumer<GenerateOptions> choose) {
+    var before = List.copyOf(messages);
+    messages.add(new Message("user", text));
+    try {
+      int[] prompt = prompt();
+      while (prompt.length >= session.capacity() && dropOldestTurn()) {
+        prompt = prompt();
+      }
+      var answer = session.generate(prompt, choose);
+      messages.add(new Message("assistant", answer.text()));
+      return answer;
+    } catch (RuntimeException e) {
+      messages.clear();
+      messages.addAll(before);
+      throw e;
+    }
+  }
+
+  /// Turns that were dropped are those before the oldest user's message that is left.
+  private boolean dropOldestTurn() {
+    int first = messages.getFirst().role().equals("system") ? 1 : 0;
+    if (messages.size() - first < 3) {
+      return false;
+    }
+    messages.subList(first, first + 2).clear();
+    return true;
+  }
+
+  private int[] prompt() {
+    return llm.tokenizer().encode(template.render(messages, true), false, true);
+  }
+
+  /// Frees the cache.
+  @Override
+  public void close() {
+    session.close();
+  }
+}

@@ -1,0 +1,156 @@
+package io.gatun.tests.text;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.text.ChatTemplate;
+import io.gatun.models.text.ChatTemplate.Message;
+import io.gatun.models.text.Tokenizer;
+import io.gatun.models.text.Tokenizers;
+import io.gatun.tests.TestData;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Chat templates against what transformers renders.
+class ChatTemplateTest {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  @TempDir Path dir;
+
+  /// The templates of thirteen families in eight conversations each, rendered by transformers.
+  @Test
+  void asTransformersRendersThem() throws Exception {
+    JsonNode data;
+    try (InputStream in = getClass().getResourceAsStream("/text/chat-templates.json")) {
+      data = JSON.readTree(in);
+    }
+    var wrong = new ArrayList<String>();
+    for (JsonNode expected : data.get("rendered")) {
+      String name = expected.get("template").asText();
+      JsonNode template = data.get("templates").get(name);
+      var chat = new ChatTemplate(template.get("template").asText(), tokens(template));
+      var messages = new ArrayList<Message>();
+      for (JsonNode m : data.get("conversations").get(expected.get("conversation").asText())) {
+        messages.add(new Message(m.get("role").asText(), m.get("content").asText()));
+      }
+      boolean prompt = expected.get("add_generation_prompt").asBoolean();
+      String where = name + ", " + expected.get("conversation").asText() + ", " + prompt;
+      if (expected.has("error")) {
+        var refused =
+            assertThrows(
+                IllegalArgumentException.class, () -> chat.render(messages, prompt), where);
+        assertTrue(refused.getMessage().endsWith(expected.get("error").asText()), where);
+      } else {
+        String text;
+        try {
+          text = chat.render(messages, prompt);
+        } catch (CheckpointException e) {
+          text = e.getMessage();
+        }
+        if (!text.equals(expected.get("text").asText())) {
+          wrong.add(where + ":\n" + text + "\nnot:\n" + expected.get("text").asText());
+        }
+      }
+    }
+    assertEquals(List.of(), wrong);
+    assertEquals(104, data.get("rendered").size());
+  }
+
+  @Test
+  void tinyLlm() throws Exception {
+    Path model = TestData.pretrained("tiny-llm");
+    Tokenizer tokenizer = Tokenizers.load(model);
+    JsonNode golden = JSON.readTree(model.resolve("goldens.json").toFile()).get("chat");
+    var messages =
+        List.of(new Message("user", golden.get("messages").get(0).get("content").asText()));
+    String text = ChatTemplate.load(model, Map.of(), tokenizer).render(messages, true);
+    assertEquals(golden.get("rendered").asText(), text);
+    int[] ids = JSON.convertValue(golden.get("ids"), int[].class);
+    assertArrayEquals(ids, tokenizer.encode(text, false, true));
+  }
+
+  @Test
+  void messagesAreNotTemplates() throws Exception {
+    var chat = new ChatTemplate(ChatTemplate.CHATML, tiny());
+    String hostile = "{{ 7 * 7 }}{% include 'x' %}{{ ''.class }}";
+    assertEquals(
+        "<|im_start|>user\n" + hostile + "<|im_end|>\n",
+        chat.render(List.of(new Message("user", hostile)), false));
+  }
+
+  @Test
+  void templatesReachNothing() throws Exception {
+    for (String template :
+        List.of(
+            "{% include '/etc/passwd' %}",
+            "{{ ''.getClass() }}",
+            "{{ messages.getClass().forName('java.lang.Runtime') }}")) {
+      var chat = new ChatTemplate(template, tiny());
+      assertThrows(
+          CheckpointException.class,
+          () -> chat.render(List.of(new Message("user", "x")), false),
+          template);
+    }
+  }
+
+  @Test
+  void dateOfToday() throws Exception {
+    var chat = new ChatTemplate("{{ strftime_now('%Y-%m-%d') }}", tiny());
+    String before = LocalDate.now().toString();
+    String text = chat.render(List.of(), false);
+    assertTrue(List.of(before, LocalDate.now().toString()).contains(text), text);
+  }
+
+  @Test
+  void whereTemplatesAreFound() throws Exception {
+    Tokenizer tokenizer = tiny();
+    var hello = List.of(new Message("user", "Hi"));
+    var missing =
+        assertThrows(
+            CheckpointException.class, () -> ChatTemplate.load(dir, Map.of(), tokenizer));
+    assertTrue(missing.getMessage().contains("no chat template"));
+    Files.writeString(
+        dir.resolve("tokenizer_config.json"),
+        "{\"chat_template\": [{\"name\": \"rag\", \"template\": \"no\"},"
+            + " {\"name\": \"default\", \"template\": \"list\"}]}");
+    assertEquals("list", ChatTemplate.load(dir, Map.of(), tokenizer).render(hello, true));
+    Files.writeString(dir.resolve("chat_template.jinja"), "{{ messages[0].content }}\n");
+    assertEquals("Hi", ChatTemplate.load(dir, Map.of(), tokenizer).render(hello, true));
+    assertEquals(
+        "gguf",
+        ChatTemplate.load(dir, Map.of("tokenizer.chat_template", "gguf"), tokenizer)
+            .render(hello, true));
+  }
+
+  private static Tokenizer tiny() {
+    return Tokenizers.load(TestData.pretrained("tiny-llm"));
+  }
+
+  /// A vocabulary that has the template's BOS and EOS.
+  private static Tokenizer tokens(JsonNode template) {
+    var tokens = new ArrayList<String>(List.of("x", template.get("eos").asText()));
+    var metadata = new HashMap<String, Object>();
+    metadata.put("tokenizer.ggml.model", "gpt2");
+    metadata.put("tokenizer.ggml.eos_token_id", 1L);
+    if (!template.get("bos").isNull()) {
+      tokens.add(template.get("bos").asText());
+      metadata.put("tokenizer.ggml.bos_token_id", 2L);
+    }
+    metadata.put("tokenizer.ggml.tokens", tokens);
+    metadata.put("tokenizer.ggml.merges", List.of("x x"));
+    return Tokenizers.load(Path.of("test.gguf"), metadata);
+  }
+}

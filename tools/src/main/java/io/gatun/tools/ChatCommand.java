@@ -1,0 +1,177 @@
+package io.gatun.tools;
+
+import io.gatun.models.Chat;
+import io.gatun.models.Generation;
+import io.gatun.models.Llm;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// `gatun chat`: a conversation.
+@Command(
+    name = "chat",
+    description = "Talk with a language model.",
+    footer = "%nWithin the chat: /help",
+    sortOptions = false)
+final class ChatCommand implements Runnable {
+  private static final String HELP =
+      """
+      /new              forget everything and start anew
+      /system TEXT      start anew with instructions for the assistant
+      /quit, Ctrl-D     leave
+      Ctrl-C            stop the answer
+      """;
+
+  @Spec private CommandSpec spec;
+
+  @Mixin private ModelOptions model;
+
+  @Option(
+      names = "--system",
+      paramLabel = "TEXT",
+      description = "Instructions for the assistant.")
+  private String system = "";
+
+  @Option(
+      names = {"-n", "--max-tokens"},
+      paramLabel = "N",
+      description = "Most tokens of one answer (default: ${DEFAULT-VALUE}).")
+  private int maxTokens = 512;
+
+  @Mixin private SamplingOptionsMixin sampling;
+
+  @Option(
+      names = "--stop",
+      paramLabel = "TEXT",
+      description = "End an answer before this text; may be given several times.")
+  private List<String> stop = new ArrayList<>();
+
+  @Option(names = "--stats", description = "Print speeds after each answer.")
+  private boolean stats;
+
+  /// Where the user's lines come from; null at the end.
+  interface Input extends AutoCloseable {
+    String readLine();
+
+    PrintWriter out();
+
+    /// Calls `stop` when the user presses Ctrl-C, until the next line is read.
+    void onInterrupt(Runnable stop);
+
+    @Override
+    void close();
+  }
+
+  @Override
+  public void run() {
+    try (var llm = model.load();
+        var chat = llm.newChat();
+        var input = System.console() != null && System.console().isTerminal() ? TerminalInput.open() : pipe()) {
+      chat.start(system);
+      for (String line = input.readLine(); line != null; line = input.readLine()) {
+        String text = line.strip();
+        if (text.equals("/quit") || text.equals("/exit")) {
+          return;
+        } else if (text.equals("/help")) {
+          input.out().print(HELP);
+        } else if (text.equals("/new")) {
+          chat.start(system);
+        } else if (text.startsWith("/system ")) {
+          system = text.substring("/system ".length()).strip();
+          chat.start(system);
+        } else if (text.startsWith("/")) {
+          input.out().println("no such command; /help lists them");
+        } else if (!text.isEmpty()) {
+          answer(llm, chat, text, input);
+        }
+        input.out().flush();
+      }
+    }
+  }
+
+  private void answer(Llm llm, Chat chat, String text, Input input) {
+    Thread self = Thread.currentThread();
+    input.onInterrupt(self::interrupt);
+    try {
+      var result =
+          chat.say(
+              text,
+              o ->
+                  o.maxTokens(maxTokens)
+                      .sampling(sampling.options())
+                      .stop(stop)
+                      .sink(
+                          piece -> {
+                            input.out().print(piece);
+                            input.out().flush();
+                          }));
+      String end =
+          switch (result.reason()) {
+            case END, STOP -> "";
+            case LENGTH -> " [cut after %d tokens: --max-tokens]".formatted(maxTokens);
+            case CONTEXT -> " [the context is full]";
+            case CANCELLED -> " [stopped]";
+          };
+      input.out().println(end);
+      if (stats) {
+        input.out().println(figures(llm, result));
+      }
+    } catch (IllegalArgumentException e) {
+      input.out().println(e.getMessage());
+    } finally {
+      input.onInterrupt(() -> {});
+      Thread.interrupted(); // a Ctrl-C that came too late
+    }
+  }
+
+  private static String figures(Llm llm, Generation g) {
+    return String.format(
+        Locale.ROOT,
+        "[read %d tokens at %.1f tok/s, wrote %d at %.1f tok/s, %.1f GB/s of weights]",
+        g.promptTokens(),
+        g.prefillRate(),
+        g.ids().length,
+        g.decodeRate(),
+        g.decodeRate() * llm.model().bytesPerToken() / 1e9);
+  }
+
+  /// Lines from a pipe or file.
+  private Input pipe() {
+    var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    var out = spec.commandLine().getOut();
+    return new Input() {
+      @Override
+      public String readLine() {
+        try {
+          return in.readLine();
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+      }
+
+      @Override
+      public PrintWriter out() {
+        return out;
+      }
+
+      @Override
+      public void onInterrupt(Runnable stop) {}
+
+      @Override
+      public void close() {
+        out.flush();
+      }
+    };
+  }
+}
