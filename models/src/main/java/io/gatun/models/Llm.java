@@ -95,8 +95,21 @@ public final class Llm implements AutoCloseable {
 
   /// A conversation of its own, with an empty cache.
   public LlmSession newSession() {
-    int limit = model.config().maxPositionEmbeddings();
-    return new LlmSession(this, options.context > 0 ? options.context : limit, options.kv);
+    return newSession(contextLimit());
+  }
+
+  LlmSession newSession(int context) {
+    return new LlmSession(this, context, options.kv);
+  }
+
+  /// The most tokens that a session holds: as many as the options say, or the model was made for.
+  public int contextLimit() {
+    return hasOwnContext() ? options.context : model.config().maxPositionEmbeddings();
+  }
+
+  /// Whether the options say how long a session may be.
+  boolean hasOwnContext() {
+    return options.context > 0;
   }
 
   /// A conversation in the form of the checkpoint's own chat template.
@@ -126,6 +139,43 @@ public final class Llm implements AutoCloseable {
     try (var session = newSession()) {
       return session.feed(tokenizer.encode(text)).clone();
     }
+  }
+
+  /// How well the model predicts a text, with the default options.
+  ///
+  /// @throws IllegalArgumentException if the text has fewer than two tokens
+  public Perplexity perplexity(String text) {
+    return perplexity(text, o -> {});
+  }
+
+  /// How well the model predicts a text that slides through its context.
+  ///
+  /// The text's tokens, BOS before them if the model's rules say so, are read in windows that overlap;
+  /// every window after the first counts only the tokens that no earlier one did. The memory is that
+  /// of one session, whatever the text's length.
+  ///
+  /// @throws IllegalArgumentException if the text has fewer than two tokens, or the windows would leave
+  ///     gaps
+  public Perplexity perplexity(String text, Consumer<PerplexityOptions> choose) {
+    var chosen = new PerplexityOptions();
+    choose.accept(chosen);
+    return Perplexity.measure(this, text, chosen);
+  }
+
+  /// `Llm(model.gguf: llama, 22 layers, 2048 wide, 32000 tokens, context 2048, NATIVE on 2 threads)`.
+  @Override
+  public String toString() {
+    var config = model.config();
+    return "Llm(%s: %s, %d layers, %d wide, %d tokens, context %d, %s on %d threads)"
+        .formatted(
+            checkpoint.path().getFileName(),
+            config.modelType(),
+            config.numHiddenLayers(),
+            config.hiddenSize(),
+            config.vocabSize(),
+            contextLimit(),
+            ops.backend(),
+            ops.workers().threads());
   }
 
   /// Ends the threads and unmaps the weights.

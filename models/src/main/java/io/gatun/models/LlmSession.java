@@ -2,6 +2,7 @@ package io.gatun.models;
 
 import io.gatun.models.text.Sampler;
 import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.KvCache;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -12,6 +13,9 @@ import java.util.function.Consumer;
 public final class LlmSession implements AutoCloseable {
   /// Prompt tokens that are read in one step; more would only take more memory.
   private static final int CHUNK = 512;
+
+  /// Rows of logits that are made at a time: with 128,000 tokens in the vocabulary, 33 MB.
+  private static final int SCORED = 64;
 
   private final Llm llm;
   private final KvCache cache;
@@ -47,19 +51,24 @@ public final class LlmSession implements AutoCloseable {
   ///     is exceeded
   public float[] feed(int... ids) {
     if (ids.length == 0) {
-      throw new IllegalArgumentException("the prompt is empty, and this model has no BOS token");
+      throw new IllegalArgumentException("there is nothing to read: the prompt is empty, and this model has no token that begins a"
+              + " text. Give at least one character");
     }
-    if (length + ids.length > capacity()) {
-      throw new IllegalArgumentException(
-          ("the text has %d tokens; the context holds %d. Shorten it, or raise the context if the"
-                  + " model allows more")
-              .formatted(length + ids.length, capacity()));
-    }
+    checkRoom(ids.length);
     for (int from = 0; from < ids.length; from += CHUNK) {
       int to = Math.min(ids.length, from + CHUNK);
       step(Arrays.copyOfRange(ids, from, to), to == ids.length);
     }
     return logits;
+  }
+
+  private void checkRoom(int added) {
+    if (length + added > capacity()) {
+      throw new IllegalArgumentException(
+          ("the text has %d tokens; the context holds %d. Shorten it, or raise the context if the"
+                  + " model allows more")
+              .formatted(length + added, capacity()));
+    }
   }
 
   private void step(int[] ids, boolean last) {
@@ -72,11 +81,58 @@ public final class LlmSession implements AutoCloseable {
             row.segment(), ValueLayout.JAVA_FLOAT, 0, logits, 0, logits.length);
       }
     }
+    append(ids);
+  }
+
+  private void append(int[] ids) {
     if (length + ids.length > tokens.length) {
       tokens = Arrays.copyOf(tokens, Math.max(2 * tokens.length, length + ids.length));
     }
     System.arraycopy(ids, 0, tokens, length, ids.length);
     length += ids.length;
+  }
+
+  /// Reads tokens and tells how likely the model held each: element i of the result is the natural
+  /// logarithm of the probability of `ids[from + i]` after all that comes before it.
+  ///
+  /// The last token is judged but not read, so the next call begins with it. Logits are made for 64
+  /// tokens at a time: the memory does not grow with the text but for the cache.
+  ///
+  /// @param from the first to judge, at least 1
+  /// @throws IllegalArgumentException if there are fewer than two tokens, one is not in the vocabulary,
+  ///     or the context is exceeded
+  public float[] score(int[] ids, int from) {
+    int read = ids.length - 1;
+    if (from < 1 || from > read) {
+      throw new IllegalArgumentException(
+          "cannot judge from token %d on of %d: need one before it and one to judge"
+              .formatted(from, ids.length));
+    }
+    checkRoom(read);
+    var scores = new float[ids.length - from];
+    for (int start = 0; start < read; start += CHUNK) {
+      int end = Math.min(read, start + CHUNK);
+      int[] chunk = Arrays.copyOfRange(ids, start, end);
+      try (var _ = llm.ops().scope()) {
+        var hidden = llm.model().forward(llm.ops(), chunk, length, cache); // (T, D)
+        // Row t predicts the token after it, start + t + 1.
+        for (int t = Math.max(0, from - 1 - start); t < chunk.length; t += SCORED) {
+          int to = Math.min(chunk.length, t + SCORED);
+          int[] targets = Arrays.copyOfRange(ids, start + t + 1, start + to + 1);
+          float[] p = score(hidden.slice(0, t, to), targets);
+          System.arraycopy(p, 0, scores, start + t + 1 - from, p.length);
+        }
+      }
+      append(chunk);
+    }
+    return scores;
+  }
+
+  private float[] score(Tensor hidden, int[] targets) {
+    var ops = llm.ops();
+    try (var _ = ops.scope()) {
+      return ops.logSoftmax(llm.model().logits(ops, hidden), targets); // of (T, V)
+    }
   }
 
   /// Makes the session's tokens `prompt`, reusing what the cache already holds of it, and writes on.

@@ -2,10 +2,6 @@ package io.gatun.tools;
 
 import io.gatun.models.Generation;
 import io.gatun.models.Llm;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -97,11 +93,7 @@ final class Generate implements Runnable {
     if (file == null) {
       return prompt == null ? "" : prompt;
     }
-    try {
-      return Files.readString(file, StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return Texts.read(file);
   }
 
   static String figures(Llm llm, Generation g, double loaded) {

@@ -36,6 +36,9 @@ public final class Main implements Runnable {
     COMMANDS.put("quantize", Quantize.class);
     COMMANDS.put("pack", Pack.class);
     COMMANDS.put("cache", Cache.class);
+    COMMANDS.put("tokenize", Tokenize.class);
+    COMMANDS.put("perplexity", MeasurePerplexity.class);
+    COMMANDS.put("jshell", JShell.class);
     COMMANDS.put("inspect", Inspect.class);
     COMMANDS.put("doctor", Doctor.class);
     COMMANDS.put("bench", Bench.class);
@@ -48,12 +51,14 @@ public final class Main implements Runnable {
       usageHelp = true,
       scope = ScopeType.INHERIT,
       description = "Show this help and exit.")
+  @SuppressWarnings("unused") // picocli reads it
   private boolean help;
 
   @Option(
       names = {"-V", "--version"},
       versionHelp = true,
       description = "Show the version and exit.")
+  @SuppressWarnings("unused") // picocli reads it
   private boolean version;
 
   @Option(
@@ -63,6 +68,8 @@ public final class Main implements Runnable {
   private boolean debug;
 
   public static void main(String[] args) {
+    // Libraries that are no modules are on the class path, which modules do not read unasked.
+    Main.class.getModule().addReads(ClassLoader.getSystemClassLoader().getUnnamedModule());
     Health.warn(System.err);
     System.exit(run(args));
   }

@@ -5,7 +5,6 @@ import io.gatun.models.Llm;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Precision;
-import java.nio.file.Path;
 import java.util.Locale;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
@@ -16,22 +15,10 @@ import picocli.CommandLine.TypeConversionException;
 
 /// The options of every command that runs a language model.
 final class ModelOptions {
-  @Option(
-      names = {"-m", "--model"},
-      paramLabel = "PATH",
-      description =
-          "A GGUF file, a Hugging Face directory, or a .safetensors, .pth or .bin file with its"
-              + " config.json beside it. Without it: tiny-llm, which comes with Gatun and writes"
-              + " something like Shakespeare.")
-  private Path model;
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
 
-  @Option(
-      names = "--tokenizer",
-      paramLabel = "FILE",
-      description =
-          "tokenizer.json, tokenizer.model or llama2.c's tokenizer.bin, where it does not lie"
-              + " beside the model.")
-  private Path tokenizer;
+  @Mixin private ModelPath files;
 
   @Option(
       names = "--threads",
@@ -73,23 +60,20 @@ final class ModelOptions {
   @Option(
       names = "--context",
       paramLabel = "N",
-      description = "Most tokens that prompt and answer may have together (default: the model's).")
+      description = "Most tokens that the model looks at together (default: its own limit).")
   private Integer context;
 
   @Mixin private PackOptions pack;
 
-  @Spec(Spec.Target.MIXEE)
-  private CommandSpec spec;
-
   Llm load() {
-    return Llm.load(
-        path(),
+    var llm = Llm.load(
+        files.model(),
         o -> {
-          o.pack(pack.isAuto()).notices(spec.commandLine().getErr()::println);
+          o.pack(pack.isAuto()).notices(command.commandLine().getErr()::println);
           if (pack.limit() > 0) {
             o.cacheLimit(pack.limit());
           }
-          o.backend(backend).precision(precision).loadMode(load).tokenizer(tokenizer).kv(kv);
+          o.backend(backend).precision(precision).loadMode(load).tokenizer(files.tokenizerFile()).kv(kv);
           if (threads != null) {
             o.threads(threads);
           }
@@ -97,11 +81,17 @@ final class ModelOptions {
             o.context(context);
           }
         });
-  }
-
-  /// The model that was asked for, or the one that comes with Gatun.
-  Path path() {
-    return model != null ? model : Pretrained.path("tiny-llm");
+    int limit = llm.model().config().maxPositionEmbeddings();
+    if (llm.contextLimit() > limit) {
+      command
+          .commandLine()
+          .getErr()
+          .printf(
+              "gatun: warning: --context %d is more than the %d tokens that the model was made for;"
+                  + " what it writes beyond them may make no sense.%n",
+              context, limit);
+    }
+    return llm;
   }
 
   private static <E extends Enum<E>> E convert(Class<E> type, String value, String allowed) {

@@ -1,5 +1,6 @@
 package io.gatun.models.text;
 
+import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -12,11 +13,20 @@ import java.util.Optional;
 public final class Tokenizers {
   private Tokenizers() {}
 
-  /// The tokenizer of a model directory or file that carries no metadata of its own.
+  /// The tokenizer of a model, whose weights need not be there; of a GGUF file only the header is
+  /// read.
   ///
   /// @throws CheckpointException if there is none, it is damaged, or asks for what Gatun does not have
   public static Tokenizer load(Path model) {
-    return load(model, Map.of());
+    if (!Files.exists(model)) {
+      throw new CheckpointException(model + ": no such file or directory");
+    }
+    if (Files.isDirectory(model) ? find(model).isPresent() : isVocabulary(model)) {
+      return load(model, Map.of());
+    }
+    try (var checkpoint = Checkpoint.open(model)) {
+      return load(model, checkpoint.metadata());
+    }
   }
 
   /// The tokenizer of a model: a GGUF file's own, which is in its metadata; else, in the model's

@@ -247,6 +247,31 @@ public final class Ops implements AutoCloseable {
         });
   }
 
+  /// `ln softmax(x)[t][columns[t]]` for each row t of x (T, N), which is overwritten.
+  ///
+  /// @throws IndexOutOfBoundsException if a column is not one of x
+  public float[] logSoftmax(Tensor x, int[] columns) {
+    Check.f32("x", x);
+    int n = Math.toIntExact(x.dim(-1));
+    Check.same("columns", columns.length, "rows", x.size() / n);
+    for (int column : columns) {
+      Check.index("column", column, n);
+    }
+    var out = new float[columns.length];
+    workers.forEach(
+        out.length,
+        grain(n),
+        (worker, from, to) -> {
+          for (int t = (int) from; t < to; t++) {
+            long at = 4L * t * n;
+            float chosen = Floats.get(x.segment(), at, columns[t]);
+            float max = kernels.max(x.segment(), at, n);
+            out[t] = chosen - max - (float) Math.log(kernels.expSum(x.segment(), at, max, n));
+          }
+        });
+    return out;
+  }
+
   /// Causal attention of q (T, H, C), whose first row is at `position`, over what the cache holds up
   /// to each row's own position: `softmax(q k^T * scale) v`, result (T, H, C). With `window` > 0 a
   /// row sees only the last `window` positions, its own included.

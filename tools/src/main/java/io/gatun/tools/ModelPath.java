@@ -1,0 +1,42 @@
+package io.gatun.tools;
+
+import io.gatun.models.Pretrained;
+import io.gatun.models.text.Tokenizer;
+import io.gatun.models.text.Tokenizers;
+import java.nio.file.Path;
+import picocli.CommandLine.Option;
+
+/// The options that name a language model's files.
+final class ModelPath {
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "PATH",
+      description =
+          "A GGUF file, a Hugging Face directory, or a .safetensors, .pth or .bin file with its"
+              + " config.json beside it. Without it: tiny-llm, which comes with Gatun and writes"
+              + " something like Shakespeare.")
+  private Path model;
+
+  @Option(
+      names = "--tokenizer",
+      paramLabel = "FILE",
+      description =
+          "tokenizer.json, tokenizer.model or llama2.c's tokenizer.bin, where it does not lie"
+              + " beside the model.")
+  private Path tokenizer;
+
+  /// The model that was asked for, or the one that comes with Gatun.
+  Path model() {
+    return model != null ? model : Pretrained.path("tiny-llm");
+  }
+
+  /// The tokenizer's file, or null if it lies beside the model or in it.
+  Path tokenizerFile() {
+    return tokenizer;
+  }
+
+  /// The tokenizer alone; no weights are read.
+  Tokenizer tokenizer() {
+    return Tokenizers.load(tokenizer != null ? tokenizer : model());
+  }
+}
