@@ -35,6 +35,8 @@ public final class Main implements Runnable {
     COMMANDS.put("chat", ChatCommand.class);
     COMMANDS.put("generate", Generate.class);
     COMMANDS.put("quantize", Quantize.class);
+    COMMANDS.put("pack", Pack.class);
+    COMMANDS.put("cache", Cache.class);
     COMMANDS.put("tokenize", Tokenize.class);
     COMMANDS.put("perplexity", MeasurePerplexity.class);
     COMMANDS.put("jshell", JShell.class);
