@@ -4,6 +4,7 @@ module io.gatun.tools {
   requires info.picocli;
   requires io.gatun.models;
   requires jdk.management;
+  requires me.tongfei.progressbar;
   requires org.slf4j;
   // Only chatting needs them, from the class path: an automatic module would draw all others into
   // every start.

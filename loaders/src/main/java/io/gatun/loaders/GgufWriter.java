@@ -1,6 +1,7 @@
 package io.gatun.loaders;
 
 import io.gatun.loaders.file.NewFile;
+import io.gatun.loaders.file.TiledEntry;
 import io.gatun.loaders.gguf.GgufReader;
 import io.gatun.loaders.gguf.GgufType;
 import io.gatun.loaders.gguf.GgufValues;
@@ -13,14 +14,22 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /// Writes a .gguf file, version 3: declare everything, then [#write(Path)].
+///
+/// A [DType.Tiled] tensor is written as bytes, type I8, with a metadata entry that says what it is
+/// (`gatun.tiled.NAME` = `INT4_G32 4096 11008`); [Checkpoint#open] shows it as declared. Other
+/// programs can list such a file, but not run the model.
 public final class GgufWriter {
   private static final int VERSION = 3;
   private static final int ALIGNMENT = (int) GgufReader.DEFAULT_ALIGNMENT;
+
+  /// A cache line, which the widest vectors of a tile fill.
+  private static final int TILED_ALIGNMENT = 64;
 
   private record Declared(DType dtype, Shape shape, TensorData data) {}
 
   private final Map<String, Object> metadata = new LinkedHashMap<>();
   private final Map<String, Declared> tensors = new LinkedHashMap<>();
+  private int alignment = ALIGNMENT;
 
   /// A writer to which nothing is declared yet.
   public GgufWriter() {}
@@ -31,15 +40,13 @@ public final class GgufWriter {
   /// if larger. Float becomes FLOAT32, Double FLOAT64; Boolean, String and lists of one type are as
   /// they are, lists of integers INT32 or INT64. Lists from a GGUF file keep their type.
   ///
-  /// @throws IllegalArgumentException if GGUF cannot hold the value
+  /// @throws IllegalArgumentException if GGUF cannot hold the value, or it is general.alignment
   public GgufWriter metadata(String key, Object value) {
-    if (!key.equals(GgufReader.ALIGNMENT)) {
-      GgufValues.type(value);
-      metadata.put(key, value);
-    } else if (!(value instanceof Number n) || n.longValue() != ALIGNMENT) {
-      throw new IllegalArgumentException(
-          "%s is %s; files are written with %d".formatted(key, value, ALIGNMENT));
+    if (key.equals(GgufReader.ALIGNMENT)) {
+      throw new IllegalArgumentException(key + " is the writer's to choose");
     }
+    GgufValues.type(value);
+    metadata.put(key, value);
     return this;
   }
 
@@ -57,6 +64,14 @@ public final class GgufWriter {
   ///
   /// @throws IllegalArgumentException if the name is taken, or GGUF has no such type or shape
   public GgufWriter add(String name, DType dtype, Shape shape, TensorData data) {
+    if (dtype instanceof DType.Tiled tiled) {
+      var bytes = Shape.of(tiled.byteSize(shape));
+      add(name, DType.Plain.I8, bytes, data);
+      metadata.put(TiledEntry.KEY + name, new TiledEntry(tiled, shape).toString());
+      alignment = TILED_ALIGNMENT;
+      metadata.put(GgufReader.ALIGNMENT, alignment);
+      return this;
+    }
     GgufType.number(dtype);
     if (shape.rank() > 4 || (shape.rank() > 0 && shape.dim(-1) % dtype.blockSize() != 0)) {
       throw new IllegalArgumentException(
@@ -96,16 +111,16 @@ public final class GgufWriter {
       header.i32(GgufType.number(t.dtype));
       header.i64(offset);
       offset =
-          Math.ceilDiv(Math.addExact(offset, t.dtype.byteSize(t.shape)), (long) ALIGNMENT)
-              * ALIGNMENT;
+          Math.ceilDiv(Math.addExact(offset, t.dtype.byteSize(t.shape)), (long) alignment)
+              * alignment;
     }
     try (var file = new NewFile(path)) {
       file.write(MemorySegment.ofArray(header.toByteArray()));
-      file.pad(ALIGNMENT);
+      file.pad(alignment);
       for (var e : tensors.entrySet()) {
         var t = e.getValue();
         file.write(e.getKey(), t.dtype, t.shape, t.data);
-        file.pad(ALIGNMENT);
+        file.pad(alignment);
       }
       file.commit();
     }

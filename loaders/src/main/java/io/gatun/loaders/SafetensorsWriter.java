@@ -2,6 +2,7 @@ package io.gatun.loaders;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import io.gatun.loaders.file.NewFile;
+import io.gatun.loaders.file.TiledEntry;
 import io.gatun.loaders.safetensors.SafetensorsReader;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
@@ -66,10 +67,8 @@ public final class SafetensorsWriter {
       throw new IllegalArgumentException("the name \"" + name + "\" is taken");
     }
     tensors.put(name, new Declared(dtype, shape, data));
-    if (dtype instanceof DType.Tiled) {
-      metadata.put(
-          SafetensorsReader.TILED + name,
-          "%s %d %d".formatted(dtype.name(), shape.dim(0), shape.dim(1)));
+    if (dtype instanceof DType.Tiled tiled) {
+      metadata.put(TiledEntry.KEY + name, new TiledEntry(tiled, shape).toString());
     }
     return this;
   }

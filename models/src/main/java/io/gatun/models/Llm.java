@@ -1,17 +1,13 @@
 package io.gatun.models;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.loaders.Format;
 import io.gatun.models.llama.Llama;
 import io.gatun.models.llama.LlamaConfig;
 import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.ops.Ops;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Consumer;
 
@@ -63,7 +59,7 @@ public final class Llm implements AutoCloseable {
     choose.accept(options);
     var checkpoint = Checkpoint.open(path, options.loadMode);
     try {
-      var model = new Llama(config(checkpoint), checkpoint);
+      var model = new Llama(LlamaConfig.of(checkpoint), checkpoint);
       var tokenizer =
           options.tokenizer != null
               ? Tokenizers.load(options.tokenizer)
@@ -74,33 +70,6 @@ public final class Llm implements AutoCloseable {
       checkpoint.close();
       throw e;
     }
-  }
-
-  private static LlamaConfig config(Checkpoint checkpoint) {
-    Path path = checkpoint.path();
-    if (checkpoint.format() == Format.GGUF) {
-      return LlamaConfig.fromGguf(checkpoint.metadata(), path.toString());
-    }
-    Path dir = Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
-    Path config = dir.resolve("config.json");
-    Path params = dir.resolve("params.json");
-    try {
-      if (Files.exists(config)) {
-        return LlamaConfig.fromJson(
-            new ObjectMapper().readTree(config.toFile()), config.toString());
-      }
-      if (Files.exists(params)) {
-        return LlamaConfig.fromMeta(
-            new ObjectMapper().readTree(params.toFile()), checkpoint, params.toString());
-      }
-    } catch (IOException e) {
-      throw new CheckpointException(
-          "%s: its configuration cannot be read: %s".formatted(dir, e.getMessage()), e);
-    }
-    throw new CheckpointException(
-        "%s: need config.json (Hugging Face) or params.json (Meta) in %s to know the model's heads"
-                .formatted(path, dir)
-            + " and layers; copy it there from where the checkpoint came from");
   }
 
   /// The architecture.

@@ -132,11 +132,18 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled {
   /// padded with zeros. Lane 2i of a tile is row i and lane 2i+1 is row 16+i. A tile is its scales,
   /// 32 F16 in lane order, followed by its integers: for 4 bits `[groupSize / 4][32]` 16-bit words,
   /// each the nibbles (value + 8) of columns k..k+3 of one row, lowest first; for 8 bits
-  /// `[groupSize / 2][32]` words, each two signed bytes.
+  /// `[groupSize / 2][32]` words, each two signed bytes in -127..127.
+  ///
+  /// With minima, which is Q4_K in another order, a tile is 32 rows by 256 columns: 32 F16 scales d
+  /// and 32 F16 scales m, in lane order, then for each of its eight groups 32 pairs of bytes (s, n)
+  /// in lane order and the group's words, whose nibbles are q = 0..15. The value is `d s q - m n`.
+  ///
+  /// Kernels read whole words of 64 bytes: a matrix should begin at a multiple of that.
   ///
   /// @param bits 4 or 8
   /// @param groupSize columns that share a scale: 32, 64 or 128
-  record Tiled(int bits, int groupSize) implements DType {
+  /// @param minima whether groups have a minimum besides their scale; needs 4 bits in groups of 32
+  record Tiled(int bits, int groupSize, boolean minima) implements DType {
     /// Rows in a tile.
     public static final int ROWS = 32;
 
@@ -147,12 +154,24 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled {
       if (groupSize != 32 && groupSize != 64 && groupSize != 128) {
         throw new IllegalArgumentException("groupSize is " + groupSize + "; need 32, 64 or 128");
       }
+      if (minima && (bits != 4 || groupSize != 32)) {
+        throw new IllegalArgumentException("only 4 bits in groups of 32 have minima");
+      }
+    }
+
+    /// Groups with a scale and no minimum.
+    public Tiled(int bits, int groupSize) {
+      this(bits, groupSize, false);
     }
 
     /// The type that [#name()] is the name of.
     ///
     /// @throws IllegalArgumentException if there is none
     public static Tiled parse(String name) {
+      var withMinima = new Tiled(4, 32, true);
+      if (withMinima.name().equals(name)) {
+        return withMinima;
+      }
       for (int bits : new int[] {4, 8}) {
         for (int groupSize : new int[] {32, 64, 128}) {
           var type = new Tiled(bits, groupSize);
@@ -162,35 +181,36 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled {
         }
       }
       throw new IllegalArgumentException(
-          "no tiled type \"" + name + "\"; need INT4_G32, INT8_G32, or with G64 or G128");
+          "no tiled type \"" + name + "\"; need INT4_G32, INT8_G32, or with G64 or G128, or "
+              + withMinima.name());
     }
 
     @Override
     public String name() {
-      return "INT" + bits + "_G" + groupSize;
+      return "INT" + bits + "_G" + groupSize + (minima ? "_MIN" : "");
     }
 
     @Override
     public int blockSize() {
-      return groupSize;
+      return minima ? 256 : groupSize;
     }
 
     /// The bytes of one row's share of a tile.
     @Override
     public int blockBytes() {
-      return groupSize * bits / 8 + 2;
+      return minima ? 4 + 8 * (2 + 16) : groupSize * bits / 8 + 2;
     }
 
     @Override
     public long byteSize(Shape shape) {
-      if (shape.rank() != 2 || shape.dim(1) % groupSize != 0) {
+      if (shape.rank() != 2 || shape.dim(1) % blockSize() != 0) {
         throw new IllegalArgumentException(
             "%s stores matrices whose columns are a multiple of %d; shape is %s"
-                .formatted(name(), groupSize, shape));
+                .formatted(name(), blockSize(), shape));
       }
       long tiles = Math.ceilDiv(shape.dim(0), (long) ROWS);
       return Math.multiplyExact(
-          Math.multiplyExact(tiles * ROWS, shape.dim(1) / groupSize), (long) blockBytes());
+          Math.multiplyExact(tiles * ROWS, shape.dim(1) / blockSize()), (long) blockBytes());
     }
   }
 }

@@ -1,11 +1,9 @@
 package io.gatun.tools;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.UserCache;
 import io.gatun.loaders.Checkpoint;
-import io.gatun.loaders.Format;
 import io.gatun.models.llama.Llama;
 import io.gatun.models.llama.LlamaConfig;
 import io.gatun.tensor.DType;
@@ -14,9 +12,6 @@ import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.ops.Workers;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -36,6 +31,7 @@ import picocli.CommandLine.Spec;
     sortOptions = false)
 final class BenchLlm implements Runnable {
   private static final int DECODED = 64;
+  private static final long WARM_UP_NANOS = 5_000_000_000L;
 
   @Spec private CommandSpec spec;
 
@@ -90,7 +86,7 @@ final class BenchLlm implements Runnable {
     long start = System.nanoTime();
     try (var checkpoint = Checkpoint.open(path);
         var ops = new Ops(Backend.NATIVE, threads, Precision.FAST)) {
-      var llama = new Llama(config(checkpoint, path), checkpoint);
+      var llama = new Llama(LlamaConfig.of(checkpoint), checkpoint);
       figures.put("load_seconds", (System.nanoTime() - start) / 1e9);
       long perToken = llama.weightsPerToken();
       figures.put("weights_per_token", perToken);
@@ -150,19 +146,6 @@ final class BenchLlm implements Runnable {
     }
   }
 
-  private static LlamaConfig config(Checkpoint checkpoint, Path path) {
-    if (checkpoint.format() == Format.GGUF) {
-      return LlamaConfig.fromGguf(checkpoint.metadata(), path.toString());
-    }
-    Path dir = Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
-    Path file = dir.resolve("config.json");
-    try {
-      return LlamaConfig.fromJson(new ObjectMapper().readTree(file.toFile()), file.toString());
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
   /// Prompt tokens per second: the median of a few prompts.
   private static double prefill(Llama llama, Ops ops, int n) {
     var ids = new int[n];
@@ -188,7 +171,11 @@ final class BenchLlm implements Runnable {
       int[] ids = new int[16];
       Arrays.fill(ids, 1);
       int position = 0;
+      long limit = System.nanoTime() + WARM_UP_NANOS;
       for (int i = -2 * DECODED; i < DECODED; i++) {
+        if (i < 0 && System.nanoTime() > limit) {
+          i = 0; // slow kernels, or a large model: warm by now
+        }
         long start = System.nanoTime();
         try (var _ = ops.scope()) {
           var hidden = llama.forward(ops, ids, position, cache);

@@ -84,7 +84,7 @@ final class Machine {
 
   /// The CPUs' worth of time that the container grants; 0 for no limit.
   static double cpuQuota() {
-    String[] v2 = read(CGROUP.resolve("cpu.max")).split(" "); // "200000 100000", "max 100000"
+    String[] v2 = read(CGROUP.resolve("cpu.max")).split(" ", -1); // "200000 100000", "max 100000"
     if (v2.length == 2) {
       return v2[0].equals("max") ? 0 : (double) number(v2[0]) / number(v2[1]);
     }
@@ -132,7 +132,7 @@ final class Machine {
 
   /// Plain loops, not streams: this runs whenever a command starts.
   private static long memInfo(String key) {
-    for (String line : read(Path.of("/proc/meminfo")).split("\n")) {
+    for (String line : read(Path.of("/proc/meminfo")).split("\n", -1)) {
       if (line.startsWith(key)) { // "MemTotal:       24684096 kB"
         String value = line.substring(key.length()).strip();
         return number(value.substring(0, value.indexOf(' '))) * 1024;

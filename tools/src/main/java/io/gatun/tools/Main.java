@@ -36,6 +36,7 @@ public final class Main implements Runnable {
     COMMANDS.put("tokenize", Tokenize.class);
     COMMANDS.put("perplexity", MeasurePerplexity.class);
     COMMANDS.put("jshell", JShell.class);
+    COMMANDS.put("quantize", Quantize.class);
     COMMANDS.put("inspect", Inspect.class);
     COMMANDS.put("doctor", Doctor.class);
     COMMANDS.put("bench", Bench.class);
@@ -48,12 +49,14 @@ public final class Main implements Runnable {
       usageHelp = true,
       scope = ScopeType.INHERIT,
       description = "Show this help and exit.")
+  @SuppressWarnings("unused") // picocli reads it
   private boolean help;
 
   @Option(
       names = {"-V", "--version"},
       versionHelp = true,
       description = "Show the version and exit.")
+  @SuppressWarnings("unused") // picocli reads it
   private boolean version;
 
   @Option(

@@ -14,7 +14,8 @@ final class StartUpTraining {
             List.of("--version"),
             List.of("--help"),
             List.of("inspect", model),
-            List.of("inspect", "--json", model));
+            List.of("inspect", "--json", model),
+            List.of("generate", "--max-tokens", "8"));
     for (List<String> command : commands) {
       int code = Main.run(command.toArray(String[]::new));
       if (code != 0) {

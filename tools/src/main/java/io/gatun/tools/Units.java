@@ -11,12 +11,12 @@ final class Units {
 
   /// `3.2 GiB`.
   static String bytes(long bytes) {
-    return scaled(bytes, 1024, BINARY);
+    return scaled((double) bytes, 1024, BINARY);
   }
 
   /// `1.1 B`, as parameters are counted.
   static String count(long count) {
-    return scaled(count, 1000, DECIMAL).strip();
+    return scaled((double) count, 1000, DECIMAL).strip();
   }
 
   private static String scaled(double value, int base, String[] units) {

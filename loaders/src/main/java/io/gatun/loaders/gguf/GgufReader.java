@@ -6,6 +6,7 @@ import io.gatun.loaders.file.ByteReader;
 import io.gatun.loaders.file.Extent;
 import io.gatun.loaders.file.FileContents;
 import io.gatun.loaders.file.SourceFile;
+import io.gatun.loaders.file.TiledEntry;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
@@ -74,8 +75,14 @@ public final class GgufReader {
     List<Info> infos = readInfos(tensorCount);
     long alignment = alignment(metadata);
     long dataStart = Math.ceilDiv(in.position(), alignment) * alignment;
-    return new FileContents(
-        Format.GGUF, "GGUF v" + version, tensors(infos, dataStart, alignment), metadata);
+    var tensors = tensors(infos, dataStart, alignment);
+    tensors.replaceAll((name, tensor) -> untile(name, tensor, metadata));
+    for (String key : metadata.keySet()) {
+      if (key.startsWith(TiledEntry.KEY)) {
+        throw file.error("metadata \"%s\" names a tensor that is not in the file".formatted(key));
+      }
+    }
+    return new FileContents(Format.GGUF, "GGUF v" + version, tensors, metadata);
   }
 
   private void checkVersion(int version) {
@@ -277,6 +284,31 @@ public final class GgufReader {
     }
     Extent.sorted(file, extents);
     return tensors;
+  }
+
+  /// A tensor of bytes as the tiled matrix that a metadata entry, which is taken out, says it is.
+  private Tensor untile(String name, Tensor tensor, Map<String, Object> metadata) {
+    Object entry = metadata.remove(TiledEntry.KEY + name);
+    if (entry == null) {
+      return tensor;
+    }
+    try {
+      var tiled = TiledEntry.parse(entry);
+      if (tensor.dtype() != DType.Plain.I8
+          || tiled.dtype().byteSize(tiled.shape()) != tensor.byteSize()) {
+        throw file.error(
+            "tensor \"%s\" is %s %s, but tiled as %s takes %d bytes"
+                .formatted(
+                    name,
+                    tensor.dtype().name(),
+                    tensor.shape(),
+                    tiled,
+                    tiled.dtype().byteSize(tiled.shape())));
+      }
+      return Tensor.of(tensor.segment(), tiled.dtype(), tiled.shape());
+    } catch (IllegalArgumentException | ArithmeticException e) {
+      throw file.error("tensor \"%s\": %s".formatted(name, e.getMessage()), e);
+    }
   }
 
   private long bytes(Info info, String where) {

@@ -9,6 +9,7 @@ import io.gatun.loaders.Format;
 import io.gatun.loaders.file.Extent;
 import io.gatun.loaders.file.FileContents;
 import io.gatun.loaders.file.SourceFile;
+import io.gatun.loaders.file.TiledEntry;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
@@ -29,10 +30,6 @@ import java.util.stream.Collectors;
 public final class SafetensorsReader {
   /// The reference's limit too.
   public static final long MAX_HEADER = 100_000_000;
-
-  /// Metadata entry that makes a byte tensor a tiled one: `gatun.tiled.NAME` is `INT4_G32 4096
-  /// 11008`: type, rows, columns.
-  public static final String TILED = "gatun.tiled.";
 
   /// The header's length, with which the file begins.
   public static final ValueLayout.OfLong LENGTH =
@@ -80,7 +77,7 @@ public final class SafetensorsReader {
     var tensors = new LinkedHashMap<String, Tensor>();
     entries.forEach((name, entry) -> tensors.put(name, tensor(name, entry, dataStart)));
     for (String key : metadata.keySet()) {
-      if (key.startsWith(TILED)) {
+      if (key.startsWith(TiledEntry.KEY)) {
         throw file.error("metadata \"%s\" names a tensor that is not in the file".formatted(key));
       }
     }
@@ -220,17 +217,14 @@ public final class SafetensorsReader {
       DType dtype = plain(entry.dtype, name);
       Shape shape = entry.shape;
       checkSize(name, dtype, shape, entry);
-      if (metadata.remove(TILED + name) instanceof String tiled) {
+      Object tiledEntry = metadata.remove(TiledEntry.KEY + name);
+      if (tiledEntry != null) {
         if (dtype != DType.Plain.U8) {
           throw file.error("tensor \"%s\" is tiled, but %s instead of U8".formatted(name, dtype));
         }
-        String[] words = tiled.split(" ", 3);
-        if (words.length != 3) {
-          throw file.error(
-              "metadata %s%s is \"%s\"; need TYPE ROWS COLUMNS".formatted(TILED, name, tiled));
-        }
-        dtype = DType.Tiled.parse(words[0]);
-        shape = Shape.of(Long.parseLong(words[1]), Long.parseLong(words[2]));
+        var tiled = TiledEntry.parse(tiledEntry);
+        dtype = tiled.dtype();
+        shape = tiled.shape();
         checkSize(name, dtype, shape, entry);
       }
       var data = file.slice(dataStart + entry.begin, entry.end - entry.begin, name);

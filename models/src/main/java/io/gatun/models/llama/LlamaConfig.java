@@ -1,9 +1,14 @@
 package io.gatun.models.llama;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.Format;
 import io.gatun.models.nn.RotaryEmbedding;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -34,6 +39,36 @@ public record LlamaConfig(
       Set.of("llama", "mistral", "mixtral", "qwen2", "qwen3");
   private static final Set<String> GGUF_ARCHITECTURES =
       Set.of("llama", "mistral", "qwen2", "qwen3");
+
+  /// The configuration of a checkpoint: a GGUF file's metadata, or the config.json (Hugging Face) or
+  /// params.json (Meta) beside the files.
+  ///
+  /// @throws CheckpointException if there is none, or it asks for what Gatun does not do
+  public static LlamaConfig of(Checkpoint checkpoint) {
+    Path path = checkpoint.path();
+    if (checkpoint.format() == Format.GGUF) {
+      return fromGguf(checkpoint.metadata(), path.toString());
+    }
+    Path dir = Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
+    Path config = dir.resolve("config.json");
+    Path params = dir.resolve("params.json");
+    try {
+      if (Files.exists(config)) {
+        return fromJson(new ObjectMapper().readTree(config.toFile()), config.toString());
+      }
+      if (Files.exists(params)) {
+        return fromMeta(
+            new ObjectMapper().readTree(params.toFile()), checkpoint, params.toString());
+      }
+    } catch (IOException e) {
+      throw new CheckpointException(
+          "%s: its configuration cannot be read: %s".formatted(dir, e.getMessage()), e);
+    }
+    throw new CheckpointException(
+        "%s: need config.json (Hugging Face) or params.json (Meta) in %s to know the model's heads"
+                .formatted(path, dir)
+            + " and layers; copy it there from where the checkpoint came from");
+  }
 
   /// Reads Hugging Face's config.json.
   ///

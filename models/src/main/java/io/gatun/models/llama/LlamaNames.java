@@ -3,6 +3,7 @@ package io.gatun.models.llama;
 import io.gatun.loaders.Checkpoint;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /// The names that the three families of checkpoints give to the same tensors, in one table.
 enum LlamaNames {
@@ -44,6 +45,12 @@ enum LlamaNames {
               "blk.%d.ffn_up.%d",
               "layers.%d.feed_forward.experts.%d.w3"));
 
+  private static final Pattern LINEAR = Pattern.compile("_proj$|^lm_head$|\\.w[123]$");
+
+  /// The matrices of all experts of a layer in one tensor (experts, rows, columns).
+  private static final Pattern STACKED =
+      Pattern.compile("blk\\.\\d+\\.ffn_(gate|up|down)_exps\\.weight");
+
   private final int column;
 
   LlamaNames(int column) {
@@ -72,6 +79,18 @@ enum LlamaNames {
       }
     }
     throw new IllegalArgumentException("not in the table of names: " + huggingFace);
+  }
+
+  /// Whether `name` is this family's name for the matrix of a linear layer: not for the embedding
+  /// table, a norm, a bias, or a mixture's router, which is small and decides much.
+  boolean isLinear(String name) {
+    if (this == GGUF && STACKED.matcher(name).matches()) {
+      return true;
+    }
+    return TABLE.stream()
+        .filter(row -> LINEAR.matcher(row.get(HUGGING_FACE.column)).find())
+        .map(row -> row.get(column) + ".weight")
+        .anyMatch(weight -> name.matches(weight.replace(".", "\\.").replace("%d", "\\d+")));
   }
 
   private static List<String> row(String huggingFace, String gguf, String meta) {

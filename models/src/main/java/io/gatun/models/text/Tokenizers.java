@@ -43,10 +43,8 @@ public final class Tokenizers {
     if (Files.isRegularFile(model) && isVocabulary(model)) {
       return read(model);
     }
-    Path directory = Files.isDirectory(model) ? model : model.toAbsolutePath().getParent();
-    Path above = directory.toAbsolutePath().getParent();
-    return find(directory)
-        .or(() -> above == null ? Optional.empty() : find(above))
+    Path directory = directory(model);
+    return file(model)
         .map(Tokenizers::read)
         .orElseThrow(
             () ->
@@ -56,6 +54,17 @@ public final class Tokenizers {
                             + " tokenizer.ggml.model in the file's metadata. Put the model's"
                             + " tokenizer beside it.")
                         .formatted(model, directory)));
+  }
+
+  /// The vocabulary's file in a model's directory or the one above, where [#load] finds it.
+  public static Optional<Path> file(Path model) {
+    Path directory = directory(model);
+    Path above = directory.toAbsolutePath().getParent();
+    return find(directory).or(() -> above == null ? Optional.empty() : find(above));
+  }
+
+  private static Path directory(Path model) {
+    return Files.isDirectory(model) ? model : model.toAbsolutePath().getParent();
   }
 
   private static Optional<Path> find(Path directory) {

@@ -27,7 +27,7 @@ final class Blocks256 {
         int sc = src.get(BYTE, from + group);
         float scale = d * (sc & 0xF);
         float min = dmin * (sc >> 4 & 0xF);
-        long qs = from + 16 + group / 8 * 32 + group % 2 * 16;
+        long qs = from + 16 + group / 8 * 32L + group % 2 * 16L;
         int shift = group % 8 / 2 * 2;
         for (int j = 0; j < 16; j++, to += 4) {
           int q = src.get(BYTE, qs + j) >> shift & 3;
@@ -46,8 +46,8 @@ final class Blocks256 {
         int low = src.get(BYTE, from + 96 + group % 8) >> (group / 8 * 4) & 0xF;
         int high = src.get(BYTE, from + 104 + group % 4) >> (group / 4 * 2) & 3;
         float scale = d * ((low | high << 4) - 32);
-        long hmask = from + group % 2 * 16;
-        long qs = from + 32 + group / 8 * 32 + group % 2 * 16;
+        long hmask = from + group % 2 * 16L;
+        long qs = from + 32 + group / 8 * 32L + group % 2 * 16L;
         int shift = group % 8 / 2 * 2;
         for (int j = 0; j < 16; j++, to += 4) {
           int q = src.get(BYTE, qs + j) >> shift & 3;
@@ -67,7 +67,7 @@ final class Blocks256 {
       for (int group = 0; group < 8; group++) {
         float scale = d * scale6(src, from + 4, group);
         float min = dmin * min6(src, from + 4, group);
-        long qs = from + 16 + group / 2 * 32;
+        long qs = from + 16 + group / 2 * 32L;
         for (int j = 0; j < 32; j++, to += 4) {
           int q = src.get(BYTE, qs + j) >> (group % 2 * 4) & 0xF;
           dst.set(FLOAT, to, scale * q - min);
@@ -84,7 +84,7 @@ final class Blocks256 {
       for (int group = 0; group < 8; group++) {
         float scale = d * scale6(src, from + 4, group);
         float min = dmin * min6(src, from + 4, group);
-        long qs = from + 48 + group / 2 * 32;
+        long qs = from + 48 + group / 2 * 32L;
         for (int j = 0; j < 32; j++, to += 4) {
           int q = src.get(BYTE, qs + j) >> (group % 2 * 4) & 0xF;
           int bit4 = src.get(BYTE, from + 16 + j) >> group & 1;
@@ -99,14 +99,15 @@ final class Blocks256 {
   static int scale6(MemorySegment s, long scales, int group) {
     return group < 4
         ? s.get(BYTE, scales + group) & 63
-        : s.get(BYTE, scales + group + 4) & 0xF | (s.get(BYTE, scales + group - 4) >> 6 & 3) << 4;
+        : (s.get(BYTE, scales + group + 4) & 0xF) | (s.get(BYTE, scales + group - 4) >> 6 & 3) << 4;
   }
 
   /// The 6-bit minimum of group 0..7: bytes 4..7, the high nibbles of 8..11 and top bits of 4..7.
   static int min6(MemorySegment s, long scales, int group) {
     return group < 4
         ? s.get(BYTE, scales + group + 4) & 63
-        : s.get(BYTE, scales + group + 4) >> 4 & 0xF | (s.get(BYTE, scales + group) >> 6 & 3) << 4;
+        : (s.get(BYTE, scales + group + 4) >> 4 & 0xF)
+            | (s.get(BYTE, scales + group) >> 6 & 3) << 4;
   }
 
   /// `ql[128] | qh[64] | scales[16] | d`, groups of 16, value `d * scale * (q - 32)`; each half of
@@ -118,8 +119,8 @@ final class Blocks256 {
         float scale = d * src.get(BYTE, from + 192 + group);
         int half = group / 8;
         int quarter = group % 8 / 2;
-        long ql = from + half * 64 + quarter % 2 * 32 + group % 2 * 16;
-        long qh = from + 128 + half * 32 + group % 2 * 16;
+        long ql = from + half * 64L + quarter % 2 * 32L + group % 2 * 16L;
+        long qh = from + 128 + half * 32L + group % 2 * 16L;
         for (int j = 0; j < 16; j++, to += 4) {
           int low = src.get(BYTE, ql + j) >> (quarter / 2 * 4) & 0xF;
           int high = src.get(BYTE, qh + j) >> (quarter * 2) & 3;
@@ -148,7 +149,7 @@ final class Blocks256 {
       for (int group = 0; group < 8; group++, to += 128) {
         int low = src.get(BYTE, from + 4 + group / 2) >> (group % 2 * 4) & 0xF;
         int scale = low | (scalesHigh >> (group * 2) & 3) << 4;
-        Blocks32.iq4Levels(src, from + 8 + group * 16, d * (scale - 32), dst, to);
+        Blocks32.iq4Levels(src, from + 8 + group * 16L, d * (scale - 32), dst, to);
       }
     }
   }
@@ -169,7 +170,7 @@ final class Blocks256 {
     for (int k = 0; k < digits; k++) {
       for (int j = 0; j < bytes; j++, to += 4) {
         int fraction = src.get(BYTE, from + j) * POWERS_OF_3[k] & 0xFF;
-        dst.set(FLOAT, to, ((fraction * 3 >> 8) - 1) * d);
+        dst.set(FLOAT, to, (((fraction * 3) >> 8) - 1) * d);
       }
     }
   }
@@ -179,7 +180,7 @@ final class Blocks256 {
     for (long b = 0; b < blocks; b++, from += 66) {
       float d = f16(src, from + 64);
       for (int j = 0; j < 256; j++, to += 4) {
-        int q = src.get(BYTE, from + j / 128 * 32 + j % 32) >> (j % 128 / 32 * 2) & 3;
+        int q = src.get(BYTE, from + j / 128 * 32L + j % 32) >> (j % 128 / 32 * 2) & 3;
         dst.set(FLOAT, to, (q - 1) * d);
       }
     }

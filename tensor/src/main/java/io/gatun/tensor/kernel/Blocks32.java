@@ -31,8 +31,8 @@ final class Blocks32 {
       float d = f16(src, from);
       for (int j = 0; j < 16; j++) {
         int q = src.get(BYTE, from + 2 + j);
-        dst.set(FLOAT, to + j * 4, ((q & 0xF) - 8) * d);
-        dst.set(FLOAT, to + 64 + j * 4, ((q >> 4 & 0xF) - 8) * d);
+        dst.set(FLOAT, to + 4L * j, ((q & 0xF) - 8) * d);
+        dst.set(FLOAT, to + 64 + 4L * j, ((q >> 4 & 0xF) - 8) * d);
       }
     }
   }
@@ -44,8 +44,8 @@ final class Blocks32 {
       float m = f16(src, from + 2);
       for (int j = 0; j < 16; j++) {
         int q = src.get(BYTE, from + 4 + j);
-        dst.set(FLOAT, to + j * 4, (q & 0xF) * d + m);
-        dst.set(FLOAT, to + 64 + j * 4, (q >> 4 & 0xF) * d + m);
+        dst.set(FLOAT, to + 4L * j, (q & 0xF) * d + m);
+        dst.set(FLOAT, to + 64 + 4L * j, (q >> 4 & 0xF) * d + m);
       }
     }
   }
@@ -57,10 +57,10 @@ final class Blocks32 {
       int qh = src.get(INT, from + 2);
       for (int j = 0; j < 16; j++) {
         int q = src.get(BYTE, from + 6 + j);
-        int low = q & 0xF | (qh >> j & 1) << 4;
-        int high = q >> 4 & 0xF | (qh >> (16 + j) & 1) << 4;
-        dst.set(FLOAT, to + j * 4, (low - 16) * d);
-        dst.set(FLOAT, to + 64 + j * 4, (high - 16) * d);
+        int low = (q & 0xF) | (qh >> j & 1) << 4;
+        int high = (q >> 4 & 0xF) | (qh >> (16 + j) & 1) << 4;
+        dst.set(FLOAT, to + 4L * j, (low - 16) * d);
+        dst.set(FLOAT, to + 64 + 4L * j, (high - 16) * d);
       }
     }
   }
@@ -73,10 +73,10 @@ final class Blocks32 {
       int qh = src.get(INT, from + 4);
       for (int j = 0; j < 16; j++) {
         int q = src.get(BYTE, from + 8 + j);
-        int low = q & 0xF | (qh >> j & 1) << 4;
-        int high = q >> 4 & 0xF | (qh >> (16 + j) & 1) << 4;
-        dst.set(FLOAT, to + j * 4, low * d + m);
-        dst.set(FLOAT, to + 64 + j * 4, high * d + m);
+        int low = (q & 0xF) | (qh >> j & 1) << 4;
+        int high = (q >> 4 & 0xF) | (qh >> (16 + j) & 1) << 4;
+        dst.set(FLOAT, to + 4L * j, low * d + m);
+        dst.set(FLOAT, to + 64 + 4L * j, high * d + m);
       }
     }
   }
@@ -86,7 +86,7 @@ final class Blocks32 {
     for (long b = 0; b < blocks; b++, from += 34, to += 128) {
       float d = f16(src, from);
       for (int j = 0; j < 32; j++) {
-        dst.set(FLOAT, to + j * 4, src.get(BYTE, from + 2 + j) * d);
+        dst.set(FLOAT, to + 4L * j, src.get(BYTE, from + 2 + j) * d);
       }
     }
   }
@@ -96,7 +96,7 @@ final class Blocks32 {
     for (long b = 0; b < blocks; b++, from += 36, to += 128) {
       float d = f16(src, from);
       for (int j = 0; j < 32; j++) {
-        dst.set(FLOAT, to + j * 4, src.get(BYTE, from + 4 + j) * d);
+        dst.set(FLOAT, to + 4L * j, src.get(BYTE, from + 4 + j) * d);
       }
     }
   }
@@ -114,7 +114,8 @@ final class Blocks32 {
   }
 
   /// `e | qs[16]` where `e` is an exponent (F8_E8M0), value `level(q) * 2^(e - 127)`; OCP
-  /// Microscaling Formats 1.0. (As in ggml, an exponent of 255, NaN in the specification, is 2^128.)
+  /// Microscaling Formats 1.0. (As in ggml, an exponent of 255, NaN in the specification, is
+  /// 2^128.)
   static void mxfp4(MemorySegment src, long from, MemorySegment dst, long to, long blocks) {
     for (long b = 0; b < blocks; b++, from += 17, to += 128) {
       float half = Math.scalb(1f, (src.get(BYTE, from) & 0xFF) - 128);
@@ -126,8 +127,8 @@ final class Blocks32 {
       byte[] table, MemorySegment src, long qs, float d, MemorySegment dst, long to) {
     for (int j = 0; j < 16; j++) {
       int q = src.get(BYTE, qs + j);
-      dst.set(FLOAT, to + j * 4, table[q & 0xF] * d);
-      dst.set(FLOAT, to + 64 + j * 4, table[q >> 4 & 0xF] * d);
+      dst.set(FLOAT, to + 4L * j, table[q & 0xF] * d);
+      dst.set(FLOAT, to + 64 + 4L * j, table[q >> 4 & 0xF] * d);
     }
   }
 

@@ -17,8 +17,13 @@ import jdk.incubator.vector.VectorSpecies;
 /// Every method is small and meant to be inlined into a kernel's loop. Addresses are taken as they
 /// are: whoever calls the kernel has checked them.
 final class Lanes {
-  static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
-  static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
+  /// The machine's preferred vectors, of at most 512 bits, which a tile's 32 words fill.
+  private static final VectorShape SHAPE =
+      VectorShape.forBitSize(Math.min(512, FloatVector.SPECIES_PREFERRED.vectorBitSize()));
+
+  static final VectorSpecies<Float> FLOATS = VectorSpecies.of(float.class, SHAPE);
+  static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, SHAPE);
+  static final VectorSpecies<Short> WORDS = VectorSpecies.of(short.class, SHAPE);
   static final int COUNT = FLOATS.length();
   static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
@@ -63,9 +68,7 @@ final class Lanes {
 
   /// In each lane `i`, bit `first + i` of `bits`; 0 or 1.
   static IntVector spread(int bits, int first) {
-    return IntVector.broadcast(INTS, bits)
-        .lanewise(VectorOperators.LSHR, LANE.add(first))
-        .and(1);
+    return IntVector.broadcast(INTS, bits).lanewise(VectorOperators.LSHR, LANE.add(first)).and(1);
   }
 
   static float f16(long address) {
@@ -82,11 +85,10 @@ final class Lanes {
     // included; only infinity and NaN need their exponent put right.
     var magnitude = bits.lanewise(VectorOperators.LSHL, 13).and(0x0FFFE000);
     var scaled = magnitude.reinterpretAsFloats().mul(0x1p112f).reinterpretAsInts();
-    var value = scaled.lanewise(
+    var value =
+        scaled.lanewise(
             VectorOperators.OR, 0x7F800000, magnitude.compare(VectorOperators.GE, 0x0F800000));
-    return value
-        .or(bits.lanewise(VectorOperators.LSHL, 16).and(0x80000000))
-        .reinterpretAsFloats();
+    return value.or(bits.lanewise(VectorOperators.LSHL, 16).and(0x80000000)).reinterpretAsFloats();
   }
 
   /// The values of the BF16 in the lanes' lower halves.
@@ -118,8 +120,7 @@ final class Lanes {
     var bits = v.reinterpretAsInts();
     var magnitude = bits.and(0x7FFFFFFF);
     var odd = magnitude.lanewise(VectorOperators.LSHR, 13).and(1);
-    var normal =
-        magnitude.add(odd).add(0xFFF - (112 << 23)).lanewise(VectorOperators.LSHR, 13);
+    var normal = magnitude.add(odd).add(0xFFF - (112 << 23)).lanewise(VectorOperators.LSHR, 13);
     // Below 2^-14 the last bit of a half is 2^-24, which is also the last bit of a float at 0.5.
     var small =
         magnitude

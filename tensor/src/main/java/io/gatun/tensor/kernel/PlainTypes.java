@@ -75,7 +75,7 @@ final class PlainTypes {
   private static int sixBits(MemorySegment s, long from, long i) {
     long at = from + i / 4 * 3;
     int word =
-        s.get(BYTE, at) & 0xFF
+        (s.get(BYTE, at) & 0xFF)
             | (s.get(BYTE, at + 1) & 0xFF) << 8
             | (s.get(BYTE, at + 2) & 0xFF) << 16;
     return word >> (i % 4 * 6) & 0x3F;

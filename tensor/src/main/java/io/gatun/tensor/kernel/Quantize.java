@@ -107,7 +107,7 @@ public final class Quantize {
       at += 4;
     }
     for (int i = 0; i < 16; i++) {
-      dst.set(BYTE, at + i, (byte) (q[i] & 0xF | (q[i + 16] & 0xF) << 4));
+      dst.set(BYTE, at + i, (byte) ((q[i] & 0xF) | (q[i + 16] & 0xF) << 4));
     }
   }
 

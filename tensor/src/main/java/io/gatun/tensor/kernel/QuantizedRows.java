@@ -1,24 +1,32 @@
 package io.gatun.tensor.kernel;
 
-import static io.gatun.tensor.kernel.Species.F;
-import static io.gatun.tensor.kernel.Species.FLOAT;
-import static io.gatun.tensor.kernel.Species.HALF_S;
-import static io.gatun.tensor.kernel.Species.I;
-import static io.gatun.tensor.kernel.Species.LANES;
-import static io.gatun.tensor.kernel.Species.LE;
-import static io.gatun.tensor.kernel.Species.SHORT;
+import static io.gatun.ffm.RawMemory.ALL;
+import static io.gatun.ffm.RawMemory.address;
+import static io.gatun.tensor.kernel.Elements.FLOAT;
+import static io.gatun.tensor.kernel.Elements.SHORT;
+import static io.gatun.tensor.kernel.Lanes.COUNT;
+import static io.gatun.tensor.kernel.Lanes.INTS;
+import static io.gatun.tensor.kernel.Lanes.floats;
+import static io.gatun.tensor.kernel.Lanes.storeShorts;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 
-/// Activations as 8-bit integers, in the form that the kernels of quantized weights read.
+/// Activations as 8-bit integers, in the form that the products with [io.gatun.tensor.DType.Tiled]
+/// weights read.
 ///
-/// A row of K floats becomes K / 32 blocks of [#BLOCK_BYTES] bytes: 32 shorts in -127..127, the F32
-/// scale, the F32 `scale * sum of the integers`, the I16 `-8 * sum of the integers`, and padding. A
-/// block holds all that the inner loop needs, so that a row costs the loop one pointer.
+/// A row of K floats becomes K / 32 blocks of [#BLOCK_BYTES] bytes: 32 shorts, the F32 scale s, the
+/// F32 `s * (a0 + ... + a31)`, the I16 `-8 * (a0 + ... + a31)`, and padding; the integers a are in
+/// -127..127. A block holds all that the inner loop needs, so that a row costs the loop one address.
+///
+/// For 8-bit weights the shorts are the integers. For 4-bit weights, of which a word w holds four,
+/// the kernels save the masks: nibble i is `(w >> 4i) - 16 (w >> 4(i+1))`, so the sum of nibble
+/// times integer is the sum of `(w >> 4i) * b[i]` with `b[i] = a[i] - 16 a[i-1]` and `b[0] = a[0]`.
+/// The shorts are these b.
 public final class QuantizedRows {
   /// Activations that share a scale.
   public static final int GROUP = 32;
@@ -33,6 +41,17 @@ public final class QuantizedRows {
   /// Adding it to a float of magnitude below 2^22 leaves the nearest integer in the low bits.
   private static final float ROUND = 0x1.8p23f;
 
+  private static final VectorShuffle<Integer> PREVIOUS =
+      VectorShuffle.fromOp(INTS, i -> Math.max(0, i - 1));
+
+  /// 16 in the lanes that have a lane before them in their word, 0 in every fourth.
+  private static final IntVector SIXTEEN =
+      IntVector.zero(INTS)
+          .addIndex(1)
+          .and(3)
+          .lanewise(VectorOperators.MIN, 1)
+          .lanewise(VectorOperators.LSHL, 4);
+
   private QuantizedRows() {}
 
   /// The bytes of one quantized row of `columns` activations.
@@ -40,54 +59,56 @@ public final class QuantizedRows {
     return (long) columns / GROUP * BLOCK_BYTES;
   }
 
-  /// Quantizes one row: `q = round(x * 127 / max|x|)`, ties to even, by groups of 32.
+  /// Quantizes one row: `a = round(x * 127 / max|x|)`, ties to even, by groups of 32.
   ///
   /// A group that holds a NaN or an infinity gets a scale that is not finite, so that it shows in
   /// the product.
   ///
   /// @param x `columns` F32 from byte `xAt`
-  /// @param q [#rowBytes(int)] bytes from byte `qAt`
+  /// @param q [#rowBytes] bytes from byte `qAt`
   /// @param columns a multiple of 32
-  public static void quantize(MemorySegment x, long xAt, MemorySegment q, long qAt, int columns, int bits) {
-    for (int k = 0; k < columns; k += GROUP, xAt += GROUP * 4, qAt += BLOCK_BYTES) {
-      FloatVector max = FloatVector.zero(F);
-      for (int i = 0; i < GROUP; i += LANES) {
-        max = max.max(FloatVector.fromMemorySegment(F, x, xAt + i * 4, LE).abs());
+  /// @param bits 4 or 8: of the weights that the row will be multiplied with
+  public static void quantize(
+      MemorySegment x, long xAt, MemorySegment q, long qAt, int columns, int bits) {
+    long from = address(x, xAt, 4L * columns);
+    long to = address(q, qAt, rowBytes(columns));
+    for (int k = 0; k < columns; k += GROUP, from += GROUP * 4, to += BLOCK_BYTES) {
+      // The bits of floats without sign are in the floats' order, NaN above all.
+      IntVector max = IntVector.zero(INTS);
+      for (int i = 0; i < GROUP; i += COUNT) {
+        max = max.max(floats(from + i * 4).reinterpretAsInts().and(0x7FFFFFFF));
       }
-      float amax = max.reduceLanes(VectorOperators.MAX);
+      float amax = Float.intBitsToFloat(max.reduceLanes(VectorOperators.MAX));
       float scale = amax / 127;
       float inverse = amax == 0 ? 0 : 127 / amax;
-      IntVector sums = IntVector.zero(I);
-      for (int i = 0; i < GROUP; i += LANES) {
-        FloatVector v = FloatVector.fromMemorySegment(F, x, xAt + i * 4, LE);
-        IntVector n =
+      IntVector sums = IntVector.zero(INTS);
+      for (int i = 0; i < GROUP; i += COUNT) {
+        FloatVector v = floats(from + i * 4);
+        IntVector a =
             v.mul(inverse)
                 .add(ROUND)
                 .reinterpretAsInts()
                 .lanewise(VectorOperators.LSHL, 16)
                 .lanewise(VectorOperators.ASHR, 16);
-        sums = sums.add(n);
-        ((ShortVector) n.convertShape(VectorOperators.I2S, HALF_S, 0))
-            .intoMemorySegment(q, qAt + i * 2, LE);
+        sums = sums.add(a);
+        storeShorts(bits == 4 ? a.sub(a.rearrange(PREVIOUS).mul(SIXTEEN)) : a, to + i * 2);
       }
       int sum = sums.reduceLanes(VectorOperators.ADD);
-      if (bits == 4) {
-        for (int i = GROUP - 4; i >= 0; i -= 4) {
-          for (int j = 3; j > 0; j--) {
-            long at = qAt + (i + j) * 2;
-            q.set(SHORT, at, (short) (q.get(SHORT, at) - 16 * q.get(SHORT, at - 2)));
-          }
-        }
-      }
-      q.set(FLOAT, qAt + SCALE, scale);
-      q.set(FLOAT, qAt + SCALED_SUM, scale * sum);
-      q.set(SHORT, qAt + MINUS_8_SUM, (short) (-8 * sum));
+      ALL.set(FLOAT, to + SCALE, scale);
+      ALL.set(FLOAT, to + SCALED_SUM, scale * sum);
+      ALL.set(SHORT, to + MINUS_8_SUM, (short) (-8 * sum));
     }
+    Reference.reachabilityFence(x);
+    Reference.reachabilityFence(q);
   }
 
-  /// The integer at `i` of the block at `at`.
-  static int get(MemorySegment q, long at, int i, int bits) {
-    int a = q.get(SHORT, at + i * 2);
-    return bits == 4 && i % 4 != 0 ? (short) (a + 16 * get(q, at, i - 1, bits)) : a;
+  /// Activation `column` of the row at byte `qAt`, as the float that it stands for.
+  static float get(MemorySegment q, long qAt, int column, int bits) {
+    long block = qAt + (long) column / GROUP * BLOCK_BYTES;
+    int a = 0;
+    for (int i = bits == 4 ? column & -4 : column; i <= column; i++) {
+      a = (short) (q.get(SHORT, block + i % GROUP * 2) + 16 * a);
+    }
+    return a * q.get(FLOAT, block + SCALE);
   }
 }

@@ -13,15 +13,21 @@ import java.lang.foreign.MemorySegment;
 ///
 /// Tiles follow each other along the columns of 32 rows, then the next 32 rows.
 public final class TiledLayout {
+  /// Bytes of a tile's 32 F16, or pairs of bytes, in lane order.
+  static final int SCALES_BYTES = 2 * DType.Tiled.ROWS;
+
+  /// Bytes of a tile with minima before its groups, and of one of these.
+  static final int MINIMA_HEAD_BYTES = 2 * SCALES_BYTES;
+
+  static final int MINIMA_GROUP_BYTES = SCALES_BYTES + 32 / 2 * DType.Tiled.ROWS;
+
   private TiledLayout() {}
 
   /// The element of one row and column.
   public static float get(
       DType.Tiled type, MemorySegment src, long columns, long row, long column) {
-    long tile = tileOffset(type, columns, row, column / type.groupSize());
-    int lane = lane(row);
-    int k = (int) (column % type.groupSize());
-    return f16(src, tile + lane * 2L) * integer(type, src, tile, lane, k);
+    long tile = tileOffset(type, columns, row, column / type.blockSize());
+    return value(type, src, tile, lane(row), (int) (column % type.blockSize()));
   }
 
   /// Rows `fromRow` (inclusive) to `toRow` (exclusive) to F32, row-major, without gaps.
@@ -33,22 +39,37 @@ public final class TiledLayout {
       long toRow,
       MemorySegment dst,
       long dstByteOffset) {
-    int groupSize = type.groupSize();
+    int blockSize = type.blockSize();
     for (long row = fromRow; row < toRow; row++) {
       int lane = lane(row);
-      for (long group = 0; group < columns / groupSize; group++) {
-        long tile = tileOffset(type, columns, row, group);
-        float scale = f16(src, tile + lane * 2L);
-        for (int k = 0; k < groupSize; k++, dstByteOffset += 4) {
-          dst.set(FLOAT, dstByteOffset, scale * integer(type, src, tile, lane, k));
+      for (long block = 0; block < columns / blockSize; block++) {
+        long tile = tileOffset(type, columns, row, block);
+        for (int k = 0; k < blockSize; k++, dstByteOffset += 4) {
+          dst.set(FLOAT, dstByteOffset, value(type, src, tile, lane, k));
         }
       }
     }
   }
 
-  /// The byte offset of the tile that holds `row` and the columns of `group`.
-  static long tileOffset(DType.Tiled type, long columns, long row, long group) {
-    long tile = row / DType.Tiled.ROWS * (columns / type.groupSize()) + group;
+  /// Column `k` of a tile in one lane.
+  private static float value(DType.Tiled type, MemorySegment src, long tile, int lane, int k) {
+    if (!type.minima()) {
+      return f16(src, tile + lane * 2L) * integer(type, src, tile, lane, k);
+    }
+    long pair = minimaGroup(tile, k / 32) + lane * 2L;
+    float scale = f16(src, tile + lane * 2L) * (src.get(BYTE, pair) & 0xFF);
+    float min = f16(src, tile + SCALES_BYTES + lane * 2L) * (src.get(BYTE, pair + 1) & 0xFF);
+    return scale * (integer(type, src, minimaGroup(tile, k / 32), lane, k % 32) + 8) - min;
+  }
+
+  /// The offset of a group's pairs in a tile with minima.
+  static long minimaGroup(long tile, int group) {
+    return tile + MINIMA_HEAD_BYTES + (long) group * MINIMA_GROUP_BYTES;
+  }
+
+  /// The byte offset of the tile that holds `row` and the columns of `block`.
+  static long tileOffset(DType.Tiled type, long columns, long row, long block) {
+    long tile = row / DType.Tiled.ROWS * (columns / type.blockSize()) + block;
     return tile * DType.Tiled.ROWS * type.blockBytes();
   }
 
@@ -58,19 +79,19 @@ public final class TiledLayout {
     return r < 16 ? 2 * r : 2 * (r - 16) + 1;
   }
 
-  /// Column `k` of a tile in one lane.
+  /// Column `k` of a group's words in one lane, behind the scales at `tile`.
   private static int integer(DType.Tiled type, MemorySegment src, long tile, int lane, int k) {
     int bits = src.get(BYTE, byteOffset(type, tile, lane, k));
     return type.bits() == 8 ? bits : (bits >> (k % 2 * 4) & 0xF) - 8;
   }
 
-  /// Stores the scale (F16 bits) and the integers of a tile's one lane.
+  /// Stores the scale (F16 bits, or a pair of bytes) and the integers of a group's one lane.
   static void set(
       DType.Tiled type, MemorySegment dst, long tile, int lane, short scale, int[] integers) {
     dst.set(SHORT, tile + lane * 2L, scale);
     int step = 8 / type.bits();
     for (int k = 0; k < integers.length; k += step) {
-      int bits = type.bits() == 8 ? integers[k] : integers[k] + 8 | (integers[k + 1] + 8) << 4;
+      int bits = type.bits() == 8 ? integers[k] : (integers[k] + 8) | (integers[k + 1] + 8) << 4;
       dst.set(BYTE, byteOffset(type, tile, lane, k), (byte) bits);
     }
   }
@@ -78,7 +99,7 @@ public final class TiledLayout {
   /// The byte that holds, for 4 bits as its low or high half, column `k` of a tile in one lane.
   private static long byteOffset(DType.Tiled type, long tile, int lane, int k) {
     int perWord = 16 / type.bits();
-    long word = tile + DType.Tiled.ROWS * 2L + (k / perWord * DType.Tiled.ROWS + lane) * 2L;
+    long word = tile + DType.Tiled.ROWS * 2L + ((long) k / perWord * DType.Tiled.ROWS + lane) * 2;
     return word + k % perWord * type.bits() / 8;
   }
 }

@@ -11,18 +11,20 @@ import java.util.Arrays;
 /// Makes [DType.Tiled] matrices, from floats or from a file's own blocks.
 public final class TiledPack {
   /// Divisors tried for the scale of four bits, which has -8 where the greatest magnitude is. A
-  /// smaller one cuts that element off, a greater one wastes range; either may serve the rest better.
+  /// smaller one cuts that element off, a greater one wastes range; either may serve the rest
+  /// better.
   private static final float[] INT4_DIVISORS = {
     -8f, -7f, -7.25f, -7.5f, -7.75f, -8.25f, -8.5f, -8.75f, -9f
   };
 
   private TiledPack() {}
 
-  /// Quantizes F32 rows (N, K), row-major, without gaps. Of the scales it tries, each group gets the
-  /// one with the least squared error.
+  /// Quantizes F32 rows (N, K), row-major, without gaps. Of the scales it tries, each group gets
+  /// the one with the least squared error.
   ///
   /// @param rows N; the last tile is filled up with rows of zeros
   /// @param columns K, a multiple of the group size
+  /// @throws IllegalArgumentException for a type with minima, which only [#fromBlocks] makes
   public static void fromFloat(
       DType.Tiled type,
       MemorySegment src,
@@ -31,6 +33,10 @@ public final class TiledPack {
       long columns,
       MemorySegment dst,
       long dstByteOffset) {
+    if (type.minima()) {
+      throw new IllegalArgumentException(
+          type.name() + " is made from Q4_K blocks only; choose INT4_G32 to quantize floats");
+    }
     int groupSize = type.groupSize();
     var group = new float[groupSize];
     var values = new int[groupSize];
@@ -45,15 +51,17 @@ public final class TiledPack {
           Arrays.fill(values, 0);
         }
         long tile = dstByteOffset + TiledLayout.tileOffset(type, columns, row, g);
-        TiledLayout.set(type, dst, tile, TiledLayout.lane(row), Float.floatToFloat16(scale), values);
+        TiledLayout.set(
+            type, dst, tile, TiledLayout.lane(row), Float.floatToFloat16(scale), values);
       }
     }
   }
 
-  /// Repacks Q4_0 as INT4_G32, or Q8_0 as INT8_G32: the same numbers in another order.
+  /// Repacks Q4_0 as INT4_G32, Q8_0 as INT8_G32, or Q4_K as INT4_G32_MIN: the same numbers in
+  /// another order.
   ///
   /// @param rows N; the last tile is filled up with rows of zeros
-  /// @param columns K, a multiple of 32
+  /// @param columns K, a multiple of the block size
   /// @throws IllegalArgumentException for other block types
   public static void fromBlocks(
       DType.Block blocks,
@@ -64,6 +72,10 @@ public final class TiledPack {
       MemorySegment dst,
       long dstByteOffset) {
     var type = tiledTypeOf(blocks);
+    if (type.minima()) {
+      fromQ4K(src, srcByteOffset, rows, columns, dst, dstByteOffset);
+      return;
+    }
     var values = new int[32];
     for (long row = 0; row < paddedRows(rows); row++) {
       for (long g = 0; g < columns / 32; g++) {
@@ -86,6 +98,38 @@ public final class TiledPack {
     }
   }
 
+  private static void fromQ4K(
+      MemorySegment src, long srcByteOffset, long rows, long columns, MemorySegment dst, long to) {
+    var type = tiledTypeOf(DType.Block.Q4_K);
+    var values = new int[32];
+    for (long row = 0; row < paddedRows(rows); row++) {
+      int lane = TiledLayout.lane(row);
+      for (long b = 0; b < columns / 256; b++) {
+        long block = srcByteOffset + (row * (columns / 256) + b) * DType.Block.Q4_K.blockBytes();
+        long tile = to + TiledLayout.tileOffset(type, columns, row, b);
+        boolean padding = row >= rows;
+        dst.set(SHORT, tile + lane * 2L, padding ? 0 : src.get(SHORT, block));
+        dst.set(
+            SHORT,
+            tile + TiledLayout.SCALES_BYTES + lane * 2L,
+            padding ? 0 : src.get(SHORT, block + 2));
+        for (int group = 0; group < 8; group++) {
+          int pair =
+              padding
+                  ? 0
+                  : Blocks256.scale6(src, block + 4, group)
+                      | Blocks256.min6(src, block + 4, group) << 8;
+          for (int k = 0; k < 32; k++) {
+            long qs = block + 16 + group / 2 * 32 + k;
+            values[k] = padding ? 0 : (src.get(BYTE, qs) >> group % 2 * 4 & 0xF) - 8;
+          }
+          TiledLayout.set(
+              type, dst, TiledLayout.minimaGroup(tile, group), lane, (short) pair, values);
+        }
+      }
+    }
+  }
+
   /// The tiled type that holds a block type's values exactly.
   ///
   /// @throws IllegalArgumentException if there is none
@@ -96,8 +140,11 @@ public final class TiledPack {
     if (blocks == DType.Block.Q8_0) {
       return new DType.Tiled(8, 32);
     }
+    if (blocks == DType.Block.Q4_K) {
+      return new DType.Tiled(4, 32, true);
+    }
     throw new IllegalArgumentException(
-        "%s blocks have no tiled form with the same values; only Q4_0 and Q8_0 have"
+        "%s blocks have no tiled form with the same values; only Q4_0, Q8_0 and Q4_K have"
             .formatted(blocks.name()));
   }
 

@@ -39,16 +39,21 @@ public final class Unpack {
       long n) {
     long from = address(src, srcByteOffset, bytes(dtype, n));
     long to = address(dst, dstByteOffset, n * 4);
-    boolean done =
-        switch (dtype) {
-          case DType.Plain p -> plain(p, from, to, n);
-          case DType.Block b -> block(b, from, to, n / b.blockSize());
-          case DType.Tiled t -> false;
-        };
-    if (!done) {
-      Dequantize.toFloat(dtype, src, srcByteOffset, dst, dstByteOffset, n);
+    try {
+      boolean done =
+          switch (dtype) {
+            case DType.Plain p -> plain(p, from, to, n);
+            case DType.Block b -> block(b, from, to, n / b.blockSize());
+            case DType.Tiled t -> false;
+          };
+      if (!done) {
+        Dequantize.toFloat(dtype, src, srcByteOffset, dst, dstByteOffset, n);
+      }
+    } finally {
+      // Until here the collector must not free the memory, of which only the addresses were used.
+      Reference.reachabilityFence(src);
+      Reference.reachabilityFence(dst);
     }
-    keepOpen(src, dst);
   }
 
   /// Converts `n` elements, which lie in whole blocks from `srcByteOffset` on, to BF16, rounding to
@@ -94,14 +99,12 @@ public final class Unpack {
       MemorySegment src, long srcByteOffset, MemorySegment dst, long dstByteOffset, long n) {
     long from = address(src, srcByteOffset, n * 4);
     long to = address(dst, dstByteOffset, n * 2);
-    long i = 0;
-    for (; i <= n - COUNT; i += COUNT) {
-      storeShorts(Lanes.toBf16(floats(from + i * 4)), to + i * 2);
+    try {
+      floatToBf16(from, to, n);
+    } finally {
+      Reference.reachabilityFence(src);
+      Reference.reachabilityFence(dst);
     }
-    for (; i < n; i++) {
-      ALL.set(SHORT, to + i * 2, Elements.floatToBf16(ALL.get(FLOAT, from + i * 4)));
-    }
-    keepOpen(src, dst);
   }
 
   /// Rounds `n` F32 to F16, to the nearest, ties to even.
@@ -112,14 +115,12 @@ public final class Unpack {
       MemorySegment src, long srcByteOffset, MemorySegment dst, long dstByteOffset, long n) {
     long from = address(src, srcByteOffset, n * 4);
     long to = address(dst, dstByteOffset, n * 2);
-    long i = 0;
-    for (; i <= n - COUNT; i += COUNT) {
-      storeShorts(Lanes.toF16(floats(from + i * 4)), to + i * 2);
+    try {
+      floatToF16(from, to, n);
+    } finally {
+      Reference.reachabilityFence(src);
+      Reference.reachabilityFence(dst);
     }
-    for (; i < n; i++) {
-      ALL.set(SHORT, to + i * 2, Float.floatToFloat16(ALL.get(FLOAT, from + i * 4)));
-    }
-    keepOpen(src, dst);
   }
 
   /// Whether there is a kernel for the type; if so, the work is done.
@@ -128,8 +129,23 @@ public final class Unpack {
       case F32 -> MemorySegment.copy(ALL, from, ALL, to, n * 4);
       case F16 -> f16ToFloat(from, to, n);
       case BF16 -> bf16ToFloat(from, to, n);
-      case F64, F8_E4M3, F8_E5M2, F8_E8M0, F6_E2M3, F6_E3M2, F4, C64, I64, I32, I16, I8, U64, U32,
-          U16, U8, BOOL -> {
+      case F64,
+          F8_E4M3,
+          F8_E5M2,
+          F8_E8M0,
+          F6_E2M3,
+          F6_E3M2,
+          F4,
+          C64,
+          I64,
+          I32,
+          I16,
+          I8,
+          U64,
+          U32,
+          U16,
+          U8,
+          BOOL -> {
         return false;
       }
     }
@@ -147,8 +163,22 @@ public final class Unpack {
       case Q4_K -> VectorBlocks.q4k(from, to, blocks);
       case Q5_K -> VectorBlocks.q5k(from, to, blocks);
       case Q6_K -> VectorBlocks.q6k(from, to, blocks);
-      case Q8_1, Q2_K, Q3_K, Q8_K, IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ4_NL, IQ3_S, IQ2_S, IQ4_XS,
-          IQ1_M, TQ1_0, TQ2_0, MXFP4 -> {
+      case Q8_1,
+          Q2_K,
+          Q3_K,
+          Q8_K,
+          IQ2_XXS,
+          IQ2_XS,
+          IQ3_XXS,
+          IQ1_S,
+          IQ4_NL,
+          IQ3_S,
+          IQ2_S,
+          IQ4_XS,
+          IQ1_M,
+          TQ1_0,
+          TQ2_0,
+          MXFP4 -> {
         return false;
       }
     }
@@ -175,13 +205,27 @@ public final class Unpack {
     }
   }
 
-  private static long bytes(DType dtype, long n) {
-    return Dequantize.wholeBlocks(dtype, n) * dtype.blockBytes();
+  private static void floatToBf16(long from, long to, long n) {
+    long i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      storeShorts(Lanes.toBf16(floats(from + i * 4)), to + i * 2);
+    }
+    for (; i < n; i++) {
+      ALL.set(SHORT, to + i * 2, Elements.floatToBf16(ALL.get(FLOAT, from + i * 4)));
+    }
   }
 
-  /// Until here the collector must not free memory that only its address was used of.
-  private static void keepOpen(MemorySegment src, MemorySegment dst) {
-    Reference.reachabilityFence(src);
-    Reference.reachabilityFence(dst);
+  private static void floatToF16(long from, long to, long n) {
+    long i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      storeShorts(Lanes.toF16(floats(from + i * 4)), to + i * 2);
+    }
+    for (; i < n; i++) {
+      ALL.set(SHORT, to + i * 2, Float.floatToFloat16(ALL.get(FLOAT, from + i * 4)));
+    }
+  }
+
+  private static long bytes(DType dtype, long n) {
+    return Dequantize.wholeBlocks(dtype, n) * dtype.blockBytes();
   }
 }

@@ -23,8 +23,8 @@ final class VectorBlocks {
       float d = f16(from);
       for (int j = 0; j < 16; j += COUNT) {
         IntVector q = bytes(from + 2 + j);
-        store(toFloat(low(q).sub(8)).mul(d), to + j * 4);
-        store(toFloat(high(q).sub(8)).mul(d), to + 64 + j * 4);
+        store(toFloat(low(q).sub(8)).mul(d), to + 4L * j);
+        store(toFloat(high(q).sub(8)).mul(d), to + 64 + 4L * j);
       }
     }
   }
@@ -35,8 +35,8 @@ final class VectorBlocks {
       float m = f16(from + 2);
       for (int j = 0; j < 16; j += COUNT) {
         IntVector q = bytes(from + 4 + j);
-        store(toFloat(low(q)).mul(d).add(m), to + j * 4);
-        store(toFloat(high(q)).mul(d).add(m), to + 64 + j * 4);
+        store(toFloat(low(q)).mul(d).add(m), to + 4L * j);
+        store(toFloat(high(q)).mul(d).add(m), to + 64 + 4L * j);
       }
     }
   }
@@ -47,8 +47,8 @@ final class VectorBlocks {
       int qh = ALL.get(INT, from + 2);
       for (int j = 0; j < 16; j += COUNT) {
         IntVector q = bytes(from + 6 + j);
-        store(toFloat(fifthBit(low(q), qh, j).sub(16)).mul(d), to + j * 4);
-        store(toFloat(fifthBit(high(q), qh, 16 + j).sub(16)).mul(d), to + 64 + j * 4);
+        store(toFloat(fifthBit(low(q), qh, j).sub(16)).mul(d), to + 4L * j);
+        store(toFloat(fifthBit(high(q), qh, 16 + j).sub(16)).mul(d), to + 64 + 4L * j);
       }
     }
   }
@@ -60,8 +60,8 @@ final class VectorBlocks {
       int qh = ALL.get(INT, from + 4);
       for (int j = 0; j < 16; j += COUNT) {
         IntVector q = bytes(from + 8 + j);
-        store(toFloat(fifthBit(low(q), qh, j)).mul(d).add(m), to + j * 4);
-        store(toFloat(fifthBit(high(q), qh, 16 + j)).mul(d).add(m), to + 64 + j * 4);
+        store(toFloat(fifthBit(low(q), qh, j)).mul(d).add(m), to + 4L * j);
+        store(toFloat(fifthBit(high(q), qh, 16 + j)).mul(d).add(m), to + 64 + 4L * j);
       }
     }
   }
@@ -70,7 +70,7 @@ final class VectorBlocks {
     for (long b = 0; b < blocks; b++, from += 34, to += 128) {
       float d = f16(from);
       for (int j = 0; j < 32; j += COUNT) {
-        store(toFloat(bytes(from + 2 + j)).mul(d), to + j * 4);
+        store(toFloat(bytes(from + 2 + j)).mul(d), to + 4L * j);
       }
     }
   }
@@ -82,13 +82,13 @@ final class VectorBlocks {
       long scales = scales(from + 4);
       long mins = mins(from + 4);
       for (int group = 0; group < 8; group++, to += 128) {
-        float scale = d * (scales >>> group * 8 & 63);
-        float min = dmin * (mins >>> group * 8 & 63);
-        long qs = from + 16 + (group >> 1) * 32;
+        float scale = d * (scales >>> (group * 8) & 63);
+        float min = dmin * (mins >>> (group * 8) & 63);
+        long qs = from + 16 + (group >> 1) * 32L;
         int shift = (group & 1) * 4;
         for (int j = 0; j < 32; j += COUNT) {
           IntVector q = bits(qs + j, shift, 0xF);
-          store(toFloat(q).mul(scale).sub(min), to + j * 4);
+          store(toFloat(q).mul(scale).sub(min), to + 4L * j);
         }
       }
     }
@@ -101,14 +101,14 @@ final class VectorBlocks {
       long scales = scales(from + 4);
       long mins = mins(from + 4);
       for (int group = 0; group < 8; group++, to += 128) {
-        float scale = d * (scales >>> group * 8 & 63);
-        float min = dmin * (mins >>> group * 8 & 63);
-        long qs = from + 48 + (group >> 1) * 32;
+        float scale = d * (scales >>> (group * 8) & 63);
+        float min = dmin * (mins >>> (group * 8) & 63);
+        long qs = from + 48 + (group >> 1) * 32L;
         int shift = (group & 1) * 4;
         for (int j = 0; j < 32; j += COUNT) {
           IntVector high = bits(from + 16 + j, group, 1).lanewise(VectorOperators.LSHL, 4);
           IntVector q = bits(qs + j, shift, 0xF).or(high);
-          store(toFloat(q).mul(scale).sub(min), to + j * 4);
+          store(toFloat(q).mul(scale).sub(min), to + 4L * j);
         }
       }
     }
@@ -118,16 +118,16 @@ final class VectorBlocks {
     for (long b = 0; b < blocks; b++, from += 210) {
       float d = f16(from + 208);
       for (int quarter = 0; quarter < 8; quarter++, to += 128) {
-        long ql = from + (quarter >> 2) * 64 + (quarter & 1) * 32;
-        long qh = from + 128 + (quarter >> 2) * 32;
-        long scales = from + 192 + quarter * 2;
+        long ql = from + (quarter >> 2) * 64L + (quarter & 1) * 32L;
+        long qh = from + 128 + (quarter >> 2) * 32L;
+        long scales = from + 192 + quarter * 2L;
         int lowShift = (quarter >> 1 & 1) * 4;
         int highShift = (quarter & 3) * 2;
         for (int j = 0; j < 32; j += COUNT) {
           float scale = d * ALL.get(BYTE, scales + j / 16);
           IntVector high = bits(qh + j, highShift, 3).lanewise(VectorOperators.LSHL, 4);
           IntVector q = bits(ql + j, lowShift, 0xF).or(high);
-          store(toFloat(q.sub(32)).mul(scale), to + j * 4);
+          store(toFloat(q.sub(32)).mul(scale), to + 4L * j);
         }
       }
     }
@@ -161,7 +161,7 @@ final class VectorBlocks {
   }
 
   private static long unpack(int whole, int nibbles) {
-    int second = nibbles & 0x0F0F0F0F | whole >>> 2 & 0x30303030;
-    return whole & 0x3F3F3F3F | (long) second << 32;
+    int second = (nibbles & 0x0F0F0F0F) | (whole >>> 2 & 0x30303030);
+    return (whole & 0x3F3F3F3F) | (long) second << 32;
   }
 }

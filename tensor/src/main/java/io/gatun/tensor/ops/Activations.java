@@ -2,7 +2,9 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Int8Panels;
+import io.gatun.tensor.kernel.QuantizedRows;
 import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
 
@@ -15,6 +17,7 @@ final class Activations {
   private final int columns;
   private MemorySegment bf16;
   private U8 u8;
+  private final MemorySegment[] quantized = new MemorySegment[9];
 
   /// Activations as u8 with zero point 128.
   ///
@@ -60,6 +63,25 @@ final class Activations {
     return bf16;
   }
 
+  /// Rows of 8-bit integers by groups of 32, as [QuantizedRows] makes them for weights of `bits`.
+  MemorySegment quantized(int bits) {
+    if (quantized[bits] == null) {
+      long rowBytes = QuantizedRows.rowBytes(columns);
+      var q = ops.workspace().take(rows * rowBytes);
+      ops.workers()
+          .forEach(
+              rows,
+              Ops.grain(columns),
+              (worker, from, to) -> {
+                for (long t = from; t < to; t++) {
+                  QuantizedRows.quantize(f32, 4 * t * columns, q, t * rowBytes, columns, bits);
+                }
+              });
+      quantized[bits] = q;
+    }
+    return quantized[bits];
+  }
+
   U8 u8() {
     if (u8 == null) {
       u8 =
@@ -73,7 +95,7 @@ final class Activations {
                 for (long t = from; t < to; t++) {
                   float scale =
                       Int8Panels.quantize(f32, 4 * t * columns, columns, u8.values, t * columns);
-                  u8.scales.setAtIndex(java.lang.foreign.ValueLayout.JAVA_FLOAT, t, scale);
+                  Floats.set(u8.scales, 0, t, scale);
                 }
               });
     }

@@ -27,6 +27,7 @@ final class RowProducts {
       if (ops.fast()
           && w.dtype() instanceof DType.Tiled t
           && t.bits() == 4
+          && !t.minima()
           && PanelProduct.supports(x, w)) {
         log(w, "int8 panels and oneDNN's int8 product", "many rows, and the CPU has int8 products");
         return new PanelProduct(x, t);
@@ -39,6 +40,13 @@ final class RowProducts {
         log(w, "OpenBLAS sgemm", "many rows");
         return new SgemmProduct(x);
       }
+    }
+    if (ops.backend() != Backend.SCALAR
+        && ops.fast()
+        && w.dtype() instanceof DType.Tiled t
+        && t.bits() == 4) {
+      log(w, "the tiled int4 kernel", many ? "no int8 product for many rows" : "few rows");
+      return new TiledProduct(x, t);
     }
     log(w, "dot products of unpacked rows", many ? "no native library" : "few rows");
     return new DotProduct(ops, x);

@@ -9,6 +9,7 @@ import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Precision;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -26,6 +27,17 @@ class FastProductsTest {
         // 7-bit activations and weights whose steps are a fraction of their groups': errors average
         // out over 512 products to well under a hundredth of the result's size.
         check(random(33, 512), w, 0.015);
+      }
+    }
+  }
+
+  @Test
+  void int4TilesOfFewRows() {
+    for (int group : new int[] {32, 64, 128}) {
+      for (int n : new int[] {32, 96, 100, 160}) {
+        for (int rows : new int[] {1, 2, 5, 15}) {
+          check(random(rows, 512), tiled(new DType.Tiled(4, group), n, 512), 0.01);
+        }
       }
     }
   }
@@ -62,7 +74,7 @@ class FastProductsTest {
     var segment = arena.allocate(type.byteSize(shape), 64);
     var bytes = new byte[(int) segment.byteSize()];
     random.nextBytes(bytes);
-    segment.copyFrom(java.lang.foreign.MemorySegment.ofArray(bytes));
+    segment.copyFrom(MemorySegment.ofArray(bytes));
     long block = (long) DType.Tiled.ROWS * type.blockBytes();
     for (long at = 0; at < segment.byteSize(); at += block) {
       for (int lane = 0; lane < 32; lane++) {

@@ -45,7 +45,14 @@ class TiledTest {
   /// The least int4 scale tried is a ninth of the greatest magnitude; where that is negative, an
   /// element as great but positive is cut off at 7 ninths. Int8 has half a step of 127.
   @ParameterizedTest
-  @CsvSource({"4, 32, 0.223", "4, 64, 0.223", "4, 128, 0.223", "8, 32, 0.005", "8, 64, 0.005", "8, 128, 0.005"})
+  @CsvSource({
+    "4, 32, 0.223",
+    "4, 64, 0.223",
+    "4, 128, 0.223",
+    "8, 32, 0.005",
+    "8, 64, 0.005",
+    "8, 128, 0.005"
+  })
   void quantizedRowsAreNearTheirFloats(int bits, int groupSize, double share) {
     var type = new DType.Tiled(bits, groupSize);
     float[] rows = randomRows();
@@ -65,8 +72,7 @@ class TiledTest {
       assertEquals(0, padding[i]);
     }
     try (var arena = Arena.ofConfined()) {
-      var tensor =
-          Tensor.of(QuantVectors.nativeCopy(arena, packed), type, Shape.of(ROWS, COLUMNS));
+      var tensor = Tensor.of(QuantVectors.nativeCopy(arena, packed), type, Shape.of(ROWS, COLUMNS));
       assertArrayEquals(back, tensor.toFloats());
       assertEquals(back[20 * COLUMNS + 133], tensor.getFloat(20, 133));
     }
@@ -81,14 +87,22 @@ class TiledTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"Q4_0, INT4_G32", "Q8_0, INT8_G32"})
+  @CsvSource({"Q4_0, INT4_G32", "Q8_0, INT8_G32", "Q4_K, INT4_G32_MIN"})
   void repackingKeepsEveryValue(DType.Block blocks, String name) {
     var type = TiledPack.tiledTypeOf(blocks);
     assertEquals(name, type.name());
-    byte[] quantized = quantize(blocks, randomRows());
+    assertEquals(type, DType.Tiled.parse(name));
+    byte[] quantized =
+        blocks == DType.Block.Q4_K ? randomQ4K() : quantize(blocks, randomRows());
     byte[] packed = new byte[size(type, ROWS, COLUMNS)];
     TiledPack.fromBlocks(
-        blocks, MemorySegment.ofArray(quantized), 0, ROWS, COLUMNS, MemorySegment.ofArray(packed), 0);
+        blocks,
+        MemorySegment.ofArray(quantized),
+        0,
+        ROWS,
+        COLUMNS,
+        MemorySegment.ofArray(packed),
+        0);
     assertArrayEquals(dequantize(blocks, quantized), unpack(type, packed, ROWS));
   }
 
@@ -104,6 +118,17 @@ class TiledTest {
       rows[i] = (float) random.nextGaussian();
     }
     return rows;
+  }
+
+  /// Random bytes with scales that are not huge.
+  private static byte[] randomQ4K() {
+    var blocks = new byte[ROWS * COLUMNS / 256 * DType.Block.Q4_K.blockBytes()];
+    new Random(8).nextBytes(blocks);
+    for (int i = 0; i < blocks.length; i += DType.Block.Q4_K.blockBytes()) {
+      blocks[i + 1] &= 0x2F;
+      blocks[i + 3] &= 0x2F;
+    }
+    return blocks;
   }
 
   private static float[] roundTrip(DType.Tiled type, float[] rows) {

@@ -29,10 +29,10 @@ class UnpackTest {
     checkAll();
   }
 
-  /// The same in a new JVM, since a JVM has one vector width.
+  /// The same in a new JVM, since a JVM has one vector width, for the widths below AVX-512's.
   @ParameterizedTest
-  @ValueSource(ints = {16, 32, 64})
-  void equalsTheScalarReferenceAtEveryVectorWidth(int bytes) throws Exception {
+  @ValueSource(ints = {16, 32})
+  void equalsTheScalarReferenceOnNarrowerVectors(int bytes) throws Exception {
     var process =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),

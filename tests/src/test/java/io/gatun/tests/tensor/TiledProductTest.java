@@ -1,0 +1,232 @@
+package io.gatun.tests.tensor;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.sun.management.ThreadMXBean;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.DType.Tiled;
+import io.gatun.tensor.Shape;
+import io.gatun.tensor.kernel.QuantizedRows;
+import io.gatun.tensor.kernel.ScalarTiled;
+import io.gatun.tensor.kernel.TiledPack;
+import io.gatun.tensor.kernel.TiledProduct;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// Products of tiled weights and quantized activations against plain loops.
+class TiledProductTest {
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+  private static final Tiled[] TYPES = {
+    new Tiled(4, 32), new Tiled(4, 64), new Tiled(4, 128), new Tiled(4, 32, true),
+    new Tiled(8, 32), new Tiled(8, 64), new Tiled(8, 128)
+  };
+  private static final int[] ROWS = {1, 31, 32, 33, 207};
+  private static final int[] COUNTS = {1, 2, 4, 7, 16};
+
+  @Test
+  void agreesWithThePlainLoops() {
+    checkAll();
+  }
+
+  /// The same in a new JVM, since a JVM has one vector width.
+  @ParameterizedTest
+  @ValueSource(ints = {16, 32, 64})
+  void agreesAtEveryVectorWidth(int bytes) throws Exception {
+    var process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:MaxVectorSize=" + bytes,
+                "--add-modules=jdk.incubator.vector",
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                System.getProperty("java.class.path"),
+                TiledProductTest.class.getName())
+            .redirectErrorStream(true)
+            .start();
+    String output = new String(process.getInputStream().readAllBytes());
+    assertEquals(0, process.waitFor(), output);
+  }
+
+  /// Runs the checks without JUnit.
+  public static void main(String[] args) {
+    checkAll();
+  }
+
+  @Test
+  void theLargestIntegersDoNotOverflow() {
+    try (var arena = Arena.ofConfined()) {
+      for (Tiled type : TYPES) {
+        int k = 256;
+        var w = arena.allocate(type.byteSize(Shape.of(32, k)), 64);
+        if (!type.minima()) {
+          var extremes = new float[32 * k];
+          java.util.Arrays.fill(extremes, -1);
+          TiledPack.fromFloat(type, MemorySegment.ofArray(extremes), 0, 32, k, w, 0);
+        } else {
+          w.fill((byte) 0);
+          for (long i = 0; i < 64; i += 2) {
+            w.set(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(1));
+          }
+          for (long group = 128; group < w.byteSize(); group += 576) {
+            w.asSlice(group, 64).fill((byte) 63);
+          }
+        }
+        var x = arena.allocate(4L * k);
+        for (long i = 0; i < k; i++) {
+          x.set(FLOAT, i * 4, -127);
+        }
+        agree(arena, type, w, x, 32, k, 1);
+        agree(arena, type, w, x.fill((byte) 0), 32, k, 1);
+      }
+    }
+  }
+
+  @Test
+  void infinitiesShow() {
+    try (var arena = Arena.ofConfined()) {
+      for (float odd : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+        var x = arena.allocate(4L * 32);
+        x.set(FLOAT, 12, odd);
+        var q = arena.allocate(QuantizedRows.rowBytes(32));
+        QuantizedRows.quantize(x, 0, q, 0, 32, 4);
+        assertEquals(false, Float.isFinite(q.get(FLOAT, 64)));
+      }
+    }
+  }
+
+  @Test
+  void segmentsAreChecked() {
+    try (var arena = Arena.ofConfined()) {
+      var type = new Tiled(4, 32);
+      var w = arena.allocate(type.byteSize(Shape.of(32, 64)));
+      var q = arena.allocate(QuantizedRows.rowBytes(64));
+      var y = arena.allocate(33 * 4);
+      new TiledProduct(type, w, 0, 32, 64, q, 0, 1, y, 0, 0);
+      assertThrows(
+          IndexOutOfBoundsException.class,
+          () -> new TiledProduct(type, w, 0, 33, 64, q, 0, 1, y, 0, 0));
+      assertThrows(
+          IndexOutOfBoundsException.class,
+          () -> new TiledProduct(type, w, 0, 32, 64, q, 0, 2, y, 0, 0));
+      assertThrows(
+          IndexOutOfBoundsException.class,
+          () -> new TiledProduct(type, w, 0, 32, 64, q, 0, 1, y, 8, 0));
+    }
+  }
+
+  @Test
+  void productsTakeNoHeap() {
+    var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    try (var arena = Arena.ofConfined()) {
+      int n = 64;
+      int k = 512;
+      for (Tiled type : TYPES) {
+        var w = weights(arena, type, n, k, new SplittableRandom(1));
+        var q = arena.allocate(4 * QuantizedRows.rowBytes(k));
+        var y = arena.allocate(4L * 4 * n);
+        var scratch = arena.allocate(TiledProduct.SCRATCH_BYTES, 64);
+        for (int count : new int[] {1, 4}) {
+          var product = new TiledProduct(type, w, 0, n, k, q, 0, count, y, 0, 4L * n);
+          long least = Long.MAX_VALUE;
+          for (int i = 0; i < 100 && least > 0; i++) {
+            long before = threads.getCurrentThreadAllocatedBytes();
+            for (int j = 0; j < 100; j++) {
+              product.multiply(0, n / 32, scratch, 0);
+            }
+            least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+          }
+          // The address checks' slices are gone only once all is compiled.
+          assertEquals(0, least, type.name() + " x " + count);
+        }
+      }
+    }
+  }
+
+  private static void checkAll() {
+    var random = new SplittableRandom(5);
+    try (var arena = Arena.ofConfined()) {
+      for (Tiled type : TYPES) {
+        for (int n : ROWS) {
+          int k = type.blockSize() * random.nextInt(1, 5);
+          if (type.blockSize() == 32) {
+            k += 256;
+          }
+          var w = weights(arena, type, n, k, random);
+          for (int count : COUNTS) {
+            agree(arena, type, w, floats(arena, count * k, random), n, k, count);
+          }
+        }
+      }
+    }
+  }
+
+  /// Multiplies in two parts, and checks that nothing beyond is written.
+  private static void agree(
+      Arena arena, Tiled type, MemorySegment w, MemorySegment x, int n, int k, int count) {
+    long rowBytes = QuantizedRows.rowBytes(k);
+    var q = arena.allocate(rowBytes * count);
+    for (int m = 0; m < count; m++) {
+      QuantizedRows.quantize(x, 4L * m * k, q, m * rowBytes, k, type.bits());
+    }
+    long stride = 4L * (n + 1);
+    var expected = arena.allocate(stride * count);
+    var actual = arena.allocate(stride * count);
+    ScalarTiled.multiply(type, w, q, count, k, 0, n, expected, stride);
+    var scratch = arena.allocate(TiledProduct.SCRATCH_BYTES, 64);
+    var product = new TiledProduct(type, w, 0, n, k, q, 0, count, actual, 0, stride);
+    int tiles = Math.ceilDiv(n, Tiled.ROWS);
+    product.multiply(0, tiles / 3, scratch, 0);
+    product.multiply(tiles / 3, tiles, scratch, 0);
+    double size = 0;
+    for (long i = 0; i < expected.byteSize(); i += 4) {
+      size = Math.max(size, Math.abs(expected.get(FLOAT, i)));
+    }
+    for (long i = 0; i < expected.byteSize(); i += 4) {
+      float e = expected.get(FLOAT, i);
+      float a = actual.get(FLOAT, i);
+      if (!(Math.abs(e - a) <= 1e-5 * size)) {
+        throw new AssertionError(
+            "%s (%d, %d) x %d: element %d is %s; need %s"
+                .formatted(type.name(), n, k, count, i / 4, a, e));
+      }
+    }
+  }
+
+  private static MemorySegment weights(
+      Arena arena, Tiled type, int n, int k, SplittableRandom random) {
+    var w = arena.allocate(type.byteSize(Shape.of(n, k)), 64);
+    if (type.minima()) {
+      var block = DType.Block.Q4_K;
+      var q4k = arena.allocate((long) n * k / 256 * block.blockBytes());
+      for (long i = 0; i < q4k.byteSize(); i++) {
+        q4k.set(ValueLayout.JAVA_BYTE, i, (byte) random.nextInt());
+      }
+      for (long i = 0; i < q4k.byteSize(); i += block.blockBytes()) {
+        for (int j = 0; j < 4; j += 2) {
+          short half = Float.floatToFloat16((float) random.nextDouble(-0.01, 0.01));
+          q4k.set(ValueLayout.JAVA_SHORT_UNALIGNED, i + j, half);
+        }
+      }
+      TiledPack.fromBlocks(block, q4k, 0, n, k, w, 0);
+    } else {
+      TiledPack.fromFloat(type, floats(arena, n * k, random), 0, n, k, w, 0);
+    }
+    return w;
+  }
+
+  private static MemorySegment floats(Arena arena, int n, SplittableRandom random) {
+    var x = arena.allocate(4L * n);
+    for (long i = 0; i < n; i++) {
+      x.set(FLOAT, i * 4, (float) random.nextDouble(-3, 3));
+    }
+    return x;
+  }
+}

@@ -1,0 +1,96 @@
+package io.gatun.tools;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.models.llama.LlamaRewrite;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Workers;
+import java.io.Console;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import picocli.CommandLine;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/// Where a rewritten model goes, and the writing of it.
+final class RewriteOptions {
+  @Option(
+      names = {"-o", "--out"},
+      paramLabel = "PATH",
+      required = true,
+      description = "The file or directory to write; it can be given as --model then.")
+  private Path out;
+
+  @Option(names = "--force", description = "Write over what is there already.")
+  private boolean force;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads that compute (default: the physical cores).")
+  private int threads = Workers.defaultThreads();
+
+  /// Writes the model with a progress bar, then says what came of it.
+  void write(Checkpoint from, LlamaRewrite rewrite, CommandLine command) {
+    check(command);
+    var err = command.getErr();
+    long before = from.tensors().values().stream().mapToLong(Tensor::byteSize).sum();
+    long after = rewrite.bytes();
+    long start = System.nanoTime();
+    try (var workers = new Workers(threads)) {
+      if (System.console() instanceof Console console && console.isTerminal()) {
+        try (var bar =
+            new ProgressBarBuilder()
+                .setTaskName(out.getFileName().toString())
+                .setInitialMax(after)
+                .setUnit(" MB", 1_000_000)
+                .setStyle(ProgressBarStyle.ASCII)
+                .build()) {
+          rewrite.write(out, workers, bar::stepBy);
+        }
+      } else {
+        rewrite.write(out, workers, bytes -> {});
+      }
+    }
+    double seconds = (System.nanoTime() - start) / 1e9;
+    rewrite.notes().forEach(err::println);
+    command
+        .getOut()
+        .println(
+            String.format(
+                Locale.ROOT,
+                "%s: %s, was %s (%.2f of it); %d matrices rewritten in %.1f s",
+                out,
+                Units.bytes(after),
+                Units.bytes(before),
+                (double) after / before,
+                rewrite.converted(),
+                seconds));
+    command.getOut().flush();
+  }
+
+  private void check(CommandLine command) {
+    if (threads < 1) {
+      throw new ParameterException(command, "--threads is " + threads + "; need at least 1");
+    }
+    if (!force && Files.exists(out) && !isEmptyDirectory()) {
+      throw new ParameterException(
+          command, out + " is there already; choose another --out, or add --force to write over it");
+    }
+  }
+
+  private boolean isEmptyDirectory() {
+    if (!Files.isDirectory(out)) {
+      return false;
+    }
+    try (var files = Files.list(out)) {
+      return files.findAny().isEmpty();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
