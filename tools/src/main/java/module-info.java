@@ -4,10 +4,10 @@ module io.gatun.tools {
   requires info.picocli;
   requires io.gatun.models;
   requires jdk.management;
-  requires me.tongfei.progressbar;
   requires org.slf4j;
-  // Only chatting needs them, from the class path: an automatic module would draw all others into
-  // every start.
+  // From the class path, where they are needed: an automatic module would draw all others into every
+  // start.
+  requires static me.tongfei.progressbar;
   requires static org.jline.reader;
   requires static org.jline.terminal;
 

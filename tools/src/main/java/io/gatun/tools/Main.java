@@ -37,6 +37,10 @@ public final class Main implements Runnable {
     COMMANDS.put("perplexity", MeasurePerplexity.class);
     COMMANDS.put("jshell", JShell.class);
     COMMANDS.put("quantize", Quantize.class);
+    COMMANDS.put("quantize", Quantize.class);
+    COMMANDS.put("tokenize", Tokenize.class);
+    COMMANDS.put("perplexity", MeasurePerplexity.class);
+    COMMANDS.put("jshell", JShell.class);
     COMMANDS.put("inspect", Inspect.class);
     COMMANDS.put("doctor", Doctor.class);
     COMMANDS.put("bench", Bench.class);
@@ -66,6 +70,8 @@ public final class Main implements Runnable {
   private boolean debug;
 
   public static void main(String[] args) {
+    // Libraries that are no modules are on the class path, which modules do not read unasked.
+    Main.class.getModule().addReads(ClassLoader.getSystemClassLoader().getUnnamedModule());
     Health.warn(System.err);
     System.exit(run(args));
   }

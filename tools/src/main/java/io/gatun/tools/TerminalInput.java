@@ -30,8 +30,6 @@ final class TerminalInput implements ChatCommand.Input {
   }
 
   static TerminalInput open() {
-    // JLine is on the class path, which modules do not read unless they ask.
-    TerminalInput.class.getModule().addReads(ClassLoader.getSystemClassLoader().getUnnamedModule());
     try {
       // By stty: the other providers are native code of their own.
       return new TerminalInput(

@@ -117,6 +117,10 @@ public final class ChatTemplate {
   }
 
   private static Jinjava jinjava() {
+    // Jinjava is on the class path, which modules do not read unasked.
+    ChatTemplate.class
+        .getModule()
+        .addReads(ChatTemplate.class.getClassLoader().getUnnamedModule());
     var likePython =
         LegacyOverrides.newBuilder()
             .withEvaluateMapKeys(true)

@@ -15,9 +15,13 @@ final class Bf16Product implements RowProduct {
   private static final int BLOCK = 64;
 
   private final Activations x;
+  private final Tensor w;
+  private final Tensor out;
   private final MemorySegment bf16;
 
-  Bf16Product(Activations x) {
+  Bf16Product(Activations x, Tensor w, Tensor out) {
+    this.w = w;
+    this.out = out;
     this.x = x;
     this.bf16 = x.bf16();
   }
@@ -33,7 +37,7 @@ final class Bf16Product implements RowProduct {
   }
 
   @Override
-  public void multiply(Scratch scratch, Tensor w, Tensor out, long from, long to) {
+  public void multiply(Scratch scratch, long from, long to) {
     int k = x.columns();
     for (long row = from; row < to; row += BLOCK) {
       int count = (int) Math.min(BLOCK, to - row);

@@ -3,7 +3,7 @@ package io.gatun.tensor.ops;
 import io.gatun.ffm.OpenBlas;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Dequantize;
+import io.gatun.tensor.kernel.Unpack;
 import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Kernels;
 import java.lang.foreign.MemorySegment;
@@ -112,10 +112,10 @@ final class CachedAttention {
         softmax(rows, n, page, first, scores, sums, max, total);
         product(scratch, scores, PAGE, memory, valueMemory, c, sums, c, rows, c, n, true);
       } else {
-        Dequantize.toFloat(cache.dtype(), memory, keyMemory, scratch, keys, (long) PAGE * c);
+        Unpack.toFloat(cache.dtype(), memory, keyMemory, scratch, keys, (long) PAGE * c);
         product(scratch, queries, c, scratch, keys, PAGE, scores, PAGE, rows, n, c, false);
         softmax(rows, n, page, first, scores, sums, max, total);
-        Dequantize.toFloat(cache.dtype(), memory, valueMemory, scratch, values, (long) n * c);
+        Unpack.toFloat(cache.dtype(), memory, valueMemory, scratch, values, (long) n * c);
         product(scratch, scores, PAGE, scratch, values, c, sums, c, rows, c, n, true);
       }
     }

@@ -12,8 +12,12 @@ final class DotProduct implements RowProduct {
   private final Backend backend;
   private final Kernels kernels;
   private final Activations x;
+  private final Tensor w;
+  private final Tensor out;
 
-  DotProduct(Ops ops, Activations x) {
+  DotProduct(Ops ops, Activations x, Tensor w, Tensor out) {
+    this.w = w;
+    this.out = out;
     this.backend = ops.backend();
     this.kernels = ops.kernels();
     this.x = x;
@@ -30,7 +34,7 @@ final class DotProduct implements RowProduct {
   }
 
   @Override
-  public void multiply(Scratch scratch, Tensor w, Tensor out, long from, long to) {
+  public void multiply(Scratch scratch, long from, long to) {
     int k = x.columns();
     long n = out.dim(1);
     boolean f32 = w.dtype() == DType.Plain.F32;

@@ -24,7 +24,7 @@ final class Linear {
       outs[i] = ops.empty(activations.rows(), weights[i].dim(0));
     }
     for (int i = 0; i < weights.length; i++) {
-      products[i] = RowProducts.choose(ops, activations, weights[i]);
+      products[i] = RowProducts.choose(ops, activations, weights[i], outs[i]);
       bytes = Math.max(bytes, products[i].scratchBytes());
     }
     scratch = new Scratch[ops.workers().threads()];
@@ -56,8 +56,7 @@ final class Linear {
       long lo = Math.max(from - first, 0);
       long hi = Math.min(to - first, count);
       if (lo < hi) {
-        products[i].multiply(
-            scratch[worker], weights[i], outs[i], lo * BLOCK, Math.min(n, hi * BLOCK));
+        products[i].multiply(scratch[worker], lo * BLOCK, Math.min(n, hi * BLOCK));
       }
       first += count;
     }

@@ -21,13 +21,17 @@ final class PanelProduct implements RowProduct {
   private static final Map<Integer, PackedLayout> LAYOUTS = new ConcurrentHashMap<>();
 
   private final Activations x;
+  private final Tensor w;
+  private final Tensor out;
   private final DType.Tiled type;
   private final Activations.U8 u8;
   private final MatmulSpec spec;
 
-  PanelProduct(Activations x, DType.Tiled type) {
+  PanelProduct(Activations x, Tensor w, Tensor out) {
+    this.w = w;
+    this.out = out;
     this.x = x;
-    this.type = type;
+    type = (DType.Tiled) w.dtype();
     u8 = x.u8();
     spec = spec(x.rows(), x.columns());
   }
@@ -41,7 +45,10 @@ final class PanelProduct implements RowProduct {
 
   /// Whether the machine has fast int8 products that read such panels.
   static boolean supports(Activations x, Tensor w) {
-    return OneDnn.supports(ElementType.S8)
+    return w.dtype() instanceof DType.Tiled(int bits, int _, boolean minima)
+        && bits == 4
+        && !minima
+        && OneDnn.supports(ElementType.S8)
         && w.dim(0) % DType.Tiled.ROWS == 0
         && spec(x.rows(), x.columns()).layout() instanceof PackedLayout layout
         && layout.isPanel(x.columns(), COLUMNS);
@@ -58,7 +65,7 @@ final class PanelProduct implements RowProduct {
   }
 
   @Override
-  public void multiply(Scratch scratch, Tensor w, Tensor out, long from, long to) {
+  public void multiply(Scratch scratch, long from, long to) {
     int k = x.columns();
     MemorySegment memory = scratch.memory();
     long panel = scratch.at();

@@ -1,13 +1,11 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.tensor.Tensor;
-
 /// One way to multiply activations with the rows of a weight: the kernels of one kind of weight
 /// type, number of activation rows and backend.
 ///
-/// `out` (T, N) gets in its columns `from` .. `to`-1 the products with those rows of `w` (N, K).
-/// `from` is a multiple of [#unit()], and so is `to` unless it is N. Different workers call at once,
-/// for different rows.
+/// The result (T, N) gets in its columns `from` .. `to`-1 the products with those rows of the weight
+/// (N, K). `from` is a multiple of [#unit()], and so is `to` unless it is N. Different workers call at
+/// once, for different rows.
 interface RowProduct {
   /// Weight rows that are handled together.
   int unit();
@@ -17,5 +15,6 @@ interface RowProduct {
     return 0;
   }
 
-  void multiply(Scratch scratch, Tensor w, Tensor out, long from, long to);
+  /// Handles the weight's rows `from` .. `to`-1.
+  void multiply(Scratch scratch, long from, long to);
 }

@@ -21,35 +21,38 @@ final class RowProducts {
 
   private RowProducts() {}
 
-  static RowProduct choose(Ops ops, Activations x, Tensor w) {
+  static RowProduct choose(Ops ops, Activations x, Tensor w, Tensor out) {
     boolean many = x.rows() >= GEMM_ROWS;
+    boolean tiled = ops.fast() && ops.backend() != Backend.SCALAR && w.dtype() instanceof DType.Tiled;
     if (ops.backend() == Backend.NATIVE && many) {
-      if (ops.fast()
-          && w.dtype() instanceof DType.Tiled t
-          && t.bits() == 4
-          && !t.minima()
-          && PanelProduct.supports(x, w)) {
+      if (tiled && PanelProduct.supports(x, w)) {
         log(w, "int8 panels and oneDNN's int8 product", "many rows, and the CPU has int8 products");
-        return new PanelProduct(x, t);
+        return new PanelProduct(x, w, out);
+      }
+      if (tiled) {
+        log(w, "the kernel of tiled weights", "oneDNN has no fast int8 product of such panels");
+        return new QuantizedProduct(x, w, out);
       }
       if (ops.fast() && w.dtype() != DType.Plain.F32 && OneDnn.supports(ElementType.BF16)) {
         log(w, "oneDNN's bf16 product", "many rows, and the CPU has bf16 products");
-        return new Bf16Product(x);
+        return new Bf16Product(x, w, out);
       }
       if (OpenBlas.isAvailable()) {
         log(w, "OpenBLAS sgemm", "many rows");
-        return new SgemmProduct(x);
+        return new SgemmProduct(x, w, out);
       }
     }
-    if (ops.backend() != Backend.SCALAR
-        && ops.fast()
-        && w.dtype() instanceof DType.Tiled t
-        && t.bits() == 4) {
-      log(w, "the tiled int4 kernel", many ? "no int8 product for many rows" : "few rows");
-      return new TiledProduct(x, t);
+    String why = many ? "no native library" : "few rows";
+    if (tiled) {
+      log(w, "the kernel of tiled weights", why);
+      return new QuantizedProduct(x, w, out);
     }
-    log(w, "dot products of unpacked rows", many ? "no native library" : "few rows");
-    return new DotProduct(ops, x);
+    if (ops.backend() != Backend.SCALAR && RowDotProduct.supports(w)) {
+      log(w, "dot products in place", why);
+      return new RowDotProduct(x, w, out);
+    }
+    log(w, "dot products of unpacked rows", why);
+    return new DotProduct(ops, x, w, out);
   }
 
   private static void log(Tensor w, String how, String why) {

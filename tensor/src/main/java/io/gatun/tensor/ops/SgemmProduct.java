@@ -11,8 +11,12 @@ final class SgemmProduct implements RowProduct {
   private static final int BLOCK = 64;
 
   private final Activations x;
+  private final Tensor w;
+  private final Tensor out;
 
-  SgemmProduct(Activations x) {
+  SgemmProduct(Activations x, Tensor w, Tensor out) {
+    this.w = w;
+    this.out = out;
     this.x = x;
   }
 
@@ -27,19 +31,19 @@ final class SgemmProduct implements RowProduct {
   }
 
   @Override
-  public void multiply(Scratch scratch, Tensor w, Tensor out, long from, long to) {
+  public void multiply(Scratch scratch, long from, long to) {
     if (w.dtype() == DType.Plain.F32) {
-      sgemm(w.segment(), 4 * from * x.columns(), out, from, (int) (to - from));
+      sgemm(w.segment(), 4 * from * x.columns(), from, (int) (to - from));
       return;
     }
     for (long row = from; row < to; row += BLOCK) {
       int count = (int) Math.min(BLOCK, to - row);
       WeightRows.toFloat(Backend.NATIVE, w, row, count, scratch.memory(), scratch.at());
-      sgemm(scratch.memory(), scratch.at(), out, row, count);
+      sgemm(scratch.memory(), scratch.at(), row, count);
     }
   }
 
-  private void sgemm(MemorySegment b, long at, Tensor out, long column, int count) {
+  private void sgemm(MemorySegment b, long at, long column, int count) {
     int k = x.columns();
     OpenBlas.sgemm(
         false,

@@ -32,6 +32,21 @@ class FastProductsTest {
   }
 
   @Test
+  void blocksInPlace() {
+    for (var type : new DType.Block[] {DType.Block.Q4_0, DType.Block.Q8_0}) {
+      var w = Tensor.allocate(arena, type, 70, 256);
+      for (long at = 0; at < w.byteSize(); at++) {
+        w.segment().set(ValueLayout.JAVA_BYTE, at, (byte) random.nextInt());
+      }
+      for (long at = 0; at < w.byteSize(); at += type.blockBytes()) {
+        float scale = 0.01f * random.nextFloat();
+        w.segment().set(ValueLayout.JAVA_SHORT_UNALIGNED, at, Float.floatToFloat16(scale));
+      }
+      check(random(3, 256), w, 1e-5);
+    }
+  }
+
+  @Test
   void int4TilesOfFewRows() {
     for (int group : new int[] {32, 64, 128}) {
       for (int n : new int[] {32, 96, 100, 160}) {

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class UnpackTest {
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
   private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
-  private static final int[] SIZES = {0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 207, 4099};
+  private static final int[] SIZES = {0, 1, 3, 8, 17, 33, 207, 4099};
 
   @Test
   void equalsTheScalarReference() {
@@ -90,7 +90,7 @@ class UnpackTest {
       for (DType type : types) {
         if (Dequantize.supports(type)) {
           for (int size : SIZES) {
-            long blocks = type.blockSize() >= 32 ? size % 70 : Math.ceilDiv(size, type.blockSize());
+            long blocks = type.blockSize() >= 32 ? size % 34 : Math.ceilDiv(size, type.blockSize());
             check(arena, type, blocks * type.blockSize());
           }
         }

@@ -1,0 +1,45 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.TiledProduct;
+
+/// Tiled weights times activations that are rounded to 8 bits by groups of 32, on the Vector API.
+final class QuantizedProduct implements RowProduct {
+  private static final int ROWS = DType.Tiled.ROWS;
+
+  private final TiledProduct product;
+
+  QuantizedProduct(Activations x, Tensor w, Tensor out) {
+    var type = (DType.Tiled) w.dtype();
+    product =
+        new TiledProduct(
+            type,
+            w.segment(),
+            0,
+            Math.toIntExact(w.dim(0)),
+            x.columns(),
+            x.quantized(type.bits()),
+            0,
+            x.rows(),
+            out.segment(),
+            0,
+            4 * out.dim(1));
+  }
+
+  @Override
+  public int unit() {
+    return ROWS;
+  }
+
+  @Override
+  public long scratchBytes() {
+    return TiledProduct.SCRATCH_BYTES;
+  }
+
+  @Override
+  public void multiply(Scratch scratch, long from, long to) {
+    product.multiply(
+        (int) (from / ROWS), Math.ceilDiv((int) to, ROWS), scratch.memory(), scratch.at());
+  }
+}
