@@ -1,13 +1,6 @@
 package io.gatun.models.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.hubspot.jinjava.Jinjava;
-import com.hubspot.jinjava.JinjavaConfig;
-import com.hubspot.jinjava.LegacyOverrides;
-import com.hubspot.jinjava.interpret.Context.Library;
-import com.hubspot.jinjava.interpret.RenderResult;
-import com.hubspot.jinjava.interpret.TemplateError;
-import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
 import io.gatun.loaders.CheckpointException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -17,14 +10,13 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /// A checkpoint's own form of a conversation: a Jinja template, rendered as Hugging Face's
-/// `apply_chat_template` does (`trim_blocks`, `lstrip_blocks`, `raise_exception`, `strftime_now`,
-/// no tools). The one known difference: a boolean that is printed reads `true`, not `True`.
+/// `apply_chat_template` does (`trim_blocks`, `lstrip_blocks`, `raise_exception`, `strftime_now`, no
+/// tools). The one known difference: a boolean that is printed reads `true`, not `True`.
 ///
-/// The template is Jinja2, run by Jinjava; [JinjaDialect] and [PythonMethods] bridge the two. It
-/// comes from outside: it can neither read files nor have a message's text interpreted.
+/// The template is Jinja2, run by Jinjava; [JinjaDialect] and [PythonMethods] bridge the two. It comes
+/// from outside: it can neither read files nor have a message's text interpreted.
 public final class ChatTemplate {
   /// One turn of a conversation; the role is `system`, `user` or `assistant`.
   public record Message(String role, String content) {}
@@ -36,13 +28,18 @@ public final class ChatTemplate {
           + "{% endfor %}"
           + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
-  private final String template;
+  static {
+    // Jinjava is no module but on the class path, which modules do not read unasked.
+    Class<?> self = ChatTemplate.class;
+    self.getModule().addReads(self.getClassLoader().getUnnamedModule());
+  }
+
+  private final JinjaTemplate template;
   private final Map<String, Object> tokens = new HashMap<>();
-  private final Jinjava jinjava = jinjava();
 
   /// A template given as text; `bos_token` and `eos_token` in it are the tokenizer's.
   public ChatTemplate(String template, Tokenizer tokenizer) {
-    this.template = JinjaDialect.rewrite(template);
+    this.template = new JinjaTemplate(template);
     tokenizer.bos().ifPresent(id -> tokens.put("bos_token", tokenizer.piece(id)));
     tokenizer.eos().ifPresent(id -> tokens.put("eos_token", tokenizer.piece(id)));
   }
@@ -74,10 +71,9 @@ public final class ChatTemplate {
     }
     if (!found.isTextual()) {
       throw new CheckpointException(
-          ("%s: no chat template. Looked for tokenizer.chat_template in the file's metadata, and"
-               + " for chat_template.jinja and chat_template in tokenizer_config.json in %s. A"
-               + " model without one was most likely not trained to chat: use it with gatun"
-               + " generate.")
+          ("%s: no chat template. Looked for tokenizer.chat_template in the file's metadata, and for"
+                  + " chat_template.jinja and chat_template in tokenizer_config.json in %s. A model"
+                  + " without one was most likely not trained to chat: use it with gatun generate.")
               .formatted(model, directory));
     }
     return new ChatTemplate(found.textValue(), tokenizer);
@@ -88,7 +84,7 @@ public final class ChatTemplate {
   /// The text holds its own BOS: encode it with `encode(text, false, true)`.
   ///
   /// @throws IllegalArgumentException if the template refuses the messages (roles that do not
-  ///   alternate, say), with its reason
+  ///     alternate, say), with its reason
   /// @throws CheckpointException if the template is broken
   public String render(List<Message> messages, boolean addGenerationPrompt) {
     var turns = new ArrayList<Map<String, Object>>();
@@ -102,54 +98,6 @@ public final class ChatTemplate {
     variables.put("messages", turns);
     variables.put("add_generation_prompt", addGenerationPrompt);
     variables.put("tools", null);
-    RenderResult result = jinjava.renderForResult(template, variables);
-    for (TemplateError error : result.getErrors()) {
-      for (Throwable t = error.getException(); t != null; t = t.getCause()) {
-        if (t instanceof ChatFunctions.Refusal) {
-          throw new IllegalArgumentException(
-              "the model's chat template refuses this conversation: " + t.getMessage());
-        }
-      }
-      throw new CheckpointException(
-          "the model's chat template cannot be rendered: line %d: %s"
-              .formatted(error.getLineno(), error.getMessage()));
-    }
-    return result.getOutput();
-  }
-
-  private static Jinjava jinjava() {
-    // Jinjava is on the class path, which modules do not read unasked.
-    ChatTemplate.class.getModule().addReads(ChatTemplate.class.getClassLoader().getUnnamedModule());
-    var likePython =
-        LegacyOverrides.newBuilder()
-            .withEvaluateMapKeys(true)
-            .withIterateOverMapKeys(true)
-            .withKeepNullableLoopValues(true)
-            .withUsePyishObjectMapper(true)
-            .withUseNaturalOperatorPrecedence(true)
-            .withParseWhitespaceControlStrictly(true)
-            .withUseTrimmingForNotesAndExpressions(true)
-            .build();
-    var jinjava =
-        new Jinjava(
-            JinjavaConfig.newBuilder()
-                .withTrimBlocks(true)
-                .withLstripBlocks(true)
-                .withLegacyOverrides(likePython)
-                // Else a message with {{ }} in it would be a template itself.
-                .withNestedInterpretationEnabled(false)
-                .withDisabled(Map.of(Library.TAG, Set.of("include", "import", "from", "extends")))
-                .withElResolver(new PythonMethods())
-                .withMaxOutputSize(1 << 26)
-                .build());
-    var context = jinjava.getGlobalContext();
-    context.registerFilter(new ToJson());
-    context.registerFunction(
-        new ELFunctionDefinition(
-            "", "raise_exception", ChatFunctions.class, "raiseException", String.class));
-    context.registerFunction(
-        new ELFunctionDefinition(
-            "", "strftime_now", ChatFunctions.class, "strftimeNow", String.class));
-    return jinjava;
+    return template.render(variables);
   }
 }

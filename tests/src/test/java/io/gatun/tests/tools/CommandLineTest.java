@@ -78,6 +78,15 @@ class CommandLineTest {
     return Files.readString(file, StandardCharsets.UTF_8);
   }
 
+  /// A file with this header and one byte of data, or none if no tensor is in the header.
+  private static Path safetensors(String name, String header) throws IOException {
+    byte[] text = header.getBytes(StandardCharsets.UTF_8);
+    int data = header.contains("dtype") ? 1 : 0;
+    var file = ByteBuffer.allocate(8 + text.length + data);
+    file.order(ByteOrder.LITTLE_ENDIAN).putLong(text.length).put(text);
+    return Files.write(temp.resolve(name), file.array());
+  }
+
   /// A mistake of the user's: exit code 2, these words on stderr, and no stack trace.
   private static void assertRefused(Result result, String... words) {
     assertEquals(2, result.code, result.err);
@@ -149,11 +158,10 @@ class CommandLineTest {
 
   @Test
   void filesCannotCommandTheTerminal() throws Exception {
-    String header = "{\"a\\u001b[2J\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}";
-    byte[] text = header.getBytes(StandardCharsets.UTF_8);
-    var file = ByteBuffer.allocate(8 + text.length + 1);
-    file.order(ByteOrder.LITTLE_ENDIAN).putLong(text.length).put(text);
-    Path path = Files.write(temp.resolve("escape.safetensors"), file.array());
+    Path path =
+        safetensors(
+            "escape.safetensors",
+            "{\"a\\u001b[2J\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}");
     Result result = gatun("inspect", path.toString());
     assertEquals(0, result.code, result.err);
     assertTrue(result.out.contains("a\\u001b[2J"), result.out);
@@ -199,6 +207,14 @@ class CommandLineTest {
     Result result = gatun("inspect", "--debug", "nowhere.gguf");
     assertEquals(2, result.code);
     assertTrue(result.err.contains("\tat io.gatun"), result.err);
+  }
+
+  @Test
+  void saysThatMemoryIsShort() throws Exception {
+    String text = "x".repeat(32 << 20);
+    Path file = safetensors("long.safetensors", "{\"__metadata__\":{\"a\":\"" + text + "\"}}");
+    var littleHeap = Map.of("GATUN_JAVA_OPTS", "-Xmx16m");
+    assertRefused(gatun(littleHeap, temp, "inspect", file.toString()), "out of memory", "-Xmx1g");
   }
 
   @Test
