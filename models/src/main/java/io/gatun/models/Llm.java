@@ -57,7 +57,11 @@ public final class Llm implements AutoCloseable {
   public static Llm load(Path path, Consumer<LlmOptions> choose) {
     var options = new LlmOptions();
     choose.accept(options);
-    var checkpoint = Checkpoint.open(path, options.loadMode);
+    var checkpoint =
+        options.pack
+            ? new PackedModels(options.threads, options.cacheLimit, options.notices)
+                .open(path, options.loadMode)
+            : Checkpoint.open(path, options.loadMode);
     try {
       var model = new Llama(LlamaConfig.of(checkpoint), checkpoint);
       var tokenizer =
@@ -158,20 +162,17 @@ public final class Llm implements AutoCloseable {
     return Perplexity.measure(this, text, chosen);
   }
 
-  /// `Llm(model.gguf: llama, 22 layers, 2048 wide, 32000 tokens, context 2048, NATIVE on 2 threads)`.
+  /// `Llm(model.gguf: llama, 22 layers of 2048, context 2048)`.
   @Override
   public String toString() {
     var config = model.config();
-    return "Llm(%s: %s, %d layers, %d wide, %d tokens, context %d, %s on %d threads)"
+    return "Llm(%s: %s, %d layers of %d, context %d)"
         .formatted(
             checkpoint.path().getFileName(),
             config.modelType(),
             config.numHiddenLayers(),
             config.hiddenSize(),
-            config.vocabSize(),
-            contextLimit(),
-            ops.backend(),
-            ops.workers().threads());
+            contextLimit());
   }
 
   /// Ends the threads and unmaps the weights.

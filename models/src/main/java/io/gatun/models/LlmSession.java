@@ -47,8 +47,8 @@ public final class LlmSession implements AutoCloseable {
   /// Reads tokens and returns the logits for the next one; the array is overwritten by the next
   /// call.
   ///
-  /// @throws IllegalArgumentException if there are none, one is not in the vocabulary, or the context
-  ///     is exceeded
+  /// @throws IllegalArgumentException if there are none, or the context is exceeded
+  /// @throws IndexOutOfBoundsException if one is not in the vocabulary
   public float[] feed(int... ids) {
     if (ids.length == 0) {
       throw new IllegalArgumentException("there is nothing to read: the prompt is empty, and this model has no token that begins a"
@@ -99,8 +99,8 @@ public final class LlmSession implements AutoCloseable {
   /// tokens at a time: the memory does not grow with the text but for the cache.
   ///
   /// @param from the first to judge, at least 1
-  /// @throws IllegalArgumentException if there are fewer than two tokens, one is not in the vocabulary,
-  ///     or the context is exceeded
+  /// @throws IllegalArgumentException if there is none to judge, or the context is exceeded
+  /// @throws IndexOutOfBoundsException if one is not in the vocabulary
   public float[] score(int[] ids, int from) {
     int read = ids.length - 1;
     if (from < 1 || from > read) {
