@@ -194,7 +194,7 @@ class CommandLineTest {
 
   @Test
   void suggestsTheNearestCommand() throws Exception {
-    assertRefused(gatun("inspekt", TINY_LLM), "Did you mean: gatun inspect?");
+    assertRefused(gatun("inspekt", TINY_LLM), "Did you mean: gatun inspect");
   }
 
   @Test
