@@ -139,7 +139,7 @@ class CommandLineTest {
 
   @Test
   void suggestsTheNearestCommand() throws Exception {
-    Launcher.assertRefused(gatun("inspekt", TINY_LLM), "Did you mean: gatun inspect?");
+    Launcher.assertRefused(gatun("inspekt", TINY_LLM), "Did you mean: gatun inspect");
   }
 
   @Test
@@ -189,7 +189,7 @@ class CommandLineTest {
     Files.writeString(old.resolve("release"), "JAVA_VERSION=\"17.0.2\"\n");
     Files.createFile(old.resolve("bin/javac")).toFile().setExecutable(true);
     Launcher.assertRefused(
-        gatun(Map.of("GATUN_JAVA_HOME", old.toString()), temp, "--version"),
+        launcher.with("GATUN_JAVA_HOME", old.toString()).gatun("--version"),
         "GATUN_JAVA_HOME",
         "JDK 25");
   }
