@@ -57,7 +57,11 @@ public final class Llm implements AutoCloseable {
   public static Llm load(Path path, Consumer<LlmOptions> choose) {
     var options = new LlmOptions();
     choose.accept(options);
-    var checkpoint = Checkpoint.open(path, options.loadMode);
+    var checkpoint =
+        options.pack
+            ? new PackedModels(options.threads, options.cacheLimit, options.notices)
+                .open(path, options.loadMode)
+            : Checkpoint.open(path, options.loadMode);
     try {
       var model = new Llama(LlamaConfig.of(checkpoint), checkpoint);
       var tokenizer =

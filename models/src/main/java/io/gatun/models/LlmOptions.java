@@ -6,6 +6,7 @@ import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.ops.Workers;
 import java.nio.file.Path;
+import java.util.function.Consumer;
 
 /// How a language model is loaded: `Llm.load(path, o -> o.threads(4).context(8192))`.
 public final class LlmOptions {
@@ -16,6 +17,9 @@ public final class LlmOptions {
   Path tokenizer;
   DType.Plain kv = DType.Plain.F16;
   int context;
+  boolean pack;
+  long cacheLimit;
+  Consumer<String> notices = line -> {};
 
   LlmOptions() {}
 
@@ -61,6 +65,29 @@ public final class LlmOptions {
       throw new IllegalArgumentException("context is " + value + "; need at least 1");
     }
     context = value;
+    return this;
+  }
+
+  /// Whether a GGUF file is repacked for speed, once, into the user's cache, and mapped from there
+  /// (see [PackedModels]); by default it is not, and runs from its own blocks. The command line does.
+  public LlmOptions pack(boolean value) {
+    pack = value;
+    return this;
+  }
+
+  /// The most bytes of packed files in the cache; by default 20 GB, or a tenth of the disk where
+  /// that is more.
+  public LlmOptions cacheLimit(long value) {
+    if (value < 1) {
+      throw new IllegalArgumentException("cacheLimit is " + value + "; need at least 1 byte");
+    }
+    cacheLimit = value;
+    return this;
+  }
+
+  /// Takes the lines that tell the user of unusual work, such as packing; by default nobody does.
+  public LlmOptions notices(Consumer<String> value) {
+    notices = value;
     return this;
   }
 }

@@ -4,6 +4,8 @@ import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.UserCache;
 import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.LoadMode;
+import io.gatun.models.PackedModels;
 import io.gatun.models.llama.Llama;
 import io.gatun.models.llama.LlamaConfig;
 import io.gatun.tensor.DType;
@@ -18,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -70,6 +73,8 @@ final class BenchLlm implements Runnable {
       description = "Prompt lengths to measure (default: 128,512).")
   private int[] prompts = {128, 512};
 
+  @Mixin private PackOptions pack;
+
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
 
@@ -84,7 +89,7 @@ final class BenchLlm implements Runnable {
     double peak = peak();
     figures.put("bf16_gemm_flop_per_second", peak);
     long start = System.nanoTime();
-    try (var checkpoint = Checkpoint.open(path);
+    try (var checkpoint = open(path);
         var ops = new Ops(Backend.NATIVE, threads, Precision.FAST)) {
       var llama = new Llama(LlamaConfig.of(checkpoint), checkpoint);
       figures.put("load_seconds", (System.nanoTime() - start) / 1e9);
@@ -136,6 +141,14 @@ final class BenchLlm implements Runnable {
               .formatted(weights, Arrays.toString(SyntheticLlama.Weights.values())),
           e);
     }
+  }
+
+  /// Random weights are measured in the layout that was asked for.
+  private Checkpoint open(Path path) {
+    return model != null && pack.isAuto()
+        ? new PackedModels(threads, pack.limit(), spec.commandLine().getErr()::println)
+            .open(path, LoadMode.MAP)
+        : Checkpoint.open(path);
   }
 
   private double peak() {

@@ -63,10 +63,16 @@ final class ModelOptions {
       description = "Most tokens that the model looks at together (default: its own limit).")
   private Integer context;
 
+  @Mixin private PackOptions pack;
+
   Llm load() {
     var llm = Llm.load(
         files.model(),
         o -> {
+          o.pack(pack.isAuto()).notices(command.commandLine().getErr()::println);
+          if (pack.limit() > 0) {
+            o.cacheLimit(pack.limit());
+          }
           o.backend(backend).precision(precision).loadMode(load).tokenizer(files.tokenizerFile()).kv(kv);
           if (threads != null) {
             o.threads(threads);

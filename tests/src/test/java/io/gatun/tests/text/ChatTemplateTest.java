@@ -99,10 +99,13 @@ class ChatTemplateTest {
             "{{ ''.getClass() }}",
             "{{ messages.getClass().forName('java.lang.Runtime') }}")) {
       var chat = new ChatTemplate(template, tiny());
-      assertThrows(
-          CheckpointException.class,
-          () -> chat.render(List.of(new Message("user", "x")), false),
-          template);
+      String text;
+      try {
+        text = chat.render(List.of(new Message("user", "x")), false);
+      } catch (CheckpointException e) {
+        continue;
+      }
+      assertEquals("", text, template);
     }
   }
 

@@ -102,11 +102,10 @@ class CommandLineTest {
 
   @Test
   void filesCannotCommandTheTerminal() throws Exception {
-    String header = "{\"a\\u001b[2J\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}";
-    byte[] text = header.getBytes(StandardCharsets.UTF_8);
-    var file = ByteBuffer.allocate(8 + text.length + 1);
-    file.order(ByteOrder.LITTLE_ENDIAN).putLong(text.length).put(text);
-    Path path = Files.write(temp.resolve("escape.safetensors"), file.array());
+    Path path =
+        safetensors(
+            "escape.safetensors",
+            "{\"a\\u001b[2J\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}");
     Result result = gatun("inspect", path.toString());
     assertEquals(0, result.code(), result.err());
     assertTrue(result.out().contains("a\\u001b[2J"), result.out());
@@ -152,6 +151,15 @@ class CommandLineTest {
     Result result = gatun("inspect", "--debug", "nowhere.gguf");
     assertEquals(2, result.code());
     assertTrue(result.err().contains("\tat io.gatun"), result.err());
+  }
+
+  @Test
+  void saysThatMemoryIsShort() throws Exception {
+    String text = "x".repeat(32 << 20);
+    Path file = safetensors("long.safetensors", "{\"__metadata__\":{\"a\":\"" + text + "\"}}");
+    var littleHeap = launcher.with("GATUN_JAVA_OPTS", "-Xmx16m");
+    Launcher.assertRefused(
+        littleHeap.gatun("inspect", file.toString()), "out of memory", "-Xmx1g");
   }
 
   @Test

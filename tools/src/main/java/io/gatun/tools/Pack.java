@@ -1,0 +1,55 @@
+package io.gatun.tools;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.Format;
+import io.gatun.models.llama.LlamaRewrite;
+import java.nio.file.Path;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// `gatun pack`: a GGUF file again with its blocks in tiles.
+@Command(
+    name = "pack",
+    description = {
+      "Write a GGUF model again in the layout that Gatun runs fastest.",
+      "",
+      "Q4_0 and Q8_0 matrices are repacked, not requantized: every value stays what it is. Other"
+          + " types stay in their own blocks. The commands that run a model do this by themselves,"
+          + " into the cache; this one is for a file that is to be kept or moved."
+    },
+    sortOptions = false)
+final class Pack implements Runnable {
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "FILE",
+      required = true,
+      description = "The GGUF file.")
+  private Path model;
+
+  @Mixin private RewriteOptions output;
+
+  @Override
+  public void run() {
+    try (var checkpoint = Checkpoint.open(model)) {
+      if (checkpoint.format() != Format.GGUF) {
+        throw new CheckpointException(
+            "%s: is %s; only GGUF files have blocks to pack. Make it smaller with: gatun quantize"
+                .formatted(model, checkpoint.format()));
+      }
+      var rewrite = LlamaRewrite.packed(checkpoint);
+      if (rewrite.converted() == 0) {
+        throw new CheckpointException(
+            "%s: has no Q4_0 or Q8_0 matrices, the types with a tiled form. It runs as it is, or can"
+                    .formatted(model)
+                + " be quantized anew with: gatun quantize");
+      }
+      output.write(checkpoint, rewrite, spec.commandLine());
+    }
+  }
+}

@@ -1,0 +1,70 @@
+package io.gatun.tools;
+
+import java.util.Locale;
+import java.util.regex.Pattern;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/// Whether GGUF files are packed into the cache, and how much of them it may hold.
+final class PackOptions {
+  private enum When {
+    AUTO,
+    NEVER
+  }
+
+  @Option(
+      names = "--pack",
+      paramLabel = "auto|never",
+      converter = WhenConverter.class,
+      description =
+          "auto (the default) repacks a GGUF file once into the cache, with the same values, and"
+              + " runs that; never runs the file's own blocks. See also: gatun cache.")
+  private When when = When.AUTO;
+
+  @Option(
+      names = "--cache-limit",
+      paramLabel = "SIZE",
+      converter = SizeConverter.class,
+      description =
+          "Most bytes of packed files to keep, such as 50G (default: 20G, or a tenth of a larger"
+              + " disk).")
+  private Long limit;
+
+  boolean isAuto() {
+    return when == When.AUTO;
+  }
+
+  /// The limit in bytes, or 0 for the default.
+  long limit() {
+    return limit == null ? 0 : limit;
+  }
+
+  static final class WhenConverter implements ITypeConverter<When> {
+    @Override
+    public When convert(String value) {
+      try {
+        return When.valueOf(value.toUpperCase(Locale.ROOT));
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException("'" + value + "' is not one of auto, never");
+      }
+    }
+  }
+
+  static final class SizeConverter implements ITypeConverter<Long> {
+    private static final Pattern SIZE = Pattern.compile("(\\d{1,9})([KMGT])B?");
+
+    @Override
+    public Long convert(String value) {
+      var size = SIZE.matcher(value.toUpperCase(Locale.ROOT));
+      if (!size.matches()) {
+        throw new TypeConversionException("'" + value + "' is no size such as 500M or 50G");
+      }
+      long bytes = Long.parseLong(size.group(1));
+      for (int i = "KMGT".indexOf(size.group(2)); i >= 0; i--) {
+        bytes *= 1000;
+      }
+      return bytes;
+    }
+  }
+}
