@@ -75,11 +75,9 @@ final class MeasurePerplexity implements Runnable {
 
   /// A line that whoever sits at the terminal sees change.
   private void progress(Perplexity soFar) {
-    var console = System.console();
-    if (console != null && console.isTerminal()) {
+    if (Terminals.isInteractive()) {
       var err = spec.commandLine().getErr();
-      err.printf(
-          Locale.ROOT, "%,d tokens, perplexity %.4f\r", soFar.tokens(), soFar.perplexity());
+      err.printf(Locale.ROOT, "%,d tokens, perplexity %.4f\r", soFar.tokens(), soFar.perplexity());
       err.flush();
     }
   }

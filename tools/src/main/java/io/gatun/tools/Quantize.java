@@ -33,10 +33,7 @@ final class Quantize implements Runnable {
       description = "The model: any checkpoint that gatun generate runs.")
   private Path model;
 
-  @Option(
-      names = "--mode",
-      paramLabel = "int4|int8",
-      description = "The integers (default: int4).")
+  @Option(names = "--mode", paramLabel = "int4|int8", description = "The integers (default: int4).")
   private String mode = "int4";
 
   @Option(

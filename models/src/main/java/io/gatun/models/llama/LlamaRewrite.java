@@ -14,6 +14,7 @@ import io.gatun.tensor.ops.Workers;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.LongConsumer;
 
@@ -69,7 +70,7 @@ public final class LlamaRewrite {
   /// @throws CheckpointException if it is no model that Gatun can run
   public static LlamaRewrite packed(Checkpoint checkpoint) {
     return new LlamaRewrite(
-        checkpoint, from -> Packing.tiledForm(from) instanceof DType tiled ? tiled : from);
+        checkpoint, from -> Objects.requireNonNullElse(Packing.tiledForm(from), from));
   }
 
   private void plan(String name, Tensor tensor, Function<DType, DType> choose) {
@@ -108,8 +109,9 @@ public final class LlamaRewrite {
     return outputs.stream().mapToLong(Output::bytes).sum();
   }
 
-  /// Writes a GGUF file, or a directory with model.safetensors and what belongs to it: configuration,
-  /// tokenizer, licence. The weights' file appears under its name when it is complete.
+  /// Writes a GGUF file, or a directory with model.safetensors and what belongs to it:
+  /// configuration, tokenizer, licence. The weights' file appears under its name when it is
+  /// complete.
   ///
   /// @param out the file, or the directory, which is made if it is not there
   /// @param progress is told the tensors' bytes as they are written, piece by piece
