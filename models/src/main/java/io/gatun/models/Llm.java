@@ -162,20 +162,17 @@ public final class Llm implements AutoCloseable {
     return Perplexity.measure(this, text, chosen);
   }
 
-  /// `Llm(model.gguf: llama, 22 layers, 2048 wide, 32000 tokens, context 2048, NATIVE on 2 threads)`.
+  /// `Llm(model.gguf: llama, 22 layers of 2048, context 2048)`.
   @Override
   public String toString() {
     var config = model.config();
-    return "Llm(%s: %s, %d layers, %d wide, %d tokens, context %d, %s on %d threads)"
+    return "Llm(%s: %s, %d layers of %d, context %d)"
         .formatted(
             checkpoint.path().getFileName(),
             config.modelType(),
             config.numHiddenLayers(),
             config.hiddenSize(),
-            config.vocabSize(),
-            contextLimit(),
-            ops.backend(),
-            ops.workers().threads());
+            contextLimit());
   }
 
   /// Ends the threads and unmaps the weights.

@@ -62,13 +62,15 @@ final class Generate implements Runnable {
     try (var llm = model.load();
         var session = llm.newSession()) {
       double loaded = (System.nanoTime() - start) / 1e9;
-      if (!quiet) {
+      int[] prompt = llm.tokenizer().encode(text);
+      // A prompt that is going to be refused should not stand before the message that says so.
+      if (!quiet && prompt.length <= session.capacity()) {
         out.print(text);
         out.flush();
       }
       var result =
           session.generate(
-              llm.tokenizer().encode(text),
+              prompt,
               o ->
                   o.maxTokens(maxTokens)
                       .sampling(sampling.options())

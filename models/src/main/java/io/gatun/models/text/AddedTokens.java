@@ -24,7 +24,8 @@ final class AddedTokens {
       }
     }
     for (List<AddedToken> tokensOfChar : byFirstChar.values()) {
-      tokensOfChar.sort(Comparator.comparingInt((AddedToken token) -> token.match().length()).reversed());
+      tokensOfChar.sort(
+          Comparator.comparingInt((AddedToken token) -> token.match().length()).reversed());
     }
   }
 
@@ -41,12 +42,12 @@ final class AddedTokens {
       int start = i;
       int end = i + token.match().length();
       if (token.lstrip()) {
-        while (start > done && isSpace(text.codePointBefore(start))) {
+        while (start > done && Normalizers.isSpace(text.codePointBefore(start))) {
           start = text.offsetByCodePoints(start, -1);
         }
       }
       if (token.rstrip()) {
-        while (end < text.length() && isSpace(text.codePointAt(end))) {
+        while (end < text.length() && Normalizers.isSpace(text.codePointAt(end))) {
           end = text.offsetByCodePoints(end, 1);
         }
       }
@@ -79,11 +80,16 @@ final class AddedTokens {
         && (end == text.length() || !isWordChar(text.codePointAt(end)));
   }
 
+  /// `\w` of Unicode's regular expressions (UTS 18, annex C).
   private static boolean isWordChar(int c) {
-    return Character.isLetterOrDigit(c) || c == '_' || Character.getType(c) == Character.NON_SPACING_MARK;
-  }
-
-  private static boolean isSpace(int c) {
-    return c >= '\t' && c <= '\r' || c == 0x85 || Character.isSpaceChar(c);
+    return switch (Character.getType(c)) {
+      case Character.NON_SPACING_MARK,
+          Character.COMBINING_SPACING_MARK,
+          Character.ENCLOSING_MARK,
+          Character.DECIMAL_DIGIT_NUMBER,
+          Character.CONNECTOR_PUNCTUATION ->
+          true;
+      default -> Character.isAlphabetic(c) || c == 0x200C || c == 0x200D;
+    };
   }
 }

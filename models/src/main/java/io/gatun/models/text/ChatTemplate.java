@@ -1,13 +1,6 @@
 package io.gatun.models.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.hubspot.jinjava.Jinjava;
-import com.hubspot.jinjava.JinjavaConfig;
-import com.hubspot.jinjava.LegacyOverrides;
-import com.hubspot.jinjava.interpret.Context.Library;
-import com.hubspot.jinjava.interpret.RenderResult;
-import com.hubspot.jinjava.interpret.TemplateError;
-import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
 import io.gatun.loaders.CheckpointException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -17,7 +10,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /// A checkpoint's own form of a conversation: a Jinja template, rendered as Hugging Face's
 /// `apply_chat_template` does (`trim_blocks`, `lstrip_blocks`, `raise_exception`, `strftime_now`, no
@@ -36,13 +28,18 @@ public final class ChatTemplate {
           + "{% endfor %}"
           + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
-  private final String template;
+  static {
+    // Jinjava is no module but on the class path, which modules do not read unasked.
+    Class<?> self = ChatTemplate.class;
+    self.getModule().addReads(self.getClassLoader().getUnnamedModule());
+  }
+
+  private final JinjaTemplate template;
   private final Map<String, Object> tokens = new HashMap<>();
-  private final Jinjava jinjava = jinjava();
 
   /// A template given as text; `bos_token` and `eos_token` in it are the tokenizer's.
   public ChatTemplate(String template, Tokenizer tokenizer) {
-    this.template = JinjaDialect.rewrite(template);
+    this.template = new JinjaTemplate(template);
     tokenizer.bos().ifPresent(id -> tokens.put("bos_token", tokenizer.piece(id)));
     tokenizer.eos().ifPresent(id -> tokens.put("eos_token", tokenizer.piece(id)));
   }
@@ -101,56 +98,6 @@ public final class ChatTemplate {
     variables.put("messages", turns);
     variables.put("add_generation_prompt", addGenerationPrompt);
     variables.put("tools", null);
-    RenderResult result = jinjava.renderForResult(template, variables);
-    for (TemplateError error : result.getErrors()) {
-      for (Throwable t = error.getException(); t != null; t = t.getCause()) {
-        if (t instanceof ChatFunctions.Refusal) {
-          throw new IllegalArgumentException(
-              "the model's chat template refuses this conversation: " + t.getMessage());
-        }
-      }
-      throw new CheckpointException(
-          "the model's chat template cannot be rendered: line %d: %s"
-              .formatted(error.getLineno(), error.getMessage()));
-    }
-    return result.getOutput();
-  }
-
-  private static Jinjava jinjava() {
-    // Jinjava is on the class path, which modules do not read unasked.
-    ChatTemplate.class
-        .getModule()
-        .addReads(ChatTemplate.class.getClassLoader().getUnnamedModule());
-    var likePython =
-        LegacyOverrides.newBuilder()
-            .withEvaluateMapKeys(true)
-            .withIterateOverMapKeys(true)
-            .withKeepNullableLoopValues(true)
-            .withUsePyishObjectMapper(true)
-            .withUseNaturalOperatorPrecedence(true)
-            .withParseWhitespaceControlStrictly(true)
-            .withUseTrimmingForNotesAndExpressions(true)
-            .build();
-    var jinjava =
-        new Jinjava(
-            JinjavaConfig.newBuilder()
-                .withTrimBlocks(true)
-                .withLstripBlocks(true)
-                .withLegacyOverrides(likePython)
-                // Else a message with {{ }} in it would be a template itself.
-                .withNestedInterpretationEnabled(false)
-                .withDisabled(Map.of(Library.TAG, Set.of("include", "import", "from", "extends")))
-                .withElResolver(new PythonMethods())
-                .withMaxOutputSize(1 << 26)
-                .build());
-    var context = jinjava.getGlobalContext();
-    context.registerFilter(new ToJson());
-    context.registerFunction(
-        new ELFunctionDefinition(
-            "", "raise_exception", ChatFunctions.class, "raiseException", String.class));
-    context.registerFunction(
-        new ELFunctionDefinition(
-            "", "strftime_now", ChatFunctions.class, "strftimeNow", String.class));
-    return jinjava;
+    return template.render(variables);
   }
 }

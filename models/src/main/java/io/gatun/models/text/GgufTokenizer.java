@@ -28,8 +28,8 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
       default ->
           throw new CheckpointException(
               ("%s: tokenizer.ggml.model is \"%s\"; Gatun has \"llama\" (SentencePiece BPE), \"t5\""
-                      + " (unigram) and \"gpt2\" (byte-level BPE). A WordPiece vocabulary (\"bert\")"
-                      + " belongs to no language model that it runs.")
+                   + " (unigram) and \"gpt2\" (byte-level BPE). A WordPiece vocabulary (\"bert\")"
+                   + " belongs to no language model that it runs.")
                   .formatted(file, model));
     };
   }
@@ -105,21 +105,17 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
   /// Merges of pieces that the vocabulary lacks are left out: nothing can come of them.
   private Merges merges(Vocabulary vocabulary) {
     List<String> merges = list("merges", String.class);
-    var table = new Merges.Table(merges.size());
-    for (int rank = 0; rank < merges.size(); rank++) {
-      String merge = merges.get(rank);
+    var lefts = new ArrayList<String>(merges.size());
+    var rights = new ArrayList<String>(merges.size());
+    for (String merge : merges) {
       int space = merge.indexOf(' ', 1);
       if (space < 0) {
         throw damaged("merges", "\"" + merge + "\"", "two pieces with a space between them");
       }
-      int left = vocabulary.find(merge, 0, space);
-      int right = vocabulary.find(merge, space + 1, merge.length());
-      int merged = vocabulary.find(merge.substring(0, space).concat(merge.substring(space + 1)));
-      if ((left | right | merged) >= 0) {
-        table.add(left, right, rank, merged);
-      }
+      lefts.add(merge.substring(0, space));
+      rights.add(merge.substring(space + 1));
     }
-    return table;
+    return Merges.Table.of(vocabulary, lefts, rights, rank -> {});
   }
 
   private UnaryOperator<String> charsMap() {

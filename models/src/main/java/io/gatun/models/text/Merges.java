@@ -1,13 +1,17 @@
 package io.gatun.models.text;
 
+import java.util.List;
+import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
+
 /// Which neighbouring symbols merge into which, and in what order.
 interface Merges {
   /// What [#find] returns when the two do not merge.
   long NONE = -1;
 
   /// The merge of the symbols `left` and `right` (-1: a character that is not in the vocabulary),
-  /// which span `from` to `to` in `text`: priority (signed, the lowest merges first) in the upper 32
-  /// bits, the id of the merged symbol in the lower, or [#NONE].
+  /// which span `from` to `to` in `text`: priority (signed, the lowest merges first) in the upper
+  /// 32 bits, the id of the merged symbol in the lower, or [#NONE].
   long find(String text, int from, int to, int left, int right);
 
   static long pack(int priority, int id) {
@@ -32,15 +36,42 @@ interface Merges {
     private final long[] pairs;
     private final long[] merges;
 
+    /// The merges in the order of their ranks: `lefts[rank]` with `rights[rank]`. Those whose
+    /// pieces the vocabulary lacks are left out, and `unknown` is told their ranks.
+    static Table of(
+        Vocabulary vocabulary, List<String> lefts, List<String> rights, IntConsumer unknown) {
+      var left = new int[lefts.size()];
+      var right = new int[left.length];
+      var merged = new int[left.length];
+      // Looking pieces up is most of the work of loading a vocabulary.
+      IntStream.range(0, left.length)
+          .parallel()
+          .forEach(
+              rank -> {
+                left[rank] = vocabulary.find(lefts.get(rank));
+                right[rank] = vocabulary.find(rights.get(rank));
+                merged[rank] = vocabulary.findJoined(lefts.get(rank), rights.get(rank));
+              });
+      var table = new Table(left.length);
+      for (int rank = 0; rank < left.length; rank++) {
+        if ((left[rank] | right[rank] | merged[rank]) >= 0) {
+          table.add(left[rank], right[rank], rank, merged[rank]);
+        } else {
+          unknown.accept(rank);
+        }
+      }
+      return table;
+    }
+
     /// A table for at most `count` merges.
-    Table(int count) {
+    private Table(int count) {
       int slots = Integer.highestOneBit(Math.max(8, count)) << 2;
       pairs = new long[slots];
       merges = new long[slots];
     }
 
     /// Adds a merge; a pair that is there already keeps its rank.
-    void add(int left, int right, int rank, int merged) {
+    private void add(int left, int right, int rank, int merged) {
       int slot = slot(left, right);
       if (pairs[slot] == 0) {
         pairs[slot] = key(left, right);

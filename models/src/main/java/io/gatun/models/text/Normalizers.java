@@ -22,8 +22,8 @@ final class Normalizers {
     return text -> text.isEmpty() ? text : prefix + text;
   }
 
-  /// SentencePiece's white space rules: leading, trailing and repeated spaces go if `removeExtra`, a
-  /// space comes before the text if `dummyPrefix`, and spaces become visible.
+  /// SentencePiece's white space rules: leading, trailing and repeated spaces go if `removeExtra`,
+  /// a space comes before the text if `dummyPrefix`, and spaces become visible.
   static UnaryOperator<String> sentencePiece(boolean removeExtra, boolean dummyPrefix) {
     return text -> {
       String cleaned = removeExtra ? removeExtraSpaces(text) : text;
@@ -42,9 +42,29 @@ final class Normalizers {
         kept.append(c);
       }
     }
-    if (!kept.isEmpty() && kept.charAt(kept.length() - 1) == ' ') {
-      kept.setLength(kept.length() - 1);
+    int end = kept.length();
+    // At the end SentencePiece takes a visible space in the text for a space, too.
+    while (end > 0 && (kept.charAt(end - 1) == ' ' || kept.charAt(end - 1) == Vocabulary.SPACE)) {
+      end--;
     }
-    return kept.toString();
+    return kept.substring(0, end);
+  }
+
+  /// The text without the white space at its ends.
+  static String strip(String text, boolean left, boolean right) {
+    int start = 0;
+    int end = text.length();
+    while (left && start < end && isSpace(text.charAt(start))) {
+      start++;
+    }
+    while (right && end > start && isSpace(text.charAt(end - 1))) {
+      end--;
+    }
+    return text.substring(start, end);
+  }
+
+  /// Unicode's property White_Space, all of which is in the basic plane.
+  static boolean isSpace(int c) {
+    return c >= '\t' && c <= '\r' || c == 0x85 || Character.isSpaceChar(c);
   }
 }

@@ -1,12 +1,16 @@
 package io.gatun.models.text;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.CheckpointException;
 import java.io.IOException;
+import java.io.Reader;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,15 +24,25 @@ import java.util.regex.PatternSyntaxException;
 final class TokenizerJson {
   private static final int MAX_ID = 1 << 22;
 
+  /// Pieces are names, each there once: a table of names would only cost time.
+  private static final ObjectMapper STREAM =
+      new ObjectMapper(
+          JsonFactory.builder()
+              .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+              .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+              .build());
+
   private final Path file;
-  private final ObjectNode root = TokenizerConfig.JSON.createObjectNode();
-  private final ObjectNode model = TokenizerConfig.JSON.createObjectNode();
+  private final ObjectNode root = STREAM.createObjectNode();
+  private final ObjectNode model = STREAM.createObjectNode();
   private String[] pieces = new String[1 << 15];
   private int size;
   private float[] scores;
 
-  /// The pairs of pieces that merge, two entries each.
-  private final ArrayList<String> merges = new ArrayList<>();
+  /// The pieces that merge, by rank.
+  private final ArrayList<String> lefts = new ArrayList<>();
+
+  private final ArrayList<String> rights = new ArrayList<>();
 
   private TokenizerJson(Path file) {
     this.file = file;
@@ -39,7 +53,10 @@ final class TokenizerJson {
   /// @throws CheckpointException if the file is damaged or asks for what Gatun does not have
   static Tokenizer read(Path file, TokenizerConfig config) {
     var json = new TokenizerJson(file);
-    try (JsonParser parser = TokenizerConfig.JSON.createParser(file.toFile())) {
+    // From characters, not bytes: Jackson refuses escaped surrogates in names that it reads as
+    // bytes.
+    try (Reader in = Files.newBufferedReader(file);
+        JsonParser parser = STREAM.createParser(in)) {
       json.parse(parser);
       return json.build(config);
     } catch (JsonProcessingException e) {
@@ -77,7 +94,7 @@ final class TokenizerJson {
       if (name.equals("model") && token == JsonToken.START_OBJECT) {
         parseModel(parser);
       } else {
-        root.set(name, TokenizerConfig.JSON.readTree(parser));
+        root.set(name, STREAM.readTree(parser));
       }
     }
   }
@@ -89,7 +106,7 @@ final class TokenizerJson {
       if (name.equals("vocab") && token == JsonToken.START_OBJECT) {
         while (parser.nextToken() == JsonToken.FIELD_NAME) {
           String piece = parser.currentName();
-          expect(parser.nextToken(), JsonToken.VALUE_NUMBER_INT, "the id of \"" + piece + "\"");
+          expect(parser.nextToken(), JsonToken.VALUE_NUMBER_INT, "an id in model.vocab");
           put(parser.getIntValue(), piece);
         }
       } else if (name.equals("vocab")) {
@@ -97,7 +114,7 @@ final class TokenizerJson {
       } else if (name.equals("merges")) {
         parseMerges(parser);
       } else {
-        model.set(name, TokenizerConfig.JSON.readTree(parser));
+        model.set(name, STREAM.readTree(parser));
       }
     }
   }
@@ -120,9 +137,9 @@ final class TokenizerJson {
     for (JsonToken token = parser.nextToken(); token != JsonToken.END_ARRAY; ) {
       if (token == JsonToken.START_ARRAY) {
         expect(parser.nextToken(), JsonToken.VALUE_STRING, "a merge");
-        merges.add(parser.getText());
+        lefts.add(parser.getText());
         expect(parser.nextToken(), JsonToken.VALUE_STRING, "a merge");
-        merges.add(parser.getText());
+        rights.add(parser.getText());
         expect(parser.nextToken(), JsonToken.END_ARRAY, "a merge");
       } else {
         expect(token, JsonToken.VALUE_STRING, "a merge");
@@ -133,8 +150,8 @@ final class TokenizerJson {
               "%s: the merge \"%s\" needs two pieces with a space between them"
                   .formatted(file, merge));
         }
-        merges.add(merge.substring(0, space));
-        merges.add(merge.substring(space + 1));
+        lefts.add(merge.substring(0, space));
+        rights.add(merge.substring(space + 1));
       }
       token = parser.nextToken();
     }
@@ -154,8 +171,7 @@ final class TokenizerJson {
 
   private void expect(JsonToken found, JsonToken needed, String what) {
     if (found != needed) {
-      throw new CheckpointException(
-          "%s: %s is %s; need %s".formatted(file, what, found, needed));
+      throw new CheckpointException("%s: %s is %s; need %s".formatted(file, what, found, needed));
     }
   }
 
@@ -164,7 +180,7 @@ final class TokenizerJson {
     var stages = new TokenizerJsonStages(file, vocabulary);
     UnaryOperator<String> normalizer = stages.normalizer(root.path("normalizer"));
     List<AddedToken> added = addedTokens(config, normalizer);
-    Model encoder = stages.model(model, merges, scores, added);
+    Model encoder = stages.model(model, lefts, rights, scores, added);
     PreTokenizer words = stages.preTokenizer(root.path("pre_tokenizer"));
     if (!(model.path("ignore_merges").asBoolean()) && vocabulary.spacesOnlyLead()) {
       words = words.then(PreTokenizer.beforeSpaces());

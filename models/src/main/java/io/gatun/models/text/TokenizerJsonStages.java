@@ -50,10 +50,7 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
   private static UnaryOperator<String> strip(JsonNode node) {
     boolean left = node.path("strip_left").asBoolean();
     boolean right = node.path("strip_right").asBoolean();
-    return text -> {
-      String stripped = left ? text.stripLeading() : text;
-      return right ? stripped.stripTrailing() : stripped;
-    };
+    return text -> Normalizers.strip(text, left, right);
   }
 
   private UnaryOperator<String> replace(JsonNode node) {
@@ -93,8 +90,7 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
       case "Split" ->
           PreTokenizer.split(pattern(node), behavior(node), node.path("invert").asBoolean());
       case "Digits" ->
-          PreTokenizer.isolate(
-              node.path("individual_digits").asBoolean() ? "\\p{N}" : "\\p{N}+");
+          PreTokenizer.isolate(node.path("individual_digits").asBoolean() ? "\\p{N}" : "\\p{N}+");
       case "Punctuation" ->
           PreTokenizer.split(PreTokenizer.compile("[\\p{P}$+<=>^`|~]"), behavior(node), false);
       case "WhitespaceSplit" ->
@@ -186,35 +182,36 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
     return new Decoder(byteLevel, byteFallback, replacements, leadingSpaces);
   }
 
-  Model model(JsonNode node, List<String> merges, float[] scores, List<AddedToken> added) {
+  Model model(
+      JsonNode node,
+      List<String> lefts,
+      List<String> rights,
+      float[] scores,
+      List<AddedToken> added) {
     String type = node.path("type").asText("BPE");
     if (type.equals("Unigram") && scores != null) {
       return unigram(node, scores, added);
     }
     if (!type.equals("BPE") || scores != null) {
       throw new CheckpointException(
-          ("%s: the model's type is %s; Gatun has BPE and Unigram (a WordPiece vocabulary, as BERT's,"
-                  + " belongs to no language model that it runs)")
+          ("%s: the model's type is %s; Gatun has BPE and Unigram (a WordPiece vocabulary, as"
+               + " BERT's, belongs to no language model that it runs)")
               .formatted(file, type));
     }
     if (!node.path("continuing_subword_prefix").asText("").isEmpty()
         && !node.path("continuing_subword_prefix").isNull()) {
       throw unsupported(file, "model.continuing_subword_prefix", node);
     }
-    var table = new Merges.Table(merges.size() / 2);
-    for (int i = 0; i < merges.size(); i += 2) {
-      String left = merges.get(i);
-      String right = merges.get(i + 1);
-      int leftId = vocabulary.find(left);
-      int rightId = vocabulary.find(right);
-      int merged = vocabulary.find(left + right);
-      if ((leftId | rightId | merged) < 0) {
-        throw new CheckpointException(
-            "%s: the merge of \"%s\" and \"%s\" needs both and the two together in the vocabulary"
-                .formatted(file, left, right));
-      }
-      table.add(leftId, rightId, i / 2, merged);
-    }
+    Merges table =
+        Merges.Table.of(
+            vocabulary,
+            lefts,
+            rights,
+            rank -> {
+              throw new CheckpointException(
+                  "%s: the merge of \"%s\" and \"%s\" needs both and the two together in the vocabulary"
+                      .formatted(file, lefts.get(rank), rights.get(rank)));
+            });
     String end = node.path("end_of_word_suffix").textValue();
     return new BpeModel(
         vocabulary,

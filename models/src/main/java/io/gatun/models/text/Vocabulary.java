@@ -6,23 +6,29 @@ final class Vocabulary {
   static final char SPACE = '\u2581';
 
   private final String[] pieces;
-  private final int[] table;
+
+  /// Open addressing: a piece's hash in the upper half, its id and one more in the lower, 0 if
+  /// free.
+  private final long[] table;
+
   private final int longest;
 
   /// `pieces[id]` is null where no token has that id; of two equal pieces the higher id is found.
   Vocabulary(String[] pieces) {
     this.pieces = pieces;
-    table = new int[Integer.highestOneBit(Math.max(8, pieces.length)) << 2];
+    table = new long[Integer.highestOneBit(Math.max(8, pieces.length)) << 2];
     int max = 0;
     for (int id = 0; id < pieces.length; id++) {
       String piece = pieces[id];
       if (piece != null) {
         max = Math.max(max, piece.length());
-        int slot = slot(piece.hashCode());
-        while (table[slot] != 0 && !pieces[table[slot] - 1].equals(piece)) {
+        int hash = piece.hashCode();
+        int slot = slot(hash);
+        while (table[slot] != 0
+            && !(isHash(table[slot], hash) && pieces[(int) table[slot] - 1].equals(piece))) {
           slot = slot + 1 & table.length - 1;
         }
-        table[slot] = id + 1;
+        table[slot] = (long) hash << 32 | id + 1;
       }
     }
     longest = max;
@@ -63,9 +69,31 @@ final class Vocabulary {
   int find(String text, int from, int to, int hash) {
     int length = to - from;
     for (int slot = slot(hash); table[slot] != 0; slot = slot + 1 & table.length - 1) {
-      String piece = pieces[table[slot] - 1];
-      if (piece.length() == length && text.startsWith(piece, from)) {
-        return table[slot] - 1;
+      if (isHash(table[slot], hash)) {
+        int id = (int) table[slot] - 1;
+        if (pieces[id].length() == length && text.startsWith(pieces[id], from)) {
+          return id;
+        }
+      }
+    }
+    return -1;
+  }
+
+  /// The id of the piece that `left` and `right` are together, or -1.
+  int findJoined(String left, String right) {
+    int hash = left.hashCode();
+    for (int i = 0; i < right.length(); i++) {
+      hash = 31 * hash + right.charAt(i);
+    }
+    int length = left.length() + right.length();
+    for (int slot = slot(hash); table[slot] != 0; slot = slot + 1 & table.length - 1) {
+      if (isHash(table[slot], hash)) {
+        int id = (int) table[slot] - 1;
+        if (pieces[id].length() == length
+            && pieces[id].startsWith(left)
+            && pieces[id].endsWith(right)) {
+          return id;
+        }
       }
     }
     return -1;
@@ -95,6 +123,10 @@ final class Vocabulary {
       ids[b] = find("<0x%02X>".formatted(b));
     }
     return ids;
+  }
+
+  private static boolean isHash(long entry, int hash) {
+    return (int) (entry >> 32) == hash;
   }
 
   private int slot(int hash) {

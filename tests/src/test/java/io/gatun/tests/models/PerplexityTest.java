@@ -1,0 +1,123 @@
+package io.gatun.tests.models;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gatun.models.Llm;
+import io.gatun.models.LlmOptions;
+import io.gatun.models.Perplexity;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Precision;
+import io.gatun.tests.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// Log-probabilities and perplexity against the recorded ones and against plain logits.
+class PerplexityTest {
+  private static Llm tiny(Consumer<LlmOptions> choose) {
+    return Llm.load(TestData.pretrained("tiny-llm"), choose);
+  }
+
+  private static Consumer<LlmOptions> exact(Backend backend) {
+    return o -> o.backend(backend).precision(Precision.F32).kv(DType.Plain.F32).threads(2);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"VECTOR, F32, F32, 1e-3", "NATIVE, F32, F32, 1e-3", "NATIVE, FAST, F16, 0.05"})
+  void ofTheHeldOutText(Backend backend, Precision precision, DType.Plain kv, double tolerance)
+      throws IOException {
+    var golden =
+        new ObjectMapper()
+            .readTree(TestData.pretrained("tiny-llm/goldens.json").toFile())
+            .at("/perplexity/perplexity")
+            .asDouble();
+    String text = Files.readString(TestData.pretrained("tiny-llm/heldout.txt"));
+    try (var llm = tiny(o -> o.backend(backend).precision(precision).kv(kv).threads(2))) {
+      assertEquals(golden, llm.perplexity(text).perplexity(), tolerance);
+    }
+  }
+
+  @Test
+  void scoresAreThoseOfTheLogits() {
+    try (var llm = tiny(exact(Backend.VECTOR));
+        var session = llm.newSession();
+        var stepwise = llm.newSession()) {
+      int[] ids = llm.tokenizer().encode("First Citizen:\nBefore we proceed any further, hear me.");
+      float[] scores = session.score(ids, 3);
+      assertEquals(ids.length - 3, scores.length);
+      assertEquals(ids.length - 1, session.tokens().length);
+      stepwise.feed(ids[0], ids[1]);
+      for (int i = 3; i < ids.length; i++) {
+        assertEquals(logSoftmax(stepwise.feed(ids[i - 1]), ids[i]), scores[i - 3], 1e-3);
+      }
+    }
+  }
+
+  @Test
+  void longTextsAreReadInChunks() throws IOException {
+    String text = Files.readString(TestData.pretrained("tiny-llm/heldout.txt"));
+    try (var llm = tiny(exact(Backend.NATIVE).andThen(o -> o.context(1200)));
+        var whole = llm.newSession();
+        var parts = llm.newSession()) {
+      int[] ids = Arrays.copyOf(llm.tokenizer().encode(text), 1201);
+      float[] scores = whole.score(ids, 1);
+      assertEquals(1200, scores.length);
+      float[] first = parts.score(Arrays.copyOf(ids, 701), 600);
+      float[] second = parts.score(Arrays.copyOfRange(ids, 700, 1201), 1);
+      for (int i = 600; i <= 1200; i++) {
+        float found = i <= 700 ? first[i - 600] : second[i - 701];
+        assertEquals(scores[i - 1], found, 1e-3, "token " + i);
+      }
+    }
+  }
+
+  @Test
+  void tellsItsProgress() {
+    String text = "KING RICHARD II:\nI am a king, and I am not a king.\n";
+    try (var llm = tiny(exact(Backend.VECTOR))) {
+      var seen = new ArrayList<Perplexity>();
+      var result = llm.perplexity(text, o -> o.window(8).stride(4).progress(seen::add));
+      int tokens = llm.tokenizer().encode(text).length - 1;
+      assertEquals(tokens, result.tokens());
+      assertEquals(8, seen.getFirst().tokens());
+      assertEquals(12, seen.get(1).tokens());
+      assertEquals(result, seen.getLast());
+      assertEquals(text.length(), result.bytes());
+      assertTrue(result.read() > tokens, "windows overlap");
+    }
+  }
+
+  @Test
+  void refusesWhatCannotBeMeasured() {
+    try (var llm = tiny(exact(Backend.VECTOR));
+        var session = llm.newSession()) {
+      assertThrows(IllegalArgumentException.class, () -> llm.perplexity(""));
+      assertThrows(IllegalArgumentException.class, () -> session.score(new int[] {0}, 1));
+      assertThrows(IllegalArgumentException.class, () -> session.score(new int[] {0, 5}, 0));
+      assertThrows(IllegalArgumentException.class, () -> session.score(new int[514], 1));
+      assertThrows(
+          IndexOutOfBoundsException.class, () -> session.score(new int[] {0, 1024}, 1));
+    }
+  }
+
+  private static double logSoftmax(float[] logits, int id) {
+    double max = Double.NEGATIVE_INFINITY;
+    for (float x : logits) {
+      max = Math.max(max, x);
+    }
+    double sum = 0;
+    for (float x : logits) {
+      sum += Math.exp(x - max);
+    }
+    return logits[id] - max - Math.log(sum);
+  }
+}

@@ -1,0 +1,108 @@
+package io.gatun.tests.tools;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gatun.tests.TestData;
+import io.gatun.tests.tools.Launcher.Result;
+import java.io.File;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// The README's Java compiles and runs as the README says.
+class ReadmeTest {
+  private static final Path TARGET = TestData.ROOT.resolve("tools/target");
+  private static final Pattern BLOCK = Pattern.compile("(?s)```java\n// (\\S+\\.java)\n(.*?)```");
+
+  @TempDir private static Path temp;
+
+  private static Launcher launcher;
+  private static List<String> sources;
+
+  @BeforeAll
+  static void extract() throws Exception {
+    launcher = Launcher.in(temp);
+    sources = new ArrayList<>();
+    Matcher block = BLOCK.matcher(Files.readString(TestData.ROOT.resolve("README.md")));
+    while (block.find()) {
+      Path file = temp.resolve(block.group(1));
+      Files.createDirectories(file.getParent());
+      Files.writeString(file, block.group(2));
+      sources.add(block.group(1));
+    }
+  }
+
+  @Test
+  void everyBlockNamesItsFile() throws Exception {
+    String readme = Files.readString(TestData.ROOT.resolve("README.md"));
+    assertEquals(readme.split("```java").length - 1, sources.size());
+    assertEquals(List.of("module-info.java", "story/Story.java"), sources);
+  }
+
+  @Test
+  void runsFromTheClassPath() throws Exception {
+    String classPath = jars("lib") + File.pathSeparator + jars("class-path");
+    java("javac", "-d", "classes", "-cp", classPath, "story/Story.java");
+    tellsAStory(
+        java(
+            "java",
+            "--enable-native-access=ALL-UNNAMED",
+            "--add-modules",
+            "jdk.incubator.vector",
+            "-Xmx256m",
+            "-XX:MaxDirectMemorySize=1024t",
+            "-cp",
+            classPath + File.pathSeparator + "classes",
+            "story.Story",
+            TestData.pretrained("tiny-llm").toString()));
+  }
+
+  @Test
+  void runsAsAModule() throws Exception {
+    String lib = TARGET.resolve("lib").toString();
+    java("javac", "-d", "module", "-p", lib, "module-info.java", "story/Story.java");
+    tellsAStory(
+        java(
+            "java",
+            "--enable-native-access=io.gatun.ffm",
+            "-Xmx256m",
+            "-XX:MaxDirectMemorySize=1024t",
+            "-p",
+            lib + File.pathSeparator + "module",
+            "-cp",
+            jars("class-path"),
+            "-m",
+            "story/story.Story",
+            TestData.pretrained("tiny-llm").toString()));
+  }
+
+  private static void tellsAStory(String out) {
+    assertTrue(out.contains("[0, "), out);
+    assertTrue(out.contains("First Citizen\n1024 logits\nBF16 (128,) [1.406"), out);
+    assertTrue(out.matches("(?s).*\nperplexity \\d+\\.\\d+\n"), out);
+  }
+
+  private static String java(String tool, String... args) throws Exception {
+    var command = new ArrayList<String>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", tool).toString());
+    command.addAll(List.of(args));
+    Result result = launcher.run(temp, command);
+    assertEquals(0, result.code(), result.err());
+    return result.out();
+  }
+
+  private static String jars(String folder) throws Exception {
+    try (Stream<Path> files = Files.list(TARGET.resolve(folder))) {
+      return files.map(Path::toString).collect(Collectors.joining(File.pathSeparator));
+    }
+  }
+}

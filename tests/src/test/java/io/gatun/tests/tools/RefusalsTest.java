@@ -1,0 +1,160 @@
+package io.gatun.tests.tools;
+
+import static io.gatun.tests.tools.Launcher.assertRefused;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gatun.tests.TestData;
+import io.gatun.tests.tools.Launcher.Result;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// What the commands that run a language model say to users who ask for what cannot be.
+class RefusalsTest {
+  @TempDir private static Path temp;
+
+  private static Launcher launcher;
+
+  @BeforeAll
+  static void isBuilt() {
+    launcher = Launcher.in(temp);
+  }
+
+  private static Result generate(String... args) throws Exception {
+    String[] all = Arrays.copyOf(new String[] {"generate", "-n", "4"}, 3 + args.length);
+    System.arraycopy(args, 0, all, 3, args.length);
+    return launcher.gatun(all);
+  }
+
+  /// A copy of tiny-llm with one of its JSON files changed.
+  private static String tinyWith(String file, Consumer<ObjectNode> change) throws IOException {
+    Path copy = Files.createTempDirectory(temp, "model");
+    for (String name :
+        new String[] {
+          "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"
+        }) {
+      Files.copy(TestData.pretrained("tiny-llm").resolve(name), copy.resolve(name));
+    }
+    if (file.endsWith(".json")) {
+      var mapper = new ObjectMapper();
+      var json = (ObjectNode) mapper.readTree(copy.resolve(file).toFile());
+      change.accept(json);
+      mapper.writeValue(copy.resolve(file).toFile(), json);
+    }
+    return copy.toString();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"generate", "chat", "perplexity", "tokenize"})
+  void aModelThatIsNotThere(String command) throws Exception {
+    assertRefused(
+        launcher.gatun(command, "--model", "nowhere.gguf"), "nowhere.gguf", "no such file");
+  }
+
+  @Test
+  void aTruncatedFile() throws Exception {
+    String model = tinyWith("", json -> {});
+    Path file = Path.of(model, "model.safetensors");
+    byte[] whole = Files.readAllBytes(file);
+    Files.write(file, Arrays.copyOf(whole, whole.length / 2));
+    assertRefused(generate("--model", model), "model.safetensors", "truncated");
+  }
+
+  @Test
+  void aConfigurationThatDisagreesWithItsTensors() throws Exception {
+    String model = tinyWith("config.json", json -> json.put("intermediate_size", 384));
+    assertRefused(
+        generate("--model", model),
+        "mlp.gate_proj.weight\" is (352, 128) BF16; need (384, 128)",
+        "intermediate_size=384",
+        "gatun inspect");
+  }
+
+  @Test
+  void aConfigurationWithMoreLayersThanTheFile() throws Exception {
+    String model = tinyWith("config.json", json -> json.put("num_hidden_layers", 7));
+    assertRefused(generate("--model", model), "model.layers.6.", "is missing", "7 layers");
+  }
+
+  @Test
+  void anUnknownArchitecture() throws Exception {
+    String model = tinyWith("config.json", json -> json.put("model_type", "gpt_bigcode"));
+    assertRefused(generate("--model", model), "config.json", "gpt_bigcode", "llama, mistral");
+  }
+
+  @Test
+  void aPromptLongerThanTheContext() throws Exception {
+    assertRefused(
+        generate("--context", "8", "--prompt", "First Citizen: Before we proceed any further"),
+        "tokens; the context holds 8",
+        "Shorten it");
+  }
+
+  @Test
+  void aContextBeyondTheModelsIsOnlyWarnedOf() throws Exception {
+    Result result = generate("--context", "513", "--prompt", "KING");
+    assertEquals(0, result.code(), result.err());
+    assertTrue(
+        result.err().contains("--context 513 is more than the 512 tokens that the model"),
+        result.err());
+  }
+
+  @Test
+  void nothingToBeginWith() throws Exception {
+    String model = tinyWith("tokenizer.json", json -> json.remove("post_processor"));
+    assertRefused(generate("--model", model, "--prompt", ""), "the prompt is empty", "Give");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--kv", "--precision", "--backend", "--load"})
+  void anUnknownChoice(String option) throws Exception {
+    assertRefused(generate(option, "q3"), option, "'q3' is not one of", "gatun generate --help");
+  }
+
+  @Test
+  void aTextThatIsNotUtf8() throws Exception {
+    Path file = Files.write(temp.resolve("latin1.txt"), new byte[] {'a', (byte) 0xE9, 'b'});
+    for (String command : new String[] {"generate", "perplexity", "tokenize"}) {
+      assertRefused(launcher.gatun(command, "-f", file.toString()), "latin1.txt", "not UTF-8");
+    }
+  }
+
+  @Test
+  void aTextTooShortToMeasure() throws Exception {
+    Path file = Files.createFile(temp.resolve("empty.txt"));
+    assertRefused(
+        launcher.gatun("perplexity", "-f", file.toString()), "the text has 1 tokens", "at least 2");
+  }
+
+  @Test
+  void windowsWithGapsBetweenThem() throws Exception {
+    assertRefused(
+        launcher.gatun("perplexity", "--context", "16", "--stride", "17"), "stride is 17", "16");
+  }
+
+  @Test
+  void noTextToMeasureWith() throws Exception {
+    assertRefused(
+        launcher.gatun("perplexity", "--model", tinyWith("", json -> {})),
+        "heldout.txt",
+        "Give --file");
+  }
+
+  @Test
+  void idsThatAreNone() throws Exception {
+    assertRefused(launcher.gatun("tokenize", "--decode", "1,x"), "--decode", "1,2,3");
+    assertRefused(
+        launcher.gatun("tokenize", "--decode", "4096"), "token id 4096 is not in the vocabulary");
+    assertRefused(launcher.gatun("tokenize", "--decode", "1", "--text", "a"), "--text");
+  }
+}

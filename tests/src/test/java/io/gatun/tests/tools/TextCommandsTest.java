@@ -1,0 +1,122 @@
+package io.gatun.tests.tools;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gatun.tests.TestData;
+import io.gatun.tests.tools.Launcher.Result;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// `gatun tokenize`, `gatun perplexity` and `gatun jshell`, through the launcher.
+class TextCommandsTest {
+  @TempDir private static Path temp;
+
+  private static Launcher launcher;
+
+  @BeforeAll
+  static void isBuilt() {
+    launcher = Launcher.in(temp);
+  }
+
+  private static Result gatun(String... args) throws Exception {
+    Result result = launcher.gatun(args);
+    assertEquals(0, result.code(), result.err());
+    return result;
+  }
+
+  @Test
+  void tokenizeListsIdsAndPieces() throws Exception {
+    assertEquals(
+        """
+          0  <s>
+        457  KING
+        684  ĠRICHARD
+         60  :
+        """,
+        gatun("tokenize", "--text", "KING RICHARD:").out());
+  }
+
+  @Test
+  void tokenizeReadsStandardInput() throws Exception {
+    var reading = launcher.reading("é</s>");
+    JsonNode json = reading.gatun("tokenize", "--json").json();
+    assertEquals("[0,197,171,1]", json.get("ids").toString());
+    assertEquals("[\"<s>\",\"Ã\",\"©\",\"</s>\"]", json.get("pieces").toString());
+    assertEquals("é</s>", json.get("text").asText());
+    JsonNode plain = reading.gatun("tokenize", "--json", "--no-special", "--plain").json();
+    assertEquals(197, plain.at("/ids/0").asInt());
+    assertTrue(plain.get("ids").size() > 3, "</s> is one token, though it should be text");
+  }
+
+  @Test
+  void tokenizeDecodes() throws Exception {
+    assertEquals("<s>KING RICHARD\n", gatun("tokenize", "--decode", "0,457,684").out());
+    assertEquals("KING RICHARD\n", gatun("tokenize", "--no-special", "-d", "[0, 457, 684]").out());
+  }
+
+  @Test
+  void tokenizeNeedsNoWeights() throws Exception {
+    Path folder = Files.createDirectories(temp.resolve("vocabulary"));
+    Files.copy(
+        TestData.pretrained("tiny-llm/tokenizer.json"), folder.resolve("tokenizer.json"));
+    Result result = gatun("tokenize", "--model", folder.toString(), "--text", "KING");
+    assertTrue(result.out().contains("457"), result.out());
+  }
+
+  @Test
+  void tokenizeReadsGguf() throws Exception {
+    Path model = TestData.shared("ggml-vocab/ggml-vocab-llama-spm.gguf");
+    Result result = gatun("tokenize", "--model", model.toString(), "--text", "Hello world");
+    assertEquals("    1  <s>\n15043  ▁Hello\n 3186  ▁world\n", result.out());
+  }
+
+  @Test
+  void perplexityIsTheRecordedOne() throws Exception {
+    JsonNode golden =
+        new ObjectMapper()
+            .readTree(TestData.pretrained("tiny-llm/goldens.json").toFile())
+            .get("perplexity");
+    JsonNode found =
+        gatun("perplexity", "--json", "--precision", "f32", "--kv", "f32").json();
+    assertEquals(golden.get("perplexity").asDouble(), found.get("perplexity").asDouble(), 1e-3);
+    assertEquals(golden.get("mean_nll_nats").asDouble(), found.get("nll").asDouble(), 1e-4);
+    assertEquals(golden.get("bits_per_byte").asDouble(), found.get("bitsPerByte").asDouble(), 1e-4);
+    assertEquals(golden.get("predicted_tokens").asInt(), found.get("tokens").asInt());
+    assertEquals(golden.get("bytes").asInt(), found.get("bytes").asInt());
+  }
+
+  @Test
+  void perplexityOfAFile() throws Exception {
+    Path file = Files.writeString(temp.resolve("text.txt"), "KING RICHARD II:\nI am a king.\n");
+    Result result = gatun("perplexity", "-f", file.toString(), "--context", "8", "--stride", "2");
+    assertTrue(
+        result.out().matches("(?s)perplexity \\d+\\.\\d{4} .* in windows of 8 tokens every 2;.*"),
+        result.out());
+  }
+
+  @Test
+  void jshellGenerates() throws Exception {
+    String script =
+        """
+        var llm = Llm.load(Pretrained.path("tiny-llm"), o -> o.precision(Precision.F32))
+        var greedy = SamplingOptions.GREEDY
+        System.out.println(llm.generate("KING RICHARD II:\\n", o -> o.maxTokens(6).sampling(greedy)).text())
+        System.out.println(llm.checkpoint().tensor("model.norm.weight"))
+        System.out.println(Runtime.getRuntime().maxMemory() >> 20)
+        """;
+    Result result = launcher.reading(script).gatun("jshell", "-");
+    assertEquals(0, result.code(), result.err());
+    String[] lines = result.out().split("\\R");
+    assertEquals("I am a brief", lines[0], result.out());
+    assertTrue(lines[1].startsWith("BF16 (128,) [1.406, 1.531, "), result.out());
+    assertTrue(lines[1].contains(" mean 1.531"), result.out());
+    assertTrue(Integer.parseInt(lines[2]) <= 256, "the launcher's flags are not the snippets'");
+  }
+}
