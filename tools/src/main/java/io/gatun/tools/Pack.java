@@ -17,7 +17,7 @@ import picocli.CommandLine.Spec;
     description = {
       "Write a GGUF model again in the layout that Gatun runs fastest.",
       "",
-      "Q4_0 and Q8_0 matrices are repacked, not requantized: every value stays what it is. Other"
+      "Q4_0, Q8_0 and Q4_K matrices are repacked, not requantized: every value stays what it is. Other"
           + " types stay in their own blocks. The commands that run a model do this by themselves,"
           + " into the cache; this one is for a file that is to be kept or moved."
     },
@@ -45,7 +45,7 @@ final class Pack implements Runnable {
       var rewrite = LlamaRewrite.packed(checkpoint);
       if (rewrite.converted() == 0) {
         throw new CheckpointException(
-            "%s: has no Q4_0 or Q8_0 matrices, the types with a tiled form. It runs as it is, or can"
+            "%s: has no Q4_0, Q8_0 or Q4_K matrices, the types with a tiled form. It runs as it is, or can"
                     .formatted(model)
                 + " be quantized anew with: gatun quantize");
       }

@@ -88,11 +88,20 @@ public final class TiledLayout {
   /// Stores the scale (F16 bits, or a pair of bytes) and the integers of a group's one lane.
   static void set(
       DType.Tiled type, MemorySegment dst, long tile, int lane, short scale, int[] integers) {
-    dst.set(SHORT, tile + lane * 2L, scale);
-    int step = 8 / type.bits();
-    for (int k = 0; k < integers.length; k += step) {
-      int bits = type.bits() == 8 ? integers[k] : (integers[k] + 8) | (integers[k + 1] + 8) << 4;
-      dst.set(BYTE, byteOffset(type, tile, lane, k), (byte) bits);
+    long at = tile + lane * 2L;
+    dst.set(SHORT, at, scale);
+    if (type.bits() == 8) {
+      for (int k = 0; k < integers.length; k += 2) {
+        at += SCALES_BYTES;
+        dst.set(SHORT, at, (short) (integers[k] & 0xFF | integers[k + 1] << 8));
+      }
+    } else {
+      for (int k = 0; k < integers.length; k += 4) {
+        at += SCALES_BYTES;
+        int low = integers[k] + 8 | integers[k + 1] + 8 << 4;
+        int high = integers[k + 2] + 8 | integers[k + 3] + 8 << 4;
+        dst.set(SHORT, at, (short) (low | high << 8));
+      }
     }
   }
 

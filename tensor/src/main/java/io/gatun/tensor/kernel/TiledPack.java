@@ -1,12 +1,15 @@
 package io.gatun.tensor.kernel;
 
-import static io.gatun.tensor.kernel.Elements.BYTE;
 import static io.gatun.tensor.kernel.Elements.FLOAT;
+import static io.gatun.tensor.kernel.Elements.INT;
 import static io.gatun.tensor.kernel.Elements.SHORT;
+import static io.gatun.tensor.kernel.Lanes.FLOATS;
 
 import io.gatun.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 
 /// Makes [DType.Tiled] matrices, from floats or from a file's own blocks.
 public final class TiledPack {
@@ -16,6 +19,9 @@ public final class TiledPack {
   private static final float[] INT4_DIVISORS = {
     -8f, -7f, -7.25f, -7.5f, -7.75f, -8.25f, -8.5f, -8.75f, -9f
   };
+
+  /// Added to a small float and taken away again it leaves the nearest integer.
+  private static final float ROUNDING = 3 << 22;
 
   private TiledPack() {}
 
@@ -72,61 +78,65 @@ public final class TiledPack {
       MemorySegment dst,
       long dstByteOffset) {
     var type = tiledTypeOf(blocks);
-    if (type.minima()) {
-      fromQ4K(src, srcByteOffset, rows, columns, dst, dstByteOffset);
-      return;
-    }
-    var values = new int[32];
-    for (long row = 0; row < paddedRows(rows); row++) {
-      for (long g = 0; g < columns / 32; g++) {
-        long block = srcByteOffset + (row * (columns / 32) + g) * blocks.blockBytes();
-        short scale = 0;
-        if (row < rows) {
-          scale = src.get(SHORT, block);
-          for (int k = 0; k < 32; k++) {
-            values[k] =
-                blocks == DType.Block.Q8_0
-                    ? src.get(BYTE, block + 2 + k)
-                    : (src.get(BYTE, block + 2 + k % 16) >> (k / 16 * 4) & 0xF) - 8;
-          }
-        } else {
-          Arrays.fill(values, 0);
+    long rowBytes = columns / blocks.blockSize() * blocks.blockBytes();
+    for (long first = 0; first < rows; first += DType.Tiled.ROWS) {
+      long end = Math.min(rows, first + DType.Tiled.ROWS);
+      for (long b = 0; b < columns / blocks.blockSize(); b++) {
+        long tile = dstByteOffset + TiledLayout.tileOffset(type, columns, first, b);
+        if (end - first < DType.Tiled.ROWS) {
+          dst.asSlice(tile, (long) DType.Tiled.ROWS * type.blockBytes()).fill((byte) 0);
         }
-        long tile = dstByteOffset + TiledLayout.tileOffset(type, columns, row, g);
-        TiledLayout.set(type, dst, tile, TiledLayout.lane(row), scale, values);
+        for (long row = first; row < end; row++) {
+          long block = srcByteOffset + row * rowBytes + b * blocks.blockBytes();
+          long lane = tile + 2L * TiledLayout.lane(row);
+          if (type.minima()) {
+            q4k(src, block, dst, lane);
+          } else if (type.bits() == 4) {
+            q40(src, block, dst, lane);
+          } else {
+            q80(src, block, dst, lane);
+          }
+        }
       }
     }
   }
 
-  private static void fromQ4K(
-      MemorySegment src, long srcByteOffset, long rows, long columns, MemorySegment dst, long to) {
-    var type = tiledTypeOf(DType.Block.Q4_K);
-    var values = new int[32];
-    for (long row = 0; row < paddedRows(rows); row++) {
-      int lane = TiledLayout.lane(row);
-      for (long b = 0; b < columns / 256; b++) {
-        long block = srcByteOffset + (row * (columns / 256) + b) * DType.Block.Q4_K.blockBytes();
-        long tile = to + TiledLayout.tileOffset(type, columns, row, b);
-        boolean padding = row >= rows;
-        dst.set(SHORT, tile + lane * 2L, padding ? 0 : src.get(SHORT, block));
-        dst.set(
-            SHORT,
-            tile + TiledLayout.SCALES_BYTES + lane * 2L,
-            padding ? 0 : src.get(SHORT, block + 2));
-        for (int group = 0; group < 8; group++) {
-          int pair =
-              padding
-                  ? 0
-                  : Blocks256.scale6(src, block + 4, group)
-                      | Blocks256.min6(src, block + 4, group) << 8;
-          for (int k = 0; k < 32; k++) {
-            long qs = block + 16 + group / 2 * 32 + k;
-            values[k] = padding ? 0 : (src.get(BYTE, qs) >> group % 2 * 4 & 0xF) - 8;
-          }
-          TiledLayout.set(
-              type, dst, TiledLayout.minimaGroup(tile, group), lane, (short) pair, values);
-        }
-      }
+  /// A byte of a Q4_0 block holds the columns k and 16 + k.
+  private static void q40(MemorySegment src, long block, MemorySegment dst, long lane) {
+    dst.set(SHORT, lane, src.get(SHORT, block));
+    nibbles(src, block + 2, 0, 4, dst, lane + TiledLayout.SCALES_BYTES);
+    nibbles(src, block + 2, 4, 4, dst, lane + 5L * TiledLayout.SCALES_BYTES);
+  }
+
+  private static void q80(MemorySegment src, long block, MemorySegment dst, long lane) {
+    dst.set(SHORT, lane, src.get(SHORT, block));
+    for (int w = 0; w < 16; w++) {
+      short columns = src.get(SHORT, block + 2 + 2L * w);
+      dst.set(SHORT, lane + (w + 1L) * TiledLayout.SCALES_BYTES, columns);
+    }
+  }
+
+  /// Two groups of a Q4_K block share 32 bytes, the first in their low halves.
+  private static void q4k(MemorySegment src, long block, MemorySegment dst, long lane) {
+    dst.set(SHORT, lane, src.get(SHORT, block));
+    dst.set(SHORT, lane + TiledLayout.SCALES_BYTES, src.get(SHORT, block + 2));
+    for (int group = 0; group < 8; group++) {
+      int scale = Blocks256.scale6(src, block + 4, group);
+      int min = Blocks256.min6(src, block + 4, group);
+      long at = TiledLayout.minimaGroup(lane, group);
+      dst.set(SHORT, at, (short) (scale | min << 8));
+      long qs = block + 16 + group / 2 * 32L;
+      nibbles(src, qs, group % 2 * 4, 8, dst, at + TiledLayout.SCALES_BYTES);
+    }
+  }
+
+  /// Four bytes' halves, from bit `shift` on, as a word of four columns: `words` times.
+  private static void nibbles(
+      MemorySegment src, long from, int shift, int words, MemorySegment dst, long to) {
+    for (int w = 0; w < words; w++) {
+      int bits = src.get(INT, from + 4L * w) >>> shift & 0x0F0F0F0F;
+      bits = (bits | bits >>> 4) & 0x00FF00FF;
+      dst.set(SHORT, to + (long) w * TiledLayout.SCALES_BYTES, (short) (bits | bits >>> 8));
     }
   }
 
@@ -155,14 +165,10 @@ public final class TiledPack {
   private static float quantize4(float[] group, int[] values) {
     float max = signedMax(group);
     float best = 0;
-    double leastError = Double.POSITIVE_INFINITY;
+    float leastError = Float.POSITIVE_INFINITY;
     for (float divisor : INT4_DIVISORS) {
       float scale = roundToF16(max / divisor);
-      double error = 0;
-      for (float x : group) {
-        double difference = x - scale * nearest(x, scale, -8, 7);
-        error += difference * difference;
-      }
+      float error = squaredError(group, scale);
       if (error < leastError) {
         leastError = error;
         best = scale;
@@ -172,6 +178,19 @@ public final class TiledPack {
       values[k] = nearest(group[k], best, -8, 7);
     }
     return best;
+  }
+
+  /// What 4 bits of that scale leave of a group.
+  private static float squaredError(float[] group, float scale) {
+    float inverse = scale == 0 ? 0 : 1 / scale;
+    FloatVector sum = FloatVector.zero(FLOATS);
+    for (int k = 0; k < group.length; k += FLOATS.length()) {
+      FloatVector x = FloatVector.fromArray(FLOATS, group, k);
+      FloatVector q = x.mul(inverse).max(-8).min(7).add(ROUNDING).sub(ROUNDING);
+      FloatVector difference = q.fma(FloatVector.broadcast(FLOATS, -scale), x);
+      sum = difference.fma(difference, sum);
+    }
+    return sum.reduceLanes(VectorOperators.ADD);
   }
 
   private static float quantize8(float[] group, int[] values) {
@@ -196,6 +215,6 @@ public final class TiledPack {
   }
 
   private static int nearest(float x, float scale, int min, int max) {
-    return scale == 0 ? 0 : Math.clamp(Math.round(x / scale), min, max);
+    return scale == 0 ? 0 : (int) (Math.clamp(x / scale, min, max) + ROUNDING - ROUNDING);
   }
 }

@@ -23,8 +23,9 @@ public final class Packing {
 
   /// The tiled type that holds the values of `type` exactly, or null if there is none.
   public static DType.Tiled tiledForm(DType type) {
-    return type == DType.Block.Q4_0 || type == DType.Block.Q8_0
-        ? TiledPack.tiledTypeOf((DType.Block) type)
+    return type instanceof DType.Block block
+            && (block == DType.Block.Q4_0 || block == DType.Block.Q8_0 || block == DType.Block.Q4_K)
+        ? TiledPack.tiledTypeOf(block)
         : null;
   }
 
@@ -125,7 +126,7 @@ public final class Packing {
         switch (to) {
           case DType.Plain p -> p == DType.Plain.F32;
           case DType.Block b -> Quantize.supports(b);
-          case DType.Tiled _ -> true;
+          case DType.Tiled t -> !t.minima() || t.equals(tiledForm(w.dtype()));
         };
     if (!possible) {
       throw new IllegalArgumentException(
