@@ -42,6 +42,15 @@ class CommandLineTest {
     return launcher.gatun(args);
   }
 
+  /// A file with this header and one byte of data, or none if no tensor is in the header.
+  private static Path safetensors(String name, String header) throws IOException {
+    byte[] text = header.getBytes(StandardCharsets.UTF_8);
+    int data = header.contains("dtype") ? 1 : 0;
+    var file = ByteBuffer.allocate(8 + text.length + data);
+    file.order(ByteOrder.LITTLE_ENDIAN).putLong(text.length).put(text);
+    return Files.write(temp.resolve(name), file.array());
+  }
+
   @Test
   void printsItsVersion() throws Exception {
     Result result = gatun("--version");
