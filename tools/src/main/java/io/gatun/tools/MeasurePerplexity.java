@@ -79,8 +79,7 @@ final class MeasurePerplexity implements Runnable {
     var console = System.console();
     if (console != null && console.isTerminal()) {
       var err = spec.commandLine().getErr();
-      err.printf(
-          Locale.ROOT, "%,d tokens, perplexity %.4f\r", soFar.tokens(), soFar.perplexity());
+      err.printf(Locale.ROOT, "%,d tokens, perplexity %.4f\r", soFar.tokens(), soFar.perplexity());
       err.flush();
     }
   }
