@@ -9,6 +9,7 @@ package io.gatun.models;
 ///   cache already held are not counted
 /// @param prefillSeconds time for reading them
 /// @param decodeSeconds time for all tokens after the first
+@SuppressWarnings("ArrayRecordComponent") // to be read, not to be compared
 public record Generation(
     String text,
     int[] ids,

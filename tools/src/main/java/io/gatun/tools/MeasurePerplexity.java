@@ -74,6 +74,7 @@ final class MeasurePerplexity implements Runnable {
   }
 
   /// A line that whoever sits at the terminal sees change.
+  @SuppressWarnings("SystemConsoleNull") // it is null where the JDK's own console is in use
   private void progress(Perplexity soFar) {
     if (Terminals.isInteractive()) {
       var err = spec.commandLine().getErr();
