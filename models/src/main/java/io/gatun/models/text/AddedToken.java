@@ -6,7 +6,7 @@ import java.util.function.UnaryOperator;
 ///
 /// @param match what is looked for: the content, normalized if the text is
 /// @param special a mark of the model's (BOS, a role), not text: hidden when decoding, and found in
-///     the text only if the caller wants that
+///   the text only if the caller wants that
 /// @param singleWord found only where no letter, digit or underscore touches it
 /// @param lstrip takes the white space before it along
 /// @param rstrip takes the white space after it along

@@ -24,7 +24,8 @@ final class AddedTokens {
       }
     }
     for (List<AddedToken> tokensOfChar : byFirstChar.values()) {
-      tokensOfChar.sort(Comparator.comparingInt((AddedToken token) -> token.match().length()).reversed());
+      tokensOfChar.sort(
+          Comparator.comparingInt((AddedToken token) -> token.match().length()).reversed());
     }
   }
 

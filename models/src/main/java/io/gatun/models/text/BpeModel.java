@@ -2,8 +2,8 @@ package io.gatun.models.text;
 
 import java.util.Arrays;
 
-/// Byte pair encoding: starting from characters, the neighbouring pair of the lowest priority merges,
-/// the leftmost first, until none does (Sennrich et al. 2016, arXiv:1508.07909).
+/// Byte pair encoding: starting from characters, the neighbouring pair of the lowest priority
+/// merges, the leftmost first, until none does (Sennrich et al. 2016, arXiv:1508.07909).
 ///
 /// A heap of candidates over a linked list of symbols: n log n in the word's length.
 final class BpeModel implements Model {

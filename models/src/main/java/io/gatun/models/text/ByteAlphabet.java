@@ -3,7 +3,8 @@ package io.gatun.models.text;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
-/// GPT-2's alphabet: each byte as one printable character, so that byte-level vocabularies are text.
+/// GPT-2's alphabet: each byte as one printable character, so that byte-level vocabularies are
+/// text.
 ///
 /// Bytes that print in Latin-1 stand for themselves; the other 68 are, in order, U+0100 and up.
 final class ByteAlphabet {

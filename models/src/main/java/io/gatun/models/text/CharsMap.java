@@ -8,10 +8,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.function.UnaryOperator;
 
-/// SentencePiece's compiled normalization rules: the longest UTF-8 prefix that has a rule is replaced.
+/// SentencePiece's compiled normalization rules: the longest UTF-8 prefix that has a rule is
+/// replaced.
 ///
-/// The form is a byte count, a double-array trie of that many bytes (Aoe 1989, as Darts-clone lays it
-/// out: 32-bit units with a label, an offset and a leaf flag), then the replacements, each ended by 0.
+/// The form is a byte count, a double-array trie of that many bytes (Aoe 1989, as Darts-clone lays
+/// it out: 32-bit units with a label, an offset and a leaf flag), then the replacements, each ended
+/// by 0.
 final class CharsMap implements UnaryOperator<String> {
   private final int[] units;
   private final byte[] replacements;

@@ -19,7 +19,8 @@ record Decoder(
 
   /// SentencePiece: visible spaces, byte tokens, and the space that encoding put before the text.
   static Decoder ofSentencePiece(boolean prefixed) {
-    return new Decoder(false, true, List.<String[]>of(new String[] {"\u2581", " "}), prefixed ? 1 : 0);
+    return new Decoder(
+        false, true, List.<String[]>of(new String[] {"\u2581", " "}), prefixed ? 1 : 0);
   }
 
   byte[] bytes(String piece) {

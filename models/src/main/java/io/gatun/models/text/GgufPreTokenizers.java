@@ -17,9 +17,16 @@ final class GgufPreTokenizers {
 
   /// Words in camel case, each with a mark before it.
   private static final String CAMEL =
-      "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+%1$s"
-          + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*%1$s"
-          + "|%2$s| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+      "[^\\r"
+          + "\\n"
+          + "\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+%1$s|[^\\r"
+          + "\\n"
+          + "\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*%1$s|%2$s|"
+          + " ?[^\\s\\p{L}\\p{N}]+[\\r"
+          + "\\n"
+          + "/]*|\\s*[\\r"
+          + "\\n"
+          + "]+|\\s+(?!\\S)|\\s+";
 
   private static final String HAN = "[\u4E00-\u9FA5\u0800-\u4E00\uAC00-\uD7FF]+";
 
@@ -58,7 +65,9 @@ final class GgufPreTokenizers {
             + "|\\s*[\r\n]+|\\s+(?!\\S)|\\s+");
     put("falcon", "[\\p{P}$+<=>^~|`]+", PreTokenizer.GPT2, "[0-9][0-9][0-9]");
     put("default", "[\\p{P}$+<=>^~|]+", PreTokenizer.GPT2, "\\p{N}+", "[0-9][0-9][0-9]");
-    put("bloom poro-chat gpt3-finnish", " ?[^(\\s|.,!?\u2026\u3002\uFF0C\u3001\u0964\u06D4\u060C)]+");
+    put(
+        "bloom poro-chat gpt3-finnish",
+        " ?[^(\\s|.,!?\u2026\u3002\uFF0C\u3001\u0964\u06D4\u060C)]+");
     put("viking", " ?[^(\\s|.,!?\u2026\u3002\uFF0C\u3001\u0964\u06D4\u060C)]+", "\\p{N}");
   }
 
@@ -81,11 +90,10 @@ final class GgufPreTokenizers {
     return String.join(", ", BY_NAME.keySet());
   }
 
-  /// Whether text begins with BOS unless the file says otherwise, and whether a word that is a token
-  /// is that token whatever the merges say: so for Llama 3.
+  /// Whether text begins with BOS unless the file says otherwise, and whether a word that is a
+  /// token is that token whatever the merges say: so for Llama 3.
   static boolean isLlama3(String name) {
-    return BY_NAME.containsKey(name)
-        && name.matches("llama-bpe|llama3|llama-v3|falcon3|pixtral");
+    return BY_NAME.containsKey(name) && name.matches("llama-bpe|llama3|llama-v3|falcon3|pixtral");
   }
 
   private static void put(String names, String... patterns) {

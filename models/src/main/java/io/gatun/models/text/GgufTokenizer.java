@@ -28,8 +28,8 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
       default ->
           throw new CheckpointException(
               ("%s: tokenizer.ggml.model is \"%s\"; Gatun has \"llama\" (SentencePiece BPE), \"t5\""
-                      + " (unigram) and \"gpt2\" (byte-level BPE). A WordPiece vocabulary (\"bert\")"
-                      + " belongs to no language model that it runs.")
+                   + " (unigram) and \"gpt2\" (byte-level BPE). A WordPiece vocabulary (\"bert\")"
+                   + " belongs to no language model that it runs.")
                   .formatted(file, model));
     };
   }

@@ -80,7 +80,8 @@ final class JinjaDialect {
       }
     }
     String rewritten = NOT_IS.matcher(code).replaceAll("$1 is not ");
-    rewritten = CONSTANT.matcher(rewritten).replaceAll(match -> match.group().toLowerCase(Locale.ROOT));
+    rewritten =
+        CONSTANT.matcher(rewritten).replaceAll(match -> match.group().toLowerCase(Locale.ROOT));
     rewritten = rewritten.replace("[::-1]", "|reverse|list");
     rewritten = namespaceArguments(rewritten);
     return Pattern.compile("\u0001(\\d+)\u0001")

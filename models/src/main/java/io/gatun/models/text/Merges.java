@@ -10,8 +10,8 @@ interface Merges {
   long NONE = -1;
 
   /// The merge of the symbols `left` and `right` (-1: a character that is not in the vocabulary),
-  /// which span `from` to `to` in `text`: priority (signed, the lowest merges first) in the upper 32
-  /// bits, the id of the merged symbol in the lower, or [#NONE].
+  /// which span `from` to `to` in `text`: priority (signed, the lowest merges first) in the upper
+  /// 32 bits, the id of the merged symbol in the lower, or [#NONE].
   long find(String text, int from, int to, int left, int right);
 
   static long pack(int priority, int id) {
@@ -36,8 +36,8 @@ interface Merges {
     private final long[] pairs;
     private final long[] merges;
 
-    /// The merges in the order of their ranks: `lefts[rank]` with `rights[rank]`. Those whose pieces
-    /// the vocabulary lacks are left out, and `unknown` is told their ranks.
+    /// The merges in the order of their ranks: `lefts[rank]` with `rights[rank]`. Those whose
+    /// pieces the vocabulary lacks are left out, and `unknown` is told their ranks.
     static Table of(
         Vocabulary vocabulary, List<String> lefts, List<String> rights, IntConsumer unknown) {
       var left = new int[lefts.size()];

@@ -22,8 +22,8 @@ final class Normalizers {
     return text -> text.isEmpty() ? text : prefix + text;
   }
 
-  /// SentencePiece's white space rules: leading, trailing and repeated spaces go if `removeExtra`, a
-  /// space comes before the text if `dummyPrefix`, and spaces become visible.
+  /// SentencePiece's white space rules: leading, trailing and repeated spaces go if `removeExtra`,
+  /// a space comes before the text if `dummyPrefix`, and spaces become visible.
   static UnaryOperator<String> sentencePiece(boolean removeExtra, boolean dummyPrefix) {
     return text -> {
       String cleaned = removeExtra ? removeExtraSpaces(text) : text;

@@ -127,7 +127,8 @@ interface PreTokenizer {
   /// @throws PatternSyntaxException if Java cannot
   static Pattern compile(String regex) {
     // Long property names are scripts and binary properties, which Java wants prefixed.
-    String java = regex.replaceAll("\\\\([pP])\\{(\\^?)(?!Is|In)([A-Z][A-Za-z_]{2,})\\}", "\\\\$1{$2Is$3}");
+    String java =
+        regex.replaceAll("\\\\([pP])\\{(\\^?)(?!Is|In)([A-Z][A-Za-z_]{2,})\\}", "\\\\$1{$2Is$3}");
     return Pattern.compile(java, Pattern.UNICODE_CHARACTER_CLASS);
   }
 

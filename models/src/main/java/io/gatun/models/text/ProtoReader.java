@@ -5,8 +5,9 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Consumer;
 
-/// The fields of a protocol buffers message (the wire format of protobuf.dev/programming-guides/encoding),
-/// every length checked against the bytes that are there.
+/// The fields of a protocol buffers message (the wire format of
+/// protobuf.dev/programming-guides/encoding), every length checked against the bytes that are
+/// there.
 record ProtoReader(ByteBuffer bytes) {
   static final class DamagedException extends RuntimeException {
     private static final long serialVersionUID = 1;
@@ -64,8 +65,9 @@ record ProtoReader(ByteBuffer bytes) {
             case 1 -> new Field(number, type, take(in, 8).getLong(), null);
             case 2 -> new Field(number, type, 0, take(in, varint(in)));
             case 5 -> new Field(number, type, take(in, 4).getInt(), null);
-            default -> throw new DamagedException(
-                "field %d at byte %d has wire type %d".formatted(number, in.position(), type));
+            default ->
+                throw new DamagedException(
+                    "field %d at byte %d has wire type %d".formatted(number, in.position(), type));
           });
     }
   }

@@ -5,12 +5,12 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 
-/// Chooses the next token from a model's logits, one text's worth: it remembers recent tokens and its
-/// place in the random numbers. Not for several threads at once.
+/// Chooses the next token from a model's logits, one text's worth: it remembers recent tokens and
+/// its place in the random numbers. Not for several threads at once.
 ///
-/// The order is that of llama.cpp's default chain: repeat penalty, top-k, top-p, min-p, temperature,
-/// then a draw in proportion to what is left (top-p and min-p see probabilities at temperature 1).
-/// Random numbers come from [SplittableRandom].
+/// The order is that of llama.cpp's default chain: repeat penalty, top-k, top-p, min-p,
+/// temperature, then a draw in proportion to what is left (top-p and min-p see probabilities at
+/// temperature 1). Random numbers come from [SplittableRandom].
 public final class Sampler {
   private final SamplingOptions options;
   private final SplittableRandom random;

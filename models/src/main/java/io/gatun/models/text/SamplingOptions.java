@@ -7,7 +7,7 @@ package io.gatun.models.text;
 /// @param topP keeps the most probable tokens that together reach this probability; 1 keeps all
 /// @param minP keeps tokens at least this share as probable as the most probable one; 0 keeps all
 /// @param repeatPenalty divides the positive logits of recent tokens and multiplies the negative
-///     ones; 1 does nothing
+///   ones; 1 does nothing
 /// @param repeatLastN how many recent tokens [#repeatPenalty] looks at
 /// @param seed the random numbers' seed: the same seed and logits give the same tokens
 public record SamplingOptions(

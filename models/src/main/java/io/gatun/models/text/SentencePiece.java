@@ -69,7 +69,8 @@ final class SentencePiece {
         tokens.put(id, AddedToken.plain(id, piece, true));
       } else if (type == USER_DEFINED) {
         tokens.put(
-            id, new AddedToken(id, piece, piece, false, false, false, false, !userDefinedInRawText));
+            id,
+            new AddedToken(id, piece, piece, false, false, false, false, !userDefinedInRawText));
       }
     }
     added.forEach(token -> tokens.put(token.id(), token));
@@ -147,11 +148,12 @@ final class SentencePiece {
   }
 
   private void addPiece(ProtoReader message) {
-    var piece = new Object() {
-      String text = "";
-      float score;
-      int type = NORMAL;
-    };
+    var piece =
+        new Object() {
+          String text = "";
+          float score;
+          int type = NORMAL;
+        };
     message.forEach(
         field -> {
           switch (field.number()) {

@@ -36,8 +36,8 @@ public final class Tokenizer {
     inNormalizedText = new AddedTokens(added.stream().filter(AddedToken::normalized).toList());
   }
 
-  /// The ids of `text` as the model expects a prompt: with BOS and EOS where its rules put them, and
-  /// with special tokens that are written in the text standing for themselves.
+  /// The ids of `text` as the model expects a prompt: with BOS and EOS where its rules put them,
+  /// and with special tokens that are written in the text standing for themselves.
   public int[] encode(String text) {
     return encode(text, true, true);
   }
@@ -46,7 +46,7 @@ public final class Tokenizer {
   ///
   /// @param addSpecial put around the text what the model expects there (BOS, EOS)
   /// @param parseSpecial special tokens written in the text stand for themselves; if not, they are
-  ///     text like any other, as is right for text that is not trusted
+  ///   text like any other, as is right for text that is not trusted
   public int[] encode(String text, boolean addSpecial, boolean parseSpecial) {
     var ids = new Ids();
     if (addSpecial) {

@@ -53,7 +53,8 @@ final class TokenizerJson {
   /// @throws CheckpointException if the file is damaged or asks for what Gatun does not have
   static Tokenizer read(Path file, TokenizerConfig config) {
     var json = new TokenizerJson(file);
-    // From characters, not bytes: Jackson refuses escaped surrogates in names that it reads as bytes.
+    // From characters, not bytes: Jackson refuses escaped surrogates in names that it reads as
+    // bytes.
     try (Reader in = Files.newBufferedReader(file);
         JsonParser parser = STREAM.createParser(in)) {
       json.parse(parser);
@@ -170,8 +171,7 @@ final class TokenizerJson {
 
   private void expect(JsonToken found, JsonToken needed, String what) {
     if (found != needed) {
-      throw new CheckpointException(
-          "%s: %s is %s; need %s".formatted(file, what, found, needed));
+      throw new CheckpointException("%s: %s is %s; need %s".formatted(file, what, found, needed));
     }
   }
 

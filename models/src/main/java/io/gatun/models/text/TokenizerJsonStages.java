@@ -90,8 +90,7 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
       case "Split" ->
           PreTokenizer.split(pattern(node), behavior(node), node.path("invert").asBoolean());
       case "Digits" ->
-          PreTokenizer.isolate(
-              node.path("individual_digits").asBoolean() ? "\\p{N}" : "\\p{N}+");
+          PreTokenizer.isolate(node.path("individual_digits").asBoolean() ? "\\p{N}" : "\\p{N}+");
       case "Punctuation" ->
           PreTokenizer.split(PreTokenizer.compile("[\\p{P}$+<=>^`|~]"), behavior(node), false);
       case "WhitespaceSplit" ->
@@ -195,8 +194,8 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
     }
     if (!type.equals("BPE") || scores != null) {
       throw new CheckpointException(
-          ("%s: the model's type is %s; Gatun has BPE and Unigram (a WordPiece vocabulary, as BERT's,"
-                  + " belongs to no language model that it runs)")
+          ("%s: the model's type is %s; Gatun has BPE and Unigram (a WordPiece vocabulary, as"
+               + " BERT's, belongs to no language model that it runs)")
               .formatted(file, type));
     }
     if (!node.path("continuing_subword_prefix").asText("").isEmpty()

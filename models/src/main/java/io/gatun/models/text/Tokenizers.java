@@ -16,7 +16,8 @@ public final class Tokenizers {
   /// The tokenizer of a model, whose weights need not be there; of a GGUF file only the header is
   /// read.
   ///
-  /// @throws CheckpointException if there is none, it is damaged, or asks for what Gatun does not have
+  /// @throws CheckpointException if there is none, it is damaged, or asks for what Gatun does not
+  ///   have
   public static Tokenizer load(Path model) {
     if (!Files.exists(model)) {
       throw new CheckpointException(model + ": no such file or directory");
@@ -30,12 +31,14 @@ public final class Tokenizers {
   }
 
   /// The tokenizer of a model: a GGUF file's own, which is in its metadata; else, in the model's
-  /// directory or the one above, `tokenizer.json` (Hugging Face), `tokenizer.model` (SentencePiece),
-  /// `tokenizer.bin` or `tok512.bin` (llama2.c), in this order. `model` may also be such a file itself.
+  /// directory or the one above, `tokenizer.json` (Hugging Face), `tokenizer.model`
+  /// (SentencePiece), `tokenizer.bin` or `tok512.bin` (llama2.c), in this order. `model` may also
+  /// be such a file itself.
   ///
   /// @param metadata the checkpoint's, as [io.gatun.loaders.Checkpoint#metadata] gives it: GGUF
-  ///     integers as `Long`, strings as `String`, arrays as `List`
-  /// @throws CheckpointException if there is none, it is damaged, or asks for what Gatun does not have
+  ///   integers as `Long`, strings as `String`, arrays as `List`
+  /// @throws CheckpointException if there is none, it is damaged, or asks for what Gatun does not
+  ///   have
   public static Tokenizer load(Path model, Map<String, Object> metadata) {
     if (metadata.containsKey("tokenizer.ggml.model")) {
       return new GgufTokenizer(metadata, model).build();
@@ -49,10 +52,10 @@ public final class Tokenizers {
         .orElseThrow(
             () ->
                 new CheckpointException(
-                    ("%s: no tokenizer. Looked for tokenizer.json, tokenizer.model, tokenizer.bin and"
-                            + " tok*.bin (llama2.c) in %s and one directory up, and for"
-                            + " tokenizer.ggml.model in the file's metadata. Put the model's"
-                            + " tokenizer beside it.")
+                    ("%s: no tokenizer. Looked for tokenizer.json, tokenizer.model, tokenizer.bin"
+                         + " and tok*.bin (llama2.c) in %s and one directory up, and for"
+                         + " tokenizer.ggml.model in the file's metadata. Put the model's tokenizer"
+                         + " beside it.")
                         .formatted(model, directory)));
   }
 

@@ -7,7 +7,8 @@ final class Vocabulary {
 
   private final String[] pieces;
 
-  /// Open addressing: a piece's hash in the upper half, its id and one more in the lower, 0 if free.
+  /// Open addressing: a piece's hash in the upper half, its id and one more in the lower, 0 if
+  /// free.
   private final long[] table;
 
   private final int longest;

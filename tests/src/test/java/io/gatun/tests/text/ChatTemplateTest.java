@@ -96,8 +96,7 @@ class ChatTemplateTest {
     for (String template :
         List.of(
             "{% include '/etc/passwd' %}",
-            "{{ ''.getClass() }}",
-            "{{ messages.getClass().forName('java.lang.Runtime') }}")) {
+            "{{ ''.getClass() }}", "{{ messages.getClass().forName('java.lang.Runtime') }}")) {
       var chat = new ChatTemplate(template, tiny());
       String text;
       try {
@@ -122,8 +121,7 @@ class ChatTemplateTest {
     Tokenizer tokenizer = tiny();
     var hello = List.of(new Message("user", "Hi"));
     var missing =
-        assertThrows(
-            CheckpointException.class, () -> ChatTemplate.load(dir, Map.of(), tokenizer));
+        assertThrows(CheckpointException.class, () -> ChatTemplate.load(dir, Map.of(), tokenizer));
     assertTrue(missing.getMessage().contains("no chat template"));
     Files.writeString(
         dir.resolve("tokenizer_config.json"),

@@ -147,7 +147,9 @@ class SamplerTest {
     assertThrows(IllegalArgumentException.class, () -> ALL.withTopK(-1));
     assertThrows(IllegalArgumentException.class, () -> ALL.withMinP(Float.NaN));
     assertThrows(IllegalArgumentException.class, () -> ALL.withRepeatPenalty(0, 1));
-    assertTrue(assertThrows(IllegalArgumentException.class, () -> ALL.withRepeatPenalty(1, -1))
-        .getMessage().startsWith("repeat last-n"));
+    assertTrue(
+        assertThrows(IllegalArgumentException.class, () -> ALL.withRepeatPenalty(1, -1))
+            .getMessage()
+            .startsWith("repeat last-n"));
   }
 }

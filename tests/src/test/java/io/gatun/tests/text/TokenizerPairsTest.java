@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -84,7 +85,7 @@ class TokenizerPairsTest {
       })
   void stories(String model) throws Exception {
     Path file = TestData.shared("llm-stories260K/" + model);
-    Tokenizer tokenizer = model.endsWith(".gguf") ? ofGguf(file) : Tokenizers.load(file);
+    Tokenizer tokenizer = model.endsWith(".gguf") ? ofGguf(file) : Tokenizers.load(file, Map.of());
     JsonNode expected =
         JSON.readTree(TestData.shared("llm-stories260K/expected_greedy_ids.json").toFile());
     String text = Files.readString(TestData.shared("llm-stories260K/expected_greedy_n256.txt"));

@@ -136,28 +136,32 @@ class TokenizerStagesTest {
     String text = "First Citizen: speak, speak. ".repeat(20);
     int[] expected = tokenizer.encode(text);
     List<int[]> found =
-        IntStream.range(0, 64)
-            .parallel()
-            .mapToObj(i -> tokenizer.encode(text))
-            .toList();
+        IntStream.range(0, 64).parallel().mapToObj(i -> tokenizer.encode(text)).toList();
     found.forEach(ids -> assertArrayEquals(expected, ids));
   }
 
   @Test
   void missingAndDamagedFilesAreNamed() throws Exception {
-    String message = assertThrows(CheckpointException.class, () -> Tokenizers.load(dir)).getMessage();
+    String message =
+        assertThrows(CheckpointException.class, () -> Tokenizers.load(dir, Map.of())).getMessage();
     assertTrue(message.contains("tokenizer.json, tokenizer.model, tokenizer.bin"), message);
     assertDamaged("tokenizer.json", "{\"model\": {\"vocab\": {\"a\": 0", "not valid JSON");
-    assertDamaged("tokenizer.json", "{\"model\": {\"vocab\": {\"a\": 2000000000}}}", "id 2000000000");
     assertDamaged(
-        "tokenizer.json", "{\"model\": {\"vocab\": {\"a\": 0}, \"merges\": [\"a b\"]}}", "the merge");
-    assertDamaged(
-        "tokenizer.json", "{\"model\": {\"type\": \"WordPiece\", \"vocab\": {\"a\": 0}}}", "WordPiece");
+        "tokenizer.json", "{\"model\": {\"vocab\": {\"a\": 2000000000}}}", "id 2000000000");
     assertDamaged(
         "tokenizer.json",
-        "{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(\"}}, \"model\": {\"vocab\": {\"a\": 0}, \"merges\": []}}",
+        "{\"model\": {\"vocab\": {\"a\": 0}, \"merges\": [\"a b\"]}}",
+        "the merge");
+    assertDamaged(
+        "tokenizer.json",
+        "{\"model\": {\"type\": \"WordPiece\", \"vocab\": {\"a\": 0}}}",
+        "WordPiece");
+    assertDamaged(
+        "tokenizer.json",
+        "{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(\"}}, \"model\":"
+            + " {\"vocab\": {\"a\": 0}, \"merges\": []}}",
         "the pattern");
-    assertDamaged("tokenizer.model", "\u000A\u00FFabc", "not a SentencePiece model");
+    assertDamaged("tokenizer.model", "\n\u00FFabc", "not a SentencePiece model");
     assertDamaged("tokenizer.bin", "abcdefghijkl", "not a llama2.c tokenizer");
     var tokens = new HashMap<String, Object>(Map.of("tokenizer.ggml.model", "gpt2"));
     assertGgufDamaged(tokens, "tokenizer.ggml.tokens is absent");
@@ -189,15 +193,14 @@ class TokenizerStagesTest {
     Path file = dir.resolve(name);
     Files.writeString(file, content, StandardCharsets.ISO_8859_1);
     String message =
-        assertThrows(CheckpointException.class, () -> Tokenizers.load(dir)).getMessage();
+        assertThrows(CheckpointException.class, () -> Tokenizers.load(dir, Map.of())).getMessage();
     assertTrue(message.contains(name) && message.contains(why), message);
     Files.delete(file);
   }
 
   private static void assertGgufDamaged(Map<String, Object> metadata, String why) {
     String message =
-        assertThrows(
-                CheckpointException.class, () -> Tokenizers.load(Path.of("x.gguf"), metadata))
+        assertThrows(CheckpointException.class, () -> Tokenizers.load(Path.of("x.gguf"), metadata))
             .getMessage();
     assertTrue(message.startsWith("x.gguf: ") && message.contains(why), message);
   }
