@@ -50,16 +50,21 @@ public final class LlmSession implements AutoCloseable {
   /// @throws IllegalArgumentException if there are none, or the context is exceeded
   /// @throws IndexOutOfBoundsException if one is not in the vocabulary
   public float[] feed(int... ids) {
-    if (ids.length == 0) {
-      throw new IllegalArgumentException("there is nothing to read: the prompt is empty, and this model has no token that begins a"
-              + " text. Give at least one character");
-    }
+    checkPrompt(ids.length);
     checkRoom(ids.length);
     for (int from = 0; from < ids.length; from += CHUNK) {
       int to = Math.min(ids.length, from + CHUNK);
       step(Arrays.copyOfRange(ids, from, to), to == ids.length);
     }
     return logits;
+  }
+
+  private static void checkPrompt(int tokens) {
+    if (tokens == 0) {
+      throw new IllegalArgumentException(
+          "there is nothing to read: the prompt is empty, and this model puts no token before a text."
+              + " Give at least one character");
+    }
   }
 
   private void checkRoom(int added) {
@@ -144,6 +149,7 @@ public final class LlmSession implements AutoCloseable {
   public Generation generate(int[] prompt, Consumer<GenerateOptions> choose) {
     var options = new GenerateOptions();
     choose.accept(options);
+    checkPrompt(prompt.length);
     int kept = Arrays.mismatch(tokens, 0, length, prompt, 0, prompt.length);
     // At least one token must be read, to have logits.
     truncate(Math.min(kept < 0 ? length : kept, prompt.length - 1));

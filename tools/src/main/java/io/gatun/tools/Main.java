@@ -34,10 +34,6 @@ public final class Main implements Runnable {
   static {
     COMMANDS.put("chat", ChatCommand.class);
     COMMANDS.put("generate", Generate.class);
-    COMMANDS.put("tokenize", Tokenize.class);
-    COMMANDS.put("perplexity", MeasurePerplexity.class);
-    COMMANDS.put("jshell", JShell.class);
-    COMMANDS.put("quantize", Quantize.class);
     COMMANDS.put("quantize", Quantize.class);
     COMMANDS.put("pack", Pack.class);
     COMMANDS.put("cache", Cache.class);

@@ -37,27 +37,28 @@ class TextCommandsTest {
         """
           0  <s>
         457  KING
-        684  ĠR
+        684  ĠRICHARD
+         60  :
         """,
-        gatun("tokenize", "--text", "KING R").out());
+        gatun("tokenize", "--text", "KING RICHARD:").out());
   }
 
   @Test
   void tokenizeReadsStandardInput() throws Exception {
     var reading = launcher.reading("é</s>");
     JsonNode json = reading.gatun("tokenize", "--json").json();
-    assertEquals("[0,132,106,1]", json.get("ids").toString());
+    assertEquals("[0,197,171,1]", json.get("ids").toString());
     assertEquals("[\"<s>\",\"Ã\",\"©\",\"</s>\"]", json.get("pieces").toString());
     assertEquals("é</s>", json.get("text").asText());
     JsonNode plain = reading.gatun("tokenize", "--json", "--no-special", "--plain").json();
-    assertEquals(132, plain.at("/ids/0").asInt());
+    assertEquals(197, plain.at("/ids/0").asInt());
     assertTrue(plain.get("ids").size() > 3, "</s> is one token, though it should be text");
   }
 
   @Test
   void tokenizeDecodes() throws Exception {
-    assertEquals("<s>KING R\n", gatun("tokenize", "--decode", "0,457,684").out());
-    assertEquals("KING R\n", gatun("tokenize", "--no-special", "-d", "[0, 457, 684]").out());
+    assertEquals("<s>KING RICHARD\n", gatun("tokenize", "--decode", "0,457,684").out());
+    assertEquals("KING RICHARD\n", gatun("tokenize", "--no-special", "-d", "[0, 457, 684]").out());
   }
 
   @Test
@@ -117,13 +118,5 @@ class TextCommandsTest {
     assertTrue(lines[1].startsWith("BF16 (128,) [1.406, 1.531, "), result.out());
     assertTrue(lines[1].contains(" mean 1.531"), result.out());
     assertTrue(Integer.parseInt(lines[2]) <= 256, "the launcher's flags are not the snippets'");
-  }
-
-  @Test
-  void jshellRunsAFile() throws Exception {
-    Path file =
-        Files.writeString(
-            temp.resolve("script.jsh"), "var shape = Shape.of(2, 3)\n/exit (int) shape.size()\n");
-    assertEquals(6, launcher.gatun("jshell", file.toString()).code());
   }
 }
