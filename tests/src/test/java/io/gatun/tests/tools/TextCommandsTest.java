@@ -110,7 +110,7 @@ class TextCommandsTest {
         """;
     Result result = launcher.reading(script).gatun("jshell", "-");
     assertEquals(0, result.code(), result.err());
-    String[] lines = result.out().split("\\R");
+    String[] lines = result.out().lines().toArray(String[]::new);
     assertEquals("I am a brief", lines[0], result.out());
     assertTrue(lines[1].startsWith("BF16 (128,) [1.406, 1.531, "), result.out());
     assertTrue(lines[1].contains(" mean 1.531"), result.out());
