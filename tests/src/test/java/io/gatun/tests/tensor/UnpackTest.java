@@ -60,6 +60,7 @@ class UnpackTest {
     try (var arena = Arena.ofConfined()) {
       var src = arena.allocate(18);
       var dst = arena.allocate(128);
+      var floats = dst;
       Unpack.toFloat(DType.Block.Q4_0, src, 0, dst, 0, 32);
       assertThrows(
           IndexOutOfBoundsException.class,
@@ -67,7 +68,7 @@ class UnpackTest {
       assertThrows(
           IndexOutOfBoundsException.class,
           () -> Unpack.toFloat(DType.Block.Q4_0, src, 0, dst, 4, 32));
-      assertThrows(IndexOutOfBoundsException.class, () -> Unpack.floatToBf16(dst, -4, src, 0, 1));
+      assertThrows(IndexOutOfBoundsException.class, () -> Unpack.floatToBf16(floats, -4, src, 0, 1));
       assertThrows(
           IllegalArgumentException.class,
           () ->
