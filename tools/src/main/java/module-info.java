@@ -5,7 +5,8 @@ module io.gatun.tools {
   requires io.gatun.models;
   requires jdk.management;
   requires org.slf4j;
-  // From the class path, where they are needed: an automatic module would draw all others into every
+  // From the class path, where they are needed: an automatic module would draw all others into
+  // every
   // start.
   requires static me.tongfei.progressbar;
   requires static org.jline.reader;

@@ -50,7 +50,8 @@ final class NativeFiles {
         entries.add(entry);
         key.append("-%08x-%x".formatted(entry.getCrc(), entry.getSize()));
       }
-      Path dir = Files.createDirectories(UserCache.folder().resolve("natives").resolve(key.toString()));
+      Path dir =
+          Files.createDirectories(UserCache.folder().resolve("natives").resolve(key.toString()));
       var files = new ArrayList<Path>();
       for (JarEntry entry : entries) {
         Path file = dir.resolve(entry.getName().substring(folder.length()));

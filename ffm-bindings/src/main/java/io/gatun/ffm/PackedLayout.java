@@ -39,8 +39,8 @@ public final class PackedLayout implements WeightLayout {
     return bytes;
   }
 
-  /// Whether an operand (k, n) lies as `[k / 4][n][4]`, the order in which int8 dot products read it,
-  /// so that whoever makes the values can write them there directly.
+  /// Whether an operand (k, n) lies as `[k / 4][n][4]`, the order in which int8 dot products read
+  /// it, so that whoever makes the values can write them there directly.
   public boolean isPanel(int k, int n) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment result = arena.allocate(ValueLayout.ADDRESS);

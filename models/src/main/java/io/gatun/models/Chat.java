@@ -37,7 +37,7 @@ public final class Chat implements AutoCloseable {
   /// oldest turns, the system's message aside.
   ///
   /// @throws IllegalArgumentException if the message alone exceeds the context, or the template
-  ///     refuses the conversation; it is then as it was before
+  ///   refuses the conversation; it is then as it was before
   public Generation say(String text, Consumer<GenerateOptions> choose) {
     var before = List.copyOf(messages);
     messages.add(new Message("user", text));

@@ -6,9 +6,10 @@ package io.gatun.models;
 /// @param ids its tokens, the one that ended it included
 /// @param reason why it ended
 /// @param promptTokens tokens that were read before the first was written; those that the session's
-///     cache already held are not counted
+///   cache already held are not counted
 /// @param prefillSeconds time for reading them
 /// @param decodeSeconds time for all tokens after the first
+@SuppressWarnings("ArrayRecordComponent") // to be read, not to be compared
 public record Generation(
     String text,
     int[] ids,

@@ -116,8 +116,7 @@ public final class Llm implements AutoCloseable {
   ///
   /// @throws CheckpointException if the checkpoint has no template
   public Chat newChat() {
-    return new Chat(
-        this, ChatTemplate.load(checkpoint.path(), checkpoint.metadata(), tokenizer));
+    return new Chat(this, ChatTemplate.load(checkpoint.path(), checkpoint.metadata(), tokenizer));
   }
 
   /// Continues a text with the default options.
@@ -150,12 +149,12 @@ public final class Llm implements AutoCloseable {
 
   /// How well the model predicts a text that slides through its context.
   ///
-  /// The text's tokens, BOS before them if the model's rules say so, are read in windows that overlap;
-  /// every window after the first counts only the tokens that no earlier one did. The memory is that
-  /// of one session, whatever the text's length.
+  /// The text's tokens, BOS before them if the model's rules say so, are read in windows that
+  /// overlap; every window after the first counts only the tokens that no earlier one did. The
+  /// memory is that of one session, whatever the text's length.
   ///
-  /// @throws IllegalArgumentException if the text has fewer than two tokens, or the windows would leave
-  ///     gaps
+  /// @throws IllegalArgumentException if the text has fewer than two tokens, or the windows would
+  ///   leave gaps
   public Perplexity perplexity(String text, Consumer<PerplexityOptions> choose) {
     var chosen = new PerplexityOptions();
     choose.accept(chosen);

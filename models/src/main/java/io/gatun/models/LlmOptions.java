@@ -69,7 +69,8 @@ public final class LlmOptions {
   }
 
   /// Whether a GGUF file is repacked for speed, once, into the user's cache, and mapped from there
-  /// (see [PackedModels]); by default it is not, and runs from its own blocks. The command line does.
+  /// (see [PackedModels]); by default it is not, and runs from its own blocks. The command line
+  /// does.
   public LlmOptions pack(boolean value) {
     pack = value;
     return this;

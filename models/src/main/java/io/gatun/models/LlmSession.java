@@ -62,8 +62,8 @@ public final class LlmSession implements AutoCloseable {
   private static void checkPrompt(int tokens) {
     if (tokens == 0) {
       throw new IllegalArgumentException(
-          "there is nothing to read: the prompt is empty, and this model puts no token before a text."
-              + " Give at least one character");
+          "there is nothing to read: the prompt is empty, and this model puts no token before a"
+              + " text. Give at least one character");
     }
   }
 
@@ -82,8 +82,7 @@ public final class LlmSession implements AutoCloseable {
       var hidden = llm.model().forward(ops, ids, length, cache);
       if (last) {
         var row = llm.model().logits(ops, hidden.slice(0, ids.length - 1, ids.length)); // (1, V)
-        MemorySegment.copy(
-            row.segment(), ValueLayout.JAVA_FLOAT, 0, logits, 0, logits.length);
+        MemorySegment.copy(row.segment(), ValueLayout.JAVA_FLOAT, 0, logits, 0, logits.length);
       }
     }
     append(ids);
@@ -140,7 +139,8 @@ public final class LlmSession implements AutoCloseable {
     }
   }
 
-  /// Makes the session's tokens `prompt`, reusing what the cache already holds of it, and writes on.
+  /// Makes the session's tokens `prompt`, reusing what the cache already holds of it, and writes
+  /// on.
   ///
   /// The token that ends the answer is returned but not read, so the session then holds the prompt
   /// and the answer up to it.

@@ -30,9 +30,9 @@ import java.util.stream.Stream;
 /// GGUF files repacked into tiles, kept in the user's cache: each is packed once and mapped from
 /// there ever after.
 ///
-/// A packed file is found by the original's size, time of modification and first megabyte, so that a
-/// changed original is packed anew. Using it makes it the latest; when there are too many bytes, the
-/// ones not used for longest go. Any number of processes may do all this at once.
+/// A packed file is found by the original's size, time of modification and first megabyte, so that
+/// a changed original is packed anew. Using it makes it the latest; when there are too many bytes,
+/// the ones not used for longest go. Any number of processes may do all this at once.
 public final class PackedModels {
   /// Packed files of another layout are not found any more, and go when their time has come.
   private static final int LAYOUT = 1;
@@ -52,8 +52,8 @@ public final class PackedModels {
 
   /// @param folder where they are kept: [#folder()] but for tests
   /// @param threads that pack
-  /// @param limit the most bytes of packed files, or 0 for the default: 20 GB, or a tenth of the disk
-  ///     where that is more
+  /// @param limit the most bytes of packed files, or 0 for the default: 20 GB, or a tenth of the
+  ///   disk where that is more
   /// @param notices takes a line when a model is packed or cannot be
   public PackedModels(Path folder, int threads, long limit, Consumer<String> notices) {
     this.folder = folder;
@@ -67,9 +67,9 @@ public final class PackedModels {
     return UserCache.folder().resolve("packed");
   }
 
-  /// Opens a model's packed form, which is made now if it is not there. What is no GGUF file, or has
-  /// few matrices with a tiled form, is opened as it is; so is everything, with a notice, when the
-  /// cache cannot be written.
+  /// Opens a model's packed form, which is made now if it is not there. What is no GGUF file, or
+  /// has few matrices with a tiled form, is opened as it is; so is everything, with a notice, when
+  /// the cache cannot be written.
   ///
   /// @throws CheckpointException if there is no such model, or it is damaged
   public Checkpoint open(Path model, LoadMode mode) {

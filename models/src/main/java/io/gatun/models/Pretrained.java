@@ -11,7 +11,7 @@ public final class Pretrained {
   /// Where a model lies: `tiny-llm`.
   ///
   /// @throws CheckpointException if there is no such model below the folder that the property
-  ///     `gatun.home` names, as the launcher does
+  ///   `gatun.home` names, as the launcher does
   public static Path path(String name) {
     String home = System.getProperty("gatun.home", "");
     Path path = Path.of(home, "models", "pretrained", name);

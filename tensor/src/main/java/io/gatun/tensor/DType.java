@@ -181,7 +181,9 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled {
         }
       }
       throw new IllegalArgumentException(
-          "no tiled type \"" + name + "\"; need INT4_G32, INT8_G32, or with G64 or G128, or "
+          "no tiled type \""
+              + name
+              + "\"; need INT4_G32, INT8_G32, or with G64 or G128, or "
               + withMinima.name());
     }
 

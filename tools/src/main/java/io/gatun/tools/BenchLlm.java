@@ -30,7 +30,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "llm",
     description =
-        "Measure a language model: load, prefill and decode, as shares of what this machine can do.",
+        "Measure a language model: load, prefill and decode, as shares of what this machine can"
+            + " do.",
     sortOptions = false)
 final class BenchLlm implements Runnable {
   private static final int DECODED = 64;
@@ -206,13 +207,14 @@ final class BenchLlm implements Runnable {
   private static String text(Map<String, Object> f) {
     var table = new Table("lr");
     table.row("read bandwidth", "%.1f GB/s".formatted(giga(f, "read_bandwidth_bytes_per_second")));
-    table.row("oneDNN bf16 product", "%.0f GFLOP/s".formatted(giga(f, "bf16_gemm_flop_per_second")));
+    table.row(
+        "oneDNN bf16 product", "%.0f GFLOP/s".formatted(giga(f, "bf16_gemm_flop_per_second")));
     table.row("load", "%.3f s".formatted(number(f, "load_seconds")));
     f.keySet().stream()
         .filter(key -> key.matches("prefill_\\d+_tokens_per_second"))
         .forEach(
             key -> {
-              String n = key.split("_")[1];
+              String n = key.replaceAll("\\D", "");
               table.row(
                   "prefill " + n,
                   "%.1f tok/s, %.2f of the bf16 product"

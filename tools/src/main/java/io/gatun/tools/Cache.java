@@ -46,9 +46,7 @@ final class Cache implements Runnable {
   private record Entry(String name, Path path, long bytes, Instant used) {
     /// Whether `wanted` is its name, with or without its kind, or its kind.
     boolean is(String wanted) {
-      return name.equals(wanted)
-          || name.startsWith(wanted + "/")
-          || name.endsWith("/" + wanted);
+      return name.equals(wanted) || name.startsWith(wanted + "/") || name.endsWith("/" + wanted);
     }
   }
 
@@ -180,7 +178,8 @@ final class Cache implements Runnable {
 
   @Command(
       name = "clear",
-      description = "Remove what is there: all, or what NAME says. Gatun makes it again when needed.",
+      description =
+          "Remove what is there: all, or what NAME says. Gatun makes it again when needed.",
       sortOptions = false)
   static final class Clear implements Runnable {
     @Spec private CommandSpec spec;

@@ -37,10 +37,7 @@ final class ChatCommand implements Runnable {
 
   @Mixin private ModelOptions model;
 
-  @Option(
-      names = "--system",
-      paramLabel = "TEXT",
-      description = "Instructions for the assistant.")
+  @Option(names = "--system", paramLabel = "TEXT", description = "Instructions for the assistant.")
   private String system = "";
 
   @Option(
@@ -77,7 +74,7 @@ final class ChatCommand implements Runnable {
   public void run() {
     try (var llm = model.load();
         var chat = llm.newChat();
-        var input = System.console() != null && System.console().isTerminal() ? TerminalInput.open() : pipe()) {
+        var input = Terminals.isInteractive() ? TerminalInput.open() : pipe()) {
       chat.start(system);
       for (String line = input.readLine(); line != null; line = input.readLine()) {
         String text = line.strip();

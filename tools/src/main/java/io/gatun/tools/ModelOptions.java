@@ -66,21 +66,26 @@ final class ModelOptions {
   @Mixin private PackOptions pack;
 
   Llm load() {
-    var llm = Llm.load(
-        files.model(),
-        o -> {
-          o.pack(pack.isAuto()).notices(command.commandLine().getErr()::println);
-          if (pack.limit() > 0) {
-            o.cacheLimit(pack.limit());
-          }
-          o.backend(backend).precision(precision).loadMode(load).tokenizer(files.tokenizerFile()).kv(kv);
-          if (threads != null) {
-            o.threads(threads);
-          }
-          if (context != null) {
-            o.context(context);
-          }
-        });
+    var llm =
+        Llm.load(
+            files.model(),
+            o -> {
+              o.pack(pack.isAuto()).notices(command.commandLine().getErr()::println);
+              if (pack.limit() > 0) {
+                o.cacheLimit(pack.limit());
+              }
+              o.backend(backend)
+                  .precision(precision)
+                  .loadMode(load)
+                  .tokenizer(files.tokenizerFile())
+                  .kv(kv);
+              if (threads != null) {
+                o.threads(threads);
+              }
+              if (context != null) {
+                o.context(context);
+              }
+            });
     int limit = llm.model().config().maxPositionEmbeddings();
     if (llm.contextLimit() > limit) {
       command

@@ -4,7 +4,6 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.models.llama.LlamaRewrite;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Workers;
-import java.io.Console;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -42,7 +41,7 @@ final class RewriteOptions {
     long after = rewrite.bytes();
     long start = System.nanoTime();
     try (var workers = new Workers(threads)) {
-      if (System.console() instanceof Console console && console.isTerminal()) {
+      if (Terminals.isInteractive()) {
         try (var bar =
             new ProgressBarBuilder()
                 .setTaskName(out.getFileName().toString())
@@ -79,7 +78,8 @@ final class RewriteOptions {
     }
     if (!force && Files.exists(out) && !isEmptyDirectory()) {
       throw new ParameterException(
-          command, out + " is there already; choose another --out, or add --force to write over it");
+          command,
+          out + " is there already; choose another --out, or add --force to write over it");
     }
   }
 

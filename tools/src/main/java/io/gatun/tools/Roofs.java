@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 
 /// Measures what this machine can do at most: the roofs that other measurements are shares of.
 ///
@@ -26,6 +27,10 @@ final class Roofs implements AutoCloseable {
 
   private static final double FLOPS = 2.0 * SIZE * SIZE * SIZE;
   private static final int RUNS = 9;
+
+  /// OpenBLAS's threads spin for some 30 ms after a product, in the way of whatever is next.
+  private static final long PAUSE_NANOS = 100_000_000;
+
   private static final int JOINS = 20_000;
   private static final long READ_GRAIN = 1 << 20;
 
@@ -125,9 +130,10 @@ final class Roofs implements AutoCloseable {
     }
   }
 
-  /// Columns that a worker takes at least: a few chunks each, none too narrow for the library.
+  /// One share for each worker: the library rearranges all of A in every call, so that calls for
+  /// fewer columns than that would cost.
   private long grain() {
-    return Math.max(32, SIZE / (4L * workers.threads()));
+    return Math.ceilDiv(SIZE, workers.threads());
   }
 
   private static Rate measure(double work, Runnable run) {
@@ -139,6 +145,9 @@ final class Roofs implements AutoCloseable {
     var seconds = new double[runs.length][RUNS];
     for (int i = -2; i < RUNS; i++) {
       for (int r = 0; r < runs.length; r++) {
+        if (runs.length > 1) {
+          LockSupport.parkNanos(PAUSE_NANOS);
+        }
         long start = System.nanoTime();
         runs[r].run();
         seconds[r][Math.max(i, 0)] = (System.nanoTime() - start) / 1e9;

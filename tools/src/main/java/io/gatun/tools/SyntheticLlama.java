@@ -13,6 +13,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 
@@ -59,7 +60,8 @@ record SyntheticLlama(
 
   /// The checkpoint below `folder`, written if it is not there yet: a directory, or a GGUF file.
   Path checkpoint(Path folder, Weights weights) {
-    Path dir = folder.resolve("synthetic").resolve(name + "-" + weights.name().toLowerCase());
+    Path dir =
+        folder.resolve("synthetic").resolve(name + "-" + weights.name().toLowerCase(Locale.ROOT));
     boolean gguf = weights.dtype instanceof DType.Block;
     Path file = dir.resolve(gguf ? "model.gguf" : "model.safetensors");
     if (!Files.exists(file)) {

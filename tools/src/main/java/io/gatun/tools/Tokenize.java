@@ -15,7 +15,8 @@ import picocli.CommandLine.Spec;
 /// `gatun tokenize`: text to token ids and back.
 @Command(
     name = "tokenize",
-    description = "Show a text's tokens, or the text of token ids. Reads standard input if told none.",
+    description =
+        "Show a text's tokens, or the text of token ids. Reads standard input if told none.",
     sortOptions = false)
 final class Tokenize implements Runnable {
   @Spec private CommandSpec spec;
@@ -64,7 +65,8 @@ final class Tokenize implements Runnable {
   public void run() {
     boolean decode = source.ids != null;
     if (decode && plain) {
-      throw new ParameterException(spec.commandLine(), "--plain says how to read a text; --decode has none");
+      throw new ParameterException(
+          spec.commandLine(), "--plain says how to read a text; --decode has none");
     }
     int[] ids = decode ? parse(source.ids) : null;
     String text = decode ? null : text();

@@ -4,8 +4,8 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import java.util.List;
 
-/// What makes a tensor of bytes a [DType.Tiled] matrix, which no format has a type for: the metadata
-/// entry `gatun.tiled.NAME` = `INT4_G32 4096 11008`, type, rows, columns.
+/// What makes a tensor of bytes a [DType.Tiled] matrix, which no format has a type for: the
+/// metadata entry `gatun.tiled.NAME` = `INT4_G32 4096 11008`, type, rows, columns.
 public record TiledEntry(DType.Tiled dtype, Shape shape) {
   /// What the entry's key has before the tensor's name.
   public static final String KEY = "gatun.tiled.";

@@ -37,8 +37,8 @@ final class Attention {
     kNorm = weights.optionalVector(prefix + "k_norm.weight", config.headDim(), layer);
   }
 
-  ///     q, k, v = x Wq, x Wk, x Wv;  q, k = rope(norm(q)), rope(norm(k))
-  ///     softmax(q K^T / sqrt(C)) V Wo,  K and V being all the cache holds
+  /// q, k, v = x Wq, x Wk, x Wv; q, k = rope(norm(q)), rope(norm(k)) softmax(q K^T / sqrt(C)) V Wo,
+  /// K and V being all the cache holds
   Tensor forward(
       Ops ops,
       Tensor x,

@@ -25,7 +25,7 @@ public final class Llama {
   /// The model that a checkpoint holds.
   ///
   /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
-  ///     the configuration says
+  ///   the configuration says
   public Llama(LlamaConfig config, Checkpoint checkpoint) {
     var weights = new LlamaWeights(config, checkpoint);
     this.config = weights.config();
@@ -55,11 +55,7 @@ public final class Llama {
   /// A cache for one conversation of up to `capacity` positions.
   public KvCache newCache(DType.Plain dtype, int capacity) {
     return new KvCache(
-        config.numHiddenLayers(),
-        config.numKeyValueHeads(),
-        config.headDim(),
-        dtype,
-        capacity);
+        config.numHiddenLayers(), config.numKeyValueHeads(), config.headDim(), dtype, capacity);
   }
 
   /// The final, normalized hidden states (T, D) of `ids`, the first of which stands at `position`;
@@ -74,8 +70,7 @@ public final class Llama {
 
   /// As [#forward(Ops, int[], int, KvCache)], showing `probe` the residual stream (T, D) after the
   /// embedding and after each layer.
-  public Tensor forward(
-      Ops ops, int[] ids, int position, KvCache cache, Consumer<Tensor> probe) {
+  public Tensor forward(Ops ops, int[] ids, int position, KvCache cache, Consumer<Tensor> probe) {
     var x = ops.embedding(ids, embedTokens); // (T, D)
     probe.accept(x);
     var table = rope.table(ops, position, ids.length);
@@ -129,8 +124,7 @@ public final class Llama {
         Ops ops, Tensor x, int layer, int position, RotaryEmbedding.Table rope, KvCache cache) {
       try (var _ = ops.scope()) {
         var normed = ops.rmsNorm(x, inputLayernorm, eps);
-        ops.addInPlace(
-            x, selfAttn.forward(ops, normed, layer, position, rope, interleaved, cache));
+        ops.addInPlace(x, selfAttn.forward(ops, normed, layer, position, rope, interleaved, cache));
       }
       try (var _ = ops.scope()) {
         ops.addInPlace(x, mlp.forward(ops, ops.rmsNorm(x, postAttentionLayernorm, eps)));

@@ -17,8 +17,8 @@ import java.util.Set;
 ///
 /// @param slidingWindow positions that a token sees, 0 for all
 /// @param numLocalExperts experts of a mixture, 0 for a dense model
-/// @param ropeInterleaved whether RoPE turns neighbouring pairs (Meta's and GGUF's Llama layout) and
-///     not the two halves of a head (Hugging Face's layout, and Qwen's everywhere)
+/// @param ropeInterleaved whether RoPE turns neighbouring pairs (Meta's and GGUF's Llama layout)
+///   and not the two halves of a head (Hugging Face's layout, and Qwen's everywhere)
 public record LlamaConfig(
     String modelType,
     int hiddenSize,
@@ -40,8 +40,8 @@ public record LlamaConfig(
   private static final Set<String> GGUF_ARCHITECTURES =
       Set.of("llama", "mistral", "qwen2", "qwen3");
 
-  /// The configuration of a checkpoint: a GGUF file's metadata, or the config.json (Hugging Face) or
-  /// params.json (Meta) beside the files.
+  /// The configuration of a checkpoint: a GGUF file's metadata, or the config.json (Hugging Face)
+  /// or params.json (Meta) beside the files.
   ///
   /// @throws CheckpointException if there is none, or it asks for what Gatun does not do
   public static LlamaConfig of(Checkpoint checkpoint) {

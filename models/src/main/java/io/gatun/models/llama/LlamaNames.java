@@ -30,20 +30,16 @@ enum LlamaNames {
           row("model.layers.%d.mlp.up_proj", "blk.%d.ffn_up", "layers.%d.feed_forward.w3"),
           row(
               "model.layers.%d.block_sparse_moe.gate",
-              "blk.%d.ffn_gate_inp",
-              "layers.%d.feed_forward.gate"),
+              "blk.%d.ffn_gate_inp", "layers.%d.feed_forward.gate"),
           row(
               "model.layers.%d.block_sparse_moe.experts.%d.w1",
-              "blk.%d.ffn_gate.%d",
-              "layers.%d.feed_forward.experts.%d.w1"),
+              "blk.%d.ffn_gate.%d", "layers.%d.feed_forward.experts.%d.w1"),
           row(
               "model.layers.%d.block_sparse_moe.experts.%d.w2",
-              "blk.%d.ffn_down.%d",
-              "layers.%d.feed_forward.experts.%d.w2"),
+              "blk.%d.ffn_down.%d", "layers.%d.feed_forward.experts.%d.w2"),
           row(
               "model.layers.%d.block_sparse_moe.experts.%d.w3",
-              "blk.%d.ffn_up.%d",
-              "layers.%d.feed_forward.experts.%d.w3"));
+              "blk.%d.ffn_up.%d", "layers.%d.feed_forward.experts.%d.w3"));
 
   private static final Pattern LINEAR = Pattern.compile("_proj$|^lm_head$|\\.w[123]$");
 

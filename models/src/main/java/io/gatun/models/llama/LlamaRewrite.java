@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.LongConsumer;
 
@@ -78,7 +79,7 @@ public final class LlamaRewrite {
   /// @throws CheckpointException if it is no model that Gatun can run
   public static LlamaRewrite packed(Checkpoint checkpoint) {
     var rewrite = new LlamaRewrite(checkpoint);
-    rewrite.planAll(from -> Packing.tiledForm(from) instanceof DType tiled ? tiled : from);
+    rewrite.planAll(from -> Objects.requireNonNullElse(Packing.tiledForm(from), from));
     return rewrite;
   }
 
@@ -140,8 +141,9 @@ public final class LlamaRewrite {
     return outputs.stream().mapToLong(RewrittenTensor::bytes).sum();
   }
 
-  /// Writes a GGUF file, or a directory with model.safetensors and what belongs to it: configuration,
-  /// tokenizer, licence. The weights' file appears under its name when it is complete.
+  /// Writes a GGUF file, or a directory with model.safetensors and what belongs to it:
+  /// configuration, tokenizer, licence. The weights' file appears under its name when it is
+  /// complete.
   ///
   /// @param out the file, or the directory, which is made if it is not there
   /// @param progress is told the tensors' bytes as they are written, piece by piece

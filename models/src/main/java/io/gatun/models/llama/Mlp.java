@@ -12,7 +12,7 @@ record Mlp(Tensor gateProj, Tensor upProj, Tensor downProj) implements FeedForwa
         weights.matrix("model.layers.%d.mlp.down_proj.weight", weights.d(), weights.f(), layer));
   }
 
-  ///     (silu(x Wgate) * (x Wup)) Wdown
+  /// (silu(x Wgate) * (x Wup)) Wdown
   @Override
   public Tensor forward(Ops ops, Tensor x) {
     var gateUp = ops.linears(x, gateProj, upProj); // (T, F) each

@@ -17,8 +17,7 @@ final class SparseMoe implements FeedForward {
     perToken = config.numExpertsPerTok();
     int count = config.numLocalExperts();
     gate =
-        weights.matrix(
-            "model.layers.%d.block_sparse_moe.gate.weight", count, weights.d(), layer);
+        weights.matrix("model.layers.%d.block_sparse_moe.gate.weight", count, weights.d(), layer);
     experts = new ArrayList<>();
     for (int e = 0; e < count; e++) {
       experts.add(
@@ -29,7 +28,7 @@ final class SparseMoe implements FeedForward {
     }
   }
 
-  ///     p = softmax(top-k(x Wgate));  sum of p_e expert_e(x)
+  /// p = softmax(top-k(x Wgate)); sum of p_e expert_e(x)
   @Override
   public Tensor forward(Ops ops, Tensor x) {
     int tokens = Math.toIntExact(x.dim(0));

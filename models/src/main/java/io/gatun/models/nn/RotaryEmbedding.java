@@ -7,8 +7,8 @@ import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.ValueLayout;
 import java.util.Map;
 
-/// The angles of rotary position embedding (Su et al. 2021): pair i of a head turns by
-/// `position * theta^(-2i / C)`, the frequencies rescaled for long contexts as the checkpoint says.
+/// The angles of rotary position embedding (Su et al. 2021): pair i of a head turns by `position *
+/// theta^(-2i / C)`, the frequencies rescaled for long contexts as the checkpoint says.
 public final class RotaryEmbedding {
   /// How the frequencies come about; components are named as in config.json's `rope_scaling`.
   ///
@@ -36,8 +36,7 @@ public final class RotaryEmbedding {
       String type = scaling.path("rope_type").asText(scaling.path("type").asText("default"));
       return switch (type) {
         case "default" -> of(theta);
-        case "linear" ->
-            new Config(theta, type, number(scaling, "factor", where), 1, 1, 0);
+        case "linear" -> new Config(theta, type, number(scaling, "factor", where), 1, 1, 0);
         case "llama3" ->
             new Config(
                 theta,

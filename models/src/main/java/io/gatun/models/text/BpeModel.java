@@ -133,7 +133,7 @@ final class BpeModel implements Model {
               ? Merges.NONE
               : merges.find(text, starts[left], end(right), ids[left], ids[right]);
       if (pairs[left] != Merges.NONE) {
-        push(pairs[left] & 0xFFFFFFFF_00000000L | left);
+        push((pairs[left] & 0xFFFFFFFF_00000000L) | left);
       }
     }
 

@@ -15,7 +15,7 @@ final class ByteAlphabet {
     Arrays.fill(TO_BYTE, (short) -1);
     char free = 256;
     for (int b = 0; b < 256; b++) {
-      boolean prints = b > ' ' && b < 127 || b > 0xA0 && b != 0xAD;
+      boolean prints = (b > ' ' && b < 127) || (b > 0xA0 && b != 0xAD);
       TO_CHAR[b] = prints ? (char) b : free++;
       TO_BYTE[TO_CHAR[b]] = (short) b;
     }

@@ -1,6 +1,7 @@
 package io.gatun.models.text;
 
 import java.time.LocalDateTime;
+import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.Locale;
 import java.util.Map;
@@ -45,7 +46,7 @@ public final class ChatFunctions {
 
   /// `strftime_now(format)`: the date and time as Python's `strftime` writes them.
   public static String strftimeNow(String format) {
-    var now = LocalDateTime.now();
+    var now = LocalDateTime.now(ZoneId.systemDefault());
     var text = new StringBuilder();
     for (int i = 0; i < format.length(); i++) {
       char c = format.charAt(i);

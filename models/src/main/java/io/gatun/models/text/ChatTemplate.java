@@ -12,11 +12,11 @@ import java.util.List;
 import java.util.Map;
 
 /// A checkpoint's own form of a conversation: a Jinja template, rendered as Hugging Face's
-/// `apply_chat_template` does (`trim_blocks`, `lstrip_blocks`, `raise_exception`, `strftime_now`, no
-/// tools). The one known difference: a boolean that is printed reads `true`, not `True`.
+/// `apply_chat_template` does (`trim_blocks`, `lstrip_blocks`, `raise_exception`, `strftime_now`,
+/// no tools). The one known difference: a boolean that is printed reads `true`, not `True`.
 ///
-/// The template is Jinja2, run by Jinjava; [JinjaDialect] and [PythonMethods] bridge the two. It comes
-/// from outside: it can neither read files nor have a message's text interpreted.
+/// The template is Jinja2, run by Jinjava; [JinjaDialect] and [PythonMethods] bridge the two. It
+/// comes from outside: it can neither read files nor have a message's text interpreted.
 public final class ChatTemplate {
   /// One turn of a conversation; the role is `system`, `user` or `assistant`.
   public record Message(String role, String content) {}
@@ -71,9 +71,10 @@ public final class ChatTemplate {
     }
     if (!found.isTextual()) {
       throw new CheckpointException(
-          ("%s: no chat template. Looked for tokenizer.chat_template in the file's metadata, and for"
-                  + " chat_template.jinja and chat_template in tokenizer_config.json in %s. A model"
-                  + " without one was most likely not trained to chat: use it with gatun generate.")
+          ("%s: no chat template. Looked for tokenizer.chat_template in the file's metadata, and"
+               + " for chat_template.jinja and chat_template in tokenizer_config.json in %s. A"
+               + " model without one was most likely not trained to chat: use it with gatun"
+               + " generate.")
               .formatted(model, directory));
     }
     return new ChatTemplate(found.textValue(), tokenizer);
@@ -84,7 +85,7 @@ public final class ChatTemplate {
   /// The text holds its own BOS: encode it with `encode(text, false, true)`.
   ///
   /// @throws IllegalArgumentException if the template refuses the messages (roles that do not
-  ///     alternate, say), with its reason
+  ///   alternate, say), with its reason
   /// @throws CheckpointException if the template is broken
   public String render(List<Message> messages, boolean addGenerationPrompt) {
     var turns = new ArrayList<Map<String, Object>>();

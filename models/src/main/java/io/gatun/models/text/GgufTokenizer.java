@@ -74,7 +74,7 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
       boolean special =
           type == SentencePiece.CONTROL
               || type == SentencePiece.UNKNOWN
-              || type != SentencePiece.USER_DEFINED && (id == bos || id == eos);
+              || (type != SentencePiece.USER_DEFINED && (id == bos || id == eos));
       if (special || type == SentencePiece.USER_DEFINED) {
         added.add(AddedToken.plain(id, tokens.get(id), special));
       }

@@ -104,7 +104,7 @@ final class JinjaDialect {
     for (; i < code.length() && depth >= 0; i++) {
       char c = code.charAt(i);
       depth += c == '(' || c == '[' || c == '{' ? 1 : c == ')' || c == ']' || c == '}' ? -1 : 0;
-      if (depth < 0 || depth == 0 && c == ',') {
+      if (depth < 0 || (depth == 0 && c == ',')) {
         arguments.add(code.substring(from, i));
         from = i + 1;
       }

@@ -26,7 +26,7 @@ interface Merges {
         return NONE;
       }
       int bits = Float.floatToIntBits(scores[id]);
-      int ascending = bits ^ bits >> 31 & Integer.MAX_VALUE;
+      int ascending = bits ^ ((bits >> 31) & Integer.MAX_VALUE);
       return pack(~ascending, id);
     };
   }

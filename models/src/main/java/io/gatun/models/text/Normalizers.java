@@ -38,7 +38,7 @@ final class Normalizers {
     var kept = new StringBuilder(text.length());
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i);
-      if (c != ' ' || !kept.isEmpty() && kept.charAt(kept.length() - 1) != ' ') {
+      if (c != ' ' || (!kept.isEmpty() && kept.charAt(kept.length() - 1) != ' ')) {
         kept.append(c);
       }
     }
@@ -65,6 +65,6 @@ final class Normalizers {
 
   /// Unicode's property White_Space, all of which is in the basic plane.
   static boolean isSpace(int c) {
-    return c >= '\t' && c <= '\r' || c == 0x85 || Character.isSpaceChar(c);
+    return (c >= '\t' && c <= '\r') || c == 0x85 || Character.isSpaceChar(c);
   }
 }

@@ -91,7 +91,7 @@ interface PreTokenizer {
   static PreTokenizer metaspace(char replacement, Prepend prepend, boolean split) {
     return (text, first, out) -> {
       String visible = text.replace(' ', replacement);
-      if ((prepend == Prepend.ALWAYS || prepend == Prepend.FIRST && first)
+      if ((prepend == Prepend.ALWAYS || (prepend == Prepend.FIRST && first))
           && visible.charAt(0) != replacement) {
         visible = replacement + visible;
       }

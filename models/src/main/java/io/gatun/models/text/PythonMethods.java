@@ -95,7 +95,7 @@ final class PythonMethods extends CompositeELResolver {
 
   private static boolean strips(char c, Object characters) {
     return characters == null
-        ? Normalizers.isSpace(c) || c >= 0x1C && c <= 0x1F
+        ? Normalizers.isSpace(c) || (c >= 0x1C && c <= 0x1F)
         : characters.toString().indexOf(c) >= 0;
   }
 

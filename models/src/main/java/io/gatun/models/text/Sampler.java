@@ -198,7 +198,7 @@ public final class Sampler {
     if (Float.isNaN(x) || Float.isNaN(y)) {
       return Float.isNaN(y) && (!Float.isNaN(x) || a < b);
     }
-    return x > y || x == y && a < b;
+    return x > y || (x == y && a < b);
   }
 
   private int draw(int count, float max) {

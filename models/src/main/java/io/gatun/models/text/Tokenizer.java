@@ -18,6 +18,7 @@ public final class Tokenizer {
       UnaryOperator<String> normalizer, PreTokenizer words, Model model, Decoder decoder) {}
 
   /// The ids that mark a text's beginning and end (-1: none), and what encoding puts around it.
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   record Marks(int bos, int eos, int[] prefix, int[] suffix, BitSet ends) {}
 
   private final Vocabulary vocabulary;

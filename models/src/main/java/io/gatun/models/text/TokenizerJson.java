@@ -182,7 +182,7 @@ final class TokenizerJson {
     List<AddedToken> added = addedTokens(config, normalizer);
     Model encoder = stages.model(model, lefts, rights, scores, added);
     PreTokenizer words = stages.preTokenizer(root.path("pre_tokenizer"));
-    if (!(model.path("ignore_merges").asBoolean()) && vocabulary.spacesOnlyLead()) {
+    if (!model.path("ignore_merges").asBoolean() && vocabulary.spacesOnlyLead()) {
       words = words.then(PreTokenizer.beforeSpaces());
     }
     Decoder decoder = stages.decoder(root.path("decoder"));

@@ -195,7 +195,7 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
     if (!type.equals("BPE") || scores != null) {
       throw new CheckpointException(
           ("%s: the model's type is %s; Gatun has BPE and Unigram (a WordPiece vocabulary, as"
-               + " BERT's, belongs to no language model that it runs)")
+                  + " BERT's, belongs to no language model that it runs)")
               .formatted(file, type));
     }
     if (!node.path("continuing_subword_prefix").asText("").isEmpty()

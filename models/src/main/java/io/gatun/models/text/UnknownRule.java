@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 /// @param byteIds the ids of the 256 byte tokens (-1 where absent), or null for no byte fallback
 /// @param unkId the unknown token, or -1
 /// @param fuse whether neighbouring unknown characters become one unknown token
+@SuppressWarnings("ArrayRecordComponent") // never compared
 record UnknownRule(int[] byteIds, int unkId, boolean fuse) {
   /// Appends what stands for `text`; `afterUnknown` tells whether the character before ended as the
   /// unknown token, and the result whether this one did.

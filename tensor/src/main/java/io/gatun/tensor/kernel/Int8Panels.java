@@ -18,10 +18,10 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// Many activation rows times group-wise int4 weights through an int8 matrix product.
 ///
-/// The weights of 32 rows become int8 with one scale a row, in the panels `[K / 4][columns][4]` that
-/// int8 dot-product instructions read; the activations become u8 = round(x / scale) + 128 with one
-/// scale a row. With s32 products P and sums of a weight row S:
-/// `y = activation scale * weight scale * (P - 128 S)`.
+/// The weights of 32 rows become int8 with one scale a row, in the panels `[K / 4][columns][4]`
+/// that int8 dot-product instructions read; the activations become u8 = round(x / scale) + 128 with
+/// one scale a row. With s32 products P and sums of a weight row S: `y = activation scale * weight
+/// scale * (P - 128 S)`.
 public final class Int8Panels {
   private static final VectorShape SHAPE =
       VectorShape.forBitSize(Math.min(512, FloatVector.SPECIES_PREFERRED.vectorBitSize()));
@@ -51,8 +51,8 @@ public final class Int8Panels {
   ///
   /// @param w the tiles of these rows from byte `wAt`
   /// @param groupSize columns that share a scale
-  /// @param panel int8 values: column c of the panel's `stride` columns, at
-  ///     `panelAt + (k / 4 * stride + c) * 4 + k % 4`, is the tile row's row c
+  /// @param panel int8 values: column c of the panel's `stride` columns, at `panelAt + (k / 4 *
+  ///   stride + c) * 4 + k % 4`, is the tile row's row c
   /// @param scales 32 F32 from byte `scalesAt`: each row's scale
   /// @param sums 32 I32 from byte `sumsAt`: each row's sum of int8 values, times 128
   public static void unpack(
@@ -83,8 +83,8 @@ public final class Int8Panels {
     }
   }
 
-  /// The rows of one vector of words: as many rows from the tile's first half as there are int lanes,
-  /// and the same of its second half.
+  /// The rows of one vector of words: as many rows from the tile's first half as there are int
+  /// lanes, and the same of its second half.
   private static void unpackPart(
       MemorySegment w,
       long wAt,
@@ -101,8 +101,7 @@ public final class Int8Panels {
     long block = 2L * ROWS + 16L * groupSize;
     ShortVector most = ShortVector.zero(S);
     for (int g = 0; g < groups; g++) {
-      most =
-          most.max(ShortVector.fromMemorySegment(S, w, wAt + g * block, LE).and((short) 0x7FFF));
+      most = most.max(ShortVector.fromMemorySegment(S, w, wAt + g * block, LE).and((short) 0x7FFF));
     }
     // int4 reaches -8, int8 127: a group's values are multiplied by 127/8 of its share of the row's
     // greatest scale, with 8 fraction bits; the products stay within 16 bits.
@@ -123,8 +122,7 @@ public final class Int8Panels {
       IntVector bits = IntVector.fromMemorySegment(I, w, from, LE);
       IntVector l =
           f16(bits.lanewise(LSHL, 16)).mul(lowInverse).add(ROUND).reinterpretAsInts().and(0xFFFF);
-      IntVector h =
-          f16(bits).mul(highInverse).add(ROUND).reinterpretAsInts().lanewise(LSHL, 16);
+      IntVector h = f16(bits).mul(highInverse).add(ROUND).reinterpretAsInts().lanewise(LSHL, 16);
       ShortVector factor = l.or(h).reinterpretAsShorts();
       ShortVector eight = factor.mul((short) 8).sub((short) 128);
       for (int k = 0; k < groupSize; k += 4) {

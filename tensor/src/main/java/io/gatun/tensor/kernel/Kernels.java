@@ -4,8 +4,8 @@ import java.lang.foreign.MemorySegment;
 
 /// The loops over F32 rows that models are made of, apart from products with weights.
 ///
-/// All operands are native segments with byte offsets; rows are contiguous; lengths are in elements.
-/// An output may be the same memory as an input. Implementations have no state.
+/// All operands are native segments with byte offsets; rows are contiguous; lengths are in
+/// elements. An output may be the same memory as an input. Implementations have no state.
 public interface Kernels {
   /// `out = x / sqrt(mean(x^2) + eps) * weight`.
   void rmsNorm(

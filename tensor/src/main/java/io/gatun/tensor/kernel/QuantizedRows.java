@@ -21,7 +21,8 @@ import jdk.incubator.vector.VectorShuffle;
 ///
 /// A row of K floats becomes K / 32 blocks of [#BLOCK_BYTES] bytes: 32 shorts, the F32 scale s, the
 /// F32 `s * (a0 + ... + a31)`, the I16 `-8 * (a0 + ... + a31)`, and padding; the integers a are in
-/// -127..127. A block holds all that the inner loop needs, so that a row costs the loop one address.
+/// -127..127. A block holds all that the inner loop needs, so that a row costs the loop one
+/// address.
 ///
 /// For 8-bit weights the shorts are the integers. For 4-bit weights, of which a word w holds four,
 /// the kernels save the masks: nibble i is `(w >> 4i) - 16 (w >> 4(i+1))`, so the sum of nibble

@@ -22,8 +22,8 @@ public final class ReadKernel {
     return FloatVector.SPECIES_PREFERRED.vectorBitSize();
   }
 
-  /// The exclusive or of the 32-bit words from byte `from` to byte `to` of `data`,
-  /// read as four streams: a core gets more out of several pages at once than out of one.
+  /// The exclusive or of the 32-bit words from byte `from` to byte `to` of `data`, read as four
+  /// streams: a core gets more out of several pages at once than out of one.
   ///
   /// @param from a multiple of [#GRAIN], as is `to`
   public static int xor(MemorySegment data, long from, long to) {

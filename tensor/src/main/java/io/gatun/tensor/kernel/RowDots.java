@@ -22,8 +22,8 @@ import jdk.incubator.vector.VectorOperators;
 /// Dot products of weight rows, as a file stores them, with one row of F32 activations: what
 /// [Unpack] and a dot product would give, without the way through memory.
 public final class RowDots {
-  /// 2^23 and 2^19 as floats: or-ed in, an integer in the lowest bits, or four bits further up, adds
-  /// its value.
+  /// 2^23 and 2^19 as floats: or-ed in, an integer in the lowest bits, or four bits further up,
+  /// adds its value.
   private static final int LOW = 0x4B000000;
 
   private static final int HIGH = 0x49000000;
@@ -140,7 +140,8 @@ public final class RowDots {
         for (int j = 0; j < 32; j += COUNT) {
           IntVector q = bytes(w + 16 + pair * 32 + j);
           FloatVector low = toFloat(q.and(0xF)).fma(lowScale, lowMin);
-          FloatVector high = toFloat(q.lanewise(VectorOperators.LSHR, 4).and(0xF)).fma(highScale, highMin);
+          FloatVector high =
+              toFloat(q.lanewise(VectorOperators.LSHR, 4).and(0xF)).fma(highScale, highMin);
           sum = low.fma(floats(x + 4 * j), sum);
           sum = high.fma(floats(x + 128 + 4 * j), sum);
         }
@@ -165,13 +166,24 @@ public final class RowDots {
           IntVector q1 = second.and(0xF).or(high.and(12).lanewise(VectorOperators.LSHL, 2));
           IntVector q2 = first.lanewise(VectorOperators.LSHR, 4).and(0xF).or(high.and(0x30));
           IntVector q3 =
-              second.lanewise(VectorOperators.LSHR, 4).and(0xF)
+              second
+                  .lanewise(VectorOperators.LSHR, 4)
+                  .and(0xF)
                   .or(high.lanewise(VectorOperators.LSHR, 2).and(0x30));
           long s = scales + j / 16;
           block = toFloat(q0.sub(32)).mul((float) ALL.get(BYTE, s)).fma(floats(x + 4 * j), block);
-          block = toFloat(q1.sub(32)).mul((float) ALL.get(BYTE, s + 2)).fma(floats(x + 128 + 4 * j), block);
-          block = toFloat(q2.sub(32)).mul((float) ALL.get(BYTE, s + 4)).fma(floats(x + 256 + 4 * j), block);
-          block = toFloat(q3.sub(32)).mul((float) ALL.get(BYTE, s + 6)).fma(floats(x + 384 + 4 * j), block);
+          block =
+              toFloat(q1.sub(32))
+                  .mul((float) ALL.get(BYTE, s + 2))
+                  .fma(floats(x + 128 + 4 * j), block);
+          block =
+              toFloat(q2.sub(32))
+                  .mul((float) ALL.get(BYTE, s + 4))
+                  .fma(floats(x + 256 + 4 * j), block);
+          block =
+              toFloat(q3.sub(32))
+                  .mul((float) ALL.get(BYTE, s + 6))
+                  .fma(floats(x + 384 + 4 * j), block);
         }
       }
       sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w + 208)), sum);

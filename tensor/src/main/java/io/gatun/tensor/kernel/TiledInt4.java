@@ -13,9 +13,9 @@ import jdk.incubator.vector.ShortVector;
 
 /// Sums of 4-bit weights times integers, of groups of 32 columns.
 ///
-/// A word holds four weights of one row as w + 8. All arithmetic is modulo 2^16 and starts at
-/// `-8 * sum of the activations`, so the true sum of 32 products remains, at most 32 * 8 * 127 =
-/// 32512. [QuantizedRows] tells how the masks are saved.
+/// A word holds four weights of one row as w + 8. All arithmetic is modulo 2^16 and starts at `-8 *
+/// sum of the activations`, so the true sum of 32 products remains, at most 32 * 8 * 127 = 32512.
+/// [QuantizedRows] tells how the masks are saved.
 ///
 /// The methods hold all their vectors in locals and are kept short: C1 gives up on methods that
 /// inline some hundred vector operations, and C2 then never gets its turn.
@@ -94,10 +94,14 @@ final class TiledInt4 {
     for (int g = 0; g < groups; g++) {
       long x = g * QuantizedRows.BLOCK_BYTES;
       long words = w + (g >> shift) * bytes + (g & mask) * 512;
-      ShortVector s0 = ShortVector.broadcast(WORDS, ALL.get(SHORT, x0 + x + QuantizedRows.MINUS_8_SUM));
-      ShortVector s1 = ShortVector.broadcast(WORDS, ALL.get(SHORT, x1 + x + QuantizedRows.MINUS_8_SUM));
-      ShortVector s2 = ShortVector.broadcast(WORDS, ALL.get(SHORT, x2 + x + QuantizedRows.MINUS_8_SUM));
-      ShortVector s3 = ShortVector.broadcast(WORDS, ALL.get(SHORT, x3 + x + QuantizedRows.MINUS_8_SUM));
+      ShortVector s0 =
+          ShortVector.broadcast(WORDS, ALL.get(SHORT, x0 + x + QuantizedRows.MINUS_8_SUM));
+      ShortVector s1 =
+          ShortVector.broadcast(WORDS, ALL.get(SHORT, x1 + x + QuantizedRows.MINUS_8_SUM));
+      ShortVector s2 =
+          ShortVector.broadcast(WORDS, ALL.get(SHORT, x2 + x + QuantizedRows.MINUS_8_SUM));
+      ShortVector s3 =
+          ShortVector.broadcast(WORDS, ALL.get(SHORT, x3 + x + QuantizedRows.MINUS_8_SUM));
       for (int j = 0; j < 8; j++) {
         ShortVector v0 = ShortVector.fromMemorySegment(WORDS, ALL, words + j * 64, ORDER);
         ShortVector v1 = v0.lanewise(LSHR, 4);

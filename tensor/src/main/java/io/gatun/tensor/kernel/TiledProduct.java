@@ -51,8 +51,8 @@ public final class TiledProduct {
 
   private final int shift;
 
-  /// @param w the weights, N = `rows` by K = `columns`, from byte `wAt`; it is faster where that is a
-  ///   multiple of 64
+  /// @param w the weights, N = `rows` by K = `columns`, from byte `wAt`; it is faster where that is
+  ///   a multiple of 64
   /// @param q `count` rows of [QuantizedRows], for the weights' bits, from byte `qAt`
   /// @param out `count` rows of N F32 from byte `outAt`, `outStride` bytes apart
   /// @throws IndexOutOfBoundsException if a segment is too small
@@ -83,8 +83,7 @@ public final class TiledProduct {
     x = address(q, qAt, count * xStride);
     y = address(out, outAt, (count - 1) * yStride + rows * 4L);
     shift = Integer.numberOfTrailingZeros(type.groupSize() / QuantizedRows.GROUP);
-    bytes =
-        type.minima() ? TiledLayout.MINIMA_GROUP_BYTES : type.blockBytes() * Tiled.ROWS;
+    bytes = type.minima() ? TiledLayout.MINIMA_GROUP_BYTES : type.blockBytes() * Tiled.ROWS;
   }
 
   /// Multiplies the rows of tiles `from` to `to`-1. Threads may call at once for different tiles.

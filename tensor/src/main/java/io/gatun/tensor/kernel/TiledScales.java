@@ -51,8 +51,8 @@ final class TiledScales {
   }
 
   /// The same for weights with minima, over (a part of) the 256 columns of one tile: with d and m
-  /// the tile's scale and minimum, and s and n the group's,
-  /// `y += d * s * (sum + 8 sum of activations) * activation scale - m * n * scaled activations`.
+  /// the tile's scale and minimum, and s and n the group's, `y += d * s * (sum + 8 sum of
+  /// activations) * activation scale - m * n * scaled activations`.
   ///
   /// @param tile address of the tile
   static void addWithMinima(long t, long tile, long x, int groups, long y) {
@@ -65,8 +65,7 @@ final class TiledScales {
       IntVector pair = ints(pairs);
       float a = ALL.get(FLOAT, x + QuantizedRows.SCALE);
       float sum = ALL.get(FLOAT, x + QuantizedRows.SCALED_SUM);
-      evenScaled =
-          toFloat(pair.and(0xFF)).fma(toFloat(ints(t)).mul(a).add(8 * sum), evenScaled);
+      evenScaled = toFloat(pair.and(0xFF)).fma(toFloat(ints(t)).mul(a).add(8 * sum), evenScaled);
       oddScaled =
           toFloat(pair.lanewise(LSHR, 16).and(0xFF))
               .fma(toFloat(ints(t + BYTES)).mul(a).add(8 * sum), oddScaled);

@@ -40,14 +40,18 @@ public final class VectorKernels implements Kernels {
     int bound = F.loopBound(n);
     for (int i = 0; i < bound; i += L) {
       long at = 4L * i;
-      load(x, xAt + at).mul(r).mul(load(weight, weightAt + at)).intoMemorySegment(
-          out, outAt + at, ORDER);
+      load(x, xAt + at)
+          .mul(r)
+          .mul(load(weight, weightAt + at))
+          .intoMemorySegment(out, outAt + at, ORDER);
     }
     if (bound < n) {
       var tail = F.indexInRange(bound, n);
       long at = 4L * bound;
-      load(x, xAt + at, tail).mul(r).mul(load(weight, weightAt + at, tail)).intoMemorySegment(
-          out, outAt + at, ORDER, tail);
+      load(x, xAt + at, tail)
+          .mul(r)
+          .mul(load(weight, weightAt + at, tail))
+          .intoMemorySegment(out, outAt + at, ORDER, tail);
     }
   }
 
@@ -60,8 +64,9 @@ public final class VectorKernels implements Kernels {
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);
-      load(x, xAt + end, tail).add(load(y, yAt + end, tail)).intoMemorySegment(
-          out, outAt + end, ORDER, tail);
+      load(x, xAt + end, tail)
+          .add(load(y, yAt + end, tail))
+          .intoMemorySegment(out, outAt + end, ORDER, tail);
     }
   }
 
@@ -88,8 +93,9 @@ public final class VectorKernels implements Kernels {
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);
-      load(x, xAt + end, tail).fma(f, load(out, outAt + end, tail)).intoMemorySegment(
-          out, outAt + end, ORDER, tail);
+      load(x, xAt + end, tail)
+          .fma(f, load(out, outAt + end, tail))
+          .intoMemorySegment(out, outAt + end, ORDER, tail);
     }
   }
 
@@ -105,14 +111,16 @@ public final class VectorKernels implements Kernels {
     long end = 4 * F.loopBound(n);
     for (long at = 0; at < end; at += STEP) {
       var g = load(gate, gateAt + at);
-      g.div(VectorMath.exp(g.neg()).add(1f)).mul(load(up, upAt + at)).intoMemorySegment(
-          out, outAt + at, ORDER);
+      g.div(VectorMath.exp(g.neg()).add(1f))
+          .mul(load(up, upAt + at))
+          .intoMemorySegment(out, outAt + at, ORDER);
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);
       var g = load(gate, gateAt + end, tail);
-      g.div(VectorMath.exp(g.neg()).add(1f)).mul(load(up, upAt + end, tail)).intoMemorySegment(
-          out, outAt + end, ORDER, tail);
+      g.div(VectorMath.exp(g.neg()).add(1f))
+          .mul(load(up, upAt + end, tail))
+          .intoMemorySegment(out, outAt + end, ORDER, tail);
     }
   }
 
@@ -219,12 +227,21 @@ public final class VectorKernels implements Kernels {
     int i = 0;
     for (; i + 4 <= m; i += 4) {
       rows4(
-          a, aAt + 4L * i * lda, 4L * lda, b, bAt, 4L * ldb, c, cAt + 4L * i * ldc, 4L * ldc, n, k,
+          a,
+          aAt + 4L * i * lda,
+          4L * lda,
+          b,
+          bAt,
+          4L * ldb,
+          c,
+          cAt + 4L * i * ldc,
+          4L * ldc,
+          n,
+          k,
           accumulate);
     }
     for (; i < m; i++) {
-      row1(
-          a, aAt + 4L * i * lda, b, bAt, 4L * ldb, c, cAt + 4L * i * ldc, n, k, accumulate);
+      row1(a, aAt + 4L * i * lda, b, bAt, 4L * ldb, c, cAt + 4L * i * ldc, n, k, accumulate);
     }
   }
 

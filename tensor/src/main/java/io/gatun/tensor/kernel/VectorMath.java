@@ -5,10 +5,10 @@ import jdk.incubator.vector.VectorOperators;
 
 /// Elementary functions on vectors, the same to the last bit on every machine and width.
 final class VectorMath {
-  private static final float LOG2_E = 1.4426950408889634f;
+  private static final float LOG2_E = 0x1.715476p+0f;
   // ln 2 in two parts: the first has few bits, so its product with a small integer is exact.
-  private static final float LN2_HIGH = 0.693359375f;
-  private static final float LN2_LOW = -2.12194440e-4f;
+  private static final float LN2_HIGH = 0x1.63p-1f;
+  private static final float LN2_LOW = -0x1.bd0106p-13f;
   // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
   private static final float ROUND = 12582912f;
 

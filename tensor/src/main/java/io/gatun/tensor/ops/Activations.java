@@ -84,9 +84,7 @@ final class Activations {
 
   U8 u8() {
     if (u8 == null) {
-      u8 =
-          new U8(
-              ops.workspace().take((long) rows * columns), ops.workspace().take(4L * rows));
+      u8 = new U8(ops.workspace().take((long) rows * columns), ops.workspace().take(4L * rows));
       ops.workers()
           .forEach(
               rows,

@@ -9,8 +9,8 @@ import io.gatun.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/// Weights of any type, a block of rows at a time, as BF16, with activations rounded to BF16 and F32
-/// sums, through oneDNN.
+/// Weights of any type, a block of rows at a time, as BF16, with activations rounded to BF16 and
+/// F32 sums, through oneDNN.
 final class Bf16Product implements RowProduct {
   private static final int BLOCK = 64;
 

@@ -3,9 +3,9 @@ package io.gatun.tensor.ops;
 import io.gatun.ffm.OpenBlas;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Unpack;
 import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Kernels;
+import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
 
 /// Attention over a [KvCache], page by page with a running softmax (FlashAttention, Dao et al.
@@ -86,7 +86,8 @@ final class CachedAttention {
     int first = block * tokensPerTask;
     int count = Math.min(tokensPerTask, tokens - first);
     int rows = count * group;
-    // The worker's scratch: queries (M, C), sums (M, C), scores (M, PAGE), keys, values, max, total.
+    // The worker's scratch: queries (M, C), sums (M, C), scores (M, PAGE), keys, values, max,
+    // total.
     long queries = worker * scratchBytes;
     long sums = queries + 4L * rows * c;
     long scores = sums + 4L * rows * c;
@@ -185,8 +186,19 @@ final class CachedAttention {
       boolean accumulate) {
     if (ops.backend() == Backend.NATIVE && m >= NATIVE_ROWS && OpenBlas.isAvailable()) {
       OpenBlas.sgemm(
-          false, false, m, n, k, 1, a.asSlice(aAt), lda, b.asSlice(bAt), ldb, accumulate ? 1 : 0,
-          scratch.asSlice(cAt), ldc);
+          false,
+          false,
+          m,
+          n,
+          k,
+          1,
+          a.asSlice(aAt),
+          lda,
+          b.asSlice(bAt),
+          ldb,
+          accumulate ? 1 : 0,
+          scratch.asSlice(cAt),
+          ldc);
     } else {
       kernels.gemm(a, aAt, lda, b, bAt, ldb, scratch, cAt, ldc, m, n, k, accumulate);
     }

@@ -92,8 +92,7 @@ public final class KvCache implements AutoCloseable {
             });
   }
 
-  private void putHead(
-      int layer, int head, int position, int t, MemorySegment k, MemorySegment v) {
+  private void putHead(int layer, int head, int position, int t, MemorySegment k, MemorySegment v) {
     var page = pages.get(position / PAGE);
     int slot = position % PAGE;
     long keys = keysAt(layer, head);

@@ -139,8 +139,7 @@ public final class Ops implements AutoCloseable {
         8,
         (worker, from, to) -> {
           for (long t = from; t < to; t++) {
-            kernels.add(
-                y.segment(), 4 * t * n, bias.segment(), 0, n, y.segment(), 4 * t * n);
+            kernels.add(y.segment(), 4 * t * n, bias.segment(), 0, n, y.segment(), 4 * t * n);
           }
         });
   }
@@ -159,8 +158,7 @@ public final class Ops implements AutoCloseable {
         (worker, from, to) -> {
           for (long t = from; t < to; t++) {
             long at = 4 * t * d;
-            kernels.rmsNorm(
-                x.segment(), at, weight.segment(), 0, eps, d, out.segment(), at);
+            kernels.rmsNorm(x.segment(), at, weight.segment(), 0, eps, d, out.segment(), at);
           }
         });
     return out;
@@ -272,9 +270,9 @@ public final class Ops implements AutoCloseable {
     return out;
   }
 
-  /// Causal attention of q (T, H, C), whose first row is at `position`, over what the cache holds up
-  /// to each row's own position: `softmax(q k^T * scale) v`, result (T, H, C). With `window` > 0 a
-  /// row sees only the last `window` positions, its own included.
+  /// Causal attention of q (T, H, C), whose first row is at `position`, over what the cache holds
+  /// up to each row's own position: `softmax(q k^T * scale) v`, result (T, H, C). With `window` > 0
+  /// a row sees only the last `window` positions, its own included.
   public Tensor attention(
       Tensor q, KvCache cache, int layer, int position, float scale, int window) {
     return CachedAttention.apply(this, q, cache, layer, position, scale, window);

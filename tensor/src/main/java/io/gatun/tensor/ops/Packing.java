@@ -10,8 +10,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 import java.util.function.LongUnaryOperator;
 
-/// Weights in another type: quantized, or repacked with the same values. Memory holds a slab of rows
-/// at a time, whatever the matrix's size.
+/// Weights in another type: quantized, or repacked with the same values. Memory holds a slab of
+/// rows at a time, whatever the matrix's size.
 public final class Packing {
   /// The bytes of a slab, about.
   private static final long SLAB = 16L << 20;

@@ -12,7 +12,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/// Group-wise int4 weights as int8 panels, with activations rounded to 8 bits a row, through oneDNN.
+/// Group-wise int4 weights as int8 panels, with activations rounded to 8 bits a row, through
+/// oneDNN.
 final class PanelProduct implements RowProduct {
   /// Columns of a panel: two tiles.
   private static final int COLUMNS = 2 * DType.Tiled.ROWS;

@@ -3,9 +3,9 @@ package io.gatun.tensor.ops;
 /// One way to multiply activations with the rows of a weight: the kernels of one kind of weight
 /// type, number of activation rows and backend.
 ///
-/// The result (T, N) gets in its columns `from` .. `to`-1 the products with those rows of the weight
-/// (N, K). `from` is a multiple of [#unit()], and so is `to` unless it is N. Different workers call at
-/// once, for different rows.
+/// The result (T, N) gets in its columns `from` .. `to`-1 the products with those rows of the
+/// weight (N, K). `from` is a multiple of [#unit()], and so is `to` unless it is N. Different
+/// workers call at once, for different rows.
 interface RowProduct {
   /// Weight rows that are handled together.
   int unit();

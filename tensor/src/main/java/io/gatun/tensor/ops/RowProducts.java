@@ -23,7 +23,8 @@ final class RowProducts {
 
   static RowProduct choose(Ops ops, Activations x, Tensor w, Tensor out) {
     boolean many = x.rows() >= GEMM_ROWS;
-    boolean tiled = ops.fast() && ops.backend() != Backend.SCALAR && w.dtype() instanceof DType.Tiled;
+    boolean tiled =
+        ops.fast() && ops.backend() != Backend.SCALAR && w.dtype() instanceof DType.Tiled;
     if (ops.backend() == Backend.NATIVE && many) {
       if (tiled && PanelProduct.supports(x, w)) {
         log(w, "int8 panels and oneDNN's int8 product", "many rows, and the CPU has int8 products");

@@ -12,8 +12,7 @@ final class WeightRows {
   private WeightRows() {}
 
   /// Writes `count` rows from `row` on to `dst`, from byte `at` on.
-  static void toFloat(
-      Backend backend, Tensor w, long row, int count, MemorySegment dst, long at) {
+  static void toFloat(Backend backend, Tensor w, long row, int count, MemorySegment dst, long at) {
     long k = w.dim(1);
     var type = w.dtype();
     if (type instanceof DType.Tiled tiled) {

@@ -9,16 +9,16 @@ import java.util.concurrent.locks.LockSupport;
 /// A fixed team of threads that shares the rows of one operation at a time.
 ///
 /// The calling thread is worker 0. The others spin for a moment after an operation, since the next
-/// one mostly follows within microseconds, and then park. One thread at a time may call
-/// [#forEach]; a task must not call it again.
+/// one mostly follows within microseconds, and then park. One thread at a time may call [#forEach];
+/// a task must not call it again.
 public final class Workers implements AutoCloseable {
   /// A share of an operation.
   @FunctionalInterface
   public interface Task {
     /// Handles the items `from` (inclusive) to `to` (exclusive).
     ///
-    /// @param worker 0 .. threads-1: no two calls with the same number run at once, so it may select
-    ///     scratch memory
+    /// @param worker 0 .. threads-1: no two calls with the same number run at once, so it may
+    ///   select scratch memory
     void run(int worker, long from, long to);
   }
 

@@ -25,8 +25,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TiledProductTest {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final Tiled[] TYPES = {
-    new Tiled(4, 32), new Tiled(4, 64), new Tiled(4, 128), new Tiled(4, 32, true),
-    new Tiled(8, 32), new Tiled(8, 64), new Tiled(8, 128)
+    new Tiled(4, 32),
+    new Tiled(4, 64),
+    new Tiled(4, 128),
+    new Tiled(4, 32, true),
+    new Tiled(8, 32),
+    new Tiled(8, 64),
+    new Tiled(8, 128)
   };
   private static final int[] ROWS = {1, 31, 32, 33, 207};
   private static final int[] COUNTS = {1, 2, 4, 7, 16};

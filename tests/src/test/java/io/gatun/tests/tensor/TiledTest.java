@@ -92,8 +92,7 @@ class TiledTest {
     var type = TiledPack.tiledTypeOf(blocks);
     assertEquals(name, type.name());
     assertEquals(type, DType.Tiled.parse(name));
-    byte[] quantized =
-        blocks == DType.Block.Q4_K ? randomQ4K() : quantize(blocks, randomRows());
+    byte[] quantized = blocks == DType.Block.Q4_K ? randomQ4K() : quantize(blocks, randomRows());
     byte[] packed = new byte[size(type, ROWS, COLUMNS)];
     TiledPack.fromBlocks(
         blocks,

@@ -17,6 +17,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
+import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -111,9 +112,10 @@ class ChatTemplateTest {
   @Test
   void dateOfToday() throws Exception {
     var chat = new ChatTemplate("{{ strftime_now('%Y-%m-%d') }}", tiny());
-    String before = LocalDate.now().toString();
+    String before = LocalDate.now(ZoneId.systemDefault()).toString();
     String text = chat.render(List.of(), false);
-    assertTrue(List.of(before, LocalDate.now().toString()).contains(text), text);
+    assertTrue(
+        List.of(before, LocalDate.now(ZoneId.systemDefault()).toString()).contains(text), text);
   }
 
   @Test

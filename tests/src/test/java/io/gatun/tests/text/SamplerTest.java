@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -83,7 +84,7 @@ class SamplerTest {
     }
   }
 
-  private static TreeSet<Integer> keptBySorting(float[] logits, int topK, float topP, float minP) {
+  private static Set<Integer> keptBySorting(float[] logits, int topK, float topP, float minP) {
     int[] order =
         IntStream.range(0, logits.length)
             .boxed()

@@ -3,23 +3,19 @@ package io.gatun.tests.tools;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.tests.TestData;
+import io.gatun.tests.tools.Launcher.Result;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
-import io.gatun.tests.tools.Launcher.Result;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -40,6 +36,15 @@ class CommandLineTest {
 
   private static Result gatun(String... args) throws Exception {
     return launcher.gatun(args);
+  }
+
+  /// A file with this header and one byte of data, or none if no tensor is in the header.
+  private static Path safetensors(String name, String header) throws IOException {
+    byte[] text = header.getBytes(StandardCharsets.UTF_8);
+    int data = header.contains("dtype") ? 1 : 0;
+    var file = ByteBuffer.allocate(8 + text.length + data);
+    file.order(ByteOrder.LITTLE_ENDIAN).putLong(text.length).put(text);
+    return Files.write(temp.resolve(name), file.array());
   }
 
   @Test
@@ -82,7 +87,8 @@ class CommandLineTest {
     Result result = gatun("inspect", TINY_LLM);
     assertEquals(0, result.code(), result.err());
     assertTrue(
-        result.out().matches("(?s).*model\\.norm\\.weight +BF16 +\\(128,\\) +256\\n.*"), result.out());
+        result.out().matches("(?s).*model\\.norm\\.weight +BF16 +\\(128,\\) +256\\n.*"),
+        result.out());
     assertTrue(result.out().contains("1,238,656"), result.out());
   }
 
@@ -133,7 +139,8 @@ class CommandLineTest {
 
   @Test
   void refusesAnUnknownOption() throws Exception {
-    Launcher.assertRefused(gatun("inspect", "--jsn", TINY_LLM), "--jsn", "--json", "gatun inspect --help");
+    Launcher.assertRefused(
+        gatun("inspect", "--jsn", TINY_LLM), "--jsn", "--json", "gatun inspect --help");
   }
 
   @Test
@@ -158,8 +165,7 @@ class CommandLineTest {
     String text = "x".repeat(32 << 20);
     Path file = safetensors("long.safetensors", "{\"__metadata__\":{\"a\":\"" + text + "\"}}");
     var littleHeap = launcher.with("GATUN_JAVA_OPTS", "-Xmx16m");
-    Launcher.assertRefused(
-        littleHeap.gatun("inspect", file.toString()), "out of memory", "-Xmx1g");
+    Launcher.assertRefused(littleHeap.gatun("inspect", file.toString()), "out of memory", "-Xmx1g");
   }
 
   @Test

@@ -1,7 +1,6 @@
 package io.gatun.tests.tools;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -64,8 +63,7 @@ class TextCommandsTest {
   @Test
   void tokenizeNeedsNoWeights() throws Exception {
     Path folder = Files.createDirectories(temp.resolve("vocabulary"));
-    Files.copy(
-        TestData.pretrained("tiny-llm/tokenizer.json"), folder.resolve("tokenizer.json"));
+    Files.copy(TestData.pretrained("tiny-llm/tokenizer.json"), folder.resolve("tokenizer.json"));
     Result result = gatun("tokenize", "--model", folder.toString(), "--text", "KING");
     assertTrue(result.out().contains("457"), result.out());
   }
@@ -83,8 +81,7 @@ class TextCommandsTest {
         new ObjectMapper()
             .readTree(TestData.pretrained("tiny-llm/goldens.json").toFile())
             .get("perplexity");
-    JsonNode found =
-        gatun("perplexity", "--json", "--precision", "f32", "--kv", "f32").json();
+    JsonNode found = gatun("perplexity", "--json", "--precision", "f32", "--kv", "f32").json();
     assertEquals(golden.get("perplexity").asDouble(), found.get("perplexity").asDouble(), 1e-3);
     assertEquals(golden.get("mean_nll_nats").asDouble(), found.get("nll").asDouble(), 1e-4);
     assertEquals(golden.get("bits_per_byte").asDouble(), found.get("bitsPerByte").asDouble(), 1e-4);
