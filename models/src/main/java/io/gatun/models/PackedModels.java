@@ -50,12 +50,13 @@ public final class PackedModels {
   private final long limit;
   private final Consumer<String> notices;
 
+  /// @param folder where they are kept: [#folder()] but for tests
   /// @param threads that pack
   /// @param limit the most bytes of packed files, or 0 for the default: 20 GB, or a tenth of the
   ///   disk where that is more
   /// @param notices takes a line when a model is packed or cannot be
-  public PackedModels(int threads, long limit, Consumer<String> notices) {
-    this.folder = folder();
+  public PackedModels(Path folder, int threads, long limit, Consumer<String> notices) {
+    this.folder = folder;
     this.threads = threads;
     this.limit = limit;
     this.notices = notices;
@@ -115,7 +116,7 @@ public final class PackedModels {
       if (rewrite.bytes() > allowed) {
         notices.accept(
             "%s: runs from its own blocks: packed, its %s would pass the cache's limit of %s"
-                .formatted(model, gigabytes(rewrite.bytes()), gigabytes(allowed)));
+                .formatted(model, size(rewrite.bytes()), size(allowed)));
         return false;
       }
       evict(allowed - rewrite.bytes());
@@ -123,12 +124,12 @@ public final class PackedModels {
       if (rewrite.bytes() > free) {
         notices.accept(
             "%s: runs from its own blocks: packed, it would take %s, and %s has %s free"
-                .formatted(model, gigabytes(rewrite.bytes()), folder, gigabytes(free)));
+                .formatted(model, size(rewrite.bytes()), folder, size(free)));
         return false;
       }
       notices.accept(
           "%s: packing its %s for faster runs, this once, into %s"
-              .formatted(model, gigabytes(rewrite.bytes()), folder));
+              .formatted(model, size(rewrite.bytes()), folder));
       try (var workers = new Workers(threads)) {
         rewrite.write(packed, workers, bytes -> {});
       }
@@ -210,7 +211,9 @@ public final class PackedModels {
     }
   }
 
-  private static String gigabytes(long bytes) {
-    return String.format(Locale.ROOT, "%.2f GB", bytes / 1e9);
+  private static String size(long bytes) {
+    return bytes < 1_000_000_000
+        ? String.format(Locale.ROOT, "%.1f MB", bytes / 1e6)
+        : String.format(Locale.ROOT, "%.1f GB", bytes / 1e9);
   }
 }

@@ -19,8 +19,8 @@ import picocli.CommandLine.Spec;
       "Write a language model again with its matrices as 4- or 8-bit integers.",
       "",
       "A GGUF file becomes a GGUF file, with tokenizer and metadata; other checkpoints become a"
-          + " directory with model.safetensors, configuration and tokenizer. Embeddings, norms and"
-          + " biases stay as they are."
+          + " directory with model.safetensors, configuration and tokenizer, or with --mode q4_0 or q8_0"
+          + " a GGUF file. Embeddings, norms and biases stay as they are."
     },
     sortOptions = false)
 final class Quantize implements Runnable {
@@ -33,34 +33,55 @@ final class Quantize implements Runnable {
       description = "The model: any checkpoint that gatun generate runs.")
   private Path model;
 
-  @Option(names = "--mode", paramLabel = "int4|int8", description = "The integers (default: int4).")
+  @Option(
+      names = "--mode",
+      paramLabel = "int4|int8|q4_0|q8_0",
+      description =
+          "int4 (the default) or int8, in the layout that Gatun runs fastest; q4_0 or q8_0, a GGUF"
+              + " file that other programs can run too.")
   private String mode = "int4";
 
   @Option(
       names = "--group-size",
       paramLabel = "32|64|128",
       description = "Weights that share a scale (default: 32).")
-  private int groupSize = 32;
+  private Integer groupSize;
 
   @Mixin private RewriteOptions output;
 
   @Override
   public void run() {
-    DType.Tiled type = type();
+    DType type = type();
     try (var checkpoint = Checkpoint.open(model)) {
-      output.write(checkpoint, LlamaRewrite.quantized(checkpoint, type), spec.commandLine());
+      var rewrite =
+          switch (type) {
+            case DType.Tiled tiled -> LlamaRewrite.quantized(checkpoint, tiled);
+            case DType.Block block -> LlamaRewrite.gguf(checkpoint, block);
+            case DType.Plain plain -> throw new AssertionError(plain);
+          };
+      output.write(checkpoint, rewrite, spec.commandLine());
     }
   }
 
-  private DType.Tiled type() {
-    try {
-      return DType.Tiled.parse(mode.toUpperCase(Locale.ROOT) + "_G" + groupSize);
-    } catch (IllegalArgumentException e) {
-      throw new ParameterException(
-          spec.commandLine(),
-          "--mode %s --group-size %d: need int4 or int8, and 32, 64 or 128"
-              .formatted(mode, groupSize),
-          e);
+  private DType type() {
+    switch (mode) {
+      case "q4_0", "q8_0" -> {
+        if (groupSize != null && groupSize != 32) {
+          throw new ParameterException(
+              spec.commandLine(), "--mode " + mode + " has groups of 32; leave out --group-size");
+        }
+        return DType.Block.valueOf(mode.toUpperCase(Locale.ROOT));
+      }
+      case "int4", "int8" -> {
+        try {
+          return new DType.Tiled(mode.equals("int4") ? 4 : 8, groupSize == null ? 32 : groupSize);
+        } catch (IllegalArgumentException e) {
+          throw new ParameterException(spec.commandLine(), "--group-size: " + e.getMessage(), e);
+        }
+      }
+      default ->
+          throw new ParameterException(
+              spec.commandLine(), "--mode is " + mode + "; need int4, int8, q4_0 or q8_0");
     }
   }
 }

@@ -43,6 +43,9 @@ enum LlamaNames {
 
   private static final Pattern LINEAR = Pattern.compile("_proj$|^lm_head$|\\.w[123]$");
 
+  /// A number between dots: a layer's or an expert's.
+  private static final Pattern NUMBER = Pattern.compile("\\.(\\d+)(?=\\.|$)");
+
   /// The matrices of all experts of a layer in one tensor (experts, rows, columns).
   private static final Pattern STACKED =
       Pattern.compile("blk\\.\\d+\\.ffn_(gate|up|down)_exps\\.weight");
@@ -83,10 +86,26 @@ enum LlamaNames {
     if (this == GGUF && STACKED.matcher(name).matches()) {
       return true;
     }
-    return TABLE.stream()
-        .filter(row -> LINEAR.matcher(row.get(HUGGING_FACE.column)).find())
-        .map(row -> row.get(column) + ".weight")
-        .anyMatch(weight -> name.matches(weight.replace(".", "\\.").replace("%d", "\\d+")));
+    var row = row(name);
+    return row != null && name.endsWith(".weight") && LINEAR.matcher(row.get(0)).find();
+  }
+
+  /// GGUF's name for what this family calls `name`, or null if it has none.
+  String toGguf(String name) {
+    var row = row(name);
+    if (row == null) {
+      return null;
+    }
+    Object[] numbers = NUMBER.matcher(name).results().map(r -> r.group(1)).toArray();
+    String stem = row.get(GGUF.column).replace("%d", "%s").formatted(numbers);
+    return stem + name.substring(name.lastIndexOf('.'));
+  }
+
+  /// The row of the table that a name of this family belongs to, or null.
+  private List<String> row(String name) {
+    int dot = name.lastIndexOf('.');
+    String stem = dot < 0 ? "" : NUMBER.matcher(name.substring(0, dot)).replaceAll(".%d");
+    return TABLE.stream().filter(row -> row.get(column).equals(stem)).findFirst().orElse(null);
   }
 
   private static List<String> row(String huggingFace, String gguf, String meta) {

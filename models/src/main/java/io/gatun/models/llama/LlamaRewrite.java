@@ -5,15 +5,15 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
 import io.gatun.loaders.GgufWriter;
 import io.gatun.loaders.SafetensorsWriter;
-import io.gatun.loaders.TensorData;
 import io.gatun.tensor.DType;
-import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Packing;
 import io.gatun.tensor.ops.Workers;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.Function;
 import java.util.function.LongConsumer;
@@ -26,77 +26,109 @@ import java.util.function.LongConsumer;
 /// before; everything else becomes safetensors, under the same names. The checkpoint must be open
 /// until it is written.
 public final class LlamaRewrite {
-  /// A tensor to write.
-  private record Output(String name, Tensor source, DType dtype) {
-    Shape shape() {
-      return source.shape();
-    }
-
-    long bytes() {
-      return dtype.byteSize(shape());
-    }
-  }
-
   private final Checkpoint checkpoint;
+  private final LlamaConfig config;
   private final LlamaNames names;
-  private final List<Output> outputs = new ArrayList<>();
+  private final List<RewrittenTensor> outputs = new ArrayList<>();
   private final List<String> notes = new ArrayList<>();
-  private int converted;
 
-  private LlamaRewrite(Checkpoint checkpoint, Function<DType, DType> choose) {
-    // Whatever is wrong with the model is better said before hours of work.
-    new Llama(LlamaConfig.of(checkpoint), checkpoint);
+  /// Of the GGUF file to be; null if it is none.
+  private Map<String, Object> metadata;
+
+  private LlamaRewrite(Checkpoint checkpoint) {
     this.checkpoint = checkpoint;
+    config = LlamaConfig.of(checkpoint);
+    // Whatever is wrong with the model is better said before minutes of work.
+    new Llama(config, checkpoint);
     names = LlamaNames.of(checkpoint);
-    checkpoint.tensors().forEach((name, tensor) -> plan(name, tensor, choose));
-    String head = names.name("lm_head.weight");
-    if (!checkpoint.tensors().containsKey(head)) {
-      var embedding = checkpoint.tensor(names.name("model.embed_tokens.weight"));
-      if (!choose.apply(embedding.dtype()).equals(embedding.dtype())) {
-        plan(head, embedding, choose);
-      }
-    }
   }
 
   /// Groups of each row as tiled integers.
   ///
   /// @throws CheckpointException if it is no model that Gatun can run
   public static LlamaRewrite quantized(Checkpoint checkpoint, DType.Tiled type) {
-    return new LlamaRewrite(checkpoint, from -> type);
+    var rewrite = new LlamaRewrite(checkpoint);
+    rewrite.planAll(from -> type);
+    return rewrite;
+  }
+
+  /// GGUF blocks, in a file that other programs can run too, whatever the checkpoint is now.
+  ///
+  /// @throws CheckpointException if it is no model that Gatun can run, or its tokenizer has no form
+  ///   in GGUF
+  public static LlamaRewrite gguf(Checkpoint checkpoint, DType.Block type) {
+    var rewrite = new LlamaRewrite(checkpoint);
+    if (checkpoint.format() == Format.GGUF) {
+      rewrite.planAll(from -> type);
+    } else {
+      var export = new GgufExport(checkpoint, rewrite.config, rewrite.names, type);
+      rewrite.metadata = export.metadata();
+      rewrite.outputs.addAll(export.tensors(rewrite.notes));
+    }
+    // Numbers of llama.cpp's llama_ftype.
+    switch (type) {
+      case Q4_0 -> rewrite.metadata.put("general.file_type", 2);
+      case Q8_0 -> rewrite.metadata.put("general.file_type", 7);
+      default -> {}
+    }
+    return rewrite;
   }
 
   /// The same values in tiles, where a type has a tiled form.
   ///
   /// @throws CheckpointException if it is no model that Gatun can run
   public static LlamaRewrite packed(Checkpoint checkpoint) {
-    return new LlamaRewrite(
-        checkpoint, from -> Objects.requireNonNullElse(Packing.tiledForm(from), from));
+    var rewrite = new LlamaRewrite(checkpoint);
+    rewrite.planAll(from -> Objects.requireNonNullElse(Packing.tiledForm(from), from));
+    return rewrite;
+  }
+
+  private void planAll(Function<DType, DType> choose) {
+    if (checkpoint.format() == Format.GGUF) {
+      metadata = new LinkedHashMap<>(checkpoint.metadata());
+      // What speaks of the old file: how it is laid out, in how many parts, in which types.
+      metadata
+          .keySet()
+          .removeIf(k -> k.matches("general\\.alignment|general\\.file_type|split\\..*"));
+    }
+    checkpoint.tensors().forEach((name, tensor) -> plan(name, tensor, choose));
+    String head = names.name("lm_head.weight");
+    if (!checkpoint.tensors().containsKey(head)) {
+      var embedding = checkpoint.tensor(names.name("model.embed_tokens.weight"));
+      // Blocks serve as table and as output; tiles as output alone.
+      if (choose.apply(embedding.dtype()) instanceof DType.Tiled type
+          && embedding.dim(1) % type.blockSize() == 0) {
+        plan(head, embedding, choose);
+      }
+    }
   }
 
   private void plan(String name, Tensor tensor, Function<DType, DType> choose) {
     DType dtype = names.isLinear(name) ? choose.apply(tensor.dtype()) : tensor.dtype();
-    if (dtype.equals(tensor.dtype())) {
-      outputs.add(new Output(name, tensor, dtype));
-    } else if (tensor.dim(-1) % dtype.blockSize() != 0) {
+    if (tensor.dim(-1) % dtype.blockSize() != 0) {
       notes.add(
           "%s stays %s: its rows of %d are no whole groups of %d"
               .formatted(name, tensor.dtype().name(), tensor.dim(-1), dtype.blockSize()));
-      outputs.add(new Output(name, tensor, tensor.dtype()));
-    } else if (tensor.shape().rank() == 3) {
+      dtype = tensor.dtype();
+    }
+    if (dtype instanceof DType.Tiled && tensor.shape().rank() == 3) {
       for (long expert = 0; expert < tensor.dim(0); expert++) {
         String one = name.replace("_exps.", "." + expert + ".");
-        outputs.add(new Output(one, tensor.get(expert), dtype));
+        outputs.add(RewrittenTensor.of(one, tensor.get(expert), dtype));
       }
-      converted++;
     } else {
-      outputs.add(new Output(name, tensor, dtype));
-      converted++;
+      outputs.add(RewrittenTensor.of(name, tensor, dtype));
     }
   }
 
   /// How many tensors change their type; if none does there is no point in writing.
   public int converted() {
-    return converted;
+    return (int) outputs.stream().filter(t -> !t.isCopy()).count();
+  }
+
+  /// Whether the result is one GGUF file, and not a directory.
+  public boolean isGguf() {
+    return metadata != null;
   }
 
   /// What the user may want to know: matrices that keep their type, and why.
@@ -106,7 +138,7 @@ public final class LlamaRewrite {
 
   /// The bytes of all tensors as they will be.
   public long bytes() {
-    return outputs.stream().mapToLong(Output::bytes).sum();
+    return outputs.stream().mapToLong(RewrittenTensor::bytes).sum();
   }
 
   /// Writes a GGUF file, or a directory with model.safetensors and what belongs to it:
@@ -117,52 +149,22 @@ public final class LlamaRewrite {
   /// @param progress is told the tensors' bytes as they are written, piece by piece
   /// @throws CheckpointException if it cannot be written; nothing is left of it
   public void write(Path out, Workers workers, LongConsumer progress) {
-    if (checkpoint.format() == Format.GGUF) {
-      writeGguf(out, workers, progress);
+    if (isGguf()) {
+      var writer = new GgufWriter();
+      metadata.forEach(writer::metadata);
+      for (var t : outputs) {
+        writer.add(t.name(), t.dtype(), t.shape(), t.data(workers, progress));
+      }
+      writer.write(out);
       return;
     }
     try (var directory = new Companions(checkpoint.path(), out)) {
       var writer = new SafetensorsWriter().metadata("format", "pt");
-      for (var o : outputs) {
-        writer.add(o.name, o.dtype, o.shape(), data(o, workers, progress));
+      for (var t : outputs) {
+        writer.add(t.name(), t.dtype(), t.shape(), t.data(workers, progress));
       }
       writer.write(out.resolve("model.safetensors"));
       directory.copy();
     }
-  }
-
-  private void writeGguf(Path file, Workers workers, LongConsumer progress) {
-    var writer = new GgufWriter();
-    checkpoint
-        .metadata()
-        .forEach(
-            (key, value) -> {
-              // What speaks of the old file: how it is laid out, in how many parts, in which types.
-              if (!key.matches("general\\.alignment|general\\.file_type|split\\..*")) {
-                writer.metadata(key, value);
-              }
-            });
-    for (var o : outputs) {
-      writer.add(o.name, o.dtype, o.shape(), data(o, workers, progress));
-    }
-    writer.write(file);
-  }
-
-  private static TensorData data(Output o, Workers workers, LongConsumer progress) {
-    if (o.dtype.equals(o.source.dtype())) {
-      return sink -> {
-        sink.write(o.source.segment());
-        progress.accept(o.bytes());
-      };
-    }
-    return sink ->
-        Packing.convert(
-            workers,
-            o.source,
-            o.dtype,
-            piece -> {
-              sink.write(piece);
-              progress.accept(piece.byteSize());
-            });
   }
 }

@@ -100,6 +100,16 @@ public final class RotaryEmbedding {
     }
   }
 
+  /// What a scaling divides each plain frequency by, as GGUF's rope_freqs.weight says it.
+  public static float[] divisors(Config config, int headDim) {
+    var divisors = new float[headDim / 2];
+    for (int i = 0; i < divisors.length; i++) {
+      double f = Math.pow(config.ropeTheta, -2.0 * i / headDim);
+      divisors[i] = (float) (f / scale(config, f));
+    }
+    return divisors;
+  }
+
   private static double scale(Config config, double f) {
     return switch (config.ropeType) {
       case "linear" -> f / config.factor;

@@ -1,5 +1,7 @@
 package io.gatun.models.text;
 
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -84,6 +86,13 @@ final class GgufPreTokenizers {
       all = all.then(PreTokenizer.isolate(patterns[i]));
     }
     return all.then(PreTokenizer.bytes());
+  }
+
+  /// All names, the ones that most models use first.
+  static List<String> candidates() {
+    var names = new LinkedHashSet<>(List.of("gpt-2", "llama-bpe", "qwen2"));
+    names.addAll(BY_NAME.keySet());
+    return List.copyOf(names);
   }
 
   static String names() {

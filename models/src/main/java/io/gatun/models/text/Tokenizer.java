@@ -140,6 +140,16 @@ public final class Tokenizer {
     return token != null && token.special();
   }
 
+  /// Whether the vocabulary has the id at all: some leave gaps.
+  boolean has(int id) {
+    return added.containsKey(id) || (id < vocabulary.size() && vocabulary.piece(id) != null);
+  }
+
+  /// Whether the token is looked for in the text before all else.
+  boolean isAdded(int id) {
+    return added.containsKey(id);
+  }
+
   /// Whether the token ends an answer: EOS or the model's end of a turn.
   public boolean isEnd(int id) {
     return id >= 0 && marks.ends().get(id);

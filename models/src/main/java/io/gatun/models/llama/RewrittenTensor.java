@@ -1,0 +1,67 @@
+package io.gatun.models.llama;
+
+import io.gatun.loaders.TensorData;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Shape;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Packing;
+import io.gatun.tensor.ops.Workers;
+import java.util.List;
+import java.util.function.LongConsumer;
+import java.util.function.LongUnaryOperator;
+
+/// A tensor as it is to be written.
+///
+/// @param sources what follows each other in it, all of one type
+/// @param rowOf which row of a source comes as row i, or null if they keep their order
+record RewrittenTensor(
+    String name, List<Tensor> sources, DType dtype, Shape shape, LongUnaryOperator rowOf) {
+  /// One tensor, of its own shape.
+  static RewrittenTensor of(String name, Tensor source, DType dtype) {
+    return new RewrittenTensor(name, List.of(source), dtype, source.shape(), null);
+  }
+
+  boolean isCopy() {
+    return rowOf == null && dtype.equals(sources.getFirst().dtype());
+  }
+
+  long bytes() {
+    return dtype.byteSize(shape);
+  }
+
+  /// The bytes, made when they are asked for.
+  ///
+  /// @param progress is told how many as they are written
+  TensorData data(Workers workers, LongConsumer progress) {
+    return sink -> {
+      for (Tensor source : sources) {
+        if (isCopy()) {
+          sink.write(source.segment());
+          progress.accept(source.byteSize());
+          continue;
+        }
+        Tensor matrix = matrix(source);
+        if (rowOf == null) {
+          Packing.convert(workers, matrix, dtype, piece -> {
+            sink.write(piece);
+            progress.accept(piece.byteSize());
+          });
+        } else {
+          Packing.permute(workers, matrix, dtype, rowOf, piece -> {
+            sink.write(piece);
+            progress.accept(piece.byteSize());
+          });
+        }
+      }
+    };
+  }
+
+  /// A vector as a column; a stack of matrices as one.
+  private static Tensor matrix(Tensor t) {
+    return switch (t.shape().rank()) {
+      case 1 -> t.reshape(t.size(), 1);
+      case 2 -> t;
+      default -> t.reshape(t.size() / t.dim(-1), t.dim(-1));
+    };
+  }
+}

@@ -1,0 +1,247 @@
+package io.gatun.tests.models;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.Format;
+import io.gatun.models.Llm;
+import io.gatun.models.llama.LlamaRewrite;
+import io.gatun.models.text.Tokenizer;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.ops.Precision;
+import io.gatun.tensor.ops.Workers;
+import io.gatun.tests.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// Models written again with their weights in other types.
+class LlamaRewriteTest {
+  private static final Path TINY_LLM = TestData.pretrained("tiny-llm");
+  private static final String TEXT = "ROMEO:\nBut, soft! what light through yonder window breaks?";
+
+  @TempDir private Path temp;
+
+  @ParameterizedTest
+  @CsvSource({"4, 32, 0.15", "4, 128, 0.2", "8, 32, 0.02", "8, 64, 0.02"})
+  void aQuantizedModelWritesNearlyTheSame(int bits, int groupSize, double tolerance)
+      throws IOException {
+    var type = new DType.Tiled(bits, groupSize);
+    Path out = temp.resolve("out");
+    List<String> notes = quantize(TINY_LLM, type, out);
+    assertNear(logits(TINY_LLM), logits(out), tolerance);
+    try (var checkpoint = Checkpoint.open(out)) {
+      assertEquals(DType.Plain.BF16, checkpoint.tensor("model.embed_tokens.weight").dtype());
+      assertEquals(DType.Plain.BF16, checkpoint.tensor("model.norm.weight").dtype());
+      assertEquals(type, checkpoint.tensor("lm_head.weight").dtype());
+      assertEquals(type, checkpoint.tensor("model.layers.3.self_attn.q_proj.weight").dtype());
+      // Its rows have 352 elements.
+      boolean whole = 352 % groupSize == 0;
+      var down = checkpoint.tensor("model.layers.3.mlp.down_proj.weight");
+      assertEquals(whole ? type : DType.Plain.BF16, down.dtype());
+      assertEquals(whole ? 0 : 6, notes.size());
+    }
+    var config = new ObjectMapper().readTree(out.resolve("config.json").toFile());
+    assertFalse(config.get("tie_word_embeddings").asBoolean());
+  }
+
+  /// Llama, whose heads GGUF lays out otherwise, with a byte-level tokenizer; and Llama 2's kind of
+  /// tokenizer.
+  @Test
+  void huggingFaceBecomesGguf() {
+    Path gguf = temp.resolve("tiny.gguf");
+    write(TINY_LLM, checkpoint -> LlamaRewrite.gguf(checkpoint, DType.Block.Q8_0), gguf);
+    assertNear(logits(TINY_LLM), logits(gguf), 0.02);
+    assertSameTokens(TINY_LLM, gguf);
+
+    Path four = temp.resolve("tiny4.gguf");
+    write(TINY_LLM, checkpoint -> LlamaRewrite.gguf(checkpoint, DType.Block.Q4_0), four);
+    assertNear(logits(TINY_LLM), logits(four), 0.2);
+    try (var checkpoint = Checkpoint.open(four)) {
+      assertEquals(2L, checkpoint.metadata().get("general.file_type"));
+      assertEquals("gpt-2", checkpoint.metadata().get("tokenizer.ggml.pre"));
+      assertEquals(DType.Block.Q8_0, checkpoint.tensor("token_embd.weight").dtype());
+      assertEquals(DType.Block.Q4_0, checkpoint.tensor("blk.0.ffn_down.weight").dtype());
+    }
+
+    Path stories = TestData.shared("llm-stories260K/derived/model-f32.safetensors");
+    Path storiesGguf = temp.resolve("stories.gguf");
+    write(stories, checkpoint -> LlamaRewrite.gguf(checkpoint, DType.Block.Q8_0), storiesGguf);
+    assertNear(logits(stories), logits(storiesGguf), 0.02);
+    assertSameTokens(stories, storiesGguf);
+  }
+
+  /// Experts, which GGUF stacks and tiles cannot; biases; scaled RoPE.
+  @ParameterizedTest
+  @ValueSource(strings = {"mixtral", "qwen2", "llama3.1"})
+  void ggufStaysGguf(String name) {
+    Path model = TestData.shared("llm-arch/" + name + "/model.gguf");
+    Path tiled = temp.resolve("tiled");
+    quantize(model, new DType.Tiled(8, 32), tiled);
+    assertNear(logits(model), logits(tiled), 0.02);
+    assertSameTokens(model, tiled);
+
+    Path blocks = temp.resolve("blocks");
+    write(model, checkpoint -> LlamaRewrite.gguf(checkpoint, DType.Block.Q8_0), blocks);
+    assertNear(logits(model), logits(blocks), 0.02);
+    try (var checkpoint = Checkpoint.open(tiled);
+        var original = Checkpoint.open(model)) {
+      assertEquals(Format.GGUF, checkpoint.format());
+      if (name.equals("mixtral")) {
+        var type = checkpoint.tensor("blk.0.ffn_down.1.weight").dtype();
+        assertEquals(new DType.Tiled(8, 32), type);
+        var router = checkpoint.tensor("blk.0.ffn_gate_inp.weight");
+        assertEquals(DType.Plain.F32, router.dtype());
+      }
+      for (var entry : original.metadata().entrySet()) {
+        if (!entry.getKey().matches("general\\.(alignment|file_type)")) {
+          assertEquals(entry.getValue(), checkpoint.metadata().get(entry.getKey()));
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"q4_0", "q8_0"})
+  void packingKeepsEveryValue(String type) {
+    Path model = TestData.shared("llm-stories260K/derived/stories260K-" + type + ".gguf");
+    assertPackedExactly(model, new DType.Tiled(type.equals("q4_0") ? 4 : 8, 32), 30);
+  }
+
+  @Test
+  void packingKeepsTheScalesOfQ4K() {
+    Path model = temp.resolve("model.gguf");
+    SmallGguf.write(model, DType.Block.Q4_K);
+    assertPackedExactly(model, new DType.Tiled(4, 32, true), 7);
+  }
+
+  private void assertPackedExactly(Path model, DType.Tiled type, int matrices) {
+    Path out = temp.resolve("packed.gguf");
+    write(model, LlamaRewrite::packed, out);
+    int tiled = 0;
+    try (var before = Checkpoint.open(model);
+        var after = Checkpoint.open(out)) {
+      for (var entry : after.tensors().entrySet()) {
+        var original = before.tensors().get(entry.getKey());
+        if (original == null) {
+          assertEquals("output.weight", entry.getKey());
+          original = before.tensor("token_embd.weight");
+        }
+        assertArrayEquals(original.toFloats(), entry.getValue().toFloats(), entry.getKey());
+        if (entry.getValue().dtype() instanceof DType.Tiled) {
+          assertEquals(type, entry.getValue().dtype());
+          tiled++;
+        }
+      }
+    }
+    assertTrue(tiled >= matrices, tiled + " matrices are tiled");
+  }
+
+  @Test
+  void tellsHowFarItIs() {
+    var told = new AtomicLong();
+    try (var checkpoint = Checkpoint.open(TINY_LLM);
+        var workers = new Workers(1)) {
+      var rewrite = LlamaRewrite.quantized(checkpoint, new DType.Tiled(4, 32));
+      rewrite.write(temp.resolve("out"), workers, told::addAndGet);
+      assertEquals(rewrite.bytes(), told.get());
+    }
+  }
+
+  /// A full disk shows itself to the writer as any failure in the middle.
+  @Test
+  void aFailureLeavesNothing() throws IOException {
+    try (var checkpoint = Checkpoint.open(TINY_LLM);
+        var workers = new Workers(1)) {
+      var rewrite = LlamaRewrite.quantized(checkpoint, new DType.Tiled(4, 32));
+      assertThrows(
+          CheckpointException.class,
+          () ->
+              rewrite.write(
+                  temp.resolve("out"),
+                  workers,
+                  bytes -> {
+                    throw new CheckpointException("No space left on device");
+                  }));
+    }
+    try (var left = Files.list(temp)) {
+      assertEquals(List.of(), left.toList());
+    }
+  }
+
+  @Test
+  void refusesToWriteOverTheModelItself() throws IOException {
+    Path copy = Files.createDirectory(temp.resolve("copy"));
+    for (String name : List.of("model.safetensors", "config.json")) {
+      Files.copy(TINY_LLM.resolve(name), copy.resolve(name));
+    }
+    var e =
+        assertThrows(
+            CheckpointException.class, () -> quantize(copy, new DType.Tiled(4, 32), copy));
+    assertTrue(e.getMessage().contains("where the model itself lies"), e.getMessage());
+  }
+
+  private static List<String> quantize(Path model, DType.Tiled type, Path out) {
+    return write(model, checkpoint -> LlamaRewrite.quantized(checkpoint, type), out);
+  }
+
+  private static List<String> write(
+      Path model, java.util.function.Function<Checkpoint, LlamaRewrite> how, Path out) {
+    try (var checkpoint = Checkpoint.open(model);
+        var workers = new Workers(2)) {
+      var rewrite = how.apply(checkpoint);
+      rewrite.write(out, workers, bytes -> {});
+      return rewrite.notes();
+    }
+  }
+
+  private static float[] logits(Path model) {
+    try (var llm = Llm.load(model, o -> o.threads(2).precision(Precision.F32))) {
+      return llm.logits(TEXT);
+    }
+  }
+
+  private static void assertSameTokens(Path model, Path out) {
+    try (var before = Llm.load(model, o -> o.threads(1));
+        var after = Llm.load(out, o -> o.threads(1))) {
+      Tokenizer a = before.tokenizer();
+      Tokenizer b = after.tokenizer();
+      assertArrayEquals(a.encode(TEXT), b.encode(TEXT));
+      assertEquals(a.eos(), b.eos());
+      assertEquals(a.bos(), b.bos());
+      assertEquals(a.decode(a.encode(TEXT)), b.decode(b.encode(TEXT)));
+    }
+  }
+
+  /// The root of the mean squared difference is at most `tolerance` of the logits' own deviation.
+  private static void assertNear(float[] expected, float[] found, double tolerance) {
+    double error = 0;
+    double power = 0;
+    double mean = 0;
+    for (float v : expected) {
+      mean += v / (double) expected.length;
+    }
+    for (int i = 0; i < expected.length; i++) {
+      error += Math.pow(expected[i] - found[i], 2);
+      power += Math.pow(expected[i] - mean, 2);
+    }
+    double relative = Math.sqrt(error / power);
+    assertTrue(relative <= tolerance, "the logits differ by " + relative);
+    assertTrue(relative > 0, "nothing was quantized");
+    assertEquals(expected.length, found.length, Arrays.toString(found));
+  }
+}
