@@ -147,7 +147,8 @@ final class BenchLlm implements Runnable {
   /// Random weights are measured in the layout that was asked for.
   private Checkpoint open(Path path) {
     return model != null && pack.isAuto()
-        ? new PackedModels(PackedModels.folder(), threads, pack.limit(), spec.commandLine().getErr()::println)
+        ? new PackedModels(
+                PackedModels.folder(), threads, pack.limit(), spec.commandLine().getErr()::println)
             .open(path, LoadMode.MAP)
         : Checkpoint.open(path);
   }

@@ -19,8 +19,8 @@ import picocli.CommandLine.Spec;
       "Write a language model again with its matrices as 4- or 8-bit integers.",
       "",
       "A GGUF file becomes a GGUF file, with tokenizer and metadata; other checkpoints become a"
-          + " directory with model.safetensors, configuration and tokenizer, or with --mode q4_0 or q8_0"
-          + " a GGUF file. Embeddings, norms and biases stay as they are."
+          + " directory with model.safetensors, configuration and tokenizer, or with --mode q4_0 or"
+          + " q8_0 a GGUF file. Embeddings, norms and biases stay as they are."
     },
     sortOptions = false)
 final class Quantize implements Runnable {

@@ -92,8 +92,7 @@ final class GgufExport {
               } else {
                 var dtype = dtype(name, gguf, tensor, tied, notes);
                 tensors.add(
-                    new RewrittenTensor(
-                        gguf, List.of(tensor), dtype, tensor.shape(), rowOf(gguf)));
+                    new RewrittenTensor(gguf, List.of(tensor), dtype, tensor.shape(), rowOf(gguf)));
               }
             });
     stacks.forEach(
@@ -101,8 +100,7 @@ final class GgufExport {
           var first = experts.get(0);
           var dtype = dtype(name, first, notes);
           var shape = Shape.of(experts.size(), first.dim(0), first.dim(1));
-          tensors.add(
-              new RewrittenTensor(name, List.copyOf(experts.values()), dtype, shape, null));
+          tensors.add(new RewrittenTensor(name, List.copyOf(experts.values()), dtype, shape, null));
         });
     if (config.rope().ropeType().equals("llama3")) {
       float[] divisors = RotaryEmbedding.divisors(config.rope(), config.headDim());
@@ -113,8 +111,7 @@ final class GgufExport {
   }
 
   /// An embedding that is the output too has eight bits, whatever the rest has.
-  private DType dtype(
-      String name, String gguf, Tensor tensor, boolean tied, List<String> notes) {
+  private DType dtype(String name, String gguf, Tensor tensor, boolean tied, List<String> notes) {
     if (names.isLinear(name)) {
       return dtype(name, tensor, notes);
     }
@@ -135,8 +132,8 @@ final class GgufExport {
     return DType.Plain.F32;
   }
 
-  /// GGUF's Llama models have the pairs that RoPE turns side by side, as Meta's have, and not in the
-  /// two halves of a head.
+  /// GGUF's Llama models have the pairs that RoPE turns side by side, as Meta's have, and not in
+  /// the two halves of a head.
   private LongUnaryOperator rowOf(String gguf) {
     boolean turned = gguf.matches("blk\\.\\d+\\.attn_[qk]\\.(weight|bias)");
     if (!turned || names != LlamaNames.HUGGING_FACE || !architecture.equals("llama")) {

@@ -42,15 +42,24 @@ record RewrittenTensor(
         }
         Tensor matrix = matrix(source);
         if (rowOf == null) {
-          Packing.convert(workers, matrix, dtype, piece -> {
-            sink.write(piece);
-            progress.accept(piece.byteSize());
-          });
+          Packing.convert(
+              workers,
+              matrix,
+              dtype,
+              piece -> {
+                sink.write(piece);
+                progress.accept(piece.byteSize());
+              });
         } else {
-          Packing.permute(workers, matrix, dtype, rowOf, piece -> {
-            sink.write(piece);
-            progress.accept(piece.byteSize());
-          });
+          Packing.permute(
+              workers,
+              matrix,
+              dtype,
+              rowOf,
+              piece -> {
+                sink.write(piece);
+                progress.accept(piece.byteSize());
+              });
         }
       }
     };

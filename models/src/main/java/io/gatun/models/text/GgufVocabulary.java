@@ -12,8 +12,8 @@ import java.util.Map;
 
 /// A model directory's tokenizer as the metadata of a GGUF file (keys `tokenizer.*`).
 ///
-/// GGUF names its pre-tokenizers and keeps no patterns, so the right name is found by trying: what is
-/// written gives, read back, the same tokens for a text full of what tokenizers differ in.
+/// GGUF names its pre-tokenizers and keeps no patterns, so the right name is found by trying: what
+/// is written gives, read back, the same tokens for a text full of what tokenizers differ in.
 public final class GgufVocabulary {
   private static final String PREFIX = "tokenizer.ggml.";
 
@@ -23,8 +23,10 @@ public final class GgufVocabulary {
           "1 12 123 1234 12345 007 x2 2x v1.0 ½ ² Ⅷ ٣٤٥",
           "  two  spaces   three\ttab \t mixed\n\nnew\r\nlines \n  indented\n\n\n end  ",
           "Ünïcödé naïve e\u0301 straße ÆØÅ русский язык ελληνικά 中文字符 日本語テキスト 한국어 ไทย हिन्दी",
-          "camelCase HTTPServer snake_case kebab-case a+b=c {x: [1]} <tag/> #hash @user $5 100% ... --- !!",
-          "😀👩‍👩‍👧 \u00a0nbsp\u200bzero \u3000wide “quotes” ‘single’ —dash… /path\\to https://x.y/z?q=1");
+          "camelCase HTTPServer snake_case kebab-case a+b=c {x: [1]} <tag/> #hash @user $5 100% ..."
+              + " --- !!",
+          "😀👩‍👩‍👧 \u00a0nbsp\u200bzero \u3000wide “quotes” ‘single’ —dash… /path\\to"
+              + " https://x.y/z?q=1");
 
   private GgufVocabulary() {}
 
@@ -38,7 +40,9 @@ public final class GgufVocabulary {
             .orElseThrow(
                 () ->
                     new CheckpointException(
-                        model + ": no tokenizer beside it, which a GGUF file must hold. Put it there."));
+                        model
+                            + ": no tokenizer beside it, which a GGUF file must hold. Put it"
+                            + " there."));
     Tokenizer tokenizer = Tokenizers.load(model);
     var map = new LinkedHashMap<String, Object>();
     boolean bytes = tokenizer.id("<0x00>").isPresent();

@@ -190,8 +190,7 @@ class LlamaRewriteTest {
       Files.copy(TINY_LLM.resolve(name), copy.resolve(name));
     }
     var e =
-        assertThrows(
-            CheckpointException.class, () -> quantize(copy, new DType.Tiled(4, 32), copy));
+        assertThrows(CheckpointException.class, () -> quantize(copy, new DType.Tiled(4, 32), copy));
     assertTrue(e.getMessage().contains("where the model itself lies"), e.getMessage());
   }
 

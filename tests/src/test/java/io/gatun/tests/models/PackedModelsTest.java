@@ -76,7 +76,8 @@ class PackedModelsTest {
     try (var file = new RandomAccessFile(model.toFile(), "rw")) {
       byte[] head = new byte[200];
       file.readFully(head);
-      int at = new String(head, java.nio.charset.StandardCharsets.ISO_8859_1).indexOf("context_length");
+      int at =
+          new String(head, java.nio.charset.StandardCharsets.ISO_8859_1).indexOf("context_length");
       file.seek(at + 14 + 4);
       file.write(65);
     }

@@ -47,7 +47,7 @@ final class SmallGguf {
       for (int i = 0; i < bytes.length; i += type.blockBytes()) {
         // The scale, and in Q4_K the minimum: finite, and not huge.
         bytes[i + 1] &= 0x2F;
-        bytes[i + 3] &= type == DType.Block.Q4_K ? 0x2F : 0xFF;
+        bytes[i + 3] &= (byte) (type == DType.Block.Q4_K ? 0x2F : 0xFF);
       }
     }
     writer.add(name + ".weight", type, shape, sink -> sink.write(MemorySegment.ofArray(bytes)));

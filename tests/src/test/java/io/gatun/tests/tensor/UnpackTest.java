@@ -68,7 +68,8 @@ class UnpackTest {
       assertThrows(
           IndexOutOfBoundsException.class,
           () -> Unpack.toFloat(DType.Block.Q4_0, src, 0, dst, 4, 32));
-      assertThrows(IndexOutOfBoundsException.class, () -> Unpack.floatToBf16(floats, -4, src, 0, 1));
+      assertThrows(
+          IndexOutOfBoundsException.class, () -> Unpack.floatToBf16(floats, -4, src, 0, 1));
       assertThrows(
           IllegalArgumentException.class,
           () ->
