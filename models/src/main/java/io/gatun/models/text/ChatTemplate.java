@@ -72,9 +72,9 @@ public final class ChatTemplate {
     if (!found.isTextual()) {
       throw new CheckpointException(
           ("%s: no chat template. Looked for tokenizer.chat_template in the file's metadata, and"
-               + " for chat_template.jinja and chat_template in tokenizer_config.json in %s. A"
-               + " model without one was most likely not trained to chat: use it with gatun"
-               + " generate.")
+                  + " for chat_template.jinja and chat_template in tokenizer_config.json in %s. A"
+                  + " model without one was most likely not trained to chat: use it with gatun"
+                  + " generate.")
               .formatted(model, directory));
     }
     return new ChatTemplate(found.textValue(), tokenizer);

@@ -15,6 +15,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -56,7 +57,7 @@ class TiledProductTest {
                 TiledProductTest.class.getName())
             .redirectErrorStream(true)
             .start();
-    String output = new String(process.getInputStream().readAllBytes());
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(0, process.waitFor(), output);
   }
 
@@ -141,7 +142,7 @@ class TiledProductTest {
         for (int count : new int[] {1, 4}) {
           var product = new TiledProduct(type, w, 0, n, k, q, 0, count, y, 0, 4L * n);
           long least = Long.MAX_VALUE;
-          for (int i = 0; i < 100 && least > 0; i++) {
+          for (int i = 0; i < 2000 && least > 0; i++) {
             long before = threads.getCurrentThreadAllocatedBytes();
             for (int j = 0; j < 100; j++) {
               product.multiply(0, n / 32, scratch, 0);

@@ -10,6 +10,7 @@ import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,7 +45,7 @@ class UnpackTest {
                 UnpackTest.class.getName())
             .redirectErrorStream(true)
             .start();
-    String output = new String(process.getInputStream().readAllBytes());
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(0, process.waitFor(), output);
   }
 
@@ -59,6 +60,7 @@ class UnpackTest {
     try (var arena = Arena.ofConfined()) {
       var src = arena.allocate(18);
       var dst = arena.allocate(128);
+      var floats = dst;
       Unpack.toFloat(DType.Block.Q4_0, src, 0, dst, 0, 32);
       assertThrows(
           IndexOutOfBoundsException.class,
@@ -66,7 +68,7 @@ class UnpackTest {
       assertThrows(
           IndexOutOfBoundsException.class,
           () -> Unpack.toFloat(DType.Block.Q4_0, src, 0, dst, 4, 32));
-      assertThrows(IndexOutOfBoundsException.class, () -> Unpack.floatToBf16(dst, -4, src, 0, 1));
+      assertThrows(IndexOutOfBoundsException.class, () -> Unpack.floatToBf16(floats, -4, src, 0, 1));
       assertThrows(
           IllegalArgumentException.class,
           () ->

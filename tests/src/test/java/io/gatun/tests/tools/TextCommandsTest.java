@@ -110,10 +110,10 @@ class TextCommandsTest {
         """;
     Result result = launcher.reading(script).gatun("jshell", "-");
     assertEquals(0, result.code(), result.err());
-    String[] lines = result.out().split("\\R");
-    assertEquals("I am a brief", lines[0], result.out());
-    assertTrue(lines[1].startsWith("BF16 (128,) [1.406, 1.531, "), result.out());
-    assertTrue(lines[1].contains(" mean 1.531"), result.out());
-    assertTrue(Integer.parseInt(lines[2]) <= 256, "the launcher's flags are not the snippets'");
+    var lines = result.out().lines().toList();
+    assertEquals("I am a brief", lines.get(0), result.out());
+    assertTrue(lines.get(1).startsWith("BF16 (128,) [1.406, 1.531, "), result.out());
+    assertTrue(lines.get(1).contains(" mean 1.531"), result.out());
+    assertTrue(Integer.parseInt(lines.get(2)) <= 256, "the launcher's flags are not the snippets'");
   }
 }
