@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Random;
 
-/// A Llama of one layer with random Q4_K or Q4_0 weights and no tokenizer.
+/// A Llama of one layer with random quantized weights and no tokenizer.
 final class SmallGguf {
   private static final long D = 256;
   private static final long VOCABULARY = 48;
@@ -45,9 +45,9 @@ final class SmallGguf {
     if (type instanceof DType.Block) {
       new Random(name.hashCode()).nextBytes(bytes);
       for (int i = 0; i < bytes.length; i += type.blockBytes()) {
-        // The scale, and in Q4_K the minimum: finite, and not huge.
+        // What may be a scale, or in Q4_K a minimum, is finite and not huge.
         bytes[i + 1] &= 0x2F;
-        bytes[i + 3] &= (byte) (type == DType.Block.Q4_K ? 0x2F : 0xFF);
+        bytes[i + 3] &= 0x2F;
       }
     }
     writer.add(name + ".weight", type, shape, sink -> sink.write(MemorySegment.ofArray(bytes)));
