@@ -89,8 +89,8 @@ class LlamaRewriteTest {
   }
 
   /// Experts, which GGUF stacks and tiles cannot; biases; scaled RoPE. These models' weights are
-  /// random, so that small errors may choose other experts: the tensors are near the original's, and
-  /// the logits those of a file with the same values as floats.
+  /// random, so that small errors may choose other experts: the tensors are near the original's,
+  /// and the logits those of a file with the same values as floats.
   @ParameterizedTest
   @ValueSource(strings = {"mixtral", "qwen2", "llama3.1"})
   void ggufStaysGguf(String name) {
@@ -244,8 +244,7 @@ class LlamaRewriteTest {
     return write(model, checkpoint -> LlamaRewrite.quantized(checkpoint, type), out);
   }
 
-  private static List<String> write(
-      Path model, Function<Checkpoint, LlamaRewrite> how, Path out) {
+  private static List<String> write(Path model, Function<Checkpoint, LlamaRewrite> how, Path out) {
     try (var checkpoint = Checkpoint.open(model);
         var workers = new Workers(2)) {
       var rewrite = how.apply(checkpoint);
