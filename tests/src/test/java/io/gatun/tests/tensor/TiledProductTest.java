@@ -49,10 +49,11 @@ class TiledProductTest {
     inNewJvm("-XX:MaxVectorSize=" + bytes, "agree");
   }
 
-  /// In a JVM of its own: what other tests ran before may keep C2 from inlining it all.
-  @Test
-  void productsTakeNoHeap() throws Exception {
-    inNewJvm("-XX:+UseSerialGC", "heap");
+  /// In a JVM for each type, as a model has one: after several C2 may no longer inline it all.
+  @ParameterizedTest
+  @ValueSource(strings = {"INT4_G32", "INT8_G32"})
+  void productsTakeNoHeap(String type) throws Exception {
+    inNewJvm("-XX:+UseSerialGC", type);
   }
 
   private static void inNewJvm(String flag, String check) throws Exception {
@@ -74,10 +75,10 @@ class TiledProductTest {
 
   /// Runs the checks without JUnit.
   public static void main(String[] args) {
-    if (args[0].equals("heap")) {
-      checkHeap();
-    } else {
+    if (args[0].equals("agree")) {
       checkAll();
+    } else {
+      checkHeap(Tiled.parse(args[0]));
     }
   }
 
@@ -143,29 +144,26 @@ class TiledProductTest {
     }
   }
 
-  private static void checkHeap() {
+  private static void checkHeap(Tiled type) {
     var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     try (var arena = Arena.ofConfined()) {
       int n = 64;
       int k = 512;
-      for (Tiled type : TYPES) {
-        var w = weights(arena, type, n, k, new SplittableRandom(1));
-        var q = arena.allocate(4 * QuantizedRows.rowBytes(k));
-        var y = arena.allocate(4L * 4 * n);
-        var scratch = arena.allocate(TiledProduct.SCRATCH_BYTES, 64);
-        for (int count : new int[] {1, 4}) {
-          var product = new TiledProduct(type, w, 0, n, k, q, 0, count, y, 0, 4L * n);
-          long least = Long.MAX_VALUE;
-          for (int i = 0; i < 2000 && least > 0; i++) {
-            long before = threads.getCurrentThreadAllocatedBytes();
-            for (int j = 0; j < 100; j++) {
-              product.multiply(0, n / 32, scratch, 0);
-            }
-            least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+      var w = weights(arena, type, n, k, new SplittableRandom(1));
+      var q = arena.allocate(4 * QuantizedRows.rowBytes(k));
+      var y = arena.allocate(4L * 4 * n);
+      var scratch = arena.allocate(TiledProduct.SCRATCH_BYTES, 64);
+      for (int count : new int[] {1, 4}) {
+        var product = new TiledProduct(type, w, 0, n, k, q, 0, count, y, 0, 4L * n);
+        long least = Long.MAX_VALUE;
+        for (int i = 0; i < 2000 && least > 0; i++) {
+          long before = threads.getCurrentThreadAllocatedBytes();
+          for (int j = 0; j < 100; j++) {
+            product.multiply(0, n / 32, scratch, 0);
           }
-          // The address checks' slices are gone only once all is compiled.
-          assertEquals(0, least, type.name() + " x " + count);
+          least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
         }
+        assertEquals(0, least, type.name() + " x " + count);
       }
     }
   }
