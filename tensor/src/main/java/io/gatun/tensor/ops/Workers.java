@@ -83,8 +83,8 @@ public final class Workers implements AutoCloseable {
       t.run(0, 0, n);
       return;
     }
-    // Four chunks a thread balance well; fewer would wait for the slowest, more would only contend.
-    long perChunk = Math.max(1, grains / (4L * threads()));
+    // Fixed chunks, so that results do not depend on timing; small ones, so that little is waited for.
+    long perChunk = Math.max(1, grains / (8L * threads()));
     task = t;
     items = n;
     chunk = perChunk * grain;
