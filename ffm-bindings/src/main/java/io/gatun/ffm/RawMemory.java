@@ -1,6 +1,7 @@
 package io.gatun.ffm;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 
 /// The process's whole memory, unchecked, for kernels whose entry has checked what they will touch.
 ///
@@ -27,6 +28,6 @@ public final class RawMemory {
     if (!segment.scope().isAlive()) {
       throw new IllegalStateException("the memory's arena is closed");
     }
-    return segment.asSlice(offset, bytes).address();
+    return segment.address() + Objects.checkFromIndexSize(offset, bytes, segment.byteSize());
   }
 }

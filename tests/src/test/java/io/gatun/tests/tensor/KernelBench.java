@@ -88,7 +88,7 @@ public final class KernelBench {
           DType.Block.Q5_K
         }) {
       if (names.isEmpty() || names.contains(type.name())) {
-        if (RowDots.supports(type)) {
+        if (RowDots.supports(type, 2048)) {
           measure(type, 1, "in place", (at, n, k, thread, from, to) ->
               RowDots.multiply(type, weights, at, k, x, 0, from, to, y, 0));
         }
