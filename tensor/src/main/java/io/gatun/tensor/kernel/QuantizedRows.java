@@ -24,10 +24,11 @@ import jdk.incubator.vector.VectorShuffle;
 /// -127..127. A block holds all that the inner loop needs, so that a row costs the loop one
 /// address.
 ///
-/// For 8-bit weights the shorts are the integers. For 4-bit weights, of which a word w holds four,
-/// the kernels save the masks: nibble i is `(w >> 4i) - 16 (w >> 4(i+1))`, so the sum of nibble
-/// times integer is the sum of `(w >> 4i) * b[i]` with `b[i] = a[i] - 16 a[i-1]` and `b[0] = a[0]`.
-/// The shorts are these b.
+/// The shorts are not the integers themselves, since taking the weights out of the words that hold
+/// several costs the kernels more than the products do. Of a word w of four nibbles, nibble i is
+/// `(w >> 4i) - 16 (w >> 4(i+1))`, so the sum of nibble times integer is the sum of `(w >> 4i) * b[i]`
+/// with `b[i] = a[i] - 16 a[i-1]`, modulo 2^16, and `b[0] = a[0]`. For words of two bytes it is
+/// `b[1] = a[1] - 256 a[0]`. The shorts are these b.
 public final class QuantizedRows {
   /// Activations that share a scale.
   public static final int GROUP = 32;
@@ -45,13 +46,13 @@ public final class QuantizedRows {
   private static final VectorShuffle<Integer> PREVIOUS =
       VectorShuffle.fromOp(INTS, i -> Math.max(0, i - 1));
 
-  /// 16 in the lanes that have a lane before them in their word, 0 in every fourth.
-  private static final IntVector SIXTEEN =
-      IntVector.zero(INTS)
-          .addIndex(1)
-          .and(3)
-          .lanewise(VectorOperators.MIN, 1)
-          .lanewise(VectorOperators.LSHL, 4);
+  private static final IntVector LANE = IntVector.zero(INTS).addIndex(1);
+
+  /// 16, or 256, in the lanes that have one before them in their word, else 0.
+  private static final IntVector NIBBLES =
+      LANE.and(3).lanewise(VectorOperators.MIN, 1).lanewise(VectorOperators.LSHL, 4);
+
+  private static final IntVector BYTES = LANE.and(1).lanewise(VectorOperators.LSHL, 8);
 
   private QuantizedRows() {}
 
@@ -73,6 +74,7 @@ public final class QuantizedRows {
       MemorySegment x, long xAt, MemorySegment q, long qAt, int columns, int bits) {
     long from = address(x, xAt, 4L * columns);
     long to = address(q, qAt, rowBytes(columns));
+    IntVector factor = bits == 4 ? NIBBLES : BYTES;
     for (int k = 0; k < columns; k += GROUP, from += GROUP * 4, to += BLOCK_BYTES) {
       // The bits of floats without sign are in the floats' order, NaN above all.
       IntVector max = IntVector.zero(INTS);
@@ -92,7 +94,7 @@ public final class QuantizedRows {
                 .lanewise(VectorOperators.LSHL, 16)
                 .lanewise(VectorOperators.ASHR, 16);
         sums = sums.add(a);
-        storeShorts(bits == 4 ? a.sub(a.rearrange(PREVIOUS).mul(SIXTEEN)) : a, to + i * 2);
+        storeShorts(a.sub(a.rearrange(PREVIOUS).mul(factor)), to + i * 2);
       }
       int sum = sums.reduceLanes(VectorOperators.ADD);
       ALL.set(FLOAT, to + SCALE, scale);
@@ -106,9 +108,10 @@ public final class QuantizedRows {
   /// Activation `column` of the row at byte `qAt`, as the float that it stands for.
   static float get(MemorySegment q, long qAt, int column, int bits) {
     long block = qAt + (long) column / GROUP * BLOCK_BYTES;
+    int first = column & -(16 / bits);
     int a = 0;
-    for (int i = bits == 4 ? column & -4 : column; i <= column; i++) {
-      a = (short) (q.get(SHORT, block + i % GROUP * 2) + 16 * a);
+    for (int i = first; i <= column; i++) {
+      a = (short) (q.get(SHORT, block + i % GROUP * 2) + (a << bits));
     }
     return a * q.get(FLOAT, block + SCALE);
   }

@@ -7,7 +7,6 @@ import static io.gatun.tensor.kernel.Elements.FLOAT;
 import static io.gatun.tensor.kernel.Lanes.COUNT;
 import static io.gatun.tensor.kernel.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.Lanes.bytes;
-import static io.gatun.tensor.kernel.Lanes.f16;
 import static io.gatun.tensor.kernel.Lanes.floats;
 import static io.gatun.tensor.kernel.Lanes.shorts;
 import static io.gatun.tensor.kernel.Lanes.toFloat;
@@ -22,32 +21,54 @@ import jdk.incubator.vector.VectorOperators;
 /// Dot products of weight rows, as a file stores them, with one row of F32 activations: what
 /// [Unpack] and a dot product would give, without the way through memory.
 public final class RowDots {
-  /// 2^23 and 2^19 as floats: or-ed in, an integer in the lowest bits, or four bits further up,
-  /// adds its value.
+  /// 2^23 and 2^19 as floats: or-ed in, an integer in the lowest bits, or four bits further up, adds
+  /// its value.
   private static final int LOW = 0x4B000000;
 
   private static final int HIGH = 0x49000000;
 
+  private enum Kernel {
+    F16(DType.Plain.F16),
+    BF16(DType.Plain.BF16),
+    Q4_0(DType.Block.Q4_0),
+    Q8_0(DType.Block.Q8_0),
+    Q4_K(DType.Block.Q4_K),
+    Q6_K(DType.Block.Q6_K);
+
+    private final DType type;
+
+    Kernel(DType type) {
+      this.type = type;
+    }
+  }
+
+  private static final Kernel[] KERNELS = Kernel.values();
+
   private RowDots() {}
 
-  /// Whether there is a kernel for the type.
-  public static boolean supports(DType type) {
-    return type == DType.Plain.F16
-        || type == DType.Plain.BF16
-        || type == DType.Block.Q4_0
-        || type == DType.Block.Q8_0
-        || type == DType.Block.Q4_K
-        || type == DType.Block.Q6_K;
+  /// Whether there is a kernel for rows of so many elements of the type.
+  public static boolean supports(DType type, int columns) {
+    return kernel(type) != null && columns % Math.max(16, type.blockSize()) == 0;
+  }
+
+  private static Kernel kernel(DType type) {
+    for (Kernel kernel : KERNELS) {
+      if (kernel.type == type) {
+        return kernel;
+      }
+    }
+    return null;
   }
 
   /// `y[n] = sum over k of w[n][k] * x[k]`, for the rows n from `from` to `to`-1.
   ///
+  /// Scales and F16 weights are taken to be finite.
+  ///
   /// @param w rows of `columns` elements, without gaps, from byte `wAt`
-  /// @param columns a multiple of the block size, and of 16
   /// @param x `columns` F32 from byte `xAt`
   /// @param y F32 from byte `yAt`
   /// @throws IndexOutOfBoundsException if a segment is too small
-  /// @throws IllegalArgumentException if a segment is on the heap or there is no such kernel
+  /// @throws IllegalArgumentException if a segment is on the heap or the type is not supported
   public static void multiply(
       DType type,
       MemorySegment w,
@@ -59,47 +80,70 @@ public final class RowDots {
       long to,
       MemorySegment y,
       long yAt) {
+    if (!supports(type, columns)) {
+      throw new IllegalArgumentException(
+          "no dot product of rows of %d %s; unpack them".formatted(columns, type.name()));
+    }
     long rowBytes = (long) columns / type.blockSize() * type.blockBytes();
     long row = address(w, wAt + from * rowBytes, (to - from) * rowBytes);
     long a = address(x, xAt, 4L * columns);
     long out = address(y, yAt + 4 * from, 4 * (to - from));
+    Kernel kernel = kernel(type);
     for (long n = from; n < to; n++, row += rowBytes, out += 4) {
-      float dot =
-          switch (type) {
-            case DType.Plain.F16 -> f16(row, a, columns);
-            case DType.Plain.BF16 -> bf16(row, a, columns);
-            case DType.Block.Q4_0 -> q40(row, a, columns);
-            case DType.Block.Q8_0 -> q80(row, a, columns);
-            case DType.Block.Q4_K -> q4k(row, a, columns);
-            case DType.Block.Q6_K -> q6k(row, a, columns);
-            default -> throw new IllegalArgumentException("no dot product for " + type.name());
-          };
-      ALL.set(FLOAT, out, dot);
+      ALL.set(FLOAT, out, dot(kernel, row, a, columns));
     }
     Reference.reachabilityFence(w);
     Reference.reachabilityFence(x);
     Reference.reachabilityFence(y);
   }
 
+  private static float dot(Kernel kernel, long row, long x, int columns) {
+    return switch (kernel) {
+      case F16 -> f16(row, x, columns);
+      case BF16 -> bf16(row, x, columns);
+      case Q4_0 -> q40(row, x, columns);
+      case Q8_0 -> q80(row, x, columns);
+      case Q4_K -> q4k(row, x, columns);
+      case Q6_K -> q6k(row, x, columns);
+    };
+  }
+
   private static float f16(long w, long x, int columns) {
-    FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < columns; k += COUNT) {
-      sum = Lanes.f16(shorts(w + 2 * k)).fma(floats(x + 4 * k), sum);
+    FloatVector s0 = FloatVector.zero(FLOATS);
+    FloatVector s1 = FloatVector.zero(FLOATS);
+    int k = 0;
+    for (; k <= columns - 2 * COUNT; k += 2 * COUNT) {
+      s0 = finiteF16(w + 2 * k).fma(floats(x + 4 * k), s0);
+      s1 = finiteF16(w + 2 * k + 2 * COUNT).fma(floats(x + 4 * k + 4 * COUNT), s1);
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    if (k < columns) {
+      s0 = finiteF16(w + 2 * k).fma(floats(x + 4 * k), s0);
+    }
+    return s0.add(s1).reduceLanes(VectorOperators.ADD);
+  }
+
+  /// F16 bits where a float has them make its value times 2^-112.
+  private static FloatVector finiteF16(long address) {
+    return shorts(address).lanewise(VectorOperators.LSHL, 13).and(0x8FFFE000).reinterpretAsFloats().mul(0x1p112f);
   }
 
   private static float bf16(long w, long x, int columns) {
-    FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < columns; k += COUNT) {
-      sum = Lanes.bf16(shorts(w + 2 * k)).fma(floats(x + 4 * k), sum);
+    FloatVector s0 = FloatVector.zero(FLOATS);
+    FloatVector s1 = FloatVector.zero(FLOATS);
+    int k = 0;
+    for (; k <= columns - 2 * COUNT; k += 2 * COUNT) {
+      s0 = Lanes.bf16(shorts(w + 2 * k)).fma(floats(x + 4 * k), s0);
+      s1 = Lanes.bf16(shorts(w + 2 * k + 2 * COUNT)).fma(floats(x + 4 * k + 4 * COUNT), s1);
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    if (k < columns) {
+      s0 = Lanes.bf16(shorts(w + 2 * k)).fma(floats(x + 4 * k), s0);
+    }
+    return s0.add(s1).reduceLanes(VectorOperators.ADD);
   }
 
   private static float q40(long w, long x, int columns) {
     FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < columns; k += 32, w += 18, x += 128) {
+    for (long end = x + 4L * columns; x != end; w += 18, x += 128) {
       FloatVector block = FloatVector.zero(FLOATS);
       for (int j = 0; j < 16; j += COUNT) {
         IntVector q = bytes(w + 2 + j);
@@ -115,7 +159,7 @@ public final class RowDots {
 
   private static float q80(long w, long x, int columns) {
     FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < columns; k += 32, w += 34, x += 128) {
+    for (long end = x + 4L * columns; x != end; w += 34, x += 128) {
       FloatVector block = FloatVector.zero(FLOATS);
       for (int j = 0; j < 32; j += COUNT) {
         block = toFloat(bytes(w + 2 + j)).fma(floats(x + 4 * j), block);
@@ -127,23 +171,19 @@ public final class RowDots {
 
   private static float q4k(long w, long x, int columns) {
     FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < columns; k += 256, w += 144) {
+    for (long end = x + 4L * columns; x != end; w += 144) {
       float d = Lanes.f16(w);
       float m = Lanes.f16(w + 2);
       long scales = VectorBlocks.scales(w + 4);
       long mins = VectorBlocks.mins(w + 4);
-      for (int pair = 0; pair < 4; pair++, x += 256, scales >>>= 16, mins >>>= 16) {
-        FloatVector lowScale = FloatVector.broadcast(FLOATS, d * (scales & 63));
-        FloatVector lowMin = FloatVector.broadcast(FLOATS, -m * (mins & 63));
-        FloatVector highScale = FloatVector.broadcast(FLOATS, d * (scales >>> 8 & 63));
-        FloatVector highMin = FloatVector.broadcast(FLOATS, -m * (mins >>> 8 & 63));
+      for (int group = 0; group < 8; group++, x += 128, scales >>>= 8, mins >>>= 8) {
+        FloatVector scale = FloatVector.broadcast(FLOATS, d * (scales & 63));
+        FloatVector min = FloatVector.broadcast(FLOATS, -m * (mins & 63));
+        long qs = w + 16 + (group >> 1) * 32;
+        int shift = (group & 1) * 4;
         for (int j = 0; j < 32; j += COUNT) {
-          IntVector q = bytes(w + 16 + pair * 32 + j);
-          FloatVector low = toFloat(q.and(0xF)).fma(lowScale, lowMin);
-          FloatVector high =
-              toFloat(q.lanewise(VectorOperators.LSHR, 4).and(0xF)).fma(highScale, highMin);
-          sum = low.fma(floats(x + 4 * j), sum);
-          sum = high.fma(floats(x + 128 + 4 * j), sum);
+          IntVector q = bytes(qs + j).lanewise(VectorOperators.LSHR, shift).and(0xF);
+          sum = toFloat(q).fma(scale, min).fma(floats(x + 4 * j), sum);
         }
       }
     }
@@ -152,41 +192,21 @@ public final class RowDots {
 
   private static float q6k(long w, long x, int columns) {
     FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < columns; k += 256, w += 210) {
-      FloatVector block = FloatVector.zero(FLOATS);
-      for (int half = 0; half < 2; half++, x += 512) {
-        long ql = w + half * 64;
-        long qh = w + 128 + half * 32;
-        long scales = w + 192 + half * 8;
+    for (long end = x + 4L * columns; x != end; w += 210) {
+      float d = Lanes.f16(w + 208);
+      for (int quarter = 0; quarter < 8; quarter++, x += 128) {
+        long ql = w + (quarter >> 2) * 64 + (quarter & 1) * 32;
+        long qh = w + 128 + (quarter >> 2) * 32;
+        long scales = w + 192 + quarter * 2;
+        int lowShift = (quarter >> 1 & 1) * 4;
+        int highShift = (quarter & 3) * 2;
         for (int j = 0; j < 32; j += COUNT) {
-          IntVector first = bytes(ql + j);
-          IntVector second = bytes(ql + 32 + j);
-          IntVector high = bytes(qh + j);
-          IntVector q0 = first.and(0xF).or(high.and(3).lanewise(VectorOperators.LSHL, 4));
-          IntVector q1 = second.and(0xF).or(high.and(12).lanewise(VectorOperators.LSHL, 2));
-          IntVector q2 = first.lanewise(VectorOperators.LSHR, 4).and(0xF).or(high.and(0x30));
-          IntVector q3 =
-              second
-                  .lanewise(VectorOperators.LSHR, 4)
-                  .and(0xF)
-                  .or(high.lanewise(VectorOperators.LSHR, 2).and(0x30));
-          long s = scales + j / 16;
-          block = toFloat(q0.sub(32)).mul((float) ALL.get(BYTE, s)).fma(floats(x + 4 * j), block);
-          block =
-              toFloat(q1.sub(32))
-                  .mul((float) ALL.get(BYTE, s + 2))
-                  .fma(floats(x + 128 + 4 * j), block);
-          block =
-              toFloat(q2.sub(32))
-                  .mul((float) ALL.get(BYTE, s + 4))
-                  .fma(floats(x + 256 + 4 * j), block);
-          block =
-              toFloat(q3.sub(32))
-                  .mul((float) ALL.get(BYTE, s + 6))
-                  .fma(floats(x + 384 + 4 * j), block);
+          IntVector low = bytes(ql + j).lanewise(VectorOperators.LSHR, lowShift).and(0xF);
+          IntVector high = bytes(qh + j).lanewise(VectorOperators.LSHR, highShift).and(3);
+          IntVector q = high.lanewise(VectorOperators.LSHL, 4).or(low).sub(32);
+          sum = toFloat(q).mul(d * ALL.get(BYTE, scales + j / 16)).fma(floats(x + 4 * j), sum);
         }
       }
-      sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w + 208)), sum);
     }
     return sum.reduceLanes(VectorOperators.ADD);
   }

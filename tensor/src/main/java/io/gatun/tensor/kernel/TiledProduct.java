@@ -12,13 +12,16 @@ import java.lang.ref.Reference;
 ///
 /// The unit of work is one vector of words: as many rows of a tile as the machine's vectors have
 /// 16-bit lanes, the whole tile where they have 512 bits. Four such vectors share each activation,
-/// or four activation rows share each vector. In chunks of 256 columns, [TiledInt4] or [TiledInt8]
+/// or two vectors and two activation rows make four products. In chunks of 256 columns, [TiledInt4] or [TiledInt8]
 /// make integer sums of the groups of 32 columns, and [TiledScales] adds them to the result.
 public final class TiledProduct {
   static final int VECTOR_BYTES = Lanes.WORDS.vectorByteSize();
 
   /// Bytes of a group's sums: two vectors for each of four.
   static final int SUMS_BYTES = 8 * VECTOR_BYTES;
+
+  /// Bytes between the results of even and of odd lanes.
+  static final int ODD_BYTES = Tiled.ROWS / 2 * 4;
 
   /// Groups of a chunk.
   private static final int CHUNK = 256 / QuantizedRows.GROUP;
@@ -117,9 +120,9 @@ public final class TiledProduct {
         long w2 = words(v + Math.min(2, n - 1), g);
         long w3 = words(v + n - 1, g);
         if (type.bits() == 4) {
-          TiledInt4.fourVectors(w0, w1, w2, w3, shift, bytes, xg, size, t);
+          TiledInt4.oneRow(w0, w1, w2, w3, shift, bytes, xg, size, t);
         } else {
-          TiledInt8.fourVectors(w0, w1, w2, w3, shift, bytes, xg, size, t);
+          TiledInt8.oneRow(w0, w1, w2, w3, shift, bytes, xg, size, t);
         }
         for (int i = 0; i < n; i++) {
           scale(i, v + i, g, xg, size, result(0, v + i, i, t), t);
@@ -132,30 +135,36 @@ public final class TiledProduct {
   }
 
   private void manyRows(int from, int to, long t) {
-    for (int v = from; v < to; v++) {
-      for (int m = 0; m < count; m += 4) {
-        int n = Math.min(4, count - m);
-        for (int i = 0; i < n; i++) {
-          TiledScales.clear(result(m + i, v, i, t));
+    for (int v = from; v < to; v += 2) {
+      int vectors = Math.min(2, to - v);
+      for (int m = 0; m < count; m += 2) {
+        int n = Math.min(2, count - m);
+        for (int i = 0; i < 2 * vectors; i++) {
+          TiledScales.clear(result(m + i % 2 % n, v + i / 2, i, t));
         }
         for (int g = 0; g < groups; g += CHUNK) {
           int size = Math.min(CHUNK, groups - g);
-          long words = words(v, g);
+          // Where there is but one vector or row, it is multiplied twice.
+          long w0 = words(v, g);
+          long w1 = words(v + vectors - 1, g);
           long x0 = x + m * xStride + (long) g * QuantizedRows.BLOCK_BYTES;
-          long x1 = x0 + Math.min(1, n - 1) * xStride;
-          long x2 = x0 + Math.min(2, n - 1) * xStride;
-          long x3 = x0 + (n - 1) * xStride;
+          long x1 = x0 + (n - 1) * xStride;
           if (type.bits() == 4) {
-            TiledInt4.fourRows(words, shift, bytes, x0, x1, x2, x3, size, t);
+            TiledInt4.twoRows(w0, w1, shift, bytes, x0, x1, size, t);
           } else {
-            TiledInt8.fourRows(words, shift, bytes, x0, x1, x2, x3, size, t);
+            TiledInt8.twoRows(w0, w1, shift, bytes, x0, x1, size, t);
           }
-          for (int i = 0; i < n; i++) {
-            scale(i, v, g, x0 + i * xStride, size, result(m + i, v, i, t), t);
+          for (int i = 0; i < vectors * 2; i++) {
+            if (i % 2 < n) {
+              int row = m + i % 2;
+              scale(i, v + i / 2, g, x0 + i % 2 * xStride, size, result(row, v + i / 2, i, t), t);
+            }
           }
         }
-        for (int i = 0; i < n; i++) {
-          copyPadded(m + i, v, i, t);
+        for (int i = 0; i < vectors * 2; i++) {
+          if (i % 2 < n) {
+            copyPadded(m + i % 2, v + i / 2, i, t);
+          }
         }
       }
     }
@@ -164,7 +173,9 @@ public final class TiledProduct {
   private void scale(int i, int v, int group, long xg, int size, long to, long t) {
     long sums = t + i * 2L * VECTOR_BYTES;
     if (type.minima()) {
-      TiledScales.addWithMinima(sums, chunk(v, group), xg, size, to);
+      long tile = chunk(v, group);
+      TiledScales.addWithMinima(sums, tile, xg, size, to, 0);
+      TiledScales.addWithMinima(sums + VECTOR_BYTES, tile, xg, size, to + ODD_BYTES, 16);
     } else {
       TiledScales.add(sums, chunk(v, group), shift, bytes, xg, size, to);
     }
