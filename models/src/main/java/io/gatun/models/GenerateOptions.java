@@ -8,6 +8,7 @@ import java.util.function.Consumer;
 public final class GenerateOptions {
   int maxTokens = 256;
   SamplingOptions sampling = SamplingOptions.DEFAULT;
+  boolean contextShift;
   List<String> stop = List.of();
   Consumer<String> sink = text -> {};
 
@@ -25,6 +26,13 @@ public final class GenerateOptions {
   /// How each token is chosen.
   public GenerateOptions sampling(SamplingOptions value) {
     sampling = value;
+    return this;
+  }
+
+  /// Whether a full context does not end the answer: its older half is forgotten, the first token
+  /// aside, and the rest is read again at its new place, which takes as long as reading a prompt.
+  public GenerateOptions contextShift(boolean value) {
+    contextShift = value;
     return this;
   }
 

@@ -168,7 +168,11 @@ public final class LlmSession implements AutoCloseable {
         int id = sampler.sample(logits);
         reason = writer.write(id);
         if (reason == null && length == capacity()) {
-          reason = Generation.Reason.CONTEXT;
+          if (options.contextShift && length > 2) {
+            shift();
+          } else {
+            reason = Generation.Reason.CONTEXT;
+          }
         }
         if (reason == null && writer.count() < options.maxTokens) {
           feed(id);
@@ -178,6 +182,15 @@ public final class LlmSession implements AutoCloseable {
     double decode = (System.nanoTime() - first) / 1e9;
     return new Generation(
         writer.finish(), writer.ids(), reason, read, (first - start) / 1e9, decode);
+  }
+
+  /// Forgets the older half of the tokens but the first, and reads the rest again in its new place:
+  /// keys hold their position, and moving them would not give what the model was trained on.
+  private void shift() {
+    int[] kept = Arrays.copyOfRange(tokens, length / 2, length);
+    kept[0] = tokens[0];
+    truncate(0);
+    feed(kept);
   }
 
   /// Frees the cache.

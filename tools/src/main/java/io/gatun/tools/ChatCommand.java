@@ -54,6 +54,12 @@ final class ChatCommand implements Runnable {
       description = "End an answer before this text; may be given several times.")
   private List<String> stop = new ArrayList<>();
 
+  @Option(
+      names = "--context-shift",
+      description =
+          "When the context is full, forget its older half and go on, instead of ending there.")
+  private boolean contextShift;
+
   @Option(names = "--stats", description = "Print speeds after each answer.")
   private boolean stats;
 
@@ -108,6 +114,7 @@ final class ChatCommand implements Runnable {
                   o.maxTokens(maxTokens)
                       .sampling(sampling.options())
                       .stop(stop)
+                      .contextShift(contextShift)
                       .sink(
                           piece -> {
                             input.out().print(piece);
@@ -135,12 +142,12 @@ final class ChatCommand implements Runnable {
   private static String figures(Llm llm, Generation g) {
     return String.format(
         Locale.ROOT,
-        "[read %d tokens at %.1f tok/s, wrote %d at %.1f tok/s, %.1f GB/s of weights]",
+        "[read %d tokens at %.1f tok/s, wrote %d at %.1f tok/s, reading %s]",
         g.promptTokens(),
         g.prefillRate(),
         g.ids().length,
         g.decodeRate(),
-        g.decodeRate() * llm.model().bytesPerToken() / 1e9);
+        WeightReading.describe(llm, g.decodeRate()));
   }
 
   /// Lines from a pipe or file.

@@ -50,6 +50,12 @@ final class Generate implements Runnable {
   private List<String> stop = new ArrayList<>();
 
   @Option(
+      names = "--context-shift",
+      description =
+          "When the context is full, forget its older half and go on, instead of ending there.")
+  private boolean contextShift;
+
+  @Option(
       names = {"-q", "--quiet"},
       description = "Print the text alone, without the prompt and the figures.")
   private boolean quiet;
@@ -75,6 +81,7 @@ final class Generate implements Runnable {
                   o.maxTokens(maxTokens)
                       .sampling(sampling.options())
                       .stop(stop)
+                      .contextShift(contextShift)
                       .sink(
                           piece -> {
                             out.print(piece);
@@ -99,17 +106,17 @@ final class Generate implements Runnable {
   }
 
   static String figures(Llm llm, Generation g, double loaded) {
-    double bandwidth = llm.model().bytesPerToken() * g.decodeRate() / 1e9;
+    double rate = g.ids().length > 1 ? g.decodeRate() : 0;
     return String.format(
         Locale.ROOT,
         "[loaded in %.2f s; first token after %.2f s; prompt %d tokens, %.1f tok/s; wrote %d"
-            + " tokens, %.1f tok/s, reading %.1f GB/s of weights]",
+            + " tokens, %.1f tok/s, reading %s]",
         loaded,
         loaded + g.prefillSeconds(),
         g.promptTokens(),
         g.prefillRate(),
         g.ids().length,
-        g.ids().length > 1 ? g.decodeRate() : 0,
-        g.ids().length > 1 ? bandwidth : 0);
+        rate,
+        WeightReading.describe(llm, rate));
   }
 }
