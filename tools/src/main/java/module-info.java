@@ -4,6 +4,7 @@ module io.gatun.tools {
   requires info.picocli;
   requires io.gatun.models;
   requires jdk.management;
+  requires jdk.unsupported; // JLine catches Ctrl-C by its sun.misc.Signal
   requires org.slf4j;
   // From the class path, where they are needed: an automatic module would draw all others into
   // every
