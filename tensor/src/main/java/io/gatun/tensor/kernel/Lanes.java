@@ -41,8 +41,8 @@ final class Lanes {
   private static final IntVector BYTE_TO_TOP =
       IntVector.broadcast(INTS, 24).sub(LANE.lanewise(VectorOperators.LSHL, 3));
 
-  /// An address and-ed with it stays as it is, and the compiler sees that it is within all memory: no
-  /// check remains in the code, which a loop would be split for.
+  /// An address and-ed with it stays as it is, and the compiler sees that it is within all memory:
+  /// no check remains in the code, which a loop would be split for.
   static final long IN_BOUNDS = Long.MAX_VALUE >> 1;
 
   private Lanes() {}

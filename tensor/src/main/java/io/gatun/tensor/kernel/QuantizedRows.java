@@ -26,9 +26,9 @@ import jdk.incubator.vector.VectorShuffle;
 ///
 /// The shorts are not the integers themselves, since taking the weights out of the words that hold
 /// several costs the kernels more than the products do. Of a word w of four nibbles, nibble i is
-/// `(w >> 4i) - 16 (w >> 4(i+1))`, so the sum of nibble times integer is the sum of `(w >> 4i) * b[i]`
-/// with `b[i] = a[i] - 16 a[i-1]`, modulo 2^16, and `b[0] = a[0]`. For words of two bytes it is
-/// `b[1] = a[1] - 256 a[0]`. The shorts are these b.
+/// `(w >> 4i) - 16 (w >> 4(i+1))`, so the sum of nibble times integer is the sum of `(w >> 4i) *
+/// b[i]` with `b[i] = a[i] - 16 a[i-1]`, modulo 2^16, and `b[0] = a[0]`. For words of two bytes it
+/// is `b[1] = a[1] - 256 a[0]`. The shorts are these b.
 public final class QuantizedRows {
   /// Activations that share a scale.
   public static final int GROUP = 32;

@@ -21,8 +21,8 @@ import jdk.incubator.vector.VectorOperators;
 /// Dot products of weight rows, as a file stores them, with one row of F32 activations: what
 /// [Unpack] and a dot product would give, without the way through memory.
 public final class RowDots {
-  /// 2^23 and 2^19 as floats: or-ed in, an integer in the lowest bits, or four bits further up, adds
-  /// its value.
+  /// 2^23 and 2^19 as floats: or-ed in, an integer in the lowest bits, or four bits further up,
+  /// adds its value.
   private static final int LOW = 0x4B000000;
 
   private static final int HIGH = 0x49000000;
@@ -124,7 +124,11 @@ public final class RowDots {
 
   /// F16 bits where a float has them make its value times 2^-112.
   private static FloatVector finiteF16(long address) {
-    return shorts(address).lanewise(VectorOperators.LSHL, 13).and(0x8FFFE000).reinterpretAsFloats().mul(0x1p112f);
+    return shorts(address)
+        .lanewise(VectorOperators.LSHL, 13)
+        .and(0x8FFFE000)
+        .reinterpretAsFloats()
+        .mul(0x1p112f);
   }
 
   private static float bf16(long w, long x, int columns) {

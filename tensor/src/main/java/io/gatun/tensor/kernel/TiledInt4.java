@@ -14,9 +14,9 @@ import jdk.incubator.vector.ShortVector;
 
 /// Sums of 4-bit weights times integers, of groups of 32 columns.
 ///
-/// A word holds four weights of one row as w + 8. All arithmetic is modulo 2^16 and starts at
-/// `-8 * sum of the activations`, so the true sum of 32 products remains, at most 32 * 8 * 127 =
-/// 32512. [QuantizedRows] tells how the masks are saved.
+/// A word holds four weights of one row as w + 8. All arithmetic is modulo 2^16 and starts at `-8 *
+/// sum of the activations`, so the true sum of 32 products remains, at most 32 * 8 * 127 = 32512.
+/// [QuantizedRows] tells how the masks are saved.
 ///
 /// The methods keep all their vectors in locals, call no others, and stay short: C1 gives up on a
 /// method that inlines more than about a hundred vector operations, and it is then interpreted for

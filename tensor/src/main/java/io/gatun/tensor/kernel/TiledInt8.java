@@ -130,23 +130,19 @@ final class TiledInt8 {
         ShortVector v0 = ShortVector.fromMemorySegment(WORDS, ALL, w0 + words & IN_BOUNDS, ORDER);
         ShortVector flipped0 = v0.lanewise(XOR, BIT_7);
         ShortVector high0 = v0.lanewise(ASHR, 8);
-        IntVector pair00 =
-            flipped0.mul(b00).add(high0.mul(b01)).add(c0).reinterpretAsInts();
+        IntVector pair00 = flipped0.mul(b00).add(high0.mul(b01)).add(c0).reinterpretAsInts();
         all00 = all00.add(pair00);
         odd00 = odd00.add(pair00.lanewise(ASHR, 16));
-        IntVector pair01 =
-            flipped0.mul(b10).add(high0.mul(b11)).add(c1).reinterpretAsInts();
+        IntVector pair01 = flipped0.mul(b10).add(high0.mul(b11)).add(c1).reinterpretAsInts();
         all01 = all01.add(pair01);
         odd01 = odd01.add(pair01.lanewise(ASHR, 16));
         ShortVector v1 = ShortVector.fromMemorySegment(WORDS, ALL, w1 + words & IN_BOUNDS, ORDER);
         ShortVector flipped1 = v1.lanewise(XOR, BIT_7);
         ShortVector high1 = v1.lanewise(ASHR, 8);
-        IntVector pair10 =
-            flipped1.mul(b00).add(high1.mul(b01)).add(c0).reinterpretAsInts();
+        IntVector pair10 = flipped1.mul(b00).add(high1.mul(b01)).add(c0).reinterpretAsInts();
         all10 = all10.add(pair10);
         odd10 = odd10.add(pair10.lanewise(ASHR, 16));
-        IntVector pair11 =
-            flipped1.mul(b10).add(high1.mul(b11)).add(c1).reinterpretAsInts();
+        IntVector pair11 = flipped1.mul(b10).add(high1.mul(b11)).add(c1).reinterpretAsInts();
         all11 = all11.add(pair11);
         odd11 = odd11.add(pair11.lanewise(ASHR, 16));
       }

@@ -12,8 +12,9 @@ import java.lang.ref.Reference;
 ///
 /// The unit of work is one vector of words: as many rows of a tile as the machine's vectors have
 /// 16-bit lanes, the whole tile where they have 512 bits. Four such vectors share each activation,
-/// or two vectors and two activation rows make four products. In chunks of 256 columns, [TiledInt4] or [TiledInt8]
-/// make integer sums of the groups of 32 columns, and [TiledScales] adds them to the result.
+/// or two vectors and two activation rows make four products. In chunks of 256 columns, [TiledInt4]
+/// or [TiledInt8] make integer sums of the groups of 32 columns, and [TiledScales] adds them to the
+/// result.
 public final class TiledProduct {
   static final int VECTOR_BYTES = Lanes.WORDS.vectorByteSize();
 

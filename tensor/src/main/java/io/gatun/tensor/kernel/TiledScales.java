@@ -55,8 +55,9 @@ final class TiledScales {
   }
 
   /// The same for weights with minima, over (a part of) the 256 columns of one tile, and for the
-  /// even or the odd lanes only: with d and m the tile's scale and minimum, and s and n the group's,
-  /// `y += d * s * (sum + 8 sum of activations) * activation scale - m * n * scaled activations`.
+  /// even or the odd lanes only: with d and m the tile's scale and minimum, and s and n the
+  /// group's, `y += d * s * (sum + 8 sum of activations) * activation scale - m * n * scaled
+  /// activations`.
   ///
   /// It is one method without helpers so that C2 does not run out of nodes for inlining them, here
   /// or in a caller, which it would inline shorter methods into.

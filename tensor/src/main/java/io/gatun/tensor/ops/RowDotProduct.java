@@ -18,7 +18,7 @@ final class RowDotProduct implements RowProduct {
 
   /// Whether there is a kernel for the weight.
   static boolean supports(Tensor w) {
-    return RowDots.supports(w.dtype()) && w.dim(1) % 16 == 0;
+    return RowDots.supports(w.dtype(), Math.toIntExact(w.dim(1)));
   }
 
   @Override

@@ -83,7 +83,8 @@ public final class Workers implements AutoCloseable {
       t.run(0, 0, n);
       return;
     }
-    // Fixed chunks, so that results do not depend on timing; small ones, so that little is waited for.
+    // Fixed chunks, so that results do not depend on timing; small ones, so that little is waited
+    // for.
     long perChunk = Math.max(1, grains / (8L * threads()));
     task = t;
     items = n;

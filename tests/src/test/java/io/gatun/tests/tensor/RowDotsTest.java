@@ -9,6 +9,7 @@ import io.gatun.tensor.kernel.Dequantize;
 import io.gatun.tensor.kernel.RowDots;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -19,7 +20,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 class RowDotsTest {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final DType[] TYPES = {
-    DType.Plain.F16, DType.Plain.BF16, DType.Block.Q4_0, DType.Block.Q8_0, DType.Block.Q4_K,
+    DType.Plain.F16,
+    DType.Plain.BF16,
+    DType.Block.Q4_0,
+    DType.Block.Q8_0,
+    DType.Block.Q4_K,
     DType.Block.Q6_K
   };
 
@@ -43,7 +48,7 @@ class RowDotsTest {
                 RowDotsTest.class.getName())
             .redirectErrorStream(true)
             .start();
-    String output = new String(process.getInputStream().readAllBytes());
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(0, process.waitFor(), output);
   }
 
