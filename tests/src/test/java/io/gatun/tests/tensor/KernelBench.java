@@ -173,6 +173,7 @@ public final class KernelBench {
         };
     long read = BYTES / THREADS / ReadKernel.GRAIN * ReadKernel.GRAIN;
     Work reading = thread -> sink = ReadKernel.xor(weights, thread * read, (thread + 1) * read);
+    seconds(2, reading);
     seconds(2, all);
     double bandwidth = 0;
     double best = Double.MAX_VALUE;
