@@ -6,9 +6,7 @@ module io.gatun.tools {
   requires jdk.management;
   requires jdk.unsupported; // JLine catches Ctrl-C by its sun.misc.Signal
   requires org.slf4j;
-  // From the class path, where they are needed: an automatic module would draw all others into
-  // every
-  // start.
+  // From the class path, where they are needed: an automatic module would draw in all others.
   requires static me.tongfei.progressbar;
   requires static org.jline.reader;
   requires static org.jline.terminal;
