@@ -12,8 +12,6 @@ import java.util.List;
 /// Weights of any type, a block of rows at a time, as BF16, with activations rounded to BF16 and
 /// F32 sums, through oneDNN.
 final class Bf16Product implements RowProduct {
-  private static final int BLOCK = 64;
-
   private final Activations x;
   private final Tensor w;
   private final Tensor out;
@@ -24,11 +22,6 @@ final class Bf16Product implements RowProduct {
     this.out = out;
     this.x = x;
     this.bf16 = x.bf16();
-  }
-
-  @Override
-  public int unit() {
-    return 1;
   }
 
   @Override

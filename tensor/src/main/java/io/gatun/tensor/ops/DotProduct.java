@@ -24,11 +24,6 @@ final class DotProduct implements RowProduct {
   }
 
   @Override
-  public int unit() {
-    return 1;
-  }
-
-  @Override
   public long scratchBytes() {
     return 4L * x.columns();
   }

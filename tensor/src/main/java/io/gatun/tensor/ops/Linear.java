@@ -6,9 +6,6 @@ import java.lang.foreign.MemorySegment;
 /// Products of activations with weights: the rows of all the weights are one range, shared out to
 /// the workers in blocks; [RowProducts] decides how the rows of each are multiplied.
 final class Linear {
-  /// Weight rows that a worker takes at least; every product's unit divides it.
-  private static final int BLOCK = 64;
-
   private final Tensor[] weights;
   private final Tensor[] outs;
   private final RowProduct[] products;
@@ -41,7 +38,7 @@ final class Linear {
     for (Tensor w : weights) {
       Check.rank("weight", w, 2);
       Check.same("columns of the weight", w.dim(1), "columns of x", x.dim(-1));
-      blocks += Math.ceilDiv(w.dim(0), (long) BLOCK);
+      blocks += Math.ceilDiv(w.dim(0), (long) RowProduct.BLOCK);
     }
     var linear = new Linear(ops, x, weights);
     ops.workers().forEach(blocks, 1, linear::blocks);
@@ -52,11 +49,12 @@ final class Linear {
     long first = 0;
     for (int i = 0; i < weights.length; i++) {
       long n = weights[i].dim(0);
-      long count = Math.ceilDiv(n, (long) BLOCK);
+      long count = Math.ceilDiv(n, (long) RowProduct.BLOCK);
       long lo = Math.max(from - first, 0);
       long hi = Math.min(to - first, count);
       if (lo < hi) {
-        products[i].multiply(scratch[worker], lo * BLOCK, Math.min(n, hi * BLOCK));
+        products[i].multiply(
+            scratch[worker], lo * RowProduct.BLOCK, Math.min(n, hi * RowProduct.BLOCK));
       }
       first += count;
     }

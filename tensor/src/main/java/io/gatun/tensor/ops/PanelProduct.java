@@ -56,11 +56,6 @@ final class PanelProduct implements RowProduct {
   }
 
   @Override
-  public int unit() {
-    return COLUMNS;
-  }
-
-  @Override
   public long scratchBytes() {
     return (long) COLUMNS * x.columns() + 4L * COLUMNS * x.rows() + 8L * COLUMNS;
   }

@@ -28,11 +28,6 @@ final class QuantizedProduct implements RowProduct {
   }
 
   @Override
-  public int unit() {
-    return ROWS;
-  }
-
-  @Override
   public long scratchBytes() {
     return TiledProduct.SCRATCH_BYTES;
   }

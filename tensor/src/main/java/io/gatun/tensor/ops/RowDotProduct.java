@@ -22,11 +22,6 @@ final class RowDotProduct implements RowProduct {
   }
 
   @Override
-  public int unit() {
-    return 1;
-  }
-
-  @Override
   public void multiply(Scratch scratch, long from, long to) {
     int k = x.columns();
     for (long t = 0; t < x.rows(); t++) {

@@ -4,11 +4,11 @@ package io.gatun.tensor.ops;
 /// type, number of activation rows and backend.
 ///
 /// The result (T, N) gets in its columns `from` .. `to`-1 the products with those rows of the
-/// weight (N, K). `from` is a multiple of [#unit()], and so is `to` unless it is N. Different
+/// weight (N, K). `from` is a multiple of [#BLOCK], and so is `to` unless it is N. Different
 /// workers call at once, for different rows.
 interface RowProduct {
-  /// Weight rows that are handled together.
-  int unit();
+  /// Weight rows that a worker takes at least: whole tiles and panels.
+  int BLOCK = 64;
 
   /// The bytes of scratch memory that a worker needs.
   default long scratchBytes() {

@@ -8,8 +8,6 @@ import java.lang.foreign.MemorySegment;
 /// Weights of any type, a block of rows at a time, unpacked to F32 where they are not, through
 /// OpenBLAS.
 final class SgemmProduct implements RowProduct {
-  private static final int BLOCK = 64;
-
   private final Activations x;
   private final Tensor w;
   private final Tensor out;
@@ -18,11 +16,6 @@ final class SgemmProduct implements RowProduct {
     this.w = w;
     this.out = out;
     this.x = x;
-  }
-
-  @Override
-  public int unit() {
-    return 1;
   }
 
   @Override
