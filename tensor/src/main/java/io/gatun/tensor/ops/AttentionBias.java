@@ -1,0 +1,31 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.tensor.Tensor;
+
+/// What is added to the scaled scores of attention before the softmax.
+public sealed interface AttentionBias {
+  /// Nothing.
+  AttentionBias NONE = new None();
+
+  /// Minus infinity where a key comes after the query: each row sees itself and what is before.
+  AttentionBias CAUSAL = new Causal();
+
+  record None() implements AttentionBias {}
+
+  record Causal() implements AttentionBias {}
+
+  /// Decomposed relative positions (Li et al. 2022, MViTv2, as SAM's image encoder uses them):
+  /// queries and keys are the cells of one grid of gridHeight x gridWidth, row by row, and the
+  /// score of query (i, j) and key (m, n) gets `q . height[i - m + gridHeight - 1] + q . width[j - n
+  /// + gridWidth - 1]`, where q is not scaled.
+  ///
+  /// @param height (2 gridHeight - 1, C) F32, shared by all heads
+  /// @param width (2 gridWidth - 1, C) F32
+  record RelativePositions(Tensor height, Tensor width, int gridHeight, int gridWidth)
+      implements AttentionBias {
+    public RelativePositions {
+      Check.same("relative positions in height", height.dim(0), "2 * height - 1", 2 * gridHeight - 1);
+      Check.same("relative positions in width", width.dim(0), "2 * width - 1", 2 * gridWidth - 1);
+    }
+  }
+}

@@ -1,0 +1,165 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+
+/// The operations of networks that see and paint (SAM, CLIP, UNet, VAE), on activations of one
+/// type, F32 or BF16: torch.nn.functional, for images in NHWC.
+///
+/// Results come from the step's workspace and are contiguous; sums are F32 inside whatever the
+/// type. Norms and biases may be of any type, and so may weights. One thread at a time may use an
+/// instance. Shape legend: B images, H and W rows and columns, C channels, T tokens (rows), K input
+/// and N output features; "..." any leading dimensions.
+public final class Functional {
+  private final Ops ops;
+  private final DType.Plain dtype;
+
+  /// Operations on activations of type `dtype`, with the backend, workers and workspace of `ops`.
+  ///
+  /// @throws IllegalArgumentException if `dtype` is not F32 or BF16
+  public Functional(Ops ops, DType.Plain dtype) {
+    if (dtype != DType.Plain.F32 && dtype != DType.Plain.BF16) {
+      throw new IllegalArgumentException("activations are F32 or BF16, not " + dtype.name());
+    }
+    this.ops = ops;
+    this.dtype = dtype;
+  }
+
+  /// The type of the activations.
+  public DType.Plain dtype() {
+    return dtype;
+  }
+
+  public Ops ops() {
+    return ops;
+  }
+
+  /// Gives back, when closed, what was taken from the workspace since.
+  public Workspace.Scope scope() {
+    return ops.scope();
+  }
+
+  /// A tensor of activations with undefined values.
+  public Tensor empty(long... dims) {
+    return ops.workspace().take(dtype, dims);
+  }
+
+  /// A copy of a plain tensor of any type, in the activations' type.
+  public Tensor cast(Tensor x) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// A copy of activations as F32.
+  public Tensor toF32(Tensor x) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// The rows `ids` of a table (V, K) of any type: (T, K).
+  ///
+  /// @throws IndexOutOfBoundsException if an id is not a row of the table
+  public Tensor embedding(int[] ids, Tensor table) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// `x W^T + bias`: x (..., K), its rows perhaps further apart than K; result (..., N).
+  public Tensor linear(Tensor x, LinearWeight w) {
+    return linear(x, w, Epilogue.NONE);
+  }
+
+  /// `x W^T + bias` and what `epilogue` says; `columns` there are (B, N) for x (B, ..., K).
+  public Tensor linear(Tensor x, LinearWeight w, Epilogue epilogue) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// `a b^T` for each batch: a (B, T, K), b (B, N, K), result (B, T, N).
+  public Tensor matmulTransposed(Tensor a, Tensor b) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// The convolution of x (B, H, W, C) that `w` describes: (B, outHeight, outWidth, O).
+  public Tensor conv2d(Tensor x, ConvWeight w) {
+    return conv2d(x, w, Epilogue.NONE);
+  }
+
+  /// The convolution of x (B, H, W, C) that `w` describes and what `epilogue` says.
+  public Tensor conv2d(Tensor x, ConvWeight w, Epilogue epilogue) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// The transposed convolution with 2x2 kernels and stride 2: x (B, H, W, C), weight (C, O, 2, 2)
+  /// and bias (O) of any type, result (B, 2 H, 2 W, O).
+  public Tensor convTranspose2x2(Tensor x, Tensor weight, Tensor bias) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// Layer normalization over the innermost dimension (Ba et al. 2016): `(x - mean) / sqrt(variance
+  /// + eps) * weight + bias`. x (..., C), weight and bias (C). For NHWC images this is SAM's
+  /// LayerNorm2d.
+  public Tensor layerNorm(Tensor x, Tensor weight, Tensor bias, float eps) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// Group normalization (Wu and He 2018) of x (B, ..., C) over the pixels and the channels of each
+  /// of `groups` groups, then `activation`; weight and bias (C).
+  public Tensor groupNorm(
+      Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// `activation` of each element.
+  public Tensor activate(Tensor x, Activation activation) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// The gated unit of GEGLU (Shazeer 2020): x (..., 2 C) holds values, then gates; result `values *
+  /// gelu(gates)` (..., C).
+  public Tensor geglu(Tensor x) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// `x + y`, where y's shape is x's or the end of it, and y is then repeated.
+  public Tensor add(Tensor x, Tensor y) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// `x * factor`.
+  public Tensor scale(Tensor x, float factor) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// The tensors side by side in the innermost dimension: (..., C1), (..., C2) become (..., C1 + C2).
+  public Tensor concat(Tensor... tensors) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// Attention of `heads` heads: `softmax(q k^T * scale + bias) v` for each batch and head, block by
+  /// block, never with all scores in memory. q (B, T, heads * C), k and v (B, S, heads * C); batches and
+  /// rows may be further apart than that, so q, k and v can be slices of one projection. Result (B,
+  /// T, heads * C).
+  public Tensor attention(
+      Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionBias bias) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// x (B, H, W, C), padded at the bottom and right with copies of `fill` (C) to multiples of `size`
+  /// (zeros where `fill` is null), as windows of size x size: (B * windows, size * size, C).
+  public Tensor windowPartition(Tensor x, int size, Tensor fill) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// The opposite of [#windowPartition]: (B, height, width, C) without the padding.
+  public Tensor windowUnpartition(Tensor windows, int size, long batch, long height, long width) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// Each pixel of x (B, H, W, C) twice in both directions: (B, 2 H, 2 W, C).
+  public Tensor upsampleNearest2x(Tensor x) {
+    throw new UnsupportedOperationException();
+  }
+
+  /// Bilinear interpolation of x (B, H, W, C) to another size, with half-pixel centres and without
+  /// antialiasing: torch's interpolate(mode="bilinear", align_corners=False).
+  public Tensor resizeBilinear(Tensor x, int height, int width) {
+    throw new UnsupportedOperationException();
+  }
+}
