@@ -22,6 +22,19 @@ final class Check {
     }
   }
 
+  static void activations(String name, Tensor t, DType.Plain dtype) {
+    if (t.dtype() != dtype || !t.isContiguous()) {
+      throw new IllegalArgumentException(
+          "%s is %s %s%s; need contiguous %s, the activations' type"
+              .formatted(
+                  name,
+                  t.dtype().name(),
+                  t.shape(),
+                  t.isContiguous() ? "" : " with gaps",
+                  dtype.name()));
+    }
+  }
+
   static void same(String what, long found, String needed, long value) {
     if (found != value) {
       throw new IllegalArgumentException("%s: %d; %s: %d".formatted(what, found, needed, value));
