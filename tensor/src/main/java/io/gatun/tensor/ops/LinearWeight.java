@@ -25,6 +25,11 @@ public final class LinearWeight {
     return new LinearWeight(weight, bias);
   }
 
+  /// Several layers of the same input as one, whose results lie side by side.
+  public static LinearWeight concat(java.util.List<LinearWeight> parts) {
+    throw new UnsupportedOperationException();
+  }
+
   /// N.
   public long outFeatures() {
     return weight.dim(0);
