@@ -76,6 +76,13 @@ public final class Weights {
     return source.checkpoint.tensors().containsKey(source.names.stored(prefix + name).name());
   }
 
+  /// The shape that a tensor has in the file, for networks whose configuration is their weights.
+  ///
+  /// @throws CheckpointException if it is missing
+  public Shape shape(String name) {
+    return source.checkpoint.tensor(source.names.stored(prefix + name).name()).shape();
+  }
+
   /// A tensor of any type, in place.
   ///
   /// @throws CheckpointException if it is missing, has another shape, or Gatun cannot compute with

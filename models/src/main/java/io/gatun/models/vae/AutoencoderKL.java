@@ -66,6 +66,14 @@ public final class AutoencoderKL {
         });
   }
 
+  /// As [#decode(Tensor)], but in overlapping squares of `tile` rows and columns of latents, for
+  /// images that would need too much memory as a whole.
+  public Tensor decodeTiled(Tensor z, int tile) {
+    check("latents", z, config.latentChannels(), 1);
+    return new TiledDecoding(f, this::decode, tile, tile / 4)
+        .decode(z, config.factor(), config.outChannels());
+  }
+
   /// The latents' distribution of an image (B, H, W, 3).
   ///
   /// @throws IllegalArgumentException if its sides are not multiples of [AutoencoderKLConfig#factor]
