@@ -17,7 +17,7 @@ import java.util.List;
 /// activations and a block of the weight.
 final class NativeLinear {
   /// Rows of activations in a task.
-  private static final long ROWS = 512;
+  private static final long ROWS = Long.getLong("mm", 512);
 
   private final Functional f;
   private final Tensor x;

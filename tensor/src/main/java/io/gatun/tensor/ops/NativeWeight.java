@@ -17,7 +17,7 @@ import java.util.concurrent.ConcurrentHashMap;
 /// converted block by block in each product.
 final class NativeWeight {
   /// The bytes that a block should have: a part of a core's second cache.
-  private static final long BLOCK_BYTES = 512 << 10;
+  private static final long BLOCK_BYTES = Long.getLong("bb", 512) << 10;
 
   private static final int ALIGNMENT = 64;
 

@@ -202,6 +202,19 @@ class FunctionalTest {
         dtype,
         32,
         (f, a) -> f.linear(a.of(x).slice(1, 100, 300).slice(2, 8, 40), w).slice(2, 0, 100));
+    var wide = random(2, 40, 600);
+    var residual = random(2, 40, 900);
+    var columns = random(2, 900);
+    var square = weights(900, 600);
+    agree(
+        backend,
+        dtype,
+        600,
+        (f, a) ->
+            f.linear(
+                a.of(wide),
+                LinearWeight.of(square, null),
+                new Epilogue(Activation.GELU, a.of(columns), a.of(residual))));
   }
 
   @ParameterizedTest
