@@ -3,7 +3,6 @@ package io.gatun.models.nn;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Functional;
-import java.lang.foreign.MemorySegment;
 
 /// Doubles an image and smooths it by a convolution.
 public final class Upsample2D {
@@ -26,22 +25,9 @@ public final class Upsample2D {
         () -> {
           var y = f.upsampleNearest2x(x); // (B, 2 H, 2 W, C)
           if (height != y.dim(1) || width != y.dim(2)) {
-            y = cut(f, y, height, width);
+            y = f.cast(y.slice(1, 0, height).slice(2, 0, width));
           }
           return f.conv2d(y, conv);
         });
-  }
-
-  private static Tensor cut(Functional f, Tensor x, long height, long width) {
-    var out = f.empty(x.dim(0), height, width, x.dim(3));
-    long element = f.dtype().blockBytes();
-    long row = width * x.dim(3) * element;
-    for (long b = 0; b < x.dim(0); b++) {
-      for (long h = 0; h < height; h++) {
-        long from = (b * x.stride(0) + h * x.stride(1)) * element;
-        MemorySegment.copy(x.segment(), from, out.segment(), (b * height + h) * row, row);
-      }
-    }
-    return out;
   }
 }

@@ -45,7 +45,9 @@ final class TiledDecoding {
     for (int top : tops) {
       for (int left : lefts) {
         try (var _ = f.scope()) {
-          var square = decode.apply(cut(z, top, left));
+          long bottom = Math.min(top + tile, height);
+          long right = Math.min(left + tile, width);
+          var square = decode.apply(z.slice(1, top, bottom).slice(2, left, right));
           add(image, square, top * factor, left * factor, factor, rowSums, columnSums);
         }
       }
@@ -78,21 +80,6 @@ final class TiledDecoding {
   private float weight(int i, int side, int factor) {
     int ramp = Math.max(1, overlap * factor);
     return Math.min(1, (Math.min(i, side - 1 - i) + 0.5f) / ramp);
-  }
-
-  private Tensor cut(Tensor z, int top, int left) {
-    long height = Math.min(tile, z.dim(1));
-    long width = Math.min(tile, z.dim(2));
-    var part = z.slice(1, top, top + height).slice(2, left, left + width);
-    var out = f.ops().empty(part.shape().dims());
-    long row = 4 * width * z.dim(3);
-    for (long b = 0; b < z.dim(0); b++) {
-      for (long y = 0; y < height; y++) {
-        long from = 4 * (b * part.stride(0) + y * part.stride(1));
-        MemorySegment.copy(part.segment(), from, out.segment(), (b * height + y) * row, row);
-      }
-    }
-    return out;
   }
 
   private void add(
