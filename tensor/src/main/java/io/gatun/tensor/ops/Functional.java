@@ -124,13 +124,13 @@ public final class Functional {
 
   /// The convolution of x (B, H, W, C) that `w` describes and what `epilogue` says.
   public Tensor conv2d(Tensor x, ConvWeight w, Epilogue epilogue) {
-    throw new UnsupportedOperationException();
+    return Convolution.apply(this, x, w, epilogue);
   }
 
   /// The transposed convolution with 2x2 kernels and stride 2: x (B, H, W, C), weight (C, O, 2, 2)
   /// and bias (O) of any type, result (B, 2 H, 2 W, O).
   public Tensor convTranspose2x2(Tensor x, Tensor weight, Tensor bias) {
-    throw new UnsupportedOperationException();
+    return ConvTranspose.apply(this, x, weight, bias);
   }
 
   /// Layer normalization over the innermost dimension (Ba et al. 2016): `(x - mean) / sqrt(variance
@@ -179,28 +179,28 @@ public final class Functional {
   /// T, heads * C).
   public Tensor attention(
       Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionBias bias) {
-    throw new UnsupportedOperationException();
+    return Attention.apply(this, q, k, v, heads, scale, bias);
   }
 
   /// x (B, H, W, C), padded at the bottom and right with copies of `fill` (C) to multiples of `size`
   /// (zeros where `fill` is null), as windows of size x size: (B * windows, size * size, C).
   public Tensor windowPartition(Tensor x, int size, Tensor fill) {
-    throw new UnsupportedOperationException();
+    return Images.windowPartition(this, x, size, fill);
   }
 
   /// The opposite of [#windowPartition]: (B, height, width, C) without the padding.
   public Tensor windowUnpartition(Tensor windows, int size, long batch, long height, long width) {
-    throw new UnsupportedOperationException();
+    return Images.windowUnpartition(this, windows, size, batch, height, width);
   }
 
   /// Each pixel of x (B, H, W, C) twice in both directions: (B, 2 H, 2 W, C).
   public Tensor upsampleNearest2x(Tensor x) {
-    throw new UnsupportedOperationException();
+    return Images.upsampleNearest2x(this, x);
   }
 
   /// Bilinear interpolation of x (B, H, W, C) to another size, with half-pixel centres and without
   /// antialiasing: torch's interpolate(mode="bilinear", align_corners=False).
   public Tensor resizeBilinear(Tensor x, int height, int width) {
-    throw new UnsupportedOperationException();
+    return Images.resizeBilinear(this, x, height, width);
   }
 }
