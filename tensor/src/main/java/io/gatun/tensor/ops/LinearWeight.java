@@ -1,6 +1,8 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 
 /// The weights of a linear layer `x W^T + bias`, which is also a 1x1 convolution: as the checkpoint
 /// stores them, and, from the first product on, in the form that products here read fastest.
@@ -9,6 +11,8 @@ import io.gatun.tensor.Tensor;
 public final class LinearWeight {
   private final Tensor weight;
   private final Tensor bias;
+  private NativeWeight nativeWeight;
+  private MemorySegment floatBias;
 
   private LinearWeight(Tensor weight, Tensor bias) {
     this.weight = weight;
@@ -33,5 +37,24 @@ public final class LinearWeight {
   /// K.
   public long inFeatures() {
     return weight.dim(1);
+  }
+
+  Tensor weight() {
+    return weight;
+  }
+
+  /// The bias as F32; null for none.
+  MemorySegment floatBias() {
+    if (floatBias == null && bias != null) {
+      floatBias = Ops.toF32(bias, Arena.ofAuto()).segment();
+    }
+    return floatBias;
+  }
+
+  NativeWeight nativeWeight(Functional f) {
+    if (nativeWeight == null) {
+      nativeWeight = NativeWeight.of(f, weight);
+    }
+    return nativeWeight;
   }
 }
