@@ -8,6 +8,7 @@ module io.gatun.models {
   requires static jinjava;
 
   exports io.gatun.models;
+  exports io.gatun.models.diffusion;
   exports io.gatun.models.image;
   exports io.gatun.models.clip;
   exports io.gatun.models.diffusion;
