@@ -76,7 +76,11 @@ final class MatmulCompiler {
         spec.postOps(),
         (id, type, extent) ->
             switch (extent) {
-              case EVERY_ELEMENT -> builder.dense(id, type, m, n);
+              case EVERY_ELEMENT ->
+                  builder.argument(
+                      id,
+                      Dnn.descriptor(type, new long[] {m, n}, new long[] {spec.ldc(), 1}),
+                      matrixBytes(type, m, n, spec.ldc()));
               case PER_COLUMN -> builder.dense(id, type, 1, n);
             });
     return builder.describe(

@@ -22,6 +22,27 @@ final class Check {
     }
   }
 
+  static void dtype(String name, Tensor t, DType.Plain dtype) {
+    if (t.dtype() != dtype) {
+      throw new IllegalArgumentException(
+          "%s is %s %s; need %s, the activations' type here"
+              .formatted(name, t.dtype().name(), t.shape(), dtype.name()));
+    }
+  }
+
+  static void activations(String name, Tensor t, DType.Plain dtype) {
+    if (t.dtype() != dtype || !t.isContiguous()) {
+      throw new IllegalArgumentException(
+          "%s is %s %s%s; need contiguous %s, the activations' type here"
+              .formatted(
+                  name,
+                  t.dtype().name(),
+                  t.shape(),
+                  t.isContiguous() ? "" : " with gaps",
+                  dtype.name()));
+    }
+  }
+
   static void same(String what, long found, String needed, long value) {
     if (found != value) {
       throw new IllegalArgumentException("%s: %d; %s: %d".formatted(what, found, needed, value));

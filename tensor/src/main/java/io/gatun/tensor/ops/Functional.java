@@ -2,6 +2,10 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.NetworkKernels;
+import io.gatun.tensor.kernel.ScalarNetworkKernels;
+import io.gatun.tensor.kernel.VectorNetworkKernels;
+import java.lang.foreign.MemorySegment;
 
 /// The operations of networks that see and paint (SAM, CLIP, UNet, VAE), on activations of one
 /// type, F32 or BF16: torch.nn.functional, for images in NHWC.
@@ -13,6 +17,8 @@ import io.gatun.tensor.Tensor;
 public final class Functional {
   private final Ops ops;
   private final DType.Plain dtype;
+  private final NetworkKernels kernels;
+  private long packingBudget = 2L << 30;
 
   /// Operations on activations of type `dtype`, with the backend, workers and workspace of `ops`.
   ///
@@ -23,6 +29,41 @@ public final class Functional {
     }
     this.ops = ops;
     this.dtype = dtype;
+    this.kernels =
+        switch (ops.backend()) {
+          case SCALAR -> new ScalarNetworkKernels();
+          case VECTOR, NATIVE -> new VectorNetworkKernels();
+        };
+  }
+
+  /// Sets how many more bytes of weights may be kept in another form than the checkpoint's, which
+  /// makes products faster; 2 GiB unless set. Weights that find no room are used where they lie.
+  public void packingBudget(long bytes) {
+    packingBudget = bytes;
+  }
+
+  /// Takes `bytes` from the budget; false, and nothing is taken, if it has not as many.
+  boolean reserve(long bytes) {
+    if (bytes > packingBudget) {
+      return false;
+    }
+    packingBudget -= bytes;
+    return true;
+  }
+
+  NetworkKernels kernels() {
+    return kernels;
+  }
+
+  /// The values of a small tensor of any type, such as a bias, as F32 in the workspace or where
+  /// they are.
+  MemorySegment floats(Tensor t) {
+    if (t.dtype() == DType.Plain.F32 && t.isContiguous()) {
+      return t.segment();
+    }
+    var values = ops.empty(t.size()).segment();
+    WeightRows.toFloat(ops.backend(), t.reshape(1, t.size()), 0, 1, values, 0);
+    return values;
   }
 
   /// The type of the activations.
@@ -46,19 +87,19 @@ public final class Functional {
 
   /// A copy of a plain tensor of any type, in the activations' type.
   public Tensor cast(Tensor x) {
-    throw new UnsupportedOperationException();
+    return Elementwise.cast(this, x, dtype);
   }
 
   /// A copy of activations as F32.
   public Tensor toF32(Tensor x) {
-    throw new UnsupportedOperationException();
+    return Elementwise.cast(this, x, DType.Plain.F32);
   }
 
   /// The rows `ids` of a table (V, K) of any type: (T, K).
   ///
   /// @throws IndexOutOfBoundsException if an id is not a row of the table
   public Tensor embedding(int[] ids, Tensor table) {
-    throw new UnsupportedOperationException();
+    return Elementwise.embedding(this, ids, table);
   }
 
   /// `x W^T + bias`: x (..., K), its rows perhaps further apart than K; result (..., N).
@@ -68,12 +109,12 @@ public final class Functional {
 
   /// `x W^T + bias` and what `epilogue` says; `columns` there are (B, N) for x (B, ..., K).
   public Tensor linear(Tensor x, LinearWeight w, Epilogue epilogue) {
-    throw new UnsupportedOperationException();
+    return LinearLayer.apply(this, x, w, epilogue);
   }
 
   /// `a b^T` for each batch: a (B, T, K), b (B, N, K), result (B, T, N).
   public Tensor matmulTransposed(Tensor a, Tensor b) {
-    throw new UnsupportedOperationException();
+    return BatchedProduct.apply(this, a, b);
   }
 
   /// The convolution of x (B, H, W, C) that `w` describes: (B, outHeight, outWidth, O).
@@ -83,53 +124,53 @@ public final class Functional {
 
   /// The convolution of x (B, H, W, C) that `w` describes and what `epilogue` says.
   public Tensor conv2d(Tensor x, ConvWeight w, Epilogue epilogue) {
-    throw new UnsupportedOperationException();
+    return Convolution.apply(this, x, w, epilogue);
   }
 
   /// The transposed convolution with 2x2 kernels and stride 2: x (B, H, W, C), weight (C, O, 2, 2)
   /// and bias (O) of any type, result (B, 2 H, 2 W, O).
   public Tensor convTranspose2x2(Tensor x, Tensor weight, Tensor bias) {
-    throw new UnsupportedOperationException();
+    return ConvTranspose.apply(this, x, weight, bias);
   }
 
   /// Layer normalization over the innermost dimension (Ba et al. 2016): `(x - mean) / sqrt(variance
   /// + eps) * weight + bias`. x (..., C), weight and bias (C). For NHWC images this is SAM's
   /// LayerNorm2d.
   public Tensor layerNorm(Tensor x, Tensor weight, Tensor bias, float eps) {
-    throw new UnsupportedOperationException();
+    return Normalization.layer(this, x, weight, bias, eps);
   }
 
   /// Group normalization (Wu and He 2018) of x (B, ..., C) over the pixels and the channels of each
   /// of `groups` groups, then `activation`; weight and bias (C).
   public Tensor groupNorm(
       Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation) {
-    throw new UnsupportedOperationException();
+    return Normalization.group(this, x, groups, weight, bias, eps, activation);
   }
 
   /// `activation` of each element.
   public Tensor activate(Tensor x, Activation activation) {
-    throw new UnsupportedOperationException();
+    return Elementwise.activate(this, x, activation);
   }
 
   /// The gated unit of GEGLU (Shazeer 2020): x (..., 2 C) holds values, then gates; result `values *
   /// gelu(gates)` (..., C).
   public Tensor geglu(Tensor x) {
-    throw new UnsupportedOperationException();
+    return Elementwise.geglu(this, x);
   }
 
   /// `x + y`, where y's shape is x's or the end of it, and y is then repeated.
   public Tensor add(Tensor x, Tensor y) {
-    throw new UnsupportedOperationException();
+    return Elementwise.add(this, x, y);
   }
 
   /// `x * factor`.
   public Tensor scale(Tensor x, float factor) {
-    throw new UnsupportedOperationException();
+    return Elementwise.scale(this, x, factor);
   }
 
   /// The tensors side by side in the innermost dimension: (..., C1), (..., C2) become (..., C1 + C2).
   public Tensor concat(Tensor... tensors) {
-    throw new UnsupportedOperationException();
+    return Elementwise.concat(this, tensors);
   }
 
   /// Attention of `heads` heads: `softmax(q k^T * scale + bias) v` for each batch and head, block by
@@ -138,28 +179,28 @@ public final class Functional {
   /// T, heads * C).
   public Tensor attention(
       Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionBias bias) {
-    throw new UnsupportedOperationException();
+    return Attention.apply(this, q, k, v, heads, scale, bias);
   }
 
   /// x (B, H, W, C), padded at the bottom and right with copies of `fill` (C) to multiples of `size`
   /// (zeros where `fill` is null), as windows of size x size: (B * windows, size * size, C).
   public Tensor windowPartition(Tensor x, int size, Tensor fill) {
-    throw new UnsupportedOperationException();
+    return Images.windowPartition(this, x, size, fill);
   }
 
   /// The opposite of [#windowPartition]: (B, height, width, C) without the padding.
   public Tensor windowUnpartition(Tensor windows, int size, long batch, long height, long width) {
-    throw new UnsupportedOperationException();
+    return Images.windowUnpartition(this, windows, size, batch, height, width);
   }
 
   /// Each pixel of x (B, H, W, C) twice in both directions: (B, 2 H, 2 W, C).
   public Tensor upsampleNearest2x(Tensor x) {
-    throw new UnsupportedOperationException();
+    return Images.upsampleNearest2x(this, x);
   }
 
   /// Bilinear interpolation of x (B, H, W, C) to another size, with half-pixel centres and without
   /// antialiasing: torch's interpolate(mode="bilinear", align_corners=False).
   public Tensor resizeBilinear(Tensor x, int height, int width) {
-    throw new UnsupportedOperationException();
+    return Images.resizeBilinear(this, x, height, width);
   }
 }

@@ -1,0 +1,174 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.ffm.ElementType;
+import io.gatun.ffm.MatmulSpec;
+import io.gatun.ffm.OneDnn;
+import io.gatun.ffm.PackedLayout;
+import io.gatun.ffm.WeightLayout;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/// A weight (N, K) as oneDNN's products read it, in blocks of its rows: packed as long as the budget
+/// of [Functional] lasts, and else where it lies, or, where its type is not the activations',
+/// converted block by block in each product.
+final class NativeWeight {
+  /// The bytes that a block should have: a part of a core's second cache.
+  private static final long BLOCK_BYTES = Long.getLong("bb", 512) << 10;
+
+  private static final int ALIGNMENT = 64;
+
+  /// Rows of activations for which the layouts are chosen.
+  private static final int TYPICAL_ROWS = 512;
+
+  private record Shape(int n, int k, ElementType type) {}
+
+  /// Asking oneDNN takes longer than a small product.
+  private static final Map<Shape, PackedLayout> LAYOUTS = new ConcurrentHashMap<>();
+
+  /// Rows of a weight.
+  ///
+  /// @param row the first of them
+  /// @param from the column of the result that it makes
+  /// @param memory where they are; null if they are to be converted into scratch memory
+  record Block(
+      Tensor weight, int row, int from, int count, WeightLayout layout, MemorySegment memory) {
+    private Block at(WeightLayout where, MemorySegment what) {
+      return new Block(weight, row, from, count, where, what);
+    }
+  }
+
+  private final ElementType type;
+  private final int k;
+  private final Block[] blocks;
+
+  private NativeWeight(ElementType type, int k, Block[] blocks) {
+    this.type = type;
+    this.k = k;
+    this.blocks = blocks;
+  }
+
+  /// Packs weights, one above the other, if there is room for them.
+  static NativeWeight of(Functional f, List<Tensor> weights) {
+    var type = f.dtype() == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
+    int k = Math.toIntExact(weights.getFirst().dim(1));
+    var blocks = new ArrayList<Block>();
+    int from = 0;
+    for (var weight : weights) {
+      int n = Math.toIntExact(weight.dim(0));
+      int perBlock = perBlock(n, (long) k * type.bytes());
+      for (int row = 0; row < n; row += perBlock) {
+        int count = Math.min(perBlock, n - row);
+        blocks.add(new Block(weight, row, from + row, count, null, null));
+      }
+      from += n;
+    }
+    var result = new NativeWeight(type, k, blocks.toArray(Block[]::new));
+    if (f.reserve((long) from * k * type.bytes())) {
+      result.pack(f);
+    } else {
+      result.leave(f.dtype());
+    }
+    return result;
+  }
+
+  /// Rows of a block, of n.
+  private static int perBlock(int n, long rowBytes) {
+    long most = Math.max(ALIGNMENT, BLOCK_BYTES / rowBytes);
+    int count = (int) Math.ceilDiv(n, most);
+    return Math.ceilDiv(Math.ceilDiv(n, count), ALIGNMENT) * ALIGNMENT;
+  }
+
+  private static PackedLayout layout(Shape shape) {
+    return LAYOUTS.computeIfAbsent(shape, s -> OneDnn.packedLayout(spec(s, TYPICAL_ROWS)));
+  }
+
+  private static MatmulSpec spec(Shape s, int rows) {
+    return MatmulSpec.of(rows, s.n, s.k, s.type, s.type, s.type, true);
+  }
+
+  private void pack(Functional f) {
+    var arena = Arena.ofAuto();
+    for (int i = 0; i < blocks.length; i++) {
+      var layout = layout(new Shape(blocks[i].count, k, type));
+      blocks[i] = blocks[i].at(layout, arena.allocate(layout.byteSize(), ALIGNMENT));
+    }
+    try (var scope = f.scope()) {
+      long stride = scratchBytes();
+      var scratch = f.ops().workspace().take(stride * f.ops().workers().threads());
+      f.ops()
+          .workers()
+          .forEach(
+              blocks.length,
+              1,
+              (worker, from, to) -> {
+                for (int i = (int) from; i < to; i++) {
+                  var block = blocks[i];
+                  var shape = new Shape(block.count, k, type);
+                  OneDnn.pack(
+                      spec(shape, TYPICAL_ROWS),
+                      type,
+                      rows(block, new Scratch(scratch, worker * stride)),
+                      (PackedLayout) block.layout,
+                      block.memory);
+                }
+              });
+    }
+  }
+
+  private void leave(DType.Plain activations) {
+    long rowBytes = (long) k * type.bytes();
+    for (int i = 0; i < blocks.length; i++) {
+      var block = blocks[i];
+      boolean inPlace = block.weight.dtype() == activations && block.weight.isContiguous();
+      var memory =
+          inPlace
+              ? block.weight.segment().asSlice(block.row * rowBytes, block.count * rowBytes)
+              : null;
+      blocks[i] = block.at(WeightLayout.transposed(k), memory);
+    }
+  }
+
+  ElementType type() {
+    return type;
+  }
+
+  Block[] blocks() {
+    return blocks;
+  }
+
+  /// Whether each product converts blocks.
+  boolean isConverted() {
+    return Arrays.stream(blocks).anyMatch(block -> block.memory == null);
+  }
+
+  /// The bytes of scratch memory that a worker needs to convert a block.
+  long scratchBytes() {
+    // BF16, and behind them F32 on their way to it.
+    int most = Arrays.stream(blocks).mapToInt(Block::count).max().orElseThrow();
+    return (type == ElementType.BF16 ? 6L : 4L) * most * k + 63 & -64;
+  }
+
+  /// A block's weights: where they are, or converted into `scratch`.
+  MemorySegment memory(Block block, Scratch scratch) {
+    return block.memory != null ? block.memory : rows(block, scratch);
+  }
+
+  private MemorySegment rows(Block block, Scratch scratch) {
+    long bytes = (long) block.count * k * type.bytes();
+    var rows = scratch.memory().asSlice(scratch.at(), bytes);
+    if (type == ElementType.BF16) {
+      WeightRows.toBf16(
+          block.weight, block.row, block.count, rows, scratch.memory(), scratch.at() + bytes);
+    } else {
+      WeightRows.toFloat(Backend.NATIVE, block.weight, block.row, block.count, rows, 0);
+    }
+    return rows;
+  }
+}

@@ -1,0 +1,160 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.Floats;
+import java.lang.foreign.MemorySegment;
+
+/// Layer and group normalization.
+final class Normalization {
+  /// Pixels whose moments are summed in F32 before they go on in F64.
+  private static final int ROWS = 64;
+
+  private final Functional f;
+  private final Tensor x;
+  private final int channels;
+  private final long pixels;
+  private final long blocks;
+  private final MemorySegment origins;
+  private final MemorySegment sums;
+  private final MemorySegment scratch;
+
+  private Normalization(Functional f, Tensor x) {
+    this.f = f;
+    this.x = x;
+    channels = Math.toIntExact(x.dim(-1));
+    pixels = x.size() / (x.dim(0) * channels);
+    blocks = Math.ceilDiv(pixels, (long) ROWS);
+    var workspace = f.ops().workspace();
+    origins = workspace.take(4 * x.dim(0) * channels);
+    sums = workspace.take(8 * x.dim(0) * blocks * channels);
+    scratch = workspace.take(4L * channels * f.ops().workers().threads());
+  }
+
+  static Tensor layer(Functional f, Tensor x, Tensor weight, Tensor bias, float eps) {
+    Check.activations("x", x, f.dtype());
+    int c = Math.toIntExact(x.dim(-1));
+    Check.same("weight", weight.size(), "columns", c);
+    Check.same("bias", bias.size(), "columns", c);
+    var result = f.empty(x.shape().dims());
+    try (var scope = f.scope()) {
+      var w = f.floats(weight);
+      var b = f.floats(bias);
+      var kernels = f.kernels();
+      RowMap.run(
+          f,
+          x,
+          c,
+          result,
+          c,
+          (worker, from, n, in, inAt, out, outAt) ->
+              kernels.layerNorm(in, inAt, w, b, eps, n, out, outAt));
+    }
+    return result;
+  }
+
+  static Tensor group(
+      Functional f,
+      Tensor x,
+      int groups,
+      Tensor weight,
+      Tensor bias,
+      float eps,
+      Activation activation) {
+    Check.activations("x", x, f.dtype());
+    int c = Math.toIntExact(x.dim(-1));
+    Check.same("weight", weight.size(), "channels", c);
+    Check.same("bias", bias.size(), "channels", c);
+    if (groups < 1 || c % groups != 0) {
+      throw new IllegalArgumentException(c + " channels do not make " + groups + " groups");
+    }
+    var result = f.empty(x.shape().dims());
+    try (var scope = f.scope()) {
+      var norm = new Normalization(f, x);
+      norm.moments();
+      var factors = norm.factors(groups, f.floats(weight), f.floats(bias), eps);
+      var kernels = f.kernels();
+      long image = norm.pixels * c;
+      RowMap.run(
+          f,
+          x,
+          c,
+          result,
+          c,
+          (worker, from, n, in, inAt, out, outAt) -> {
+            kernels.scaleShift(in, inAt, factors, 8 * (from / image) * c, n, out, outAt);
+            Elementwise.apply(kernels, activation, out, outAt, n, out, outAt);
+          });
+    }
+    return result;
+  }
+
+  /// Sums over blocks of pixels, for each channel, how far the values and their squares are from
+  /// those of the image's first pixel.
+  private void moments() {
+    var backend = f.ops().backend();
+    var kernels = f.kernels();
+    for (long b = 0; b < x.dim(0); b++) {
+      RowMap.load(backend, x, b * pixels * channels, channels, origins, 4 * b * channels);
+    }
+    f.ops()
+        .workers()
+        .forEach(
+            x.dim(0) * blocks,
+            1,
+            (worker, from, to) -> {
+              long row = 4L * channels * worker;
+              for (long block = from; block < to; block++) {
+                long image = block / blocks;
+                long first = block % blocks * ROWS;
+                long sum = 8 * block * channels;
+                sums.asSlice(sum, 8L * channels).fill((byte) 0);
+                for (long p = first; p < Math.min(first + ROWS, pixels); p++) {
+                  RowMap.load(backend, x, (image * pixels + p) * channels, channels, scratch, row);
+                  kernels.addMoments(
+                      scratch, row, origins, 4 * image * channels, channels, sums, sum);
+                }
+              }
+            });
+  }
+
+  /// For each image what its channels are multiplied with, and what is added to them then.
+  private MemorySegment factors(int groups, MemorySegment weight, MemorySegment bias, float eps) {
+    int size = channels / groups;
+    var factors = f.ops().workspace().take(8 * x.dim(0) * channels);
+    var mean = new double[size];
+    var squares = new double[size];
+    for (long image = 0; image < x.dim(0); image++) {
+      for (int group = 0; group < groups; group++) {
+        int first = group * size;
+        double groupMean = 0;
+        for (int c = 0; c < size; c++) {
+          mean[c] = 0;
+          squares[c] = 0;
+          for (long block = image * blocks; block < (image + 1) * blocks; block++) {
+            long at = 8 * block * channels;
+            mean[c] += Floats.get(sums, at, first + c);
+            squares[c] += Floats.get(sums, at, channels + first + c);
+          }
+          mean[c] /= pixels;
+          squares[c] -= pixels * mean[c] * mean[c];
+          mean[c] += Floats.get(origins, 4 * image * channels, first + c);
+          groupMean += mean[c] / size;
+        }
+        double sum = 0;
+        for (int c = 0; c < size; c++) {
+          double d = mean[c] - groupMean;
+          sum += squares[c] + pixels * d * d;
+        }
+        double r = 1 / Math.sqrt(sum / (pixels * size) + eps);
+        for (int c = first; c < first + size; c++) {
+          double factor = r * Floats.get(weight, 0, c);
+          long at = 8 * image * channels;
+          Floats.set(factors, at, c, (float) factor);
+          double term = Floats.get(bias, 0, c) - groupMean * factor;
+          Floats.set(factors, at, channels + c, (float) term);
+        }
+      }
+    }
+    return factors;
+  }
+}
