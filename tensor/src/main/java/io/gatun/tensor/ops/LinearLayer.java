@@ -22,8 +22,11 @@ final class LinearLayer {
       if (f.ops().backend() == Backend.NATIVE && NativeLinear.supports(f.dtype())) {
         NativeLinear.run(f, x, w, epilogue, out);
       } else {
-        var product = Linear.apply(f.ops(), f.toF32(x), w.weight())[0];
-        finish(f, product, w.floatBias(), epilogue, out);
+        long first = 0;
+        for (var product : Linear.apply(f.ops(), f.toF32(x), w.weights().toArray(Tensor[]::new))) {
+          finish(f, product, first, w.floatBias(), epilogue, out);
+          first += product.dim(-1);
+        }
       }
     }
     return out;
@@ -48,13 +51,19 @@ final class LinearLayer {
     }
   }
 
-  /// What follows a product (T, N), F32, which is overwritten.
+  /// What follows a product, F32, which is overwritten: the columns of the result from `first` on.
   static void finish(
-      Functional f, Tensor product, MemorySegment bias, Epilogue epilogue, Tensor out) {
+      Functional f,
+      Tensor product,
+      long first,
+      MemorySegment bias,
+      Epilogue epilogue,
+      Tensor out) {
     var backend = f.ops().backend();
     var kernels = f.ops().kernels();
-    int n = Math.toIntExact(out.dim(-1));
-    long rows = out.size() / n;
+    int n = Math.toIntExact(product.dim(-1));
+    long all = out.dim(-1);
+    long rows = out.size() / all;
     var scratch = f.ops().workspace().take(4L * n * f.ops().workers().threads());
     f.ops()
         .workers()
@@ -67,19 +76,19 @@ final class LinearLayer {
                 var y = product.segment();
                 long at = 4 * row * n;
                 if (bias != null) {
-                  kernels.add(y, at, bias, 0, n, y, at);
+                  kernels.add(y, at, bias, 4 * first, n, y, at);
                 }
                 if (epilogue.columns() != null) {
                   long image = row / (rows / epilogue.columns().dim(0));
-                  RowMap.load(backend, epilogue.columns(), image * n, n, scratch, other);
+                  RowMap.load(backend, epilogue.columns(), image * all + first, n, scratch, other);
                   kernels.add(y, at, scratch, other, n, y, at);
                 }
                 Elementwise.apply(f.kernels(), epilogue.activation(), y, at, n, y, at);
                 if (epilogue.residual() != null) {
-                  RowMap.load(backend, epilogue.residual(), row * n, n, scratch, other);
+                  RowMap.load(backend, epilogue.residual(), row * all + first, n, scratch, other);
                   kernels.add(y, at, scratch, other, n, y, at);
                 }
-                RowMap.store(backend, y, at, out, row * n, n);
+                RowMap.store(backend, y, at, out, row * all + first, n);
               }
             });
   }

@@ -1,22 +1,25 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /// The weights of a linear layer `x W^T + bias`, which is also a 1x1 convolution: as the checkpoint
 /// stores them, and, from the first product on, in the form that products here read fastest.
 ///
 /// A weight belongs to one model and is used with one [Functional].
 public final class LinearWeight {
-  private final Tensor weight;
-  private final Tensor bias;
+  private final List<Part> parts;
   private NativeWeight nativeWeight;
   private MemorySegment floatBias;
 
-  private LinearWeight(Tensor weight, Tensor bias) {
-    this.weight = weight;
-    this.bias = bias;
+  /// Some of the rows.
+  private record Part(Tensor weight, Tensor bias) {}
+
+  private LinearWeight(List<Part> parts) {
+    this.parts = parts;
   }
 
   /// @param weight (N, K) of any type, where it lies
@@ -26,34 +29,53 @@ public final class LinearWeight {
     if (bias != null) {
       Check.same("bias", bias.size(), "rows of the weight", weight.dim(0));
     }
-    return new LinearWeight(weight, bias);
+    return new LinearWeight(List.of(new Part(weight, bias)));
+  }
+
+  /// Layers of the same input as one, whose results lie side by side: queries, keys and values. The
+  /// weights stay where they are.
+  public static LinearWeight concat(List<LinearWeight> layers) {
+    var parts = layers.stream().flatMap(layer -> layer.parts.stream()).toList();
+    for (var part : parts) {
+      Check.same("columns of a weight", part.weight.dim(1), "of the first", parts.getFirst().weight.dim(1));
+    }
+    return new LinearWeight(parts);
   }
 
   /// N.
   public long outFeatures() {
-    return weight.dim(0);
+    return parts.stream().mapToLong(part -> part.weight.dim(0)).sum();
   }
 
   /// K.
   public long inFeatures() {
-    return weight.dim(1);
+    return parts.getFirst().weight.dim(1);
   }
 
-  Tensor weight() {
-    return weight;
+  /// The matrices (N, K) that are one above the other.
+  List<Tensor> weights() {
+    return parts.stream().map(Part::weight).toList();
   }
 
   /// The bias as F32; null for none.
   MemorySegment floatBias() {
-    if (floatBias == null && bias != null) {
-      floatBias = Ops.toF32(bias, Arena.ofAuto()).segment();
+    if (floatBias == null && parts.stream().anyMatch(part -> part.bias != null)) {
+      floatBias = Tensor.allocate(Arena.ofAuto(), DType.Plain.F32, outFeatures()).segment();
+      long at = 0;
+      for (var part : parts) {
+        if (part.bias != null) {
+          WeightRows.toFloat(
+              Backend.SCALAR, part.bias.reshape(1, part.bias.size()), 0, 1, floatBias, at);
+        }
+        at += 4 * part.weight.dim(0);
+      }
     }
     return floatBias;
   }
 
   NativeWeight nativeWeight(Functional f) {
     if (nativeWeight == null) {
-      nativeWeight = NativeWeight.of(f, weight);
+      nativeWeight = NativeWeight.of(f, weights());
     }
     return nativeWeight;
   }

@@ -9,6 +9,9 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -29,38 +32,57 @@ final class NativeWeight {
   /// Asking oneDNN takes longer than a small product.
   private static final Map<Shape, PackedLayout> LAYOUTS = new ConcurrentHashMap<>();
 
-  /// Rows of the weight.
+  /// Rows of a weight.
   ///
+  /// @param row the first of them
+  /// @param from the column of the result that it makes
   /// @param memory where they are; null if they are to be converted into scratch memory
-  record Block(int from, int count, WeightLayout layout, MemorySegment memory) {}
+  record Block(
+      Tensor weight, int row, int from, int count, WeightLayout layout, MemorySegment memory) {
+    private Block at(WeightLayout where, MemorySegment what) {
+      return new Block(weight, row, from, count, where, what);
+    }
+  }
 
-  private final Tensor weight;
   private final ElementType type;
   private final int k;
   private final Block[] blocks;
 
-  private NativeWeight(Tensor weight, ElementType type, int perBlock) {
-    this.weight = weight;
+  private NativeWeight(ElementType type, int k, Block[] blocks) {
     this.type = type;
-    k = Math.toIntExact(weight.dim(1));
-    blocks = new Block[Math.ceilDiv(Math.toIntExact(weight.dim(0)), perBlock)];
+    this.k = k;
+    this.blocks = blocks;
   }
 
-  /// Packs the weight if there is room for it.
-  static NativeWeight of(Functional f, Tensor weight) {
+  /// Packs weights, one above the other, if there is room for them.
+  static NativeWeight of(Functional f, List<Tensor> weights) {
     var type = f.dtype() == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
-    int n = Math.toIntExact(weight.dim(0));
-    long rowBytes = weight.dim(1) * type.bytes();
-    long most = Math.max(ALIGNMENT, BLOCK_BYTES / rowBytes);
-    int count = (int) Math.ceilDiv(n, most);
-    int perBlock = Math.ceilDiv(Math.ceilDiv(n, count), ALIGNMENT) * ALIGNMENT;
-    var result = new NativeWeight(weight, type, perBlock);
-    if (f.reserve(n * rowBytes)) {
-      result.pack(f, perBlock);
+    int k = Math.toIntExact(weights.getFirst().dim(1));
+    var blocks = new ArrayList<Block>();
+    int from = 0;
+    for (var weight : weights) {
+      int n = Math.toIntExact(weight.dim(0));
+      int perBlock = perBlock(n, (long) k * type.bytes());
+      for (int row = 0; row < n; row += perBlock) {
+        int count = Math.min(perBlock, n - row);
+        blocks.add(new Block(weight, row, from + row, count, null, null));
+      }
+      from += n;
+    }
+    var result = new NativeWeight(type, k, blocks.toArray(Block[]::new));
+    if (f.reserve((long) from * k * type.bytes())) {
+      result.pack(f);
     } else {
-      result.leave(f.dtype(), perBlock);
+      result.leave(f.dtype());
     }
     return result;
+  }
+
+  /// Rows of a block, of n.
+  private static int perBlock(int n, long rowBytes) {
+    long most = Math.max(ALIGNMENT, BLOCK_BYTES / rowBytes);
+    int count = (int) Math.ceilDiv(n, most);
+    return Math.ceilDiv(Math.ceilDiv(n, count), ALIGNMENT) * ALIGNMENT;
   }
 
   private static PackedLayout layout(Shape shape) {
@@ -71,14 +93,11 @@ final class NativeWeight {
     return MatmulSpec.of(rows, s.n, s.k, s.type, s.type, s.type, true);
   }
 
-  private void pack(Functional f, int perBlock) {
-    int n = Math.toIntExact(weight.dim(0));
+  private void pack(Functional f) {
     var arena = Arena.ofAuto();
     for (int i = 0; i < blocks.length; i++) {
-      int from = i * perBlock;
-      int count = Math.min(perBlock, n - from);
-      var layout = layout(new Shape(count, k, type));
-      blocks[i] = new Block(from, count, layout, arena.allocate(layout.byteSize(), ALIGNMENT));
+      var layout = layout(new Shape(blocks[i].count, k, type));
+      blocks[i] = blocks[i].at(layout, arena.allocate(layout.byteSize(), ALIGNMENT));
     }
     try (var scope = f.scope()) {
       long stride = scratchBytes();
@@ -103,16 +122,16 @@ final class NativeWeight {
     }
   }
 
-  private void leave(DType.Plain activations, int perBlock) {
-    int n = Math.toIntExact(weight.dim(0));
-    boolean inPlace = weight.dtype() == activations && weight.isContiguous();
+  private void leave(DType.Plain activations) {
+    long rowBytes = (long) k * type.bytes();
     for (int i = 0; i < blocks.length; i++) {
-      int from = i * perBlock;
-      int count = Math.min(perBlock, n - from);
-      long rowBytes = (long) k * type.bytes();
+      var block = blocks[i];
+      boolean inPlace = block.weight.dtype() == activations && block.weight.isContiguous();
       var memory =
-          inPlace ? weight.segment().asSlice(from * rowBytes, count * rowBytes) : null;
-      blocks[i] = new Block(from, count, WeightLayout.transposed(k), memory);
+          inPlace
+              ? block.weight.segment().asSlice(block.row * rowBytes, block.count * rowBytes)
+              : null;
+      blocks[i] = block.at(WeightLayout.transposed(k), memory);
     }
   }
 
@@ -124,15 +143,16 @@ final class NativeWeight {
     return blocks;
   }
 
-  /// Whether each product converts the blocks.
+  /// Whether each product converts blocks.
   boolean isConverted() {
-    return blocks[0].memory == null;
+    return Arrays.stream(blocks).anyMatch(block -> block.memory == null);
   }
 
   /// The bytes of scratch memory that a worker needs to convert a block.
   long scratchBytes() {
     // BF16, and behind them F32 on their way to it.
-    return (type == ElementType.BF16 ? 6L : 4L) * blocks[0].count * k + 63 & -64;
+    int most = Arrays.stream(blocks).mapToInt(Block::count).max().orElseThrow();
+    return (type == ElementType.BF16 ? 6L : 4L) * most * k + 63 & -64;
   }
 
   /// A block's weights: where they are, or converted into `scratch`.
@@ -145,9 +165,9 @@ final class NativeWeight {
     var rows = scratch.memory().asSlice(scratch.at(), bytes);
     if (type == ElementType.BF16) {
       WeightRows.toBf16(
-          weight, block.from, block.count, rows, scratch.memory(), scratch.at() + bytes);
+          block.weight, block.row, block.count, rows, scratch.memory(), scratch.at() + bytes);
     } else {
-      WeightRows.toFloat(Backend.NATIVE, weight, block.from, block.count, rows, 0);
+      WeightRows.toFloat(Backend.NATIVE, block.weight, block.row, block.count, rows, 0);
     }
     return rows;
   }
