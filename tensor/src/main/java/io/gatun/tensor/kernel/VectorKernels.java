@@ -12,7 +12,7 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// The loops of [Kernels] on the Vector API, at the machine's preferred width.
 public final class VectorKernels implements Kernels {
-  private static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> F = Lanes.FLOATS;
   private static final int L = F.length();
   private static final long STEP = 4L * L;
   private static final ByteOrder ORDER = ByteOrder.nativeOrder();
@@ -187,7 +187,7 @@ public final class VectorKernels implements Kernels {
       e.intoMemorySegment(x, xAt + end, ORDER, tail);
       sum = sum.add(e, tail);
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum);
   }
 
   @Override
@@ -226,7 +226,7 @@ public final class VectorKernels implements Kernels {
       var rest = F.indexInRange(at / 4, n);
       s0 = load(a, aAt + at, rest).fma(load(b, bAt + at, rest), s0);
     }
-    return s0.add(s1).add(s2.add(s3)).reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(s0.add(s1).add(s2.add(s3)));
   }
 
   @Override
