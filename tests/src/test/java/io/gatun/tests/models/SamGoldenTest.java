@@ -41,7 +41,7 @@ class SamGoldenTest {
       encoderStages(sam, nhwc(golden.tensor("scene0.image")), stages, tolerance);
       for (var scene : List.of("scene0", "scene1", "scene2")) {
         try (var image = sam.encode(Image.read(DIR.resolve(scene + ".png")))) {
-          Goldens.assertClose(
+          Results.assertClose(
               scene + " embedding",
               nhwc(golden.tensor(scene + ".embedding")),
               image.embedding(),
@@ -70,9 +70,9 @@ class SamGoldenTest {
                   // The recorded patches are without the positions.
                   var patches = stages.tensor("patch_embed.output");
                   var positions = sam.checkpoint().tensor("image_encoder.pos_embed");
-                  Goldens.assertClose("patches", sum(patches, positions), x, tolerance);
+                  Results.assertClose("patches", sum(patches, positions), x, tolerance);
                 } else {
-                  Goldens.assertClose("block " + block, stages.tensor("block%d.output".formatted(block)), x, tolerance);
+                  Results.assertClose("block " + block, stages.tensor("block%d.output".formatted(block)), x, tolerance);
                 }
               });
     }
@@ -93,9 +93,9 @@ class SamGoldenTest {
     var prompt = prompt(p, golden);
     boolean multimask = p.get("multimask_output").asBoolean();
     var found = image.decode(List.of(prompt), multimask);
-    Goldens.assertClose(
+    Results.assertClose(
         key + " masks", golden.tensor(key + ".low_res"), found.logits(), tolerance);
-    Goldens.assertClose(
+    Results.assertClose(
         key + " ious", golden.tensor(key + ".iou"), found.iouPredictions(), tolerance);
     var masks = image.predict(List.of(prompt), multimask).getFirst().masks();
     double iou = mask(golden.tensor(key + ".mask")).iou(masks.get(p.get("best").asInt()));
@@ -116,10 +116,10 @@ class SamGoldenTest {
     Prompt prompt = null;
     for (int i = 0; i < json.get("points_xy").size(); i++) {
       float[] xy = floats(json.get("points_xy").get(i));
-      prompt = Goldens.withPoint(prompt, xy[0], xy[1], json.get("labels").get(i).asInt());
+      prompt = Results.withPoint(prompt, xy[0], xy[1], json.get("labels").get(i).asInt());
     }
     if (!json.get("box_xyxy").isNull()) {
-      prompt = Goldens.withBox(prompt, floats(json.get("box_xyxy")));
+      prompt = Results.withBox(prompt, floats(json.get("box_xyxy")));
     }
     var mask = json.get("mask_input");
     return mask.isNull() ? prompt : prompt.withMask(golden.tensor(mask.asText()).toFloats());
