@@ -146,7 +146,7 @@ class SegmentCommandTest {
     assertTrue(table.size() > 3, table.toString());
     assertTrue(result.out().contains((table.size() - 1) + " masks"), result.out());
     for (int i = 1; i < table.size(); i++) {
-      String[] row = table.get(i).split(",");
+      String[] row = table.get(i).split(",", -1);
       assertEquals(14, row.length, table.get(i));
       Mask mask = Mask.of(Image.read(folder.resolve(row[0] + ".png")));
       assertEquals(Integer.parseInt(row[1]), mask.area());
