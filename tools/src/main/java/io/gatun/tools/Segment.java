@@ -1,5 +1,6 @@
 package io.gatun.tools;
 
+import io.gatun.models.Pretrained;
 import io.gatun.models.image.Image;
 import io.gatun.models.image.ImageException;
 import io.gatun.models.sam.EncodedImage;
@@ -60,10 +61,19 @@ final class Segment implements Callable<Integer> {
               + " ${DEFAULT-VALUE}).")
   private long maxPixels = Image.MAX_PIXELS;
 
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "PATH",
+      description =
+          "Meta's sam_vit_*.pth, a .safetensors file with the same names, or Hugging Face's"
+              + " directory. Without it: tiny-sam, which comes with Gatun and knows drawn shapes"
+              + " only.")
+  private Path model;
+
   @Mixin private PromptOptions prompts;
   @Mixin private EverythingOptions everything;
   @Mixin private SegmentOutputs outputs;
-  @Mixin private SamModelOptions model;
+  @Mixin private SamModelOptions loading;
 
   @Override
   public Integer call() {
@@ -87,7 +97,7 @@ final class Segment implements Callable<Integer> {
     Image picture = Image.read(image, maxPixels);
     List<Prompt> asked = prompts.prompts(picture);
     long start = System.nanoTime();
-    try (var sam = model.load()) {
+    try (var sam = load()) {
       double loaded = secondsSince(start);
       var result = segment(sam, image, picture, asked, outputs.files(image, everything), loaded);
       if (outputs.json) {
@@ -103,7 +113,7 @@ final class Segment implements Callable<Integer> {
     var results = new ArrayList<Map<String, Object>>();
     int code = 0;
     long start = System.nanoTime();
-    try (var sam = model.load()) {
+    try (var sam = load()) {
       double loaded = secondsSince(start);
       for (Path file : images) {
         try {
@@ -123,6 +133,10 @@ final class Segment implements Callable<Integer> {
     }
     spec.commandLine().getOut().flush();
     return code;
+  }
+
+  private Sam load() {
+    return loading.load(model != null ? model : Pretrained.path("tiny-sam"));
   }
 
   private static String message(Path file, RuntimeException e) {

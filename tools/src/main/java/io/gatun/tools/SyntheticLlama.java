@@ -160,7 +160,7 @@ record SyntheticLlama(
   }
 
   /// Random values of about the size that trained weights have.
-  private static TensorData data(DType type, long... dims) {
+  static TensorData data(DType type, long... dims) {
     long bytes = type.byteSize(Shape.of(dims));
     boolean norm = dims.length == 1;
     return sink -> {
