@@ -130,9 +130,18 @@ final class Machine {
     return read(Path.of("/proc/cpuinfo")).lines().filter(line -> line.startsWith(key)).count();
   }
 
-  /// Plain loops, not streams: this runs whenever a command starts.
+  /// What this process has in memory beside mapped files; 0 if the system does not say.
+  static long anonymousMemory() {
+    return kilobytes("/proc/self/status", "RssAnon:");
+  }
+
   private static long memInfo(String key) {
-    for (String line : read(Path.of("/proc/meminfo")).split("\n", -1)) {
+    return kilobytes("/proc/meminfo", key);
+  }
+
+  /// Plain loops, not streams: this runs whenever a command starts.
+  private static long kilobytes(String file, String key) {
+    for (String line : read(Path.of(file)).split("\n", -1)) {
       if (line.startsWith(key)) { // "MemTotal:       24684096 kB"
         String value = line.substring(key.length()).strip();
         return number(value.substring(0, value.indexOf(' '))) * 1024;
