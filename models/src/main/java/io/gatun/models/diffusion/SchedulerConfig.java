@@ -1,14 +1,10 @@
 package io.gatun.models.diffusion;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.nn.JsonKeys;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -23,9 +19,7 @@ import java.util.stream.Collectors;
 /// schedulers have no effect, as there: real files are full of them. A key that no scheduler knows
 /// is an error.
 public final class SchedulerConfig {
-  /// diffusers writes -Infinity for `lambda_min_clipped`.
-  private static final JsonMapper JSON =
-      JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
+  private static final ObjectMapper JSON = new ObjectMapper();
 
   /// The keys of diffusers' schedulers, of whichever class.
   private static final Set<String> KNOWN =
@@ -73,53 +67,40 @@ public final class SchedulerConfig {
           "use_lu_lambdas",
           "variance_type");
 
-  private final JsonNode json;
   private final JsonKeys keys;
 
-  /// A configuration; `where` is its name in messages.
+  /// The configuration that a file or a table holds.
   ///
   /// @throws CheckpointException if it has a key that no scheduler knows, or is no JSON object
-  public SchedulerConfig(JsonNode json, String where) {
-    if (!json.isObject()) {
-      throw new CheckpointException(where + ": need a JSON object with a scheduler's keys");
+  public SchedulerConfig(JsonKeys keys) {
+    this.keys = keys;
+    if (!json().isObject()) {
+      throw new CheckpointException(where() + ": need a JSON object with a scheduler's keys");
     }
-    this.json = json;
-    keys = new JsonKeys(json, where);
     var unknown = new TreeSet<String>();
-    json.fieldNames().forEachRemaining(unknown::add);
+    json().fieldNames().forEachRemaining(unknown::add);
     unknown.removeIf(key -> key.startsWith("_") || KNOWN.contains(key));
     if (!unknown.isEmpty()) {
       throw new CheckpointException(
           "%s: Gatun does not know what %s asks of a scheduler; remove it if it changes nothing"
-              .formatted(where, String.join(", ", unknown)));
-    }
-  }
-
-  /// Reads a file.
-  ///
-  /// @throws CheckpointException if it cannot be read or is not such a configuration
-  public static SchedulerConfig read(Path file) {
-    try {
-      return new SchedulerConfig(JSON.readTree(file.toFile()), file.toString());
-    } catch (JsonProcessingException e) {
-      throw new CheckpointException(
-          "%s: this is not JSON: %s. Get the file again.".formatted(file, e.getOriginalMessage()),
-          e);
-    } catch (IOException e) {
-      throw new CheckpointException("%s: cannot be read: %s".formatted(file, e.getMessage()), e);
+              .formatted(where(), String.join(", ", unknown)));
     }
   }
 
   /// The same with one key changed.
   public SchedulerConfig with(String key, Object value) {
-    ObjectNode changed = json.deepCopy();
-    changed.putPOJO(key, value);
-    return new SchedulerConfig(JSON.valueToTree(changed), keys.where());
+    ObjectNode changed = json().deepCopy();
+    changed.set(key, JSON.valueToTree(value));
+    return new SchedulerConfig(new JsonKeys(changed, where()));
   }
 
   /// The class that the file names: `EulerDiscreteScheduler`; empty if it names none.
   public String className() {
     return text("_class_name", "");
+  }
+
+  private JsonNode json() {
+    return keys.json();
   }
 
   String where() {
@@ -174,7 +155,7 @@ public final class SchedulerConfig {
     if (keys.isAbsent(key)) {
       return null;
     }
-    JsonNode list = json.path(key);
+    JsonNode list = json().path(key);
     var numbers = new double[list.size()];
     for (int i = 0; i < numbers.length; i++) {
       if (!list.get(i).isNumber()) {
@@ -219,7 +200,7 @@ public final class SchedulerConfig {
             .formatted(
                 where(),
                 key,
-                json.path(key).isMissingNode() ? "absent" : json.path(key).toString(),
+                json().path(key).isMissingNode() ? "absent" : json().path(key).toString(),
                 className(),
                 why));
   }

@@ -1,7 +1,12 @@
 package io.gatun.models.nn;
 
+import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
+<<<<<<< HEAD
+import com.fasterxml.jackson.databind.json.JsonMapper;
+=======
 import com.fasterxml.jackson.databind.ObjectMapper;
+>>>>>>> main
 import io.gatun.loaders.CheckpointException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -18,6 +23,10 @@ import java.util.List;
 public record JsonKeys(JsonNode json, String where) {
   private static final int MAX_LIST = 256;
 
+  /// diffusers writes -Infinity.
+  private static final JsonMapper JSON =
+      JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
+
   /// The keys of a file.
   ///
   /// @throws CheckpointException if it is missing or no JSON object
@@ -29,7 +38,7 @@ public record JsonKeys(JsonNode json, String where) {
               + " came from");
     }
     try {
-      JsonNode json = new ObjectMapper().readTree(file.toFile());
+      JsonNode json = JSON.readTree(file.toFile());
       if (!json.isObject()) {
         throw new CheckpointException(file + ": need a JSON object, found " + json.getNodeType());
       }

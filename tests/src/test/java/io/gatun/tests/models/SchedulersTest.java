@@ -15,6 +15,7 @@ import io.gatun.models.diffusion.NoiseSchedule;
 import io.gatun.models.diffusion.Scheduler;
 import io.gatun.models.diffusion.SchedulerConfig;
 import io.gatun.models.diffusion.Schedulers;
+import io.gatun.models.nn.JsonKeys;
 import io.gatun.tests.TestData;
 import java.nio.file.Files;
 import java.util.List;
@@ -78,7 +79,7 @@ class SchedulersTest {
 
   private static Scheduler scheduler(JsonNode golden) {
     var config =
-        new SchedulerConfig(golden.path("config"), "test")
+        new SchedulerConfig(new JsonKeys(golden.path("config"), "test"))
             .with("_class_name", golden.path("class").asText());
     double eta = golden.path("step_arguments").path("eta").asDouble();
     return eta == 0 ? Schedulers.of(config) : new DDIMScheduler(config, eta);
@@ -144,10 +145,8 @@ class SchedulersTest {
   @Test
   void trainingTables() throws Exception {
     var config =
-        new SchedulerConfig(
-            JSON.readTree(
-                "{\"beta_schedule\": \"scaled_linear\", \"beta_start\": 0.00085, \"beta_end\": 0.012}"),
-            "test");
+        config(
+            "{\"beta_schedule\": \"scaled_linear\", \"beta_start\": 0.00085, \"beta_end\": 0.012}");
     var schedule = NoiseSchedule.of(config);
     try (var arrays = Checkpoint.open(TestData.shared("schedulers/schedulers.safetensors"))) {
       float[] expected = arrays.tensor("alphas_cumprod").toFloats();
@@ -165,7 +164,7 @@ class SchedulersTest {
     JsonNode runs = JSON.readTree(getClass().getResource("/diffusion/schedulers.json"));
     for (JsonNode run : runs) {
       String name = run.path("config").toString();
-      Scheduler scheduler = Schedulers.of(new SchedulerConfig(run.path("config"), "test"));
+      Scheduler scheduler = Schedulers.of(new SchedulerConfig(new JsonKeys(run.path("config"), "test")));
       scheduler.setTimesteps(run.path("steps").asInt(), run.path("begin").asInt());
       double sigma = run.path("init_noise_sigma").asDouble();
       assertEquals(sigma, scheduler.initNoiseSigma(), TOLERANCE * sigma, name);
@@ -268,7 +267,7 @@ class SchedulersTest {
   }
 
   private static SchedulerConfig config(String json) throws Exception {
-    return new SchedulerConfig(JSON.readTree(json), "scheduler_config.json");
+    return new SchedulerConfig(new JsonKeys(JSON.readTree(json), "scheduler_config.json"));
   }
 
   @ParameterizedTest
@@ -333,14 +332,14 @@ class SchedulersTest {
           file,
           "{\"_class_name\": \"DPMSolverMultistepScheduler\", \"lambda_min_clipped\": -Infinity,"
               + " \"variance_type\": null, \"eta\": 0}");
-      var unknown = assertThrows(CheckpointException.class, () -> SchedulerConfig.read(file));
+      var unknown = assertThrows(CheckpointException.class, () -> new SchedulerConfig(JsonKeys.read(file)));
       assertTrue(unknown.getMessage().contains("eta"), unknown.getMessage());
       Files.writeString(file, Files.readString(file).replace("\"eta\": 0", "\"clip_sample\": true"));
-      Scheduler scheduler = Schedulers.of(SchedulerConfig.read(file));
+      Scheduler scheduler = Schedulers.of(new SchedulerConfig(JsonKeys.read(file)));
       scheduler.setTimesteps(3);
       assertArrayEquals(new float[] {999, 666, 333}, scheduler.timesteps());
       Files.writeString(file, "{");
-      assertThrows(CheckpointException.class, () -> SchedulerConfig.read(file));
+      assertThrows(CheckpointException.class, () -> new SchedulerConfig(JsonKeys.read(file)));
     } finally {
       Files.delete(file);
     }
