@@ -26,6 +26,26 @@ public interface EncodedImage extends AutoCloseable {
   /// @param multimaskOutput whether each gets C = 3 masks (whole, part, part of a part) or one
   LowResMasks decode(List<Prompt> prompts, boolean multimaskOutput);
 
+  /// Answers a prompt with three masks, of which [Prediction#best] is the best.
+  ///
+  /// @throws IllegalArgumentException if the prompt is empty or reaches outside the image
+  default Prediction predict(Prompt prompt) {
+    return predict(List.of(prompt), true).getFirst();
+  }
+
+  /// Answers prompts in one go; they must have the same form, see [#decode].
+  ///
+  /// @param multimaskOutput whether each gets three masks, which suits a single point, or one
+  /// @return a prediction for each prompt
+  /// @throws IllegalArgumentException if a prompt is empty or reaches outside the image, or they
+  ///   have not the same form
+  default List<Prediction> predict(List<Prompt> prompts, boolean multimaskOutput) {
+    for (Prompt prompt : prompts) {
+      prompt.check(prompts.getFirst(), width(), height());
+    }
+    return decode(prompts, multimaskOutput).predictions(this);
+  }
+
   /// The threads that the model computes on.
   Workers workers();
 

@@ -110,6 +110,21 @@ public final class Prompt {
     return maskInput == null ? null : maskInput.clone();
   }
 
+  /// Refuses a prompt that says nothing, reaches outside an image, or has another form than one that
+  /// it is to be answered together with.
+  void check(Prompt together, int width, int height) {
+    if (labels.length == 0 && box == null && maskInput == null) {
+      throw new IllegalArgumentException("the prompt is empty; give a point, a box or a mask");
+    }
+    if (labels.length != together.labels.length
+        || (box == null) != (together.box == null)
+        || (maskInput == null) != (together.maskInput == null)) {
+      throw new IllegalArgumentException(
+          this + " has another form than " + together + "; prompts of one batch must not");
+    }
+    checkInside(width, height);
+  }
+
   /// Refuses points and boxes outside an image.
   ///
   /// @throws IllegalArgumentException if there are any

@@ -7,6 +7,7 @@ import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
@@ -37,6 +38,8 @@ final class Lanes {
       VectorSpecies.of(
           byte.class, VectorShape.forBitSize(Math.max(64, FLOATS.vectorBitSize() / 4)));
 
+  private static final VectorMask<Byte> FOUR_BYTES = BYTES.indexInRange(0, 4);
+
   private static final IntVector LANE = IntVector.zero(INTS).addIndex(1);
   private static final IntVector BYTE_TO_TOP =
       IntVector.broadcast(INTS, 24).sub(LANE.lanewise(VectorOperators.LSHL, 3));
@@ -61,6 +64,11 @@ final class Lanes {
     return (IntVector)
         ByteVector.fromMemorySegment(BYTES, ALL, address & IN_BOUNDS, ORDER)
             .convertShape(VectorOperators.B2I, INTS, 0);
+  }
+
+  /// Twice as many 16-bit words, as they are.
+  static ShortVector words(long address) {
+    return ShortVector.fromMemorySegment(WORDS, ALL, address & IN_BOUNDS, ORDER);
   }
 
   /// 16-bit words, sign-extended.
@@ -104,10 +112,24 @@ final class Lanes {
     v.intoMemorySegment(ALL, address & IN_BOUNDS, ORDER);
   }
 
+  static void store(ShortVector v, long address) {
+    v.intoMemorySegment(ALL, address & IN_BOUNDS, ORDER);
+  }
+
   /// Stores the lanes' lower halves.
   static void storeShorts(IntVector v, long address) {
     ((ShortVector) v.convertShape(VectorOperators.I2S, SHORTS, 0))
         .intoMemorySegment(ALL, address & IN_BOUNDS, ORDER);
+  }
+
+  /// Stores the lanes' lowest bytes.
+  static void storeBytes(IntVector v, long address) {
+    var bytes = (ByteVector) v.convertShape(VectorOperators.I2B, BYTES, 0);
+    if (FOUR_LANES) {
+      bytes.intoMemorySegment(ALL, address & IN_BOUNDS, ORDER, FOUR_BYTES);
+    } else {
+      bytes.intoMemorySegment(ALL, address & IN_BOUNDS, ORDER);
+    }
   }
 
   /// The nearest BF16, ties to even, in the lanes' lower halves; NaN stays NaN.

@@ -6,27 +6,50 @@ import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.PackedLayout;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Int8Panels;
+import io.gatun.tensor.kernel.TiledPanels;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/// Group-wise int4 weights as int8 panels, with activations rounded to 8 bits a row, through
-/// oneDNN.
+/// Tiled weights as int8 panels, with activations rounded to 8 bits a row, through oneDNN.
 final class PanelProduct implements RowProduct {
-  /// Columns of a panel: two tiles.
+  /// Weight rows of a product: two tiles.
   private static final int COLUMNS = 2 * DType.Tiled.ROWS;
 
+  /// Activation rows of a product: its results stay in the caches until they are scaled.
+  private static final int ROWS = 512;
+
   /// By K: asking oneDNN takes longer than a product.
-  private static final Map<Integer, PackedLayout> LAYOUTS = new ConcurrentHashMap<>();
+  private static final Map<Integer, Panels> PANELS = new ConcurrentHashMap<>();
 
   private final Activations x;
   private final Tensor w;
   private final Tensor out;
   private final DType.Tiled type;
   private final Activations.U8 u8;
-  private final MatmulSpec spec;
+  private final Panels panels;
+
+  /// How oneDNN wants the weights of a product here.
+  ///
+  /// @param columns how many lie side by side; not a multiple of half a tile if it wants no panels
+  private record Panels(MatmulSpec spec, int columns) {
+    static Panels of(int k) {
+      var plain =
+          MatmulSpec.of(ROWS, COLUMNS, k, ElementType.U8, ElementType.S8, ElementType.S32, false);
+      PackedLayout layout = OneDnn.packedLayout(plain);
+      return new Panels(plain.withLayout(layout), layout.panelColumns(k, COLUMNS));
+    }
+
+    boolean fitTiles() {
+      return columns > 0 && columns % (DType.Tiled.ROWS / 2) == 0;
+    }
+
+    /// Where the weights' row `row` begins, in bytes.
+    long offset(int row) {
+      return (long) row / columns * columns * spec.k() + 4L * (row % columns);
+    }
+  }
 
   PanelProduct(Activations x, Tensor w, Tensor out) {
     this.w = w;
@@ -34,74 +57,72 @@ final class PanelProduct implements RowProduct {
     this.x = x;
     type = (DType.Tiled) w.dtype();
     u8 = x.u8();
-    spec = spec(x.rows(), x.columns());
-  }
-
-  private static MatmulSpec spec(int rows, int k) {
-    var plain =
-        MatmulSpec.of(rows, COLUMNS, k, ElementType.U8, ElementType.S8, ElementType.S32, false);
-    var layout = LAYOUTS.computeIfAbsent(k, any -> OneDnn.packedLayout(plain.withRows(512)));
-    return plain.withLayout(layout);
+    panels = PANELS.computeIfAbsent(x.columns(), Panels::of);
   }
 
   /// Whether the machine has fast int8 products that read such panels.
   static boolean supports(Activations x, Tensor w) {
-    return w.dtype() instanceof DType.Tiled(int bits, int _, boolean minima)
-        && bits == 4
-        && !minima
+    return w.dtype() instanceof DType.Tiled
         && OneDnn.supports(ElementType.S8)
         && w.dim(0) % DType.Tiled.ROWS == 0
-        && spec(x.rows(), x.columns()).layout() instanceof PackedLayout layout
-        && layout.isPanel(x.columns(), COLUMNS);
+        && PANELS.computeIfAbsent(x.columns(), Panels::of).fitTiles();
   }
 
   @Override
   public long scratchBytes() {
-    return (long) COLUMNS * x.columns() + 4L * COLUMNS * x.rows() + 8L * COLUMNS;
+    int k = x.columns();
+    long products = 4L * COLUMNS * Math.min(x.rows(), ROWS);
+    return (long) COLUMNS * k + products + 8L * COLUMNS + TiledPanels.scratchBytes(k);
   }
 
   @Override
   public void multiply(Scratch scratch, long from, long to) {
     int k = x.columns();
-    MemorySegment memory = scratch.memory();
-    long panel = scratch.at();
-    long products = panel + (long) COLUMNS * k;
-    long scales = products + 4L * COLUMNS * x.rows();
+    long weights = scratch.at();
+    long scales = weights + (long) COLUMNS * k;
     long sums = scales + 4L * COLUMNS;
-    long tileRow = (long) k / type.groupSize() * type.blockBytes() * DType.Tiled.ROWS;
+    long factors = sums + 4L * COLUMNS;
+    long products = factors + TiledPanels.scratchBytes(k);
+    long tileRow = (long) k / type.blockSize() * type.blockBytes() * DType.Tiled.ROWS;
     for (long row = from; row < to; row += COLUMNS) {
       int count = (int) Math.min(COLUMNS, to - row);
       for (int c = 0; c < count; c += DType.Tiled.ROWS) {
-        Int8Panels.unpack(
+        TiledPanels.unpack(
+            type,
             w.segment(),
             (row + c) / DType.Tiled.ROWS * tileRow,
             k,
-            type.groupSize(),
-            memory,
-            panel + 4L * c,
-            COLUMNS,
-            memory,
+            scratch.memory(),
+            weights + panels.offset(c),
+            weights + panels.offset(c + DType.Tiled.ROWS / 2),
+            panels.columns,
             scales + 4L * c,
-            memory,
-            sums + 4L * c);
+            sums + 4L * c,
+            factors);
       }
-      OneDnn.matmul(
-          spec,
-          u8.values(),
-          memory.asSlice(panel, (long) COLUMNS * k),
-          memory.asSlice(products, 4L * COLUMNS * x.rows()));
-      for (int t = 0; t < x.rows(); t++) {
+      MemorySegment b = scratch.memory().asSlice(weights, (long) COLUMNS * k);
+      for (int t = 0; t < x.rows(); t += ROWS) {
+        int rows = Math.min(ROWS, x.rows() - t);
+        OneDnn.matmul(
+            panels.spec.withRows(rows),
+            u8.values().asSlice((long) t * k),
+            b,
+            scratch.memory().asSlice(products, 4L * COLUMNS * rows));
         Int8Panels.scale(
-            memory,
-            products + 4L * COLUMNS * t,
-            Floats.get(u8.scales(), 0, t),
-            memory,
+            scratch.memory(),
+            products,
+            COLUMNS,
+            u8.scales(),
+            4L * t,
+            scratch.memory(),
             scales,
-            memory,
+            scratch.memory(),
             sums,
+            rows,
             count,
             out.segment(),
-            4 * (t * out.dim(1) + row));
+            4 * (t * out.dim(1) + row),
+            4 * out.dim(1));
       }
     }
   }

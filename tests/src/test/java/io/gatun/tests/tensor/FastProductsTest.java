@@ -20,15 +20,27 @@ class FastProductsTest {
   private final Arena arena = Arena.ofAuto();
 
   @Test
-  void int4PanelsOfManyRows() {
-    for (int group : new int[] {32, 64, 128}) {
+  void panelsOfManyRows() {
+    for (var type :
+        new DType.Tiled[] {
+          new DType.Tiled(4, 32),
+          new DType.Tiled(4, 64),
+          new DType.Tiled(4, 128),
+          new DType.Tiled(4, 32, true),
+          new DType.Tiled(8, 32),
+          new DType.Tiled(8, 128)
+        }) {
       for (int n : new int[] {32, 96, 256}) {
-        var w = tiled(new DType.Tiled(4, group), n, 512);
         // 7-bit activations and weights whose steps are a fraction of their groups': errors average
         // out over 512 products to well under a hundredth of the result's size.
-        check(random(33, 512), w, 0.015);
+        check(random(33, 512), tiled(type, n, 512), 0.015);
       }
     }
+  }
+
+  @Test
+  void panelsOfMoreRowsThanOneProductTakes() {
+    check(random(1037, 256), tiled(new DType.Tiled(4, 32), 64, 256), 0.015);
   }
 
   @Test
@@ -89,12 +101,19 @@ class FastProductsTest {
     var segment = arena.allocate(type.byteSize(shape), 64);
     var bytes = new byte[(int) segment.byteSize()];
     random.nextBytes(bytes);
+    for (int i = 0; type.bits() == 8 && i < bytes.length; i++) {
+      bytes[i] = (byte) Math.max(-127, bytes[i]);
+    }
     segment.copyFrom(MemorySegment.ofArray(bytes));
     long block = (long) DType.Tiled.ROWS * type.blockBytes();
     for (long at = 0; at < segment.byteSize(); at += block) {
       for (int lane = 0; lane < 32; lane++) {
         float scale = (random.nextBoolean() ? 1 : -1) * (0.004f + 0.01f * random.nextFloat());
         segment.set(ValueLayout.JAVA_SHORT, at + 2 * lane, Float.floatToFloat16(scale));
+        if (type.minima()) {
+          float minimum = 0.01f * random.nextFloat();
+          segment.set(ValueLayout.JAVA_SHORT, at + 64 + 2 * lane, Float.floatToFloat16(minimum));
+        }
       }
     }
     return Tensor.of(segment, type, shape);
