@@ -58,7 +58,7 @@ final class SingleFile implements PipelineFiles {
 
   @Override
   public Weights weights(String part) {
-    return Weights.of(checkpoint).named(kind.names(part, config(part)));
+    return Weights.of(checkpoint, kind.names(part, config(part)));
   }
 
   @Override

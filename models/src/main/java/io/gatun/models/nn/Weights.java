@@ -6,9 +6,6 @@ import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.LinearWeight;
-import io.gatun.tensor.ops.Ops;
-import java.lang.foreign.Arena;
-import java.util.Arrays;
 import java.util.List;
 
 /// The tensors of a network by the reference implementation's names, their shapes checked against
@@ -21,8 +18,7 @@ public final class Weights {
   private final String prefix;
   private final String reason;
 
-  private record Source(
-      Checkpoint checkpoint, WeightNames names, WeightMerge merge, Quantization quantization) {}
+  private record Source(TensorSource tensors, WeightMerge merge, Quantization quantization) {}
 
   private Weights(Source source, String prefix, String reason) {
     this.source = source;
@@ -32,25 +28,28 @@ public final class Weights {
 
   /// All tensors of a checkpoint that uses the reference implementation's names.
   public static Weights of(Checkpoint checkpoint) {
-    return new Weights(
-        new Source(checkpoint, WeightNames.SAME, WeightMerge.NONE, Quantization.NONE),
-        "",
-        "the configuration says so");
+    return of(new CheckpointTensors(checkpoint, WeightNames.SAME));
   }
 
-  /// The same checkpoint by other names.
-  public Weights named(WeightNames names) {
-    return with(new Source(source.checkpoint, names, source.merge, source.quantization));
+  /// All tensors of a checkpoint that uses other names.
+  public static Weights of(Checkpoint checkpoint, WeightNames names) {
+    return of(new CheckpointTensors(checkpoint, names));
+  }
+
+  /// All tensors of a source.
+  public static Weights of(TensorSource tensors) {
+    var source = new Source(tensors, WeightMerge.NONE, Quantization.NONE);
+    return new Weights(source, "", "the configuration says so");
   }
 
   /// The same weights with changes.
   public Weights merged(WeightMerge merge) {
-    return with(new Source(source.checkpoint, source.names, merge, source.quantization));
+    return with(new Source(source.tensors, merge, source.quantization));
   }
 
   /// The same weights, of which linear layers are quantized when they are first used.
   public Weights quantized(Quantization quantization) {
-    return with(new Source(source.checkpoint, source.names, source.merge, quantization));
+    return with(new Source(source.tensors, source.merge, quantization));
   }
 
   private Weights with(Source other) {
@@ -73,14 +72,19 @@ public final class Weights {
   }
 
   public boolean has(String name) {
-    return source.checkpoint.tensors().containsKey(source.names.stored(prefix + name).name());
+    return source.tensors.shape(prefix + name) != null;
   }
 
-  /// The shape that a tensor has in the file, for networks whose configuration is their weights.
+  /// The shape that a tensor has, for networks whose configuration is their weights.
   ///
   /// @throws CheckpointException if it is missing
   public Shape shape(String name) {
-    return source.checkpoint.tensor(source.names.stored(prefix + name).name()).shape();
+    var shape = source.tensors.shape(prefix + name);
+    if (shape == null) {
+      throw new CheckpointException(
+          "%s: tensor \"%s%s\" is missing".formatted(source.tensors.where(), prefix, name));
+    }
+    return shape;
   }
 
   /// A tensor of any type, in place.
@@ -88,7 +92,7 @@ public final class Weights {
   /// @throws CheckpointException if it is missing, has another shape, or Gatun cannot compute with
   ///   its type
   public Tensor tensor(String name, long... dims) {
-    return checked(prefix + name, Shape.of(dims));
+    return source.tensors.tensor(prefix + name, Shape.of(dims), reason);
   }
 
   /// A layer normalization's weight and bias (size).
@@ -103,7 +107,7 @@ public final class Weights {
     if (size % groups != 0) {
       throw new CheckpointException(
           "%s: %s%s has %d channels, which norm_num_groups=%d does not divide"
-              .formatted(source.checkpoint.path(), prefix, name, size, groups));
+              .formatted(source.tensors.where(), prefix, name, size, groups));
     }
     return new GroupNorm(groups, tensor(name + ".weight", size), tensor(name + ".bias", size), eps);
   }
@@ -129,13 +133,10 @@ public final class Weights {
 
   private Tensor matrix(String name, long out, long in) {
     String full = prefix + name + ".weight";
-    var pointwise = Shape.of(out, in, 1, 1);
-    Tensor found = source.checkpoint.tensors().get(source.names.stored(full).name());
-    var weight =
-        found != null && found.shape().rank() == 4
-            ? checked(full, pointwise).reshape(out, in)
-            : checked(full, Shape.of(out, in));
-    return merged(full, weight);
+    var found = source.tensors.shape(full);
+    boolean pointwise = found != null && found.rank() == 4;
+    var shape = pointwise ? Shape.of(out, in, 1, 1) : Shape.of(out, in);
+    return merged(full, source.tensors.tensor(full, shape, reason).reshape(out, in));
   }
 
   /// A convolution's weight (out, in, kernel, kernel) and bias (out).
@@ -159,7 +160,8 @@ public final class Weights {
 
   private Tensor kernels(String name, long out, long in, int kernel) {
     String full = prefix + name + ".weight";
-    return merged(full, checked(full, Shape.of(out, in, kernel, kernel)));
+    var shape = Shape.of(out, in, kernel, kernel);
+    return merged(full, source.tensors.tensor(full, shape, reason));
   }
 
   private Tensor merged(String name, Tensor weight) {
@@ -169,59 +171,5 @@ public final class Weights {
           "%s is %s; merged it is %s".formatted(name, weight.shape(), merged.shape()));
     }
     return merged;
-  }
-
-  private Tensor checked(String name, Shape shape) {
-    var stored = source.names.stored(name);
-    Tensor t = source.checkpoint.tensors().get(stored.name());
-    if (t == null) {
-      throw new CheckpointException(
-          "%s: tensor \"%s\" is missing; need %s because %s. %s"
-              .formatted(source.checkpoint.path(), stored.name(), shape, reason, list()));
-    }
-    var dims = shape.dims();
-    if (stored.transposed()) {
-      long rows = dims[0];
-      dims[0] = dims[1];
-      dims[1] = rows;
-    }
-    dims[0] = Math.multiplyExact(dims[0], (long) stored.parts());
-    if (!Arrays.equals(t.shape().dims(), dims)) {
-      throw new CheckpointException(
-          "%s: tensor \"%s\" is %s %s; need %s because %s. %s"
-              .formatted(
-                  source.checkpoint.file(stored.name()),
-                  stored.name(),
-                  t.shape(),
-                  t.dtype().name(),
-                  Shape.of(dims),
-                  reason,
-                  list()));
-    }
-    if (!Ops.supports(t.dtype())) {
-      throw new CheckpointException(
-          "%s: tensor \"%s\" is %s, with which Gatun cannot compute; get the model as F16 or BF16. %s"
-              .formatted(
-                  source.checkpoint.file(stored.name()), stored.name(), t.dtype().name(), list()));
-    }
-    if (!t.isContiguous()) {
-      throw new CheckpointException(
-          "%s: tensor \"%s\" is stored transposed or with gaps; save it with .contiguous()"
-              .formatted(source.checkpoint.file(stored.name()), stored.name()));
-    }
-    long rows = shape.dim(0);
-    return stored.transposed()
-        ? transposed(t)
-        : stored.parts() == 1 ? t : t.slice(0, stored.part() * rows, (stored.part() + 1) * rows);
-  }
-
-  /// A copy of a matrix with its rows as columns, in F32.
-  private static Tensor transposed(Tensor t) {
-    return Tensor.ofFloats(
-        Arena.ofAuto(), t.transpose(0, 1).toFloats(), t.dim(1), t.dim(0));
-  }
-
-  private String list() {
-    return "List the file with: gatun inspect " + source.checkpoint.path();
   }
 }

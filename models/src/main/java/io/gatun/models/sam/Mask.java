@@ -135,6 +135,18 @@ public final class Mask {
     return either == 0 ? 0 : (double) both / either;
   }
 
+  /// The mask without holes of fewer than `minArea` pixels, which hang together by edges and corners
+  /// (`remove_small_regions`); the same object if there are none.
+  public Mask withoutHoles(int minArea) {
+    return SmallRegions.fillHoles(this, minArea);
+  }
+
+  /// The mask without islands of fewer than `minArea` pixels; if all are so small, the largest
+  /// stays (`remove_small_regions`). The same object if there are none.
+  public Mask withoutIslands(int minArea) {
+    return SmallRegions.removeIslands(this, minArea);
+  }
+
   /// The mask in COCO's run lengths.
   public Rle rle() {
     return Rle.of(this);

@@ -9,6 +9,13 @@ import io.gatun.tensor.kernel.Unpack;
 final class Convolution {
   private Convolution() {}
 
+  /// Additions and multiplications.
+  static long flops(Tensor x, ConvWeight w) {
+    var shape = ConvShape.of(x, w);
+    long taps = (long) w.kernelHeight() * w.kernelWidth() * w.inChannels();
+    return 2 * taps * w.outChannels() * shape.batch() * shape.outPixels();
+  }
+
   static Tensor apply(Functional f, Tensor x, ConvWeight w, Epilogue epilogue) {
     Check.activations("x", x, f.dtype());
     var shape = ConvShape.of(x, w);
