@@ -150,6 +150,11 @@ public final class Lora implements AutoCloseable {
     return deltas.size();
   }
 
+  /// How many of them have found their place.
+  public int used() {
+    return used.size();
+  }
+
   /// What is added to the weight of a module, or null.
   ///
   /// @param part of the pipeline: `unet`, `text_encoder`, `text_encoder_2`
