@@ -10,6 +10,7 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 
@@ -154,16 +155,20 @@ final class Denoising {
         put(condition.pooled(), pooled, row);
       }
     }
-    int factor = images.factor();
-    double height = size.height() * factor;
-    double width = size.width() * factor;
     var timeIds = new double[rows][];
-    for (int row = 0; row < rows; row++) {
-      timeIds[row] = new double[] {height, width, 0, 0, height, width};
-    }
+    Arrays.fill(timeIds, timeIds());
     return unet.condition(
         states,
         new AddedConditions(pooled, textTime ? timeIds : null, null, options.guidance));
+  }
+
+  /// SDXL's sizes: before cropping, the crop's place, and after it; each height or top first.
+  private double[] timeIds() {
+    int[] own = {size.height() * images.factor(), size.width() * images.factor()};
+    int[] original = options.originalSize == null ? own : options.originalSize;
+    int[] crop = options.cropTopLeft;
+    int[] target = options.targetSize == null ? own : options.targetSize;
+    return new double[] {original[0], original[1], crop[0], crop[1], target[0], target[1]};
   }
 
   private static void put(float[] values, Tensor rows, int row) {

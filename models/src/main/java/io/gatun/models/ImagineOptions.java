@@ -23,6 +23,9 @@ public final class ImagineOptions {
   double strength = 0.75;
   int vaeTile;
   float[] noise;
+  int[] originalSize;
+  int[] cropTopLeft = {0, 0};
+  int[] targetSize;
   Consumer<ImagineStep> onStep = step -> {};
 
   ImagineOptions() {}
@@ -131,6 +134,25 @@ public final class ImagineOptions {
   /// seed's.
   public ImagineOptions noise(float[] value) {
     noise = value;
+    return this;
+  }
+
+  /// SDXL: the size that the model is told the image had before it was cropped (Podell et al. 2023,
+  /// arXiv:2307.01952, section 2.2); small ones make it blurry. The image's own unless set.
+  public ImagineOptions originalSize(int newWidth, int newHeight) {
+    originalSize = new int[] {newHeight, newWidth};
+    return this;
+  }
+
+  /// SDXL: how much the model is told was cropped at the top and the left; 0 unless set.
+  public ImagineOptions cropTopLeft(int top, int left) {
+    cropTopLeft = new int[] {top, left};
+    return this;
+  }
+
+  /// SDXL: the size that the model is told the image is to have; its own unless set.
+  public ImagineOptions targetSize(int newWidth, int newHeight) {
+    targetSize = new int[] {newHeight, newWidth};
     return this;
   }
 

@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.models.Imagined;
 import io.gatun.models.StableDiffusion;
@@ -59,6 +61,47 @@ class StableDiffusionTest {
                   o.steps(20).guidance(5).noise(golden.tensor("pipeline.noise").toFloats()));
       assertImage(golden.tensor("pipeline.image"), made.image(), 3);
     }
+  }
+
+  /// diffusers' SDXL pipeline with random weights: the negative prompt left out, empty or given,
+  /// sizes of their own, and no guidance.
+  @ParameterizedTest
+  @ValueSource(strings = {"zeros", "empty", "wide", "nocfg"})
+  void sdxlGoldens(String name) throws Exception {
+    JsonNode info =
+        new ObjectMapper()
+            .readTree(TestData.shared("sdxl-tiny-random/golden/info.json").toFile())
+            .path("denoise")
+            .path(name);
+    Path file = TestData.shared("sdxl-tiny-random/golden/denoise-%s.safetensors".formatted(name));
+    try (var golden = Checkpoint.open(file);
+        var sd = load(TestData.shared("sdxl-tiny-random"), DType.Plain.F32)) {
+      var latents = new ArrayList<float[]>();
+      var made =
+          sd.imagine(
+              info.path("prompt").asText(),
+              o ->
+                  o.negative(info.path("negative_prompt").textValue())
+                      .steps(4)
+                      .guidance(info.path("guidance_scale").asDouble())
+                      .size(info.path("width").asInt(), info.path("height").asInt())
+                      .originalSize(at(info, "original_size", 1), at(info, "original_size", 0))
+                      .cropTopLeft(
+                          at(info, "crops_coords_top_left", 0),
+                          at(info, "crops_coords_top_left", 1))
+                      .targetSize(at(info, "target_size", 1), at(info, "target_size", 0))
+                      .noise(golden.tensor("initial_noise").toFloats())
+                      .onStep(step -> latents.add(step.latents())));
+      for (int i = 0; i < 4; i++) {
+        Tensor expected = nhwc(golden.tensor("step%d.latents".formatted(i)));
+        Results.assertClose(name + " latents " + i, expected, latents.get(i), 1e-4f);
+      }
+      assertImage(golden.tensor("decoded"), made.image(), 0.02);
+    }
+  }
+
+  private static int at(JsonNode info, String key, int i) {
+    return info.path(key).get(i).asInt();
   }
 
   /// Mean absolute difference in steps of 1/255.
