@@ -75,7 +75,7 @@ public final class AttentionWeights {
         sum = sum.add(e, tail);
       }
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum);
   }
 
   /// Turns scores into weights as [#exp] does, within 1e-4 of their size before they are
@@ -103,7 +103,7 @@ public final class AttentionWeights {
         sum = sum.add(e, tail);
       }
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum);
   }
 
   /// `e^x 2^base` of at most 1, within 1e-4 of its size; below 2^-126 it stays at that.
