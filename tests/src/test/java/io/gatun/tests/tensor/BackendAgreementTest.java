@@ -38,7 +38,6 @@ class BackendAgreementTest {
       var y = random(3, n);
       var w = random(n);
       agree(backend, n, (ops, a) -> ops.rmsNorm(x, w, 1e-5f));
-      agree(backend, n, (ops, a) -> ops.siluMul(x, y));
       agree(backend, n, (ops, a) -> inPlace(x, t -> ops.addInPlace(t, y)));
       agree(backend, n, (ops, a) -> inPlace(x, t -> ops.addBias(t, w)));
       agree(backend, n, (ops, a) -> inPlace(x, ops::softmax));
@@ -59,6 +58,8 @@ class BackendAgreementTest {
           var w = random(n, k);
           var bias = random(n);
           agree(backend, k, (ops, a) -> ops.linear(x, w, bias));
+          var up = random(n, k);
+          agree(backend, k, (ops, a) -> ops.gatedLinear(x, w, up));
         }
       }
     }
