@@ -132,7 +132,17 @@ final class Machine {
 
   /// Plain loops, not streams: this runs whenever a command starts.
   private static long memInfo(String key) {
-    for (String line : read(Path.of("/proc/meminfo")).split("\n", -1)) {
+    return bytes(Path.of("/proc/meminfo"), key);
+  }
+
+  /// The process's memory that is in use and no part of a file, such as the weights are; 0 where it
+  /// is not known.
+  static long anonymousMemory() {
+    return bytes(Path.of("/proc/self/status"), "RssAnon:");
+  }
+
+  private static long bytes(Path file, String key) {
+    for (String line : read(file).split("\n", -1)) {
       if (line.startsWith(key)) { // "MemTotal:       24684096 kB"
         String value = line.substring(key.length()).strip();
         return number(value.substring(0, value.indexOf(' '))) * 1024;
