@@ -41,8 +41,7 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     config = SamConfig.of(checkpoint, options.imgSize);
     functional = new Functional(ops, options.dtype());
     var weights =
-        Weights.of(checkpoint)
-            .named(SamNames.of(checkpoint))
+        Weights.of(checkpoint, SamNames.of(checkpoint))
             .because("other tensors of the file say so")
             .quantized(new Quantization(options.quantization, 0, ENCODER_LINEARS));
     preprocess = new Preprocess(config);
