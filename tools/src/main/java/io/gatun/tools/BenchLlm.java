@@ -14,6 +14,7 @@ import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.ops.Workers;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -35,6 +36,10 @@ import picocli.CommandLine.Spec;
     sortOptions = false)
 final class BenchLlm implements Runnable {
   private static final int DECODED = 64;
+
+  /// Positions that are filled at a time.
+  private static final int FILLED = 256;
+
   private static final long WARM_UP_NANOS = 5_000_000_000L;
 
   @Spec private CommandSpec spec;
@@ -74,6 +79,20 @@ final class BenchLlm implements Runnable {
       description = "Prompt lengths to measure (default: 128,512).")
   private int[] prompts = {128, 512};
 
+  @Option(
+      names = "--depth",
+      paramLabel = "N",
+      split = ",",
+      description = "Measure decoding after N tokens, too, such as 4096 (default: none).")
+  private int[] depths = {};
+
+  @Option(
+      names = "--kv",
+      paramLabel = "f16|bf16|f32|int8",
+      converter = ModelOptions.KvConverter.class,
+      description = "Type of the key/value cache (default: f16).")
+  private DType.Plain kv = DType.Plain.F16;
+
   @Mixin private PackOptions pack;
 
   @Option(names = "--json", description = "Print JSON.")
@@ -102,13 +121,17 @@ final class BenchLlm implements Runnable {
         figures.put("prefill_" + n + "_tokens_per_second", rate);
         figures.put("prefill_" + n + "_share_of_bf16_gemm", 2.0 * perToken * rate / peak);
       }
-      double[] seconds = decode(llama, ops);
+      double[] seconds = decode(llama, ops, 0);
       double rate = 1 / seconds[seconds.length / 2];
       figures.put("decode_tokens_per_second", rate);
       figures.put("decode_best_tokens_per_second", 1 / seconds[0]);
       figures.put("decode_weights_per_second", rate * perToken);
       figures.put("decode_bytes_per_second", rate * llama.bytesPerToken());
       figures.put("decode_share_of_bandwidth", rate * llama.bytesPerToken() / bandwidth);
+      for (int depth : depths) {
+        double[] deep = decode(llama, ops, depth);
+        figures.put("decode_after_" + depth + "_tokens_per_second", 1 / deep[deep.length / 2]);
+      }
       figures.put("workspace_bytes", ops.workspace().byteSize());
     }
     var out = spec.commandLine().getOut();
@@ -162,12 +185,12 @@ final class BenchLlm implements Runnable {
   }
 
   /// Prompt tokens per second: the median of a few prompts.
-  private static double prefill(Llama llama, Ops ops, int n) {
+  private double prefill(Llama llama, Ops ops, int n) {
     var ids = new int[n];
     Arrays.setAll(ids, i -> (i * 7919 + 1) % llama.config().vocabSize());
     var seconds = new double[5];
     for (int run = -1; run < seconds.length; run++) {
-      try (KvCache cache = llama.newCache(DType.Plain.F16, n);
+      try (KvCache cache = llama.newCache(kv, n);
           var _ = ops.scope()) {
         long start = System.nanoTime();
         var hidden = llama.forward(ops, ids, 0, cache);
@@ -179,13 +202,15 @@ final class BenchLlm implements Runnable {
     return n / seconds[seconds.length / 2];
   }
 
-  /// Seconds for each token, sorted, after a short prompt and enough tokens to warm up.
-  private static double[] decode(Llama llama, Ops ops) {
+  /// Seconds for each token, sorted, after `depth` tokens, a short prompt and enough tokens to warm
+  /// up.
+  private double[] decode(Llama llama, Ops ops, int depth) {
     var seconds = new double[DECODED];
-    try (KvCache cache = llama.newCache(DType.Plain.F16, 4 * DECODED)) {
+    try (KvCache cache = llama.newCache(kv, depth + 4 * DECODED)) {
+      fill(llama, ops, cache, depth);
       int[] ids = new int[16];
       Arrays.fill(ids, 1);
-      int position = 0;
+      int position = depth;
       long limit = System.nanoTime() + WARM_UP_NANOS;
       for (int i = -2 * DECODED; i < DECODED; i++) {
         if (i < 0 && System.nanoTime() > limit) {
@@ -203,6 +228,22 @@ final class BenchLlm implements Runnable {
     }
     Arrays.sort(seconds);
     return seconds;
+  }
+
+  /// Puts keys and values of ones at the positions before `depth`.
+  private static void fill(Llama llama, Ops ops, KvCache cache, int depth) {
+    for (int position = 0; position < depth; position += FILLED) {
+      int tokens = Math.min(FILLED, depth - position);
+      try (var _ = ops.scope()) {
+        var ones = ops.empty(tokens, cache.heads(), cache.headSize());
+        for (long i = 0; i < ones.size(); i++) {
+          ones.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, 1);
+        }
+        for (int layer = 0; layer < llama.config().numHiddenLayers(); layer++) {
+          cache.put(ops, layer, position, ones, ones);
+        }
+      }
+    }
   }
 
   private static String text(Map<String, Object> f) {
@@ -231,6 +272,13 @@ final class BenchLlm implements Runnable {
                 giga(f, "decode_weights_per_second"),
                 giga(f, "decode_bytes_per_second"),
                 number(f, "decode_share_of_bandwidth")));
+    f.keySet().stream()
+        .filter(key -> key.startsWith("decode_after_"))
+        .forEach(
+            key ->
+                table.row(
+                    "decode after " + key.replaceAll("\\D", ""),
+                    "%.1f tok/s".formatted(number(f, key))));
     table.row("workspace", Units.bytes((Long) f.get("workspace_bytes")));
     return "%s, %s threads%n%s".formatted(f.get("model"), f.get("threads"), table);
   }

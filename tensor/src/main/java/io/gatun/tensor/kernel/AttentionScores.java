@@ -200,7 +200,7 @@ public record AttentionScores(
         sum = sum.add(weight(x, base, target + ((long) bound << shift), bf16), tail);
       }
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum);
   }
 
   /// Stores and returns `e^(x + base)`, or for BF16 `e^x 2^base`.
