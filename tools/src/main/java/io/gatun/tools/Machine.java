@@ -110,6 +110,11 @@ final class Machine {
     return MAC ? 0 : memInfo("MemAvailable:");
   }
 
+  /// What this process holds of memory that is no file's mapping; 0 where that cannot be told.
+  static long anonymousMemory() {
+    return kilobytes(Path.of("/proc/self/status"), "RssAnon:");
+  }
+
   /// `always`, `madvise` or `never`.
   static String transparentHugePages() {
     String modes = read(Path.of("/sys/kernel/mm/transparent_hugepage/enabled"));
@@ -130,18 +135,12 @@ final class Machine {
     return read(Path.of("/proc/cpuinfo")).lines().filter(line -> line.startsWith(key)).count();
   }
 
-  /// Plain loops, not streams: this runs whenever a command starts.
   private static long memInfo(String key) {
-    return bytes(Path.of("/proc/meminfo"), key);
+    return kilobytes(Path.of("/proc/meminfo"), key);
   }
 
-  /// The process's memory that is in use and no part of a file, such as the weights are; 0 where it
-  /// is not known.
-  static long anonymousMemory() {
-    return bytes(Path.of("/proc/self/status"), "RssAnon:");
-  }
-
-  private static long bytes(Path file, String key) {
+  /// Plain loops, not streams: this runs whenever a command starts.
+  private static long kilobytes(Path file, String key) {
     for (String line : read(file).split("\n", -1)) {
       if (line.startsWith(key)) { // "MemTotal:       24684096 kB"
         String value = line.substring(key.length()).strip();

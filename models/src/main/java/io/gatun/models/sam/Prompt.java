@@ -110,6 +110,11 @@ public final class Prompt {
     return maskInput == null ? null : maskInput.clone();
   }
 
+  /// Whether it is a point and nothing else, which may mean a part or the whole.
+  public boolean isSinglePoint() {
+    return labels.length == 1 && box == null && maskInput == null;
+  }
+
   /// Refuses a prompt that says nothing, reaches outside an image, or has another form than one that
   /// it is to be answered together with.
   void check(Prompt together, int width, int height) {

@@ -199,6 +199,7 @@ public final class SamAutomaticMaskGenerator {
 
   /// Mends the masks, then drops those that have become another one's double; masks that did not
   /// need mending are preferred.
+  @SuppressWarnings("ReferenceEquality") // the same object says that nothing was to be mended
   private List<Candidate> withoutSmallRegions(List<Candidate> found) {
     int minArea = options.minMaskRegionArea;
     var mended = new ArrayList<Candidate>();

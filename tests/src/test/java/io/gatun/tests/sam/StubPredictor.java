@@ -58,6 +58,11 @@ final class StubPredictor implements MaskPredictor, AutoCloseable {
     }
 
     @Override
+    public int maskSize() {
+      return LOW;
+    }
+
+    @Override
     public float maskThreshold() {
       return 0;
     }
