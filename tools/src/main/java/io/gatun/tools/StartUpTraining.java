@@ -12,6 +12,7 @@ final class StartUpTraining {
   public static void main(String[] args) throws IOException {
     Health.warn(System.err);
     String model = System.getProperty("gatun.home") + "/models/pretrained/tiny-llm";
+    String sam = System.getProperty("gatun.home") + "/models/pretrained/tiny-sam";
     Path folder = Files.createTempDirectory("gatun-training");
     try {
       String tiled = folder.resolve("int4").toString();
@@ -22,6 +23,7 @@ final class StartUpTraining {
       run("generate", "--max-tokens", "8");
       run("quantize", "--model", model, "--out", tiled);
       run("generate", "--model", tiled, "--prompt", "KING RICHARD", "--max-tokens", "8");
+      run("segment", "--image", sam + "/scene0.png", "--point", "159,139", "--json");
     } finally {
       try (var files = Files.walk(folder)) {
         for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
