@@ -8,10 +8,9 @@ module io.gatun.models {
   requires static jinjava;
 
   exports io.gatun.models;
-  exports io.gatun.models.diffusion;
-  exports io.gatun.models.image;
   exports io.gatun.models.clip;
   exports io.gatun.models.diffusion;
+  exports io.gatun.models.image;
   exports io.gatun.models.llama;
   exports io.gatun.models.nn;
   exports io.gatun.models.sam;

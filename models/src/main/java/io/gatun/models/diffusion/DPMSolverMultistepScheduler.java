@@ -17,7 +17,6 @@ import java.util.function.Supplier;
 /// where D0 = m0 and D1, D2 are divided differences of the predictions in lambda. The SDE has
 /// `(sigma'/sigma) e^-h x` and `sigma' sqrt(1 - e^-2h)` of fresh noise.
 public final class DPMSolverMultistepScheduler extends SigmaScheduler {
-  private final Curve curve;
   private final boolean luLambdas;
   private final int order;
   private final boolean sde;
@@ -30,11 +29,10 @@ public final class DPMSolverMultistepScheduler extends SigmaScheduler {
   private final Deque<float[]> images = new ArrayDeque<>();
 
   public DPMSolverMultistepScheduler(SchedulerConfig config) {
-    super(config);
+    super(config, curve(config, config.flag("use_lu_lambdas", false)));
     refuseOtherModels(config);
     config.refuseAny("variance_type", "the models it runs do not predict a variance");
     luLambdas = config.flag("use_lu_lambdas", false);
-    curve = curve(config, luLambdas);
     order = config.integer("solver_order", 2);
     if (order < 1 || order > 3) {
       throw config.refused("solver_order", "it has the orders 1, 2 and 3");
@@ -68,6 +66,10 @@ public final class DPMSolverMultistepScheduler extends SigmaScheduler {
       size--;
     }
     return size;
+  }
+
+  boolean isSde() {
+    return sde;
   }
 
   @Override

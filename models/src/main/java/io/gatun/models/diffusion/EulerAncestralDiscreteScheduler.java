@@ -10,7 +10,7 @@ import java.util.function.Supplier;
 ///     x' = x + (down - sigma) (x - image(x)) / sigma + up * noise
 public final class EulerAncestralDiscreteScheduler extends SigmaScheduler {
   public EulerAncestralDiscreteScheduler(SchedulerConfig config) {
-    super(config);
+    super(config, Curve.TRAINED);
   }
 
   @Override

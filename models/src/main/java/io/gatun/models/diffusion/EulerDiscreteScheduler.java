@@ -10,7 +10,6 @@ import java.util.function.Supplier;
 ///
 ///     d = (x - image(x)) / sigma;  x' = x + (sigma' - sigma) d
 public final class EulerDiscreteScheduler extends SigmaScheduler {
-  private final Curve curve;
   private final boolean logLinear;
   private final boolean continuous;
   private final double sigmaMin;
@@ -18,8 +17,7 @@ public final class EulerDiscreteScheduler extends SigmaScheduler {
   private final boolean endsAtZero;
 
   public EulerDiscreteScheduler(SchedulerConfig config) {
-    super(config);
-    curve = curve(config, false);
+    super(config, curve(config, false));
     logLinear =
         config
             .oneOf("interpolation_type", "linear", List.of("linear", "log_linear"))

@@ -25,6 +25,21 @@ public final class Schedulers {
     put("lcm", "LCMScheduler", Map.of());
   }
 
+  /// The names that AUTOMATIC1111's web UI has for them.
+  private static final Map<String, String> SAMPLERS =
+      Map.ofEntries(
+          Map.entry("euler", "Euler"),
+          Map.entry("euler_karras", "Euler Karras"),
+          Map.entry("euler_a", "Euler a"),
+          Map.entry("ddim", "DDIM"),
+          Map.entry("dpmpp_2m", "DPM++ 2M"),
+          Map.entry("dpmpp_2m_karras", "DPM++ 2M Karras"),
+          Map.entry("dpmpp_2m_sde", "DPM++ 2M SDE"),
+          Map.entry("dpmpp_2m_sde_karras", "DPM++ 2M SDE Karras"),
+          Map.entry("unipc", "UniPC"),
+          Map.entry("pndm", "PLMS"),
+          Map.entry("lcm", "LCM"));
+
   private Schedulers() {}
 
   private static void put(String name, String className, Map<String, ?> keys) {
@@ -38,6 +53,33 @@ public final class Schedulers {
   /// The short names, for help texts: `euler, euler_karras, ...`.
   public static String names() {
     return String.join(", ", BY_NAME.keySet());
+  }
+
+  /// The short name by which other programs' sampler goes, or null for one that Gatun does not have.
+  ///
+  /// @param sampler as AUTOMATIC1111's web UI calls it: `DPM++ 2M Karras`
+  /// @param type its "schedule type", which newer versions write apart; empty for none
+  public static String ofSampler(String sampler, String type) {
+    String name = sampler.endsWith(type) ? sampler : sampler + " " + type;
+    return SAMPLERS.entrySet().stream()
+        .filter(e -> name.replace(" Automatic", "").replace(" Uniform", "").equals(e.getValue()))
+        .map(Map.Entry::getKey)
+        .findFirst()
+        .orElse(null);
+  }
+
+  /// A scheduler as AUTOMATIC1111's web UI would call it.
+  public static String samplerName(Scheduler scheduler) {
+    return switch (scheduler) {
+      case EulerDiscreteScheduler s -> s.isKarras() ? "Euler Karras" : "Euler";
+      case EulerAncestralDiscreteScheduler _ -> "Euler a";
+      case DDIMScheduler _ -> "DDIM";
+      case DPMSolverMultistepScheduler s ->
+          "DPM++ 2M" + (s.isSde() ? " SDE" : "") + (s.isKarras() ? " Karras" : "");
+      case UniPCMultistepScheduler _ -> "UniPC";
+      case PNDMScheduler _ -> "PLMS";
+      case LCMScheduler _ -> "LCM";
+    };
   }
 
   /// The scheduler that a configuration describes.

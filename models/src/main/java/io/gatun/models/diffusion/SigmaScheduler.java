@@ -16,11 +16,13 @@ abstract sealed class SigmaScheduler extends Scheduler
       "only one of use_karras_sigmas, use_exponential_sigmas and use_lu_lambdas may be true";
 
   final TimestepSpacing spacing;
+  final Curve curve;
   private final float[] training;
   private float[] sigmas = {};
 
-  SigmaScheduler(SchedulerConfig config) {
+  SigmaScheduler(SchedulerConfig config, Curve curve) {
     super(config, NoiseSchedule.of(config).withFiniteSigmas());
+    this.curve = curve;
     spacing = config.choice("timestep_spacing", TimestepSpacing.LINSPACE);
     training = schedule.sigmas();
   }
@@ -46,6 +48,10 @@ abstract sealed class SigmaScheduler extends Scheduler
       throw new CheckpointException(config.where() + ": " + ONE_SPACING);
     }
     return karras ? Curve.KARRAS : exponential || luLambdas ? Curve.EXPONENTIAL : Curve.TRAINED;
+  }
+
+  final boolean isKarras() {
+    return curve == Curve.KARRAS;
   }
 
   /// Whether the last sigma is 0 and not the first training step's.

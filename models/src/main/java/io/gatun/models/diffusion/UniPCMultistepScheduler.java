@@ -21,7 +21,6 @@ import java.util.function.Supplier;
 /// where m_i is the prediction i steps before, `r_i = (lambda_i - lambda) / h`, and the rho solve
 /// `sum_i rho_i r_i^(k-1) = k! phi_(k+1) / B(h)` for k = 1, 2, ...
 public final class UniPCMultistepScheduler extends SigmaScheduler {
-  private final Curve curve;
   private final int order;
   private final boolean predictImage;
   private final boolean bh1;
@@ -38,11 +37,10 @@ public final class UniPCMultistepScheduler extends SigmaScheduler {
   private int lastOrder;
 
   public UniPCMultistepScheduler(SchedulerConfig config) {
-    super(config);
+    super(config, curve(config, false));
     DPMSolverMultistepScheduler.refuseOtherModels(config);
     config.refuseAny("solver_p", "it has its own predictor");
     config.refuseAny("shift_terminal", "it is for flow matching models");
-    curve = curve(config, false);
     order = config.integer("solver_order", 2);
     if (order < 1 || order > 3) {
       throw config.refused("solver_order", "it has the orders 1, 2 and 3");

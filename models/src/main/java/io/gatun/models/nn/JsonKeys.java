@@ -2,11 +2,7 @@ package io.gatun.models.nn;
 
 import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
-<<<<<<< HEAD
 import com.fasterxml.jackson.databind.json.JsonMapper;
-=======
-import com.fasterxml.jackson.databind.ObjectMapper;
->>>>>>> main
 import io.gatun.loaders.CheckpointException;
 import java.io.IOException;
 import java.nio.file.Files;

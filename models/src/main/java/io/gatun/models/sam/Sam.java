@@ -41,8 +41,7 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     config = SamConfig.of(checkpoint, options.imgSize);
     functional = new Functional(ops, options.dtype());
     var weights =
-        Weights.of(checkpoint)
-            .named(SamNames.of(checkpoint))
+        Weights.of(checkpoint, SamNames.of(checkpoint))
             .because("other tensors of the file say so")
             .quantized(new Quantization(options.quantization, 0, ENCODER_LINEARS));
     preprocess = new Preprocess(config);
@@ -121,7 +120,7 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   /// @param height likewise
   public SamPredictor encode(Tensor input, int width, int height) {
     try (var _ = ops.scope()) {
-      var embedding = imageEncoder.forward(functional, functional.cast(input));
+      var embedding = imageEncoder.forward(functional, input);
       return new SamPredictor(this, embedding, width, height);
     }
   }

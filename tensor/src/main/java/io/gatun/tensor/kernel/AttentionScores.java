@@ -200,7 +200,7 @@ public record AttentionScores(
       Lanes.store(e, row - GAP + 4L * bound);
       sum = sum.add(e, tail);
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum);
   }
 
   /// @return the sum of the weights

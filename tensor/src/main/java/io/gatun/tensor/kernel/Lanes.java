@@ -10,6 +10,7 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /// Loads and stores that convert: memory in some storage type, registers in F32 or 32-bit integers,
@@ -48,7 +49,36 @@ final class Lanes {
   /// no check remains in the code, which a loop would be split for.
   static final long IN_BOUNDS = Long.MAX_VALUE >> 1;
 
+  private static final VectorShuffle<Float> BY_8 = exchange(8);
+  private static final VectorShuffle<Float> BY_4 = exchange(4);
+  private static final VectorShuffle<Float> BY_2 = exchange(2);
+  private static final VectorShuffle<Float> BY_1 = exchange(1);
+
   private Lanes() {}
+
+  private static VectorShuffle<Float> exchange(int distance) {
+    return VectorShuffle.fromOp(FLOATS, i -> (i ^ distance) & (COUNT - 1));
+  }
+
+  /// The sum of the lanes, always in the same order: lanes eight apart, then four, two, one. That of
+  /// `reduceLanes` is another in compiled code than before it is compiled, so that the last bits of
+  /// a result would depend on when that was.
+  static float sum(FloatVector v) {
+    FloatVector s = v;
+    if (COUNT > 8) {
+      s = s.add(s.rearrange(BY_8));
+    }
+    if (COUNT > 4) {
+      s = s.add(s.rearrange(BY_4));
+    }
+    if (COUNT > 2) {
+      s = s.add(s.rearrange(BY_2));
+    }
+    if (COUNT > 1) {
+      s = s.add(s.rearrange(BY_1));
+    }
+    return s.lane(0);
+  }
 
   static FloatVector floats(long address) {
     return FloatVector.fromMemorySegment(FLOATS, ALL, address & IN_BOUNDS, ORDER);

@@ -2,7 +2,7 @@ package io.gatun.tensor.kernel;
 
 import static io.gatun.ffm.RawMemory.ALL;
 import static io.gatun.ffm.RawMemory.address;
-import static io.gatun.tensor.kernel.Lanes.COUNT;
+import static io.gatun.tensor.kernel.Elements.LONG;
 import static io.gatun.tensor.kernel.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.Lanes.INTS;
@@ -92,6 +92,7 @@ public final class TiledPanels {
     long s = address(memory, sums, 4L * Tiled.ROWS);
     long f = address(memory, scratch, scratchBytes(columns));
     int groups = columns / GROUP;
+    fetch(from, tileRow, f);
     for (long part = 0; part < 64; part += BYTES) {
       long at = from + part;
       if (type.minima()) {
@@ -114,6 +115,20 @@ public final class TiledPanels {
     }
     Reference.reachabilityFence(w);
     Reference.reachabilityFence(memory);
+  }
+
+  /// Reads `bytes` bytes into the caches: a core gets more out of several pages at once than out of
+  /// the one that unpacking is at.
+  ///
+  /// @param to address of eight bytes that may be overwritten
+  private static void fetch(long from, long bytes, long to) {
+    long quarter = bytes / 4;
+    long all = 0;
+    for (long at = from; at < from + quarter; at += 64) {
+      all ^= ALL.get(LONG, at) ^ ALL.get(LONG, at + quarter);
+      all ^= ALL.get(LONG, at + 2 * quarter) ^ ALL.get(LONG, at + 3 * quarter - 8);
+    }
+    ALL.set(LONG, to, all);
   }
 
   /// Scales of rows, and factors and offsets of groups, for one vector of a tile's lanes.

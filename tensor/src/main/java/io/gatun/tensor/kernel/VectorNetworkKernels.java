@@ -11,7 +11,6 @@ import static io.gatun.tensor.kernel.Lanes.floats;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
 
 /// The loops of [NetworkKernels] on the Vector API. The memory's arenas stay open during a call.
 public final class VectorNetworkKernels implements NetworkKernels {
@@ -49,7 +48,7 @@ public final class VectorNetworkKernels implements NetworkKernels {
       sum = sum.add(floats(from + i));
     }
     sum = sum.add(floatsOf(from + tail, rest));
-    float mean = sum.reduceLanes(VectorOperators.ADD) / n;
+    float mean = Lanes.sum(sum) / n;
     var squares = FloatVector.zero(FLOATS);
     for (long i = 0; i < tail; i += 4 * COUNT) {
       var d = floats(from + i).sub(mean);
@@ -57,7 +56,7 @@ public final class VectorNetworkKernels implements NetworkKernels {
     }
     var last = floatsOf(from + tail, rest).sub(mean);
     squares = squares.add(last.mul(last), rest);
-    float r = (float) (1 / Math.sqrt(squares.reduceLanes(VectorOperators.ADD) / n + eps));
+    float r = (float) (1 / Math.sqrt(Lanes.sum(squares) / n + eps));
     for (long i = 0; i < tail; i += 4 * COUNT) {
       store(floats(from + i).sub(mean).mul(r).fma(floats(w + i), floats(b + i)), to + i);
     }

@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 
 /// Products whose activations are rounded stay as near to the exact ones as their bits allow.
@@ -41,6 +42,16 @@ class FastProductsTest {
   @Test
   void panelsOfMoreRowsThanOneProductTakes() {
     check(random(1037, 256), tiled(new DType.Tiled(4, 32), 64, 256), 0.015);
+  }
+
+  @Test
+  void gatedProductsOfTiledWeights() {
+    for (int rows : new int[] {1, 3, 33, 600}) {
+      var x = random(rows, 256);
+      var gate = tiled(new DType.Tiled(4, 32), 160, 256);
+      var up = tiled(new DType.Tiled(4, 32), 160, 256);
+      check(ops -> ops.gatedLinear(x, gate, up), 0.02);
+    }
   }
 
   @Test
@@ -81,10 +92,14 @@ class FastProductsTest {
 
   /// Compares root mean square sizes of the error and of the exact result.
   private void check(Tensor x, Tensor w, double tolerance) {
+    check(ops -> ops.linear(x, w), tolerance);
+  }
+
+  private static void check(Function<Ops, Tensor> product, double tolerance) {
     try (var exact = new Ops(Backend.SCALAR, 1);
         var fast = new Ops(Backend.NATIVE, 2, Precision.FAST)) {
-      float[] e = exact.linear(x, w).toFloats();
-      float[] f = fast.linear(x, w).toFloats();
+      float[] e = product.apply(exact).toFloats();
+      float[] f = product.apply(fast).toFloats();
       double error = 0;
       double size = 0;
       for (int i = 0; i < e.length; i++) {
@@ -92,7 +107,7 @@ class FastProductsTest {
         size += Math.pow(e[i], 2);
       }
       double relative = Math.sqrt(error / size);
-      assertTrue(relative < tolerance, () -> w + ": relative error " + relative);
+      assertTrue(relative < tolerance, () -> "relative error " + relative);
     }
   }
 
