@@ -4,19 +4,21 @@ import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.diffusion.Rng;
 import io.gatun.models.diffusion.Scheduler;
 import io.gatun.models.diffusion.Schedulers;
+import io.gatun.tensor.DType;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
-import java.util.stream.Collectors;
 
 /// Options as settings in [ImageParameters], and back.
 ///
-/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Dtype`, `Prompt syntax`, `Lora` and
+/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Dtype`, `Prompt syntax`, `Lora 1` and
 /// `VAE tile` are Gatun's own, which other programs pass over.
 public final class ImageSettings {
   private static final String OWN = "default";
   private static final String WEIGHTED = "weighted";
+  private static final String LORA = "Lora ";
 
   private ImageSettings() {}
 
@@ -51,12 +53,9 @@ public final class ImageSettings {
     if (o.vaeTile > 0) {
       s.put("VAE tile", "" + o.vaeTile);
     }
-    if (!loaded.loras.isEmpty()) {
-      s.put(
-          "Lora",
-          loaded.loras.entrySet().stream()
-              .map(e -> e.getKey() + ":" + plain(e.getValue()))
-              .collect(Collectors.joining(", ")));
+    int lora = 1;
+    for (Map.Entry<Path, Double> each : loaded.loras.entrySet()) {
+      s.put(LORA + lora++, each.getKey() + ":" + plain(each.getValue()));
     }
     s.put("Version", "Gatun");
     return new ImageParameters(prompt, o.negative == null ? "" : o.negative, s);
@@ -65,6 +64,44 @@ public final class ImageSettings {
   /// Without the ".0" of whole numbers.
   private static String plain(double value) {
     return value == Math.rint(value) ? "" + (long) value : "" + value;
+  }
+
+  /// Sets how the pipeline was loaded that an image was made with: the type of its activations and
+  /// its low-rank adaptations.
+  ///
+  /// @throws IllegalArgumentException if a setting is not as it should be
+  public static void read(ImageParameters parameters, StableDiffusionOptions o) {
+    parameters
+        .settings()
+        .forEach(
+            (name, value) -> {
+              if (name.equals("Dtype")) {
+                o.dtype(value.equals("f32") ? DType.Plain.F32 : DType.Plain.BF16);
+              } else if (name.startsWith(LORA) && !name.equals("Lora hashes")) {
+                lora(value, o);
+              }
+            });
+  }
+
+  /// Adds an adaptation as a user writes it: `FILE:SCALE`, or `FILE` for a scale of 1.
+  ///
+  /// @throws IllegalArgumentException if what follows the last colon is no number
+  public static void lora(String fileAndScale, StableDiffusionOptions o) {
+    int colon = fileAndScale.lastIndexOf(':');
+    Path whole = Path.of(fileAndScale);
+    if (colon <= 0 || Files.exists(whole)) {
+      o.lora(whole, 1);
+      return;
+    }
+    String scale = fileAndScale.substring(colon + 1);
+    try {
+      o.lora(Path.of(fileAndScale.substring(0, colon)), Double.parseDouble(scale));
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException(
+          "the adaptation \"%s\": \"%s\" is no number; need FILE:SCALE, as in style.safetensors:0.8"
+              .formatted(fileAndScale, scale),
+          e);
+    }
   }
 
   /// Sets the options that an image was made with, but for those that name files.

@@ -62,8 +62,18 @@ public final class ImagineOptions {
 
   /// The image's size in pixels; what the model was trained on unless set.
   public ImagineOptions size(int newWidth, int newHeight) {
-    width = atLeast("width", newWidth, 1);
-    height = atLeast("height", newHeight, 1);
+    return width(newWidth).height(newHeight);
+  }
+
+  /// The image's width in pixels; what the model was trained on unless set.
+  public ImagineOptions width(int value) {
+    width = atLeast("width", value, 1);
+    return this;
+  }
+
+  /// The image's height in pixels; what the model was trained on unless set.
+  public ImagineOptions height(int value) {
+    height = atLeast("height", value, 1);
     return this;
   }
 

@@ -93,8 +93,8 @@ final class EverythingOptions {
       paramLabel = "binary_mask|uncompressed_rle|coco_rle",
       converter = OutputModeConverter.class,
       description =
-          "What --out is: a folder of PNG files with a metadata.csv (the default), or a JSON file of"
-              + " run lengths, as numbers or compressed.")
+          "What --out is: a folder of PNG files with a metadata.csv (the default), or a JSON file"
+              + " of run lengths, as numbers or compressed.")
   private OutputMode outputMode;
 
   static final class OutputModeConverter implements CommandLine.ITypeConverter<OutputMode> {

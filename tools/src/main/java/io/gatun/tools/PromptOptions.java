@@ -97,8 +97,7 @@ final class PromptOptions {
       return prompts;
     }
     float[] logits = encoded.logitsOf(Mask.of(Image.read(maskInput)));
-    return List.of(
-        prompts.isEmpty() ? Prompt.mask(logits) : prompts.getFirst().withMask(logits));
+    return List.of(prompts.isEmpty() ? Prompt.mask(logits) : prompts.getFirst().withMask(logits));
   }
 
   private static float[] numbers(String text, int n, String form) {

@@ -79,7 +79,9 @@ final class SegmentOutputs {
     if (file != null
         && Stream.of(endings).noneMatch(file.toString().toLowerCase(Locale.ROOT)::endsWith)) {
       throw new ParameterException(
-          command, "%s is %s; need a name that ends in %s".formatted(option, file, String.join(", ", endings)));
+          command,
+          "%s is %s; need a name that ends in %s"
+              .formatted(option, file, String.join(", ", endings)));
     }
   }
 
@@ -134,8 +136,7 @@ final class SegmentOutputs {
         masks.get(i).cutout(image).write(numbered(files.cutout, i, masks.size()));
       }
       if (files.overlay != null && apart) {
-        draw(image, prompts, List.of(masks.get(i)))
-            .write(numbered(files.overlay, i, masks.size()));
+        draw(image, prompts, List.of(masks.get(i))).write(numbered(files.overlay, i, masks.size()));
       }
     }
     if (files.overlay != null && !apart) {
@@ -163,10 +164,7 @@ final class SegmentOutputs {
 
   /// Writes all masks of an image.
   static void write(
-      Files files,
-      Image image,
-      List<MaskAnnotation> found,
-      EverythingOptions.OutputMode mode) {
+      Files files, Image image, List<MaskAnnotation> found, EverythingOptions.OutputMode mode) {
     if (files.overlay != null) {
       // Small ones on top.
       var masks =

@@ -59,18 +59,22 @@ record SyntheticLlama(
         folder.resolve("synthetic").resolve(name + "-" + weights.name().toLowerCase(Locale.ROOT));
     boolean gguf = weights.dtype instanceof DType.Block;
     Path file = dir.resolve(gguf ? "model.gguf" : "model.safetensors");
-    if (!Files.exists(file)) {
-      try {
-        Files.createDirectories(dir);
+    Path tokenizer = dir.resolve("tokenizer.json");
+    try {
+      Files.createDirectories(dir);
+      if (!Files.exists(tokenizer)) {
+        Files.writeString(tokenizer, SyntheticTokenizer.json(vocabSize));
+      }
+      if (!Files.exists(file)) {
         if (gguf) {
           writeGguf(file, weights.dtype);
         } else {
           Files.writeString(dir.resolve("config.json"), config());
           writeSafetensors(file, weights.dtype);
         }
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
       }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
     return gguf ? file : dir;
   }

@@ -51,8 +51,8 @@ public interface EncodedImage extends AutoCloseable {
     return decode(prompts, multimaskOutput).predictions(this);
   }
 
-  /// Logits for a mask of this image, as [Prompt#withMask] takes them: 10 on the object, -10 elsewhere
-  /// and on the padding, and something between along the seam.
+  /// Logits for a mask of this image, as [Prompt#withMask] takes them: 10 on the object, -10
+  /// elsewhere and on the padding, and something between along the seam.
   ///
   /// @throws IllegalArgumentException if the mask has not the image's size
   default float[] logitsOf(Mask mask) {

@@ -135,8 +135,8 @@ public final class Mask {
     return either == 0 ? 0 : (double) both / either;
   }
 
-  /// The mask without holes of fewer than `minArea` pixels, which hang together by edges and corners
-  /// (`remove_small_regions`); the same object if there are none.
+  /// The mask without holes of fewer than `minArea` pixels, which hang together by edges and
+  /// corners (`remove_small_regions`); the same object if there are none.
   public Mask withoutHoles(int minArea) {
     return SmallRegions.fillHoles(this, minArea);
   }

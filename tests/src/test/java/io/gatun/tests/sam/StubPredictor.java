@@ -12,7 +12,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 
-/// Masks of the pixels that are about as light as the one at the point: the Stub of make_goldens.py.
+/// Masks of the pixels that are about as light as the one at the point: the Stub of
+/// make_goldens.py.
 final class StubPredictor implements MaskPredictor, AutoCloseable {
   private static final int LOW = 64;
 
