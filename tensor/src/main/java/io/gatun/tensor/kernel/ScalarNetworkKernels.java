@@ -38,15 +38,18 @@ public final class ScalarNetworkKernels implements NetworkKernels {
   public void addMoments(
       MemorySegment x,
       long xAt,
+      int rows,
       MemorySegment origin,
       long originAt,
       int n,
       MemorySegment sums,
       long sumsAt) {
-    for (int i = 0; i < n; i++) {
-      float d = get(x, xAt, i) - get(origin, originAt, i);
-      set(sums, sumsAt, i, get(sums, sumsAt, i) + d);
-      set(sums, sumsAt, n + i, get(sums, sumsAt, n + i) + d * d);
+    for (int row = 0; row < rows; row++) {
+      for (int i = 0; i < n; i++) {
+        float d = get(x, xAt, (long) row * n + i) - get(origin, originAt, i);
+        set(sums, sumsAt, i, get(sums, sumsAt, i) + d);
+        set(sums, sumsAt, n + i, get(sums, sumsAt, n + i) + d * d);
+      }
     }
   }
 
