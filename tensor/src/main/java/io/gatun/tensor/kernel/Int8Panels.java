@@ -152,11 +152,13 @@ public final class Int8Panels {
     return upper.lanewise(ASHR, 3).and(0x8FFFE000).reinterpretAsFloats().mul(F16_BIAS);
   }
 
-  /// Quantizes a row of activations to u8 with zero point 128.
+  /// Rounds a row to 8 bits: `q = round(x / scale) + zero`, ties to even.
   ///
   /// @param n a multiple of 32
-  /// @return the scale; not finite if an activation is not
-  public static float quantize(MemorySegment x, long xAt, int n, MemorySegment q, long qAt) {
+  /// @param zero 128 for u8, 0 for s8
+  /// @return the scale, which takes the greatest magnitude to 127; not finite if a value is not
+  public static float quantize(
+      MemorySegment x, long xAt, int n, int zero, MemorySegment q, long qAt) {
     FloatVector most = FloatVector.zero(F);
     for (int i = 0; i < n; i += LANES) {
       most = most.max(FloatVector.fromMemorySegment(F, x, xAt + 4L * i, LE).abs());
@@ -169,12 +171,24 @@ public final class Int8Panels {
               .mul(inverse)
               .add(ROUND)
               .reinterpretAsInts()
-              .add(128)
+              .add(zero)
               .and(0xFF);
       ((ByteVector) v.convertShape(VectorOperators.I2B, QUARTER, 0))
           .intoMemorySegment(q, qAt + i, LE, BYTES);
     }
     return max / 127;
+  }
+
+  /// The sum of n signed bytes.
+  ///
+  /// @param n a multiple of 32
+  public static int sum(MemorySegment q, long qAt, int n) {
+    IntVector sum = IntVector.zero(I);
+    for (int i = 0; i < n; i += LANES) {
+      ByteVector v = ByteVector.fromMemorySegment(QUARTER, q, qAt + i, LE, BYTES);
+      sum = sum.add((IntVector) v.convertShape(VectorOperators.B2I, I, 0));
+    }
+    return sum.reduceLanes(VectorOperators.ADD);
   }
 
   /// `y[c] = scale * scales[c] * (products[c] - sums[c])` for n columns.

@@ -2,6 +2,7 @@ package io.gatun.tensor.kernel;
 
 import static io.gatun.ffm.RawMemory.ALL;
 import static io.gatun.ffm.RawMemory.address;
+import static io.gatun.tensor.kernel.Elements.BYTE;
 import static io.gatun.tensor.kernel.Elements.FLOAT;
 import static io.gatun.tensor.kernel.Elements.SHORT;
 import static io.gatun.tensor.kernel.Lanes.COUNT;
@@ -129,6 +130,7 @@ public final class Unpack {
       case F32 -> MemorySegment.copy(ALL, from, ALL, to, n * 4);
       case F16 -> f16ToFloat(from, to, n);
       case BF16 -> bf16ToFloat(from, to, n);
+      case I8 -> bytesToFloat(from, to, n);
       case F64,
           F8_E4M3,
           F8_E5M2,
@@ -140,7 +142,6 @@ public final class Unpack {
           I64,
           I32,
           I16,
-          I8,
           U64,
           U32,
           U16,
@@ -202,6 +203,16 @@ public final class Unpack {
     }
     for (; i < n; i++) {
       ALL.set(FLOAT, to + i * 4, Elements.bf16ToFloat(ALL.get(SHORT, from + i * 2)));
+    }
+  }
+
+  private static void bytesToFloat(long from, long to, long n) {
+    long i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      store(Lanes.toFloat(Lanes.bytes(from + i)), to + i * 4);
+    }
+    for (; i < n; i++) {
+      ALL.set(FLOAT, to + i * 4, ALL.get(BYTE, from + i));
     }
   }
 

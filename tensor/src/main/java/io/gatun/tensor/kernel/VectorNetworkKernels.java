@@ -18,6 +18,9 @@ import jdk.incubator.vector.VectorOperators;
 public final class VectorNetworkKernels implements NetworkKernels {
   private static final long STEP = 4L * COUNT;
 
+  /// Added to a float of magnitude below 2^22 and taken away again, it rounds to an integer.
+  private static final float ROUND = 0x1.8p23f;
+
   private static FloatVector part(long address, VectorMask<Float> mask) {
     return FloatVector.fromMemorySegment(FLOATS, ALL, address & IN_BOUNDS, ORDER, mask);
   }
@@ -232,5 +235,24 @@ public final class VectorNetworkKernels implements NetworkKernels {
       var y = part(from + tail, rest).mul(VectorMath.gelu(part(g + tail, rest)));
       storePart(y, to + tail, rest);
     }
+  }
+
+  @Override
+  public void roundTo8Bits(MemorySegment x, long xAt, int n, MemorySegment out, long outAt) {
+    long from = address(x, xAt, 4L * n);
+    long to = address(out, outAt, 4L * n);
+    long tail = 4L * FLOATS.loopBound(n);
+    var rest = FLOATS.indexInRange(tail / 4, n);
+    var most = part(from + tail, rest).abs();
+    for (long i = 0; i < tail; i += STEP) {
+      most = most.max(floats(from + i).abs());
+    }
+    float max = most.reduceLanes(VectorOperators.MAX);
+    float inverse = max == 0 ? 0 : 127 / max;
+    for (long i = 0; i < tail; i += STEP) {
+      store(floats(from + i).mul(inverse).add(ROUND).sub(ROUND).mul(max / 127), to + i);
+    }
+    var last = part(from + tail, rest).mul(inverse).add(ROUND).sub(ROUND).mul(max / 127);
+    storePart(last, to + tail, rest);
   }
 }

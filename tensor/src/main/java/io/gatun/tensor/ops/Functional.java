@@ -37,7 +37,8 @@ public final class Functional {
   }
 
   /// Sets how many more bytes of weights may be kept in another form than the checkpoint's, which
-  /// makes products faster; 2 GiB unless set. Weights that find no room are used where they lie.
+  /// makes products faster; 2 GiB unless set. Weights that find no room are used where
+  /// they lie. The 8 bits of quantized weights are kept in any case, and count.
   public void packingBudget(long bytes) {
     packingBudget = bytes;
   }
@@ -49,6 +50,11 @@ public final class Functional {
     }
     packingBudget -= bytes;
     return true;
+  }
+
+  /// Takes `bytes` from the budget, which may be less than nothing then.
+  void reserveAnyway(long bytes) {
+    packingBudget -= bytes;
   }
 
   NetworkKernels kernels() {
@@ -110,6 +116,12 @@ public final class Functional {
   /// `x W^T + bias` and what `epilogue` says; `columns` there are (B, N) for x (B, ..., K).
   public Tensor linear(Tensor x, LinearWeight w, Epilogue epilogue) {
     return LinearLayer.apply(this, x, w, epilogue);
+  }
+
+  /// `values * gelu(gates)`, where `x W^T + bias` (..., 2 C) holds values, then gates: the product
+  /// and [#geglu] at once, without the gates in memory. Result (..., C).
+  public Tensor linearGeglu(Tensor x, LinearWeight w) {
+    return LinearLayer.geglu(this, x, w);
   }
 
   /// `a b^T` for each batch: a (B, T, K), b (B, N, K), result (B, T, N).

@@ -3,30 +3,58 @@ package io.gatun.tensor.ops;
 import io.gatun.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 
-/// Linear layers on activations of either type: through oneDNN, or as [Linear] does it, with the
-/// rest done row by row.
+/// Linear layers on activations of either type. On the native backend they go through oneDNN, with
+/// what follows fused; else as [Linear] does it, and the rest is done row by row.
 final class LinearLayer {
   private LinearLayer() {}
 
   static Tensor apply(Functional f, Tensor x, LinearWeight w, Epilogue epilogue) {
-    Check.dtype("x", x, f.dtype());
-    Check.same("columns of x", x.dim(-1), "columns of the weight", w.inFeatures());
-    var dims = x.shape().dims();
-    dims[dims.length - 1] = w.outFeatures();
-    var out = f.empty(dims);
+    var out = result(f, x, w, w.outFeatures());
     check(f, epilogue, out);
     if (out.size() == 0) {
       return out;
     }
     try (var scope = f.scope()) {
-      if (f.ops().backend() == Backend.NATIVE && NativeLinear.supports(f.dtype())) {
+      if (w.quantization() == Quantization.INT8_DYNAMIC && Int8Weight.packs(f)) {
+        Int8Linear.run(f, x, w, epilogue, out);
+      } else if (isNative(f) && w.quantization() != Quantization.INT8_DYNAMIC) {
         NativeLinear.run(f, x, w, epilogue, out);
       } else {
-        var product = Linear.apply(f.ops(), f.toF32(x), w.weight())[0];
-        finish(f, product, w.floatBias(), epilogue, out);
+        unfused(f, x, w, epilogue, out);
       }
     }
     return out;
+  }
+
+  static Tensor geglu(Functional f, Tensor x, LinearWeight w) {
+    long half = w.outFeatures() / 2;
+    Check.same("rows of the weight", w.outFeatures(), "of values and as many gates", 2 * half);
+    var out = result(f, x, w, half);
+    if (out.size() == 0) {
+      return out;
+    }
+    try (var scope = f.scope()) {
+      boolean done =
+          isNative(f)
+              && w.quantization() != Quantization.INT8_DYNAMIC
+              && NativeLinear.geglu(f, x, w, out);
+      if (!done) {
+        Elementwise.geglu(f, apply(f, x, w, Epilogue.NONE), out);
+      }
+    }
+    return out;
+  }
+
+  private static Tensor result(Functional f, Tensor x, LinearWeight w, long columns) {
+    Check.dtype("x", x, f.dtype());
+    Check.same("columns of x", x.dim(-1), "columns of the weight", w.inFeatures());
+    var dims = x.shape().dims();
+    dims[dims.length - 1] = columns;
+    return f.empty(dims);
+  }
+
+  private static boolean isNative(Functional f) {
+    return f.ops().backend() == Backend.NATIVE && NativeLinear.supports(f.dtype());
   }
 
   private static void check(Functional f, Epilogue epilogue, Tensor out) {
@@ -48,38 +76,63 @@ final class LinearLayer {
     }
   }
 
+  private static void unfused(
+      Functional f, Tensor x, LinearWeight w, Epilogue epilogue, Tensor out) {
+    var activations = f.toF32(x);
+    if (w.quantization() == Quantization.INT8_DYNAMIC) {
+      roundTo8Bits(f, activations);
+    }
+    if (w.quantization() == Quantization.NONE) {
+      finish(f, Linear.apply(f.ops(), activations, w.weight())[0], w.floatBias(), epilogue, out);
+    } else {
+      var int8 = w.int8Weight(f);
+      var product = Linear.apply(f.ops(), activations, int8.values())[0];
+      scale(f, product, int8.scales());
+      finish(f, product, w.floatBias(), epilogue, out);
+    }
+  }
+
+  private static void roundTo8Bits(Functional f, Tensor x) {
+    int k = Math.toIntExact(x.dim(-1));
+    RowMap.run(
+        f,
+        x,
+        k,
+        x,
+        k,
+        (worker, from, n, in, inAt, out, outAt) ->
+            f.kernels().roundTo8Bits(in, inAt, k, out, outAt));
+  }
+
+  /// Multiplies each row of x (T, N), F32, with N scales.
+  private static void scale(Functional f, Tensor x, MemorySegment scales) {
+    int n = Math.toIntExact(x.dim(-1));
+    var factors = f.ops().workspace().take(8L * n);
+    MemorySegment.copy(scales, 0, factors, 0, 4L * n);
+    factors.asSlice(4L * n).fill((byte) 0);
+    RowMap.run(
+        f,
+        x,
+        n,
+        x,
+        n,
+        (worker, from, count, in, inAt, out, outAt) ->
+            f.kernels().scaleShift(in, inAt, factors, 0, n, out, outAt));
+  }
+
   /// What follows a product (T, N), F32, which is overwritten.
   static void finish(
       Functional f, Tensor product, MemorySegment bias, Epilogue epilogue, Tensor out) {
-    var backend = f.ops().backend();
-    var kernels = f.ops().kernels();
     int n = Math.toIntExact(out.dim(-1));
-    long rows = out.size() / n;
-    var scratch = f.ops().workspace().take(4L * n * f.ops().workers().threads());
+    var rows = new EpilogueRows(f, bias, epilogue, out);
     f.ops()
         .workers()
         .forEach(
-            rows,
+            out.size() / n,
             Ops.grain(n),
             (worker, from, to) -> {
-              long other = 4L * n * worker;
               for (long row = from; row < to; row++) {
-                var y = product.segment();
-                long at = 4 * row * n;
-                if (bias != null) {
-                  kernels.add(y, at, bias, 0, n, y, at);
-                }
-                if (epilogue.columns() != null) {
-                  long image = row / (rows / epilogue.columns().dim(0));
-                  RowMap.load(backend, epilogue.columns(), image * n, n, scratch, other);
-                  kernels.add(y, at, scratch, other, n, y, at);
-                }
-                Elementwise.apply(f.kernels(), epilogue.activation(), y, at, n, y, at);
-                if (epilogue.residual() != null) {
-                  RowMap.load(backend, epilogue.residual(), row * n, n, scratch, other);
-                  kernels.add(y, at, scratch, other, n, y, at);
-                }
-                RowMap.store(backend, y, at, out, row * n, n);
+                rows.finish(worker, product.segment(), 4 * row * n, row, 0, n);
               }
             });
   }

@@ -17,7 +17,7 @@ import java.util.concurrent.ConcurrentHashMap;
 /// converted block by block in each product.
 final class NativeWeight {
   /// The bytes that a block should have: a part of a core's second cache.
-  private static final long BLOCK_BYTES = Long.getLong("bb", 512) << 10;
+  private static final long BLOCK_BYTES = 512 << 10;
 
   private static final int ALIGNMENT = 64;
 
@@ -48,12 +48,10 @@ final class NativeWeight {
 
   /// Packs the weight if there is room for it.
   static NativeWeight of(Functional f, Tensor weight) {
-    var type = f.dtype() == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
+    var type = elementType(f);
     int n = Math.toIntExact(weight.dim(0));
     long rowBytes = weight.dim(1) * type.bytes();
-    long most = Math.max(ALIGNMENT, BLOCK_BYTES / rowBytes);
-    int count = (int) Math.ceilDiv(n, most);
-    int perBlock = Math.ceilDiv(Math.ceilDiv(n, count), ALIGNMENT) * ALIGNMENT;
+    int perBlock = rowsPerBlock(n, rowBytes);
     var result = new NativeWeight(weight, type, perBlock);
     if (f.reserve(n * rowBytes)) {
       result.pack(f, perBlock);
@@ -61,6 +59,32 @@ final class NativeWeight {
       result.leave(f.dtype(), perBlock);
     }
     return result;
+  }
+
+  /// A weight of another type than the activations', which each product converts.
+  static NativeWeight converted(Functional f, Tensor weight) {
+    var type = elementType(f);
+    int perBlock = rowsPerBlock(Math.toIntExact(weight.dim(0)), weight.dim(1) * type.bytes());
+    var result = new NativeWeight(weight, type, perBlock);
+    result.leave(f.dtype(), perBlock);
+    return result;
+  }
+
+  private static ElementType elementType(Functional f) {
+    return f.dtype() == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
+  }
+
+  /// A number of rows that makes blocks of about [#BLOCK_BYTES], and, where it can, blocks of one
+  /// size in both halves of the weight.
+  static int rowsPerBlock(int n, long rowBytes) {
+    int most = (int) Math.max(ALIGNMENT, BLOCK_BYTES / rowBytes);
+    int count = Math.ceilDiv(n, most);
+    for (int even = count + count % 2; even <= 2 * count; even += 2) {
+      if (n % (even * ALIGNMENT) == 0) {
+        return n / even;
+      }
+    }
+    return Math.ceilDiv(Math.ceilDiv(n, count), ALIGNMENT) * ALIGNMENT;
   }
 
   private static PackedLayout layout(Shape shape) {
@@ -122,6 +146,12 @@ final class NativeWeight {
 
   Block[] blocks() {
     return blocks;
+  }
+
+  /// Whether a block starts where the second half of the rows does, and the blocks of both halves
+  /// have the same sizes.
+  boolean hasHalves() {
+    return blocks.length % 2 == 0 && blocks[blocks.length / 2].from * 2L == weight.dim(0);
   }
 
   /// Whether each product converts the blocks.

@@ -12,6 +12,7 @@ import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Quantization;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -83,6 +84,17 @@ public final class FunctionalBench {
       double flops = 2.0 * s.rows * s.k * s.n;
       product(s.name, roof, flops, () -> f.linear(x, weight));
       product(s.name + " gelu", roof, flops, () -> f.linear(x, weight, GELU));
+      if (s.name.endsWith("geglu")) {
+        product(s.name + " fused", roof, flops, () -> f.linearGeglu(x, weight));
+        product(s.name + " apart", roof, flops, () -> f.geglu(f.linear(x, weight)));
+      }
+      for (var q : new Quantization[] {Quantization.INT8, Quantization.INT8_DYNAMIC}) {
+        var rounded = weight.quantized(q);
+        product(s.name + " " + q, roof, flops, () -> f.linear(x, rounded));
+        if (s.name.endsWith("geglu")) {
+          product(s.name + " fused " + q, roof, flops, () -> f.linearGeglu(x, rounded));
+        }
+      }
       product(s.name + " add", roof, flops, () -> f.linear(x, weight, Epilogue.add(residual)));
     }
     for (var s : new long[][] {{2, 4096, 320}, {2, 1024, 1280}, {1, 4096, 768}}) {
