@@ -5,6 +5,7 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Int8Panels;
+import io.gatun.tensor.kernel.Int8Tile;
 import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
 
@@ -13,7 +14,7 @@ import java.lang.foreign.MemorySegment;
 /// there, row by row.
 final class Int8Linear {
   /// Rows of activations in a task, whose products fit the second cache.
-  private static final int ROWS = Integer.getInteger("im", 256);
+  private static final int ROWS = 256;
 
   private final Functional f;
   private final int k;
@@ -21,10 +22,12 @@ final class Int8Linear {
   private final MemorySegment u8;
   private final MemorySegment rowScales;
   private final Int8Weight weight;
+  private final MemorySegment bias;
 
-  private Int8Linear(Functional f, Tensor x, Int8Weight weight) {
+  private Int8Linear(Functional f, Tensor x, Int8Weight weight, MemorySegment bias) {
     this.f = f;
     this.weight = weight;
+    this.bias = bias != null ? bias : zeros(weight.scales().byteSize());
     var offsets = new RowOffsets(x);
     k = Math.toIntExact(offsets.columns());
     rows = offsets.count();
@@ -58,58 +61,87 @@ final class Int8Linear {
   }
 
   static void run(Functional f, Tensor x, LinearWeight w, Epilogue epilogue, Tensor out) {
-    new Int8Linear(f, x, w.int8Weight(f)).run(new EpilogueRows(f, w.floatBias(), epilogue, out));
+    var linear = new Int8Linear(f, x, w.int8Weight(f), w.floatBias());
+    boolean simple =
+        f.dtype() == DType.Plain.BF16
+            && epilogue.activation() == Activation.NONE
+            && epilogue.columns() == null;
+    if (simple) {
+      linear.forEach(linear.simply(epilogue.residual(), out));
+    } else {
+      linear.forEach(linear.rowByRow(new EpilogueRows(f, null, epilogue, out)));
+    }
   }
 
-  private void run(EpilogueRows epilogue) {
+  /// What happens to the products of some rows and a block of the weight.
+  private interface End {
+    void accept(int worker, long row, Int8Tile tile);
+  }
+
+  private End simply(Tensor residual, Tensor out) {
+    long n = out.dim(-1);
+    // Where there is nothing to add, each row adds the same zeros.
+    var added = residual == null ? zeros(2 * n) : residual.segment();
+    long stride = residual == null ? 0 : 2 * n;
+    return (worker, row, tile) ->
+        tile.toBf16(
+            added,
+            row * stride + 2L * tile.first(),
+            stride,
+            out.segment(),
+            2 * (row * n + tile.first()),
+            2 * n);
+  }
+
+  private End rowByRow(EpilogueRows epilogue) {
+    return (worker, row, tile) -> {
+      tile.toFloats();
+      for (int i = 0; i < tile.rows(); i++) {
+        long at = tile.at() + 4L * i * tile.n();
+        epilogue.finish(worker, tile.products(), at, row + i, tile.first(), tile.n());
+      }
+    };
+  }
+
+  private MemorySegment zeros(long bytes) {
+    return f.ops().workspace().take(bytes).fill((byte) 0);
+  }
+
+  private void forEach(End end) {
     int blocks = weight.blocks().length;
-    int most = weight.blocks()[0].count();
-    long stride = 4L * most * (ROWS + 1);
-    var scratch = f.ops().workspace().take(stride * f.ops().workers().threads());
+    long stride = 4L * weight.blocks()[0].count() * ROWS;
+    var products = f.ops().workspace().take(stride * f.ops().workers().threads());
     f.ops()
         .workers()
         .forEach(
             Math.ceilDiv(rows, ROWS) * blocks,
             1,
             (worker, from, to) -> {
-              long products = worker * stride;
-              long floats = products + 4L * most * ROWS;
               for (long task = from; task < to; task++) {
                 var block = weight.blocks()[(int) (task % blocks)];
-                long first = task / blocks * ROWS;
-                int count = (int) Math.min(ROWS, rows - first);
-                multiply(block, first, count, scratch, products);
-                for (int i = 0; i < count; i++) {
-                  long at = products + 4L * i * block.count();
-                  scale(block, first + i, scratch, at, floats);
-                  epilogue.finish(worker, scratch, floats, first + i, block.from(), block.count());
-                }
+                long row = task / blocks * ROWS;
+                int count = (int) Math.min(ROWS, rows - row);
+                long at = worker * stride;
+                OneDnn.matmul(
+                    block.spec().withRows(count),
+                    u8.asSlice(row * k, (long) count * k),
+                    block.memory(),
+                    products.asSlice(at, 4L * count * block.count()));
+                end.accept(
+                    worker,
+                    row,
+                    new Int8Tile(
+                        products,
+                        at,
+                        rowScales,
+                        4 * row,
+                        weight.scales(),
+                        weight.sums(),
+                        bias,
+                        block.from(),
+                        count,
+                        block.count()));
               }
             });
-  }
-
-  private void multiply(
-      Int8Weight.Block block, long first, int count, MemorySegment products, long at) {
-    OneDnn.matmul(
-        block.spec().withRows(count),
-        u8.asSlice(first * k, (long) count * k),
-        block.memory(),
-        products.asSlice(at, 4L * count * block.count()));
-  }
-
-  /// A row of products as floats.
-  private void scale(
-      Int8Weight.Block block, long row, MemorySegment scratch, long products, long floats) {
-    Int8Panels.scale(
-        scratch,
-        products,
-        Floats.get(rowScales, 0, row),
-        weight.scales(),
-        4L * block.from(),
-        weight.sums(),
-        4L * block.from(),
-        block.count(),
-        scratch,
-        floats);
   }
 }
