@@ -14,7 +14,7 @@ import java.lang.foreign.MemorySegment;
 /// there, row by row.
 final class Int8Linear {
   /// Rows of activations in a task, whose products fit the second cache.
-  private static final int ROWS = 256;
+  private static final int ROWS = 128;
 
   private final Functional f;
   private final int k;

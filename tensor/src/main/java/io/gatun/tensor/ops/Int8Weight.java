@@ -22,7 +22,7 @@ import java.lang.foreign.ValueLayout;
 /// @param sums N I32: the sums of the rows' integers, times 128
 record Int8Weight(Tensor values, Block[] blocks, MemorySegment scales, MemorySegment sums) {
   /// Rows of activations for which the layouts are chosen.
-  private static final int TYPICAL_ROWS = 256;
+  private static final int TYPICAL_ROWS = 128;
 
   /// Rows that a worker rounds at a time where they are not packed.
   private static final int ROWS = 64;

@@ -148,7 +148,7 @@ public final class FunctionalBench {
                     1 << 16,
                     (worker, from, to) ->
                         MemorySegment.copy(source, from, target, from, to - from));
-    double[] best = seconds(copy, Integer.getInteger("r2", 25), 4_000_000, operation);
+    double[] best = seconds(copy, 25, 4_000_000, operation);
     System.out.printf(
         "%-28s %8.3f ms %7.1f GB/s  %4.2f of a copy's %.1f%n",
         name, best[1] * 1e3, bytes / best[1] / 1e9, best[0] / best[1], bytes / best[0] / 1e9);
