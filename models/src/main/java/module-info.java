@@ -2,12 +2,19 @@
 module io.gatun.models {
   requires transitive com.fasterxml.jackson.databind;
   requires transitive io.gatun.loaders;
+  requires java.desktop;
   // Only chat templates need it, from the class path: as an automatic module it would draw all of
   // its dependencies into every start.
   requires static jinjava;
 
   exports io.gatun.models;
+  exports io.gatun.models.clip;
+  exports io.gatun.models.diffusion;
+  exports io.gatun.models.image;
   exports io.gatun.models.llama;
   exports io.gatun.models.nn;
+  exports io.gatun.models.sam;
   exports io.gatun.models.text;
+  exports io.gatun.models.unet;
+  exports io.gatun.models.vae;
 }

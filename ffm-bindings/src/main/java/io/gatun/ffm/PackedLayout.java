@@ -39,23 +39,32 @@ public final class PackedLayout implements WeightLayout {
     return bytes;
   }
 
-  /// Whether an operand (k, n) lies as `[k / 4][n][4]`, the order in which int8 dot products read
-  /// it, so that whoever makes the values can write them there directly.
-  public boolean isPanel(int k, int n) {
+  /// How many columns lie side by side where an operand (k, n) lies in panels, `[n / columns][k /
+  /// 4][columns][4]`: the order in which int8 dot products read it, so that whoever makes the values
+  /// can write them there directly. 0 if it lies otherwise.
+  public int panelColumns(int k, int n) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
       query(Dnnl.dnnl_query_inner_nblks_s32(), result);
       int count = result.get(ValueLayout.JAVA_INT, 0);
-      long[] sizes = dims(Dnnl.dnnl_query_inner_blks(), result, count);
-      long[] dimensions = dims(Dnnl.dnnl_query_inner_idxs(), result, count);
-      // Within a block of k: four of k, side by side for each of the n.
-      boolean panel =
-          count >= 2
-              && dimensions[count - 1] == 0
+      if (count != 2 && count != 3) {
+        return 0;
+      }
+      long[] sizes = longs(Dnnl.dnnl_query_inner_blks(), result, count);
+      long[] dimensions = longs(Dnnl.dnnl_query_inner_idxs(), result, count);
+      long[] strides = longs(Dnnl.dnnl_query_strides(), result, 2);
+      // A block is some rows by so many columns; within it, four rows for each column in turn.
+      long columns = sizes[count - 2];
+      long rows = count == 3 ? 4 * sizes[0] : 4;
+      boolean panels =
+          dimensions[count - 1] == 0
               && sizes[count - 1] == 4
               && dimensions[count - 2] == 1
-              && sizes[count - 2] == n;
-      return panel && (count == 2 || (count == 3 && dimensions[0] == 0)) && bytes == (long) k * n;
+              && (count == 2 || dimensions[0] == 0)
+              && n % columns == 0
+              && (k == rows || strides[0] == rows * columns)
+              && (n == columns || strides[1] == k * columns);
+      return panels && bytes == (long) k * n ? Math.toIntExact(columns) : 0;
     }
   }
 
@@ -63,7 +72,7 @@ public final class PackedLayout implements WeightLayout {
     Dnn.check(Dnnl.dnnl_memory_desc_query(descriptor, what, result), "reading a layout");
   }
 
-  private long[] dims(int what, MemorySegment result, int count) {
+  private long[] longs(int what, MemorySegment result, int count) {
     query(what, result);
     return result
         .get(ValueLayout.ADDRESS, 0)

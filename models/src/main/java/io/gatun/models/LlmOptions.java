@@ -53,7 +53,8 @@ public final class LlmOptions {
     return this;
   }
 
-  /// The type of the key/value cache: F32, F16 (the default) or BF16.
+  /// The type of the key/value cache: F32, F16 (the default), BF16, or I8 with a scale for each key
+  /// and value of a head.
   public LlmOptions kv(DType.Plain value) {
     kv = value;
     return this;

@@ -42,5 +42,5 @@ class ArchitectureTest {
           .ignoreDependency(
               com.tngtech.archunit.base.DescribedPredicate.alwaysTrue(),
               com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage(
-                  "io.gatun.models.nn..", "io.gatun.models.text.."));
+                  "io.gatun.models.image..", "io.gatun.models.nn..", "io.gatun.models.text.."));
 }

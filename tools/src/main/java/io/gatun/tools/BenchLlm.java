@@ -8,12 +8,14 @@ import io.gatun.loaders.LoadMode;
 import io.gatun.models.PackedModels;
 import io.gatun.models.llama.Llama;
 import io.gatun.models.llama.LlamaConfig;
+import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.ops.Workers;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -35,6 +37,10 @@ import picocli.CommandLine.Spec;
     sortOptions = false)
 final class BenchLlm implements Runnable {
   private static final int DECODED = 64;
+
+  /// Positions that are filled at a time.
+  private static final int FILLED = 256;
+
   private static final long WARM_UP_NANOS = 5_000_000_000L;
 
   @Spec private CommandSpec spec;
@@ -74,6 +80,20 @@ final class BenchLlm implements Runnable {
       description = "Prompt lengths to measure (default: 128,512).")
   private int[] prompts = {128, 512};
 
+  @Option(
+      names = "--depth",
+      paramLabel = "N",
+      split = ",",
+      description = "Measure decoding after N tokens, too, such as 4096 (default: none).")
+  private int[] depths = {};
+
+  @Option(
+      names = "--kv",
+      paramLabel = "f16|bf16|f32|int8",
+      converter = ModelOptions.KvConverter.class,
+      description = "Type of the key/value cache (default: f16).")
+  private DType.Plain kv = DType.Plain.F16;
+
   @Mixin private PackOptions pack;
 
   @Option(names = "--json", description = "Print JSON.")
@@ -85,6 +105,9 @@ final class BenchLlm implements Runnable {
     var figures = new LinkedHashMap<String, Object>();
     figures.put("model", path.toString());
     figures.put("threads", threads);
+    if (FirstToken.canMeasure() && hasTokenizer(path)) {
+      figures.put("first_token_seconds", FirstToken.seconds(path, threads));
+    }
     double bandwidth = Roofs.readBandwidth(threads).median();
     figures.put("read_bandwidth_bytes_per_second", bandwidth);
     double peak = peak();
@@ -102,13 +125,17 @@ final class BenchLlm implements Runnable {
         figures.put("prefill_" + n + "_tokens_per_second", rate);
         figures.put("prefill_" + n + "_share_of_bf16_gemm", 2.0 * perToken * rate / peak);
       }
-      double[] seconds = decode(llama, ops);
+      double[] seconds = decode(llama, ops, 0, figures);
       double rate = 1 / seconds[seconds.length / 2];
       figures.put("decode_tokens_per_second", rate);
       figures.put("decode_best_tokens_per_second", 1 / seconds[0]);
       figures.put("decode_weights_per_second", rate * perToken);
       figures.put("decode_bytes_per_second", rate * llama.bytesPerToken());
       figures.put("decode_share_of_bandwidth", rate * llama.bytesPerToken() / bandwidth);
+      for (int depth : depths) {
+        double[] deep = decode(llama, ops, depth, figures);
+        figures.put("decode_after_" + depth + "_tokens_per_second", 1 / deep[deep.length / 2]);
+      }
       figures.put("workspace_bytes", ops.workspace().byteSize());
     }
     var out = spec.commandLine().getOut();
@@ -153,6 +180,10 @@ final class BenchLlm implements Runnable {
         : Checkpoint.open(path);
   }
 
+  private static boolean hasTokenizer(Path path) {
+    return Tokenizers.file(path).isPresent();
+  }
+
   private double peak() {
     try (var roofs = new Roofs(threads)) {
       return OneDnn.supports(ElementType.BF16)
@@ -162,12 +193,12 @@ final class BenchLlm implements Runnable {
   }
 
   /// Prompt tokens per second: the median of a few prompts.
-  private static double prefill(Llama llama, Ops ops, int n) {
+  private double prefill(Llama llama, Ops ops, int n) {
     var ids = new int[n];
     Arrays.setAll(ids, i -> (i * 7919 + 1) % llama.config().vocabSize());
     var seconds = new double[5];
     for (int run = -1; run < seconds.length; run++) {
-      try (KvCache cache = llama.newCache(DType.Plain.F16, n);
+      try (KvCache cache = llama.newCache(kv, n);
           var _ = ops.scope()) {
         long start = System.nanoTime();
         var hidden = llama.forward(ops, ids, 0, cache);
@@ -179,13 +210,15 @@ final class BenchLlm implements Runnable {
     return n / seconds[seconds.length / 2];
   }
 
-  /// Seconds for each token, sorted, after a short prompt and enough tokens to warm up.
-  private static double[] decode(Llama llama, Ops ops) {
+  /// Seconds for each token, sorted, after `depth` tokens, a short prompt and enough tokens to warm
+  /// up. Also notes what memory it took.
+  private double[] decode(Llama llama, Ops ops, int depth, Map<String, Object> figures) {
     var seconds = new double[DECODED];
-    try (KvCache cache = llama.newCache(DType.Plain.F16, 4 * DECODED)) {
+    try (KvCache cache = llama.newCache(kv, depth + 4 * DECODED)) {
+      fill(llama, ops, cache, depth);
       int[] ids = new int[16];
       Arrays.fill(ids, 1);
-      int position = 0;
+      int position = depth;
       long limit = System.nanoTime() + WARM_UP_NANOS;
       for (int i = -2 * DECODED; i < DECODED; i++) {
         if (i < 0 && System.nanoTime() > limit) {
@@ -200,9 +233,30 @@ final class BenchLlm implements Runnable {
         }
         seconds[Math.max(0, i)] = (System.nanoTime() - start) / 1e9;
       }
+      figures.put("java_heap_bytes", Runtime.getRuntime().totalMemory());
+      long anonymous = Machine.anonymousMemory();
+      if (anonymous > 0) {
+        figures.put("memory_beyond_weights_and_cache_bytes", anonymous - cache.byteSize());
+      }
     }
     Arrays.sort(seconds);
     return seconds;
+  }
+
+  /// Puts keys and values of ones at the positions before `depth`.
+  private static void fill(Llama llama, Ops ops, KvCache cache, int depth) {
+    for (int position = 0; position < depth; position += FILLED) {
+      int tokens = Math.min(FILLED, depth - position);
+      try (var _ = ops.scope()) {
+        var ones = ops.empty(tokens, cache.heads(), cache.headSize());
+        for (long i = 0; i < ones.size(); i++) {
+          ones.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, 1);
+        }
+        for (int layer = 0; layer < llama.config().numHiddenLayers(); layer++) {
+          cache.put(ops, layer, position, ones, ones);
+        }
+      }
+    }
   }
 
   private static String text(Map<String, Object> f) {
@@ -211,6 +265,10 @@ final class BenchLlm implements Runnable {
     table.row(
         "oneDNN bf16 product", "%.0f GFLOP/s".formatted(giga(f, "bf16_gemm_flop_per_second")));
     table.row("load", "%.3f s".formatted(number(f, "load_seconds")));
+    if (f.containsKey("first_token_seconds")) {
+      table.row(
+          "command to first token", "%.2f s".formatted(number(f, "first_token_seconds")));
+    }
     f.keySet().stream()
         .filter(key -> key.matches("prefill_\\d+_tokens_per_second"))
         .forEach(
@@ -231,6 +289,17 @@ final class BenchLlm implements Runnable {
                 giga(f, "decode_weights_per_second"),
                 giga(f, "decode_bytes_per_second"),
                 number(f, "decode_share_of_bandwidth")));
+    f.keySet().stream()
+        .filter(key -> key.startsWith("decode_after_"))
+        .forEach(
+            key ->
+                table.row(
+                    "decode after " + key.replaceAll("\\D", ""),
+                    "%.1f tok/s".formatted(number(f, key))));
+    table.row("Java heap", Units.bytes((Long) f.get("java_heap_bytes")));
+    if (f.get("memory_beyond_weights_and_cache_bytes") instanceof Long beyond) {
+      table.row("memory beyond weights and cache", Units.bytes(beyond));
+    }
     table.row("workspace", Units.bytes((Long) f.get("workspace_bytes")));
     return "%s, %s threads%n%s".formatted(f.get("model"), f.get("threads"), table);
   }

@@ -1,6 +1,7 @@
 package io.gatun.tools;
 
 import io.gatun.loaders.CheckpointException;
+import io.gatun.models.image.ImageException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -64,6 +65,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   private static String forTheUser(Throwable cause) {
     return switch (cause) {
       case CheckpointException e -> e.getMessage();
+      case ImageException e -> e.getMessage();
       case IllegalArgumentException e when e.getMessage() != null -> sentence(e.getMessage());
       case UncheckedIOException e -> file(e.getCause());
       case IOException e -> file(e);

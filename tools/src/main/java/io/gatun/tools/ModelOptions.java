@@ -52,9 +52,11 @@ final class ModelOptions {
 
   @Option(
       names = "--kv",
-      paramLabel = "f16|bf16|f32",
+      paramLabel = "f16|bf16|f32|int8",
       converter = KvConverter.class,
-      description = "Type of the key/value cache (default: f16).")
+      description =
+          "Type of the key/value cache (default: f16). int8, with a scale for each key and value of"
+              + " a head, takes half the memory of f16 and is read faster in long contexts.")
   private DType.Plain kv = DType.Plain.F16;
 
   @Option(
@@ -99,7 +101,7 @@ final class ModelOptions {
     return llm;
   }
 
-  private static <E extends Enum<E>> E convert(Class<E> type, String value, String allowed) {
+  static <E extends Enum<E>> E convert(Class<E> type, String value, String allowed) {
     try {
       return Enum.valueOf(type, value.toUpperCase(Locale.ROOT));
     } catch (IllegalArgumentException e) {
@@ -131,7 +133,14 @@ final class ModelOptions {
   static final class KvConverter implements ITypeConverter<DType.Plain> {
     @Override
     public DType.Plain convert(String value) {
-      return ModelOptions.convert(DType.Plain.class, value, "f16, bf16, f32");
+      return switch (value.toLowerCase(Locale.ROOT)) {
+        case "f16" -> DType.Plain.F16;
+        case "bf16" -> DType.Plain.BF16;
+        case "f32" -> DType.Plain.F32;
+        case "int8" -> DType.Plain.I8;
+        default ->
+            throw new TypeConversionException("'" + value + "' is not one of f16, bf16, f32, int8");
+      };
     }
   }
 }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
+import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.RotaryEmbedding;
 import java.io.IOException;
 import java.nio.file.Files;

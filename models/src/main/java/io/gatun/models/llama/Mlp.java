@@ -15,8 +15,7 @@ record Mlp(Tensor gateProj, Tensor upProj, Tensor downProj) implements FeedForwa
   /// (silu(x Wgate) * (x Wup)) Wdown
   @Override
   public Tensor forward(Ops ops, Tensor x) {
-    var gateUp = ops.linears(x, gateProj, upProj); // (T, F) each
-    return ops.linear(ops.siluMul(gateUp[0], gateUp[1]), downProj);
+    return ops.linear(ops.gatedLinear(x, gateProj, upProj), downProj);
   }
 
   @Override

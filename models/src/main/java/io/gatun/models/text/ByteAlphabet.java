@@ -23,6 +23,11 @@ final class ByteAlphabet {
 
   private ByteAlphabet() {}
 
+  /// What stands for a byte.
+  static String character(int b) {
+    return String.valueOf(TO_CHAR[b]);
+  }
+
   /// The UTF-8 bytes of `text`, each as a character.
   static String encode(String text) {
     byte[] bytes = text.getBytes(StandardCharsets.UTF_8);

@@ -32,8 +32,8 @@ public final class Tokenizers {
 
   /// The tokenizer of a model: a GGUF file's own, which is in its metadata; else, in the model's
   /// directory or the one above, `tokenizer.json` (Hugging Face), `tokenizer.model`
-  /// (SentencePiece), `tokenizer.bin` or `tok512.bin` (llama2.c), in this order. `model` may also
-  /// be such a file itself.
+  /// (SentencePiece), `tokenizer.bin` or `tok512.bin` (llama2.c), `vocab.json` and `merges.txt`
+  /// (CLIP), in this order. `model` may also be such a file itself.
   ///
   /// @param metadata the checkpoint's, as [io.gatun.loaders.Checkpoint#metadata] gives it: GGUF
   ///   integers as `Long`, strings as `String`, arrays as `List`
@@ -52,11 +52,20 @@ public final class Tokenizers {
         .orElseThrow(
             () ->
                 new CheckpointException(
-                    ("%s: no tokenizer. Looked for tokenizer.json, tokenizer.model, tokenizer.bin"
-                         + " and tok*.bin (llama2.c) in %s and one directory up, and for"
+                    ("%s: no tokenizer. Looked for tokenizer.json, tokenizer.model, tokenizer.bin,"
+                         + " tok*.bin (llama2.c) and vocab.json (CLIP) in %s and one directory up, and for"
                          + " tokenizer.ggml.model in the file's metadata. Put the model's tokenizer"
                          + " beside it.")
                         .formatted(model, directory)));
+  }
+
+  /// The vocabulary that all of OpenAI's CLIP models and OpenCLIP's have.
+  ///
+  /// @param pad the padding token
+  public static Tokenizer clip(String pad) {
+    String name = "bpe_simple_vocab_16e6.txt.gz";
+    return ClipVocabulary.readMerges(
+        Tokenizers.class.getResourceAsStream(name), Path.of(name), pad);
   }
 
   /// The vocabulary's file in a model's directory or the one above, where [#load] finds it.
@@ -71,7 +80,7 @@ public final class Tokenizers {
   }
 
   private static Optional<Path> find(Path directory) {
-    for (String name : List.of("tokenizer.json", "tokenizer.model", "tokenizer.bin")) {
+    for (String name : List.of("tokenizer.json", "tokenizer.model", "tokenizer.bin", "vocab.json")) {
       Path file = directory.resolve(name);
       if (Files.isRegularFile(file)) {
         return Optional.of(file);
@@ -95,6 +104,9 @@ public final class Tokenizers {
   private static Tokenizer read(Path file) {
     String name = file.getFileName().toString();
     var config = TokenizerConfig.read(file.toAbsolutePath().getParent());
+    if (name.equals("vocab.json")) {
+      return ClipVocabulary.read(file, config);
+    }
     if (name.endsWith(".json")) {
       return TokenizerJson.read(file, config);
     }

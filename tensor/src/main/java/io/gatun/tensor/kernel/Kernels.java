@@ -22,6 +22,10 @@ public interface Kernels {
   void add(
       MemorySegment x, long xAt, MemorySegment y, long yAt, long n, MemorySegment out, long outAt);
 
+  /// `out = x * y`, element by element.
+  void mul(
+      MemorySegment x, long xAt, MemorySegment y, long yAt, long n, MemorySegment out, long outAt);
+
   /// `out = x * factor`.
   void scale(MemorySegment x, long xAt, float factor, long n, MemorySegment out, long outAt);
 
@@ -56,6 +60,11 @@ public interface Kernels {
 
   /// The greatest element; negative infinity where n is 0.
   float max(MemorySegment x, long xAt, long n);
+
+  /// Bytes `q = round(x * 127 / max|x|)`, ties to even.
+  ///
+  /// @return the scale `max|x| / 127`, which is not finite if an element of x is not
+  float quantize(MemorySegment x, long xAt, int n, MemorySegment q, long qAt);
 
   /// The sum of `a[i] * b[i]`.
   float dot(MemorySegment a, long aAt, MemorySegment b, long bAt, int n);

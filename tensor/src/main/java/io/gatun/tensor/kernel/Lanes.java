@@ -7,8 +7,10 @@ import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /// Loads and stores that convert: memory in some storage type, registers in F32 or 32-bit integers,
@@ -37,6 +39,8 @@ final class Lanes {
       VectorSpecies.of(
           byte.class, VectorShape.forBitSize(Math.max(64, FLOATS.vectorBitSize() / 4)));
 
+  private static final VectorMask<Byte> FOUR_BYTES = BYTES.indexInRange(0, 4);
+
   private static final IntVector LANE = IntVector.zero(INTS).addIndex(1);
   private static final IntVector BYTE_TO_TOP =
       IntVector.broadcast(INTS, 24).sub(LANE.lanewise(VectorOperators.LSHL, 3));
@@ -45,7 +49,36 @@ final class Lanes {
   /// no check remains in the code, which a loop would be split for.
   static final long IN_BOUNDS = Long.MAX_VALUE >> 1;
 
+  private static final VectorShuffle<Float> BY_8 = exchange(8);
+  private static final VectorShuffle<Float> BY_4 = exchange(4);
+  private static final VectorShuffle<Float> BY_2 = exchange(2);
+  private static final VectorShuffle<Float> BY_1 = exchange(1);
+
   private Lanes() {}
+
+  private static VectorShuffle<Float> exchange(int distance) {
+    return VectorShuffle.fromOp(FLOATS, i -> (i ^ distance) & (COUNT - 1));
+  }
+
+  /// The sum of the lanes, always in the same order: lanes eight apart, then four, two, one. That of
+  /// `reduceLanes` is another in compiled code than before it is compiled, so that the last bits of
+  /// a result would depend on when that was.
+  static float sum(FloatVector v) {
+    FloatVector s = v;
+    if (COUNT > 8) {
+      s = s.add(s.rearrange(BY_8));
+    }
+    if (COUNT > 4) {
+      s = s.add(s.rearrange(BY_4));
+    }
+    if (COUNT > 2) {
+      s = s.add(s.rearrange(BY_2));
+    }
+    if (COUNT > 1) {
+      s = s.add(s.rearrange(BY_1));
+    }
+    return s.lane(0);
+  }
 
   static FloatVector floats(long address) {
     return FloatVector.fromMemorySegment(FLOATS, ALL, address & IN_BOUNDS, ORDER);
@@ -61,6 +94,11 @@ final class Lanes {
     return (IntVector)
         ByteVector.fromMemorySegment(BYTES, ALL, address & IN_BOUNDS, ORDER)
             .convertShape(VectorOperators.B2I, INTS, 0);
+  }
+
+  /// Twice as many 16-bit words, as they are.
+  static ShortVector words(long address) {
+    return ShortVector.fromMemorySegment(WORDS, ALL, address & IN_BOUNDS, ORDER);
   }
 
   /// 16-bit words, sign-extended.
@@ -104,10 +142,24 @@ final class Lanes {
     v.intoMemorySegment(ALL, address & IN_BOUNDS, ORDER);
   }
 
+  static void store(ShortVector v, long address) {
+    v.intoMemorySegment(ALL, address & IN_BOUNDS, ORDER);
+  }
+
   /// Stores the lanes' lower halves.
   static void storeShorts(IntVector v, long address) {
     ((ShortVector) v.convertShape(VectorOperators.I2S, SHORTS, 0))
         .intoMemorySegment(ALL, address & IN_BOUNDS, ORDER);
+  }
+
+  /// Stores the lanes' lowest bytes.
+  static void storeBytes(IntVector v, long address) {
+    var bytes = (ByteVector) v.convertShape(VectorOperators.I2B, BYTES, 0);
+    if (FOUR_LANES) {
+      bytes.intoMemorySegment(ALL, address & IN_BOUNDS, ORDER, FOUR_BYTES);
+    } else {
+      bytes.intoMemorySegment(ALL, address & IN_BOUNDS, ORDER);
+    }
   }
 
   /// The nearest BF16, ties to even, in the lanes' lower halves; NaN stays NaN.

@@ -119,7 +119,7 @@ public final class RowDots {
     if (k < columns) {
       s0 = finiteF16(w + 2 * k).fma(floats(x + 4 * k), s0);
     }
-    return s0.add(s1).reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(s0.add(s1));
   }
 
   /// F16 bits where a float has them make its value times 2^-112.
@@ -142,7 +142,7 @@ public final class RowDots {
     if (k < columns) {
       s0 = Lanes.bf16(shorts(w + 2 * k)).fma(floats(x + 4 * k), s0);
     }
-    return s0.add(s1).reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(s0.add(s1));
   }
 
   private static float q40(long w, long x, int columns) {
@@ -158,7 +158,7 @@ public final class RowDots {
       }
       sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum);
   }
 
   private static float q80(long w, long x, int columns) {
@@ -170,7 +170,7 @@ public final class RowDots {
       }
       sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum);
   }
 
   private static float q4k(long w, long x, int columns) {
@@ -191,7 +191,7 @@ public final class RowDots {
         }
       }
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum);
   }
 
   private static float q6k(long w, long x, int columns) {
@@ -212,6 +212,6 @@ public final class RowDots {
         }
       }
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum);
   }
 }

@@ -1,5 +1,6 @@
 package io.gatun.tensor.kernel;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
 import java.lang.foreign.MemorySegment;
@@ -40,6 +41,14 @@ public final class ScalarKernels implements Kernels {
       MemorySegment x, long xAt, MemorySegment y, long yAt, long n, MemorySegment out, long outAt) {
     for (long i = 0; i < n; i++) {
       set(out, outAt, i, get(x, xAt, i) + get(y, yAt, i));
+    }
+  }
+
+  @Override
+  public void mul(
+      MemorySegment x, long xAt, MemorySegment y, long yAt, long n, MemorySegment out, long outAt) {
+    for (long i = 0; i < n; i++) {
+      set(out, outAt, i, get(x, xAt, i) * get(y, yAt, i));
     }
   }
 
@@ -112,6 +121,19 @@ public final class ScalarKernels implements Kernels {
       max = Math.max(max, get(x, xAt, i));
     }
     return max;
+  }
+
+  @Override
+  public float quantize(MemorySegment x, long xAt, int n, MemorySegment q, long qAt) {
+    float max = 0;
+    for (int i = 0; i < n; i++) {
+      max = Math.max(max, Math.abs(get(x, xAt, i)));
+    }
+    float inverse = max == 0 ? 0 : 127 / max;
+    for (int i = 0; i < n; i++) {
+      q.set(JAVA_BYTE, qAt + i, (byte) Math.rint(get(x, xAt, i) * inverse));
+    }
+    return max / 127;
   }
 
   @Override

@@ -9,7 +9,6 @@ import io.gatun.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /// Makes [DType.Tiled] matrices, from floats or from a file's own blocks.
 public final class TiledPack {
@@ -190,7 +189,7 @@ public final class TiledPack {
       FloatVector difference = q.fma(FloatVector.broadcast(FLOATS, -scale), x);
       sum = difference.fma(difference, sum);
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum);
   }
 
   private static float quantize8(float[] group, int[] values) {

@@ -6,6 +6,7 @@ import static io.gatun.tensor.kernel.Elements.BYTE;
 import static io.gatun.tensor.kernel.Elements.FLOAT;
 import static io.gatun.tensor.kernel.Elements.SHORT;
 import static io.gatun.tensor.kernel.Lanes.COUNT;
+import static io.gatun.tensor.kernel.Lanes.bytes;
 import static io.gatun.tensor.kernel.Lanes.floats;
 import static io.gatun.tensor.kernel.Lanes.shorts;
 import static io.gatun.tensor.kernel.Lanes.store;
@@ -38,7 +39,7 @@ public final class Unpack {
       MemorySegment dst,
       long dstByteOffset,
       long n) {
-    long from = address(src, srcByteOffset, bytes(dtype, n));
+    long from = address(src, srcByteOffset, storedBytes(dtype, n));
     long to = address(dst, dstByteOffset, n * 4);
     try {
       boolean done =
@@ -86,7 +87,7 @@ public final class Unpack {
       var floats = arena.allocate(CHUNK * 4L, 64);
       for (long i = 0; i < n; i += CHUNK) {
         long count = Math.min(CHUNK, n - i);
-        toFloat(dtype, src, from + bytes(dtype, i), floats, 0, count);
+        toFloat(dtype, src, from + storedBytes(dtype, i), floats, 0, count);
         floatToBf16(floats, 0, dst, to + i * 2, count);
       }
     }
@@ -130,7 +131,7 @@ public final class Unpack {
       case F32 -> MemorySegment.copy(ALL, from, ALL, to, n * 4);
       case F16 -> f16ToFloat(from, to, n);
       case BF16 -> bf16ToFloat(from, to, n);
-      case I8 -> bytesToFloat(from, to, n);
+      case I8 -> i8ToFloat(from, to, n);
       case F64,
           F8_E4M3,
           F8_E5M2,
@@ -206,10 +207,10 @@ public final class Unpack {
     }
   }
 
-  private static void bytesToFloat(long from, long to, long n) {
+  private static void i8ToFloat(long from, long to, long n) {
     long i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      store(Lanes.toFloat(Lanes.bytes(from + i)), to + i * 4);
+      store(Lanes.toFloat(bytes(from + i)), to + i * 4);
     }
     for (; i < n; i++) {
       ALL.set(FLOAT, to + i * 4, ALL.get(BYTE, from + i));
@@ -236,7 +237,7 @@ public final class Unpack {
     }
   }
 
-  private static long bytes(DType dtype, long n) {
+  private static long storedBytes(DType dtype, long n) {
     return Dequantize.wholeBlocks(dtype, n) * dtype.blockBytes();
   }
 }

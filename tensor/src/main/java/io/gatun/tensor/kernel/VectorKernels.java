@@ -12,7 +12,7 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// The loops of [Kernels] on the Vector API, at the machine's preferred width.
 public final class VectorKernels implements Kernels {
-  private static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> F = Lanes.FLOATS;
   private static final int L = F.length();
   private static final long STEP = 4L * L;
   private static final ByteOrder ORDER = ByteOrder.nativeOrder();
@@ -66,6 +66,21 @@ public final class VectorKernels implements Kernels {
       var tail = F.indexInRange(end / 4, n);
       load(x, xAt + end, tail)
           .add(load(y, yAt + end, tail))
+          .intoMemorySegment(out, outAt + end, ORDER, tail);
+    }
+  }
+
+  @Override
+  public void mul(
+      MemorySegment x, long xAt, MemorySegment y, long yAt, long n, MemorySegment out, long outAt) {
+    long end = 4 * F.loopBound(n);
+    for (long at = 0; at < end; at += STEP) {
+      load(x, xAt + at).mul(load(y, yAt + at)).intoMemorySegment(out, outAt + at, ORDER);
+    }
+    if (end < 4 * n) {
+      var tail = F.indexInRange(end / 4, n);
+      load(x, xAt + end, tail)
+          .mul(load(y, yAt + end, tail))
           .intoMemorySegment(out, outAt + end, ORDER, tail);
     }
   }
@@ -172,7 +187,7 @@ public final class VectorKernels implements Kernels {
       e.intoMemorySegment(x, xAt + end, ORDER, tail);
       sum = sum.add(e, tail);
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum);
   }
 
   @Override
@@ -187,6 +202,11 @@ public final class VectorKernels implements Kernels {
       max = max.lanewise(VectorOperators.MAX, load(x, xAt + end, tail), tail);
     }
     return max.reduceLanes(VectorOperators.MAX);
+  }
+
+  @Override
+  public float quantize(MemorySegment x, long xAt, int n, MemorySegment q, long qAt) {
+    return QuantizedHeads.quantize(x, xAt, n, q, qAt);
   }
 
   @Override
@@ -206,7 +226,7 @@ public final class VectorKernels implements Kernels {
       var rest = F.indexInRange(at / 4, n);
       s0 = load(a, aAt + at, rest).fma(load(b, bAt + at, rest), s0);
     }
-    return s0.add(s1).add(s2.add(s3)).reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(s0.add(s1).add(s2.add(s3)));
   }
 
   @Override
@@ -226,27 +246,21 @@ public final class VectorKernels implements Kernels {
       boolean accumulate) {
     int i = 0;
     for (; i + 4 <= m; i += 4) {
-      rows4(
-          a,
-          aAt + 4L * i * lda,
-          4L * lda,
-          b,
-          bAt,
-          4L * ldb,
-          c,
-          cAt + 4L * i * ldc,
-          4L * ldc,
-          n,
-          k,
-          accumulate);
+      long ai = aAt + 4L * i * lda;
+      long ci = cAt + 4L * i * ldc;
+      int done = rows4(a, ai, 4L * lda, b, bAt, 4L * ldb, c, ci, 4L * ldc, n, k, accumulate);
+      rows4Rest(a, ai, 4L * lda, b, bAt, 4L * ldb, c, ci, 4L * ldc, done, n, k, accumulate);
     }
     for (; i < m; i++) {
       row1(a, aAt + 4L * i * lda, b, bAt, 4L * ldb, c, cAt + 4L * i * ldc, n, k, accumulate);
     }
   }
 
-  /// Four rows of c at a time: each vector of b is loaded once for four products. Strides in bytes.
-  private static void rows4(
+  /// Four rows and two vectors of columns of c at a time: what is loaded of a and b is multiplied
+  /// twice and four times. Strides in bytes.
+  ///
+  /// @return the columns that are done: the others do not fill two vectors
+  private static int rows4(
       MemorySegment a,
       long aAt,
       long lda,
@@ -259,7 +273,72 @@ public final class VectorKernels implements Kernels {
       int n,
       int k,
       boolean accumulate) {
-    for (int j = 0; j < n; j += L) {
+    int j = 0;
+    for (; j + 2 * L <= n; j += 2 * L) {
+      long cj = cAt + 4L * j;
+      var s00 = FloatVector.zero(F);
+      var s01 = FloatVector.zero(F);
+      var s10 = FloatVector.zero(F);
+      var s11 = FloatVector.zero(F);
+      var s20 = FloatVector.zero(F);
+      var s21 = FloatVector.zero(F);
+      var s30 = FloatVector.zero(F);
+      var s31 = FloatVector.zero(F);
+      if (accumulate) {
+        s00 = load(c, cj);
+        s01 = load(c, cj + STEP);
+        s10 = load(c, cj + ldc);
+        s11 = load(c, cj + ldc + STEP);
+        s20 = load(c, cj + 2 * ldc);
+        s21 = load(c, cj + 2 * ldc + STEP);
+        s30 = load(c, cj + 3 * ldc);
+        s31 = load(c, cj + 3 * ldc + STEP);
+      }
+      long bl = bAt + 4L * j;
+      for (long al = aAt; al < aAt + 4L * k; al += 4, bl += ldb) {
+        var b0 = load(b, bl);
+        var b1 = load(b, bl + STEP);
+        var a0 = FloatVector.broadcast(F, a.get(JAVA_FLOAT_UNALIGNED, al));
+        s00 = b0.fma(a0, s00);
+        s01 = b1.fma(a0, s01);
+        var a1 = FloatVector.broadcast(F, a.get(JAVA_FLOAT_UNALIGNED, al + lda));
+        s10 = b0.fma(a1, s10);
+        s11 = b1.fma(a1, s11);
+        var a2 = FloatVector.broadcast(F, a.get(JAVA_FLOAT_UNALIGNED, al + 2 * lda));
+        s20 = b0.fma(a2, s20);
+        s21 = b1.fma(a2, s21);
+        var a3 = FloatVector.broadcast(F, a.get(JAVA_FLOAT_UNALIGNED, al + 3 * lda));
+        s30 = b0.fma(a3, s30);
+        s31 = b1.fma(a3, s31);
+      }
+      s00.intoMemorySegment(c, cj, ORDER);
+      s01.intoMemorySegment(c, cj + STEP, ORDER);
+      s10.intoMemorySegment(c, cj + ldc, ORDER);
+      s11.intoMemorySegment(c, cj + ldc + STEP, ORDER);
+      s20.intoMemorySegment(c, cj + 2 * ldc, ORDER);
+      s21.intoMemorySegment(c, cj + 2 * ldc + STEP, ORDER);
+      s30.intoMemorySegment(c, cj + 3 * ldc, ORDER);
+      s31.intoMemorySegment(c, cj + 3 * ldc + STEP, ORDER);
+    }
+    return j;
+  }
+
+  /// The columns of four rows from `from` on, a vector at a time.
+  private static void rows4Rest(
+      MemorySegment a,
+      long aAt,
+      long lda,
+      MemorySegment b,
+      long bAt,
+      long ldb,
+      MemorySegment c,
+      long cAt,
+      long ldc,
+      int from,
+      int n,
+      int k,
+      boolean accumulate) {
+    for (int j = from; j < n; j += L) {
       var mask = F.indexInRange(j, n);
       long cj = cAt + 4L * j;
       var s0 = FloatVector.zero(F);

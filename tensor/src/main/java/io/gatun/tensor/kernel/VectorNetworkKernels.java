@@ -53,7 +53,7 @@ public final class VectorNetworkKernels implements NetworkKernels {
     for (long i = pairs; i < 4L * n; i += STEP) {
       a0 = a0.add(part(from + i, FLOATS.indexInRange(i / 4, n)));
     }
-    float mean = a0.add(a1).reduceLanes(VectorOperators.ADD) / n;
+    float mean = Lanes.sum(a0.add(a1)) / n;
     var m = FloatVector.broadcast(FLOATS, mean);
     var s0 = FloatVector.zero(FLOATS);
     var s1 = FloatVector.zero(FLOATS);
@@ -68,7 +68,7 @@ public final class VectorNetworkKernels implements NetworkKernels {
       var d = part(from + i, rest).sub(m);
       s0 = s0.add(d.mul(d), rest);
     }
-    float squares = s0.add(s1).reduceLanes(VectorOperators.ADD);
+    float squares = Lanes.sum(s0.add(s1));
     var r = FloatVector.broadcast(FLOATS, (float) (1 / Math.sqrt(squares / n + eps)));
     long tail = 4L * FLOATS.loopBound(n);
     for (long i = 0; i < tail; i += STEP) {

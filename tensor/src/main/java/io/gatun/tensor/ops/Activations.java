@@ -3,7 +3,7 @@ package io.gatun.tensor.ops;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Int8Panels;
+import io.gatun.tensor.kernel.Int8Products;
 import io.gatun.tensor.kernel.QuantizedRows;
 import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
@@ -92,7 +92,7 @@ final class Activations {
               (worker, from, to) -> {
                 for (long t = from; t < to; t++) {
                   float scale =
-                      Int8Panels.quantize(
+                      Int8Products.quantize(
                           f32, 4 * t * columns, columns, 128, u8.values, t * columns);
                   Floats.set(u8.scales, 0, t, scale);
                 }

@@ -1,6 +1,5 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.ffm.OpenBlas;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Floats;
@@ -12,15 +11,21 @@ import java.lang.foreign.MemorySegment;
 /// 2022), so that no matrix of T x T scores ever exists.
 ///
 /// The query heads that share a key/value head are stacked: their rows form one matrix (M, C), M =
-/// tokens * H / G, whose products with a page are two small matrix products.
+/// tokens * H / G, whose products with a page are two small matrix products. The workers share the
+/// key/value heads and blocks of rows. Where there is one block, as in decoding, they also share the
+/// positions, and what each part of them gives is merged (Flash-Decoding, Dao et al. 2023). Parts
+/// have a fixed length, so results depend neither on timing nor on the number of threads.
 final class CachedAttention {
   private static final int PAGE = KvCache.PAGE;
 
   /// Rows of the stacked matrix that one task handles at the most.
   private static final int ROWS = 128;
 
-  /// From so many rows on OpenBLAS beats the small vector kernel.
-  private static final int NATIVE_ROWS = 16;
+  /// Pages of a part, whose scores are handled together.
+  private static final int PART = 4;
+
+  /// Columns of the scores.
+  private static final int SCORES = PART * PAGE;
 
   private final Ops ops;
   private final Kernels kernels;
@@ -37,7 +42,13 @@ final class CachedAttention {
   private final int c;
   private final int group;
   private final int tokensPerTask;
-  private final MemorySegment scratch;
+  private final int parts;
+
+  /// A [State] for each part of each key/value head, if there are several parts, and then the
+  /// workers' scratch.
+  private final MemorySegment memory;
+
+  private final State state;
   private final long scratchBytes;
 
   private CachedAttention(
@@ -55,10 +66,32 @@ final class CachedAttention {
     c = Math.toIntExact(q.dim(2));
     group = heads / cache.heads();
     tokensPerTask = Math.max(1, Math.min(tokens, ROWS / group));
+    parts = tokens <= tokensPerTask ? Math.ceilDiv(lastPage(tokens) - firstPage(0), PART) : 1;
     out = ops.empty(tokens, heads, c);
-    int rows = tokensPerTask * group;
-    scratchBytes = 4L * (2L * rows * c + (long) rows * PAGE + 2L * PAGE * c + 2L * rows) + 256;
-    scratch = ops.workspace().take(scratchBytes * ops.workers().threads());
+    state = new State(tokensPerTask * group, c);
+    scratchBytes = state.bytes() + 4L * state.rows * (c + SCORES) + 4L * PAGE * c;
+    long states = parts > 1 ? parts * cache.heads() * state.bytes() : 0;
+    memory = ops.workspace().take(states + scratchBytes * ops.workers().threads());
+  }
+
+  /// Where in memory the softmax of some rows stands: the weighted sums of values (M, C), the
+  /// greatest score so far (M) and the sum of weights relative to it (M).
+  private record State(int rows, int c) {
+    long bytes() {
+      return 4L * rows * (c + 2) + 63 & -64;
+    }
+
+    long sum(long at, int row) {
+      return at + 4L * row * c;
+    }
+
+    long max(long at) {
+      return at + 4L * rows * c;
+    }
+
+    long total(long at) {
+      return max(at) + 4L * rows;
+    }
   }
 
   static Tensor apply(
@@ -68,139 +101,196 @@ final class CachedAttention {
     Check.same("head size", q.dim(2), "head size of the cache", cache.headSize());
     Check.same("H modulo G", q.dim(1) % cache.heads(), "needed", 0);
     var attention = new CachedAttention(ops, q, cache, layer, position, scale, window);
-    long blocks = Math.ceilDiv(attention.tokens, attention.tokensPerTask);
-    ops.workers()
-        .forEach(
-            blocks * cache.heads(),
-            1,
-            (worker, from, to) -> {
-              for (long i = from; i < to; i++) {
-                attention.block(worker, (int) (i % cache.heads()), (int) (i / cache.heads()));
-              }
-            });
+    attention.run();
     return attention.out;
   }
 
-  /// The rows of `block` for one key/value head.
-  private void block(int worker, int head, int block) {
+  private void run() {
+    int g = cache.heads();
+    long blocks = Math.ceilDiv(tokens, tokensPerTask);
+    ops.workers()
+        .forEach(
+            blocks * parts * g,
+            1,
+            (worker, from, to) -> {
+              for (long i = from; i < to; i++) {
+                block(worker, (int) (i % g), (int) (i / g / parts), (int) (i / g % parts));
+              }
+            });
+    if (parts > 1) {
+      ops.workers()
+          .forEach(
+              g,
+              1,
+              (worker, from, to) -> {
+                for (long head = from; head < to; head++) {
+                  merge((int) head);
+                }
+              });
+    }
+  }
+
+  /// The first page that the row of token `t` sees.
+  private int firstPage(int t) {
+    return window > 0 ? Math.max(0, position + t + 1 - window) / PAGE : 0;
+  }
+
+  /// The page after the last that the rows before that of token `t` see.
+  private int lastPage(int t) {
+    return Math.ceilDiv(position + t, PAGE);
+  }
+
+  private long partAt(int head, int part) {
+    return ((long) head * parts + part) * state.bytes();
+  }
+
+  /// The rows of `block` for one key/value head and part of the positions.
+  private void block(int worker, int head, int block, int part) {
     int first = block * tokensPerTask;
     int count = Math.min(tokensPerTask, tokens - first);
     int rows = count * group;
-    // The worker's scratch: queries (M, C), sums (M, C), scores (M, PAGE), keys, values, max,
-    // total.
-    long queries = worker * scratchBytes;
-    long sums = queries + 4L * rows * c;
-    long scores = sums + 4L * rows * c;
-    long keys = scores + 4L * rows * PAGE;
-    long values = keys + 4L * PAGE * c;
-    long max = values + 4L * PAGE * c;
-    long total = max + 4L * rows;
+    // The worker's scratch: state, queries (M, C), scores (M, SCORES), keys or values of a page.
+    long scratch = memory.byteSize() - (worker + 1) * scratchBytes;
+    long queries = scratch + state.bytes();
+    long scores = queries + 4L * state.rows * c;
+    long unpacked = scores + 4L * state.rows * SCORES;
+    long at = parts > 1 ? partAt(head, part) : scratch;
     gather(head, first, count, queries);
-    scratch.asSlice(sums, 4L * rows * c).fill((byte) 0);
+    memory.asSlice(at, state.bytes()).fill((byte) 0);
     for (int m = 0; m < rows; m++) {
-      Floats.set(scratch, max, m, Float.NEGATIVE_INFINITY);
-      Floats.set(scratch, total, m, 0);
+      Floats.set(memory, state.max(at), m, Float.NEGATIVE_INFINITY);
     }
     int end = position + first + count;
-    int start = window > 0 ? Math.max(0, position + first + 1 - window) : 0;
-    for (int page = start / PAGE; page * PAGE < end; page++) {
-      int n = Math.min(PAGE, end - page * PAGE);
-      var memory = cache.page(page);
-      long keyMemory = cache.keysAt(layer, head);
-      long valueMemory = cache.valuesAt(layer, head);
-      if (cache.dtype() == DType.Plain.F32) {
-        product(scratch, queries, c, memory, keyMemory, PAGE, scores, PAGE, rows, n, c, false);
-        softmax(rows, n, page, first, scores, sums, max, total);
-        product(scratch, scores, PAGE, memory, valueMemory, c, sums, c, rows, c, n, true);
-      } else {
-        Unpack.toFloat(cache.dtype(), memory, keyMemory, scratch, keys, (long) PAGE * c);
-        product(scratch, queries, c, scratch, keys, PAGE, scores, PAGE, rows, n, c, false);
-        softmax(rows, n, page, first, scores, sums, max, total);
-        Unpack.toFloat(cache.dtype(), memory, valueMemory, scratch, values, (long) n * c);
-        product(scratch, scores, PAGE, scratch, values, c, sums, c, rows, c, n, true);
+    int from = firstPage(first) + part * PART;
+    int to = parts > 1 ? Math.min(from + PART, lastPage(tokens)) : lastPage(first + count);
+    for (int page = from; page < to; page += PART) {
+      int n = Math.min(Math.min(PART, to - page) * PAGE, end - page * PAGE);
+      for (int i = 0; i < n; i += PAGE) {
+        scores(head, page + i / PAGE, queries, rows, Math.min(PAGE, n - i), scores + 4L * i, unpacked);
+      }
+      softmax(rows, n, page, first, scores, at);
+      for (int i = 0; i < n; i += PAGE) {
+        sums(head, page + i / PAGE, scores + 4L * i, rows, Math.min(PAGE, n - i), at, unpacked);
       }
     }
-    scatter(head, first, count, sums, total);
+    if (parts == 1) {
+      scatter(head, first, count, at);
+    }
+  }
+
+  /// The scores of `n` positions of a page: products of queries and keys.
+  private void scores(
+      int head, int page, long queries, int rows, int n, long scores, long unpacked) {
+    var stored = cache.page(page);
+    long keys = cache.keysAt(layer, head);
+    var b = floats(stored, keys, PAGE * c, unpacked);
+    long bAt = b == stored ? keys : unpacked;
+    Gemm.multiply(ops, memory, queries, c, b, bAt, PAGE, memory, scores, SCORES, rows, n, c, false);
+    if (cache.hasScales()) {
+      mulRows(scores, rows, n, stored, cache.keyScalesAt(layer, head));
+    }
+  }
+
+  /// Adds the values of `n` positions of a page, times their weights, to the state's sums.
+  private void sums(int head, int page, long weights, int rows, int n, long at, long unpacked) {
+    var stored = cache.page(page);
+    long values = cache.valuesAt(layer, head);
+    if (cache.hasScales()) {
+      mulRows(weights, rows, n, stored, cache.valueScalesAt(layer, head));
+    }
+    var b = floats(stored, values, n * c, unpacked);
+    long bAt = b == stored ? values : unpacked;
+    Gemm.multiply(ops, memory, weights, SCORES, b, bAt, c, memory, at, c, rows, c, n, true);
+  }
+
+  /// Where a page's elements are as F32: in the page itself, or in [#memory] at `unpacked`.
+  private MemorySegment floats(MemorySegment page, long from, int count, long unpacked) {
+    if (cache.dtype() == DType.Plain.F32) {
+      return page;
+    }
+    Unpack.toFloat(cache.dtype(), page, from, memory, unpacked, count);
+    return memory;
   }
 
   private void gather(int head, int first, int count, long queries) {
     for (int t = 0; t < count; t++) {
       long from = 4 * ((long) (first + t) * heads + (long) head * group) * c;
       kernels.scale(
-          q.segment(), from, scale, (long) group * c, scratch, queries + 4L * t * group * c);
+          q.segment(), from, scale, (long) group * c, memory, queries + 4L * t * group * c);
     }
   }
 
-  private void scatter(int head, int first, int count, long sums, long total) {
-    for (int t = 0; t < count; t++) {
-      for (int h = 0; h < group; h++) {
-        int m = t * group + h;
-        long to = 4 * ((long) (first + t) * heads + (long) head * group + h) * c;
-        float factor = 1 / Floats.get(scratch, total, m);
-        kernels.scale(scratch, sums + 4L * m * c, factor, c, out.segment(), to);
+  private void scatter(int head, int first, int count, long at) {
+    for (int m = 0; m < count * group; m++) {
+      float factor = 1 / Floats.get(memory, state.total(at), m);
+      kernels.scale(memory, state.sum(at, m), factor, c, out.segment(), outAt(head, first, m));
+    }
+  }
+
+  /// Where row `m` of the block that begins with token `first` goes.
+  private long outAt(int head, int first, int m) {
+    return 4 * ((long) (first + m / group) * heads + (long) head * group + m % group) * c;
+  }
+
+  /// The sums of all parts, brought onto the footing of the greatest score.
+  private void merge(int head) {
+    for (int m = 0; m < tokens * group; m++) {
+      float max = Float.NEGATIVE_INFINITY;
+      for (int part = 0; part < parts; part++) {
+        max = Math.max(max, Floats.get(memory, state.max(partAt(head, part)), m));
+      }
+      float total = 0;
+      for (int part = 0; part < parts; part++) {
+        total += factor(head, part, m, max) * Floats.get(memory, state.total(partAt(head, part)), m);
+      }
+      long to = outAt(head, 0, m);
+      out.segment().asSlice(to, 4L * c).fill((byte) 0);
+      for (int part = 0; part < parts; part++) {
+        float weight = factor(head, part, m, max) / total;
+        kernels.addScaled(
+            memory, state.sum(partAt(head, part), m), weight, c, out.segment(), to);
       }
     }
   }
 
-  /// Turns the scores of a page into weights relative to each row's greatest score so far, and
+  /// What the weights of a part are to be multiplied by; 0 where the row sees none of it.
+  private float factor(int head, int part, int m, float max) {
+    return (float) Math.exp(Floats.get(memory, state.max(partAt(head, part)), m) - max);
+  }
+
+  /// Multiplies each row of the scores with the scales of the positions.
+  private void mulRows(long scores, int rows, int n, MemorySegment scales, long scalesAt) {
+    for (int m = 0; m < rows; m++) {
+      long row = scores + 4L * m * SCORES;
+      kernels.mul(memory, row, scales, scalesAt, n, memory, row);
+    }
+  }
+
+  /// Turns the scores of some pages into weights relative to each row's greatest score so far, and
   /// brings the sums of earlier pages onto the same footing.
-  private void softmax(
-      int rows, int n, int page, int first, long scores, long sums, long max, long total) {
+  private void softmax(int rows, int n, int page, int first, long scores, long at) {
+    long max = state.max(at);
+    long total = state.total(at);
     for (int m = 0; m < rows; m++) {
       int limit = position + first + m / group + 1;
       int hi = Math.clamp(limit - page * PAGE, 0, n);
       int lo = window > 0 ? Math.clamp((long) limit - window - page * PAGE, 0, hi) : 0;
-      long row = scores + 4L * m * PAGE;
+      long row = scores + 4L * m * SCORES;
       if (hi > lo) {
-        float old = Floats.get(scratch, max, m);
-        float now = Math.max(old, kernels.max(scratch, row + 4L * lo, hi - lo));
+        float old = Floats.get(memory, max, m);
+        float now = Math.max(old, kernels.max(memory, row + 4L * lo, hi - lo));
         if (now > old) {
           float factor = (float) Math.exp(old - now);
-          kernels.scale(scratch, sums + 4L * m * c, factor, c, scratch, sums + 4L * m * c);
-          Floats.set(scratch, total, m, Floats.get(scratch, total, m) * factor);
-          Floats.set(scratch, max, m, now);
+          long sum = state.sum(at, m);
+          kernels.scale(memory, sum, factor, c, memory, sum);
+          Floats.set(memory, total, m, Floats.get(memory, total, m) * factor);
+          Floats.set(memory, max, m, now);
         }
-        float sum = kernels.expSum(scratch, row + 4L * lo, now, hi - lo);
-        Floats.set(scratch, total, m, Floats.get(scratch, total, m) + sum);
+        float sum = kernels.expSum(memory, row + 4L * lo, now, hi - lo);
+        Floats.set(memory, total, m, Floats.get(memory, total, m) + sum);
       }
-      for (int j = 0; j < n; j++) {
-        if (j < lo || j >= hi) {
-          Floats.set(scratch, row, j, 0);
-        }
-      }
-    }
-  }
-
-  private void product(
-      MemorySegment a,
-      long aAt,
-      int lda,
-      MemorySegment b,
-      long bAt,
-      int ldb,
-      long cAt,
-      int ldc,
-      int m,
-      int n,
-      int k,
-      boolean accumulate) {
-    if (ops.backend() == Backend.NATIVE && m >= NATIVE_ROWS && OpenBlas.isAvailable()) {
-      OpenBlas.sgemm(
-          false,
-          false,
-          m,
-          n,
-          k,
-          1,
-          a.asSlice(aAt),
-          lda,
-          b.asSlice(bAt),
-          ldb,
-          accumulate ? 1 : 0,
-          scratch.asSlice(cAt),
-          ldc);
-    } else {
-      kernels.gemm(a, aAt, lda, b, bAt, ldb, scratch, cAt, ldc, m, n, k, accumulate);
+      memory.asSlice(row, 4L * lo).fill((byte) 0);
+      memory.asSlice(row + 4L * hi, 4L * (n - hi)).fill((byte) 0);
     }
   }
 }

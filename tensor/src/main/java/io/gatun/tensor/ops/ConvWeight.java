@@ -1,6 +1,17 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.ffm.ConvolutionSpec;
+import io.gatun.ffm.ElementType;
+import io.gatun.ffm.OneDnn;
+import io.gatun.ffm.PackedLayout;
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.Floats;
+import io.gatun.tensor.kernel.Unpack;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.Map;
 
 /// The weights of a two-dimensional convolution: as the checkpoint stores them, and, from the first
 /// use on, in the form that convolutions here read fastest.
@@ -11,6 +22,13 @@ public final class ConvWeight {
   private final Tensor bias;
   private final int stride;
   private final Padding padding;
+
+  // Made when first asked for; the collector frees them with this object.
+  private MemorySegment biasF32;
+  private MemorySegment stored;
+  private MemorySegment byTaps;
+  private LinearWeight linear;
+  private final Map<PackedLayout, MemorySegment> packed = new HashMap<>();
 
   /// Rows and columns of zeros around an image.
   public record Padding(int top, int left, int bottom, int right) {
@@ -32,6 +50,14 @@ public final class ConvWeight {
   /// @param stride in both directions
   public static ConvWeight of(Tensor weight, Tensor bias, int stride, Padding padding) {
     Check.rank("weight", weight, 4);
+    if (!weight.isContiguous()) {
+      throw new IllegalArgumentException("the weight " + weight.shape() + " has gaps");
+    }
+    if (Math.max(padding.top, padding.bottom) >= weight.dim(2)
+        || Math.max(padding.left, padding.right) >= weight.dim(3)) {
+      throw new IllegalArgumentException(
+          padding + " is not smaller than the kernels of the weight " + weight.shape());
+    }
     if (bias != null) {
       Check.same("bias", bias.size(), "output channels of the weight", weight.dim(0));
     }
@@ -52,5 +78,117 @@ public final class ConvWeight {
   /// I.
   public long inChannels() {
     return weight.dim(1);
+  }
+
+  int kernelHeight() {
+    return Math.toIntExact(weight.dim(2));
+  }
+
+  int kernelWidth() {
+    return Math.toIntExact(weight.dim(3));
+  }
+
+  int stride() {
+    return stride;
+  }
+
+  Padding padding() {
+    return padding;
+  }
+
+  /// (O); null for none.
+  MemorySegment biasF32() {
+    if (bias != null && biasF32 == null) {
+      biasF32 = Arena.ofAuto().allocate(4 * bias.size(), 64);
+      Unpack.toFloat(bias.dtype(), bias.segment(), 0, biasF32, 0, bias.size());
+    }
+    return biasF32;
+  }
+
+  /// The weight in its own order as F32: for the reference.
+  MemorySegment f32() {
+    if (stored == null) {
+      stored = convert(Arena.ofAuto(), DType.Plain.F32);
+    }
+    return stored;
+  }
+
+  /// (kernelHeight, kernelWidth, I, O) as F32: the right operand of a product with patches.
+  MemorySegment byTaps() {
+    if (byTaps == null) {
+      int taps = kernelHeight() * kernelWidth();
+      int channels = Math.toIntExact(inChannels());
+      int n = Math.toIntExact(outChannels());
+      byTaps = Arena.ofAuto().allocate(4L * taps * channels * n, 64);
+      try (var arena = Arena.ofConfined()) {
+        var rows = convert(arena, DType.Plain.F32);
+        for (int o = 0; o < n; o++) {
+          for (int c = 0; c < channels; c++) {
+            for (int tap = 0; tap < taps; tap++) {
+              float value = Floats.get(rows, 0, ((long) o * channels + c) * taps + tap);
+              Floats.set(byTaps, 0, ((long) tap * channels + c) * n + o, value);
+            }
+          }
+        }
+      }
+    }
+    return byTaps;
+  }
+
+  /// Whether kernels lie side by side, without overlap, gaps or padding: then each output pixel is a
+  /// linear layer of a patch.
+  boolean isPatchwise() {
+    return kernelHeight() == stride
+        && kernelWidth() == stride
+        && padding.equals(Padding.of(0))
+        && weight.dtype() instanceof DType.Plain;
+  }
+
+  /// The linear layer of patches (kernelHeight, kernelWidth, I), for a weight that is patchwise.
+  LinearWeight asLinear() {
+    if (linear == null) {
+      int n = Math.toIntExact(outChannels());
+      int channels = Math.toIntExact(inChannels());
+      int taps = kernelHeight() * kernelWidth();
+      var matrix = weight.reshape(n, (long) channels * taps);
+      if (taps > 1) {
+        matrix = Tensor.allocate(Arena.ofAuto(), weight.dtype(), n, (long) taps * channels);
+        long bytes = weight.dtype().blockBytes();
+        for (long i = 0; i < weight.size(); i++) {
+          long to = (i / channels / taps * taps + i % taps) * channels + i / taps % channels;
+          MemorySegment.copy(weight.segment(), i * bytes, matrix.segment(), to * bytes, bytes);
+        }
+      }
+      linear = LinearWeight.of(matrix, bias);
+    }
+    return linear;
+  }
+
+  /// The weight as `spec` wants it, which is paid from the budget of `f` for packing.
+  ///
+  /// @param spec a convolution with these weights, with its layout
+  MemorySegment packed(Functional f, ConvolutionSpec spec) {
+    return packed.computeIfAbsent(
+        spec.layout(),
+        layout -> {
+          f.spend(layout.byteSize());
+          var target = Arena.ofAuto().allocate(layout.byteSize(), 64);
+          var type = spec.weights() == ElementType.BF16 ? DType.Plain.BF16 : DType.Plain.F32;
+          try (var arena = Arena.ofConfined()) {
+            var rows = weight.dtype() == type ? weight.segment() : convert(arena, type);
+            OneDnn.pack(spec, spec.weights(), rows, layout, target);
+          }
+          return target;
+        });
+  }
+
+  private MemorySegment convert(Arena arena, DType.Plain type) {
+    var copy = arena.allocate(weight.size() * type.blockBytes(), 64);
+    if (type == DType.Plain.BF16) {
+      Unpack.toBf16(weight.dtype(), weight.segment(), 0, copy, 0, weight.size());
+    } else {
+      Unpack.toFloat(weight.dtype(), weight.segment(), 0, copy, 0, weight.size());
+    }
+    return copy;
   }
 }

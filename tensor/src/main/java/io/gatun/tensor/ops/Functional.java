@@ -6,6 +6,7 @@ import io.gatun.tensor.kernel.NetworkKernels;
 import io.gatun.tensor.kernel.ScalarNetworkKernels;
 import io.gatun.tensor.kernel.VectorNetworkKernels;
 import java.lang.foreign.MemorySegment;
+import java.util.function.Supplier;
 
 /// The operations of networks that see and paint (SAM, CLIP, UNet, VAE), on activations of one
 /// type, F32 or BF16: torch.nn.functional, for images in NHWC.
@@ -19,6 +20,7 @@ public final class Functional {
   private final DType.Plain dtype;
   private final NetworkKernels kernels;
   private long packingBudget = 2L << 30;
+  private OpObserver observer;
 
   /// Operations on activations of type `dtype`, with the backend, workers and workspace of `ops`.
   ///
@@ -34,6 +36,22 @@ public final class Functional {
           case SCALAR -> new ScalarNetworkKernels();
           case VECTOR, NATIVE -> new VectorNetworkKernels();
         };
+  }
+
+  /// Tells `newObserver` of every operation from now on; null for nobody.
+  public void observer(OpObserver newObserver) {
+    observer = newObserver;
+  }
+
+  /// The result of an operation, told to the observer.
+  private Tensor observed(String name, long flops, Tensor input, Supplier<Tensor> operation) {
+    if (observer == null) {
+      return operation.get();
+    }
+    long start = System.nanoTime();
+    var result = operation.get();
+    observer.operation(name, input.shape(), result.shape(), flops, System.nanoTime() - start);
+    return result;
   }
 
   /// Sets how many more bytes of weights may be kept in another form than the checkpoint's, which
@@ -52,8 +70,8 @@ public final class Functional {
     return true;
   }
 
-  /// Takes `bytes` from the budget, which may be less than nothing then.
-  void reserveAnyway(long bytes) {
+  /// Takes `bytes` from the budget, whatever it has: for weights that cannot be used where they lie.
+  void spend(long bytes) {
     packingBudget -= bytes;
   }
 
@@ -93,19 +111,19 @@ public final class Functional {
 
   /// A copy of a plain tensor of any type, in the activations' type.
   public Tensor cast(Tensor x) {
-    return Elementwise.cast(this, x, dtype);
+    return observed("cast", 0, x, () -> Elementwise.cast(this, x, dtype));
   }
 
   /// A copy of activations as F32.
   public Tensor toF32(Tensor x) {
-    return Elementwise.cast(this, x, DType.Plain.F32);
+    return observed("toF32", 0, x, () -> Elementwise.cast(this, x, DType.Plain.F32));
   }
 
   /// The rows `ids` of a table (V, K) of any type: (T, K).
   ///
   /// @throws IndexOutOfBoundsException if an id is not a row of the table
   public Tensor embedding(int[] ids, Tensor table) {
-    return Elementwise.embedding(this, ids, table);
+    return observed("embedding", 0, table, () -> Elementwise.embedding(this, ids, table));
   }
 
   /// `x W^T + bias`: x (..., K), its rows perhaps further apart than K; result (..., N).
@@ -115,18 +133,19 @@ public final class Functional {
 
   /// `x W^T + bias` and what `epilogue` says; `columns` there are (B, N) for x (B, ..., K).
   public Tensor linear(Tensor x, LinearWeight w, Epilogue epilogue) {
-    return LinearLayer.apply(this, x, w, epilogue);
+    return observed("linear", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.apply(this, x, w, epilogue));
   }
 
   /// `values * gelu(gates)`, where `x W^T + bias` (..., 2 C) holds values, then gates: the product
   /// and [#geglu] at once, without the gates in memory. Result (..., C).
   public Tensor linearGeglu(Tensor x, LinearWeight w) {
-    return LinearLayer.geglu(this, x, w);
+    return observed(
+        "linearGeglu", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.geglu(this, x, w));
   }
 
   /// `a b^T` for each batch: a (B, T, K), b (B, N, K), result (B, T, N).
   public Tensor matmulTransposed(Tensor a, Tensor b) {
-    return BatchedProduct.apply(this, a, b);
+    return observed("matmulTransposed", 2 * a.size() * b.dim(1), a, () -> BatchedProduct.apply(this, a, b));
   }
 
   /// The convolution of x (B, H, W, C) that `w` describes: (B, outHeight, outWidth, O).
@@ -136,53 +155,53 @@ public final class Functional {
 
   /// The convolution of x (B, H, W, C) that `w` describes and what `epilogue` says.
   public Tensor conv2d(Tensor x, ConvWeight w, Epilogue epilogue) {
-    throw new UnsupportedOperationException();
+    return observed("conv2d", Convolution.flops(x, w), x, () -> Convolution.apply(this, x, w, epilogue));
   }
 
   /// The transposed convolution with 2x2 kernels and stride 2: x (B, H, W, C), weight (C, O, 2, 2)
   /// and bias (O) of any type, result (B, 2 H, 2 W, O).
   public Tensor convTranspose2x2(Tensor x, Tensor weight, Tensor bias) {
-    throw new UnsupportedOperationException();
+    return observed("convTranspose2x2", 8 * x.size() * weight.dim(1), x, () -> ConvTranspose.apply(this, x, weight, bias));
   }
 
   /// Layer normalization over the innermost dimension (Ba et al. 2016): `(x - mean) / sqrt(variance
   /// + eps) * weight + bias`. x (..., C), weight and bias (C). For NHWC images this is SAM's
   /// LayerNorm2d.
   public Tensor layerNorm(Tensor x, Tensor weight, Tensor bias, float eps) {
-    return Normalization.layer(this, x, weight, bias, eps);
+    return observed("layerNorm", 0, x, () -> Normalization.layer(this, x, weight, bias, eps));
   }
 
   /// Group normalization (Wu and He 2018) of x (B, ..., C) over the pixels and the channels of each
   /// of `groups` groups, then `activation`; weight and bias (C).
   public Tensor groupNorm(
       Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation) {
-    return Normalization.group(this, x, groups, weight, bias, eps, activation);
+    return observed("groupNorm", 0, x, () -> Normalization.group(this, x, groups, weight, bias, eps, activation));
   }
 
   /// `activation` of each element.
   public Tensor activate(Tensor x, Activation activation) {
-    return Elementwise.activate(this, x, activation);
+    return observed("activate", 0, x, () -> Elementwise.activate(this, x, activation));
   }
 
   /// The gated unit of GEGLU (Shazeer 2020): x (..., 2 C) holds values, then gates; result `values *
   /// gelu(gates)` (..., C).
   public Tensor geglu(Tensor x) {
-    return Elementwise.geglu(this, x);
+    return observed("geglu", 0, x, () -> Elementwise.geglu(this, x));
   }
 
   /// `x + y`, where y's shape is x's or the end of it, and y is then repeated.
   public Tensor add(Tensor x, Tensor y) {
-    return Elementwise.add(this, x, y);
+    return observed("add", 0, x, () -> Elementwise.add(this, x, y));
   }
 
   /// `x * factor`.
   public Tensor scale(Tensor x, float factor) {
-    return Elementwise.scale(this, x, factor);
+    return observed("scale", 0, x, () -> Elementwise.scale(this, x, factor));
   }
 
   /// The tensors side by side in the innermost dimension: (..., C1), (..., C2) become (..., C1 + C2).
   public Tensor concat(Tensor... tensors) {
-    return Elementwise.concat(this, tensors);
+    return observed("concat", 0, tensors[0], () -> Elementwise.concat(this, tensors));
   }
 
   /// Attention of `heads` heads: `softmax(q k^T * scale + bias) v` for each batch and head, block by
@@ -191,28 +210,28 @@ public final class Functional {
   /// T, heads * C).
   public Tensor attention(
       Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionBias bias) {
-    throw new UnsupportedOperationException();
+    return observed("attention", 4 * q.size() * k.dim(1), q, () -> Attention.apply(this, q, k, v, heads, scale, bias));
   }
 
   /// x (B, H, W, C), padded at the bottom and right with copies of `fill` (C) to multiples of `size`
   /// (zeros where `fill` is null), as windows of size x size: (B * windows, size * size, C).
   public Tensor windowPartition(Tensor x, int size, Tensor fill) {
-    throw new UnsupportedOperationException();
+    return observed("windowPartition", 0, x, () -> Images.windowPartition(this, x, size, fill));
   }
 
   /// The opposite of [#windowPartition]: (B, height, width, C) without the padding.
   public Tensor windowUnpartition(Tensor windows, int size, long batch, long height, long width) {
-    throw new UnsupportedOperationException();
+    return observed("windowUnpartition", 0, windows, () -> Images.windowUnpartition(this, windows, size, batch, height, width));
   }
 
   /// Each pixel of x (B, H, W, C) twice in both directions: (B, 2 H, 2 W, C).
   public Tensor upsampleNearest2x(Tensor x) {
-    throw new UnsupportedOperationException();
+    return observed("upsampleNearest2x", 0, x, () -> Images.upsampleNearest2x(this, x));
   }
 
   /// Bilinear interpolation of x (B, H, W, C) to another size, with half-pixel centres and without
   /// antialiasing: torch's interpolate(mode="bilinear", align_corners=False).
   public Tensor resizeBilinear(Tensor x, int height, int width) {
-    throw new UnsupportedOperationException();
+    return observed("resizeBilinear", 0, x, () -> Images.resizeBilinear(this, x, height, width));
   }
 }

@@ -4,7 +4,7 @@ import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Int8Panels;
+import io.gatun.tensor.kernel.Int8Products;
 import io.gatun.tensor.kernel.Int8Tile;
 import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
@@ -54,7 +54,7 @@ final class Int8Linear {
                   sourceAt = 4L * k * worker;
                   Unpack.toFloat(x.dtype(), x.segment(), 2 * at, floats, sourceAt, k);
                 }
-                float scale = Int8Panels.quantize(source, sourceAt, k, 128, u8, row * k);
+                float scale = Int8Products.quantize(source, sourceAt, k, 128, u8, row * k);
                 Floats.set(rowScales, 0, row, scale);
               }
             });
@@ -69,7 +69,7 @@ final class Int8Linear {
     if (simple) {
       linear.forEach(linear.simply(epilogue.residual(), out));
     } else {
-      linear.forEach(linear.rowByRow(new EpilogueRows(f, null, epilogue, out)));
+      linear.forEach(linear.rowByRow(new F32Epilogue(f, null, epilogue, out)));
     }
   }
 
@@ -93,13 +93,18 @@ final class Int8Linear {
             2 * n);
   }
 
-  private End rowByRow(EpilogueRows epilogue) {
+  private End rowByRow(F32Epilogue epilogue) {
     return (worker, row, tile) -> {
       tile.toFloats();
-      for (int i = 0; i < tile.rows(); i++) {
-        long at = tile.at() + 4L * i * tile.n();
-        epilogue.finish(worker, tile.products(), at, row + i, tile.first(), tile.n());
-      }
+      epilogue.store(
+          worker,
+          tile.products(),
+          tile.at(),
+          tile.n(),
+          row,
+          tile.rows(),
+          tile.first(),
+          tile.n());
     };
   }
 
@@ -108,8 +113,10 @@ final class Int8Linear {
   }
 
   private void forEach(End end) {
-    int blocks = weight.blocks().length;
-    long stride = 4L * weight.blocks()[0].count() * ROWS;
+    int blocks = weight.blocks().size();
+    int most =
+        weight.blocks().stream().mapToInt(Int8Weight.Block::count).max().orElseThrow();
+    long stride = 4L * most * ROWS;
     var products = f.ops().workspace().take(stride * f.ops().workers().threads());
     f.ops()
         .workers()
@@ -118,7 +125,7 @@ final class Int8Linear {
             1,
             (worker, from, to) -> {
               for (long task = from; task < to; task++) {
-                var block = weight.blocks()[(int) (task % blocks)];
+                var block = weight.blocks().get((int) (task % blocks));
                 long row = task / blocks * ROWS;
                 int count = (int) Math.min(ROWS, rows - row);
                 long at = worker * stride;

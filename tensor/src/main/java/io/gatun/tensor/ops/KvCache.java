@@ -1,21 +1,29 @@
 package io.gatun.tensor.ops;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Floats;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 
 /// The keys and values of the positions seen so far, in session memory that grows by pages.
 ///
 /// A page holds [#PAGE] positions of every layer. Within a layer and head the keys lie transposed,
 /// (C, PAGE), and the values as they come, (PAGE, C): so both products of attention run along
-/// memory.
+/// memory. In a cache of 8-bit integers each key and each value of a head has a scale of its own;
+/// the F32 scales (PAGE) of the keys and then of the values follow the values.
 public final class KvCache implements AutoCloseable {
   /// Positions in a page.
   static final int PAGE = 64;
+
+  private static final Set<DType.Plain> TYPES =
+      EnumSet.of(DType.Plain.F32, DType.Plain.F16, DType.Plain.BF16, DType.Plain.I8);
 
   private final int layers;
   private final int heads;
@@ -28,11 +36,11 @@ public final class KvCache implements AutoCloseable {
   /// An empty cache.
   ///
   /// @param heads key/value heads, G
-  /// @param dtype F32, F16 or BF16
+  /// @param dtype F32, F16, BF16 or I8
   /// @param capacity the most positions it may hold
   public KvCache(int layers, int heads, int headSize, DType.Plain dtype, int capacity) {
-    if (dtype != DType.Plain.F32 && dtype != DType.Plain.F16 && dtype != DType.Plain.BF16) {
-      throw new IllegalArgumentException("cache type is " + dtype + "; need F32, F16 or BF16");
+    if (!TYPES.contains(dtype)) {
+      throw new IllegalArgumentException("cache type is " + dtype + "; need one of " + TYPES);
     }
     this.layers = layers;
     this.heads = heads;
@@ -79,29 +87,66 @@ public final class KvCache implements AutoCloseable {
     while (pages.size() * PAGE < position + tokens) {
       pages.add(arena.allocate(pageBytes(), 64));
     }
-    ops.workers()
-        .forEach(
-            heads,
-            Ops.grain((long) tokens * headSize),
-            (worker, from, to) -> {
-              for (int head = (int) from; head < to; head++) {
-                for (int t = 0; t < tokens; t++) {
-                  putHead(layer, head, position + t, t, k.segment(), v.segment());
+    try (var _ = ops.scope()) {
+      var row = ops.workspace().take((long) headSize * ops.workers().threads());
+      ops.workers()
+          .forEach(
+              heads,
+              Ops.grain((long) tokens * headSize),
+              (worker, from, to) -> {
+                for (int head = (int) from; head < to; head++) {
+                  for (int t = 0; t < tokens; t++) {
+                    long at = 4L * (t * heads + head) * headSize;
+                    if (dtype == DType.Plain.I8) {
+                      long scratch = (long) worker * headSize;
+                      putBytes(ops, layer, head, position + t, k, v, at, row, scratch);
+                    } else {
+                      putFloats(layer, head, position + t, k, v, at);
+                    }
+                  }
                 }
-              }
-            });
+              });
+    }
   }
 
-  private void putHead(int layer, int head, int position, int t, MemorySegment k, MemorySegment v) {
+  private void putFloats(int layer, int head, int position, Tensor k, Tensor v, long at) {
     var page = pages.get(position / PAGE);
     int slot = position % PAGE;
     long keys = keysAt(layer, head);
     long values = valuesAt(layer, head);
-    long row = ((long) t * heads + head) * headSize;
     for (int c = 0; c < headSize; c++) {
-      Floats.store(dtype, page, keys, (long) c * PAGE + slot, Floats.get(k, 4 * row, c));
-      Floats.store(dtype, page, values, (long) slot * headSize + c, Floats.get(v, 4 * row, c));
+      Floats.store(dtype, page, keys, (long) c * PAGE + slot, Floats.get(k.segment(), at, c));
+      Floats.store(dtype, page, values, (long) slot * headSize + c, Floats.get(v.segment(), at, c));
     }
+  }
+
+  /// @param row room for a head's bytes from byte `rowAt`
+  private void putBytes(
+      Ops ops,
+      int layer,
+      int head,
+      int position,
+      Tensor k,
+      Tensor v,
+      long at,
+      MemorySegment row,
+      long rowAt) {
+    var page = pages.get(position / PAGE);
+    int slot = position % PAGE;
+    long keys = keysAt(layer, head) + slot;
+    long values = valuesAt(layer, head) + (long) slot * headSize;
+    float keyScale = ops.kernels().quantize(k.segment(), at, headSize, row, rowAt);
+    for (int c = 0; c < headSize; c++) {
+      page.set(JAVA_BYTE, keys + (long) c * PAGE, row.get(JAVA_BYTE, rowAt + c));
+    }
+    float valueScale = ops.kernels().quantize(v.segment(), at, headSize, page, values);
+    Floats.set(page, keyScalesAt(layer, head), slot, keyScale);
+    Floats.set(page, valueScalesAt(layer, head), slot, valueScale);
+  }
+
+  /// Whether keys and values are integers, of which each has a scale.
+  boolean hasScales() {
+    return dtype == DType.Plain.I8;
   }
 
   MemorySegment page(int index) {
@@ -110,20 +155,35 @@ public final class KvCache implements AutoCloseable {
 
   /// Where a head's keys (C, PAGE) begin in a page, in bytes.
   long keysAt(int layer, int head) {
-    return ((long) layer * heads + head) * 2 * headBytes();
+    return ((long) layer * heads + head) * headBytes();
   }
 
   /// Where a head's values (PAGE, C) begin in a page, in bytes.
   long valuesAt(int layer, int head) {
-    return keysAt(layer, head) + headBytes();
+    return keysAt(layer, head) + elementBytes();
   }
 
-  private long headBytes() {
+  /// Where the scales of a head's keys begin in a page, in bytes.
+  long keyScalesAt(int layer, int head) {
+    return valuesAt(layer, head) + elementBytes();
+  }
+
+  /// Where the scales of a head's values begin in a page, in bytes.
+  long valueScalesAt(int layer, int head) {
+    return keyScalesAt(layer, head) + 4L * PAGE;
+  }
+
+  /// Of a page's keys, or its values, of one layer and head.
+  private long elementBytes() {
     return (long) PAGE * headSize * dtype.blockBytes();
   }
 
+  private long headBytes() {
+    return 2 * elementBytes() + (hasScales() ? 2 * 4L * PAGE : 0);
+  }
+
   private long pageBytes() {
-    return 2L * layers * heads * headBytes();
+    return layers * heads * headBytes();
   }
 
   /// Frees the memory.

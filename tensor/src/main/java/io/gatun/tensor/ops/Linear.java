@@ -6,23 +6,17 @@ import java.lang.foreign.MemorySegment;
 /// Products of activations with weights: the rows of all the weights are one range, shared out to
 /// the workers in blocks; [RowProducts] decides how the rows of each are multiplied.
 final class Linear {
-  private final Tensor[] weights;
-  private final Tensor[] outs;
+  private final long[] rows;
   private final RowProduct[] products;
   private final Scratch[] scratch;
 
-  private Linear(Ops ops, Tensor x, Tensor[] weights) {
-    this.weights = weights;
-    outs = new Tensor[weights.length];
-    products = new RowProduct[weights.length];
-    var activations = new Activations(ops, x);
+  /// @param rows the weight rows that each of the products handles
+  private Linear(Ops ops, long[] rows, RowProduct[] products) {
+    this.rows = rows;
+    this.products = products;
     long bytes = 0;
-    for (int i = 0; i < weights.length; i++) {
-      outs[i] = ops.empty(activations.rows(), weights[i].dim(0));
-    }
-    for (int i = 0; i < weights.length; i++) {
-      products[i] = RowProducts.choose(ops, activations, weights[i], outs[i]);
-      bytes = Math.max(bytes, products[i].scratchBytes());
+    for (RowProduct product : products) {
+      bytes = Math.max(bytes, product.scratchBytes());
     }
     scratch = new Scratch[ops.workers().threads()];
     long stride = (bytes + 63) & -64;
@@ -33,28 +27,58 @@ final class Linear {
   }
 
   static Tensor[] apply(Ops ops, Tensor x, Tensor... weights) {
+    check(x, weights);
+    var activations = new Activations(ops, x);
+    var outs = new Tensor[weights.length];
+    var rows = new long[weights.length];
+    var products = new RowProduct[weights.length];
+    for (int i = 0; i < weights.length; i++) {
+      rows[i] = weights[i].dim(0);
+      outs[i] = ops.empty(activations.rows(), rows[i]);
+    }
+    for (int i = 0; i < weights.length; i++) {
+      products[i] = RowProducts.choose(ops, activations, weights[i], outs[i]);
+    }
+    new Linear(ops, rows, products).run(ops.workers());
+    return outs;
+  }
+
+  /// `silu(x gate^T) * (x up^T)`.
+  static Tensor gated(Ops ops, Tensor x, Tensor gate, Tensor up) {
+    check(x, gate, up);
+    Check.same("rows of up", up.dim(0), "rows of gate", gate.dim(0));
+    var activations = new Activations(ops, x);
+    var out = ops.empty(activations.rows(), gate.dim(0));
+    var product = RowProducts.chooseGated(ops, activations, gate, up, out);
+    new Linear(ops, new long[] {gate.dim(0)}, new RowProduct[] {product}).run(ops.workers());
+    return out;
+  }
+
+  private static void check(Tensor x, Tensor... weights) {
     Check.f32("x", x);
-    long blocks = 0;
     for (Tensor w : weights) {
       Check.rank("weight", w, 2);
       Check.same("columns of the weight", w.dim(1), "columns of x", x.dim(-1));
-      blocks += Math.ceilDiv(w.dim(0), (long) RowProduct.BLOCK);
     }
-    var linear = new Linear(ops, x, weights);
-    ops.workers().forEach(blocks, 1, linear::blocks);
-    return linear.outs;
+  }
+
+  private void run(Workers workers) {
+    long blocks = 0;
+    for (long n : rows) {
+      blocks += Math.ceilDiv(n, (long) RowProduct.BLOCK);
+    }
+    workers.forEach(blocks, 1, this::blocks);
   }
 
   private void blocks(int worker, long from, long to) {
     long first = 0;
-    for (int i = 0; i < weights.length; i++) {
-      long n = weights[i].dim(0);
-      long count = Math.ceilDiv(n, (long) RowProduct.BLOCK);
+    for (int i = 0; i < products.length; i++) {
+      long count = Math.ceilDiv(rows[i], (long) RowProduct.BLOCK);
       long lo = Math.max(from - first, 0);
       long hi = Math.min(to - first, count);
       if (lo < hi) {
         products[i].multiply(
-            scratch[worker], lo * RowProduct.BLOCK, Math.min(n, hi * RowProduct.BLOCK));
+            scratch[worker], lo * RowProduct.BLOCK, Math.min(rows[i], hi * RowProduct.BLOCK));
       }
       first += count;
     }

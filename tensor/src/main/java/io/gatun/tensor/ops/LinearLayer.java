@@ -3,14 +3,14 @@ package io.gatun.tensor.ops;
 import io.gatun.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 
-/// Linear layers on activations of either type. On the native backend they go through oneDNN, with
-/// what follows fused; else as [Linear] does it, and the rest is done row by row.
+/// Linear layers on activations of either type: through oneDNN, or as [Linear] does it, with the
+/// rest done row by row.
 final class LinearLayer {
   private LinearLayer() {}
 
   static Tensor apply(Functional f, Tensor x, LinearWeight w, Epilogue epilogue) {
     var out = result(f, x, w, w.outFeatures());
-    check(f, epilogue, out);
+    epilogue.check(f, out);
     if (out.size() == 0) {
       return out;
     }
@@ -57,38 +57,23 @@ final class LinearLayer {
     return f.ops().backend() == Backend.NATIVE && NativeLinear.supports(f.dtype());
   }
 
-  private static void check(Functional f, Epilogue epilogue, Tensor out) {
-    var columns = epilogue.columns();
-    if (columns != null) {
-      Check.activations("columns", columns, f.dtype());
-      Check.rank("columns", columns, 2);
-      Check.same("images of columns", columns.dim(0), "images of x", out.dim(0));
-      Check.same("features of columns", columns.dim(1), "features", out.dim(-1));
-    }
-    var residual = epilogue.residual();
-    if (residual != null) {
-      Check.activations("residual", residual, f.dtype());
-      if (!residual.shape().equals(out.shape())) {
-        throw new IllegalArgumentException(
-            "residual has shape %s; need the result's, %s"
-                .formatted(residual.shape(), out.shape()));
-      }
-    }
-  }
-
   private static void unfused(
       Functional f, Tensor x, LinearWeight w, Epilogue epilogue, Tensor out) {
     var activations = f.toF32(x);
     if (w.quantization() == Quantization.INT8_DYNAMIC) {
       roundTo8Bits(f, activations);
     }
-    if (w.quantization() == Quantization.NONE) {
-      finish(f, Linear.apply(f.ops(), activations, w.weight())[0], w.floatBias(), epilogue, out);
-    } else {
+    if (w.quantization() != Quantization.NONE) {
       var int8 = w.int8Weight(f);
       var product = Linear.apply(f.ops(), activations, int8.values())[0];
       scale(f, product, int8.scales());
-      finish(f, product, w.floatBias(), epilogue, out);
+      finish(f, product, 0, w.floatBias(), epilogue, out);
+      return;
+    }
+    long first = 0;
+    for (var product : Linear.apply(f.ops(), activations, w.weights().toArray(Tensor[]::new))) {
+      finish(f, product, first, w.floatBias(), epilogue, out);
+      first += product.dim(-1);
     }
   }
 
@@ -120,20 +105,30 @@ final class LinearLayer {
             f.kernels().scaleShift(in, inAt, factors, 0, n, out, outAt));
   }
 
-  /// What follows a product (T, N), F32, which is overwritten.
+  /// What follows a product, F32, which is overwritten: the columns of the result from `first` on.
   static void finish(
-      Functional f, Tensor product, MemorySegment bias, Epilogue epilogue, Tensor out) {
-    int n = Math.toIntExact(out.dim(-1));
-    var rows = new EpilogueRows(f, bias, epilogue, out);
+      Functional f,
+      Tensor product,
+      long first,
+      MemorySegment bias,
+      Epilogue epilogue,
+      Tensor out) {
+    int n = Math.toIntExact(product.dim(-1));
+    var rest = new F32Epilogue(f, bias, epilogue, out);
     f.ops()
         .workers()
         .forEach(
-            out.size() / n,
+            product.size() / n,
             Ops.grain(n),
-            (worker, from, to) -> {
-              for (long row = from; row < to; row++) {
-                rows.finish(worker, product.segment(), 4 * row * n, row, 0, n);
-              }
-            });
+            (worker, from, to) ->
+                rest.store(
+                    worker,
+                    product.segment(),
+                    4 * from * n,
+                    n,
+                    from,
+                    Math.toIntExact(to - from),
+                    Math.toIntExact(first),
+                    n));
   }
 }

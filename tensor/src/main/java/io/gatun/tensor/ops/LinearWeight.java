@@ -1,24 +1,27 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /// The weights of a linear layer `x W^T + bias`, which is also a 1x1 convolution: as the checkpoint
 /// stores them, and, from the first product on, in the form that products here read fastest.
 ///
 /// A weight belongs to one model and is used with one [Functional].
 public final class LinearWeight {
-  private final Tensor weight;
-  private final Tensor bias;
+  private final List<Part> parts;
   private final Quantization quantization;
   private NativeWeight nativeWeight;
   private Int8Weight int8Weight;
   private MemorySegment floatBias;
 
-  private LinearWeight(Tensor weight, Tensor bias, Quantization quantization) {
-    this.weight = weight;
-    this.bias = bias;
+  /// Some of the rows.
+  private record Part(Tensor weight, Tensor bias) {}
+
+  private LinearWeight(List<Part> parts, Quantization quantization) {
+    this.parts = parts;
     this.quantization = quantization;
   }
 
@@ -29,7 +32,22 @@ public final class LinearWeight {
     if (bias != null) {
       Check.same("bias", bias.size(), "rows of the weight", weight.dim(0));
     }
-    return new LinearWeight(weight, bias, Quantization.NONE);
+    return new LinearWeight(List.of(new Part(weight, bias)), Quantization.NONE);
+  }
+
+  /// Layers of the same input as one, whose results lie side by side: queries, keys and values. The
+  /// weights stay where they are.
+  public static LinearWeight concat(List<LinearWeight> layers) {
+    var parts = layers.stream().flatMap(layer -> layer.parts.stream()).toList();
+    for (var part : parts) {
+      Check.same("columns of a weight", part.weight.dim(1), "of the first", parts.getFirst().weight.dim(1));
+    }
+    var quantization = layers.getFirst().quantization;
+    if (layers.stream().anyMatch(layer -> layer.quantization != quantization)) {
+      throw new IllegalArgumentException(
+          "layers that are quantized differently cannot be one: quantize the whole instead");
+    }
+    return new LinearWeight(parts, quantization);
   }
 
   /// The same weights, to be rounded to 8 bits when they are first used.
@@ -38,40 +56,50 @@ public final class LinearWeight {
   public LinearWeight quantized(Quantization to) {
     if (to != Quantization.NONE && !quantizable()) {
       throw new IllegalArgumentException(
-          "a weight of shape %s cannot be quantized: need multiples of 32".formatted(weight.shape()));
+          "weights of shapes %s cannot be quantized: need multiples of 32"
+              .formatted(weights().stream().map(Tensor::shape).toList()));
     }
-    return new LinearWeight(weight, bias, to);
+    return new LinearWeight(parts, to);
   }
 
-  /// Whether [#quantized] can round these weights: whether N and K are multiples of 32.
+  /// Whether [#quantized] can round these weights: whether all their sizes are multiples of 32.
   public boolean quantizable() {
-    return weight.dim(0) % 32 == 0 && weight.dim(1) % 32 == 0;
-  }
-
-  /// N.
-  public long outFeatures() {
-    return weight.dim(0);
-  }
-
-  /// K.
-  public long inFeatures() {
-    return weight.dim(1);
-  }
-
-  Tensor weight() {
-    return weight;
-  }
-
-  /// The bias as F32; null for none.
-  MemorySegment floatBias() {
-    if (floatBias == null && bias != null) {
-      floatBias = Ops.toF32(bias, Arena.ofAuto()).segment();
-    }
-    return floatBias;
+    return weights().stream().allMatch(w -> w.dim(0) % 32 == 0 && w.dim(1) % 32 == 0);
   }
 
   Quantization quantization() {
     return quantization;
+  }
+
+  /// N.
+  public long outFeatures() {
+    return parts.stream().mapToLong(part -> part.weight.dim(0)).sum();
+  }
+
+  /// K.
+  public long inFeatures() {
+    return parts.getFirst().weight.dim(1);
+  }
+
+  /// The matrices (N, K) that are one above the other.
+  List<Tensor> weights() {
+    return parts.stream().map(Part::weight).toList();
+  }
+
+  /// The bias as F32; null for none.
+  MemorySegment floatBias() {
+    if (floatBias == null && parts.stream().anyMatch(part -> part.bias != null)) {
+      floatBias = Tensor.allocate(Arena.ofAuto(), DType.Plain.F32, outFeatures()).segment();
+      long at = 0;
+      for (var part : parts) {
+        if (part.bias != null) {
+          WeightRows.toFloat(
+              Backend.SCALAR, part.bias.reshape(1, part.bias.size()), 0, 1, floatBias, at);
+        }
+        at += 4 * part.weight.dim(0);
+      }
+    }
+    return floatBias;
   }
 
   /// The weights, or, where they are quantized, their integers, as oneDNN's products read them.
@@ -79,7 +107,7 @@ public final class LinearWeight {
     if (nativeWeight == null) {
       nativeWeight =
           quantization == Quantization.NONE
-              ? NativeWeight.of(f, weight)
+              ? NativeWeight.of(f, weights())
               : NativeWeight.converted(f, int8Weight(f).values());
     }
     return nativeWeight;
@@ -90,8 +118,8 @@ public final class LinearWeight {
     if (int8Weight == null) {
       int8Weight =
           quantization == Quantization.INT8_DYNAMIC && Int8Weight.packs(f)
-              ? Int8Weight.packed(f, weight)
-              : Int8Weight.tensor(f, weight);
+              ? Int8Weight.packed(f, weights())
+              : Int8Weight.tensor(f, weights());
     }
     return int8Weight;
   }

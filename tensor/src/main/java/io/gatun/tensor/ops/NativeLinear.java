@@ -52,7 +52,7 @@ final class NativeLinear {
     return OneDnn.supports(activations == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32);
   }
 
-  static PostOp postOp(Activation activation) {
+  private static PostOp postOp(Activation activation) {
     return switch (activation) {
       case NONE -> null;
       case RELU -> PostOp.Activation.RELU;
@@ -81,7 +81,7 @@ final class NativeLinear {
     int n = Math.toIntExact(out.dim(-1));
     // A task's rows are of one image, where images have columns of their own.
     long images = epilogue.columns() == null ? 1 : epilogue.columns().dim(0);
-    var tail = postOps(epilogue);
+    var tail = postOps(epilogue, weight.type());
     forEach(
         images,
         weight.blocks().length,
@@ -101,16 +101,18 @@ final class NativeLinear {
         });
   }
 
-  private List<PostOp> postOps(Epilogue epilogue) {
+  /// What `epilogue` is to oneDNN.
+  static List<PostOp> postOps(Epilogue epilogue, ElementType type) {
     var ops = new ArrayList<PostOp>();
     if (epilogue.columns() != null) {
-      ops.add(new PostOp.Binary(Op.ADD, weight.type(), Extent.PER_COLUMN));
+      ops.add(new PostOp.Binary(Op.ADD, type, Extent.PER_COLUMN));
     }
-    if (epilogue.activation() != Activation.NONE) {
-      ops.add(postOp(epilogue.activation()));
+    var activation = postOp(epilogue.activation());
+    if (activation != null) {
+      ops.add(activation);
     }
     if (epilogue.residual() != null) {
-      ops.add(new PostOp.Binary(Op.ADD, weight.type(), Extent.EVERY_ELEMENT));
+      ops.add(new PostOp.Binary(Op.ADD, type, Extent.EVERY_ELEMENT));
     }
     return ops;
   }

@@ -9,6 +9,9 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -29,53 +32,64 @@ final class NativeWeight {
   /// Asking oneDNN takes longer than a small product.
   private static final Map<Shape, PackedLayout> LAYOUTS = new ConcurrentHashMap<>();
 
-  /// Rows of the weight.
+  /// Rows of a weight.
   ///
+  /// @param row the first of them
+  /// @param from the column of the result that it makes
   /// @param memory where they are; null if they are to be converted into scratch memory
-  record Block(int from, int count, WeightLayout layout, MemorySegment memory) {}
+  record Block(
+      Tensor weight, int row, int from, int count, WeightLayout layout, MemorySegment memory) {
+    private Block at(WeightLayout where, MemorySegment what) {
+      return new Block(weight, row, from, count, where, what);
+    }
+  }
 
-  private final Tensor weight;
   private final ElementType type;
   private final int k;
   private final Block[] blocks;
 
-  private NativeWeight(Tensor weight, ElementType type, int perBlock) {
-    this.weight = weight;
-    this.type = type;
-    k = Math.toIntExact(weight.dim(1));
-    blocks = new Block[Math.ceilDiv(Math.toIntExact(weight.dim(0)), perBlock)];
+  private NativeWeight(Functional f, List<Tensor> weights) {
+    type = f.dtype() == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
+    k = Math.toIntExact(weights.getFirst().dim(1));
+    var list = new ArrayList<Block>();
+    int from = 0;
+    for (var weight : weights) {
+      int n = Math.toIntExact(weight.dim(0));
+      int perBlock = rowsPerBlock(n, (long) k * type.bytes());
+      for (int row = 0; row < n; row += perBlock) {
+        int count = Math.min(perBlock, n - row);
+        list.add(new Block(weight, row, from + row, count, null, null));
+      }
+      from += n;
+    }
+    blocks = list.toArray(Block[]::new);
   }
 
-  /// Packs the weight if there is room for it.
-  static NativeWeight of(Functional f, Tensor weight) {
-    var type = elementType(f);
-    int n = Math.toIntExact(weight.dim(0));
-    long rowBytes = weight.dim(1) * type.bytes();
-    int perBlock = rowsPerBlock(n, rowBytes);
-    var result = new NativeWeight(weight, type, perBlock);
-    if (f.reserve(n * rowBytes)) {
-      result.pack(f, perBlock);
+  /// Packs weights, one above the other, if there is room for them.
+  static NativeWeight of(Functional f, List<Tensor> weights) {
+    var result = new NativeWeight(f, weights);
+    if (f.reserve((long) result.outFeatures() * result.k * result.type.bytes())) {
+      result.pack(f);
     } else {
-      result.leave(f.dtype(), perBlock);
+      result.leave(f.dtype());
     }
     return result;
   }
 
+  private int outFeatures() {
+    var last = blocks[blocks.length - 1];
+    return last.from + last.count;
+  }
+
   /// A weight of another type than the activations', which each product converts.
   static NativeWeight converted(Functional f, Tensor weight) {
-    var type = elementType(f);
-    int perBlock = rowsPerBlock(Math.toIntExact(weight.dim(0)), weight.dim(1) * type.bytes());
-    var result = new NativeWeight(weight, type, perBlock);
-    result.leave(f.dtype(), perBlock);
+    var result = new NativeWeight(f, List.of(weight));
+    result.leave(f.dtype());
     return result;
   }
 
-  private static ElementType elementType(Functional f) {
-    return f.dtype() == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
-  }
-
-  /// A number of rows that makes blocks of about [#BLOCK_BYTES], and, where it can, blocks of one
-  /// size in both halves of the weight.
+  /// Of n rows, as many as make blocks of about [#BLOCK_BYTES], and, where that can be, blocks of
+  /// one size in both halves of the rows.
   static int rowsPerBlock(int n, long rowBytes) {
     int most = (int) Math.max(ALIGNMENT, BLOCK_BYTES / rowBytes);
     int count = Math.ceilDiv(n, most);
@@ -95,14 +109,11 @@ final class NativeWeight {
     return MatmulSpec.of(rows, s.n, s.k, s.type, s.type, s.type, true);
   }
 
-  private void pack(Functional f, int perBlock) {
-    int n = Math.toIntExact(weight.dim(0));
+  private void pack(Functional f) {
     var arena = Arena.ofAuto();
     for (int i = 0; i < blocks.length; i++) {
-      int from = i * perBlock;
-      int count = Math.min(perBlock, n - from);
-      var layout = layout(new Shape(count, k, type));
-      blocks[i] = new Block(from, count, layout, arena.allocate(layout.byteSize(), ALIGNMENT));
+      var layout = layout(new Shape(blocks[i].count, k, type));
+      blocks[i] = blocks[i].at(layout, arena.allocate(layout.byteSize(), ALIGNMENT));
     }
     try (var scope = f.scope()) {
       long stride = scratchBytes();
@@ -127,16 +138,16 @@ final class NativeWeight {
     }
   }
 
-  private void leave(DType.Plain activations, int perBlock) {
-    int n = Math.toIntExact(weight.dim(0));
-    boolean inPlace = weight.dtype() == activations && weight.isContiguous();
+  private void leave(DType.Plain activations) {
+    long rowBytes = (long) k * type.bytes();
     for (int i = 0; i < blocks.length; i++) {
-      int from = i * perBlock;
-      int count = Math.min(perBlock, n - from);
-      long rowBytes = (long) k * type.bytes();
+      var block = blocks[i];
+      boolean inPlace = block.weight.dtype() == activations && block.weight.isContiguous();
       var memory =
-          inPlace ? weight.segment().asSlice(from * rowBytes, count * rowBytes) : null;
-      blocks[i] = new Block(from, count, WeightLayout.transposed(k), memory);
+          inPlace
+              ? block.weight.segment().asSlice(block.row * rowBytes, block.count * rowBytes)
+              : null;
+      blocks[i] = block.at(WeightLayout.transposed(k), memory);
     }
   }
 
@@ -148,21 +159,26 @@ final class NativeWeight {
     return blocks;
   }
 
-  /// Whether a block starts where the second half of the rows does, and the blocks of both halves
-  /// have the same sizes.
+  /// Whether the second half of the rows has blocks of the same sizes as the first.
   boolean hasHalves() {
-    return blocks.length % 2 == 0 && blocks[blocks.length / 2].from * 2L == weight.dim(0);
+    int half = blocks.length / 2;
+    boolean equal = blocks.length == 2 * half;
+    for (int i = 0; equal && i < half; i++) {
+      equal = blocks[i].count == blocks[half + i].count;
+    }
+    return equal;
   }
 
-  /// Whether each product converts the blocks.
+  /// Whether each product converts blocks.
   boolean isConverted() {
-    return blocks[0].memory == null;
+    return Arrays.stream(blocks).anyMatch(block -> block.memory == null);
   }
 
   /// The bytes of scratch memory that a worker needs to convert a block.
   long scratchBytes() {
     // BF16, and behind them F32 on their way to it.
-    return (type == ElementType.BF16 ? 6L : 4L) * blocks[0].count * k + 63 & -64;
+    int most = Arrays.stream(blocks).mapToInt(Block::count).max().orElseThrow();
+    return (type == ElementType.BF16 ? 6L : 4L) * most * k + 63 & -64;
   }
 
   /// A block's weights: where they are, or converted into `scratch`.
@@ -175,9 +191,9 @@ final class NativeWeight {
     var rows = scratch.memory().asSlice(scratch.at(), bytes);
     if (type == ElementType.BF16) {
       WeightRows.toBf16(
-          weight, block.from, block.count, rows, scratch.memory(), scratch.at() + bytes);
+          block.weight, block.row, block.count, rows, scratch.memory(), scratch.at() + bytes);
     } else {
-      WeightRows.toFloat(Backend.NATIVE, weight, block.from, block.count, rows, 0);
+      WeightRows.toFloat(Backend.NATIVE, block.weight, block.row, block.count, rows, 0);
     }
     return rows;
   }

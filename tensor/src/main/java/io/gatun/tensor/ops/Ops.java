@@ -128,6 +128,12 @@ public final class Ops implements AutoCloseable {
     return Linear.apply(this, x, weights);
   }
 
+  /// `silu(x gate^T) * (x up^T)`, the gated unit of SwiGLU (Shazeer 2020): x (T, K), gate and up
+  /// (N, K) of any type, result (T, N).
+  public Tensor gatedLinear(Tensor x, Tensor gate, Tensor up) {
+    return Linear.gated(this, x, gate, up);
+  }
+
   /// Adds bias (N) to each row of y (T, N).
   public void addBias(Tensor y, Tensor bias) {
     Check.f32("y", y);
@@ -182,25 +188,6 @@ public final class Ops implements AutoCloseable {
     long d = x.dim(-1);
     Check.same("y", y.size(), "columns", d);
     kernels.addScaled(y.segment(), 0, factor, d, x.segment(), 4 * row * d);
-  }
-
-  /// `silu(gate) * up`: the gated unit of SwiGLU (Shazeer 2020), of equal shapes.
-  public Tensor siluMul(Tensor gate, Tensor up) {
-    Check.sameShape(gate, up);
-    var out = empty(gate.shape().dims());
-    workers.forEach(
-        out.size(),
-        1 << 12,
-        (worker, from, to) ->
-            kernels.siluMul(
-                gate.segment(),
-                4 * from,
-                up.segment(),
-                4 * from,
-                to - from,
-                out.segment(),
-                4 * from));
-    return out;
   }
 
   /// Rotates the heads of x (T, H, C) in place (RoPE, Su et al. 2021); cos and sin (T, C) as

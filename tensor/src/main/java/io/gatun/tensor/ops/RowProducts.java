@@ -26,7 +26,7 @@ final class RowProducts {
     boolean tiled =
         ops.fast() && ops.backend() != Backend.SCALAR && w.dtype() instanceof DType.Tiled;
     if (ops.backend() == Backend.NATIVE && many) {
-      if (tiled && PanelProduct.supports(x, w)) {
+      if (panels(ops, x, w)) {
         log(w, "int8 panels and oneDNN's int8 product", "many rows, and the CPU has int8 products");
         return new PanelProduct(x, w, out);
       }
@@ -54,6 +54,23 @@ final class RowProducts {
     }
     log(w, "dot products of unpacked rows", why);
     return new DotProduct(ops, x, w, out);
+  }
+
+  /// The products with two weights as `silu(gate) * up`.
+  static RowProduct chooseGated(Ops ops, Activations x, Tensor gate, Tensor up, Tensor out) {
+    if (panels(ops, x, gate) && gate.dtype().equals(up.dtype())) {
+      return new GatedPanelProduct(x, gate, up, out);
+    }
+    var upOut = ops.empty(out.shape().dims());
+    var gateProduct = choose(ops, x, gate, out);
+    return new GatedProduct(ops.kernels(), gateProduct, choose(ops, x, up, upOut), out, upOut);
+  }
+
+  private static boolean panels(Ops ops, Activations x, Tensor w) {
+    return ops.fast()
+        && ops.backend() == Backend.NATIVE
+        && x.rows() >= GEMM_ROWS
+        && PanelProduct.supports(x, w);
   }
 
   private static void log(Tensor w, String how, String why) {

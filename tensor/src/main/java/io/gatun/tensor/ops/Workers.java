@@ -24,6 +24,7 @@ public final class Workers implements AutoCloseable {
 
   private static final long SPIN_NANOS = 100_000;
   private static final int SPINS_PER_CLOCK = 64;
+  private static final int SPINS_BEFORE_YIELD = 1 << 10;
   private static final VarHandle EPOCH;
 
   static {
@@ -99,8 +100,12 @@ public final class Workers implements AutoCloseable {
       }
     }
     work(0);
-    while (running.getAcquire() > 0) {
-      Thread.onSpinWait();
+    for (int spins = 0; running.getAcquire() > 0; spins++) {
+      if (spins < SPINS_BEFORE_YIELD) {
+        Thread.onSpinWait();
+      } else {
+        Thread.yield(); // where others compute too, a helper may need this very core
+      }
     }
     task = null;
     if (failure != null) {

@@ -1,5 +1,6 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.ffm.MemoryAdvice;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
@@ -13,6 +14,7 @@ import java.util.List;
 public final class Workspace implements AutoCloseable {
   private static final long SLAB = 16L << 20;
   private static final long ALIGNMENT = 64;
+  private static final long HUGE_PAGE = 2L << 20;
 
   private final Arena arena = Arena.ofShared();
   private final List<MemorySegment> slabs = new ArrayList<>();
@@ -53,7 +55,10 @@ public final class Workspace implements AutoCloseable {
       slab++;
       used = 0;
       if (slab == slabs.size()) {
-        slabs.add(arena.allocate(Math.max(SLAB, rounded), ALIGNMENT));
+        // Kernels write columns of many rows, each of which may lie in a page of its own.
+        var memory = arena.allocate(Math.max(SLAB, rounded), HUGE_PAGE);
+        MemoryAdvice.hugePages(memory);
+        slabs.add(memory);
       }
     }
     var segment = slabs.get(slab).asSlice(used, bytes);

@@ -1,7 +1,9 @@
 package io.gatun.tests.tensor;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
@@ -36,7 +38,6 @@ class BackendAgreementTest {
       var y = random(3, n);
       var w = random(n);
       agree(backend, n, (ops, a) -> ops.rmsNorm(x, w, 1e-5f));
-      agree(backend, n, (ops, a) -> ops.siluMul(x, y));
       agree(backend, n, (ops, a) -> inPlace(x, t -> ops.addInPlace(t, y)));
       agree(backend, n, (ops, a) -> inPlace(x, t -> ops.addBias(t, w)));
       agree(backend, n, (ops, a) -> inPlace(x, ops::softmax));
@@ -57,6 +58,8 @@ class BackendAgreementTest {
           var w = random(n, k);
           var bias = random(n);
           agree(backend, k, (ops, a) -> ops.linear(x, w, bias));
+          var up = random(n, k);
+          agree(backend, k, (ops, a) -> ops.gatedLinear(x, w, up));
         }
       }
     }
@@ -97,7 +100,8 @@ class BackendAgreementTest {
       value = Backend.class,
       names = {"VECTOR", "NATIVE"})
   void attention(Backend backend) {
-    for (var type : new DType.Plain[] {DType.Plain.F32, DType.Plain.F16, DType.Plain.BF16}) {
+    for (var type :
+        new DType.Plain[] {DType.Plain.F32, DType.Plain.F16, DType.Plain.BF16, DType.Plain.I8}) {
       for (int tokens : new int[] {1, 7, 65, 207}) {
         for (int group : new int[] {1, 3}) {
           var q = random(tokens, 2L * group, 24);
@@ -117,6 +121,74 @@ class BackendAgreementTest {
         }
       }
     }
+  }
+
+  /// Few rows at the end of a long context, where the positions are shared out in parts.
+  @ParameterizedTest
+  @EnumSource(
+      value = Backend.class,
+      names = {"VECTOR", "NATIVE"})
+  void attentionOverManyPositions(Backend backend) {
+    int length = 1100;
+    var k = random(length, 2, 24);
+    var v = random(length, 2, 24);
+    for (var type : new DType.Plain[] {DType.Plain.F32, DType.Plain.I8}) {
+      for (int tokens : new int[] {1, 5}) {
+        var q = random(tokens, 6, 24);
+        for (int window : new int[] {0, 3, 600}) {
+          BiFunction<Ops, Arena, Tensor> last =
+              (ops, a) -> {
+                try (var cache = new KvCache(1, 2, 24, type, length)) {
+                  cache.put(ops, 0, 0, k, v);
+                  return ops.attention(q, cache, 0, length - tokens, 0.2f, window);
+                }
+              };
+          agree(backend, length, last);
+          assertArrayEquals(floats(backend, 1, last), floats(backend, 3, last));
+        }
+      }
+    }
+  }
+
+  private float[] floats(Backend backend, int threads, BiFunction<Ops, Arena, Tensor> operation) {
+    try (var ops = new Ops(backend, threads)) {
+      return operation.apply(ops, arena).toFloats();
+    }
+  }
+
+  /// Rounding keys and values to 8 bits moves a result by about their steps, 1/254 of the greatest
+  /// of a head's elements, and not by more.
+  @Test
+  void attentionOverIntegersIsNearThatOverFloats() {
+    int length = 700;
+    int c = 64;
+    var k = random(length, 2, c);
+    var v = random(length, 2, c);
+    var q = random(3, 4, c);
+    try (var ops = new Ops(Backend.VECTOR, 2);
+        var exact = new KvCache(1, 2, c, DType.Plain.F32, length);
+        var rounded = new KvCache(1, 2, c, DType.Plain.I8, length)) {
+      exact.put(ops, 0, 0, k, v);
+      rounded.put(ops, 0, 0, k, v);
+      float[] expected = ops.attention(q, exact, 0, length - 3, 0.125f, 0).toFloats();
+      float[] found = ops.attention(q, rounded, 0, length - 3, 0.125f, 0).toFloats();
+      double squares = 0;
+      double errors = 0;
+      for (int i = 0; i < expected.length; i++) {
+        squares += expected[i] * expected[i];
+        errors += (found[i] - expected[i]) * (found[i] - expected[i]);
+      }
+      assertEquals(0, Math.sqrt(errors / squares), 0.015);
+      assertTrue(rounded.byteSize() < 0.3 * exact.byteSize());
+    }
+  }
+
+  @Test
+  void cachesRefuseOtherTypes() {
+    var refused =
+        assertThrows(
+            IllegalArgumentException.class, () -> new KvCache(1, 1, 8, DType.Plain.U8, 64));
+    assertTrue(refused.getMessage().contains("need one of"), refused.getMessage());
   }
 
   /// The scalar backend itself against the definition, with every score in memory.

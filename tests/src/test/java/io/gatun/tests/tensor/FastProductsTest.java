@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 
 /// Products whose activations are rounded stay as near to the exact ones as their bits allow.
@@ -20,14 +21,36 @@ class FastProductsTest {
   private final Arena arena = Arena.ofAuto();
 
   @Test
-  void int4PanelsOfManyRows() {
-    for (int group : new int[] {32, 64, 128}) {
+  void panelsOfManyRows() {
+    for (var type :
+        new DType.Tiled[] {
+          new DType.Tiled(4, 32),
+          new DType.Tiled(4, 64),
+          new DType.Tiled(4, 128),
+          new DType.Tiled(4, 32, true),
+          new DType.Tiled(8, 32),
+          new DType.Tiled(8, 128)
+        }) {
       for (int n : new int[] {32, 96, 256}) {
-        var w = tiled(new DType.Tiled(4, group), n, 512);
         // 7-bit activations and weights whose steps are a fraction of their groups': errors average
         // out over 512 products to well under a hundredth of the result's size.
-        check(random(33, 512), w, 0.015);
+        check(random(33, 512), tiled(type, n, 512), 0.015);
       }
+    }
+  }
+
+  @Test
+  void panelsOfMoreRowsThanOneProductTakes() {
+    check(random(1037, 256), tiled(new DType.Tiled(4, 32), 64, 256), 0.015);
+  }
+
+  @Test
+  void gatedProductsOfTiledWeights() {
+    for (int rows : new int[] {1, 3, 33, 600}) {
+      var x = random(rows, 256);
+      var gate = tiled(new DType.Tiled(4, 32), 160, 256);
+      var up = tiled(new DType.Tiled(4, 32), 160, 256);
+      check(ops -> ops.gatedLinear(x, gate, up), 0.02);
     }
   }
 
@@ -69,10 +92,14 @@ class FastProductsTest {
 
   /// Compares root mean square sizes of the error and of the exact result.
   private void check(Tensor x, Tensor w, double tolerance) {
+    check(ops -> ops.linear(x, w), tolerance);
+  }
+
+  private static void check(Function<Ops, Tensor> product, double tolerance) {
     try (var exact = new Ops(Backend.SCALAR, 1);
         var fast = new Ops(Backend.NATIVE, 2, Precision.FAST)) {
-      float[] e = exact.linear(x, w).toFloats();
-      float[] f = fast.linear(x, w).toFloats();
+      float[] e = product.apply(exact).toFloats();
+      float[] f = product.apply(fast).toFloats();
       double error = 0;
       double size = 0;
       for (int i = 0; i < e.length; i++) {
@@ -80,7 +107,7 @@ class FastProductsTest {
         size += Math.pow(e[i], 2);
       }
       double relative = Math.sqrt(error / size);
-      assertTrue(relative < tolerance, () -> w + ": relative error " + relative);
+      assertTrue(relative < tolerance, () -> "relative error " + relative);
     }
   }
 
@@ -89,12 +116,19 @@ class FastProductsTest {
     var segment = arena.allocate(type.byteSize(shape), 64);
     var bytes = new byte[(int) segment.byteSize()];
     random.nextBytes(bytes);
+    for (int i = 0; type.bits() == 8 && i < bytes.length; i++) {
+      bytes[i] = (byte) Math.max(-127, bytes[i]);
+    }
     segment.copyFrom(MemorySegment.ofArray(bytes));
     long block = (long) DType.Tiled.ROWS * type.blockBytes();
     for (long at = 0; at < segment.byteSize(); at += block) {
       for (int lane = 0; lane < 32; lane++) {
         float scale = (random.nextBoolean() ? 1 : -1) * (0.004f + 0.01f * random.nextFloat());
         segment.set(ValueLayout.JAVA_SHORT, at + 2 * lane, Float.floatToFloat16(scale));
+        if (type.minima()) {
+          float minimum = 0.01f * random.nextFloat();
+          segment.set(ValueLayout.JAVA_SHORT, at + 64 + 2 * lane, Float.floatToFloat16(minimum));
+        }
       }
     }
     return Tensor.of(segment, type, shape);

@@ -19,6 +19,7 @@ import io.gatun.tensor.ops.Quantization;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Random;
 import java.util.function.BiFunction;
 import java.util.function.ToDoubleFunction;
@@ -171,6 +172,39 @@ class FunctionalTest {
   /// Without room for packed copies, the weights are read where they lie or converted on the way.
   @ParameterizedTest
   @MethodSource("variants")
+  void linearsSideBySide(Backend backend, Plain dtype) {
+    int k = 40;
+    var x = random(2, 5, k);
+    var residual = random(2, 5, 207 + 33 + 64);
+    var bias = random(33);
+    var parts = new Tensor[] {weights(207, k), weights(33, k), convert(weights(64, k), Plain.F16)};
+    for (long budget : new long[] {0, 1L << 30}) {
+      agree(
+          backend,
+          dtype,
+          k,
+          (f, a) -> {
+            f.packingBudget(budget);
+            var w =
+                LinearWeight.concat(
+                    List.of(
+                        LinearWeight.of(parts[0], null),
+                        LinearWeight.of(parts[1], bias),
+                        LinearWeight.of(parts[2], null)));
+            return f.linear(a.of(x), w, Epilogue.add(a.of(residual)));
+          });
+    }
+    try (var ops = new Ops(backend, 2)) {
+      var f = new Functional(ops, Plain.F32);
+      var second = LinearWeight.of(parts[1], bias);
+      var both = LinearWeight.concat(List.of(LinearWeight.of(parts[0], null), second));
+      assertArrayEquals(
+          f.linear(x, second).toFloats(), f.linear(x, both).slice(2, 207, 240).toFloats(), 1e-4f);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("variants")
   void linearWithoutPacking(Backend backend, Plain dtype) {
     var x = random(2, 70, 96);
     for (var type : new Plain[] {Plain.F32, Plain.BF16, Plain.F16}) {
@@ -276,6 +310,25 @@ class FunctionalTest {
         }
       }
     }
+  }
+
+  @ParameterizedTest
+  @MethodSource("variants")
+  void quantizedLayersSideBySide(Backend backend, Plain dtype) {
+    var x = random(70, 96);
+    var layers =
+        List.of(
+            LinearWeight.of(convert(weights(64, 96), Plain.BF16), random(64)),
+            LinearWeight.of(weights(704, 96), null));
+    for (var quantization : Quantization.values()) {
+      agree(
+          backend,
+          dtype,
+          96,
+          (f, a) -> f.linear(a.of(x), LinearWeight.concat(layers).quantized(quantization)));
+    }
+    var rounded = List.of(layers.getFirst(), layers.getLast().quantized(Quantization.INT8));
+    refused(() -> LinearWeight.concat(rounded));
   }
 
   /// Weights and activations that are such multiples of powers of two lose nothing.

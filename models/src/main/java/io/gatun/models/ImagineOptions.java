@@ -1,0 +1,181 @@
+package io.gatun.models;
+
+import io.gatun.models.diffusion.Rng;
+import io.gatun.models.image.Image;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Consumer;
+
+/// How an image is made: `sd.imagine("a cat", o -> o.steps(20).seed(7))`.
+public final class ImagineOptions {
+  String negative;
+  int steps = 25;
+  double guidance = 7.5;
+  long seed = ThreadLocalRandom.current().nextLong(1L << 32);
+  int width;
+  int height;
+  int batch = 1;
+  String scheduler;
+  Rng rng = Rng.PHILOX;
+  boolean weighted;
+  int clipSkip;
+  Image initImage;
+  Image mask;
+  double strength = 0.75;
+  int vaeTile;
+  float[] noise;
+  int[] originalSize;
+  int[] cropTopLeft = {0, 0};
+  int[] targetSize;
+  Consumer<ImagineStep> onStep = step -> {};
+
+  ImagineOptions() {}
+
+  /// What not to draw. Left out it is nothing, which SDXL knows another way than the empty text.
+  public ImagineOptions negative(String value) {
+    negative = value;
+    return this;
+  }
+
+  /// How many steps the scheduler takes; 25 unless set.
+  public ImagineOptions steps(int value) {
+    steps = atLeast("steps", value, 1);
+    return this;
+  }
+
+  /// How strongly the prompt guides (classifier-free guidance, Ho and Salimans 2022,
+  /// arXiv:2207.12598): 7.5 unless set. 1 or less means without, which takes half the time, and which
+  /// distilled models such as SDXL-Turbo want.
+  public ImagineOptions guidance(double value) {
+    if (!(value >= 0 && value <= 1000)) {
+      throw new IllegalArgumentException("guidance is " + value + "; need 0 to 1000");
+    }
+    guidance = value;
+    return this;
+  }
+
+  /// Where the noise comes from; image i of a batch has the seed `value + i`. A random one unless
+  /// set.
+  public ImagineOptions seed(long value) {
+    seed = value;
+    return this;
+  }
+
+  /// The image's size in pixels; what the model was trained on unless set.
+  public ImagineOptions size(int newWidth, int newHeight) {
+    return width(newWidth).height(newHeight);
+  }
+
+  /// The image's width in pixels; what the model was trained on unless set.
+  public ImagineOptions width(int value) {
+    width = atLeast("width", value, 1);
+    return this;
+  }
+
+  /// The image's height in pixels; what the model was trained on unless set.
+  public ImagineOptions height(int value) {
+    height = atLeast("height", value, 1);
+    return this;
+  }
+
+  /// How many images are made at once.
+  public ImagineOptions batch(int value) {
+    batch = atLeast("batch", value, 1);
+    return this;
+  }
+
+  /// A scheduler by its short name, see [io.gatun.models.diffusion.Schedulers]; null for the one
+  /// that comes with the model.
+  public ImagineOptions scheduler(String value) {
+    scheduler = value;
+    return this;
+  }
+
+  /// What makes noise of the seed.
+  public ImagineOptions rng(Rng value) {
+    rng = value;
+    return this;
+  }
+
+  /// Whether words in the prompts may have weights, `(word:1.2)`, and prompts any length; by default
+  /// they are read as they stand and cut after 75 tokens.
+  public ImagineOptions weighted(boolean value) {
+    weighted = value;
+    return this;
+  }
+
+  /// How many of the text encoders' last layers are left out, beyond those that the model leaves
+  /// out itself.
+  public ImagineOptions clipSkip(int value) {
+    clipSkip = atLeast("clip skip", value, 0);
+    return this;
+  }
+
+  /// An image to start from, brought to the wanted size.
+  public ImagineOptions initImage(Image value) {
+    initImage = value;
+    return this;
+  }
+
+  /// Where the initial image is to be painted anew: where this one is lighter than grey.
+  public ImagineOptions mask(Image value) {
+    mask = value;
+    return this;
+  }
+
+  /// How far the result may be from the initial image: the share of the steps that are taken, 0.75
+  /// unless set.
+  public ImagineOptions strength(double value) {
+    if (!(value > 0 && value <= 1)) {
+      throw new IllegalArgumentException(
+          "strength is " + value + "; need more than 0, and at most 1");
+    }
+    strength = value;
+    return this;
+  }
+
+  /// Decodes the image in overlapping squares of so many latents (8 pixels) a side, which takes less
+  /// memory; 0, unless set, for the image as a whole.
+  public ImagineOptions vaeTile(int value) {
+    vaeTile = value == 0 ? 0 : atLeast("tile", value, 16);
+    return this;
+  }
+
+  /// Standard normal noise (batch, channels, height / 8, width / 8) to begin with in place of the
+  /// seed's.
+  public ImagineOptions noise(float[] value) {
+    noise = value;
+    return this;
+  }
+
+  /// SDXL: the size that the model is told the image had before it was cropped (Podell et al. 2023,
+  /// arXiv:2307.01952, section 2.2); small ones make it blurry. The image's own unless set.
+  public ImagineOptions originalSize(int newWidth, int newHeight) {
+    originalSize = new int[] {newHeight, newWidth};
+    return this;
+  }
+
+  /// SDXL: how much the model is told was cropped at the top and the left; 0 unless set.
+  public ImagineOptions cropTopLeft(int top, int left) {
+    cropTopLeft = new int[] {top, left};
+    return this;
+  }
+
+  /// SDXL: the size that the model is told the image is to have; its own unless set.
+  public ImagineOptions targetSize(int newWidth, int newHeight) {
+    targetSize = new int[] {newHeight, newWidth};
+    return this;
+  }
+
+  /// Is called after each step.
+  public ImagineOptions onStep(Consumer<ImagineStep> value) {
+    onStep = value;
+    return this;
+  }
+
+  private static int atLeast(String what, int value, int least) {
+    if (value < least) {
+      throw new IllegalArgumentException(what + " is " + value + "; need at least " + least);
+    }
+    return value;
+  }
+}

@@ -1,0 +1,316 @@
+package io.gatun.models;
+
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.TextConditions.Condition;
+import io.gatun.models.diffusion.ImageParameters;
+import io.gatun.models.diffusion.LoraSet;
+import io.gatun.models.diffusion.NormalGenerator;
+import io.gatun.models.diffusion.PipelineFiles;
+import io.gatun.models.diffusion.Scheduler;
+import io.gatun.models.diffusion.SchedulerConfig;
+import io.gatun.models.diffusion.Schedulers;
+import io.gatun.models.image.Filter;
+import io.gatun.models.image.Image;
+import io.gatun.models.nn.Weights;
+import io.gatun.models.unet.UNet2DConditionConfig;
+import io.gatun.models.unet.UNet2DConditionModel;
+import io.gatun.models.vae.AutoencoderKL;
+import io.gatun.models.vae.AutoencoderKLConfig;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Ops;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Consumer;
+
+/// A text-to-image pipeline ready to use: Stable Diffusion 1, 2 and XL (Rombach et al. 2022,
+/// arXiv:2112.10752; Podell et al. 2023, arXiv:2307.01952).
+///
+/// ```java
+/// try (var sd = StableDiffusion.load(Path.of("stable-diffusion-v1-5"))) {
+///   sd.imagine("a red circle", o -> o.steps(20).seed(7)).show();
+/// }
+/// ```
+///
+/// One thread at a time may use it.
+public final class StableDiffusion implements AutoCloseable {
+  private final PipelineFiles files;
+  private final StableDiffusionOptions options;
+  private final Ops ops;
+  private final Functional f;
+  private final LoraSet loras;
+  private final SchedulerConfig schedulerConfig;
+  private final TextConditions text;
+  private final UNet2DConditionModel unet;
+  private final LatentImages images;
+
+  private StableDiffusion(PipelineFiles files, StableDiffusionOptions options, Ops ops) {
+    this.files = files;
+    this.options = options;
+    this.ops = ops;
+    f = new Functional(ops, options.dtype);
+    loras = LoraSet.open(options.loras);
+    try {
+      schedulerConfig = new SchedulerConfig(files.config("scheduler"));
+      text = new TextConditions(files, this::weights, f, options.notices);
+      var unetKeys = files.config("unet");
+      unet =
+          new UNet2DConditionModel(
+              UNet2DConditionConfig.of(unetKeys),
+              weights("unet", f).quantized(options.quantization),
+              f);
+      var vaeConfig = AutoencoderKLConfig.of(files.config("vae"));
+      images = new LatentImages(new AutoencoderKL(vaeConfig, files.weights("vae"), f), f);
+      int in = unet.config().inChannels();
+      if (in != vaeConfig.latentChannels() || unet.config().numClassEmbeds() > 0) {
+        throw new CheckpointException(
+            "%s: \"in_channels\" is %d and \"num_class_embeds\" %d; the autoencoder's latents have %d channels: Gatun runs pipelines whose UNet reads just these, not those made for inpainting or upscaling"
+                .formatted(
+                    unetKeys.where(),
+                    in,
+                    unet.config().numClassEmbeds(),
+                    vaeConfig.latentChannels()));
+      }
+      loras.checkFits(options.notices);
+    } catch (RuntimeException | Error e) {
+      loras.close();
+      throw e;
+    }
+  }
+
+  private Weights weights(String part, Functional functional) {
+    return files.weights(part).merged(loras.merge(part, files.config("unet"), functional));
+  }
+
+  /// Loads a pipeline with the default options.
+  ///
+  /// @throws CheckpointException if there is no such pipeline, or Gatun cannot run it
+  public static StableDiffusion load(String path) {
+    return load(Path.of(path));
+  }
+
+  /// Loads a pipeline with the default options.
+  ///
+  /// @throws CheckpointException if there is no such pipeline, or Gatun cannot run it
+  public static StableDiffusion load(Path path) {
+    return load(path, o -> {});
+  }
+
+  /// Loads a pipeline from a diffusers directory or a file that holds all its parts.
+  ///
+  /// @throws CheckpointException if there is no such pipeline, or Gatun cannot run it
+  public static StableDiffusion load(Path path, Consumer<StableDiffusionOptions> choose) {
+    var options = new StableDiffusionOptions();
+    choose.accept(options);
+    var files = PipelineFiles.open(path, options.loadMode);
+    Ops ops = null;
+    try {
+      ops = new Ops(options.backend, options.threads);
+      return new StableDiffusion(files, options, ops);
+    } catch (RuntimeException | Error e) {
+      if (ops != null) {
+        ops.close();
+      }
+      files.close();
+      throw e;
+    }
+  }
+
+  /// The UNet.
+  public UNet2DConditionModel unet() {
+    return unet;
+  }
+
+  public Ops ops() {
+    return ops;
+  }
+
+  /// The side in pixels of the images that the model was trained on.
+  public int defaultSize() {
+    int size = unet.config().sampleSize();
+    return (size == 0 ? 64 : size) * images.factor();
+  }
+
+  /// Makes an image with the default options.
+  public Imagined imagine(String prompt) {
+    return imagine(prompt, o -> {});
+  }
+
+  /// Makes images of a prompt.
+  ///
+  /// @throws IllegalArgumentException if the options do not fit together or the model
+  /// @throws java.util.concurrent.CancellationException if a step was told to cancel
+  public Imagined imagine(String prompt, Consumer<ImagineOptions> choose) {
+    var o = new ImagineOptions();
+    choose.accept(o);
+    var size = size(o);
+    var scheduler =
+        o.scheduler == null
+            ? Schedulers.of(schedulerConfig)
+            : Schedulers.byName(o.scheduler, schedulerConfig);
+    scheduler.setTimesteps(o.steps, begin(o));
+    var denoising = new Denoising(unet, f, scheduler, size, o, images);
+    var generators = generators(o);
+
+    long began = System.nanoTime();
+    var conditions = conditions(prompt, o);
+    double textSeconds = (System.nanoTime() - began) / 1e9;
+
+    float[] image = o.initImage == null ? null : encoded(o, size, denoising, generators);
+    float[] noise =
+        o.noise == null ? denoising.noise(generators) : denoising.fromChannelsFirst(o.noise);
+    var stepSeconds = new double[scheduler.timesteps().length];
+    float[] latents =
+        denoising.run(
+            start(image, noise, scheduler, o),
+            conditions,
+            kept(image, noise, size, o),
+            generators,
+            stepSeconds);
+
+    began = System.nanoTime();
+    var out = new ArrayList<Image>();
+    for (int b = 0; b < size.batch(); b++) {
+      var one = Arrays.copyOfRange(latents, b * size.image(), (b + 1) * size.image());
+      out.add(images.decode(one, size.height(), size.width(), o.vaeTile));
+    }
+    double decodeSeconds = (System.nanoTime() - began) / 1e9;
+    return new Imagined(
+        out, parameters(prompt, o, size, scheduler), stepSeconds, textSeconds, decodeSeconds);
+  }
+
+  private Denoising.Size size(ImagineOptions o) {
+    int factor = images.factor();
+    int width = o.width == 0 ? defaultSize() : o.width;
+    int height = o.height == 0 ? defaultSize() : o.height;
+    if (width % factor != 0 || height % factor != 0) {
+      throw new IllegalArgumentException(
+          "a size of %d x %d; width and height must be multiples of %d, the nearest are %d x %d"
+              .formatted(
+                  width,
+                  height,
+                  factor,
+                  nearest(width, factor),
+                  nearest(height, factor)));
+    }
+    Math.multiplyExact(Math.multiplyExact(width, height), o.batch);
+    return new Denoising.Size(o.batch, height / factor, width / factor, images.channels());
+  }
+
+  private static int nearest(int size, int factor) {
+    return Math.max(1, (size + factor / 2) / factor) * factor;
+  }
+
+  /// The step that a run begins at: later ones where an image is to show through.
+  private static int begin(ImagineOptions o) {
+    if (o.initImage == null) {
+      if (o.mask != null) {
+        throw new IllegalArgumentException("a mask needs an initial image to keep parts of");
+      }
+      return 0;
+    }
+    int taken = Math.min((int) (o.steps * o.strength), o.steps);
+    if (taken == 0) {
+      throw new IllegalArgumentException(
+          "strength %s of %d steps leaves none to take; need a strength of at least %s"
+              .formatted(o.strength, o.steps, 1.0 / o.steps));
+    }
+    return o.steps - taken;
+  }
+
+  private static List<NormalGenerator> generators(ImagineOptions o) {
+    var generators = new ArrayList<NormalGenerator>();
+    for (int b = 0; b < o.batch; b++) {
+      generators.add(o.rng.seeded(o.seed + b));
+    }
+    return generators;
+  }
+
+  /// The negative prompt's condition, if it guides, and the prompt's.
+  private List<Condition> conditions(String prompt, ImagineOptions o) {
+    if (!Denoising.guides(unet, o)) {
+      return text.encode(List.of(prompt), o.weighted, o.clipSkip);
+    }
+    String negative = o.negative == null ? "" : o.negative;
+    var both = text.encode(List.of(negative, prompt), o.weighted, o.clipSkip);
+    boolean zeros =
+        o.negative == null
+            && unet.config().hasTextTime()
+            && files.index().flag("force_zeros_for_empty_prompt", true);
+    return zeros ? List.of(both.getFirst().zeros(), both.getLast()) : both;
+  }
+
+  /// The initial image's latents, drawn anew for each image of the batch.
+  private float[] encoded(
+      ImagineOptions o,
+      Denoising.Size size,
+      Denoising denoising,
+      List<NormalGenerator> generators) {
+    int factor = images.factor();
+    var image =
+        o.initImage
+            .rgb()
+            .resize(
+                size.width() * factor, size.height() * factor, Filter.LANCZOS, ops.workers());
+    float[] noise = denoising.noise(generators);
+    float[] out = new float[size.all()];
+    for (int b = 0; b < size.batch(); b++) {
+      int from = b * size.image();
+      var own = Arrays.copyOfRange(noise, from, from + size.image());
+      System.arraycopy(images.encode(image, own), 0, out, from, size.image());
+    }
+    return out;
+  }
+
+  /// Noise, or the image with noise.
+  private static float[] start(
+      float[] image, float[] noise, Scheduler scheduler, ImagineOptions o) {
+    if (image != null && !(o.mask != null && o.strength == 1)) {
+      return scheduler.addNoise(image, noise);
+    }
+    var out = new float[noise.length];
+    for (int i = 0; i < out.length; i++) {
+      out[i] = (float) (noise[i] * scheduler.initNoiseSigma());
+    }
+    return out;
+  }
+
+  private Denoising.Kept kept(
+      float[] image, float[] noise, Denoising.Size size, ImagineOptions o) {
+    return o.mask == null
+        ? null
+        : new Denoising.Kept(image, noise, images.mask(o.mask, size.height(), size.width()));
+  }
+
+  private List<ImageParameters> parameters(
+      String prompt, ImagineOptions o, Denoising.Size size, Scheduler scheduler) {
+    var all = new ArrayList<ImageParameters>();
+    for (int b = 0; b < o.batch; b++) {
+      all.add(
+          ImageSettings.write(
+              prompt, o, b, size, images.factor(), scheduler, files.path(), options));
+    }
+    return all;
+  }
+
+  /// `StableDiffusion(tiny-sd: StableDiffusionPipeline, 64 x 64, BF16)`.
+  @Override
+  public String toString() {
+    return "StableDiffusion(%s: %s, %d x %d, %s)"
+        .formatted(
+            files.path().getFileName(),
+            files.index().text("_class_name", "pipeline"),
+            defaultSize(),
+            defaultSize(),
+            options.dtype.name());
+  }
+
+  /// Ends the threads and unmaps the weights.
+  @Override
+  public void close() {
+    ops.close();
+    loras.close();
+    files.close();
+  }
+}

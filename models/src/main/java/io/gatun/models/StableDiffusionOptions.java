@@ -1,0 +1,73 @@
+package io.gatun.models;
+
+import io.gatun.loaders.LoadMode;
+import io.gatun.models.nn.Quantization;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Workers;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/// How a text-to-image pipeline is loaded: `StableDiffusion.load(path, o -> o.threads(4))`.
+public final class StableDiffusionOptions {
+  Backend backend = Backend.NATIVE;
+  DType.Plain dtype = DType.Plain.BF16;
+  int threads = Workers.defaultThreads();
+  LoadMode loadMode = LoadMode.MAP;
+  Quantization quantization = Quantization.NONE;
+  final Map<Path, Double> loras = new LinkedHashMap<>();
+  Consumer<String> notices = line -> {};
+
+  StableDiffusionOptions() {}
+
+  /// Which kernels do the work; by default NATIVE.
+  public StableDiffusionOptions backend(Backend value) {
+    backend = value;
+    return this;
+  }
+
+  /// The type of activations: BF16 (the default) or F32. The autoencoder runs in F32 where its
+  /// configuration asks for that.
+  public StableDiffusionOptions dtype(DType.Plain value) {
+    dtype = value;
+    return this;
+  }
+
+  /// The threads that compute; by default the machine's physical cores.
+  public StableDiffusionOptions threads(int value) {
+    threads = value;
+    return this;
+  }
+
+  /// Where the weights live; by default in the files' mapping.
+  public StableDiffusionOptions loadMode(LoadMode value) {
+    loadMode = value;
+    return this;
+  }
+
+  /// How the UNet's linear layers are quantized; by default they are not.
+  public StableDiffusionOptions quantization(Quantization value) {
+    quantization = value;
+    return this;
+  }
+
+  /// Adds the low-rank adaptations of a file to the weights; may be given several times.
+  ///
+  /// @param scale how strong they are: 1 as they were trained
+  public StableDiffusionOptions lora(Path file, double scale) {
+    if (!Double.isFinite(scale)) {
+      throw new IllegalArgumentException(
+          "the scale of %s is %s; need a number".formatted(file, scale));
+    }
+    loras.put(file, scale);
+    return this;
+  }
+
+  /// Takes the lines that warn the user; by default nobody does.
+  public StableDiffusionOptions notices(Consumer<String> value) {
+    notices = value;
+    return this;
+  }
+}

@@ -1,0 +1,55 @@
+package io.gatun.models.diffusion;
+
+import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.LoadMode;
+import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.nn.Weights;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/// The parts of a text-to-image pipeline on disk: `unet`, `vae`, `text_encoder`, `text_encoder_2`,
+/// `scheduler`, `tokenizer`, `tokenizer_2`, as diffusers names them.
+///
+/// Opening reads nothing but configurations and headers; weights are mapped when they are asked for
+/// and stay valid until the files are closed.
+public sealed interface PipelineFiles extends AutoCloseable permits DiffusersFolder, SingleFile {
+  /// Opens a diffusers directory, or a file that holds all parts, as CompVis and Stability AI lay it
+  /// out.
+  ///
+  /// @throws CheckpointException if it is neither
+  static PipelineFiles open(Path path, LoadMode mode) {
+    if (!Files.exists(path)) {
+      throw new CheckpointException(
+          path + " does not exist; name a diffusers directory or a .safetensors file");
+    }
+    return Files.isDirectory(path) ? new DiffusersFolder(path, mode) : new SingleFile(path, mode);
+  }
+
+  /// The directory or file that was opened.
+  Path path();
+
+  /// What the pipeline as a whole is: model_index.json.
+  JsonKeys index();
+
+  /// Whether the pipeline has that part.
+  boolean has(String part);
+
+  /// A part's configuration.
+  ///
+  /// @throws CheckpointException if there is none
+  JsonKeys config(String part);
+
+  /// A part's weights, by the names that diffusers and transformers give them.
+  ///
+  /// @throws CheckpointException if there are none, or they are damaged
+  Weights weights(String part);
+
+  /// The folder of a part that has files of its own, such as a tokenizer; null where all is in one
+  /// file.
+  ///
+  /// @throws CheckpointException if the pipeline lacks the part
+  Path folder(String part);
+
+  @Override
+  void close();
+}

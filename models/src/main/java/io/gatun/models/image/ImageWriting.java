@@ -1,0 +1,96 @@
+package io.gatun.models.image;
+
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Locale;
+import java.util.Map;
+import java.util.UUID;
+import javax.imageio.IIOImage;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageTypeSpecifier;
+import javax.imageio.ImageWriteParam;
+import javax.imageio.ImageWriter;
+import javax.imageio.metadata.IIOMetadata;
+import javax.imageio.stream.FileImageOutputStream;
+
+/// Image files that appear under their names whole or not at all.
+final class ImageWriting {
+  private static final float JPEG_QUALITY = 0.95f;
+
+  private ImageWriting() {}
+
+  static void write(Image image, Path file, Map<String, String> text) {
+    String format = formatOf(file);
+    if (format.equals("jpeg") && image.channels() == 4) {
+      throw new ImageException(
+          file + ": a JPEG file cannot be transparent; choose a name that ends in .png.");
+    }
+    if (format.equals("jpeg") && !text.isEmpty()) {
+      throw new ImageException(
+          file + ": only PNG files carry text; choose a name that ends in .png.");
+    }
+    Path temporary =
+        file.resolveSibling("." + file.getFileName() + "." + UUID.randomUUID() + ".tmp");
+    try {
+      try (var out = new FileImageOutputStream(temporary.toFile())) {
+        encode(image, format, text, out);
+      }
+      Files.move(
+          temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException e) {
+      throw new ImageException(
+          "%s: cannot be written: %s; nothing is left of it.".formatted(file, e.getMessage()), e);
+    } finally {
+      delete(temporary);
+    }
+  }
+
+  private static void delete(Path temporary) {
+    try {
+      Files.deleteIfExists(temporary);
+    } catch (IOException e) {
+      throw new ImageException(temporary + ": cannot be removed: " + e.getMessage() + ".", e);
+    }
+  }
+
+  private static String formatOf(Path file) {
+    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
+    if (name.endsWith(".png")) {
+      return "png";
+    }
+    if (name.endsWith(".jpg") || name.endsWith(".jpeg")) {
+      return "jpeg";
+    }
+    throw new ImageException(
+        file
+            + ": images are written as PNG or JPEG; need a name that ends in .png, .jpg or .jpeg.");
+  }
+
+  private static void encode(
+      Image image, String format, Map<String, String> text, FileImageOutputStream out)
+      throws IOException {
+    BufferedImage picture =
+        OffHeapRaster.image(image.pixels(), image.width(), image.height(), image.channels());
+    ImageWriter writer = ImageIO.getImageWritersByFormatName(format).next();
+    try {
+      ImageWriteParam param = writer.getDefaultWriteParam();
+      if (format.equals("jpeg")) {
+        param.setCompressionMode(ImageWriteParam.MODE_EXPLICIT);
+        param.setCompressionQuality(JPEG_QUALITY);
+      }
+      IIOMetadata metadata = null;
+      if (!text.isEmpty()) {
+        var type = ImageTypeSpecifier.createFromRenderedImage(picture);
+        metadata = writer.getDefaultImageMetadata(type, param);
+        PngText.put(metadata, text);
+      }
+      writer.setOutput(out);
+      writer.write(null, new IIOImage(picture, null, metadata), param);
+    } finally {
+      writer.dispose();
+    }
+  }
+}

@@ -1,0 +1,78 @@
+package io.gatun.models.nn;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.nn.WeightNames.Stored;
+import io.gatun.tensor.Shape;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Ops;
+import java.lang.foreign.Arena;
+
+/// The tensors of a checkpoint, which stay where it has them.
+///
+/// @param names where the checkpoint keeps what the reference implementation names otherwise
+record CheckpointTensors(Checkpoint checkpoint, WeightNames names) implements TensorSource {
+  @Override
+  public Shape shape(String name) {
+    var stored = names.stored(name);
+    Tensor t = checkpoint.tensors().get(stored.name());
+    if (t == null || (stored.parts() == 1 && !stored.transposed())) {
+      return t == null ? null : t.shape();
+    }
+    return fromFile(stored, t.shape());
+  }
+
+  /// A tensor's own shape, of the shape that the file has it in; that one if it cannot be.
+  private static Shape fromFile(Stored stored, Shape shape) {
+    var dims = shape.dims();
+    if (dims.length == 0 || dims[0] % stored.parts() != 0 || (stored.transposed() && dims.length != 2)) {
+      return shape;
+    }
+    dims[0] /= stored.parts();
+    return stored.transposed() ? Shape.of(dims[1], dims[0]) : Shape.of(dims);
+  }
+
+  @Override
+  public Tensor tensor(String name, Shape shape, String reason) {
+    var stored = names.stored(name);
+    Tensor t = checkpoint.tensors().get(stored.name());
+    if (t == null) {
+      throw new CheckpointException(
+          "%s: tensor \"%s\" is missing; need %s because %s. %s"
+              .formatted(where(), stored.name(), shape, reason, list()));
+    }
+    if (!shape.equals(fromFile(stored, t.shape()))) {
+      throw wrong(
+          stored, "%s %s; need %s because %s".formatted(t.shape(), t.dtype().name(), shape, reason));
+    }
+    if (!Ops.supports(t.dtype())) {
+      throw wrong(
+          stored, t.dtype().name() + ", with which Gatun cannot compute; get the model as F16 or BF16");
+    }
+    if (!t.isContiguous()) {
+      throw wrong(stored, "stored transposed or with gaps; save it with .contiguous()");
+    }
+    if (stored.transposed()) {
+      return Tensor.ofFloats(Arena.ofAuto(), t.transpose(0, 1).toFloats(), shape.dims());
+    }
+    long rows = shape.dim(0);
+    return stored.parts() == 1
+        ? t
+        : t.slice(0, stored.part() * rows, (stored.part() + 1) * rows);
+  }
+
+  @Override
+  public String where() {
+    return checkpoint.path().toString();
+  }
+
+  private CheckpointException wrong(Stored stored, String what) {
+    return new CheckpointException(
+        "%s: tensor \"%s\" is %s. %s"
+            .formatted(checkpoint.file(stored.name()), stored.name(), what, list()));
+  }
+
+  private String list() {
+    return "List the file with: gatun inspect " + checkpoint.path();
+  }
+}

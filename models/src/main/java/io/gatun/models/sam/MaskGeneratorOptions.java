@@ -1,0 +1,147 @@
+package io.gatun.models.sam;
+
+import java.util.List;
+
+/// How the automatic mask generator works: `o -> o.pointsPerSide(16).predIouThresh(0.8f)`.
+///
+/// Names and defaults are those of the reference, which chose the defaults for ViT-H. Its
+/// `output_mode` is not among them: a [MaskAnnotation] gives its mask in all three forms.
+public final class MaskGeneratorOptions {
+  int pointsPerSide = 32;
+  int pointsPerBatch = 64;
+  float predIouThresh = 0.88f;
+  float stabilityScoreThresh = 0.95f;
+  float stabilityScoreOffset = 1;
+  float boxNmsThresh = 0.7f;
+  int cropNLayers;
+  float cropNmsThresh = 0.7f;
+  double cropOverlapRatio = 512.0 / 1500;
+  int cropNPointsDownscaleFactor = 1;
+  List<double[]> pointGrids;
+  int minMaskRegionArea;
+
+  MaskGeneratorOptions() {}
+
+  /// Points along each side of the image; by default 32, 1024 in all.
+  public MaskGeneratorOptions pointsPerSide(int value) {
+    pointsPerSide = atLeast(1, value, "pointsPerSide");
+    return this;
+  }
+
+  /// Points that the model answers at a time; by default 64. It changes only time and memory.
+  public MaskGeneratorOptions pointsPerBatch(int value) {
+    pointsPerBatch = atLeast(1, value, "pointsPerBatch");
+    return this;
+  }
+
+  /// Masks must be better than this in the model's own opinion, if it is more than 0; by default
+  /// 0.88.
+  public MaskGeneratorOptions predIouThresh(float value) {
+    predIouThresh = number(value, "predIouThresh");
+    return this;
+  }
+
+  /// Masks must be this stable when the threshold moves, if it is more than 0; by default 0.95.
+  public MaskGeneratorOptions stabilityScoreThresh(float value) {
+    stabilityScoreThresh = number(value, "stabilityScoreThresh");
+    return this;
+  }
+
+  /// How far the threshold moves to measure stability, in logits; by default 1.
+  public MaskGeneratorOptions stabilityScoreOffset(float value) {
+    stabilityScoreOffset = number(value, "stabilityScoreOffset");
+    return this;
+  }
+
+  /// Of masks whose boxes overlap by more than this only the best is kept; by default 0.7.
+  public MaskGeneratorOptions boxNmsThresh(float value) {
+    boxNmsThresh = number(value, "boxNmsThresh");
+    return this;
+  }
+
+  /// How many times the image is also looked at in parts: 4 of them the first time, then 16, ...;
+  /// by default 0.
+  public MaskGeneratorOptions cropNLayers(int value) {
+    if (value < 0 || value > 8) {
+      throw new IllegalArgumentException("cropNLayers is " + value + "; need 0 to 8");
+    }
+    cropNLayers = value;
+    return this;
+  }
+
+  /// Like [#boxNmsThresh], among masks of different parts; by default 0.7.
+  public MaskGeneratorOptions cropNmsThresh(float value) {
+    cropNmsThresh = number(value, "cropNmsThresh");
+    return this;
+  }
+
+  /// How much the first parts overlap, as a share of the image's shorter side; by default 512 /
+  /// 1500.
+  public MaskGeneratorOptions cropOverlapRatio(double value) {
+    if (!(value >= 0 && value < 1)) {
+      throw new IllegalArgumentException(
+          "cropOverlapRatio is " + value + "; need at least 0 and less than 1");
+    }
+    cropOverlapRatio = value;
+    return this;
+  }
+
+  /// How many times fewer points each layer of parts has along a side than the one before; by
+  /// default 1, as many.
+  public MaskGeneratorOptions cropNPointsDownscaleFactor(int value) {
+    cropNPointsDownscaleFactor = atLeast(1, value, "cropNPointsDownscaleFactor");
+    return this;
+  }
+
+  /// Points of your own in place of [#pointsPerSide]: for the image and each layer of parts x and y
+  /// by turns, in 0 .. 1 of width and height.
+  public MaskGeneratorOptions pointGrids(List<double[]> value) {
+    for (double[] grid : value) {
+      if (grid.length == 0 || grid.length % 2 != 0) {
+        throw new IllegalArgumentException(
+            "a grid of " + grid.length + " numbers; need x and y of at least one point");
+      }
+      for (double v : grid) {
+        if (!(v >= 0 && v < 1)) {
+          throw new IllegalArgumentException(
+              "a grid has the coordinate " + v + "; need at least 0 and less than 1");
+        }
+      }
+    }
+    pointGrids = value.stream().map(double[]::clone).toList();
+    return this;
+  }
+
+  /// Holes and islands of fewer pixels than this are removed; by default 0, none.
+  public MaskGeneratorOptions minMaskRegionArea(int value) {
+    minMaskRegionArea = atLeast(0, value, "minMaskRegionArea");
+    return this;
+  }
+
+  /// A grid for the image and each layer of parts.
+  List<double[]> grids() {
+    if (pointGrids == null) {
+      return PointGrids.buildAllLayers(pointsPerSide, cropNLayers, cropNPointsDownscaleFactor);
+    }
+    if (pointGrids.size() <= cropNLayers) {
+      throw new IllegalArgumentException(
+          "pointGrids has %d grids; need %d, for the image and %d layers of parts"
+              .formatted(pointGrids.size(), cropNLayers + 1, cropNLayers));
+    }
+    return pointGrids;
+  }
+
+  private static int atLeast(int least, int value, String name) {
+    if (value < least) {
+      throw new IllegalArgumentException(name + " is " + value + "; need at least " + least);
+    }
+    return value;
+  }
+
+  private static float number(float value, String name) {
+    if (Float.isNaN(value)) {
+      throw new IllegalArgumentException(name + " is not a number");
+    }
+    return value;
+  }
+}

@@ -1,0 +1,147 @@
+package io.gatun.models.sam;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.image.Image;
+import io.gatun.models.nn.Quantization;
+import io.gatun.models.nn.Weights;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Ops;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+import java.util.regex.Pattern;
+
+/// Segment Anything (Kirillov et al. 2023): masks for an image, from points, boxes or other masks.
+///
+/// ```java
+/// try (var sam = Sam.load(Path.of("sam_vit_b_01ec64.pth"));
+///     var image = sam.encode(Image.read(Path.of("photo.jpg")))) {
+///   ...
+/// }
+/// ```
+///
+/// One thread at a time may use it and the images that it has encoded.
+public final class Sam implements MaskPredictor, AutoCloseable {
+  private static final Pattern ENCODER_LINEARS = Pattern.compile("^image_encoder\\.blocks\\.");
+
+  private final Checkpoint checkpoint;
+  private final SamConfig config;
+  private final Ops ops;
+  private final Functional functional;
+  private final Preprocess preprocess;
+  private final ImageEncoderViT imageEncoder;
+  private final PromptEncoder promptEncoder;
+  private final MaskDecoder maskDecoder;
+
+  private Sam(Checkpoint checkpoint, SamOptions options, Ops ops) {
+    this.checkpoint = checkpoint;
+    this.ops = ops;
+    config = SamConfig.of(checkpoint, options.imgSize);
+    functional = new Functional(ops, options.dtype());
+    var weights =
+        Weights.of(checkpoint, SamNames.of(checkpoint))
+            .because("other tensors of the file say so")
+            .quantized(new Quantization(options.quantization, 0, ENCODER_LINEARS));
+    preprocess = new Preprocess(config);
+    imageEncoder = new ImageEncoderViT(weights.at("image_encoder"), config, functional);
+    promptEncoder = new PromptEncoder(weights.at("prompt_encoder"), config);
+    maskDecoder =
+        new MaskDecoder(
+            weights.at("mask_decoder"), config, functional, promptEncoder.densePe());
+  }
+
+  /// Loads a model with the default options.
+  ///
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static Sam load(Path path) {
+    return load(path, o -> {});
+  }
+
+  /// Loads a model from Meta's .pth file, a safetensors file with the same names, or Hugging Face's
+  /// directory.
+  ///
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static Sam load(Path path, Consumer<SamOptions> choose) {
+    var options = new SamOptions();
+    choose.accept(options);
+    var checkpoint = Checkpoint.open(path, options.loadMode);
+    try {
+      var ops = new Ops(options.backend, options.threads);
+      try {
+        return new Sam(checkpoint, options, ops);
+      } catch (RuntimeException | Error e) {
+        ops.close();
+        throw e;
+      }
+    } catch (RuntimeException | Error e) {
+      checkpoint.close();
+      throw e;
+    }
+  }
+
+  public SamConfig config() {
+    return config;
+  }
+
+  public Checkpoint checkpoint() {
+    return checkpoint;
+  }
+
+  /// The operations on this model's activations.
+  public Functional functional() {
+    return functional;
+  }
+
+  public ImageEncoderViT imageEncoder() {
+    return imageEncoder;
+  }
+
+  public PromptEncoder promptEncoder() {
+    return promptEncoder;
+  }
+
+  public MaskDecoder maskDecoder() {
+    return maskDecoder;
+  }
+
+  @Override
+  public SamPredictor encode(Image image) {
+    try (var _ = ops.scope()) {
+      return encode(preprocess.input(ops, image), image.width(), image.height());
+    }
+  }
+
+  /// Looks at an image that is already resized, normalized and padded.
+  ///
+  /// @param input (1, imgSize, imgSize, 3) F32
+  /// @param width the image's width in pixels before it was resized
+  /// @param height likewise
+  public SamPredictor encode(Tensor input, int width, int height) {
+    try (var _ = ops.scope()) {
+      var embedding = imageEncoder.forward(functional, input);
+      return new SamPredictor(this, embedding, width, height);
+    }
+  }
+
+  /// `Sam(tiny-sam: 4 blocks of 96, images of 256 x 256, BF16)`.
+  @Override
+  public String toString() {
+    return "Sam(%s: %d blocks of %d, images of %d x %d, %s)"
+        .formatted(
+            checkpoint.path().getFileName(),
+            config.depth(),
+            config.embedDim(),
+            config.imgSize(),
+            config.imgSize(),
+            functional.dtype().name());
+  }
+
+  /// Ends the threads and unmaps the weights.
+  @Override
+  public void close() {
+    ops.close();
+    checkpoint.close();
+  }
+}

@@ -1,0 +1,250 @@
+package io.gatun.models.sam;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.nn.JsonKeys;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/// The hyper-parameters of a Segment Anything model; components are named as the reference's
+/// constructor arguments.
+///
+/// @param imgSize the side of the square that the encoder looks at, in pixels
+/// @param positionGrid rows and columns of tokens that the stored positions are for
+/// @param patchSize the side of a patch, which becomes one token
+/// @param embedDim channels of the encoder's tokens
+/// @param depth blocks of the encoder
+/// @param numHeads heads of the encoder's attention
+/// @param mlpDim hidden channels of the encoder's blocks
+/// @param outChans channels of the image embedding, of the prompts' and in the mask decoder
+/// @param windowSize the side of the encoder's windows in tokens; 0 if all blocks are global
+/// @param globalAttnIndexes the blocks whose attention spans the whole image
+/// @param maskInChans hidden channels where mask prompts are encoded
+/// @param decoderDepth blocks of the mask decoder's transformer
+/// @param decoderHeads heads of its attention
+/// @param decoderInternalDim channels to which attention between tokens and image projects
+/// @param decoderMlpDim hidden channels of its blocks
+/// @param numMultimaskOutputs masks for an ambiguous prompt
+/// @param iouHeadHiddenDim hidden channels where the quality of masks is predicted
+/// @param layerNormEps of the encoder's blocks
+/// @param decoderLayerNormEps of the decoder's blocks
+/// @param pixelMean of red, green and blue, 0 to 255
+/// @param pixelStd likewise
+/// @param maskThreshold the logit above which a pixel belongs to a mask
+public record SamConfig(
+    int imgSize,
+    int positionGrid,
+    int patchSize,
+    int embedDim,
+    int depth,
+    int numHeads,
+    int mlpDim,
+    int outChans,
+    int windowSize,
+    List<Integer> globalAttnIndexes,
+    int maskInChans,
+    int decoderDepth,
+    int decoderHeads,
+    int decoderInternalDim,
+    int decoderMlpDim,
+    int numMultimaskOutputs,
+    int iouHeadHiddenDim,
+    float layerNormEps,
+    float decoderLayerNormEps,
+    List<Float> pixelMean,
+    List<Float> pixelStd,
+    float maskThreshold) {
+  private static final List<Float> PIXEL_MEAN = List.of(123.675f, 116.28f, 103.53f);
+  private static final List<Float> PIXEL_STD = List.of(58.395f, 57.12f, 57.375f);
+
+  /// The configuration of a checkpoint: from the shapes of its tensors, and what they do not say
+  /// from the config.json in its directory, or else as in the published models.
+  ///
+  /// @param imgSize the side of the input, a multiple of the patch size; 0 for what the model was
+  ///   made for
+  /// @throws CheckpointException if the checkpoint holds no such model
+  public static SamConfig of(Checkpoint checkpoint, int imgSize) {
+    var shapes = new Shapes(checkpoint, SamNames.of(checkpoint));
+    int patch = shapes.dim("image_encoder.patch_embed.proj.weight", 2, 4);
+    int embedDim = shapes.dim("image_encoder.patch_embed.proj.weight", 0, 4);
+    int grid = shapes.dim("image_encoder.pos_embed", 1, 4);
+    if (imgSize < 0 || imgSize % patch != 0) {
+      throw new IllegalArgumentException(
+          "the image size is %d; need a multiple of the model's patch size %d"
+              .formatted(imgSize, patch));
+    }
+    int depth = shapes.count("image_encoder.blocks.%d.norm1.weight");
+    var global = new ArrayList<Integer>();
+    int window = 0;
+    for (int i = 0; i < depth; i++) {
+      String name = "image_encoder.blocks.%d.attn.rel_pos_h".formatted(i);
+      int positions = shapes.dim(name, 0, 2);
+      if (positions == 2 * grid - 1) {
+        global.add(i);
+      } else if (window == 0 || positions == 2 * window - 1) {
+        window = (positions + 1) / 2;
+      } else {
+        throw shapes.wrong(
+            name,
+            "%d rows, as other blocks have windows of %d x %d"
+                .formatted(2 * window - 1, window, window));
+      }
+    }
+    var json = config(checkpoint);
+    var vision = section(json, "vision_config", "image_encoder");
+    var prompt = section(json, "prompt_encoder_config", "prompt_encoder");
+    var decoder = section(json, "mask_decoder_config", "mask_decoder");
+    // Hugging Face has the transformer's keys among the decoder's.
+    var transformer =
+        decoder.isAbsent("transformer") ? decoder : section(decoder, "transformer", "transformer");
+    requireActivation(vision, "gelu");
+    requireActivation(prompt, "gelu");
+    requireActivation(transformer, "relu");
+    String layer = "mask_decoder.transformer.layers.%d.";
+    return new SamConfig(
+        imgSize == 0 ? grid * patch : imgSize,
+        grid,
+        patch,
+        embedDim,
+        depth,
+        embedDim / shapes.dim("image_encoder.blocks.0.attn.rel_pos_h", 1, 2),
+        shapes.dim("image_encoder.blocks.0.mlp.lin1.weight", 0, 2),
+        shapes.dim("image_encoder.neck.0.weight", 0, 4),
+        window,
+        List.copyOf(global),
+        shapes.dim("prompt_encoder.mask_downscaling.3.weight", 0, 4),
+        shapes.count(layer + "norm1.weight"),
+        transformer.integer(
+            transformer.isAbsent("num_heads") ? "num_attention_heads" : "num_heads", 8),
+        shapes.dim(layer.formatted(0) + "cross_attn_token_to_image.q_proj.weight", 0, 2),
+        shapes.dim(layer.formatted(0) + "mlp.lin1.weight", 0, 2),
+        shapes.dim("mask_decoder.mask_tokens.weight", 0, 2) - 1,
+        shapes.dim("mask_decoder.iou_prediction_head.layers.0.weight", 0, 2),
+        (float) vision.number("layer_norm_eps", 1e-6),
+        (float) transformer.number("layer_norm_eps", 1e-5),
+        floats(json, "pixel_mean", PIXEL_MEAN),
+        floats(json, "pixel_std", PIXEL_STD),
+        (float) json.number("mask_threshold", 0));
+  }
+
+  public SamConfig {
+    if (numHeads < 1 || embedDim % numHeads != 0) {
+      throw new CheckpointException(
+          "%d channels of the image encoder cannot be split among %d heads"
+              .formatted(embedDim, numHeads));
+    }
+    if (decoderHeads < 1
+        || outChans % 8 != 0
+        || outChans % decoderHeads != 0
+        || decoderInternalDim % decoderHeads != 0) {
+      throw new CheckpointException(
+          "%d and %d channels of the mask decoder: need multiples of its %d heads, and of 8"
+              .formatted(outChans, decoderInternalDim, decoderHeads));
+    }
+    if (numMultimaskOutputs < 1) {
+      throw new CheckpointException("the mask decoder has no token for ambiguous prompts");
+    }
+  }
+
+  /// Rows and columns of tokens.
+  public int grid() {
+    return imgSize / patchSize;
+  }
+
+  /// The side of the masks that the decoder makes, and of those in prompts.
+  public int maskSize() {
+    return 4 * grid();
+  }
+
+  /// Whether a block's attention spans the whole image.
+  boolean isGlobal(int block) {
+    return globalAttnIndexes.contains(block);
+  }
+
+  /// The config.json of the checkpoint's directory, if it is that of such a model.
+  private static JsonKeys config(Checkpoint checkpoint) {
+    Path path = checkpoint.path();
+    Path dir = Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
+    Path file = dir.resolve("config.json");
+    if (Files.exists(file)) {
+      var keys = JsonKeys.read(file);
+      if (keys.text("model_type", "sam").equals("sam")) {
+        return keys;
+      }
+      if (Files.isDirectory(path)) {
+        throw new CheckpointException(
+            "%s: \"model_type\" is \"%s\"; need \"sam\", as the tensors beside it are a Segment"
+                    .formatted(file, keys.text("model_type", ""))
+                + " Anything model's");
+      }
+    }
+    return new JsonKeys(MissingNode.getInstance(), file.toString());
+  }
+
+  /// The keys below the first of two names that there is.
+  private static JsonKeys section(JsonKeys keys, String huggingFace, String segmentAnything) {
+    String name = keys.isAbsent(huggingFace) ? segmentAnything : huggingFace;
+    return new JsonKeys(keys.json().path(name), keys.where() + ", " + name);
+  }
+
+  private static void requireActivation(JsonKeys keys, String needed) {
+    keys.require("hidden_act", needed, needed);
+    keys.require("act", needed, needed);
+  }
+
+  private static List<Float> floats(JsonKeys keys, String key, List<Float> absent) {
+    if (keys.isAbsent(key)) {
+      return absent;
+    }
+    var list = new ArrayList<Float>();
+    for (JsonNode v : keys.json().path(key)) {
+      list.add(v.floatValue());
+    }
+    if (list.size() != 3 || list.contains(0f)) {
+      throw new CheckpointException(
+          "%s: \"%s\" is %s; need three numbers other than 0, for red, green and blue"
+              .formatted(keys.where(), key, keys.json().path(key)));
+    }
+    return List.copyOf(list);
+  }
+
+  /// Sizes of tensors by segment_anything's names.
+  private record Shapes(Checkpoint checkpoint, SamNames names) {
+    /// @param rank what the tensor needs to have
+    int dim(String name, int dim, int rank) {
+      var tensor = checkpoint.tensor(names.name(name));
+      if (tensor.shape().rank() != rank || tensor.size() == 0) {
+        throw wrong(name, rank + " dimensions");
+      }
+      return Math.toIntExact(tensor.dim(dim));
+    }
+
+    /// How many layers there are.
+    int count(String name) {
+      int n = 0;
+      while (checkpoint.tensors().containsKey(names.name(name.formatted(n)))) {
+        n++;
+      }
+      if (n == 0) {
+        checkpoint.tensor(names.name(name.formatted(0))); // says that it is missing
+      }
+      return n;
+    }
+
+    CheckpointException wrong(String name, String need) {
+      String stored = names.name(name);
+      return new CheckpointException(
+          "%s: tensor \"%s\" is %s; need %s. List the file with: gatun inspect %s"
+              .formatted(
+                  checkpoint.file(stored),
+                  stored,
+                  checkpoint.tensor(stored).shape(),
+                  need,
+                  checkpoint.path()));
+    }
+  }
+}

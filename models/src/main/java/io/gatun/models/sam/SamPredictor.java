@@ -1,0 +1,133 @@
+package io.gatun.models.sam;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Shape;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Workers;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/// An image's embedding, and the masks that the model finds in it.
+public final class SamPredictor implements EncodedImage {
+  /// Prompts that are decoded together: enough to fill the tokens' products, few enough that what
+  /// they make of the image, a few megabytes each, stays near the caches.
+  private static final int PROMPTS = 4;
+
+  private final Sam sam;
+  private final int width;
+  private final int height;
+  private final Arena arena = Arena.ofShared();
+  private final Tensor embedding;
+  // Of the last prediction, with memory of its own, which is used again where it is large enough.
+  private Arena logitsArena = Arena.ofShared();
+  private MemorySegment logits = MemorySegment.NULL;
+
+  /// @param embedding (1, G, G, C), which is copied
+  /// @param width of the image in pixels, before it was resized for the model
+  /// @param height likewise
+  SamPredictor(Sam sam, Tensor embedding, int width, int height) {
+    this.sam = sam;
+    this.width = width;
+    this.height = height;
+    this.embedding = Tensor.allocate(arena, embedding.dtype(), embedding.shape().dims());
+    MemorySegment.copy(embedding.segment(), 0, this.embedding.segment(), 0, embedding.byteSize());
+  }
+
+  @Override
+  public int width() {
+    return width;
+  }
+
+  @Override
+  public int height() {
+    return height;
+  }
+
+  @Override
+  public int imgSize() {
+    return sam.config().imgSize();
+  }
+
+  @Override
+  public int maskSize() {
+    return sam.config().maskSize();
+  }
+
+  @Override
+  public float maskThreshold() {
+    return sam.config().maskThreshold();
+  }
+
+  @Override
+  public Workers workers() {
+    return sam.functional().ops().workers();
+  }
+
+  /// What the image encoder made of the image: (1, G, G, C).
+  public Tensor embedding() {
+    return embedding;
+  }
+
+  /// @throws IllegalArgumentException if a prompt is empty or reaches outside the image, they have
+  ///   not the same form, or a mask has another size than those that the model makes
+  @Override
+  public LowResMasks decode(List<Prompt> prompts, boolean multimaskOutput) {
+    for (var prompt : prompts) {
+      prompt.check(prompts.getFirst(), width, height);
+    }
+    int masks = multimaskOutput ? sam.config().numMultimaskOutputs() : 1;
+    int side = sam.config().maskSize();
+    var all = logits(prompts.size(), masks, side, side);
+    var ious = new float[prompts.size() * masks];
+    var f = sam.functional();
+    try (var _ = f.scope()) {
+      // Without masks the image is the same for all prompts.
+      var shared =
+          prompts.getFirst().maskInput() == null ? image(f, prompts.subList(0, 1)) : null;
+      for (int from = 0; from < prompts.size(); from += PROMPTS) {
+        var part = prompts.subList(from, Math.min(prompts.size(), from + PROMPTS));
+        try (var _ = f.scope()) {
+          var image = shared == null ? image(f, part) : shared;
+          var sparse = sam.promptEncoder().sparse(f, part, width, height);
+          var prediction = sam.maskDecoder().forward(f, image, sparse, multimaskOutput);
+          var found = prediction.logits().segment();
+          MemorySegment.copy(
+              found, 0, all.segment(), from * all.stride(0) * Float.BYTES, found.byteSize());
+          float[] quality = prediction.ious().toFloats();
+          System.arraycopy(quality, 0, ious, from * masks, quality.length);
+        }
+      }
+    }
+    return new LowResMasks(all, ious);
+  }
+
+  private TwoWayTransformer.Image image(Functional f, List<Prompt> prompts) {
+    return sam.maskDecoder().image(f, embedding, sam.promptEncoder().dense(f, prompts));
+  }
+
+  /// Memory for F32 logits, with whatever it holds.
+  private Tensor logits(long... dims) {
+    var shape = Shape.of(dims);
+    long bytes = DType.Plain.F32.byteSize(shape);
+    if (logits.byteSize() < bytes) {
+      logitsArena.close();
+      logitsArena = Arena.ofShared();
+      logits = logitsArena.allocate(bytes, 64);
+    }
+    return Tensor.of(logits, DType.Plain.F32, shape);
+  }
+
+  /// `SamPredictor(640 x 480 pixels)`.
+  @Override
+  public String toString() {
+    return "SamPredictor(%d x %d pixels)".formatted(width, height);
+  }
+
+  @Override
+  public void close() {
+    logitsArena.close();
+    arena.close();
+  }
+}

@@ -1,0 +1,45 @@
+package io.gatun.models.unet;
+
+import io.gatun.models.nn.Weights;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.Epilogue;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.LinearWeight;
+import java.util.List;
+
+/// Multi-head attention of an image's tokens over a text's, whose keys and values are the same in
+/// every step and made once.
+final class CrossAttention {
+  private final int heads;
+  private final LinearWeight toQ;
+  private final LinearWeight toKv;
+  private final LinearWeight toOut;
+
+  CrossAttention(Weights weights, int channels, int contextDim, int heads) {
+    this.heads = heads;
+    toQ = weights.linearWithoutBias("to_q", channels, channels);
+    toKv = weights.linears(List.of("to_k", "to_v"), channels, contextDim, false);
+    toOut = weights.linear("to_out.0", channels, channels);
+  }
+
+  /// The keys and values (B, S, 2 C) of context (B, S, D).
+  Tensor keysAndValues(Functional f, Tensor context) {
+    return f.linear(context, toKv);
+  }
+
+  /// residual + softmax(q k^T / sqrt(C / heads)) v Wout: x and residual (B, T, C), keysAndValues (B,
+  /// S, 2 C).
+  Tensor forward(Functional f, Tensor x, Tensor keysAndValues, Tensor residual) {
+    long c = x.dim(2);
+    var y =
+        f.attention(
+            f.linear(x, toQ),
+            keysAndValues.slice(2, 0, c),
+            keysAndValues.slice(2, c, 2 * c),
+            heads,
+            Attention.scale(c, heads),
+            AttentionBias.NONE);
+    return f.linear(y, toOut, Epilogue.add(residual));
+  }
+}

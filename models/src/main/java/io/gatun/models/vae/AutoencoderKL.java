@@ -1,0 +1,130 @@
+package io.gatun.models.vae;
+
+import io.gatun.models.nn.ResnetBlock2D;
+import io.gatun.models.nn.Scoped;
+import io.gatun.models.nn.Weights;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.LinearWeight;
+import java.lang.foreign.ValueLayout;
+import java.util.function.BiConsumer;
+
+/// Stable Diffusion's autoencoder, a variational one (Kingma and Welling 2014) trained by Rombach et
+/// al. 2022.
+///
+/// Images are (B, H, W, 3) with values -1..1, latents (B, H / 8, W / 8, L), both F32. The UNet's
+/// latents are these times the configuration's scalingFactor: divide before [#decode], multiply
+/// after [#encode].
+public final class AutoencoderKL {
+  static final float EPS = 1e-6f;
+
+  private final AutoencoderKLConfig config;
+  private final Functional f;
+  private final Encoder encoder;
+  private final Decoder decoder;
+  private final LinearWeight quantConv;
+  private final LinearWeight postQuantConv;
+
+  /// @param asked the operations to use, on F32 in place of its type where the configuration says
+  ///   force_upcast
+  /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
+  ///   the configuration says
+  public AutoencoderKL(AutoencoderKLConfig config, Weights checkpoint, Functional asked) {
+    this.config = config;
+    this.f = config.forceUpcast() ? new Functional(asked.ops(), DType.Plain.F32) : asked;
+    var weights = checkpoint.because(config.reason());
+    int l = config.latentChannels();
+    encoder = new Encoder(config, weights.at("encoder"));
+    decoder = new Decoder(config, weights.at("decoder"));
+    quantConv = config.useQuantConv() ? weights.linear("quant_conv", 2L * l, 2L * l) : null;
+    postQuantConv = config.usePostQuantConv() ? weights.linear("post_quant_conv", l, l) : null;
+  }
+
+  static ResnetBlock2D resnet(AutoencoderKLConfig config, Weights weights, int in, int out) {
+    return new ResnetBlock2D(weights, in, out, 0, config.normNumGroups(), EPS);
+  }
+
+  public AutoencoderKLConfig config() {
+    return config;
+  }
+
+  /// The image (B, 8 H, 8 W, 3) of latents (B, H, W, L), about -1..1, not clamped.
+  public Tensor decode(Tensor z) {
+    return decode(z, (name, x) -> {});
+  }
+
+  /// As [#decode(Tensor)], showing `probe` what each block gives, by its name.
+  public Tensor decode(Tensor z, BiConsumer<String, Tensor> probe) {
+    check("latents", z, config.latentChannels(), 1);
+    return Scoped.call(
+        f,
+        () -> {
+          var x = f.cast(z);
+          return f.toF32(
+              decoder.forward(f, postQuantConv == null ? x : f.linear(x, postQuantConv), probe));
+        });
+  }
+
+  /// As [#decode(Tensor)], but in overlapping squares of `tile` rows and columns of latents, for
+  /// images that would need too much memory as a whole.
+  public Tensor decodeTiled(Tensor z, int tile) {
+    check("latents", z, config.latentChannels(), 1);
+    return new TiledDecoding(f, this::decode, tile, tile / 4)
+        .decode(z, config.factor(), config.outChannels());
+  }
+
+  /// The latents' distribution of an image (B, H, W, 3).
+  ///
+  /// @throws IllegalArgumentException if its sides are not multiples of [AutoencoderKLConfig#factor]
+  public DiagonalGaussian encode(Tensor image) {
+    return encode(image, (name, x) -> {});
+  }
+
+  /// As [#encode(Tensor)], showing `probe` what each block gives, by its name.
+  public DiagonalGaussian encode(Tensor image, BiConsumer<String, Tensor> probe) {
+    check("image", image, config.inChannels(), config.factor());
+    var moments =
+        Scoped.call(
+            f,
+            () -> {
+              var h = encoder.forward(f, f.cast(image), probe);
+              probe.accept("encoder", h);
+              return f.toF32(quantConv == null ? h : f.linear(h, quantConv)); // (B, H, W, 2 L)
+            });
+    return split(moments);
+  }
+
+  private DiagonalGaussian split(Tensor moments) {
+    int l = config.latentChannels();
+    var dims = moments.shape().dims();
+    dims[3] = l;
+    var mean = f.ops().empty(dims);
+    var logvar = f.ops().empty(dims);
+    for (long i = 0; i < mean.size(); i++) {
+      long at = i / l * 2 * l + i % l;
+      set(mean, i, get(moments, at));
+      set(logvar, i, Math.clamp(get(moments, at + l), -30, 20));
+    }
+    return new DiagonalGaussian(mean, logvar);
+  }
+
+  private static float get(Tensor t, long index) {
+    return t.segment().getAtIndex(ValueLayout.JAVA_FLOAT, index);
+  }
+
+  private static void set(Tensor t, long index, float value) {
+    t.segment().setAtIndex(ValueLayout.JAVA_FLOAT, index, value);
+  }
+
+  private static void check(String what, Tensor t, int channels, int multiple) {
+    if (t.shape().rank() != 4
+        || t.dim(3) != channels
+        || t.dim(1) % multiple != 0
+        || t.dim(2) % multiple != 0) {
+      throw new IllegalArgumentException(
+          "%s: shape %s; need (B, H, W, %d), H and W multiples of %d"
+              .formatted(what, t.shape(), channels, multiple));
+    }
+  }
+}

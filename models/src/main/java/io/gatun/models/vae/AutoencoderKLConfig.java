@@ -1,0 +1,84 @@
+package io.gatun.models.vae;
+
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.nn.JsonKeys;
+import java.util.List;
+
+/// The hyper-parameters of the autoencoder; components are named as in config.json.
+///
+/// @param scalingFactor what latents are multiplied by between the autoencoder and the UNet
+/// @param forceUpcast whether it is to run in F32 whatever the UNet runs in
+public record AutoencoderKLConfig(
+    int inChannels,
+    int outChannels,
+    List<Integer> blockOutChannels,
+    int layersPerBlock,
+    int latentChannels,
+    int normNumGroups,
+    int sampleSize,
+    float scalingFactor,
+    boolean forceUpcast,
+    boolean useQuantConv,
+    boolean usePostQuantConv,
+    boolean midBlockAddAttention) {
+  /// Reads an autoencoder's config.json.
+  ///
+  /// @throws CheckpointException if a key is missing or asks for what Gatun does not do
+  public static AutoencoderKLConfig of(JsonKeys keys) {
+    keys.require("_class_name", "AutoencoderKL", "AutoencoderKL");
+    keys.require("act_fn", "silu", "silu");
+    keys.refuse("latents_mean");
+    keys.refuse("latents_std");
+    keys.refuse("shift_factor");
+    var down = keys.texts("down_block_types");
+    var up = keys.texts("up_block_types");
+    if (down.size() != up.size()
+        || !down.stream().allMatch("DownEncoderBlock2D"::equals)
+        || !up.stream().allMatch("UpDecoderBlock2D"::equals)) {
+      throw new CheckpointException(
+          "%s: \"down_block_types\" is %s, \"up_block_types\" %s; Gatun runs DownEncoderBlock2D and as many UpDecoderBlock2D"
+              .formatted(keys.where(), down, up));
+    }
+    return new AutoencoderKLConfig(
+        keys.count("in_channels"),
+        keys.count("out_channels"),
+        keys.counts("block_out_channels", down.size()),
+        keys.count("layers_per_block"),
+        keys.count("latent_channels"),
+        keys.count("norm_num_groups"),
+        keys.integer("sample_size", 512),
+        (float) keys.number("scaling_factor", 0.18215),
+        keys.flag("force_upcast", true),
+        keys.flag("use_quant_conv", true),
+        keys.flag("use_post_quant_conv", true),
+        keys.flag("mid_block_add_attention", true));
+  }
+
+  /// The same autoencoder, run in the type that the caller chooses.
+  public AutoencoderKLConfig withForceUpcast(boolean value) {
+    return new AutoencoderKLConfig(
+        inChannels,
+        outChannels,
+        blockOutChannels,
+        layersPerBlock,
+        latentChannels,
+        normNumGroups,
+        sampleSize,
+        scalingFactor,
+        value,
+        useQuantConv,
+        usePostQuantConv,
+        midBlockAddAttention);
+  }
+
+  /// Pixels to a latent, in both directions.
+  public int factor() {
+    return 1 << (blockOutChannels.size() - 1);
+  }
+
+  /// What shapes the tensors, for messages.
+  String reason() {
+    return "block_out_channels=%s, layers_per_block=%d, latent_channels=%d in config.json"
+        .formatted(blockOutChannels, layersPerBlock, latentChannels);
+  }
+}

@@ -1,0 +1,76 @@
+package io.gatun.models.vae;
+
+import io.gatun.models.nn.Downsample2D;
+import io.gatun.models.nn.GroupNorm;
+import io.gatun.models.nn.ResnetBlock2D;
+import io.gatun.models.nn.Scoped;
+import io.gatun.models.nn.Weights;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Activation;
+import io.gatun.tensor.ops.ConvWeight;
+import io.gatun.tensor.ops.Functional;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BiConsumer;
+
+/// From images to the moments of their latents.
+final class Encoder {
+  private final ConvWeight convIn;
+  private final List<List<ResnetBlock2D>> downBlocks = new ArrayList<>();
+  private final List<Downsample2D> downsamplers = new ArrayList<>();
+  private final VaeMidBlock midBlock;
+  private final GroupNorm convNormOut;
+  private final ConvWeight convOut;
+
+  Encoder(AutoencoderKLConfig config, Weights weights) {
+    var channels = config.blockOutChannels();
+    convIn = weights.conv("conv_in", channels.getFirst(), config.inChannels(), 3);
+    for (int i = 0; i < channels.size(); i++) {
+      var block = weights.at("down_blocks", i);
+      int out = channels.get(i);
+      var resnets = new ArrayList<ResnetBlock2D>();
+      for (int j = 0; j < config.layersPerBlock(); j++) {
+        int in = j > 0 ? out : channels.get(Math.max(0, i - 1));
+        resnets.add(AutoencoderKL.resnet(config, block.at("resnets", j), in, out));
+      }
+      downBlocks.add(resnets);
+      if (i < channels.size() - 1) {
+        downsamplers.add(new Downsample2D(block.at("downsamplers.0"), out, 0));
+      }
+    }
+    int deep = channels.getLast();
+    midBlock = new VaeMidBlock(config, weights.at("mid_block"), deep);
+    convNormOut =
+        weights.groupNorm("conv_norm_out", config.normNumGroups(), deep, AutoencoderKL.EPS);
+    convOut = weights.conv("conv_out", 2L * config.latentChannels(), deep, 3);
+  }
+
+  /// x (B, H, W, 3), result (B, H / 8, W / 8, 2 L): means, then logarithms of variances.
+  Tensor forward(Functional f, Tensor x, BiConsumer<String, Tensor> probe) {
+    return Scoped.call(
+        f,
+        () -> {
+          var h = f.conv2d(x, convIn);
+          probe.accept("encoder.conv_in", h);
+          for (int i = 0; i < downBlocks.size(); i++) {
+            var in = h;
+            var resnets = downBlocks.get(i);
+            var downsampler = i < downsamplers.size() ? downsamplers.get(i) : null;
+            h =
+                Scoped.call(
+                    f,
+                    () -> {
+                      var y = in;
+                      for (var resnet : resnets) {
+                        y = resnet.forward(f, y, null);
+                      }
+                      return downsampler == null ? y : downsampler.forward(f, y);
+                    });
+            probe.accept("encoder.down_blocks." + i, h);
+          }
+          h = midBlock.forward(f, h);
+          probe.accept("encoder.mid_block", h);
+          return f.conv2d(convNormOut.forward(f, h, Activation.SILU), convOut);
+        });
+  }
+}

@@ -1,0 +1,304 @@
+package io.gatun.tensor.kernel;
+
+import static io.gatun.ffm.RawMemory.ALL;
+import static io.gatun.ffm.RawMemory.address;
+import static io.gatun.tensor.kernel.Elements.LONG;
+import static io.gatun.tensor.kernel.Lanes.FLOATS;
+import static io.gatun.tensor.kernel.Lanes.IN_BOUNDS;
+import static io.gatun.tensor.kernel.Lanes.INTS;
+import static io.gatun.tensor.kernel.Lanes.ORDER;
+import static io.gatun.tensor.kernel.Lanes.WORDS;
+import static io.gatun.tensor.kernel.Lanes.store;
+import static io.gatun.tensor.kernel.Lanes.toFloat;
+import static io.gatun.tensor.kernel.Lanes.words;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+
+import io.gatun.tensor.DType.Tiled;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+
+/// Tiled weights as int8 with one scale a row, in panels: `[K / 4][columns][4]`, a column of which is
+/// a row of the weights.
+///
+/// With W the greatest magnitude that a row's scales allow, the row's scale is W / 127. A group's
+/// integers q become `q * factor - offset` with 8 fraction bits, of which rounding leaves the
+/// integer; all arithmetic is modulo 2^16, and what comes out fits, at most 127 * 256 + 128.
+public final class TiledPanels {
+  private static final int BYTES = TiledProduct.VECTOR_BYTES;
+
+  /// Bytes of the factors and offsets of a group's vector.
+  private static final int FACTORS_BYTES = 2 * BYTES;
+
+  /// Columns of a step: those with factors of their own.
+  private static final int GROUP = QuantizedRows.GROUP;
+
+  /// Brings the exponent of F16 bits that were moved to a float's place to a float's bias.
+  private static final float F16_BIAS = 0x1p112f;
+
+  /// Where a float has a sign and the exponent and mantissa of F16.
+  private static final int F16_PLACE = 0x8FFFE000;
+
+  private static final float ROUND = 0x1.8p23f;
+
+  /// What a rounding shift adds before it shifts 8 fraction bits out.
+  private static final int HALF = 128;
+
+  /// Rows that are all zero have scale 0, of which any finite multiple is still 0.
+  private static final float LEAST = 1e-12f;
+
+  private TiledPanels() {}
+
+  /// The bytes of scratch memory that [#unpack] needs for rows of so many columns.
+  public static long scratchBytes(int columns) {
+    return (long) columns / GROUP * FACTORS_BYTES;
+  }
+
+  /// Unpacks one tile row, 32 rows of K columns.
+  ///
+  /// @param w the tiles of these rows from byte `wAt`
+  /// @param memory native memory for everything else; the rest are offsets into it
+  /// @param first where the first 16 rows go: row r's column k to `first + (k / 4 * stride + r) * 4 +
+  ///   k % 4`
+  /// @param second where the other 16 rows go, likewise
+  /// @param stride columns of a panel
+  /// @param scales 32 F32: each row's scale
+  /// @param sums 32 I32: each row's sum of int8 values, times 128
+  /// @param scratch [#scratchBytes] bytes
+  /// @throws IndexOutOfBoundsException if a segment is too small
+  /// @throws IllegalArgumentException if a segment is on the heap
+  public static void unpack(
+      Tiled type,
+      MemorySegment w,
+      long wAt,
+      int columns,
+      MemorySegment memory,
+      long first,
+      long second,
+      int stride,
+      long scales,
+      long sums,
+      long scratch) {
+    long tileRow = (long) columns / type.blockSize() * type.blockBytes() * Tiled.ROWS;
+    long from = address(w, wAt, tileRow);
+    long panelBytes = ((columns / 4 - 1) * (long) stride + 16) * 4;
+    long a = address(memory, first, panelBytes);
+    long b = address(memory, second, panelBytes);
+    long d = address(memory, scales, 4L * Tiled.ROWS);
+    long s = address(memory, sums, 4L * Tiled.ROWS);
+    long f = address(memory, scratch, scratchBytes(columns));
+    int groups = columns / GROUP;
+    fetch(from, tileRow, f);
+    for (long part = 0; part < 64; part += BYTES) {
+      long at = from + part;
+      if (type.minima()) {
+        factorsWithMinima(at, groups, f, d + part);
+        int head = TiledLayout.MINIMA_HEAD_BYTES + TiledLayout.SCALES_BYTES;
+        int group = TiledLayout.MINIMA_GROUP_BYTES;
+        int tile = type.blockBytes() * Tiled.ROWS;
+        int4(at + head, 3, tile, group, groups, f, a + part, b + part, 4L * stride, s + part);
+      } else {
+        int shift = Integer.numberOfTrailingZeros(type.groupSize() / GROUP);
+        int tile = type.blockBytes() * Tiled.ROWS;
+        factors(type.bits(), at, shift, tile, groups, f, d + part);
+        long words = at + TiledLayout.SCALES_BYTES;
+        if (type.bits() == 4) {
+          int4(words, shift, tile, 512, groups, f, a + part, b + part, 4L * stride, s + part);
+        } else {
+          int8(words, shift, tile, 1024, groups, f, a + part, b + part, 4L * stride, s + part);
+        }
+      }
+    }
+    Reference.reachabilityFence(w);
+    Reference.reachabilityFence(memory);
+  }
+
+  /// Reads `bytes` bytes into the caches: a core gets more out of several pages at once than out of
+  /// the one that unpacking is at.
+  ///
+  /// @param to address of eight bytes that may be overwritten
+  private static void fetch(long from, long bytes, long to) {
+    long quarter = bytes / 4;
+    long all = 0;
+    for (long at = from; at < from + quarter; at += 64) {
+      all ^= ALL.get(LONG, at) ^ ALL.get(LONG, at + quarter);
+      all ^= ALL.get(LONG, at + 2 * quarter) ^ ALL.get(LONG, at + 3 * quarter - 8);
+    }
+    ALL.set(LONG, to, all);
+  }
+
+  /// Scales of rows, and factors and offsets of groups, for one vector of a tile's lanes.
+  ///
+  /// @param w address of these lanes' scales; those of group g are `(g >> shift) * tile` behind
+  /// @param f address of the factors and offsets
+  /// @param d address of the rows' scales; those of odd lanes go 64 bytes behind
+  private static void factors(int bits, long w, int shift, int tile, int groups, long f, long d) {
+    float most = bits == 4 ? 8 : 127;
+    float zero = bits == 4 ? 8 : 0;
+    ShortVector greatest = ShortVector.zero(WORDS);
+    for (int g = 0; g < groups; g += 1 << shift) {
+      greatest = greatest.max(words(w + (long) (g >> shift) * tile).and((short) 0x7FFF));
+    }
+    IntVector bit = greatest.reinterpretAsInts();
+    FloatVector even = f16(bit.lanewise(LSHL, 16)).mul(most / 127);
+    FloatVector odd = f16(bit).mul(most / 127);
+    store(even, d);
+    store(odd, d + TiledProduct.ODD_BYTES);
+    FloatVector evenInverse = FloatVector.broadcast(FLOATS, 256).div(even.max(LEAST));
+    FloatVector oddInverse = FloatVector.broadcast(FLOATS, 256).div(odd.max(LEAST));
+    for (int g = 0; g < groups; g++, f += FACTORS_BYTES) {
+      IntVector scale = words(w + (long) (g >> shift) * tile).reinterpretAsInts();
+      FloatVector e = f16(scale.lanewise(LSHL, 16)).mul(evenInverse);
+      FloatVector o = f16(scale).mul(oddInverse);
+      ShortVector factor = round(e, o);
+      store(factor, f);
+      store(factor.mul((short) zero).sub((short) HALF), f + BYTES);
+    }
+  }
+
+  /// As [#factors], for weights with minima.
+  ///
+  /// @param w address of these lanes' part of the first tile
+  private static void factorsWithMinima(long w, int groups, long f, long d) {
+    for (int lane = 0; lane < 2; lane++) {
+      FloatVector most = FloatVector.zero(FLOATS);
+      for (int g = 0; g < groups; g++) {
+        FloatVector a = ofMinima(w, g, lane, 0);
+        FloatVector b = ofMinima(w, g, lane, 1);
+        most = most.max(b.abs()).max(a.mul(15).sub(b).abs());
+      }
+      FloatVector scale = most.mul(1f / 127);
+      store(scale, d + lane * (long) TiledProduct.ODD_BYTES);
+      store(FloatVector.broadcast(FLOATS, 256).div(scale.max(LEAST)), f + lane * (long) BYTES);
+    }
+    FloatVector even = Lanes.floats(f);
+    FloatVector odd = Lanes.floats(f + BYTES);
+    for (int g = 0; g < groups; g++, f += FACTORS_BYTES) {
+      store(round(ofMinima(w, g, 0, 0).mul(even), ofMinima(w, g, 1, 0).mul(odd)), f);
+      ShortVector offset = round(ofMinima(w, g, 0, 1).mul(even), ofMinima(w, g, 1, 1).mul(odd));
+      store(offset.sub((short) HALF), f + BYTES);
+    }
+  }
+
+  /// Group g's scale `d s` (`minimum` 0) or minimum `m n` (1), in the even or the odd lanes.
+  private static FloatVector ofMinima(long w, int g, int lane, int minimum) {
+    long tile = w + (g >> 3) * (8L * TiledLayout.MINIMA_GROUP_BYTES + TiledLayout.MINIMA_HEAD_BYTES);
+    long pair = TiledLayout.minimaGroup(tile, g & 7);
+    IntVector head = words(tile + (long) minimum * TiledLayout.SCALES_BYTES).reinterpretAsInts();
+    IntVector six =
+        words(pair).reinterpretAsInts().lanewise(LSHR, 16 * lane + 8 * minimum).and(0xFF);
+    return f16(head.lanewise(LSHL, 16 - 16 * lane)).mul(toFloat(six));
+  }
+
+  /// One vector of a tile's words of four nibbles, for all columns.
+  ///
+  /// @param w address of the first words; those of group g are `(g >> shift) * tile + (g & (1 <<
+  ///   shift) - 1) * group` behind
+  /// @param f address of the factors and offsets
+  /// @param first address of the panel's columns for the even lanes
+  /// @param second address of those for the odd lanes
+  /// @param step bytes from four columns of K to the next
+  /// @param s address of the rows' sums; those of odd lanes go 64 bytes behind
+  private static void int4(
+      long w,
+      int shift,
+      int tile,
+      int group,
+      int groups,
+      long f,
+      long first,
+      long second,
+      long step,
+      long s) {
+    int mask = (1 << shift) - 1;
+    IntVector evenSum = IntVector.zero(INTS);
+    IntVector oddSum = IntVector.zero(INTS);
+    for (int g = 0; g < groups; g++, f += FACTORS_BYTES) {
+      ShortVector factor = ShortVector.fromMemorySegment(WORDS, ALL, f & IN_BOUNDS, ORDER);
+      ShortVector offset = ShortVector.fromMemorySegment(WORDS, ALL, f + BYTES & IN_BOUNDS, ORDER);
+      ShortVector sum = ShortVector.zero(WORDS);
+      long from = w + (long) (g >> shift) * tile + (long) (g & mask) * group;
+      for (long at = from; at != from + 512; at += 64, first += step, second += step) {
+        ShortVector v = ShortVector.fromMemorySegment(WORDS, ALL, at & IN_BOUNDS, ORDER);
+        ShortVector t0 = v.and((short) 15).mul(factor).sub(offset);
+        ShortVector t1 = v.lanewise(LSHR, 4).and((short) 15).mul(factor).sub(offset);
+        ShortVector t2 = v.lanewise(LSHR, 8).and((short) 15).mul(factor).sub(offset);
+        ShortVector t3 = v.lanewise(LSHR, 12).mul(factor).sub(offset);
+        sum =
+            sum.add(t0.lanewise(ASHR, 8).add(t1.lanewise(ASHR, 8)))
+                .add(t2.lanewise(ASHR, 8).add(t3.lanewise(ASHR, 8)));
+        IntVector a = t0.lanewise(LSHR, 8).or(t1.and((short) 0xFF00)).reinterpretAsInts();
+        IntVector b = t2.lanewise(LSHR, 8).or(t3.and((short) 0xFF00)).reinterpretAsInts();
+        IntVector even = a.and(0xFFFF).or(b.lanewise(LSHL, 16));
+        IntVector odd = a.lanewise(LSHR, 16).or(b.and(0xFFFF0000));
+        even.intoMemorySegment(ALL, first & IN_BOUNDS, ORDER);
+        odd.intoMemorySegment(ALL, second & IN_BOUNDS, ORDER);
+      }
+      IntVector pairs = sum.reinterpretAsInts();
+      evenSum = evenSum.add(pairs.lanewise(LSHL, 16).lanewise(ASHR, 16));
+      oddSum = oddSum.add(pairs.lanewise(ASHR, 16));
+    }
+    evenSum.lanewise(LSHL, 7).intoMemorySegment(ALL, s & IN_BOUNDS, ORDER);
+    oddSum.lanewise(LSHL, 7).intoMemorySegment(ALL, s + TiledProduct.ODD_BYTES & IN_BOUNDS, ORDER);
+  }
+
+  /// As [#int4], of words of two bytes.
+  private static void int8(
+      long w,
+      int shift,
+      int tile,
+      int group,
+      int groups,
+      long f,
+      long first,
+      long second,
+      long step,
+      long s) {
+    int mask = (1 << shift) - 1;
+    IntVector evenSum = IntVector.zero(INTS);
+    IntVector oddSum = IntVector.zero(INTS);
+    for (int g = 0; g < groups; g++, f += FACTORS_BYTES) {
+      ShortVector factor = ShortVector.fromMemorySegment(WORDS, ALL, f & IN_BOUNDS, ORDER);
+      ShortVector offset = ShortVector.fromMemorySegment(WORDS, ALL, f + BYTES & IN_BOUNDS, ORDER);
+      ShortVector sum = ShortVector.zero(WORDS);
+      long from = w + (long) (g >> shift) * tile + (long) (g & mask) * group;
+      for (long at = from; at != from + 1024; at += 128, first += step, second += step) {
+        ShortVector v0 = ShortVector.fromMemorySegment(WORDS, ALL, at & IN_BOUNDS, ORDER);
+        ShortVector v1 = ShortVector.fromMemorySegment(WORDS, ALL, at + 64 & IN_BOUNDS, ORDER);
+        ShortVector t0 = v0.lanewise(LSHL, 8).lanewise(ASHR, 8).mul(factor).sub(offset);
+        ShortVector t1 = v0.lanewise(ASHR, 8).mul(factor).sub(offset);
+        ShortVector t2 = v1.lanewise(LSHL, 8).lanewise(ASHR, 8).mul(factor).sub(offset);
+        ShortVector t3 = v1.lanewise(ASHR, 8).mul(factor).sub(offset);
+        sum =
+            sum.add(t0.lanewise(ASHR, 8).add(t1.lanewise(ASHR, 8)))
+                .add(t2.lanewise(ASHR, 8).add(t3.lanewise(ASHR, 8)));
+        IntVector a = t0.lanewise(LSHR, 8).or(t1.and((short) 0xFF00)).reinterpretAsInts();
+        IntVector b = t2.lanewise(LSHR, 8).or(t3.and((short) 0xFF00)).reinterpretAsInts();
+        IntVector even = a.and(0xFFFF).or(b.lanewise(LSHL, 16));
+        IntVector odd = a.lanewise(LSHR, 16).or(b.and(0xFFFF0000));
+        even.intoMemorySegment(ALL, first & IN_BOUNDS, ORDER);
+        odd.intoMemorySegment(ALL, second & IN_BOUNDS, ORDER);
+      }
+      IntVector pairs = sum.reinterpretAsInts();
+      evenSum = evenSum.add(pairs.lanewise(LSHL, 16).lanewise(ASHR, 16));
+      oddSum = oddSum.add(pairs.lanewise(ASHR, 16));
+    }
+    evenSum.lanewise(LSHL, 7).intoMemorySegment(ALL, s & IN_BOUNDS, ORDER);
+    oddSum.lanewise(LSHL, 7).intoMemorySegment(ALL, s + TiledProduct.ODD_BYTES & IN_BOUNDS, ORDER);
+  }
+
+  /// The nearest integers of even and odd lanes, in the lower and the upper halves.
+  private static ShortVector round(FloatVector even, FloatVector odd) {
+    IntVector e = even.add(ROUND).reinterpretAsInts().and(0xFFFF);
+    return e.or(odd.add(ROUND).reinterpretAsInts().lanewise(LSHL, 16)).reinterpretAsShorts();
+  }
+
+  /// The finite F16 in the lanes' upper halves.
+  private static FloatVector f16(IntVector bits) {
+    return bits.lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats().mul(F16_BIAS);
+  }
+}

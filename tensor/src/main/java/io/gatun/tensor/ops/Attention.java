@@ -1,0 +1,86 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.ffm.OneDnn;
+import io.gatun.tensor.Tensor;
+
+/// Checks an attention and chooses how it is done.
+final class Attention {
+  private Attention() {}
+
+  static Tensor apply(
+      Functional f, Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionBias bias) {
+    check(f, "q", q, heads);
+    check(f, "k", k, heads);
+    check(f, "v", v, heads);
+    Check.same("batches of k", k.dim(0), "batches of q", q.dim(0));
+    Check.same("batches of v", v.dim(0), "batches of q", q.dim(0));
+    Check.same("rows of v", v.dim(1), "rows of k", k.dim(1));
+    Check.same("columns of k", k.dim(2), "columns of q", q.dim(2));
+    Check.same("columns of v", v.dim(2), "columns of q", q.dim(2));
+    if (k.dim(1) == 0) {
+      throw new IllegalArgumentException("attention needs keys; k has shape " + k.shape());
+    }
+    checkBias(q, k, heads, bias);
+    var out = f.empty(q.dim(0), q.dim(1), q.dim(2));
+    if (out.size() == 0) {
+      return out;
+    }
+    try (var _ = f.scope()) {
+      if (f.ops().backend() == Backend.SCALAR) {
+        new ScalarAttention(f, q, k, v, heads, scale, bias, out).run();
+      } else {
+        inBlocks(f, q, k, v, heads, scale, bias, out);
+      }
+    }
+    return out;
+  }
+
+  private static void inBlocks(
+      Functional f,
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      int heads,
+      float scale,
+      AttentionBias bias,
+      Tensor out) {
+    var sizes = AttentionSizes.of(q, k, heads, bias);
+    boolean oneDnn = f.ops().backend() == Backend.NATIVE && OneDnn.isAvailable();
+    var table =
+        bias instanceof AttentionBias.RelativePositions r
+            ? new RelativeTable(f.ops(), r)
+            : null;
+    var products =
+        oneDnn
+            ? new OneDnnAttentionProducts(f, q, k, v, sizes, table)
+            : new F32AttentionProducts(f.ops(), q, k, v, sizes, table);
+    boolean causal = bias instanceof AttentionBias.Causal;
+    new BlockAttention(f, sizes, products, table, causal, scale, out).run();
+  }
+
+  private static void check(Functional f, String name, Tensor t, int heads) {
+    Check.rank(name, t, 3);
+    Check.same("columns of " + name + " modulo heads", t.dim(2) % heads, "needed", 0);
+    if (t.dtype() != f.dtype() || (t.dim(2) > 1 && t.stride(2) != 1)) {
+      throw new IllegalArgumentException(
+          "%s is %s %s; need %s, the activations' type, with columns side by side"
+              .formatted(name, t.dtype().name(), t.shape(), f.dtype().name()));
+    }
+  }
+
+  private static void checkBias(Tensor q, Tensor k, int heads, AttentionBias bias) {
+    switch (bias) {
+      case AttentionBias.None() -> {}
+      case AttentionBias.Causal() ->
+          Check.same("keys of causal attention", k.dim(1), "queries", q.dim(1));
+      case AttentionBias.RelativePositions(Tensor height, Tensor width, int rows, int columns) -> {
+        Check.f32("relative positions in height", height);
+        Check.f32("relative positions in width", width);
+        Check.same("queries", q.dim(1), "cells of the grid", (long) rows * columns);
+        Check.same("keys", k.dim(1), "cells of the grid", (long) rows * columns);
+        Check.same("relative positions in height", height.dim(1), "head size", q.dim(2) / heads);
+        Check.same("relative positions in width", width.dim(1), "head size", q.dim(2) / heads);
+      }
+    }
+  }
+}

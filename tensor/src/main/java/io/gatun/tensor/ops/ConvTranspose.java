@@ -1,0 +1,90 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.Floats;
+import io.gatun.tensor.kernel.Unpack;
+import java.lang.foreign.MemorySegment;
+
+/// The transposed convolution with 2x2 kernels and stride 2, whose outputs do not overlap: an input
+/// row (W, C) gives two output rows (2 W, O), each its product with a matrix (C, 2 O).
+final class ConvTranspose {
+  private ConvTranspose() {}
+
+  static Tensor apply(Functional f, Tensor x, Tensor weight, Tensor bias) {
+    Check.activations("x", x, f.dtype());
+    Check.rank("x", x, 4);
+    Check.rank("weight", weight, 4);
+    Check.same("channels of x", x.dim(3), "input channels of the weight", weight.dim(0));
+    Check.same("kernel height", weight.dim(2), "needed", 2);
+    Check.same("kernel width", weight.dim(3), "needed", 2);
+    Check.same("bias", bias.size(), "output channels of the weight", weight.dim(1));
+    int c = Math.toIntExact(weight.dim(0));
+    int o = Math.toIntExact(weight.dim(1));
+    int width = Math.toIntExact(x.dim(2));
+    var out = f.empty(x.dim(0), 2 * x.dim(1), 2L * width, o);
+    try (var _ = f.scope()) {
+      var ops = f.ops();
+      var matrices = matrices(ops, weight, c, o);
+      var epilogue =
+          new F32Epilogue(
+              f, twice(ops, bias, o), Epilogue.NONE, out.reshape(1, 2 * x.dim(1) * x.dim(0), width, 2L * o));
+      long scratchBytes = 4L * width * (c + 2L * o);
+      var scratch = ops.workspace().take(scratchBytes * ops.workers().threads());
+      ops.workers()
+          .forEach(
+              x.dim(0) * x.dim(1),
+              1,
+              (worker, from, to) -> {
+                long rows = worker * scratchBytes;
+                long sums = rows + 4L * width * c;
+                for (long row = from; row < to; row++) {
+                  long source = row * width * c * f.dtype().blockBytes();
+                  Unpack.toFloat(f.dtype(), x.segment(), source, scratch, rows, (long) width * c);
+                  for (int half = 0; half < 2; half++) {
+                    Gemm.multiply(
+                        ops,
+                        scratch,
+                        rows,
+                        c,
+                        matrices,
+                        4L * half * c * 2 * o,
+                        2 * o,
+                        scratch,
+                        sums,
+                        2 * o,
+                        width,
+                        2 * o,
+                        c,
+                        false);
+                    long target = (2 * row + half) * width;
+                    epilogue.store(worker, scratch, sums, 2L * o, target, width, 0, 2 * o);
+                  }
+                }
+              });
+    }
+    return out;
+  }
+
+  /// The weight (C, O, 2, 2) as (2, C, 2, O), F32.
+  private static MemorySegment matrices(Ops ops, Tensor weight, int c, int o) {
+    var rows = ops.workspace().take(4 * weight.size());
+    Unpack.toFloat(weight.dtype(), weight.segment(), 0, rows, 0, weight.size());
+    var result = ops.workspace().take(4 * weight.size());
+    for (int i = 0; i < c; i++) {
+      for (int j = 0; j < o; j++) {
+        for (int tap = 0; tap < 4; tap++) {
+          long to = (((long) tap / 2 * c + i) * 2 + tap % 2) * o + j;
+          Floats.set(result, 0, to, Floats.get(rows, 0, ((long) i * o + j) * 4 + tap));
+        }
+      }
+    }
+    return result;
+  }
+
+  private static MemorySegment twice(Ops ops, Tensor bias, int o) {
+    var result = ops.workspace().take(8L * o);
+    Unpack.toFloat(bias.dtype(), bias.segment(), 0, result, 0, o);
+    MemorySegment.copy(result, 0, result, 4L * o, 4L * o);
+    return result;
+  }
+}

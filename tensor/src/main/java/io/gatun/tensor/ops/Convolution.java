@@ -1,0 +1,101 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.ffm.OneDnn;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.ScalarConvolution;
+import io.gatun.tensor.kernel.Unpack;
+import java.lang.foreign.MemorySegment;
+
+/// Checks a convolution and chooses how it is done.
+final class Convolution {
+  private Convolution() {}
+
+  /// Additions and multiplications.
+  static long flops(Tensor x, ConvWeight w) {
+    var shape = ConvShape.of(x, w);
+    long taps = (long) w.kernelHeight() * w.kernelWidth() * w.inChannels();
+    return 2 * taps * w.outChannels() * shape.batch() * shape.outPixels();
+  }
+
+  static Tensor apply(Functional f, Tensor x, ConvWeight w, Epilogue epilogue) {
+    Check.activations("x", x, f.dtype());
+    var shape = ConvShape.of(x, w);
+    boolean scalar = f.ops().backend() == Backend.SCALAR;
+    if (!scalar && w.isPatchwise() && x.size() > 0) {
+      return patchwise(f, x, w, shape, epilogue);
+    }
+    var out = f.empty(shape.outDims());
+    epilogue.check(f, out);
+    if (out.size() == 0) {
+      return out;
+    }
+    try (var _ = f.scope()) {
+      if (scalar) {
+        scalar(f, x, w, shape, new F32Epilogue(f, w.biasF32(), epilogue, out));
+      } else if (f.ops().backend() == Backend.NATIVE && OneDnn.isAvailable()) {
+        new OneDnnConvolution(f, x, w, shape, epilogue, out).run();
+      } else {
+        new PatchConvolution(f, x, w, shape, new F32Epilogue(f, w.biasF32(), epilogue, out)).run();
+      }
+    }
+    return out;
+  }
+
+  /// The linear layer that a convolution is whose kernels do not overlap: of pixels, where a kernel
+  /// is one, or else of patches, which are as many values as the image's.
+  private static Tensor patchwise(
+      Functional f, Tensor x, ConvWeight w, ConvShape s, Epilogue epilogue) {
+    long[] dims = s.outDims();
+    long[] rows = {dims[0], dims[1] * dims[2], dims[3]};
+    var residual = epilogue.residual();
+    var flat =
+        new Epilogue(
+            epilogue.activation(),
+            epilogue.columns(),
+            residual == null ? null : residual.reshape(rows));
+    if (s.taps() == 1) {
+      return LinearLayer.apply(f, x.reshape(rows[0], rows[1], s.channels()), w.asLinear(), flat).reshape(dims);
+    }
+    var out = f.empty(dims);
+    try (var _ = f.scope()) {
+      var patches = Images.patches(f, x, s.outHeight(), s.outWidth(), w.stride());
+      var y = LinearLayer.apply(f, patches, w.asLinear(), flat);
+      MemorySegment.copy(y.segment(), 0, out.segment(), 0, out.byteSize());
+    }
+    return out;
+  }
+
+  private static void scalar(
+      Functional f, Tensor x, ConvWeight w, ConvShape s, F32Epilogue epilogue) {
+    var images = f.ops().empty(x.shape().dims());
+    Unpack.toFloat(x.dtype(), x.segment(), 0, images.segment(), 0, x.size());
+    var weights = w.f32();
+    int n = s.outChannels();
+    var rows = f.ops().workspace().take(4L * n * f.ops().workers().threads());
+    f.ops()
+        .workers()
+        .forEach(
+            (long) s.batch() * s.outPixels(),
+            1,
+            (worker, from, to) -> {
+              long at = 4L * n * worker;
+              for (long pixel = from; pixel < to; pixel++) {
+                ScalarConvolution.pixel(
+                    images.segment(),
+                    pixel / s.outPixels() * s.height(),
+                    s.height(),
+                    s.width(),
+                    s.channels(),
+                    weights,
+                    s.kernelHeight(),
+                    s.kernelWidth(),
+                    (int) (pixel % s.outPixels() / s.outWidth()) * s.stride() - s.padding().top(),
+                    (int) (pixel % s.outWidth()) * s.stride() - s.padding().left(),
+                    rows,
+                    at,
+                    n);
+                epilogue.store(worker, rows, at, n, pixel, 1, 0, n);
+              }
+            });
+  }
+}

@@ -1,0 +1,66 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.Kernels;
+import java.lang.foreign.MemorySegment;
+
+/// What happens to F32 sums before they are stored as activations: bias and [Epilogue].
+final class F32Epilogue {
+  private final Functional f;
+  private final Kernels kernels;
+  private final MemorySegment bias;
+  private final Epilogue epilogue;
+  private final Tensor out;
+  private final int n;
+  private final long rowsPerImage;
+  private final MemorySegment scratch;
+
+  /// @param bias (N) F32; null for none
+  /// @param out (B, ..., N)
+  F32Epilogue(Functional f, MemorySegment bias, Epilogue epilogue, Tensor out) {
+    this.f = f;
+    this.kernels = f.ops().kernels();
+    this.bias = bias;
+    this.epilogue = epilogue;
+    this.out = out;
+    this.n = Math.toIntExact(out.dim(-1));
+    this.rowsPerImage = out.size() / n / out.dim(0);
+    this.scratch = f.ops().workspace().take(4L * n * f.ops().workers().threads());
+  }
+
+  /// Finishes and stores columns `column` .. `column + columns` of rows `row` .. `row + rows` of
+  /// the result, whose sums lie at `at` in `sums`, `stride` elements apart, and are overwritten.
+  void store(
+      int worker,
+      MemorySegment sums,
+      long at,
+      long stride,
+      long row,
+      int rows,
+      int column,
+      int columns) {
+    long operand = 4L * n * worker;
+    for (int i = 0; i < rows; i++) {
+      long sum = at + 4 * i * stride;
+      long target = (row + i) * n + column;
+      if (bias != null) {
+        kernels.add(sums, sum, bias, 4L * column, columns, sums, sum);
+      }
+      if (epilogue.columns() != null) {
+        long source = (row + i) / rowsPerImage * n + column;
+        add(epilogue.columns(), source, columns, sums, sum, operand);
+      }
+      Elementwise.apply(f.kernels(), epilogue.activation(), sums, sum, columns, sums, sum);
+      if (epilogue.residual() != null) {
+        add(epilogue.residual(), target, columns, sums, sum, operand);
+      }
+      RowMap.store(f.ops().backend(), sums, sum, out, target, columns);
+    }
+  }
+
+  private void add(
+      Tensor operand, long element, int count, MemorySegment sums, long sum, long scratchAt) {
+    RowMap.load(f.ops().backend(), operand, element, count, scratch, scratchAt);
+    kernels.add(sums, sum, scratch, scratchAt, count, sums, sum);
+  }
+}

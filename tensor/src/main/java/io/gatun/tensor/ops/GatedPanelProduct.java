@@ -1,0 +1,40 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.tensor.Tensor;
+
+/// `silu(gate) * up` of the products with two weights as [PanelProduct] makes them, which go through
+/// oneDNN side by side and meet before anything is stored.
+final class GatedPanelProduct implements RowProduct {
+  private final Activations x;
+  private final Tensor gate;
+  private final Tensor up;
+  private final Tensor out;
+  private final Panels panels;
+
+  GatedPanelProduct(Activations x, Tensor gate, Tensor up, Tensor out) {
+    this.x = x;
+    this.gate = gate;
+    this.up = up;
+    this.out = out;
+    panels = new Panels(x, PanelProduct.COLUMNS);
+  }
+
+  @Override
+  public long scratchBytes() {
+    return panels.scratchBytes();
+  }
+
+  @Override
+  public void multiply(Scratch scratch, long from, long to) {
+    for (long row = from; row < to; row += BLOCK) {
+      int count = (int) Math.min(BLOCK, to - row);
+      panels.unpack(scratch, gate, row, count, 0);
+      panels.unpack(scratch, up, row, count, BLOCK);
+      for (int t = 0; t < x.rows(); t += Panels.ROWS) {
+        panels
+            .multiply(scratch, t, Math.min(Panels.ROWS, x.rows() - t))
+            .storeGated(count, out.segment(), 4 * (t * out.dim(1) + row), 4 * out.dim(1));
+      }
+    }
+  }
+}

@@ -1,0 +1,181 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.ffm.ElementType;
+import io.gatun.ffm.MatmulSpec;
+import io.gatun.ffm.OneDnn;
+import io.gatun.ffm.PackedLayout;
+import io.gatun.ffm.PostOp;
+import io.gatun.ffm.WeightLayout;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.Unpack;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/// The products through oneDNN, BF16 or F32 with F32 sums: queries are read where they are, keys
+/// and values are packed once for all blocks of queries.
+final class OneDnnAttentionProducts implements AttentionProducts {
+  private final Tensor q;
+  private final Tensor k;
+  private final Tensor v;
+  private final AttentionSizes s;
+  private final RelativeTable table;
+  private final ElementType type;
+  private final MemorySegment tableRows;
+  private final Packed wholeKeys;
+  private final Packed lastKeys;
+  private final Packed wholeValues;
+  private final Packed lastValues;
+
+  /// A product and the layout of its right operand.
+  private record Packed(MatmulSpec rows, PackedLayout layout) {
+    static Packed of(MatmulSpec rows) {
+      return new Packed(rows, OneDnn.packedLayout(rows));
+    }
+
+    long byteSize() {
+      return layout.byteSize() + 63 & -64;
+    }
+
+    MatmulSpec spec(int m) {
+      return rows.withLayout(layout).withRows(m);
+    }
+  }
+
+  /// @param table null without relative positions
+  OneDnnAttentionProducts(
+      Functional f, Tensor q, Tensor k, Tensor v, AttentionSizes sizes, RelativeTable table) {
+    this.q = q;
+    this.k = k;
+    this.v = v;
+    this.s = sizes;
+    this.table = table;
+    type = f.dtype() == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
+    int last = s.keysIn(s.keyBlocks() - 1);
+    wholeKeys = Packed.of(keys(s.keysPerBlock()));
+    lastKeys = Packed.of(keys(last));
+    wholeValues = Packed.of(values(s.keysPerBlock()));
+    lastValues = Packed.of(values(last));
+    tableRows = table == null ? null : inType(f, table.rows(), (long) table.positions() * s.c());
+  }
+
+  private static MemorySegment inType(Functional f, MemorySegment floats, long n) {
+    if (f.dtype() == DType.Plain.F32) {
+      return floats;
+    }
+    var bf16 = f.ops().workspace().take(2 * n);
+    Unpack.floatToBf16(floats, 0, bf16, 0, n);
+    return bf16;
+  }
+
+  private MatmulSpec keys(int n) {
+    return product(
+        n, s.c(), rowStride(q), WeightLayout.transposed(rowStride(k)), s.scoreStride(), List.of());
+  }
+
+  private MatmulSpec values(int depth) {
+    int lda = s.scoreStride() * (4 / type.bytes());
+    return product(s.c(), depth, lda, WeightLayout.rowMajor(rowStride(v)), s.c(), List.of());
+  }
+
+  private MatmulSpec product(
+      int n, int depth, int lda, WeightLayout layout, int ldc, List<PostOp> postOps) {
+    int m = s.queriesPerBlock();
+    return new MatmulSpec(
+        m, n, depth, type, type, ElementType.F32, lda, layout, ldc, null, false, postOps);
+  }
+
+  /// The rows of a tensor of one row may have any stride.
+  private static int rowStride(Tensor t) {
+    return Math.toIntExact(Math.max(t.stride(1), t.dim(2)));
+  }
+
+  @Override
+  public boolean bf16Weights() {
+    return type == ElementType.BF16;
+  }
+
+  @Override
+  public long preparedBytes() {
+    return s.keyBlocks() * (wholeKeys.byteSize() + wholeValues.byteSize());
+  }
+
+  @Override
+  public long scratchBytes() {
+    return 0;
+  }
+
+  private Packed keysOf(int keyBlock) {
+    return keyBlock == s.keyBlocks() - 1 ? lastKeys : wholeKeys;
+  }
+
+  private Packed valuesOf(int keyBlock) {
+    return keyBlock == s.keyBlocks() - 1 ? lastValues : wholeValues;
+  }
+
+  private MemorySegment keysAt(MemorySegment prepared, long at, int keyBlock) {
+    return prepared.asSlice(at + keyBlock * wholeKeys.byteSize());
+  }
+
+  private MemorySegment valuesAt(MemorySegment prepared, long at, int keyBlock) {
+    return prepared.asSlice(
+        at + s.keyBlocks() * wholeKeys.byteSize() + keyBlock * wholeValues.byteSize());
+  }
+
+  @Override
+  public void prepare(int batch, int head, MemorySegment memory, long at) {
+    for (int i = 0; i < s.keyBlocks(); i++) {
+      int first = i * s.keysPerBlock();
+      var keys = keysOf(i);
+      var values = valuesOf(i);
+      OneDnn.pack(
+          keys.rows, type, rows(k, batch, head, first), keys.layout, keysAt(memory, at, i));
+      OneDnn.pack(
+          values.rows, type, rows(v, batch, head, first), values.layout, valuesAt(memory, at, i));
+    }
+  }
+
+  private MemorySegment rows(Tensor x, int batch, int head, int row) {
+    long at = batch * x.stride(0) + row * x.stride(1) + (long) head * s.c();
+    return x.segment().asSlice(at * type.bytes());
+  }
+
+  @Override
+  public void begin(Block b) {}
+
+  private MemorySegment queries(Block b) {
+    return rows(q, b.batch(), b.head(), b.first());
+  }
+
+  @Override
+  public void scores(Block b, int keyBlock, long scores) {
+    OneDnn.matmul(
+        keysOf(keyBlock).spec(b.rows()),
+        queries(b),
+        keysAt(b.prepared(), b.preparedAt(), keyBlock),
+        b.scratch().asSlice(scores));
+  }
+
+  @Override
+  public void positions(Block b, long at) {
+    var spec =
+        product(
+            table.positions(),
+            s.c(),
+            rowStride(q),
+            WeightLayout.transposed(s.c()),
+            table.stride(),
+            List.of());
+    OneDnn.matmul(spec.withRows(b.rows()), queries(b), tableRows, b.scratch().asSlice(at));
+  }
+
+  @Override
+  public void values(Block b, int keyBlock, long weights, long sums) {
+    var spec = valuesOf(keyBlock).spec(b.rows());
+    OneDnn.matmul(
+        keyBlock == 0 ? spec : spec.withPostOps(PostOp.ACCUMULATE),
+        b.scratch().asSlice(weights),
+        valuesAt(b.prepared(), b.preparedAt(), keyBlock),
+        b.scratch().asSlice(sums));
+  }
+}

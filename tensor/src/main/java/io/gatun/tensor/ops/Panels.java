@@ -1,0 +1,136 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.ffm.ElementType;
+import io.gatun.ffm.MatmulSpec;
+import io.gatun.ffm.OneDnn;
+import io.gatun.ffm.PackedLayout;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.Int8Products;
+import io.gatun.tensor.kernel.TiledPanels;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/// Rows of tiled weights as int8 panels in a worker's scratch memory, and their products with
+/// activations of 8 bits, through oneDNN.
+final class Panels {
+  /// Activation rows of a product: its results stay in the caches until they are scaled.
+  static final int ROWS = 512;
+
+  private static final int TILE = DType.Tiled.ROWS;
+
+  /// Asking oneDNN takes longer than a product.
+  private static final Map<Size, Layout> LAYOUTS = new ConcurrentHashMap<>();
+
+  private final Activations x;
+  private final Activations.U8 u8;
+  private final int n;
+  private final int k;
+  private final Layout layout;
+
+  private record Size(int n, int k) {}
+
+  /// How oneDNN wants the weights of a product here.
+  ///
+  /// @param columns how many lie side by side; 0 if it wants no panels
+  private record Layout(MatmulSpec spec, int columns) {
+    static Layout of(int n, int k) {
+      return LAYOUTS.computeIfAbsent(new Size(n, k), Layout::of);
+    }
+
+    private static Layout of(Size size) {
+      int n = size.n;
+      int k = size.k;
+      var plain = MatmulSpec.of(ROWS, n, k, ElementType.U8, ElementType.S8, ElementType.S32, false);
+      PackedLayout packed = OneDnn.packedLayout(plain);
+      return new Layout(plain.withLayout(packed), packed.panelColumns(k, n));
+    }
+  }
+
+  /// @param n weight rows that are multiplied at a time
+  Panels(Activations x, int n) {
+    this.x = x;
+    this.n = n;
+    k = x.columns();
+    u8 = x.u8();
+    layout = Layout.of(n, k);
+  }
+
+  /// Whether the machine has fast int8 products that read panels of `n` rows of the weight.
+  static boolean supports(Activations x, Tensor w, int n) {
+    if (!(w.dtype() instanceof DType.Tiled) || !OneDnn.supports(ElementType.S8)) {
+      return false;
+    }
+    int columns = Layout.of(n, x.columns()).columns;
+    return w.dim(0) % TILE == 0 && columns > 0 && columns % (TILE / 2) == 0;
+  }
+
+  /// Weight rows of a product.
+  int n() {
+    return n;
+  }
+
+  long scratchBytes() {
+    return factors() + TiledPanels.scratchBytes(k);
+  }
+
+  /// Where things are in the scratch memory, from its beginning: the panels; S32 products, `n` in a
+  /// row; F32 scales and S32 sums of the weight rows; and what unpacking needs.
+  private long products() {
+    return (long) n * k;
+  }
+
+  private long scales() {
+    return products() + 4L * n * Math.min(x.rows(), ROWS);
+  }
+
+  private long sums() {
+    return scales() + 4L * n;
+  }
+
+  private long factors() {
+    return sums() + 4L * n;
+  }
+
+  /// Makes `count` rows of the weight from `row` on the operand's columns from `column` on.
+  void unpack(Scratch scratch, Tensor w, long row, int count, int column) {
+    var type = (DType.Tiled) w.dtype();
+    long tileRow = (long) k / type.blockSize() * type.blockBytes() * TILE;
+    for (int c = 0; c < count; c += TILE) {
+      int to = column + c;
+      TiledPanels.unpack(
+          type,
+          w.segment(),
+          (row + c) / TILE * tileRow,
+          k,
+          scratch.memory(),
+          scratch.at() + panel(to),
+          scratch.at() + panel(to + TILE / 2),
+          layout.columns,
+          scratch.at() + scales() + 4L * to,
+          scratch.at() + sums() + 4L * to,
+          scratch.at() + factors());
+    }
+  }
+
+  /// Where the operand's column begins.
+  private long panel(int column) {
+    int columns = layout.columns;
+    return (long) column / columns * columns * k + 4L * (column % columns);
+  }
+
+  /// Multiplies `rows` activation rows from `t` on.
+  ///
+  /// @return the products
+  Int8Products multiply(Scratch scratch, int t, int rows) {
+    var memory = scratch.memory();
+    long at = scratch.at();
+    OneDnn.matmul(
+        layout.spec.withRows(rows),
+        u8.values().asSlice((long) t * k),
+        memory.asSlice(at, (long) n * k),
+        memory.asSlice(at + products(), 4L * n * rows));
+    return new Int8Products(
+        memory, at + products(), at + scales(), at + sums(), n, u8.scales(), 4L * t, rows);
+  }
+}

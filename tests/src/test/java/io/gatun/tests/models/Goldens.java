@@ -1,0 +1,102 @@
+package io.gatun.tests.models;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Set;
+
+/// Recorded results of a reference implementation, which keeps images in NCHW, and what Gatun makes
+/// of the same, in NHWC.
+final class Goldens implements AutoCloseable {
+  private static final double F32 = 1e-4;
+  private static final double BF16 = 2e-2;
+
+  private final Checkpoint recorded;
+  private final DType.Plain dtype;
+  private final Set<String> compared = new HashSet<>();
+
+  /// @param dtype of the activations that are compared with these
+  Goldens(Path file, DType.Plain dtype) {
+    recorded = Checkpoint.open(file);
+    this.dtype = dtype;
+  }
+
+  boolean has(String name) {
+    return recorded.tensors().containsKey(name);
+  }
+
+  Tensor tensor(String name) {
+    return recorded.tensor(name);
+  }
+
+  /// A recorded (B, C, H, W) as (B, H, W, C).
+  Tensor image(String name) {
+    var nchw = recorded.tensor(name);
+    var nhwc = nchw.transpose(1, 2).transpose(2, 3);
+    return Tensor.ofFloats(Arena.ofAuto(), nhwc.toFloats(), nhwc.shape().dims());
+  }
+
+  /// Token ids (B, S).
+  int[][] ids(String name) {
+    var t = recorded.tensor(name);
+    var out = new int[(int) t.dim(0)][(int) t.dim(1)];
+    for (int b = 0; b < out.length; b++) {
+      for (int s = 0; s < out[b].length; s++) {
+        out[b][s] = (int) t.getFloat(b, s);
+      }
+    }
+    return out;
+  }
+
+  /// Compares a result with what was recorded under that name, an image if it has 4 dimensions.
+  ///
+  /// F32 may differ by 1e-4 of the greatest magnitude anywhere. BF16 may differ by 2e-2 of the root
+  /// mean square on the whole: the reference's own BF16 differs by up to 3e-2 of the greatest
+  /// magnitude at single places of these networks, most of which are random.
+  void check(String name, Tensor found) {
+    var expected = recorded.tensor(name).shape().rank() == 4 ? image(name) : recorded.tensor(name);
+    assertArrayEquals(expected.shape().dims(), found.shape().dims(), name);
+    float[] e = expected.toFloats();
+    float[] f = found.toFloats();
+    double max = 0;
+    double worst = 0;
+    double squares = 0;
+    double errors = 0;
+    for (int i = 0; i < e.length; i++) {
+      double difference = Float.isFinite(f[i]) ? e[i] - f[i] : Double.POSITIVE_INFINITY;
+      max = Math.max(max, Math.abs(e[i]));
+      worst = Math.max(worst, Math.abs(difference));
+      squares += e[i] * e[i];
+      errors += difference * difference;
+    }
+    double share = dtype == DType.Plain.F32 ? worst / max : Math.sqrt(errors / squares);
+    double limit = dtype == DType.Plain.F32 ? F32 : BF16;
+    assertTrue(
+        share <= limit, () -> "%s differs by %.2g; %.2g is allowed".formatted(name, share, limit));
+    compared.add(name);
+  }
+
+  /// In F32, compares an intermediate result, if there is a record of that name.
+  void stage(String name, Tensor found) {
+    if (dtype == DType.Plain.F32 && has(name)) {
+      check(name, found);
+    }
+  }
+
+  /// Checks how many records were compared: `f32`, or in BF16, where results alone are, `bf16`.
+  void assertCompared(int f32, int bf16) {
+    assertEquals(dtype == DType.Plain.F32 ? f32 : bf16, compared.size());
+  }
+
+  @Override
+  public void close() {
+    recorded.close();
+  }
+}

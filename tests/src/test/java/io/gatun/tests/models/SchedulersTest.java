@@ -1,0 +1,347 @@
+package io.gatun.tests.models;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.core.json.JsonReadFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.diffusion.DDIMScheduler;
+import io.gatun.models.diffusion.NoiseSchedule;
+import io.gatun.models.diffusion.Scheduler;
+import io.gatun.models.diffusion.SchedulerConfig;
+import io.gatun.models.diffusion.Schedulers;
+import io.gatun.models.nn.JsonKeys;
+import io.gatun.tests.TestData;
+import java.nio.file.Files;
+import java.util.List;
+import java.util.function.IntToDoubleFunction;
+import java.util.function.Supplier;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// Every step of diffusers' runs, and what configurations are refused.
+class SchedulersTest {
+  private static final JsonMapper JSON =
+      JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
+
+  private static final float TOLERANCE = 1e-5f;
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "euler",
+        "euler_karras",
+        "euler_trailing",
+        "euler_linspace",
+        "euler_v",
+        "euler_ancestral",
+        "euler_ancestral_trailing",
+        "ddim",
+        "ddim_eta1",
+        "ddim_trailing",
+        "ddim_v",
+        "dpmpp_2m",
+        "dpmpp_2m_karras",
+        "dpmpp_2m_trailing",
+        "dpmpp_2m_sde_karras",
+        "lcm",
+        "unipc",
+        "unipc_karras",
+        "pndm",
+        "pndm_sdxl"
+      })
+  void everyStepIsTheReferences(String name) throws Exception {
+    JsonNode golden =
+        JSON.readTree(TestData.shared("schedulers/schedulers.json").toFile())
+            .path("schedulers")
+            .path(name);
+    Scheduler scheduler = scheduler(golden);
+    try (var arrays = Checkpoint.open(TestData.shared("schedulers/schedulers.safetensors"))) {
+      int runs = 0;
+      for (String run : List.of("4", "20", "30", "20.from8")) {
+        if (arrays.tensors().containsKey(name + "." + run + ".sample")) {
+          new Run(arrays, name + "." + run).check(scheduler, golden, run);
+          runs++;
+        }
+      }
+      assertTrue(runs >= 3, runs + " runs of " + name);
+    }
+  }
+
+  private static Scheduler scheduler(JsonNode golden) {
+    var config =
+        new SchedulerConfig(new JsonKeys(golden.path("config"), "test"))
+            .with("_class_name", golden.path("class").asText());
+    double eta = golden.path("step_arguments").path("eta").asDouble();
+    return eta == 0 ? Schedulers.of(config) : new DDIMScheduler(config, eta);
+  }
+
+  /// One recorded run.
+  private record Run(Checkpoint arrays, String name) {
+    void check(Scheduler scheduler, JsonNode golden, String run) {
+      int begin = run.endsWith("from8") ? 8 : 0;
+      scheduler.setTimesteps(Integer.parseInt(run.replace(".from8", "")), begin);
+      if (begin == 0) {
+        close("timesteps", get("timesteps"), scheduler.timesteps());
+        double expected = golden.path("init_noise_sigma").path(run).asDouble();
+        assertEquals(expected, scheduler.initNoiseSigma(), TOLERANCE * expected);
+        if (has("sigmas")) {
+          close("sigmas", get("sigmas"), scheduler.sigmas());
+        }
+      } else {
+        float[] noised = scheduler.addNoise(get("clean"), get("clean_noise"));
+        close("add_noise", get("sample"), noised);
+      }
+      float[] sample = get("sample");
+      for (int i = 0; i < scheduler.timesteps().length; i++) {
+        close("scaled_inputs", get("scaled_inputs", i), scheduler.scaleModelInput(sample));
+        int step = i;
+        Supplier<float[]> noise = () -> get("noise", step);
+        sample = scheduler.step(get("model_outputs", i), sample, noise);
+        close("prev_samples " + i, get("prev_samples", i), sample);
+      }
+      float[] last = sample;
+      assertThrows(IllegalStateException.class, () -> scheduler.step(last, last, () -> last));
+      assertArrayEquals(last, scheduler.addNoise(last, get("sample")));
+    }
+
+    private boolean has(String array) {
+      return arrays.tensors().containsKey(name + "." + array);
+    }
+
+    private float[] get(String array) {
+      return arrays.tensor(name + "." + array).toFloats();
+    }
+
+    private float[] get(String array, int step) {
+      return arrays.tensor(name + "." + array).get(step).toFloats();
+    }
+
+    private void close(String what, float[] expected, float[] found) {
+      assertClose(name + " " + what, expected, found, TOLERANCE);
+    }
+  }
+
+  /// Equal within `tolerance` of the greatest magnitude in `expected` and `scale`.
+  private static void assertClose(
+      String what, float[] expected, float[] found, float tolerance, float... scale) {
+    assertEquals(expected.length, found.length, what);
+    double max =
+        DoubleStream.concat(stream(expected), stream(scale)).map(Math::abs).max().orElse(0);
+    for (int i = 0; i < expected.length; i++) {
+      assertEquals(expected[i], found[i], tolerance * max, what + ", element " + i);
+    }
+  }
+
+  @Test
+  void trainingTables() throws Exception {
+    var config =
+        config(
+            "{\"beta_schedule\": \"scaled_linear\", \"beta_start\": 0.00085, \"beta_end\": 0.012}");
+    var schedule = NoiseSchedule.of(config);
+    try (var arrays = Checkpoint.open(TestData.shared("schedulers/schedulers.safetensors"))) {
+      float[] expected = arrays.tensor("alphas_cumprod").toFloats();
+      assertEquals(expected.length, schedule.size());
+      for (int t = 0; t < expected.length; t++) {
+        assertEquals(expected[t], schedule.alphaCumprod(t), Math.ulp(expected[t]));
+      }
+    }
+  }
+
+  /// Options that the runs of [#everyStepIsTheReferences] do not use, recorded in the same way
+  /// from diffusers 0.40 with network outputs, noise and samples that are cosines and sines.
+  @Test
+  void otherOptions() throws Exception {
+    JsonNode runs = JSON.readTree(getClass().getResource("/diffusion/schedulers.json"));
+    for (JsonNode run : runs) {
+      String name = run.path("config").toString();
+      Scheduler scheduler = Schedulers.of(new SchedulerConfig(new JsonKeys(run.path("config"), "test")));
+      scheduler.setTimesteps(run.path("steps").asInt(), run.path("begin").asInt());
+      double sigma = run.path("init_noise_sigma").asDouble();
+      assertEquals(sigma, scheduler.initNoiseSigma(), TOLERANCE * sigma, name);
+      assertClose(name, floats(run.path("timesteps")), scheduler.timesteps(), TOLERANCE);
+      if (run.has("sigmas")) {
+        assertClose(name, floats(run.path("sigmas")), scheduler.sigmas(), TOLERANCE);
+      }
+      float[] sample = wave(j -> Math.sin(j + 1) * sigma);
+      if (run.has("noised")) {
+        sample = scheduler.addNoise(wave(j -> Math.sin(j + 1)), wave(j -> Math.cos(5 + j)));
+        assertClose(name, floats(run.path("noised")), sample, TOLERANCE);
+      }
+      for (int i = 0; i < scheduler.timesteps().length; i++) {
+        int step = i;
+        float[] output = wave(j -> Math.cos(1.7 * step + 0.9 * j));
+        float[] next =
+            scheduler.step(output, sample, () -> wave(j -> Math.sin(2.3 * step + 0.7 * j + 0.1)));
+        float[] expected = floats(run.path("prev_samples").get(i));
+        // From the recorded sample, and relative to both ends of the step: the reference subtracts
+        // in floats, of which a sigma of 4096 leaves few digits.
+        assertClose(name + " step " + i, expected, next, TOLERANCE, sample);
+        sample = expected;
+      }
+    }
+    assertEquals(37, runs.size());
+  }
+
+  private static DoubleStream stream(float[] values) {
+    return IntStream.range(0, values.length).mapToDouble(i -> values[i]);
+  }
+
+  private static float[] wave(IntToDoubleFunction value) {
+    var out = new float[4];
+    for (int j = 0; j < out.length; j++) {
+      out[j] = (float) value.applyAsDouble(j);
+    }
+    return out;
+  }
+
+  private static float[] floats(JsonNode list) {
+    var out = new float[list.size()];
+    for (int i = 0; i < out.length; i++) {
+      out[i] = list.get(i).floatValue();
+    }
+    return out;
+  }
+
+  /// A network that knows the noise leads back to the image along its noised versions, from
+  /// wherever the run begins.
+  @ParameterizedTest
+  @ValueSource(strings = {"euler", "euler_karras", "ddim", "dpmpp_2m", "dpmpp_2m_karras", "unipc"})
+  void knownNoiseLeadsBackToTheImage(String name) throws Exception {
+    for (int begin : new int[] {0, 3, 8}) {
+      Scheduler scheduler = Schedulers.byName(name, sdxl());
+      scheduler.setTimesteps(9, begin);
+      float[] image = wave(j -> Math.sin(j + 1));
+      float[] noise = wave(j -> Math.cos(5 + j));
+      float[] sample = scheduler.addNoise(image, noise);
+      assertEquals(9 - begin, scheduler.timesteps().length);
+      for (int i = begin; i < 9; i++) {
+        sample = scheduler.step(noise, sample, () -> noise);
+        float[] expected = i < 8 ? scheduler.addNoise(image, noise) : end(scheduler, image, noise);
+        assertClose(name + " " + i, expected, sample, TOLERANCE);
+      }
+    }
+  }
+
+  /// The image with the little noise that the run's last sigma leaves.
+  private static float[] end(Scheduler scheduler, float[] image, float[] noise) {
+    float[] sigmas = scheduler.sigmas();
+    double sigma = sigmas[sigmas.length - 1];
+    return wave(j -> (image[j] + sigma * noise[j]) / Math.sqrt(1 + sigma * sigma));
+  }
+
+  /// PNDM asks twice at the second timestep, also where a run begins later.
+  @Test
+  void pndmRepeatsItsFirstStep() throws Exception {
+    Scheduler scheduler = Schedulers.byName("pndm", sdxl());
+    scheduler.setTimesteps(9, 4);
+    assertArrayEquals(new float[] {445, 334, 334, 223, 112, 1}, scheduler.timesteps());
+    float[] image = wave(j -> Math.sin(j + 1));
+    float[] noise = wave(j -> Math.cos(5 + j));
+    float[] sample = scheduler.addNoise(image, noise);
+    for (int i = 0; i < 6; i++) {
+      sample = scheduler.step(noise, sample, () -> noise);
+      float[] expected = i < 5 ? scheduler.addNoise(image, noise) : end(scheduler, image, noise);
+      assertClose("step " + i, expected, sample, TOLERANCE);
+    }
+    scheduler.setTimesteps(9, 8);
+    assertArrayEquals(new float[] {1}, scheduler.timesteps());
+  }
+
+  private static SchedulerConfig sdxl() throws Exception {
+    return config(
+        """
+        {"_class_name": "EulerDiscreteScheduler", "_diffusers_version": "0.19.0",
+         "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012,
+         "clip_sample": false, "set_alpha_to_one": false, "skip_prk_steps": true,
+         "steps_offset": 1, "timestep_spacing": "leading", "trained_betas": null}""");
+  }
+
+  private static SchedulerConfig config(String json) throws Exception {
+    return new SchedulerConfig(new JsonKeys(JSON.readTree(json), "scheduler_config.json"));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      quoteCharacter = '`',
+      delimiter = '|',
+      value = {
+        "Nonesuch | {} | choose one of Gatun's schedulers: euler, ",
+        "EulerDiscreteScheduler | {'step_offset': 1} | does not know what step_offset asks",
+        "EulerDiscreteScheduler | {'use_beta_sigmas': true} | choose use_karras_sigmas",
+        "EulerDiscreteScheduler | {'use_karras_sigmas': true, 'use_exponential_sigmas': true} | only one of",
+        "EulerDiscreteScheduler | {'prediction_type': 'flow'} | epsilon, v_prediction, sample",
+        "EulerDiscreteScheduler | {'prediction_type': 3} | need a text",
+        "EulerDiscreteScheduler | {'num_train_timesteps': 1} | need at least 2 steps",
+        "EulerDiscreteScheduler | {'num_train_timesteps': 'x'} | need an integer",
+        "EulerDiscreteScheduler | {'beta_end': 2} | beta_start <= beta_end < 1",
+        "EulerDiscreteScheduler | {'trained_betas': 3} | need a list",
+        "EulerDiscreteScheduler | {'trained_betas': ['a']} | need numbers",
+        "EulerDiscreteScheduler | {'beta_schedule': 'sigmoid'} | squaredcos_cap_v2",
+        "EulerDiscreteScheduler | {'final_sigmas_type': 'one'} | zero, sigma_min",
+        "EulerAncestralDiscreteScheduler | {'timestep_spacing': 'odd'} | linspace, leading, trailing",
+        "DDIMScheduler | {'thresholding': true} | models of pixels",
+        "DDIMScheduler | {'rescale_betas_zero_snr': true} | v_prediction",
+        "DPMSolverMultistepScheduler | {'solver_order': 4} | orders 1, 2 and 3",
+        "DPMSolverMultistepScheduler | {'algorithm_type': 'dpmsolver'} | dpmsolver++, sde-dpmsolver++",
+        "DPMSolverMultistepScheduler | {'use_flow_sigmas': true} | flow matching",
+        "DPMSolverMultistepScheduler | {'variance_type': 'learned'} | do not predict a variance",
+        "UniPCMultistepScheduler | {'predict_x0': false} | infinitely long",
+        "UniPCMultistepScheduler | {'solver_p': {}} | its own predictor",
+        "UniPCMultistepScheduler | {'solver_type': 'bh3'} | bh1, bh2",
+        "PNDMScheduler | {} | skip_prk_steps",
+        "PNDMScheduler | {'skip_prk_steps': true, 'prediction_type': 'sample'} | v_prediction",
+        "LCMScheduler | {'original_inference_steps': 2000} | need 1 to as many",
+      })
+  void refusals(String className, String json, String message) throws Exception {
+    var refused =
+        assertThrows(
+            CheckpointException.class,
+            () ->
+                Schedulers.of(config(json.replace('\'', '"')).with("_class_name", className)));
+    assertTrue(refused.getMessage().contains(message), refused.getMessage());
+    assertTrue(refused.getMessage().startsWith("scheduler_config.json: "), refused.getMessage());
+  }
+
+  @Test
+  void wrongRunsAreRefused() throws Exception {
+    Scheduler scheduler = Schedulers.byName("lcm", sdxl());
+    assertThrows(IllegalArgumentException.class, () -> scheduler.setTimesteps(51));
+    assertThrows(IllegalArgumentException.class, () -> scheduler.setTimesteps(0));
+    assertThrows(IllegalArgumentException.class, () -> scheduler.setTimesteps(4, 4));
+    var unknown =
+        assertThrows(IllegalArgumentException.class, () -> Schedulers.byName("heun", sdxl()));
+    assertTrue(unknown.getMessage().contains("dpmpp_2m_karras"), unknown.getMessage());
+  }
+
+  /// -Infinity, which diffusers writes, and null are read; keys of other classes have no effect.
+  @Test
+  void realFiles() throws Exception {
+    var file = Files.createTempFile("scheduler_config", ".json");
+    try {
+      Files.writeString(
+          file,
+          "{\"_class_name\": \"DPMSolverMultistepScheduler\", \"lambda_min_clipped\": -Infinity,"
+              + " \"variance_type\": null, \"eta\": 0}");
+      var unknown = assertThrows(CheckpointException.class, () -> new SchedulerConfig(JsonKeys.read(file)));
+      assertTrue(unknown.getMessage().contains("eta"), unknown.getMessage());
+      Files.writeString(file, Files.readString(file).replace("\"eta\": 0", "\"clip_sample\": true"));
+      Scheduler scheduler = Schedulers.of(new SchedulerConfig(JsonKeys.read(file)));
+      scheduler.setTimesteps(3);
+      assertArrayEquals(new float[] {999, 666, 333}, scheduler.timesteps());
+      Files.writeString(file, "{");
+      assertThrows(CheckpointException.class, () -> new SchedulerConfig(JsonKeys.read(file)));
+    } finally {
+      Files.delete(file);
+    }
+  }
+}

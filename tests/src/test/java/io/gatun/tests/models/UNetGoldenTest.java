@@ -1,0 +1,105 @@
+package io.gatun.tests.models;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.nn.Weights;
+import io.gatun.models.unet.AddedConditions;
+import io.gatun.models.unet.UNet2DConditionConfig;
+import io.gatun.models.unet.UNet2DConditionModel;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Ops;
+import io.gatun.tests.TestData;
+import java.nio.file.Path;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// The UNet against recorded results of diffusers, block by block.
+class UNetGoldenTest {
+  @ParameterizedTest
+  @CsvSource({"SCALAR, F32", "VECTOR, F32", "NATIVE, F32", "VECTOR, BF16", "NATIVE, BF16"})
+  void tinySd(Backend backend, DType.Plain dtype) {
+    Path dir = TestData.pretrained("tiny-sd");
+    try (var goldens = new Goldens(dir.resolve("goldens.safetensors"), dtype);
+        var checkpoint = Checkpoint.open(dir.resolve("unet"));
+        var ops = new Ops(backend, 2)) {
+      var f = new Functional(ops, dtype);
+      var unet = unet(dir, checkpoint, f);
+      var conditioning =
+          unet.condition(goldens.tensor("unet.encoder_hidden_states"), AddedConditions.NONE);
+      double t = goldens.tensor("unet.timestep").getFloat(0);
+      var out = unet.forward(goldens.image("unet.sample"), t, conditioning);
+      goldens.check("unet.output", out);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "square, VECTOR, F32, 13",
+    "square, NATIVE, F32, 13",
+    "square, NATIVE, BF16, 13",
+    "odd, VECTOR, F32, 13",
+    "odd, NATIVE, F32, 13",
+    "odd, NATIVE, BF16, 13",
+  })
+  void sd15(String shape, Backend backend, DType.Plain dtype, int records) {
+    check("sd15-unet-random", shape, backend, dtype, records);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "square, VECTOR, F32, 11",
+    "square, NATIVE, F32, 11",
+    "square, NATIVE, BF16, 11",
+    "odd, NATIVE, F32, 9",
+    "wide, VECTOR, F32, 9",
+    "wide, NATIVE, F32, 9",
+    "wide, NATIVE, BF16, 9",
+  })
+  void sdxl(String shape, Backend backend, DType.Plain dtype, int records) {
+    check("sdxl-tiny-random", shape, backend, dtype, records);
+  }
+
+  private static void check(
+      String model, String shape, Backend backend, DType.Plain dtype, int records) {
+    Path dir = TestData.shared(model);
+    try (var goldens =
+            new Goldens(dir.resolve("golden/unet.safetensors"), dtype);
+        var checkpoint = Checkpoint.open(dir.resolve("unet"));
+        var ops = new Ops(backend, 2)) {
+      var unet = unet(dir, checkpoint, new Functional(ops, dtype));
+      String p = shape + ".";
+      var conditioning =
+          unet.condition(goldens.tensor(p + "encoder_hidden_states"), added(goldens, p));
+      double t = goldens.tensor(p + "timestep").getFloat(0);
+      var out =
+          unet.forward(
+              goldens.image(p + "sample"),
+              t,
+              conditioning,
+              (name, x) -> goldens.stage(p + name, x));
+      goldens.check(p + "out", out);
+      goldens.assertCompared(records, 1);
+    }
+  }
+
+  private static AddedConditions added(Goldens goldens, String prefix) {
+    if (!goldens.has(prefix + "time_ids")) {
+      return AddedConditions.NONE;
+    }
+    var recorded = goldens.tensor(prefix + "time_ids");
+    var ids = new double[(int) recorded.dim(0)][(int) recorded.dim(1)];
+    for (int b = 0; b < ids.length; b++) {
+      for (int i = 0; i < ids[b].length; i++) {
+        ids[b][i] = recorded.getFloat(b, i);
+      }
+    }
+    return AddedConditions.textTime(goldens.tensor(prefix + "text_embeds"), ids);
+  }
+
+  private static UNet2DConditionModel unet(Path dir, Checkpoint checkpoint, Functional f) {
+    var config = UNet2DConditionConfig.of(JsonKeys.read(dir.resolve("unet/config.json")));
+    return new UNet2DConditionModel(config, Weights.of(checkpoint), f);
+  }
+}

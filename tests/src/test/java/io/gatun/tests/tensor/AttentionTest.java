@@ -1,0 +1,183 @@
+package io.gatun.tests.tensor;
+
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Shape;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.AttentionBias.RelativePositions;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Ops;
+import org.junit.jupiter.api.Test;
+
+/// Attention gives on every backend and in both types what the definition gives.
+class AttentionTest {
+  private final FunctionalFixture fixture = new FunctionalFixture();
+
+  @Test
+  void scalarAttentionIsTheDefinition() {
+    var q = fixture.random(DType.Plain.F32, 1, 6, 4);
+    var k = fixture.random(DType.Plain.F32, 1, 6, 4);
+    var v = fixture.random(DType.Plain.F32, 1, 6, 4);
+    var height = fixture.random(DType.Plain.F32, 3, 4);
+    var width = fixture.random(DType.Plain.F32, 5, 4);
+    float[] found =
+        fixture.result(
+            Backend.SCALAR,
+            DType.Plain.F32,
+            f -> f.attention(q, k, v, 1, 0.5f, new RelativePositions(height, width, 2, 3)));
+    var expected = new float[24];
+    for (int t = 0; t < 6; t++) {
+      var sums = new double[4];
+      double total = 0;
+      for (int s = 0; s < 6; s++) {
+        double score = 0;
+        for (int c = 0; c < 4; c++) {
+          score +=
+              q.getFloat(0, t, c)
+                  * (k.getFloat(0, s, c) * 0.5
+                      + height.getFloat(t / 3 - s / 3 + 1, c)
+                      + width.getFloat(t % 3 - s % 3 + 2, c));
+        }
+        total += Math.exp(score);
+        for (int c = 0; c < 4; c++) {
+          sums[c] += Math.exp(score) * v.getFloat(0, s, c);
+        }
+      }
+      for (int c = 0; c < 4; c++) {
+        expected[4 * t + c] = (float) (sums[c] / total);
+      }
+    }
+    FunctionalFixture.compare(expected, found, 1e-6, "definition");
+  }
+
+  @Test
+  void withoutBias() {
+    check(1, 1, 1, 1, 1);
+    check(2, 7, 33, 3, 5);
+    check(1, 77, 77, 2, 64);
+    check(2, 300, 77, 2, 40);
+    check(1, 9, 1500, 2, 16);
+    check(1, 130, 2100, 1, 80);
+    check(1, 20, 20, 1, 512);
+  }
+
+  private void check(int batch, int queries, int keys, int heads, int c) {
+    var q = fixture.random(DType.Plain.F32, batch, queries, (long) heads * c);
+    var k = fixture.random(DType.Plain.F32, batch, keys, (long) heads * c);
+    var v = fixture.random(DType.Plain.F32, batch, keys, (long) heads * c);
+    agree("%d x %d, %d of %d: ".formatted(queries, keys, heads, c), q, k, v, heads, AttentionBias.NONE);
+  }
+
+  private void agree(String what, Tensor q, Tensor k, Tensor v, int heads, AttentionBias bias) {
+    float scale = (float) (1 / Math.sqrt((double) q.dim(2) / heads));
+    fixture.agree(
+        what,
+        f ->
+            f.attention(
+                fixture.as(f.dtype(), q),
+                fixture.as(f.dtype(), k),
+                fixture.as(f.dtype(), v),
+                heads,
+                scale,
+                bias));
+  }
+
+  @Test
+  void causal() {
+    for (int tokens : new int[] {1, 17, 77, 300, 1100}) {
+      var q = fixture.random(DType.Plain.F32, 1, tokens, 24);
+      var k = fixture.random(DType.Plain.F32, 1, tokens, 24);
+      var v = fixture.random(DType.Plain.F32, 1, tokens, 24);
+      agree(tokens + " ", q, k, v, 2, AttentionBias.CAUSAL);
+    }
+  }
+
+  @Test
+  void relativePositions() {
+    for (int[] grid : new int[][] {{1, 1}, {3, 2}, {14, 14}, {17, 16}, {40, 33}}) {
+      long tokens = (long) grid[0] * grid[1];
+      var q = fixture.random(DType.Plain.F32, 2, tokens, 32);
+      var k = fixture.random(DType.Plain.F32, 2, tokens, 32);
+      var v = fixture.random(DType.Plain.F32, 2, tokens, 32);
+      var height = fixture.random(DType.Plain.F32, 2L * grid[0] - 1, 16);
+      var width = fixture.random(DType.Plain.F32, 2L * grid[1] - 1, 16);
+      var bias = new RelativePositions(height, width, grid[0], grid[1]);
+      agree(grid[0] + " x " + grid[1] + " ", q, k, v, 2, bias);
+    }
+  }
+
+  /// Scores far from zero neither overflow nor lose what is left of the others.
+  @Test
+  void greatScores() {
+    var q = fixture.random(DType.Plain.F32, 1, 40, 16);
+    var k = fixture.random(DType.Plain.F32, 1, 1300, 16);
+    var v = fixture.random(DType.Plain.F32, 1, 1300, 16);
+    fixture.agree(
+        "",
+        f ->
+            f.attention(
+                fixture.as(f.dtype(), q),
+                fixture.as(f.dtype(), k),
+                fixture.as(f.dtype(), v),
+                1,
+                30,
+                AttentionBias.NONE));
+  }
+
+  @Test
+  void queriesKeysAndValuesMayBeSlicesOfOneProjection() {
+    var qkv = fixture.random(DType.Plain.F32, 2, 50, 3 * 48);
+    fixture.agree(
+        "",
+        f -> {
+          var all = fixture.as(f.dtype(), qkv);
+          return f.attention(
+              all.slice(2, 0, 48),
+              all.slice(2, 48, 96),
+              all.slice(2, 96, 144),
+              3,
+              0.25f,
+              AttentionBias.NONE);
+        });
+  }
+
+  /// Keys that all batches share have batch stride 0.
+  @Test
+  void batchesMayShareKeys() {
+    var q = fixture.random(DType.Plain.F32, 3, 5, 16);
+    var k = fixture.random(DType.Plain.F32, 1, 40, 16);
+    fixture.agree(
+        "",
+        f -> {
+          var keys = fixture.as(f.dtype(), k);
+          var shared = Tensor.strided(keys.segment(), f.dtype(), Shape.of(3, 40, 16), 0, 16, 1);
+          return f.attention(
+              fixture.as(f.dtype(), q), shared, shared, 2, 0.3f, AttentionBias.NONE);
+        });
+  }
+
+  @Test
+  void wrongShapesAreErrors() {
+    try (var ops = new Ops(Backend.NATIVE, 1)) {
+      var f = new Functional(ops, DType.Plain.F32);
+      var x = fixture.random(DType.Plain.F32, 1, 6, 8);
+      var y = fixture.random(DType.Plain.F32, 1, 7, 8);
+      var table = fixture.random(DType.Plain.F32, 5, 4);
+      refused(f, x, x, y, 2, AttentionBias.NONE);
+      refused(f, x, x, x, 3, AttentionBias.NONE);
+      refused(f, x, y, y, 2, AttentionBias.CAUSAL);
+      refused(f, x, x, x, 2, new RelativePositions(table, table, 3, 3));
+      refused(f, x, x, fixture.random(DType.Plain.BF16, 1, 6, 8), 2, AttentionBias.NONE);
+      refused(f, x.transpose(1, 2), x.transpose(1, 2), x.transpose(1, 2), 2, AttentionBias.NONE);
+    }
+  }
+
+  private static void refused(
+      Functional f, Tensor q, Tensor k, Tensor v, int heads, AttentionBias bias) {
+    assertThrows(
+        IllegalArgumentException.class, () -> f.attention(q, k, v, heads, 1, bias));
+  }
+}

@@ -1,0 +1,128 @@
+package io.gatun.tests.tensor;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.KvCache;
+import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Packing;
+import io.gatun.tensor.ops.Precision;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+/// Results are the same to the last bit whether the JVM interprets a kernel or has compiled it, which
+/// depends on how often it ran before, and whatever the number of threads.
+class DeterminismTest {
+  private static final int K = 512;
+  private static final int N = 64;
+
+  /// So often that C2 has compiled all kernels.
+  private static final int ROUNDS = 400;
+
+  @Test
+  void interpretedAndCompiledKernelsAgree() throws Exception {
+    var process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xint",
+                "--add-modules=jdk.incubator.vector",
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                System.getProperty("java.class.path"),
+                DeterminismTest.class.getName())
+            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .start();
+    String interpreted =
+        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(0, process.waitFor(), interpreted);
+    assertEquals(interpreted.strip(), results(2, ROUNDS));
+  }
+
+  @Test
+  void numbersOfThreadsAgree() {
+    assertEquals(results(1, 1), results(3, 1));
+  }
+
+  /// Prints the results of a first round.
+  public static void main(String[] args) {
+    System.out.println(results(2, 1));
+  }
+
+  /// A line for each operation, with its results' bits.
+  private static String results(int threads, int rounds) {
+    try (var arena = Arena.ofShared();
+        var ops = new Ops(Backend.VECTOR, threads, Precision.FAST)) {
+      var random = new Random(5);
+      var x = random(arena, random, 1, K);
+      var heads = random(arena, random, 300, 2, K / 2);
+      var weights = new LinkedHashMap<String, Tensor>();
+      var floats = random(arena, random, N, K);
+      weights.put("F32", floats);
+      for (var type : new DType[] {DType.Plain.F16, DType.Plain.BF16}) {
+        weights.put(type.name(), randomBytes(arena, random, type));
+      }
+      for (var type : DType.Block.values()) {
+        if (Ops.supports(type)) {
+          weights.put(type.name(), randomBytes(arena, random, type));
+        }
+      }
+      var tiled = new DType.Tiled(4, 32);
+      var packed = Tensor.allocate(arena, tiled, N, K);
+      Packing.convert(
+          ops.workers(), floats, tiled, part -> packed.segment().copyFrom(part));
+      weights.put(tiled.name(), packed);
+      Map<String, String> results = new LinkedHashMap<>();
+      try (var cache = new KvCache(1, 2, K / 2, DType.Plain.I8, 300)) {
+        cache.put(ops, 0, 0, heads, heads);
+        for (int i = 0; i < rounds; i++) {
+          try (var _ = ops.scope()) {
+            results.put("rmsNorm", bits(ops.rmsNorm(x, x.reshape(K), 1e-5f)));
+            var y = ops.gatherRows(x, new int[] {0});
+            ops.softmax(y);
+            results.put("softmax", bits(y));
+            var q = x.reshape(1, 2, K / 2);
+            results.put("attention", bits(ops.attention(q, cache, 0, 299, 0.1f, 0)));
+            weights.forEach((name, w) -> results.put(name, bits(ops.linear(x, w))));
+          }
+        }
+      }
+      return results.entrySet().stream()
+          .map(e -> e.getKey() + " " + e.getValue())
+          .collect(Collectors.joining("\n"));
+    }
+  }
+
+  private static String bits(Tensor t) {
+    float[] values = t.toFloats();
+    var bits = new int[values.length];
+    Arrays.setAll(bits, i -> Float.floatToRawIntBits(values[i]));
+    return Integer.toHexString(Arrays.hashCode(bits));
+  }
+
+  private static Tensor random(Arena arena, Random random, long... dims) {
+    var t = Tensor.allocate(arena, DType.Plain.F32, dims);
+    for (long i = 0; i < t.size(); i++) {
+      t.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) random.nextGaussian());
+    }
+    return t;
+  }
+
+  /// A weight of any bytes with half of all exponents, so that no scale is infinite.
+  private static Tensor randomBytes(Arena arena, Random random, DType type) {
+    var t = Tensor.allocate(arena, type, N, K);
+    for (long i = 0; i < t.byteSize(); i++) {
+      t.segment().set(ValueLayout.JAVA_BYTE, i, (byte) (random.nextInt() & 0xBF));
+    }
+    return t;
+  }
+}

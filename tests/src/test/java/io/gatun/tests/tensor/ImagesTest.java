@@ -1,0 +1,94 @@
+package io.gatun.tests.tensor;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Ops;
+import org.junit.jupiter.api.Test;
+
+/// The operations that move pixels.
+class ImagesTest {
+  private final FunctionalFixture fixture = new FunctionalFixture();
+
+  @Test
+  void windowsHoldTheirPixelsAndTheFill() {
+    for (var dtype : FunctionalFixture.TYPES) {
+      var x = fixture.random(dtype, 2, 5, 7, 3);
+      var fill = fixture.random(dtype, 3);
+      try (var ops = new Ops(Backend.NATIVE, 2)) {
+        var f = new Functional(ops, dtype);
+        var windows = f.windowPartition(x, 4, fill);
+        var zeros = f.windowPartition(x, 4, null);
+        assertArrayEquals(new long[] {8, 16, 3}, windows.shape().dims());
+        for (int w = 0; w < 8; w++) {
+          for (int cell = 0; cell < 16; cell++) {
+            int row = w / 2 % 2 * 4 + cell / 4;
+            int column = w % 2 * 4 + cell % 4;
+            for (int c = 0; c < 3; c++) {
+              boolean inside = row < 5 && column < 7;
+              float pixel = inside ? x.getFloat(w / 4, row, column, c) : 0;
+              assertEquals(inside ? pixel : fill.getFloat(c), windows.getFloat(w, cell, c));
+              assertEquals(pixel, zeros.getFloat(w, cell, c));
+            }
+          }
+        }
+        assertArrayEquals(x.toFloats(), f.windowUnpartition(windows, 4, 2, 5, 7).toFloats());
+        assertThrows(
+            IllegalArgumentException.class, () -> f.windowUnpartition(windows, 4, 2, 5, 9));
+      }
+    }
+  }
+
+  @Test
+  void upsamplingRepeatsPixels() {
+    for (var dtype : FunctionalFixture.TYPES) {
+      var x = fixture.random(dtype, 2, 3, 5, 7);
+      try (var ops = new Ops(Backend.NATIVE, 2)) {
+        var y = new Functional(ops, dtype).upsampleNearest2x(x);
+        assertArrayEquals(new long[] {2, 6, 10, 7}, y.shape().dims());
+        for (int i = 0; i < y.size(); i++) {
+          int c = i % 7;
+          int column = i / 7 % 10;
+          int row = i / 70 % 6;
+          assertEquals(
+              x.getFloat(i / 420, row / 2, column / 2, c), y.getFloat(i / 420, row, column, c));
+        }
+      }
+    }
+  }
+
+  @Test
+  void resizingInterpolates() {
+    for (int[] size : new int[][] {{5, 7}, {10, 14}, {3, 2}, {1, 1}, {9, 20}}) {
+      var x = fixture.random(DType.Plain.F32, 2, 5, 7, 3);
+      fixture.agree(
+          size[0] + " x " + size[1],
+          f -> f.resizeBilinear(fixture.as(f.dtype(), x), size[0], size[1]));
+      float[] found =
+          fixture.result(
+              Backend.SCALAR, DType.Plain.F32, f -> f.resizeBilinear(x, size[0], size[1]));
+      for (int i = 0; i < found.length; i++) {
+        int c = i % 3;
+        double column = clamp((i / 3 % size[1] + 0.5) * 7 / size[1] - 0.5, 6);
+        double row = clamp((i / 3 / size[1] % size[0] + 0.5) * 5 / size[0] - 0.5, 4);
+        double sum = 0;
+        for (int m = 0; m < 5; m++) {
+          for (int n = 0; n < 7; n++) {
+            double weight =
+                Math.max(0, 1 - Math.abs(row - m)) * Math.max(0, 1 - Math.abs(column - n));
+            sum += weight * x.getFloat(i / 3 / size[1] / size[0], m, n, c);
+          }
+        }
+        assertEquals(sum, found[i], 1e-5);
+      }
+    }
+  }
+
+  private static double clamp(double position, double last) {
+    return Math.min(last, Math.max(0, position));
+  }
+}

@@ -1,0 +1,165 @@
+package io.gatun.tools;
+
+import io.gatun.models.ImageSettings;
+import io.gatun.models.Imagined;
+import io.gatun.models.ImagineOptions;
+import io.gatun.models.StableDiffusion;
+import io.gatun.models.diffusion.ImageParameters;
+import io.gatun.models.image.Image;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `gatun imagine`: makes images of a prompt.
+@Command(
+    name = "imagine",
+    description = "Make an image from a text with Stable Diffusion.",
+    sortOptions = false)
+final class Imagine implements Callable<Integer> {
+  private static final int INTERRUPTED = 130;
+
+  @Spec private CommandSpec spec;
+
+  @Parameters(arity = "0..1", paramLabel = "PROMPT", description = "What to draw.")
+  private String prompt;
+
+  @Mixin private DiffusionModelOptions model;
+
+  @Option(
+      names = {"-o", "--out"},
+      paramLabel = "FILE",
+      description =
+          "The .png or .jpg file to write (default: gatun-SEED.png); of several images FILE-1.png,"
+              + " FILE-2.png, and so on. A PNG file carries the parameters that it was made with.")
+  private Path out;
+
+  @Mixin private ImagineMixin how;
+
+  @Option(
+      names = "--init-image",
+      paramLabel = "FILE",
+      description = "An image to start from, see --strength.")
+  private Path initImage;
+
+  @Option(
+      names = "--mask",
+      paramLabel = "FILE",
+      description = "Paint --init-image anew only where this image is lighter than grey.")
+  private Path mask;
+
+  @Option(
+      names = "--from",
+      paramLabel = "FILE.png",
+      description =
+          "Make an image again with the parameters in its file; options given beside it count more.")
+  private Path from;
+
+  @Option(
+      names = {"-q", "--quiet"},
+      description = "Print no progress and no figures.")
+  private boolean quiet;
+
+  @Override
+  public Integer call() {
+    var parameters = from == null ? null : parameters();
+    String text = prompt != null || parameters == null ? prompt : parameters.prompt();
+    if (text == null) {
+      throw new ParameterException(spec.commandLine(), "Give a prompt, or --from an image");
+    }
+    Image start = initImage == null ? null : Image.read(initImage);
+    Image painted = mask == null ? null : Image.read(mask);
+    long began = System.nanoTime();
+    try (var sd = model.load(parameters)) {
+      double loaded = (System.nanoTime() - began) / 1e9;
+      try (var progress = new StepProgress(spec.commandLine().getErr(), quiet)) {
+        var made =
+            sd.imagine(
+                text,
+                o -> {
+                  if (parameters != null) {
+                    ImageSettings.read(parameters, o);
+                  }
+                  how.apply(o);
+                  o.initImage(start).mask(painted).onStep(progress);
+                });
+        progress.close();
+        write(made);
+        if (!quiet) {
+          spec.commandLine().getErr().println(figures(made, loaded));
+        }
+        return 0;
+      } catch (CancellationException e) {
+        spec.commandLine().getErr().println("gatun imagine: " + e.getMessage());
+        return INTERRUPTED;
+      }
+    }
+  }
+
+  private ImageParameters parameters() {
+    String text = Image.readText(from).get(ImageParameters.KEYWORD);
+    if (text == null) {
+      throw new ParameterException(
+          spec.commandLine(),
+          from + " carries no parameters; images made by gatun imagine do, as PNG files");
+    }
+    var parameters = ImageParameters.parse(text);
+    if (parameters.settings().containsKey("Denoising strength") && initImage == null) {
+      throw new ParameterException(
+          spec.commandLine(),
+          from + " was made from another image; name that with --init-image (and --mask)");
+    }
+    return parameters;
+  }
+
+  private void write(Imagined made) {
+    for (int i = 0; i < made.images().size(); i++) {
+      Path file = file(made, i);
+      made.write(i, file);
+      spec.commandLine()
+          .getOut()
+          .println(
+              "%s: %d x %d, seed %s"
+                  .formatted(
+                      file,
+                      made.images().get(i).width(),
+                      made.images().get(i).height(),
+                      made.parameters().get(i).settings().get("Seed")));
+    }
+    spec.commandLine().getOut().flush();
+  }
+
+  private Path file(Imagined made, int i) {
+    if (out == null) {
+      return Path.of("gatun-" + made.parameters().get(i).settings().get("Seed") + ".png");
+    }
+    if (made.images().size() == 1) {
+      return out;
+    }
+    String name = out.getFileName().toString();
+    int dot = name.lastIndexOf('.');
+    return out.resolveSibling(
+        dot < 0
+            ? name + "-" + (i + 1)
+            : name.substring(0, dot) + "-" + (i + 1) + name.substring(dot));
+  }
+
+  static String figures(Imagined made, double loaded) {
+    return String.format(
+        Locale.ROOT,
+        "[loaded in %.2f s; text %.2f s; %d steps of %.3f s; decoded in %.2f s]",
+        loaded,
+        made.textSeconds(),
+        made.stepSeconds().length,
+        Arrays.stream(made.stepSeconds()).average().orElse(0),
+        made.decodeSeconds());
+  }
+}

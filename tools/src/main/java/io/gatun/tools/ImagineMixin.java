@@ -1,0 +1,146 @@
+package io.gatun.tools;
+
+import io.gatun.models.ImagineOptions;
+import io.gatun.models.diffusion.Rng;
+import java.util.Locale;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
+
+/// The options that say how an image is made. What is not given stays as it is: as an image's file
+/// says, or the default.
+final class ImagineMixin {
+  private static final int VAE_TILE = 64;
+
+  @Option(names = "--negative", paramLabel = "TEXT", description = "What not to draw.")
+  private String negative;
+
+  @Option(
+      names = {"-s", "--steps"},
+      paramLabel = "N",
+      description = "Steps from noise to the image (default: 25).")
+  private Integer steps;
+
+  @Option(
+      names = {"-g", "--guidance"},
+      paramLabel = "X",
+      description =
+          "How strongly the prompt guides (default: 7.5); 1 or less: without, as SDXL-Turbo and"
+              + " others want it.")
+  private Double guidance;
+
+  @Option(names = "--seed", paramLabel = "N", description = "Seed of the noise (default: random).")
+  private Long seed;
+
+  @Option(
+      names = "--width",
+      paramLabel = "PIXELS",
+      description = "Width, a multiple of 8 (default: what the model was trained on).")
+  private Integer width;
+
+  @Option(
+      names = "--height",
+      paramLabel = "PIXELS",
+      description = "Height, a multiple of 8 (default: what the model was trained on).")
+  private Integer height;
+
+  @Option(
+      names = {"-n", "--batch"},
+      paramLabel = "N",
+      description = "Images at once, with the seeds that follow each other (default: 1).")
+  private Integer batch;
+
+  @Option(
+      names = "--scheduler",
+      paramLabel = "NAME",
+      description =
+          "euler, euler_karras, euler_a, ddim, dpmpp_2m, dpmpp_2m_karras, dpmpp_2m_sde,"
+              + " dpmpp_2m_sde_karras, unipc, pndm or lcm (default: the model's own).")
+  private String scheduler;
+
+  @Option(
+      names = "--strength",
+      paramLabel = "X",
+      description =
+          "How far from --init-image the result may be, above 0 to 1 (default: 0.75).")
+  private Double strength;
+
+  @Option(
+      names = "--rng",
+      paramLabel = "philox|torch",
+      converter = RngConverter.class,
+      description =
+          "Where noise comes from: philox (the default), or torch, as PyTorch draws it on a CPU.")
+  private Rng rng;
+
+  @Option(
+      names = "--weighted",
+      description =
+          "Read (word:1.2), (word) and [word] as weights, BREAK as the beginning of a new chunk,"
+              + " and prompts of any length in chunks of 75 tokens.")
+  private Boolean weighted;
+
+  @Option(
+      names = "--clip-skip",
+      paramLabel = "N",
+      description = "Leave out so many of the text encoder's last layers (default: 0).")
+  private Integer clipSkip;
+
+  @Option(
+      names = "--vae-tiling",
+      description = "Decode the image in overlapping tiles, which takes less memory.")
+  private Boolean vaeTiling;
+
+  void apply(ImagineOptions o) {
+    if (negative != null) {
+      o.negative(negative);
+    }
+    if (steps != null) {
+      o.steps(steps);
+    }
+    if (guidance != null) {
+      o.guidance(guidance);
+    }
+    if (seed != null) {
+      o.seed(seed);
+    }
+    if (width != null) {
+      o.width(width);
+    }
+    if (height != null) {
+      o.height(height);
+    }
+    if (batch != null) {
+      o.batch(batch);
+    }
+    if (scheduler != null) {
+      o.scheduler(scheduler);
+    }
+    if (strength != null) {
+      o.strength(strength);
+    }
+    if (rng != null) {
+      o.rng(rng);
+    }
+    if (weighted != null) {
+      o.weighted(weighted);
+    }
+    if (clipSkip != null) {
+      o.clipSkip(clipSkip);
+    }
+    if (vaeTiling != null) {
+      o.vaeTile(vaeTiling ? VAE_TILE : 0);
+    }
+  }
+
+  static final class RngConverter implements ITypeConverter<Rng> {
+    @Override
+    public Rng convert(String value) {
+      try {
+        return Rng.valueOf(value.toUpperCase(Locale.ROOT));
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException("'" + value + "' is not one of philox, torch");
+      }
+    }
+  }
+}

@@ -1,0 +1,62 @@
+package io.gatun.tools;
+
+import io.gatun.models.ImagineStep;
+import java.io.PrintWriter;
+import java.util.Locale;
+import java.util.function.Consumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import org.jline.utils.Signals;
+
+/// A bar that grows with the steps of an image, where a person looks on; Ctrl-C ends the work after
+/// the step that is under way, and a second one at once.
+final class StepProgress implements Consumer<ImagineStep>, AutoCloseable {
+  private final PrintWriter err;
+  private final boolean shown;
+  private final Object before;
+  private volatile boolean stop;
+  private ProgressBar bar;
+
+  StepProgress(PrintWriter err, boolean quiet) {
+    this.err = err;
+    shown = !quiet && Terminals.isInteractive();
+    before = Signals.register("INT", this::interrupt);
+  }
+
+  private void interrupt() {
+    stop = true;
+    Signals.registerDefault("INT");
+    err.println();
+    err.println("stopping after this step; Ctrl-C again ends at once");
+    err.flush();
+  }
+
+  @Override
+  public void accept(ImagineStep step) {
+    if (stop) {
+      step.cancel();
+    } else if (shown) {
+      if (bar == null) {
+        bar =
+            new ProgressBarBuilder()
+                .setTaskName("steps")
+                .setInitialMax(step.count())
+                .setStyle(ProgressBarStyle.ASCII)
+                .build();
+      }
+      bar.setExtraMessage(String.format(Locale.ROOT, " %.2f s/step", step.seconds()));
+      bar.stepTo(step.index() + 1);
+    }
+  }
+
+  /// Takes the bar away and gives Ctrl-C back; may be called again.
+  @Override
+  public void close() {
+    if (bar != null) {
+      bar.close();
+      bar = null;
+    }
+    Signals.unregister("INT", before);
+  }
+}
