@@ -122,7 +122,7 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
     int k = Math.toIntExact(weight.dim(1));
     long integers = (long) perBlock * k;
     long stride = integers + 4L * k;
-    try (var scope = f.scope()) {
+    try (var _ = f.scope()) {
       var scratch = f.ops().workspace().take(stride * f.ops().workers().threads());
       f.ops()
           .workers()

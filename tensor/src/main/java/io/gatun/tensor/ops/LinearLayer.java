@@ -14,7 +14,7 @@ final class LinearLayer {
     if (out.size() == 0) {
       return out;
     }
-    try (var scope = f.scope()) {
+    try (var _ = f.scope()) {
       if (w.quantization() == Quantization.INT8_DYNAMIC && Int8Weight.packs(f)) {
         Int8Linear.run(f, x, w, epilogue, out);
       } else if (isNative(f) && w.quantization() != Quantization.INT8_DYNAMIC) {
@@ -33,7 +33,7 @@ final class LinearLayer {
     if (out.size() == 0) {
       return out;
     }
-    try (var scope = f.scope()) {
+    try (var _ = f.scope()) {
       boolean done =
           isNative(f)
               && w.quantization() != Quantization.INT8_DYNAMIC
