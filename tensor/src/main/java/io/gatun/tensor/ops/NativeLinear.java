@@ -89,13 +89,7 @@ final class NativeLinear {
     }
     var linear =
         new NativeLinear(
-            f,
-            activations,
-            Math.toIntExact(lda),
-            w.nativeWeight(f),
-            w.floatBias(),
-            epilogue,
-            out);
+            f, activations, Math.toIntExact(lda), w.nativeWeight(f), w.floatBias(), epilogue, out);
     linear.run(rows.count());
   }
 
@@ -156,8 +150,7 @@ final class NativeLinear {
       extra.add(epilogue.residual().segment().asSlice(at));
     }
     var operands =
-        new Operands(
-            bias == null ? null : bias.asSlice(4L * block.from()), null, null, extra);
+        new Operands(bias == null ? null : bias.asSlice(4L * block.from()), null, null, extra);
     OneDnn.matmul(
         spec,
         x.segment().asSlice(row * lda * type.bytes()),
