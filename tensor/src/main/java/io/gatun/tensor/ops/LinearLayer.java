@@ -18,7 +18,7 @@ final class LinearLayer {
     if (out.size() == 0) {
       return out;
     }
-    try (var scope = f.scope()) {
+    try (var _ = f.scope()) {
       if (f.ops().backend() == Backend.NATIVE && NativeLinear.supports(f.dtype())) {
         NativeLinear.run(f, x, w, epilogue, out);
       } else {
