@@ -1,7 +1,9 @@
 // What gatun jshell has imported, besides jshell's own defaults.
 import io.gatun.loaders.*;
 import io.gatun.models.*;
+import io.gatun.models.image.*;
 import io.gatun.models.llama.*;
+import io.gatun.models.sam.*;
 import io.gatun.models.text.*;
 import io.gatun.tensor.*;
 import io.gatun.tensor.ops.*;

@@ -3,6 +3,9 @@ package io.gatun.ffm;
 import io.gatun.ffm.onednn.Dnnl;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Consumer;
 
 /// Calls into oneDNN, which has fast bf16 and int8 products and convolutions.
 ///
@@ -92,10 +95,11 @@ public final class OneDnn {
     if (!(spec.layout() instanceof WeightLayout.Rows rows)) {
       throw new IllegalArgumentException("only weights stored in rows can be packed: " + spec);
     }
-    try (var builder = new PrimitiveBuilder("packing weights for " + spec)) {
-      MatmulCompiler.rows(builder, Dnnl.DNNL_ARG_FROM(), stored, spec, rows);
-      reorder(builder, b, layout, packed);
-    }
+    reorder(
+        new Packing(List.of(spec.k(), spec.n()), stored, rows, layout),
+        builder -> MatmulCompiler.rows(builder, Dnnl.DNNL_ARG_FROM(), stored, spec, rows),
+        b,
+        packed);
   }
 
   /// The result of a convolution, as `spec` says. Types that go together are those of [#matmul].
@@ -139,29 +143,50 @@ public final class OneDnn {
       PackedLayout layout,
       MemorySegment packed) {
     requireAvailable();
-    try (var builder = new PrimitiveBuilder("packing weights for " + spec)) {
-      builder.dense(Dnnl.DNNL_ARG_FROM(), stored, ConvolutionCompiler.weightDims(spec));
-      reorder(builder, weights, layout, packed);
-    }
+    long[] dims = ConvolutionCompiler.weightDims(spec);
+    reorder(
+        new Packing(Arrays.stream(dims).boxed().toList(), stored, null, layout),
+        builder -> builder.dense(Dnnl.DNNL_ARG_FROM(), stored, dims),
+        weights,
+        packed);
   }
 
-  // Once for each weight, so the primitive is not kept.
+  /// A copy into another layout.
+  ///
+  /// @param dims of the operand
+  /// @param rows how it lies; null if dense
+  private record Packing(
+      List<? extends Number> dims, ElementType stored, WeightLayout.Rows rows, PackedLayout to) {}
+
   private static void reorder(
-      PrimitiveBuilder builder, MemorySegment source, PackedLayout to, MemorySegment target) {
-    builder.argument(Dnnl.DNNL_ARG_TO(), Dnn.cloneDescriptor(to.descriptor()), to.byteSize());
-    builder.describe(
-        p ->
-            Dnnl.dnnl_reorder_primitive_desc_create(
-                p,
-                builder.descriptor(0),
-                Dnn.ENGINE,
-                builder.descriptor(1),
-                Dnn.ENGINE,
-                builder.attributes()));
-    try (Primitive primitive = builder.compile()) {
-      primitive.begin().with(source).with(target).run();
+      Packing packing,
+      Consumer<PrimitiveBuilder> source,
+      MemorySegment from,
+      MemorySegment target) {
+    Primitive.Call call =
+        PRIMITIVES.begin(
+            packing,
+            p -> {
+              try (var builder = new PrimitiveBuilder(p)) {
+                source.accept(builder);
+                builder.argument(
+                    Dnnl.DNNL_ARG_TO(), Dnn.cloneDescriptor(p.to.descriptor()), p.to.byteSize());
+                builder.describe(
+                    result ->
+                        Dnnl.dnnl_reorder_primitive_desc_create(
+                            result,
+                            builder.descriptor(0),
+                            Dnn.ENGINE,
+                            builder.descriptor(1),
+                            Dnn.ENGINE,
+                            builder.attributes()));
+                return builder.compile();
+              }
+            });
+    try {
+      call.with(from).with(target).run();
     } finally {
-      Reference.reachabilityFence(source);
+      Reference.reachabilityFence(from);
       Reference.reachabilityFence(target);
     }
   }

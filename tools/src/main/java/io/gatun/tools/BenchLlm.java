@@ -8,6 +8,7 @@ import io.gatun.loaders.LoadMode;
 import io.gatun.models.PackedModels;
 import io.gatun.models.llama.Llama;
 import io.gatun.models.llama.LlamaConfig;
+import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.KvCache;
@@ -104,6 +105,9 @@ final class BenchLlm implements Runnable {
     var figures = new LinkedHashMap<String, Object>();
     figures.put("model", path.toString());
     figures.put("threads", threads);
+    if (FirstToken.canMeasure() && hasTokenizer(path)) {
+      figures.put("first_token_seconds", FirstToken.seconds(path, threads));
+    }
     double bandwidth = Roofs.readBandwidth(threads).median();
     figures.put("read_bandwidth_bytes_per_second", bandwidth);
     double peak = peak();
@@ -121,7 +125,7 @@ final class BenchLlm implements Runnable {
         figures.put("prefill_" + n + "_tokens_per_second", rate);
         figures.put("prefill_" + n + "_share_of_bf16_gemm", 2.0 * perToken * rate / peak);
       }
-      double[] seconds = decode(llama, ops, 0);
+      double[] seconds = decode(llama, ops, 0, figures);
       double rate = 1 / seconds[seconds.length / 2];
       figures.put("decode_tokens_per_second", rate);
       figures.put("decode_best_tokens_per_second", 1 / seconds[0]);
@@ -129,7 +133,7 @@ final class BenchLlm implements Runnable {
       figures.put("decode_bytes_per_second", rate * llama.bytesPerToken());
       figures.put("decode_share_of_bandwidth", rate * llama.bytesPerToken() / bandwidth);
       for (int depth : depths) {
-        double[] deep = decode(llama, ops, depth);
+        double[] deep = decode(llama, ops, depth, figures);
         figures.put("decode_after_" + depth + "_tokens_per_second", 1 / deep[deep.length / 2]);
       }
       figures.put("workspace_bytes", ops.workspace().byteSize());
@@ -176,6 +180,10 @@ final class BenchLlm implements Runnable {
         : Checkpoint.open(path);
   }
 
+  private static boolean hasTokenizer(Path path) {
+    return Tokenizers.file(path).isPresent();
+  }
+
   private double peak() {
     try (var roofs = new Roofs(threads)) {
       return OneDnn.supports(ElementType.BF16)
@@ -203,8 +211,8 @@ final class BenchLlm implements Runnable {
   }
 
   /// Seconds for each token, sorted, after `depth` tokens, a short prompt and enough tokens to warm
-  /// up.
-  private double[] decode(Llama llama, Ops ops, int depth) {
+  /// up. Also notes what memory it took.
+  private double[] decode(Llama llama, Ops ops, int depth, Map<String, Object> figures) {
     var seconds = new double[DECODED];
     try (KvCache cache = llama.newCache(kv, depth + 4 * DECODED)) {
       fill(llama, ops, cache, depth);
@@ -224,6 +232,11 @@ final class BenchLlm implements Runnable {
           ids = new int[] {ops.argmax(llama.logits(ops, last), 0)};
         }
         seconds[Math.max(0, i)] = (System.nanoTime() - start) / 1e9;
+      }
+      figures.put("java_heap_bytes", Runtime.getRuntime().totalMemory());
+      long anonymous = Machine.anonymousMemory();
+      if (anonymous > 0) {
+        figures.put("memory_beyond_weights_and_cache_bytes", anonymous - cache.byteSize());
       }
     }
     Arrays.sort(seconds);
@@ -252,6 +265,10 @@ final class BenchLlm implements Runnable {
     table.row(
         "oneDNN bf16 product", "%.0f GFLOP/s".formatted(giga(f, "bf16_gemm_flop_per_second")));
     table.row("load", "%.3f s".formatted(number(f, "load_seconds")));
+    if (f.containsKey("first_token_seconds")) {
+      table.row(
+          "command to first token", "%.2f s".formatted(number(f, "first_token_seconds")));
+    }
     f.keySet().stream()
         .filter(key -> key.matches("prefill_\\d+_tokens_per_second"))
         .forEach(
@@ -279,6 +296,10 @@ final class BenchLlm implements Runnable {
                 table.row(
                     "decode after " + key.replaceAll("\\D", ""),
                     "%.1f tok/s".formatted(number(f, key))));
+    table.row("Java heap", Units.bytes((Long) f.get("java_heap_bytes")));
+    if (f.get("memory_beyond_weights_and_cache_bytes") instanceof Long beyond) {
+      table.row("memory beyond weights and cache", Units.bytes(beyond));
+    }
     table.row("workspace", Units.bytes((Long) f.get("workspace_bytes")));
     return "%s, %s threads%n%s".formatted(f.get("model"), f.get("threads"), table);
   }

@@ -9,8 +9,6 @@ import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -40,25 +38,7 @@ final class ChatCommand implements Runnable {
   @Option(names = "--system", paramLabel = "TEXT", description = "Instructions for the assistant.")
   private String system = "";
 
-  @Option(
-      names = {"-n", "--max-tokens"},
-      paramLabel = "N",
-      description = "Most tokens of one answer (default: ${DEFAULT-VALUE}).")
-  private int maxTokens = 512;
-
-  @Mixin private SamplingOptionsMixin sampling;
-
-  @Option(
-      names = "--stop",
-      paramLabel = "TEXT",
-      description = "End an answer before this text; may be given several times.")
-  private List<String> stop = new ArrayList<>();
-
-  @Option(
-      names = "--context-shift",
-      description =
-          "When the context is full, forget its older half and go on, instead of ending there.")
-  private boolean contextShift;
+  @Mixin private AnswerOptions answer = new AnswerOptions(512);
 
   @Option(names = "--stats", description = "Print speeds after each answer.")
   private boolean stats;
@@ -107,23 +87,11 @@ final class ChatCommand implements Runnable {
     Thread self = Thread.currentThread();
     input.onInterrupt(self::interrupt);
     try {
-      var result =
-          chat.say(
-              text,
-              o ->
-                  o.maxTokens(maxTokens)
-                      .sampling(sampling.options())
-                      .stop(stop)
-                      .contextShift(contextShift)
-                      .sink(
-                          piece -> {
-                            input.out().print(piece);
-                            input.out().flush();
-                          }));
+      var result = chat.say(text, o -> answer.apply(o, input.out()));
       String end =
           switch (result.reason()) {
             case END, STOP -> "";
-            case LENGTH -> " [cut after %d tokens: --max-tokens]".formatted(maxTokens);
+            case LENGTH -> " [cut after %d tokens: --max-tokens]".formatted(answer.maxTokens());
             case CONTEXT -> " [the context is full]";
             case CANCELLED -> " [stopped]";
           };

@@ -3,8 +3,6 @@ package io.gatun.tools;
 import io.gatun.models.Generation;
 import io.gatun.models.Llm;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -35,25 +33,7 @@ final class Generate implements Runnable {
       description = "Read the prompt from a UTF-8 file.")
   private Path file;
 
-  @Option(
-      names = {"-n", "--max-tokens"},
-      paramLabel = "N",
-      description = "Most tokens to write (default: ${DEFAULT-VALUE}).")
-  private int maxTokens = 256;
-
-  @Mixin private SamplingOptionsMixin sampling;
-
-  @Option(
-      names = "--stop",
-      paramLabel = "TEXT",
-      description = "Stop before this text; may be given several times.")
-  private List<String> stop = new ArrayList<>();
-
-  @Option(
-      names = "--context-shift",
-      description =
-          "When the context is full, forget its older half and go on, instead of ending there.")
-  private boolean contextShift;
+  @Mixin private AnswerOptions answer = new AnswerOptions(256);
 
   @Option(
       names = {"-q", "--quiet"},
@@ -74,19 +54,7 @@ final class Generate implements Runnable {
         out.print(text);
         out.flush();
       }
-      var result =
-          session.generate(
-              prompt,
-              o ->
-                  o.maxTokens(maxTokens)
-                      .sampling(sampling.options())
-                      .stop(stop)
-                      .contextShift(contextShift)
-                      .sink(
-                          piece -> {
-                            out.print(piece);
-                            out.flush();
-                          }));
+      var result = session.generate(prompt, o -> answer.apply(o, out));
       out.println();
       out.flush();
       if (!quiet) {

@@ -110,6 +110,11 @@ final class Machine {
     return MAC ? 0 : memInfo("MemAvailable:");
   }
 
+  /// What this process holds of memory that is no file's mapping; 0 where that cannot be told.
+  static long anonymousMemory() {
+    return kilobytes(Path.of("/proc/self/status"), "RssAnon:");
+  }
+
   /// `always`, `madvise` or `never`.
   static String transparentHugePages() {
     String modes = read(Path.of("/sys/kernel/mm/transparent_hugepage/enabled"));
@@ -130,9 +135,13 @@ final class Machine {
     return read(Path.of("/proc/cpuinfo")).lines().filter(line -> line.startsWith(key)).count();
   }
 
-  /// Plain loops, not streams: this runs whenever a command starts.
   private static long memInfo(String key) {
-    for (String line : read(Path.of("/proc/meminfo")).split("\n", -1)) {
+    return kilobytes(Path.of("/proc/meminfo"), key);
+  }
+
+  /// Plain loops, not streams: this runs whenever a command starts.
+  private static long kilobytes(Path file, String key) {
+    for (String line : read(file).split("\n", -1)) {
       if (line.startsWith(key)) { // "MemTotal:       24684096 kB"
         String value = line.substring(key.length()).strip();
         return number(value.substring(0, value.indexOf(' '))) * 1024;

@@ -34,6 +34,7 @@ public final class Main implements Runnable {
   static {
     COMMANDS.put("chat", ChatCommand.class);
     COMMANDS.put("generate", Generate.class);
+    COMMANDS.put("segment", Segment.class);
     COMMANDS.put("imagine", Imagine.class);
     COMMANDS.put("quantize", Quantize.class);
     COMMANDS.put("pack", Pack.class);

@@ -101,7 +101,7 @@ final class ModelOptions {
     return llm;
   }
 
-  private static <E extends Enum<E>> E convert(Class<E> type, String value, String allowed) {
+  static <E extends Enum<E>> E convert(Class<E> type, String value, String allowed) {
     try {
       return Enum.valueOf(type, value.toUpperCase(Locale.ROOT));
     } catch (IllegalArgumentException e) {

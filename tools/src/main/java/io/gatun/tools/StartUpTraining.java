@@ -1,26 +1,41 @@
 package io.gatun.tools;
 
-import java.util.List;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
 
 /// What the launcher runs once to record the classes that starting takes in an AOT cache.
 final class StartUpTraining {
   private StartUpTraining() {}
 
-  public static void main(String[] args) {
+  public static void main(String[] args) throws IOException {
     Health.warn(System.err);
     String model = System.getProperty("gatun.home") + "/models/pretrained/tiny-llm";
-    var commands =
-        List.of(
-            List.of("--version"),
-            List.of("--help"),
-            List.of("inspect", model),
-            List.of("inspect", "--json", model),
-            List.of("generate", "--max-tokens", "8"));
-    for (List<String> command : commands) {
-      int code = Main.run(command.toArray(String[]::new));
-      if (code != 0) {
-        System.exit(code);
+    String sam = System.getProperty("gatun.home") + "/models/pretrained/tiny-sam";
+    Path folder = Files.createTempDirectory("gatun-training");
+    try {
+      String tiled = folder.resolve("int4").toString();
+      run("--version");
+      run("--help");
+      run("inspect", model);
+      run("inspect", "--json", model);
+      run("generate", "--max-tokens", "8");
+      run("quantize", "--model", model, "--out", tiled);
+      run("generate", "--model", tiled, "--prompt", "KING RICHARD", "--max-tokens", "8");
+      run("segment", "--image", sam + "/scene0.png", "--point", "159,139", "--json");
+    } finally {
+      try (var files = Files.walk(folder)) {
+        for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+          Files.delete(file);
+        }
       }
+    }
+  }
+
+  private static void run(String... command) {
+    if (Main.run(command) != 0) {
+      throw new IllegalStateException("failed: gatun " + String.join(" ", command));
     }
   }
 }

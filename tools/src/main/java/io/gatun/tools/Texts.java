@@ -7,8 +7,9 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 
-/// Reads the text that a command works on.
+/// Reads the text that a command works on, and writes what comes of it.
 final class Texts {
   private Texts() {}
 
@@ -31,6 +32,35 @@ final class Texts {
   static String readStandardInput() {
     try {
       return decode(System.in.readAllBytes(), "standard input");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /// Makes a folder, with those above it, if it is not there.
+  ///
+  /// @throws UncheckedIOException if it cannot be made
+  static Path createFolder(Path folder) {
+    try {
+      return Files.createDirectories(folder);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /// Writes a file in UTF-8, which appears whole or not at all.
+  ///
+  /// @throws UncheckedIOException if it cannot be written
+  static void write(Path file, String text) {
+    Path temporary = file.resolveSibling("." + file.getFileName() + ".tmp");
+    try {
+      try {
+        Files.writeString(temporary, text);
+        Files.move(
+            temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      } finally {
+        Files.deleteIfExists(temporary);
+      }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

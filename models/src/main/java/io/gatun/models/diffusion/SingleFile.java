@@ -13,13 +13,13 @@ import java.nio.file.Path;
 /// them. It has no configurations: which pipeline it is shows from the names of its tensors.
 final class SingleFile implements PipelineFiles {
   private final Checkpoint checkpoint;
-  private final SingleFileKind kind;
+  private final KnownPipeline kind;
   private final JsonKeys configs;
 
   SingleFile(Path path, LoadMode mode) {
     checkpoint = Checkpoint.open(path, mode);
     try {
-      kind = SingleFileKind.of(checkpoint);
+      kind = KnownPipeline.of(checkpoint);
       configs = new JsonKeys(kind.configs(), path.toString());
       var convIn = checkpoint.tensor(LdmNames.CONV_IN);
       if (convIn.shape().rank() == 4) { // 9 channels where a mask comes with the latents

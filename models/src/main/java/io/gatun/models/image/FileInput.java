@@ -17,9 +17,7 @@ final class FileInput extends ImageInputStreamImpl {
   public int read() throws IOException {
     checkClosed();
     bitOffset = 0;
-    return streamPos < bytes.byteSize()
-        ? bytes.get(ValueLayout.JAVA_BYTE, streamPos++) & 0xFF
-        : -1;
+    return streamPos < bytes.byteSize() ? bytes.get(ValueLayout.JAVA_BYTE, streamPos++) & 0xFF : -1;
   }
 
   @Override

@@ -130,8 +130,7 @@ public final class Image {
   /// @throws IndexOutOfBoundsException if it is empty or reaches outside
   public Image crop(int x0, int y0, int x1, int y1) {
     if (x0 < 0 || y0 < 0 || x0 >= x1 || y0 >= y1 || x1 > width || y1 > height) {
-      throw new IndexOutOfBoundsException(
-          "crop %d,%d,%d,%d of %s".formatted(x0, y0, x1, y1, this));
+      throw new IndexOutOfBoundsException("crop %d,%d,%d,%d of %s".formatted(x0, y0, x1, y1, this));
     }
     var out = allocate(x1 - x0, y1 - y0, channels);
     long row = (long) (x1 - x0) * channels;
@@ -156,8 +155,7 @@ public final class Image {
       throw new IllegalArgumentException(
           "a size of %d x %d; need at least 1 x 1".formatted(newWidth, newHeight));
     }
-    var out =
-        Resample.run(pixels, width, height, channels, newWidth, newHeight, filter, workers);
+    var out = Resample.run(pixels, width, height, channels, newWidth, newHeight, filter, workers);
     return of(newWidth, newHeight, channels, out);
   }
 

@@ -65,7 +65,8 @@ final class ImageWriting {
       return "jpeg";
     }
     throw new ImageException(
-        file + ": images are written as PNG or JPEG; need a name that ends in .png, .jpg or .jpeg.");
+        file
+            + ": images are written as PNG or JPEG; need a name that ends in .png, .jpg or .jpeg.");
   }
 
   private static void encode(

@@ -6,8 +6,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
-/// Resizing in Pillow's arithmetic, to the bit: rows first, then columns, weights with 22 bits after
-/// the point, and 8 bits kept between the two passes.
+/// Resizing in Pillow's arithmetic, to the bit: rows first, then columns, weights with 22 bits
+/// after the point, and 8 bits kept between the two passes.
 ///
 /// Source: Pillow's `Resample.c`; torchvision's `resize` of a PIL image calls it.
 final class Resample {

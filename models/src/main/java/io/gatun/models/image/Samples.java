@@ -37,9 +37,7 @@ final class Samples {
         memory.set(ValueLayout.JAVA_BYTE, at + i, (byte) (row[i] >> shift[i % bands]));
       }
     }
-    return bands == 2
-        ? greyAlpha(memory, width, height)
-        : Image.of(width, height, bands, memory);
+    return bands == 2 ? greyAlpha(memory, width, height) : Image.of(width, height, bands, memory);
   }
 
   /// Palettes and packed pixels, whose colours are sRGB already.

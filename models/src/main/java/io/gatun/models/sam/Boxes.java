@@ -17,9 +17,7 @@ final class Boxes {
 
   /// A crop's box in the coordinates of the whole image.
   static int[] uncrop(int[] box, int[] crop) {
-    return new int[] {
-      box[0] + crop[0], box[1] + crop[1], box[2] + crop[0], box[3] + crop[1]
-    };
+    return new int[] {box[0] + crop[0], box[1] + crop[1], box[2] + crop[0], box[3] + crop[1]};
   }
 
   static long area(int[] box) {

@@ -1,6 +1,8 @@
 package io.gatun.models.sam;
 
+import io.gatun.models.image.Filter;
 import io.gatun.tensor.ops.Workers;
+import java.util.Arrays;
 import java.util.List;
 
 /// An image that a model has looked at once; prompts about it take milliseconds then.
@@ -15,6 +17,9 @@ public interface EncodedImage extends AutoCloseable {
 
   /// The side of the square that the model looks at: `image_encoder.img_size`.
   int imgSize();
+
+  /// The side of the square of low-resolution logits, 256 in the published models.
+  int maskSize();
 
   /// The logit above which a pixel belongs to a mask: 0 in all published models.
   float maskThreshold();
@@ -44,6 +49,27 @@ public interface EncodedImage extends AutoCloseable {
       prompt.check(prompts.getFirst(), width(), height());
     }
     return decode(prompts, multimaskOutput).predictions(this);
+  }
+
+  /// Logits for a mask of this image, as [Prompt#withMask] takes them: 10 on the object, -10
+  /// elsewhere and on the padding, and something between along the seam.
+  ///
+  /// @throws IllegalArgumentException if the mask has not the image's size
+  default float[] logitsOf(Mask mask) {
+    mask.checkSize(width(), height());
+    int side = maskSize();
+    var fit = new ResizeLongestSide(side);
+    int w = fit.width(width(), height());
+    int h = fit.height(width(), height());
+    var small = mask.toImage().resize(w, h, Filter.BILINEAR, workers());
+    var logits = new float[side * side];
+    Arrays.fill(logits, -10);
+    for (int y = 0; y < h; y++) {
+      for (int x = 0; x < w; x++) {
+        logits[y * side + x] = small.get(x, y, 0) / 255f * 20 - 10;
+      }
+    }
+    return logits;
   }
 
   /// The threads that the model computes on.

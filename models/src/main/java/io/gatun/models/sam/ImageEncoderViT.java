@@ -18,7 +18,7 @@ public final class ImageEncoderViT {
   private static final float LAYER_NORM_2D_EPS = 1e-6f;
 
   private final SamConfig config;
-  private final ConvWeight patchEmbed;
+  private final PatchEmbed patchEmbed;
   private final Tensor posEmbed;
   private final List<Block> blocks = new ArrayList<>();
   private final LinearWeight neck0;
@@ -30,9 +30,8 @@ public final class ImageEncoderViT {
     this.config = config;
     long d = config.embedDim();
     long c = config.outChans();
-    int patch = config.patchSize();
     int positions = config.positionGrid();
-    patchEmbed = weights.conv("patch_embed.proj", d, 3, patch, patch, ConvWeight.Padding.of(0));
+    patchEmbed = new PatchEmbed(weights.at("patch_embed"), config);
     posEmbed =
         Constants.resized(
             f,
@@ -48,7 +47,7 @@ public final class ImageEncoderViT {
     neck3 = weights.layerNorm("neck.3", c, LAYER_NORM_2D_EPS);
   }
 
-  /// The embedding (1, G, G, C) of a normalized and padded image (1, imgSize, imgSize, 3).
+  /// The embedding (1, G, G, C) of a normalized and padded image (1, imgSize, imgSize, 3) F32.
   ///
   ///     x = patches(image) + positions;  x = block(x) for each block;  neck(x)
   ///
@@ -60,7 +59,7 @@ public final class ImageEncoderViT {
   /// As [#forward(Functional, Tensor)], showing `probe` the tokens (1, G, G, D) with their positions
   /// and after each block.
   public Tensor forward(Functional f, Tensor image, Consumer<Tensor> probe) {
-    var x = f.conv2d(image, patchEmbed, Epilogue.add(posEmbed)); // (1, G, G, D)
+    var x = patchEmbed.forward(f, image, Epilogue.add(posEmbed)); // (1, G, G, D)
     probe.accept(x);
     for (var block : blocks) {
       try (var _ = f.scope()) {
@@ -78,8 +77,7 @@ public final class ImageEncoderViT {
     long tokens = (long) config.grid() * config.grid();
     long d = config.embedDim();
     long c = config.outChans();
-    long patches = 3L * config.patchSize() * config.patchSize() * d;
-    long neck = d * c + 9 * c * c;
-    return 2 * tokens * (patches + neck) + blocks.stream().mapToLong(Block::flops).sum();
+    long neck = 2 * tokens * (d * c + 9 * c * c);
+    return patchEmbed.flops() + blocks.stream().mapToLong(Block::flops).sum() + neck;
   }
 }

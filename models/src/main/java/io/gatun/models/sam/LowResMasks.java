@@ -62,8 +62,7 @@ public record LowResMasks(Tensor logits, float[] iouPredictions) {
       for (int c = 0; c < each; c++) {
         low[c] = logits.get(p).get(c).toFloats();
       }
-      predictions.add(
-          new Prediction(Arrays.asList(masks).subList(p * each, (p + 1) * each), low));
+      predictions.add(new Prediction(Arrays.asList(masks).subList(p * each, (p + 1) * each), low));
     }
     return predictions;
   }

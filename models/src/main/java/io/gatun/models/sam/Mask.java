@@ -135,8 +135,8 @@ public final class Mask {
     return either == 0 ? 0 : (double) both / either;
   }
 
-  /// The mask without holes of fewer than `minArea` pixels, which hang together by edges and corners
-  /// (`remove_small_regions`); the same object if there are none.
+  /// The mask without holes of fewer than `minArea` pixels, which hang together by edges and
+  /// corners (`remove_small_regions`); the same object if there are none.
   public Mask withoutHoles(int minArea) {
     return SmallRegions.fillHoles(this, minArea);
   }
@@ -199,7 +199,7 @@ public final class Mask {
   ///
   /// @throws IllegalArgumentException if the image has not the mask's size
   public Image cutout(Image image) {
-    checkSize(image);
+    checkSize(image.width(), image.height());
     Image rgb = image.rgb();
     var pixels = Arena.ofAuto().allocate((long) width * height * 4);
     for (int y = 0; y < height; y++) {
@@ -214,9 +214,11 @@ public final class Mask {
     return Image.of(width, height, 4, pixels);
   }
 
-  void checkSize(Image image) {
-    if (image.width() != width || image.height() != height) {
-      throw new IllegalArgumentException(this + " does not belong to " + image);
+  void checkSize(int imageWidth, int imageHeight) {
+    if (imageWidth != width || imageHeight != height) {
+      throw new IllegalArgumentException(
+          "a mask of %d x %d pixels does not fit an image of %d x %d"
+              .formatted(width, height, imageWidth, imageHeight));
     }
   }
 

@@ -59,8 +59,8 @@ public final class MaskGeneratorOptions {
     return this;
   }
 
-  /// How many times the image is also looked at in parts: 4 of them the first time, then 16, ...; by
-  /// default 0.
+  /// How many times the image is also looked at in parts: 4 of them the first time, then 16, ...;
+  /// by default 0.
   public MaskGeneratorOptions cropNLayers(int value) {
     if (value < 0 || value > 8) {
       throw new IllegalArgumentException("cropNLayers is " + value + "; need 0 to 8");

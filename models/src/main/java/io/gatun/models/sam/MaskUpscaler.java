@@ -6,8 +6,8 @@ import java.lang.foreign.ValueLayout;
 /// Makes masks of an image's size from low-resolution logits, one at a time, so that no logits of
 /// that size are ever held.
 ///
-/// Source: `postprocess_masks` in `segment_anything/modeling/sam.py`, `calculate_stability_score` in
-/// `segment_anything/utils/amg.py`.
+/// Source: `postprocess_masks` in `segment_anything/modeling/sam.py`, `calculate_stability_score`
+/// in `segment_anything/utils/amg.py`.
 final class MaskUpscaler {
   /// Memory for one mask at a time.
   ///

@@ -30,16 +30,14 @@ public final class Overlay {
   ///
   /// @throws IllegalArgumentException if it has not the image's size
   public Overlay add(Mask mask) {
-    if (mask.width() != width || mask.height() != height) {
-      throw new IllegalArgumentException(
-          "%s does not belong to an image of %d x %d pixels".formatted(mask, width, height));
-    }
+    mask.checkSize(width, height);
     int colour = colour(masks++);
-    for (int y = 0; y < height; y++) {
-      for (int x = 0; x < width; x++) {
-        if (mask.get(x, y)) {
-          blend(x, y, colour, isSeam(mask, x, y) ? 1 : TINT);
-        }
+    int stride = BitRows.stride(width);
+    for (int i = 0; i < height * stride; i++) {
+      for (long rest = mask.words()[i]; rest != 0; rest &= rest - 1) {
+        int x = 64 * (i % stride) + Long.numberOfTrailingZeros(rest);
+        int y = i / stride;
+        blend(x, y, colour, isSeam(mask, x, y) ? 1 : TINT);
       }
     }
     return this;

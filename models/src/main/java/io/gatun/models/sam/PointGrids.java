@@ -5,8 +5,7 @@ import java.util.List;
 
 /// Points to ask for all over an image, in 0 .. 1 of its width and height.
 ///
-/// Source: `build_point_grid` and `build_all_layer_point_grids` in
-/// `segment_anything/utils/amg.py`.
+/// Source: `build_point_grid` and `build_all_layer_point_grids` in `segment_anything/utils/amg.py`.
 final class PointGrids {
   private PointGrids() {}
 

@@ -110,8 +110,13 @@ public final class Prompt {
     return maskInput == null ? null : maskInput.clone();
   }
 
-  /// Refuses a prompt that says nothing, reaches outside an image, or has another form than one that
-  /// it is to be answered together with.
+  /// Whether it is a point and nothing else, which may mean a part or the whole.
+  public boolean isSinglePoint() {
+    return labels.length == 1 && box == null && maskInput == null;
+  }
+
+  /// Refuses a prompt that says nothing, reaches outside an image, or has another form than one
+  /// that it is to be answered together with.
   void check(Prompt together, int width, int height) {
     if (labels.length == 0 && box == null && maskInput == null) {
       throw new IllegalArgumentException("the prompt is empty; give a point, a box or a mask");

@@ -7,8 +7,7 @@ import java.util.Map;
 /// A mask in COCO's run lengths: it is read column by column, and the lengths of the runs of 0s and
 /// 1s stand by turns, beginning with 0s, of which there may be none.
 ///
-/// Source: COCO's mask API (`maskApi.c` of pycocotools): `rleEncode`, `rleToString`,
-/// `rleFrString`.
+/// Source: COCO's mask API (`maskApi.c` of pycocotools): `rleEncode`, `rleToString`, `rleFrString`.
 ///
 /// @param width the mask's width
 /// @param height the mask's height

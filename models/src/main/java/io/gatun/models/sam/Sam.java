@@ -120,7 +120,7 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   /// @param height likewise
   public SamPredictor encode(Tensor input, int width, int height) {
     try (var _ = ops.scope()) {
-      var embedding = imageEncoder.forward(functional, functional.cast(input));
+      var embedding = imageEncoder.forward(functional, input);
       return new SamPredictor(this, embedding, width, height);
     }
   }

@@ -16,8 +16,8 @@ import java.util.function.ToDoubleFunction;
 /// var masks = new SamAutomaticMaskGenerator(sam, o -> o.pointsPerSide(16)).generate(image);
 /// ```
 ///
-/// Source: `segment_anything/automatic_mask_generator.py`. Masks are held as run lengths; of a batch
-/// of points only the low-resolution logits exist at a time.
+/// Source: `segment_anything/automatic_mask_generator.py`. Masks are held as run lengths; of a
+/// batch of points only the low-resolution logits exist at a time.
 public final class SamAutomaticMaskGenerator {
   /// Hears how far the work is.
   @FunctionalInterface
@@ -31,12 +31,7 @@ public final class SamAutomaticMaskGenerator {
       Rle rle, int[] box, float iou, float stability, double x, double y, int[] crop) {
     MaskAnnotation toAnnotation() {
       return new MaskAnnotation(
-          rle,
-          Boxes.toXywh(box),
-          iou,
-          new double[] {x, y},
-          stability,
-          Boxes.toXywh(crop));
+          rle, Boxes.toXywh(box), iou, new double[] {x, y}, stability, Boxes.toXywh(crop));
     }
   }
 
@@ -52,8 +47,7 @@ public final class SamAutomaticMaskGenerator {
   /// With parameters of one's own.
   ///
   /// @throws IllegalArgumentException if they do not fit together
-  public SamAutomaticMaskGenerator(
-      MaskPredictor predictor, Consumer<MaskGeneratorOptions> choose) {
+  public SamAutomaticMaskGenerator(MaskPredictor predictor, Consumer<MaskGeneratorOptions> choose) {
     this.predictor = predictor;
     choose.accept(options);
     grids = options.grids();
@@ -87,8 +81,7 @@ public final class SamAutomaticMaskGenerator {
     List<Candidate> kept = found;
     if (crops.size() > 1) {
       // Masks from smaller parts are preferred.
-      kept =
-          suppress(found, scores(found, c -> 1f / Boxes.area(c.crop)), options.cropNmsThresh);
+      kept = suppress(found, scores(found, c -> 1f / Boxes.area(c.crop)), options.cropNmsThresh);
     }
     return options.minMaskRegionArea > 0 ? withoutSmallRegions(kept) : kept;
   }
@@ -161,10 +154,8 @@ public final class SamAutomaticMaskGenerator {
   }
 
   /// The mask in the image's coordinates, or null if it is unstable or cut off by its crop's edge.
-  private Candidate judge(
-      MaskUpscaler.Result result, double x, double y, Image image, int[] crop) {
-    if (options.stabilityScoreThresh > 0
-        && !(result.stability() >= options.stabilityScoreThresh)) {
+  private Candidate judge(MaskUpscaler.Result result, double x, double y, Image image, int[] crop) {
+    if (options.stabilityScoreThresh > 0 && !(result.stability() >= options.stabilityScoreThresh)) {
       return null;
     }
     Mask mask = result.mask();
@@ -183,8 +174,7 @@ public final class SamAutomaticMaskGenerator {
   }
 
   /// Drops those whose boxes overlap a better one's; the others come by falling score.
-  private static List<Candidate> suppress(
-      List<Candidate> found, float[] scores, float threshold) {
+  private static List<Candidate> suppress(List<Candidate> found, float[] scores, float threshold) {
     int[][] boxes = found.stream().map(Candidate::box).toArray(int[][]::new);
     return Arrays.stream(Boxes.nms(boxes, scores, threshold)).mapToObj(found::get).toList();
   }
@@ -199,6 +189,7 @@ public final class SamAutomaticMaskGenerator {
 
   /// Mends the masks, then drops those that have become another one's double; masks that did not
   /// need mending are preferred.
+  @SuppressWarnings("ReferenceEquality") // the same object says that nothing was to be mended
   private List<Candidate> withoutSmallRegions(List<Candidate> found) {
     int minArea = options.minMaskRegionArea;
     var mended = new ArrayList<Candidate>();

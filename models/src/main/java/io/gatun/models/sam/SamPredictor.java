@@ -51,6 +51,11 @@ public final class SamPredictor implements EncodedImage {
   }
 
   @Override
+  public int maskSize() {
+    return sam.config().maskSize();
+  }
+
+  @Override
   public float maskThreshold() {
     return sam.config().maskThreshold();
   }

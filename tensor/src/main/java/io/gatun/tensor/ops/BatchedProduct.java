@@ -28,7 +28,7 @@ final class BatchedProduct {
       return out;
     }
     for (long batch = 0; batch < a.dim(0); batch++) {
-      try (var scope = f.scope()) {
+      try (var _ = f.scope()) {
         var product = Linear.apply(f.ops(), f.toF32(a.get(batch)), b.get(batch))[0];
         LinearLayer.finish(f, product, 0, null, Epilogue.NONE, out.get(batch));
       }

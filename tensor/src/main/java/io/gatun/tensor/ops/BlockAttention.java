@@ -1,11 +1,11 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.ffm.RawMemory;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.AttentionWeights;
+import io.gatun.tensor.kernel.AttentionScores;
 import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Kernels;
-import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
 
 /// Attention in blocks of queries by keys with a running softmax (FlashAttention, Dao et al. 2022),
@@ -21,16 +21,15 @@ final class BlockAttention {
   private final Tensor out;
   private final DType.Plain dtype;
 
-  // A worker's scratch: weights and scores, which begin a little later, sums (rows, C), products with positions, each row's greatest score
-  // and total, zeros, what the products need, and, with one block of queries, a head's keys and
-  // values.
+  // A worker's scratch: scores and weights, sums (rows, C), products with positions or zeros, each
+  // row's reference and total, what the products need, and, with one block of queries, a head's
+  // keys and values.
   private final MemorySegment scratch;
   private final long scratchBytes;
   private final long sumsAt;
   private final long positionsAt;
-  private final long maxAt;
-  private final long totalAt;
-  private final long zerosAt;
+  private final long referencesAt;
+  private final long totalsAt;
   private final long productsAt;
   private final long headAt;
 
@@ -57,12 +56,12 @@ final class BlockAttention {
     this.dtype = f.dtype();
     int rows = s.queriesPerBlock();
     boolean one = s.queryBlocks() == 1;
-    sumsAt = align(4L * rows * s.scoreStride() + AttentionWeights.GAP);
+    sumsAt = align(4L * rows * s.scoreStride() + AttentionScores.GAP);
     positionsAt = align(sumsAt + 4L * rows * s.c());
-    maxAt = align(positionsAt + (table == null ? 0 : 4L * rows * table.stride()));
-    totalAt = align(maxAt + 4L * rows);
-    zerosAt = align(totalAt + 4L * rows);
-    productsAt = align(zerosAt + 4L * s.scoreStride());
+    long positions = table == null ? s.scoreStride() : (long) rows * table.stride();
+    referencesAt = align(positionsAt + 4 * positions);
+    totalsAt = align(referencesAt + 4L * rows);
+    productsAt = align(totalsAt + 4L * rows);
     headAt = align(productsAt + products.scratchBytes());
     scratchBytes = align(headAt + (one ? products.preparedBytes() : 0)) + 64;
     scratch = ops.workspace().take(scratchBytes * ops.workers().threads());
@@ -77,8 +76,8 @@ final class BlockAttention {
   }
 
   void run() {
-    for (int i = 0; i < ops.workers().threads(); i++) {
-      scratch.asSlice(i * scratchBytes + zerosAt, 4L * s.scoreStride()).fill((byte) 0);
+    for (int i = 0; table == null && i < ops.workers().threads(); i++) {
+      fill(i * scratchBytes + positionsAt, s.scoreStride(), 0);
     }
     int heads = s.batches() * s.heads();
     if (prepared != null) {
@@ -131,89 +130,78 @@ final class BlockAttention {
     if (table != null) {
       products.positions(b, at + positionsAt);
     }
-    for (int i = 0; i < rows; i++) {
-      Floats.set(scratch, at + maxAt, i, Float.NEGATIVE_INFINITY);
-      Floats.set(scratch, at + totalAt, i, 0);
-    }
-    for (int keyBlock = 0; keyBlock < s.keyBlocks(); keyBlock++) {
-      int firstKey = keyBlock * s.keysPerBlock();
-      if (causal && firstKey >= first + rows) {
-        break;
+    fill(at + referencesAt, rows, Float.NEGATIVE_INFINITY);
+    // Relative to some of its scores a row's weights seldom overflow.
+    if (!weigh(b, at, true)) {
+      for (int keyBlock = 0; keyBlock < keyBlocks(b); keyBlock++) {
+        products.scores(b, keyBlock, at + AttentionScores.GAP);
+        scores(b, keyBlock, at).greatest();
       }
-      products.scores(b, keyBlock, at + AttentionWeights.GAP);
-      for (int i = 0; i < rows; i++) {
-        weights(at, first, i, firstKey, s.keysIn(keyBlock));
-      }
-      products.values(b, keyBlock, at, at + sumsAt);
+      weigh(b, at, false);
     }
     store(b, at);
   }
 
-  /// Turns the scores of row `i` of a block into weights relative to the row's greatest score so
-  /// far, and brings the sums of earlier blocks onto the same footing.
-  private void weights(long at, int first, int i, int firstKey, int count) {
-    long weights = at + 4L * i * s.scoreStride();
-    long scores = weights + AttentionWeights.GAP;
-    int visible = causal ? Math.clamp((long) first + i + 1 - firstKey, 0, count) : count;
-    if (visible == 0) {
-      zero(weights, 0, count);
-      return;
+  /// Sums up the weighted values of a block of queries.
+  ///
+  /// @param sample whether some scores of the first block of keys become the references
+  /// @return whether no row's weights have overflowed
+  private boolean weigh(AttentionProducts.Block b, long at, boolean sample) {
+    fill(at + totalsAt, b.rows(), 0);
+    for (int keyBlock = 0; keyBlock < keyBlocks(b); keyBlock++) {
+      products.scores(b, keyBlock, at + AttentionScores.GAP);
+      var scores = scores(b, keyBlock, at);
+      if (sample && keyBlock == 0) {
+        scores.sample();
+      }
+      scores.weights(products.bf16Weights());
+      products.values(b, keyBlock, at, at + sumsAt);
     }
-    int columns = table == null ? visible : table.gridWidth();
-    int gridRows = visible / columns;
-    long base = scratch.address();
-    long heights = base + at + zerosAt;
-    long widths = heights;
-    if (table != null) {
-      long positions = base + at + positionsAt + 4L * i * table.stride();
-      heights = positions + 4L * (table.heightsOf(first + i) + firstKey / columns);
-      widths = positions + 4L * table.widthsOf(first + i);
-    }
-    float old = Floats.get(scratch, at + maxAt, i);
-    float max =
-        Math.max(
-            old,
-            AttentionWeights.max(base + scores, gridRows, columns, scale, heights, widths));
-    float total =
-        products.bf16Weights()
-            ? AttentionWeights.expToBf16(
-                base + scores, gridRows, columns, scale, heights, widths, max)
-            : AttentionWeights.exp(base + scores, gridRows, columns, scale, heights, widths, max);
-    zero(weights, visible, count);
-    if (max > old && firstKey > 0) {
-      float factor = (float) Math.exp(old - max);
-      long sums = at + sumsAt + 4L * i * s.c();
-      kernels.scale(scratch, sums, factor, s.c(), scratch, sums);
-      total += Floats.get(scratch, at + totalAt, i) * factor;
-    } else {
-      total += Floats.get(scratch, at + totalAt, i);
-    }
-    Floats.set(scratch, at + maxAt, i, max);
-    Floats.set(scratch, at + totalAt, i, total);
+    return kernels.max(scratch, at + totalsAt, b.rows()) < AttentionScores.GREATEST_TOTAL;
   }
 
-  /// Makes the weights of keys that a query does not see zero, and those beyond the last key that
-  /// oneDNN multiplies with padding, which must not be NaN.
-  private void zero(long weights, int from, int to) {
-    int end = products.bf16Weights() ? Math.ceilDiv(to, 32) * 32 : to;
-    if (from < end) {
-      int bytes = products.bf16Weights() ? 2 : 4;
-      scratch.asSlice(weights + (long) bytes * from, (long) bytes * (end - from)).fill((byte) 0);
+  /// The blocks of keys of which the last query sees any.
+  private int keyBlocks(AttentionProducts.Block b) {
+    return causal ? Math.ceilDiv(b.first() + b.rows(), s.keysPerBlock()) : s.keyBlocks();
+  }
+
+  private AttentionScores scores(AttentionProducts.Block b, int keyBlock, long at) {
+    long base = scratch.address() + at;
+    return new AttentionScores(
+        base + AttentionScores.GAP,
+        4L * s.scoreStride(),
+        b.rows(),
+        b.first(),
+        s.keysIn(keyBlock),
+        keyBlock * s.keysPerBlock(),
+        scale,
+        causal,
+        base + positionsAt,
+        table == null ? 0 : 4L * table.stride(),
+        table == null ? 0 : table.gridHeight(),
+        table == null ? 0 : table.gridWidth(),
+        base + referencesAt,
+        base + totalsAt);
+  }
+
+  private void fill(long at, int count, float value) {
+    for (int i = 0; i < count; i++) {
+      Floats.set(scratch, at, i, value);
     }
   }
 
   private void store(AttentionProducts.Block b, long at) {
-    for (int i = 0; i < b.rows(); i++) {
-      long sums = at + sumsAt + 4L * i * s.c();
-      float factor = 1 / Floats.get(scratch, at + totalAt, i);
-      long token = (long) b.batch() * s.queries() + b.first() + i;
-      long to = (token * s.heads() + b.head()) * s.c();
-      if (dtype == DType.Plain.F32) {
-        kernels.scale(scratch, sums, factor, s.c(), out.segment(), 4 * to);
-      } else {
-        kernels.scale(scratch, sums, factor, s.c(), scratch, sums);
-        Unpack.floatToBf16(scratch, sums, out.segment(), 2 * to, s.c());
-      }
-    }
+    long bytes = dtype.blockBytes();
+    long token = (long) b.batch() * s.queries() + b.first();
+    long row = (long) s.heads() * s.c() * bytes;
+    long from = token * row + (long) b.head() * s.c() * bytes;
+    long extent = (b.rows() - 1) * row + s.c() * bytes;
+    scores(b, 0, at)
+        .divide(
+            scratch.address() + at + sumsAt,
+            s.c(),
+            RawMemory.address(out.segment(), from, extent),
+            row,
+            dtype == DType.Plain.BF16);
   }
 }

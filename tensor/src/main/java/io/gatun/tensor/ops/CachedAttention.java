@@ -21,8 +21,11 @@ final class CachedAttention {
   /// Rows of the stacked matrix that one task handles at the most.
   private static final int ROWS = 128;
 
-  /// Pages of a part.
+  /// Pages of a part, whose scores are handled together.
   private static final int PART = 4;
+
+  /// Columns of the scores.
+  private static final int SCORES = PART * PAGE;
 
   private final Ops ops;
   private final Kernels kernels;
@@ -66,7 +69,7 @@ final class CachedAttention {
     parts = tokens <= tokensPerTask ? Math.ceilDiv(lastPage(tokens) - firstPage(0), PART) : 1;
     out = ops.empty(tokens, heads, c);
     state = new State(tokensPerTask * group, c);
-    scratchBytes = state.bytes() + 4L * state.rows * (c + PAGE) + 2 * 4L * PAGE * c;
+    scratchBytes = state.bytes() + 4L * state.rows * (c + SCORES) + 4L * PAGE * c;
     long states = parts > 1 ? parts * cache.heads() * state.bytes() : 0;
     memory = ops.workspace().take(states + scratchBytes * ops.workers().threads());
   }
@@ -146,12 +149,11 @@ final class CachedAttention {
     int first = block * tokensPerTask;
     int count = Math.min(tokensPerTask, tokens - first);
     int rows = count * group;
-    // The worker's scratch: state, queries (M, C), scores (M, PAGE), keys, values.
+    // The worker's scratch: state, queries (M, C), scores (M, SCORES), keys or values of a page.
     long scratch = memory.byteSize() - (worker + 1) * scratchBytes;
     long queries = scratch + state.bytes();
     long scores = queries + 4L * state.rows * c;
-    long keys = scores + 4L * state.rows * PAGE;
-    long values = keys + 4L * PAGE * c;
+    long unpacked = scores + 4L * state.rows * SCORES;
     long at = parts > 1 ? partAt(head, part) : scratch;
     gather(head, first, count, queries);
     memory.asSlice(at, state.bytes()).fill((byte) 0);
@@ -161,32 +163,53 @@ final class CachedAttention {
     int end = position + first + count;
     int from = firstPage(first) + part * PART;
     int to = parts > 1 ? Math.min(from + PART, lastPage(tokens)) : lastPage(first + count);
-    for (int page = from; page < to; page++) {
-      int n = Math.min(PAGE, end - page * PAGE);
-      var stored = cache.page(page);
-      long keysAt = cache.keysAt(layer, head);
-      long valuesAt = cache.valuesAt(layer, head);
-      var floats = stored;
-      if (cache.dtype() != DType.Plain.F32) {
-        Unpack.toFloat(cache.dtype(), stored, keysAt, memory, keys, (long) PAGE * c);
-        Unpack.toFloat(cache.dtype(), stored, valuesAt, memory, values, (long) n * c);
-        floats = memory;
-        keysAt = keys;
-        valuesAt = values;
-      }
-      product(queries, c, floats, keysAt, PAGE, scores, rows, n, c, false);
-      if (cache.hasScales()) {
-        mulRows(scores, rows, n, stored, cache.keyScalesAt(layer, head));
+    for (int page = from; page < to; page += PART) {
+      int n = Math.min(Math.min(PART, to - page) * PAGE, end - page * PAGE);
+      for (int i = 0; i < n; i += PAGE) {
+        scores(head, page + i / PAGE, queries, rows, Math.min(PAGE, n - i), scores + 4L * i, unpacked);
       }
       softmax(rows, n, page, first, scores, at);
-      if (cache.hasScales()) {
-        mulRows(scores, rows, n, stored, cache.valueScalesAt(layer, head));
+      for (int i = 0; i < n; i += PAGE) {
+        sums(head, page + i / PAGE, scores + 4L * i, rows, Math.min(PAGE, n - i), at, unpacked);
       }
-      product(scores, PAGE, floats, valuesAt, c, at, rows, c, n, true);
     }
     if (parts == 1) {
       scatter(head, first, count, at);
     }
+  }
+
+  /// The scores of `n` positions of a page: products of queries and keys.
+  private void scores(
+      int head, int page, long queries, int rows, int n, long scores, long unpacked) {
+    var stored = cache.page(page);
+    long keys = cache.keysAt(layer, head);
+    var b = floats(stored, keys, PAGE * c, unpacked);
+    long bAt = b == stored ? keys : unpacked;
+    Gemm.multiply(ops, memory, queries, c, b, bAt, PAGE, memory, scores, SCORES, rows, n, c, false);
+    if (cache.hasScales()) {
+      mulRows(scores, rows, n, stored, cache.keyScalesAt(layer, head));
+    }
+  }
+
+  /// Adds the values of `n` positions of a page, times their weights, to the state's sums.
+  private void sums(int head, int page, long weights, int rows, int n, long at, long unpacked) {
+    var stored = cache.page(page);
+    long values = cache.valuesAt(layer, head);
+    if (cache.hasScales()) {
+      mulRows(weights, rows, n, stored, cache.valueScalesAt(layer, head));
+    }
+    var b = floats(stored, values, n * c, unpacked);
+    long bAt = b == stored ? values : unpacked;
+    Gemm.multiply(ops, memory, weights, SCORES, b, bAt, c, memory, at, c, rows, c, n, true);
+  }
+
+  /// Where a page's elements are as F32: in the page itself, or in [#memory] at `unpacked`.
+  private MemorySegment floats(MemorySegment page, long from, int count, long unpacked) {
+    if (cache.dtype() == DType.Plain.F32) {
+      return page;
+    }
+    Unpack.toFloat(cache.dtype(), page, from, memory, unpacked, count);
+    return memory;
   }
 
   private void gather(int head, int first, int count, long queries) {
@@ -238,12 +261,12 @@ final class CachedAttention {
   /// Multiplies each row of the scores with the scales of the positions.
   private void mulRows(long scores, int rows, int n, MemorySegment scales, long scalesAt) {
     for (int m = 0; m < rows; m++) {
-      long row = scores + 4L * m * PAGE;
+      long row = scores + 4L * m * SCORES;
       kernels.mul(memory, row, scales, scalesAt, n, memory, row);
     }
   }
 
-  /// Turns the scores of a page into weights relative to each row's greatest score so far, and
+  /// Turns the scores of some pages into weights relative to each row's greatest score so far, and
   /// brings the sums of earlier pages onto the same footing.
   private void softmax(int rows, int n, int page, int first, long scores, long at) {
     long max = state.max(at);
@@ -252,7 +275,7 @@ final class CachedAttention {
       int limit = position + first + m / group + 1;
       int hi = Math.clamp(limit - page * PAGE, 0, n);
       int lo = window > 0 ? Math.clamp((long) limit - window - page * PAGE, 0, hi) : 0;
-      long row = scores + 4L * m * PAGE;
+      long row = scores + 4L * m * SCORES;
       if (hi > lo) {
         float old = Floats.get(memory, max, m);
         float now = Math.max(old, kernels.max(memory, row + 4L * lo, hi - lo));
@@ -266,27 +289,8 @@ final class CachedAttention {
         float sum = kernels.expSum(memory, row + 4L * lo, now, hi - lo);
         Floats.set(memory, total, m, Floats.get(memory, total, m) + sum);
       }
-      for (int j = 0; j < n; j++) {
-        if (j < lo || j >= hi) {
-          Floats.set(memory, row, j, 0);
-        }
-      }
+      memory.asSlice(row, 4L * lo).fill((byte) 0);
+      memory.asSlice(row + 4L * hi, 4L * (n - hi)).fill((byte) 0);
     }
-  }
-
-  /// A product of a matrix in [#memory] with a page's keys or values, to [#memory], where rows are as
-  /// far apart as those of b.
-  private void product(
-      long a,
-      int lda,
-      MemorySegment b,
-      long bAt,
-      int ldb,
-      long to,
-      int rows,
-      int n,
-      int k,
-      boolean accumulate) {
-    Gemm.multiply(ops, memory, a, lda, b, bAt, ldb, memory, to, ldb, rows, n, k, accumulate);
   }
 }

@@ -43,6 +43,11 @@ record ConvShape(
         p);
   }
 
+  /// The result's.
+  long[] outDims() {
+    return new long[] {batch, outHeight, outWidth, outChannels};
+  }
+
   int outPixels() {
     return Math.multiplyExact(outHeight, outWidth);
   }

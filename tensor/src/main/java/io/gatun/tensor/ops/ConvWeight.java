@@ -27,6 +27,7 @@ public final class ConvWeight {
   private MemorySegment biasF32;
   private MemorySegment stored;
   private MemorySegment byTaps;
+  private LinearWeight linear;
   private final Map<PackedLayout, MemorySegment> packed = new HashMap<>();
 
   /// Rows and columns of zeros around an image.
@@ -134,13 +135,43 @@ public final class ConvWeight {
     return byTaps;
   }
 
-  /// The weight as `spec` wants it.
+  /// Whether kernels lie side by side, without overlap, gaps or padding: then each output pixel is a
+  /// linear layer of a patch.
+  boolean isPatchwise() {
+    return kernelHeight() == stride
+        && kernelWidth() == stride
+        && padding.equals(Padding.of(0))
+        && weight.dtype() instanceof DType.Plain;
+  }
+
+  /// The linear layer of patches (kernelHeight, kernelWidth, I), for a weight that is patchwise.
+  LinearWeight asLinear() {
+    if (linear == null) {
+      int n = Math.toIntExact(outChannels());
+      int channels = Math.toIntExact(inChannels());
+      int taps = kernelHeight() * kernelWidth();
+      var matrix = weight.reshape(n, (long) channels * taps);
+      if (taps > 1) {
+        matrix = Tensor.allocate(Arena.ofAuto(), weight.dtype(), n, (long) taps * channels);
+        long bytes = weight.dtype().blockBytes();
+        for (long i = 0; i < weight.size(); i++) {
+          long to = (i / channels / taps * taps + i % taps) * channels + i / taps % channels;
+          MemorySegment.copy(weight.segment(), i * bytes, matrix.segment(), to * bytes, bytes);
+        }
+      }
+      linear = LinearWeight.of(matrix, bias);
+    }
+    return linear;
+  }
+
+  /// The weight as `spec` wants it, which is paid from the budget of `f` for packing.
   ///
   /// @param spec a convolution with these weights, with its layout
-  MemorySegment packed(ConvolutionSpec spec) {
+  MemorySegment packed(Functional f, ConvolutionSpec spec) {
     return packed.computeIfAbsent(
         spec.layout(),
         layout -> {
+          f.spend(layout.byteSize());
           var target = Arena.ofAuto().allocate(layout.byteSize(), 64);
           var type = spec.weights() == ElementType.BF16 ? DType.Plain.BF16 : DType.Plain.F32;
           try (var arena = Arena.ofConfined()) {

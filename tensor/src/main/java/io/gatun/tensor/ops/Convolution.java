@@ -4,6 +4,7 @@ import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ScalarConvolution;
 import io.gatun.tensor.kernel.Unpack;
+import java.lang.foreign.MemorySegment;
 
 /// Checks a convolution and chooses how it is done.
 final class Convolution {
@@ -19,14 +20,17 @@ final class Convolution {
   static Tensor apply(Functional f, Tensor x, ConvWeight w, Epilogue epilogue) {
     Check.activations("x", x, f.dtype());
     var shape = ConvShape.of(x, w);
-    var out =
-        f.empty(shape.batch(), shape.outHeight(), shape.outWidth(), shape.outChannels());
-    check(f, epilogue, out);
+    boolean scalar = f.ops().backend() == Backend.SCALAR;
+    if (!scalar && w.isPatchwise() && x.size() > 0) {
+      return patchwise(f, x, w, shape, epilogue);
+    }
+    var out = f.empty(shape.outDims());
+    epilogue.check(f, out);
     if (out.size() == 0) {
       return out;
     }
     try (var _ = f.scope()) {
-      if (f.ops().backend() == Backend.SCALAR) {
+      if (scalar) {
         scalar(f, x, w, shape, new F32Epilogue(f, w.biasF32(), epilogue, out));
       } else if (f.ops().backend() == Backend.NATIVE && OneDnn.isAvailable()) {
         new OneDnnConvolution(f, x, w, shape, epilogue, out).run();
@@ -37,23 +41,28 @@ final class Convolution {
     return out;
   }
 
-  private static void check(Functional f, Epilogue epilogue, Tensor out) {
-    var columns = epilogue.columns();
-    if (columns != null) {
-      Check.activations("columns", columns, f.dtype());
-      Check.rank("columns", columns, 2);
-      Check.same("rows of columns", columns.dim(0), "images", out.dim(0));
-      Check.same("columns", columns.dim(1), "output channels", out.dim(3));
-    }
+  /// The linear layer that a convolution is whose kernels do not overlap: of pixels, where a kernel
+  /// is one, or else of patches, which are as many values as the image's.
+  private static Tensor patchwise(
+      Functional f, Tensor x, ConvWeight w, ConvShape s, Epilogue epilogue) {
+    long[] dims = s.outDims();
+    long[] rows = {dims[0], dims[1] * dims[2], dims[3]};
     var residual = epilogue.residual();
-    if (residual != null) {
-      Check.activations("residual", residual, f.dtype());
-      if (!residual.shape().equals(out.shape())) {
-        throw new IllegalArgumentException(
-            "residual has shape %s; the convolution gives %s"
-                .formatted(residual.shape(), out.shape()));
-      }
+    var flat =
+        new Epilogue(
+            epilogue.activation(),
+            epilogue.columns(),
+            residual == null ? null : residual.reshape(rows));
+    if (s.taps() == 1) {
+      return LinearLayer.apply(f, x.reshape(rows[0], rows[1], s.channels()), w.asLinear(), flat).reshape(dims);
     }
+    var out = f.empty(dims);
+    try (var _ = f.scope()) {
+      var patches = Images.patches(f, x, s.outHeight(), s.outWidth(), w.stride());
+      var y = LinearLayer.apply(f, patches, w.asLinear(), flat);
+      MemorySegment.copy(y.segment(), 0, out.segment(), 0, out.byteSize());
+    }
+    return out;
   }
 
   private static void scalar(

@@ -21,7 +21,7 @@ final class Elementwise {
     var backend = f.ops().backend();
     long n = rows.columns();
     long stride = 4L * Math.min(n, RowMap.CHUNK);
-    try (var scope = f.scope()) {
+    try (var _ = f.scope()) {
       MemorySegment scratch = f.ops().workspace().take(f.ops().workers().threads() * stride);
       f.ops()
           .workers()
@@ -57,7 +57,7 @@ final class Elementwise {
       return f.ops().embedding(ids, table);
     }
     var out = f.empty(ids.length, table.dim(1));
-    try (var scope = f.scope()) {
+    try (var _ = f.scope()) {
       var rows = f.ops().embedding(ids, table);
       RowMap.store(f.ops().backend(), rows.segment(), 0, out, 0, out.size());
     }
@@ -105,7 +105,7 @@ final class Elementwise {
     dims[dims.length - 1] = c;
     var result = f.empty(dims);
     var kernels = f.kernels();
-    try (var scope = f.scope()) {
+    try (var _ = f.scope()) {
       RowMap.run(
           f,
           x,

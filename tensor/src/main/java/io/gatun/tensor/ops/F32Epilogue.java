@@ -1,18 +1,16 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Kernels;
-import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
 
 /// What happens to F32 sums before they are stored as activations: bias and [Epilogue].
 final class F32Epilogue {
+  private final Functional f;
   private final Kernels kernels;
   private final MemorySegment bias;
   private final Epilogue epilogue;
   private final Tensor out;
-  private final DType.Plain dtype;
   private final int n;
   private final long rowsPerImage;
   private final MemorySegment scratch;
@@ -20,14 +18,11 @@ final class F32Epilogue {
   /// @param bias (N) F32; null for none
   /// @param out (B, ..., N)
   F32Epilogue(Functional f, MemorySegment bias, Epilogue epilogue, Tensor out) {
-    if (epilogue.activation() != Activation.NONE) {
-      throw new UnsupportedOperationException(epilogue.activation() + " after a convolution");
-    }
+    this.f = f;
     this.kernels = f.ops().kernels();
     this.bias = bias;
     this.epilogue = epilogue;
     this.out = out;
-    this.dtype = f.dtype();
     this.n = Math.toIntExact(out.dim(-1));
     this.rowsPerImage = out.size() / n / out.dim(0);
     this.scratch = f.ops().workspace().take(4L * n * f.ops().workers().threads());
@@ -55,21 +50,17 @@ final class F32Epilogue {
         long source = (row + i) / rowsPerImage * n + column;
         add(epilogue.columns(), source, columns, sums, sum, operand);
       }
+      Elementwise.apply(f.kernels(), epilogue.activation(), sums, sum, columns, sums, sum);
       if (epilogue.residual() != null) {
         add(epilogue.residual(), target, columns, sums, sum, operand);
       }
-      if (dtype == DType.Plain.F32) {
-        MemorySegment.copy(sums, sum, out.segment(), 4 * target, 4L * columns);
-      } else {
-        Unpack.floatToBf16(sums, sum, out.segment(), 2 * target, columns);
-      }
+      RowMap.store(f.ops().backend(), sums, sum, out, target, columns);
     }
   }
 
   private void add(
       Tensor operand, long element, int count, MemorySegment sums, long sum, long scratchAt) {
-    Unpack.toFloat(
-        dtype, operand.segment(), element * dtype.blockBytes(), scratch, scratchAt, count);
+    RowMap.load(f.ops().backend(), operand, element, count, scratch, scratchAt);
     kernels.add(sums, sum, scratch, scratchAt, count, sums, sum);
   }
 }

@@ -69,6 +69,11 @@ public final class Functional {
     return true;
   }
 
+  /// Takes `bytes` from the budget, whatever it has: for weights that cannot be used where they lie.
+  void spend(long bytes) {
+    packingBudget -= bytes;
+  }
+
   NetworkKernels kernels() {
     return kernels;
   }

@@ -52,6 +52,31 @@ final class Images {
     return out;
   }
 
+  /// The patches of size x size of x (B, H, W, C): (B, down * across, size * size * C); what is left
+  /// at the bottom and right belongs to none.
+  static Tensor patches(Functional f, Tensor x, int down, int across, int size) {
+    long width = x.dim(2);
+    long pixel = x.dim(3) * f.dtype().blockBytes();
+    var out = f.empty(x.dim(0), (long) down * across, size * size * x.dim(3));
+    f.ops()
+        .workers()
+        .forEach(
+            x.dim(0) * down,
+            1,
+            (worker, from, to) -> {
+              for (long row = from; row < to; row++) {
+                long first = (row / down * x.dim(1) + row % down * size) * width;
+                for (int i = 0; i < across * size; i++) {
+                  // Row i % size of patch i / size.
+                  long source = (first + i % size * width + (long) i / size * size) * pixel;
+                  long target = (row * across * size + i) * size * pixel;
+                  MemorySegment.copy(x.segment(), source, out.segment(), target, size * pixel);
+                }
+              }
+            });
+    return out;
+  }
+
   /// A row of `size` pixels of padding.
   private static MemorySegment padding(Functional f, long channels, int size, Tensor fill) {
     long pixel = channels * f.dtype().blockBytes();

@@ -14,11 +14,11 @@ final class LinearLayer {
     var dims = x.shape().dims();
     dims[dims.length - 1] = w.outFeatures();
     var out = f.empty(dims);
-    check(f, epilogue, out);
+    epilogue.check(f, out);
     if (out.size() == 0) {
       return out;
     }
-    try (var scope = f.scope()) {
+    try (var _ = f.scope()) {
       if (f.ops().backend() == Backend.NATIVE && NativeLinear.supports(f.dtype())) {
         NativeLinear.run(f, x, w, epilogue, out);
       } else {
@@ -32,25 +32,6 @@ final class LinearLayer {
     return out;
   }
 
-  private static void check(Functional f, Epilogue epilogue, Tensor out) {
-    var columns = epilogue.columns();
-    if (columns != null) {
-      Check.activations("columns", columns, f.dtype());
-      Check.rank("columns", columns, 2);
-      Check.same("images of columns", columns.dim(0), "images of x", out.dim(0));
-      Check.same("features of columns", columns.dim(1), "features", out.dim(-1));
-    }
-    var residual = epilogue.residual();
-    if (residual != null) {
-      Check.activations("residual", residual, f.dtype());
-      if (!residual.shape().equals(out.shape())) {
-        throw new IllegalArgumentException(
-            "residual has shape %s; need the result's, %s"
-                .formatted(residual.shape(), out.shape()));
-      }
-    }
-  }
-
   /// What follows a product, F32, which is overwritten: the columns of the result from `first` on.
   static void finish(
       Functional f,
@@ -59,37 +40,22 @@ final class LinearLayer {
       MemorySegment bias,
       Epilogue epilogue,
       Tensor out) {
-    var backend = f.ops().backend();
-    var kernels = f.ops().kernels();
     int n = Math.toIntExact(product.dim(-1));
-    long all = out.dim(-1);
-    long rows = out.size() / all;
-    var scratch = f.ops().workspace().take(4L * n * f.ops().workers().threads());
+    var rest = new F32Epilogue(f, bias, epilogue, out);
     f.ops()
         .workers()
         .forEach(
-            rows,
+            product.size() / n,
             Ops.grain(n),
-            (worker, from, to) -> {
-              long other = 4L * n * worker;
-              for (long row = from; row < to; row++) {
-                var y = product.segment();
-                long at = 4 * row * n;
-                if (bias != null) {
-                  kernels.add(y, at, bias, 4 * first, n, y, at);
-                }
-                if (epilogue.columns() != null) {
-                  long image = row / (rows / epilogue.columns().dim(0));
-                  RowMap.load(backend, epilogue.columns(), image * all + first, n, scratch, other);
-                  kernels.add(y, at, scratch, other, n, y, at);
-                }
-                Elementwise.apply(f.kernels(), epilogue.activation(), y, at, n, y, at);
-                if (epilogue.residual() != null) {
-                  RowMap.load(backend, epilogue.residual(), row * all + first, n, scratch, other);
-                  kernels.add(y, at, scratch, other, n, y, at);
-                }
-                RowMap.store(backend, y, at, out, row * all + first, n);
-              }
-            });
+            (worker, from, to) ->
+                rest.store(
+                    worker,
+                    product.segment(),
+                    4 * from * n,
+                    n,
+                    from,
+                    Math.toIntExact(to - from),
+                    Math.toIntExact(first),
+                    n));
   }
 }

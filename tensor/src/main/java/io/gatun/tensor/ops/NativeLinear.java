@@ -26,7 +26,7 @@ final class NativeLinear {
   private final MemorySegment bias;
   private final Epilogue epilogue;
   private final Tensor out;
-  private final List<PostOp> postOps = new ArrayList<>();
+  private final List<PostOp> postOps;
 
   private NativeLinear(
       Functional f,
@@ -43,16 +43,23 @@ final class NativeLinear {
     this.bias = bias;
     this.epilogue = epilogue;
     this.out = out;
+    postOps = postOps(epilogue, weight.type());
+  }
+
+  /// What `epilogue` is to oneDNN.
+  static List<PostOp> postOps(Epilogue epilogue, ElementType type) {
+    List<PostOp> postOps = new ArrayList<>();
     if (epilogue.columns() != null) {
-      postOps.add(new PostOp.Binary(Op.ADD, weight.type(), Extent.PER_COLUMN));
+      postOps.add(new PostOp.Binary(Op.ADD, type, Extent.PER_COLUMN));
     }
     var activation = postOp(epilogue.activation());
     if (activation != null) {
       postOps.add(activation);
     }
     if (epilogue.residual() != null) {
-      postOps.add(new PostOp.Binary(Op.ADD, weight.type(), Extent.EVERY_ELEMENT));
+      postOps.add(new PostOp.Binary(Op.ADD, type, Extent.EVERY_ELEMENT));
     }
+    return postOps;
   }
 
   /// Whether oneDNN is fast here for activations of this type.
@@ -60,7 +67,7 @@ final class NativeLinear {
     return OneDnn.supports(activations == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32);
   }
 
-  static PostOp postOp(Activation activation) {
+  private static PostOp postOp(Activation activation) {
     return switch (activation) {
       case NONE -> null;
       case RELU -> PostOp.Activation.RELU;

@@ -99,7 +99,7 @@ final class NativeWeight {
       var layout = layout(new Shape(blocks[i].count, k, type));
       blocks[i] = blocks[i].at(layout, arena.allocate(layout.byteSize(), ALIGNMENT));
     }
-    try (var scope = f.scope()) {
+    try (var _ = f.scope()) {
       long stride = scratchBytes();
       var scratch = f.ops().workspace().take(stride * f.ops().workers().threads());
       f.ops()

@@ -36,7 +36,7 @@ final class Normalization {
     Check.same("weight", weight.size(), "columns", c);
     Check.same("bias", bias.size(), "columns", c);
     var result = f.empty(x.shape().dims());
-    try (var scope = f.scope()) {
+    try (var _ = f.scope()) {
       var w = f.floats(weight);
       var b = f.floats(bias);
       var kernels = f.kernels();
@@ -68,7 +68,7 @@ final class Normalization {
       throw new IllegalArgumentException(c + " channels do not make " + groups + " groups");
     }
     var result = f.empty(x.shape().dims());
-    try (var scope = f.scope()) {
+    try (var _ = f.scope()) {
       var norm = new Normalization(f, x);
       norm.moments();
       var factors = norm.factors(groups, f.floats(weight), f.floats(bias), eps);

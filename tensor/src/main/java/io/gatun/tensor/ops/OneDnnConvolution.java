@@ -4,8 +4,6 @@ import io.gatun.ffm.ConvolutionSpec;
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.Operands;
-import io.gatun.ffm.PostOp;
-import io.gatun.ffm.PostOp.Binary;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -111,28 +109,9 @@ final class OneDnnConvolution {
             type,
             bias == null ? null : ElementType.F32,
             null,
-            postOps());
+            NativeLinear.postOps(epilogue, type));
     var packed = spec.withLayout(OneDnn.packedLayout(spec));
-    return new Plan(packed, w.packed(packed));
-  }
-
-  private List<PostOp> postOps() {
-    List<PostOp> ops = new ArrayList<>();
-    if (epilogue.columns() != null) {
-      ops.add(new Binary(Binary.Op.ADD, type, Binary.Extent.PER_COLUMN));
-    }
-    switch (epilogue.activation()) {
-      case NONE -> {}
-      case RELU -> ops.add(PostOp.Activation.RELU);
-      case SILU -> ops.add(PostOp.Activation.SILU);
-      case GELU -> ops.add(PostOp.Activation.GELU_ERF);
-      case GELU_TANH -> ops.add(PostOp.Activation.GELU_TANH);
-      case QUICK_GELU -> ops.add(PostOp.Activation.QUICK_GELU);
-    }
-    if (epilogue.residual() != null) {
-      ops.add(new Binary(Binary.Op.ADD, type, Binary.Extent.EVERY_ELEMENT));
-    }
-    return ops;
+    return new Plan(packed, w.packed(f, packed));
   }
 
   private void band(int image, int row) {

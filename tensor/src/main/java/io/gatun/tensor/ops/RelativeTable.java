@@ -49,17 +49,11 @@ final class RelativeTable {
     return transposed;
   }
 
+  int gridHeight() {
+    return bias.gridHeight();
+  }
+
   int gridWidth() {
     return bias.gridWidth();
-  }
-
-  /// The position of what a query's products with the rows of keys begin with.
-  int heightsOf(int query) {
-    return bias.gridHeight() - 1 - query / bias.gridWidth();
-  }
-
-  /// The position of what a query's products with the columns of keys begin with.
-  int widthsOf(int query) {
-    return 2 * bias.gridHeight() - 1 + bias.gridWidth() - 1 - query % bias.gridWidth();
   }
 }

@@ -65,7 +65,7 @@ final class RowMap {
   static Tensor elements(Functional f, Tensor x, Kernel kernel) {
     Check.activations("x", x, f.dtype());
     var out = f.empty(x.shape().dims());
-    try (var scope = f.scope()) {
+    try (var _ = f.scope()) {
       run(f, x, CHUNK, out, CHUNK, kernel);
     }
     return out;

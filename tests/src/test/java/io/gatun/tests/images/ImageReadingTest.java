@@ -122,8 +122,15 @@ class ImageReadingTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "rgb.png", "palette.png", "rgb.bmp", "palette.gif", "lossless.webp", "rgb.jpg", "cmyk.jpg",
-        "grey.jpg", "progressive.jpg"
+        "rgb.png",
+        "palette.png",
+        "rgb.bmp",
+        "palette.gif",
+        "lossless.webp",
+        "rgb.jpg",
+        "cmyk.jpg",
+        "grey.jpg",
+        "progressive.jpg"
       })
   void refusesTruncatedFiles(String name) throws IOException {
     byte[] whole = Files.readAllBytes(Pictures.path(name));

@@ -63,7 +63,7 @@ class SamGoldenTest {
       sam.imageEncoder()
           .forward(
               f,
-              f.cast(input),
+              input,
               x -> {
                 int block = stage.getAndIncrement() - 1;
                 if (block < 0) {

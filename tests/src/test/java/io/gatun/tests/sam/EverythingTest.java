@@ -35,8 +35,7 @@ class EverythingTest {
 
   @Test
   void inTheModelsOwnSize() throws IOException {
-    assertFound(
-        "scene0", o -> o.pointsPerSide(16).predIouThresh(0.7f).stabilityScoreThresh(0.75f));
+    assertFound("scene0", o -> o.pointsPerSide(16).predIouThresh(0.7f).stabilityScoreThresh(0.75f));
   }
 
   @Test
@@ -54,10 +53,6 @@ class EverythingTest {
   void inPartsOfAResizedImage() throws IOException {
     assertFound(
         "scene2",
-        o ->
-            o.pointsPerSide(8)
-                .predIouThresh(0.8f)
-                .stabilityScoreThresh(0.85f)
-                .cropNLayers(1));
+        o -> o.pointsPerSide(8).predIouThresh(0.8f).stabilityScoreThresh(0.85f).cropNLayers(1));
   }
 }

@@ -78,8 +78,7 @@ class SamAutomaticMaskGeneratorTest {
 
   @Test
   void looksAtParts() throws IOException {
-    assertAsReference(
-        "crops", o -> o.pointsPerSide(8).cropNLayers(1).stabilityScoreThresh(0.7f));
+    assertAsReference("crops", o -> o.pointsPerSide(8).cropNLayers(1).stabilityScoreThresh(0.7f));
   }
 
   @Test
@@ -113,8 +112,7 @@ class SamAutomaticMaskGeneratorTest {
   @Test
   void tellsHowFarItIs() {
     var heard = new ArrayList<String>();
-    new SamAutomaticMaskGenerator(
-            stub, o -> o.pointsPerSide(4).pointsPerBatch(10).cropNLayers(1))
+    new SamAutomaticMaskGenerator(stub, o -> o.pointsPerSide(4).pointsPerBatch(10).cropNLayers(1))
         .generate(image, (done, total) -> heard.add(done + "/" + total));
     assertEquals("10/80", heard.getFirst());
     assertEquals("16/80", heard.get(1));
@@ -132,25 +130,21 @@ class SamAutomaticMaskGeneratorTest {
     refuses(o -> o.predIouThresh(Float.NaN), "predIouThresh");
     refuses(o -> o.minMaskRegionArea(-1), "minMaskRegionArea");
     refuses(o -> o.pointGrids(List.of(new double[] {0.5, 1})), "coordinate 1.0");
-    refuses(
-        o -> o.pointGrids(List.of(new double[] {0.5, 0.5})).cropNLayers(1), "1 grids; need 2");
-    refuses(
-        o -> o.pointsPerSide(3).cropNLayers(1).cropNPointsDownscaleFactor(4), "has no points");
+    refuses(o -> o.pointGrids(List.of(new double[] {0.5, 0.5})).cropNLayers(1), "1 grids; need 2");
+    refuses(o -> o.pointsPerSide(3).cropNLayers(1).cropNPointsDownscaleFactor(4), "has no points");
   }
 
   private void refuses(Consumer<MaskGeneratorOptions> options, String words) {
     String message =
         assertThrows(
-                IllegalArgumentException.class,
-                () -> new SamAutomaticMaskGenerator(stub, options))
+                IllegalArgumentException.class, () -> new SamAutomaticMaskGenerator(stub, options))
             .getMessage();
     assertTrue(message.contains(words), message);
   }
 
   @Test
   void refusesImagesTooSmallForTheirParts() {
-    var generator =
-        new SamAutomaticMaskGenerator(stub, o -> o.pointsPerSide(4).cropNLayers(3));
+    var generator = new SamAutomaticMaskGenerator(stub, o -> o.pointsPerSide(4).cropNLayers(3));
     Image small = image.crop(0, 0, 5, 5);
     assertThrows(IllegalArgumentException.class, () -> generator.generate(small));
   }

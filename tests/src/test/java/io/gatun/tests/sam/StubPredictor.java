@@ -12,7 +12,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 
-/// Masks of the pixels that are about as light as the one at the point: the Stub of make_goldens.py.
+/// Masks of the pixels that are about as light as the one at the point: the Stub of
+/// make_goldens.py.
 final class StubPredictor implements MaskPredictor, AutoCloseable {
   private static final int LOW = 64;
 
@@ -55,6 +56,11 @@ final class StubPredictor implements MaskPredictor, AutoCloseable {
     @Override
     public int imgSize() {
       return 256;
+    }
+
+    @Override
+    public int maskSize() {
+      return LOW;
     }
 
     @Override

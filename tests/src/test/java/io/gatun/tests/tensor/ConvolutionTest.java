@@ -58,6 +58,8 @@ class ConvolutionTest {
     check(1, 12, 10, 16, 32, 3, 2, new Padding(0, 0, 1, 1));
     check(1, 48, 32, 3, 31, 16, 16, Padding.of(0));
     check(2, 9, 8, 64, 70, 1, 1, Padding.of(0));
+    check(2, 9, 8, 24, 20, 2, 2, Padding.of(0));
+    check(2, 9, 8, 24, 20, 1, 2, Padding.of(0));
     check(1, 20, 20, 4, 32, 3, 1, Padding.of(1));
     check(1, 20, 20, 32, 3, 3, 1, Padding.of(1));
     check(3, 1, 1, 8, 8, 3, 1, Padding.of(1));
@@ -100,7 +102,7 @@ class ConvolutionTest {
     var bias = fixture.random(DType.Plain.F32, 24);
     var columns = fixture.random(DType.Plain.F32, 2, 24);
     var residual = fixture.random(DType.Plain.F32, 2, 11, 9, 24);
-    for (var activation : new Activation[] {Activation.NONE}) {
+    for (var activation : Activation.values()) {
       fixture.agree(
           activation + " ",
           f ->

@@ -160,7 +160,7 @@ public final class FunctionalBench {
     long end;
     int runs = 0;
     do {
-      try (var scope = f.scope()) {
+      try (var _ = f.scope()) {
         operation.get();
       }
       runs++;

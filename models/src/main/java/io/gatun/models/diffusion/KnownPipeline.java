@@ -9,7 +9,7 @@ import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.WeightNames;
 
 /// The pipelines whose single files Gatun knows, and the configurations that those files leave out.
-enum SingleFileKind {
+public enum KnownPipeline {
   SD1(
       "Stable Diffusion 1",
       "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight",
@@ -84,7 +84,7 @@ enum SingleFileKind {
   private final String mark;
   private final String configs;
 
-  SingleFileKind(String title, String mark, String configs) {
+  KnownPipeline(String title, String mark, String configs) {
     this.title = title;
     this.mark = mark;
     this.configs = configs;
@@ -93,7 +93,7 @@ enum SingleFileKind {
   /// The kind of a checkpoint.
   ///
   /// @throws CheckpointException if it is none of these
-  static SingleFileKind of(Checkpoint checkpoint) {
+  static KnownPipeline of(Checkpoint checkpoint) {
     var names = checkpoint.tensors().keySet();
     for (var kind : values()) {
       if (names.contains(kind.mark) && names.contains(LdmNames.CONV_IN)) {
@@ -117,8 +117,8 @@ enum SingleFileKind {
     return title;
   }
 
-  /// The configurations of all parts.
-  JsonNode configs() {
+  /// The configurations of all parts, by the parts' names.
+  public JsonNode configs() {
     try {
       return new ObjectMapper()
           .readTree(configs + COMMON.formatted(this == SDXL ? "0.13025" : "0.18215"));

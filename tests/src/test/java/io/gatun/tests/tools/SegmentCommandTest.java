@@ -1,0 +1,284 @@
+package io.gatun.tests.tools;
+
+import static io.gatun.tests.tools.Launcher.assertRefused;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gatun.models.image.Image;
+import io.gatun.models.sam.Mask;
+import io.gatun.models.sam.Rle;
+import io.gatun.tests.TestData;
+import io.gatun.tests.tools.Launcher.Result;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// `gatun segment` as a user types it, with tiny-sam.
+class SegmentCommandTest {
+  private static final Path SCENES = TestData.pretrained("tiny-sam");
+  private static final String SCENE0 = SCENES.resolve("scene0.png").toString();
+  private static final String SCENE2 = SCENES.resolve("scene2.png").toString();
+
+  @TempDir private static Path temp;
+
+  private static Launcher launcher;
+
+  @BeforeAll
+  static void isBuilt() {
+    launcher = Launcher.in(temp);
+  }
+
+  private static Result segment(String... args) throws Exception {
+    String[] all = Arrays.copyOf(new String[] {"segment"}, 1 + args.length);
+    System.arraycopy(args, 0, all, 1, args.length);
+    return launcher.gatun(all);
+  }
+
+  private static Result done(String... args) throws Exception {
+    Result result = segment(args);
+    assertEquals(0, result.code(), result.err());
+    return result;
+  }
+
+  private static String file(String name) {
+    return temp.resolve(name).toString();
+  }
+
+  /// How many pixels tiny-sam's goldens have for a prompt's mask.
+  private static int golden(String key) throws IOException {
+    var goldens = new ObjectMapper().readTree(SCENES.resolve("goldens.json").toFile());
+    for (JsonNode prompt : goldens.get("prompts")) {
+      if (prompt.get("key").asText().equals(key)) {
+        return prompt.get("mask_pixels").asInt();
+      }
+    }
+    throw new AssertionError(key);
+  }
+
+  @Test
+  void aPointGivesTheGoldensMask() throws Exception {
+    var out = file("point.png");
+    Result result =
+        done(
+            "-i",
+            SCENE0,
+            "--point",
+            "159,139",
+            "--dtype",
+            "f32",
+            "--out",
+            out,
+            "--overlay",
+            file("point-overlay.jpg"),
+            "--cutout",
+            file("point-cutout.png"));
+    Mask mask = Mask.of(Image.read(Path.of(out)));
+    assertEquals(golden("scene0.point"), mask.area(), 20);
+    assertTrue(result.out().contains("point.png: score 0.870, "), result.out());
+    assertTrue(
+        result.err().matches("(?s).*\\[loaded in .* s; encoded in .* s; prompt decoded in .* s]\n"),
+        result.err());
+    Image cutout = Image.read(temp.resolve("point-cutout.png"));
+    assertEquals(255, cutout.get(159, 139, 3));
+    assertEquals(0, cutout.get(0, 0, 3));
+    assertEquals("Image(256 x 256 RGB)", Image.read(temp.resolve("point-overlay.jpg")).toString());
+  }
+
+  @Test
+  void pointsAndABoxAreOnePrompt() throws Exception {
+    JsonNode json =
+        done(
+                "-i",
+                SCENE0,
+                "--point",
+                "159,139",
+                "--box",
+                "114,96,217,193",
+                "--dtype",
+                "f32",
+                "--json")
+            .json();
+    assertEquals(1, json.get("masks").size());
+    JsonNode mask = json.get("masks").get(0);
+    assertEquals(golden("scene0.box_point"), mask.get("area").asInt(), 20);
+    assertEquals(0.931, mask.get("score").asDouble(), 1e-3);
+    var rle = Rle.parse(mask.at("/segmentation/counts").asText(), 256, 256);
+    assertEquals(mask.get("area").asInt(), rle.area());
+    assertEquals(rle.toMask(0).bbox()[2], mask.get("bbox").get(2).asInt());
+    assertTrue(json.get("encodeSeconds").asDouble() > 0);
+    assertFalse(Files.exists(temp.resolve("scene0-mask.png")), "--json alone writes no file");
+  }
+
+  @Test
+  void severalBoxesGiveAMaskEach() throws Exception {
+    Result result =
+        done("-i", SCENE0, "-b", "0,10,74,109", "-b", "114,96,217,193", "-o", file("boxes.png"));
+    assertEquals(2, result.out().lines().count(), result.out());
+    Mask first = Mask.of(Image.read(temp.resolve("boxes-1.png")));
+    Mask second = Mask.of(Image.read(temp.resolve("boxes-2.png")));
+    assertTrue(first.box()[2] < 90 && second.box()[0] > 90, first + " " + second);
+    assertTrue(result.err().contains("2 prompts decoded"), result.err());
+  }
+
+  @Test
+  void multimaskGivesThree() throws Exception {
+    assertEquals(
+        3, done("-i", SCENE0, "-p", "159,139", "--multimask", "--json").json().get("masks").size());
+  }
+
+  @Test
+  void aMaskRefinesTheNextPrompt() throws Exception {
+    done("-i", SCENE0, "-p", "159,139", "-o", file("first.png"));
+    done("-i", SCENE0, "--mask-input", file("first.png"), "-o", file("second.png"));
+    Mask first = Mask.of(Image.read(temp.resolve("first.png")));
+    Mask second = Mask.of(Image.read(temp.resolve("second.png")));
+    assertTrue(first.iou(second) > 0.85, first + " " + second + " " + first.iou(second));
+  }
+
+  @Test
+  void withoutOutputsTheMaskLiesInTheCurrentFolder() throws Exception {
+    done("-i", SCENE2, "-p", "63,159", "--quantize", "int8", "--threads", "1");
+    Mask mask = Mask.of(Image.read(temp.resolve("scene2-mask.png")));
+    assertEquals(golden("scene2.point"), mask.area(), 700);
+  }
+
+  @Test
+  void everythingAsAFolder() throws Exception {
+    Path folder = temp.resolve("everything");
+    Result result =
+        done(
+            "-i",
+            SCENE0,
+            "--everything",
+            "--points-per-side",
+            "8",
+            "--pred-iou-thresh",
+            "0.7",
+            "--stability-score-thresh",
+            "0.75",
+            "--out",
+            folder.toString(),
+            "--overlay",
+            file("everything.png"));
+    var table = Files.readAllLines(folder.resolve("metadata.csv"));
+    assertTrue(table.size() > 3, table.toString());
+    assertTrue(result.out().contains((table.size() - 1) + " masks"), result.out());
+    for (int i = 1; i < table.size(); i++) {
+      String[] row = table.get(i).split(",", -1);
+      assertEquals(14, row.length, table.get(i));
+      Mask mask = Mask.of(Image.read(folder.resolve(row[0] + ".png")));
+      assertEquals(Integer.parseInt(row[1]), mask.area());
+      assertEquals(Integer.parseInt(row[4]), mask.bbox()[2]);
+    }
+    assertTrue(Files.exists(temp.resolve("everything.png")));
+  }
+
+  @Test
+  void everythingInAFolderOfImages() throws Exception {
+    Path images = Files.createDirectories(temp.resolve("images"));
+    for (String name : new String[] {"scene0.png", "scene1.png"}) {
+      Files.copy(SCENES.resolve(name), images.resolve(name));
+    }
+    Files.writeString(images.resolve("broken.jpg"), "no picture");
+    Files.writeString(images.resolve("notes.txt"), "no picture either");
+    Path out = temp.resolve("results");
+    Result result =
+        segment(
+            "-i",
+            images.toString(),
+            "--everything",
+            "--points-per-side",
+            "6",
+            "--pred-iou-thresh",
+            "0.6",
+            "--stability-score-thresh",
+            "0.6",
+            "--output-mode",
+            "coco_rle",
+            "--out",
+            out.toString());
+    assertEquals(2, result.code(), result.err());
+    assertTrue(result.err().contains("broken.jpg: is no image that Gatun reads"), result.err());
+    for (String name : new String[] {"scene0.json", "scene1.json"}) {
+      JsonNode masks = new ObjectMapper().readTree(out.resolve(name).toFile());
+      assertTrue(masks.size() > 0, name);
+      assertTrue(masks.get(0).at("/segmentation/counts").isTextual());
+      assertEquals(1, masks.get(0).get("point_coords").size());
+    }
+    try (var written = Files.list(out)) {
+      assertEquals(2, written.count());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "-p 256,10|the point 256,10 is outside the image, which is 256 x 256 pixels",
+        "-b 10,10,300,20|the box 10,10,300,20 reaches outside",
+        "-b 10,10,5,20|ends before it begins",
+        "-p 1;2|'1;2' is not X,Y",
+        "-p 1,2:5|X,Y:0",
+        "-b 1,2,3|is not X0,Y0,X1,Y1",
+        "--json|Nothing says what to segment",
+        "-p 1,1 -b 1,1,5,5 -b 2,2,9,9|no --point",
+        "-e -p 1,1|--everything asks at points of its own",
+        "-p 1,1 --points-per-side 4|need --everything",
+        "-e --points-per-side 0|pointsPerSide is 0",
+        "-e --output-mode png|'png' is not one of binary_mask",
+        "-e --cutout a.png|--cutout shows one object",
+        "-p 1,1 --out mask.gif|--out is mask.gif; need a name that ends in .png",
+        "-p 1,1 --cutout a.jpg|need a name that ends in .png",
+        "-p 1,1 --dtype f16|'f16' is not one of",
+        "-p 1,1 --quantize int4|'int4' is not one of int8",
+        "-p 1,1 --max-pixels 65535|is 256 x 256 pixels, 65,536 in all; at most 65,535",
+        "-p 1,1 --mask-input no.png|no.png: there is no such file",
+        "-p 1,1 --model no.pth|no.pth",
+      })
+  void refuses(String args, String words) throws Exception {
+    String[] all = ("-i " + SCENE0 + " " + args).split(" ");
+    assertRefused(segment(all), words);
+  }
+
+  @Test
+  void refusesMasksOfAnotherSize() throws Exception {
+    assertRefused(
+        segment("-i", SCENE0, "--mask-input", SCENE2, "--json"),
+        "a mask of 320 x 240 pixels does not fit an image of 256 x 256");
+  }
+
+  @Test
+  void refusesAnotherKindOfModel() throws Exception {
+    assertRefused(
+        segment("-i", SCENE0, "-p", "1,1", "-m", TestData.pretrained("tiny-llm").toString()),
+        "no Segment Anything model");
+  }
+
+  @Test
+  void refusesBadImages() throws Exception {
+    assertRefused(segment("-i", file("no.png"), "-p", "1,1"), "no.png: there is no such file");
+    byte[] whole = Files.readAllBytes(Path.of(SCENE0));
+    Path half = Files.write(temp.resolve("half.png"), Arrays.copyOf(whole, whole.length / 2));
+    assertRefused(segment("-i", half.toString(), "-p", "1,1"), "half.png: is damaged or truncated");
+    ByteBuffer.wrap(whole).putInt(16, 60_000).putInt(20, 60_000);
+    Path bomb = Files.write(temp.resolve("bomb.png"), whole);
+    assertRefused(segment("-i", bomb.toString(), "-p", "1,1"), "bomb.png: is 60000 x 60000 pixels");
+  }
+
+  @Test
+  void refusesFoldersWithoutImages() throws Exception {
+    Path empty = Files.createDirectories(temp.resolve("empty"));
+    assertRefused(segment("-i", empty.toString(), "-p", "1,1", "--json"), "has no images", ".webp");
+    assertRefused(segment("-i", SCENES.toString(), "-p", "1,1"), "say where to write: --out DIR");
+  }
+}

@@ -1,0 +1,285 @@
+package io.gatun.tools;
+
+import io.gatun.ffm.ElementType;
+import io.gatun.ffm.UserCache;
+import io.gatun.loaders.LoadMode;
+import io.gatun.models.clip.CLIPTextConfig;
+import io.gatun.models.clip.CLIPTextModel;
+import io.gatun.models.clip.CLIPTextModelWithProjection;
+import io.gatun.models.diffusion.PipelineFiles;
+import io.gatun.models.unet.AddedConditions;
+import io.gatun.models.unet.UNet2DConditionConfig;
+import io.gatun.models.unet.UNet2DConditionModel;
+import io.gatun.models.vae.AutoencoderKL;
+import io.gatun.models.vae.AutoencoderKLConfig;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Workers;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
+
+/// `gatun bench diffusion`: the speed of a text-to-image model's networks, beside the machine's
+/// roofs.
+@Command(
+    name = "diffusion",
+    description =
+        "Measure a text-to-image model: a step of the UNet for two images (with and without the"
+            + " prompt), decoding, reading the text, as shares of what this machine can do. With"
+            + " --debug, where the time goes.",
+    sortOptions = false)
+final class BenchDiffusion implements Runnable {
+  private static final int BATCH = 2;
+
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "PATH",
+      description = "A diffusers directory or single file to measure.")
+  private Path model;
+
+  @Option(
+      names = "--shape",
+      paramLabel = "sd15|sdxl",
+      description =
+          "Instead of --model: random weights in this shape (default: sd15), written once to the"
+              + " cache folder.")
+  private String shape;
+
+  @Option(
+      names = "--size",
+      paramLabel = "N",
+      description = "Rows and columns of the image (default: 512; 1024 for sdxl).")
+  private Integer size;
+
+  @Option(
+      names = "--dtype",
+      paramLabel = "bf16|f32",
+      converter = ActivationsConverter.class,
+      description = "Type of the activations (default: bf16).")
+  private DType.Plain dtype = DType.Plain.BF16;
+
+  @Option(
+      names = "--runs",
+      paramLabel = "N",
+      description = "Times that each network is run after a first time (default: 3).")
+  private int runs = 3;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads that compute (default: the physical cores).")
+  private int threads = Workers.defaultThreads();
+
+  @Option(names = "--json", description = "Print JSON.")
+  private boolean json;
+
+  private final OperationTimes times = new OperationTimes();
+  private final Map<String, Object> figures = new LinkedHashMap<>();
+  private double roof;
+
+  @Override
+  public void run() {
+    Path path = path();
+    figures.put("model", path.toString());
+    figures.put("threads", threads);
+    figures.put("dtype", dtype.name());
+    roof = roof();
+    figures.put("gemm_flop_per_second", roof);
+    long start = System.nanoTime();
+    try (var files = PipelineFiles.open(path, LoadMode.MAP);
+        var ops = new Ops(Backend.NATIVE, threads)) {
+      var f = new Functional(ops, dtype);
+      f.observer(times);
+      var unet =
+          new UNet2DConditionModel(
+              UNet2DConditionConfig.of(files.config("unet")), files.weights("unet"), f);
+      var vae =
+          new AutoencoderKL(
+              AutoencoderKLConfig.of(files.config("vae")).withForceUpcast(false),
+              files.weights("vae"),
+              f);
+      Supplier<Tensor> text = text(files, f);
+      figures.put("load_seconds", (System.nanoTime() - start) / 1e9);
+      int pixels = size == null ? unet.config().hasTextTime() ? 1024 : 512 : size;
+      int latents = Math.ceilDiv(pixels, vae.config().factor());
+      figures.put("size", latents * vae.config().factor());
+      measure("text_encode", f, text);
+      denoise(unet, f, latents);
+      measure("vae_decode", f, () -> vae.decode(noise(f, 1, latents, vae.config().latentChannels())));
+      figures.put("workspace_bytes", ops.workspace().byteSize());
+      figures.put("anonymous_bytes", Machine.anonymousMemory());
+    }
+    var out = spec.commandLine().getOut();
+    out.println(json ? Json.of(figures) : text());
+    out.flush();
+  }
+
+  private Path path() {
+    if (model != null) {
+      if (shape != null) {
+        throw new ParameterException(spec.commandLine(), "--model has its own shape");
+      }
+      return model;
+    }
+    String name = shape == null ? "sd15" : shape;
+    if (!SyntheticDiffusion.SHAPES.containsKey(name)) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--shape is %s; need one of %s".formatted(name, SyntheticDiffusion.SHAPES.keySet()));
+    }
+    return SyntheticDiffusion.checkpoint(UserCache.folder(), name, DType.Plain.BF16);
+  }
+
+  private double roof() {
+    var type = dtype == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
+    try (var roofs = new Roofs(threads)) {
+      return roofs.oneDnn(type, type, ElementType.F32).median();
+    }
+  }
+
+  /// Reads a text with all of the pipeline's encoders.
+  private static Supplier<Tensor> text(PipelineFiles files, Functional f) {
+    var config = CLIPTextConfig.of(files.config("text_encoder"));
+    var encoder = new CLIPTextModel(config, files.weights("text_encoder"), f);
+    int[][] ids = {ids(config)};
+    if (!files.has("text_encoder_2")) {
+      return () -> encoder.forward(ids);
+    }
+    var config2 = CLIPTextConfig.of(files.config("text_encoder_2"));
+    var encoder2 =
+        new CLIPTextModelWithProjection(config2, files.weights("text_encoder_2"), f);
+    int[][] ids2 = {ids(config2)};
+    return () -> {
+      encoder.hiddenState(ids, 1);
+      return encoder2.forward(ids2, 1).textEmbeds();
+    };
+  }
+
+  /// As many tokens as the encoder reads, the last of which ends the text.
+  private static int[] ids(CLIPTextConfig config) {
+    var ids = new int[config.maxPositionEmbeddings()];
+    Arrays.setAll(ids, i -> i * 7919 % (config.vocabSize() - 1));
+    ids[ids.length - 1] = config.eosTokenId() == 2 ? config.vocabSize() - 1 : config.eosTokenId();
+    return ids;
+  }
+
+  private void denoise(UNet2DConditionModel unet, Functional f, int latents) {
+    var config = unet.config();
+    try (var _ = f.scope()) {
+      var context = random(f, BATCH, 77, config.crossAttentionDim().getFirst());
+      var added = AddedConditions.NONE;
+      if (config.hasTextTime()) {
+        int sizes = 6;
+        int embeds =
+            config.projectionClassEmbeddingsInputDim() - sizes * config.additionTimeEmbedDim();
+        added =
+            AddedConditions.textTime(random(f, BATCH, embeds), new double[BATCH][sizes]);
+      }
+      var conditioning = unet.condition(context, added);
+      var sample = noise(f, BATCH, latents, config.inChannels());
+      measure("unet_step", f, () -> unet.forward(sample, 500, conditioning));
+    }
+  }
+
+  private static Tensor noise(Functional f, int batch, int latents, int channels) {
+    return random(f, batch, latents, latents, channels);
+  }
+
+  private static Tensor random(Functional f, long... dims) {
+    var random = new SplittableRandom(1);
+    var x = f.ops().empty(dims);
+    for (long i = 0; i < x.size(); i++) {
+      x.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) random.nextGaussian());
+    }
+    return x;
+  }
+
+  /// Notes the median seconds of a network, its operations, and the share of the roof that they make.
+  private void measure(String name, Functional f, Supplier<Tensor> network) {
+    var seconds = new double[runs];
+    for (int run = -1; run < runs; run++) {
+      if (run <= 0) {
+        times.clear();
+      }
+      try (var _ = f.scope()) {
+        long start = System.nanoTime();
+        network.get();
+        double taken = (System.nanoTime() - start) / 1e9;
+        if (run < 0) {
+          figures.put(name + "_first_seconds", taken);
+          figures.put(name + "_flop", times.flops());
+        } else {
+          seconds[run] = taken;
+        }
+      }
+    }
+    Logger log = LoggerFactory.getLogger(BenchDiffusion.class); // --debug is known by now
+    if (log.isDebugEnabled()) {
+      log.debug("{} times {}:\n{}", runs, name, times.table(Arrays.stream(seconds).sum()));
+    }
+    Arrays.sort(seconds);
+    double median = seconds[runs / 2];
+    figures.put(name + "_seconds", median);
+    figures.put(name + "_share_of_gemm", (Long) figures.get(name + "_flop") / median / roof);
+  }
+
+  private String text() {
+    var table = new Table("lr");
+    table.row("load", "%.3f s".formatted(number("load_seconds")));
+    table.row(
+        "oneDNN %s product".formatted(figures.get("dtype")),
+        "%.0f GFLOP/s".formatted(roof / 1e9));
+    for (String name : new String[] {"text_encode", "unet_step", "vae_decode"}) {
+      table.row(
+          name.replace('_', ' '),
+          "%.3f s (first %.3f), %.2f TFLOP, %.2f of the product"
+              .formatted(
+                  number(name + "_seconds"),
+                  number(name + "_first_seconds"),
+                  number(name + "_flop") / 1e12,
+                  number(name + "_share_of_gemm")));
+    }
+    table.row("workspace", Units.bytes((Long) figures.get("workspace_bytes")));
+    table.row("memory beside the mapped files", Units.bytes((Long) figures.get("anonymous_bytes")));
+    return "%s, %s x %s, %s threads%n%s"
+        .formatted(
+            figures.get("model"),
+            figures.get("size"),
+            figures.get("size"),
+            figures.get("threads"),
+            table);
+  }
+
+  private double number(String key) {
+    return ((Number) figures.get(key)).doubleValue();
+  }
+
+  static final class ActivationsConverter implements ITypeConverter<DType.Plain> {
+    @Override
+    public DType.Plain convert(String value) {
+      var type = ModelOptions.convert(DType.Plain.class, value, "bf16, f32");
+      if (type != DType.Plain.BF16 && type != DType.Plain.F32) {
+        throw new TypeConversionException("'" + value + "' is not one of bf16, f32");
+      }
+      return type;
+    }
+  }
+}

@@ -1,0 +1,171 @@
+package io.gatun.tools;
+
+import io.gatun.models.sam.MaskGeneratorOptions;
+import java.util.Arrays;
+import java.util.Objects;
+import picocli.CommandLine;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/// The options of the automatic mask generator: the reference's names and defaults.
+final class EverythingOptions {
+  /// How masks are written.
+  enum OutputMode {
+    BINARY_MASK,
+    UNCOMPRESSED_RLE,
+    COCO_RLE
+  }
+
+  @Option(
+      names = {"-e", "--everything"},
+      description = "Find all objects, instead of one that is pointed at.")
+  boolean everything;
+
+  @Option(
+      names = "--points-per-side",
+      paramLabel = "N",
+      description = "Ask at N x N points (default: 32).")
+  private Integer pointsPerSide;
+
+  @Option(
+      names = "--points-per-batch",
+      paramLabel = "N",
+      description = "Points that are asked for at a time (default: 64).")
+  private Integer pointsPerBatch;
+
+  @Option(
+      names = "--pred-iou-thresh",
+      paramLabel = "X",
+      description = "Keep masks that the model thinks to be better than this (default: 0.88).")
+  private Float predIouThresh;
+
+  @Option(
+      names = "--stability-score-thresh",
+      paramLabel = "X",
+      description = "Keep masks at least this stable (default: 0.95).")
+  private Float stabilityScoreThresh;
+
+  @Option(
+      names = "--stability-score-offset",
+      paramLabel = "X",
+      description = "How far the threshold is moved to see how stable (default: 1.0).")
+  private Float stabilityScoreOffset;
+
+  @Option(
+      names = "--box-nms-thresh",
+      paramLabel = "X",
+      description = "Drop masks whose box overlaps a better one's by more (default: 0.7).")
+  private Float boxNmsThresh;
+
+  @Option(
+      names = "--crop-n-layers",
+      paramLabel = "N",
+      description = "Look again at quarters, sixteenths, ... of the image (default: 0 times).")
+  private Integer cropNLayers;
+
+  @Option(
+      names = "--crop-nms-thresh",
+      paramLabel = "X",
+      description = "The same as --box-nms-thresh among masks of different parts (default: 0.7).")
+  private Float cropNmsThresh;
+
+  @Option(
+      names = "--crop-overlap-ratio",
+      paramLabel = "X",
+      description =
+          "How much the parts overlap, as a share of the shorter side (default: 512/1500).")
+  private Double cropOverlapRatio;
+
+  @Option(
+      names = "--crop-n-points-downscale-factor",
+      paramLabel = "N",
+      description = "Ask at N times fewer points a side in each layer of parts (default: 1).")
+  private Integer cropNPointsDownscaleFactor;
+
+  @Option(
+      names = "--min-mask-region-area",
+      paramLabel = "N",
+      description = "Remove holes and islands of fewer pixels (default: 0).")
+  private Integer minMaskRegionArea;
+
+  @Option(
+      names = "--output-mode",
+      paramLabel = "binary_mask|uncompressed_rle|coco_rle",
+      converter = OutputModeConverter.class,
+      description =
+          "What --out is: a folder of PNG files with a metadata.csv (the default), or a JSON file"
+              + " of run lengths, as numbers or compressed.")
+  private OutputMode outputMode;
+
+  static final class OutputModeConverter implements CommandLine.ITypeConverter<OutputMode> {
+    @Override
+    public OutputMode convert(String value) {
+      return ModelOptions.convert(
+          OutputMode.class, value, "binary_mask, uncompressed_rle, coco_rle");
+    }
+  }
+
+  OutputMode outputMode() {
+    return outputMode == null ? OutputMode.BINARY_MASK : outputMode;
+  }
+
+  /// Refuses parameters of the generator where it is not asked for.
+  void check(CommandLine command) {
+    boolean any =
+        Arrays.asList(
+                pointsPerSide,
+                pointsPerBatch,
+                predIouThresh,
+                stabilityScoreThresh,
+                stabilityScoreOffset,
+                boxNmsThresh,
+                cropNLayers,
+                cropNmsThresh,
+                cropOverlapRatio,
+                cropNPointsDownscaleFactor,
+                minMaskRegionArea,
+                outputMode)
+            .stream()
+            .anyMatch(Objects::nonNull);
+    if (any && !everything) {
+      throw new ParameterException(
+          command, "The parameters of the mask generator need --everything");
+    }
+  }
+
+  void configure(MaskGeneratorOptions o) {
+    if (pointsPerSide != null) {
+      o.pointsPerSide(pointsPerSide);
+    }
+    if (pointsPerBatch != null) {
+      o.pointsPerBatch(pointsPerBatch);
+    }
+    if (predIouThresh != null) {
+      o.predIouThresh(predIouThresh);
+    }
+    if (stabilityScoreThresh != null) {
+      o.stabilityScoreThresh(stabilityScoreThresh);
+    }
+    if (stabilityScoreOffset != null) {
+      o.stabilityScoreOffset(stabilityScoreOffset);
+    }
+    if (boxNmsThresh != null) {
+      o.boxNmsThresh(boxNmsThresh);
+    }
+    if (cropNLayers != null) {
+      o.cropNLayers(cropNLayers);
+    }
+    if (cropNmsThresh != null) {
+      o.cropNmsThresh(cropNmsThresh);
+    }
+    if (cropOverlapRatio != null) {
+      o.cropOverlapRatio(cropOverlapRatio);
+    }
+    if (cropNPointsDownscaleFactor != null) {
+      o.cropNPointsDownscaleFactor(cropNPointsDownscaleFactor);
+    }
+    if (minMaskRegionArea != null) {
+      o.minMaskRegionArea(minMaskRegionArea);
+    }
+  }
+}

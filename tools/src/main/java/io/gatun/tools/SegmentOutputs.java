@@ -1,0 +1,213 @@
+package io.gatun.tools;
+
+import io.gatun.models.image.Image;
+import io.gatun.models.sam.Mask;
+import io.gatun.models.sam.MaskAnnotation;
+import io.gatun.models.sam.Overlay;
+import io.gatun.models.sam.Prompt;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import picocli.CommandLine;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/// Where masks go, and the writing of them.
+final class SegmentOutputs {
+  private static final String METADATA =
+      "id,area,bbox_x0,bbox_y0,bbox_w,bbox_h,point_input_x,point_input_y,predicted_iou,"
+          + "stability_score,crop_box_x0,crop_box_y0,crop_box_w,crop_box_h";
+
+  @Option(
+      names = {"-o", "--out"},
+      paramLabel = "PATH",
+      description =
+          "The mask, white on black; of several masks -1, -2, ... is put before the ending. With"
+              + " --everything see --output-mode. If nothing says what to write: NAME-mask.png, or"
+              + " NAME-overlay.png with --everything, in the current folder.")
+  private Path out;
+
+  @Option(
+      names = "--overlay",
+      paramLabel = "PATH",
+      description = "The image with masks and prompts drawn on it.")
+  private Path overlay;
+
+  @Option(
+      names = "--cutout",
+      paramLabel = "PATH",
+      description = "The object alone on a transparent ground (PNG).")
+  private Path cutout;
+
+  @Option(
+      names = "--json",
+      description =
+          "Print JSON: for each mask its score, area, box (x, y, width, height) and COCO run"
+              + " lengths.")
+  boolean json;
+
+  /// What is written for one image; null for what is not.
+  record Files(Path out, Path overlay, Path cutout) {}
+
+  /// Refuses what cannot be written, before anything is loaded.
+  void check(CommandLine command, boolean everything, boolean folder) {
+    if (everything && cutout != null) {
+      throw new ParameterException(
+          command, "--cutout shows one object; it cannot be given with --everything");
+    }
+    if (!folder) {
+      checkName(command, "--cutout", cutout, ".png");
+      checkName(command, "--overlay", overlay, ".png", ".jpg", ".jpeg");
+      if (!everything) {
+        checkName(command, "--out", out, ".png");
+      }
+    }
+    if (folder && isNothingAskedFor()) {
+      throw new ParameterException(
+          command,
+          "For a folder of images say where to write: --out DIR, --overlay DIR, --cutout DIR or"
+              + " --json");
+    }
+  }
+
+  private static void checkName(CommandLine command, String option, Path file, String... endings) {
+    if (file != null
+        && Stream.of(endings).noneMatch(file.toString().toLowerCase(Locale.ROOT)::endsWith)) {
+      throw new ParameterException(
+          command,
+          "%s is %s; need a name that ends in %s"
+              .formatted(option, file, String.join(", ", endings)));
+    }
+  }
+
+  private boolean isNothingAskedFor() {
+    return out == null && overlay == null && cutout == null && !json;
+  }
+
+  /// The files for a single image.
+  Files files(Path image, EverythingOptions everything) {
+    if (isNothingAskedFor()) {
+      String name = baseName(image);
+      return everything.everything
+          ? new Files(null, Path.of(name + "-overlay.png"), null)
+          : new Files(Path.of(name + "-mask.png"), null, null);
+    }
+    return new Files(out, overlay, cutout);
+  }
+
+  /// The files for one image of a folder: they have its name, in the folders that the options name.
+  Files files(String name, EverythingOptions everything) {
+    String ending =
+        !everything.everything
+            ? ".png"
+            : everything.outputMode() == EverythingOptions.OutputMode.BINARY_MASK ? "" : ".json";
+    return new Files(
+        inFolder(out, name + ending),
+        inFolder(overlay, name + ".png"),
+        inFolder(cutout, name + ".png"));
+  }
+
+  private static Path inFolder(Path folder, String name) {
+    return folder == null ? null : Texts.createFolder(folder).resolve(name);
+  }
+
+  /// `photo` for `holiday/photo.jpg`.
+  static String baseName(Path image) {
+    String name = image.getFileName().toString();
+    int dot = name.lastIndexOf('.');
+    return dot > 0 ? name.substring(0, dot) : name;
+  }
+
+  /// Writes the masks of a prompt or of several.
+  ///
+  /// @param apart whether the masks overlap and are drawn on overlays of their own
+  static void write(
+      Files files, Image image, List<Prompt> prompts, List<Mask> masks, boolean apart) {
+    for (int i = 0; i < masks.size(); i++) {
+      if (files.out != null) {
+        masks.get(i).toImage().write(numbered(files.out, i, masks.size()));
+      }
+      if (files.cutout != null) {
+        masks.get(i).cutout(image).write(numbered(files.cutout, i, masks.size()));
+      }
+      if (files.overlay != null && apart) {
+        draw(image, prompts, List.of(masks.get(i))).write(numbered(files.overlay, i, masks.size()));
+      }
+    }
+    if (files.overlay != null && !apart) {
+      draw(image, prompts, masks).write(files.overlay);
+    }
+  }
+
+  private static Image draw(Image image, List<Prompt> prompts, List<Mask> masks) {
+    var picture = new Overlay(image);
+    masks.forEach(picture::add);
+    prompts.forEach(picture::add);
+    return picture.toImage();
+  }
+
+  /// `mask-2.png` for the second of several masks.
+  static Path numbered(Path file, int i, int n) {
+    if (n == 1) {
+      return file;
+    }
+    String name = file.getFileName().toString();
+    int dot = name.lastIndexOf('.');
+    int end = dot > 0 ? dot : name.length();
+    return file.resolveSibling(name.substring(0, end) + "-" + (i + 1) + name.substring(end));
+  }
+
+  /// Writes all masks of an image.
+  static void write(
+      Files files, Image image, List<MaskAnnotation> found, EverythingOptions.OutputMode mode) {
+    if (files.overlay != null) {
+      // Small ones on top.
+      var masks =
+          found.stream()
+              .sorted(Comparator.comparing(MaskAnnotation::area).reversed())
+              .map(MaskAnnotation::mask)
+              .toList();
+      draw(image, List.of(), masks).write(files.overlay);
+    }
+    if (files.out != null) {
+      switch (mode) {
+        case BINARY_MASK -> writeFolder(files.out, found);
+        case UNCOMPRESSED_RLE, COCO_RLE ->
+            Texts.write(files.out, Json.of(maps(found, mode)) + System.lineSeparator());
+      }
+    }
+  }
+
+  static List<Object> maps(List<MaskAnnotation> found, EverythingOptions.OutputMode mode) {
+    boolean compressed = mode != EverythingOptions.OutputMode.UNCOMPRESSED_RLE;
+    return found.stream().<Object>map(a -> a.toMap(compressed)).toList();
+  }
+
+  /// A PNG file for each mask, and a table, as the reference's `scripts/amg.py` writes them.
+  private static void writeFolder(Path folder, List<MaskAnnotation> found) {
+    Texts.createFolder(folder);
+    var table = new ArrayList<String>();
+    table.add(METADATA);
+    for (int i = 0; i < found.size(); i++) {
+      MaskAnnotation a = found.get(i);
+      a.mask().toImage().write(folder.resolve(i + ".png"));
+      table.add(
+          Stream.of(
+                  Stream.of(i, a.area()),
+                  IntStream.of(a.bbox()).boxed(),
+                  DoubleStream.of(a.pointCoords()).boxed(),
+                  Stream.of(a.predictedIou(), a.stabilityScore()),
+                  IntStream.of(a.cropBox()).boxed())
+              .flatMap(s -> s)
+              .map(v -> String.format(Locale.ROOT, "%s", v))
+              .reduce((a1, b) -> a1 + "," + b)
+              .orElseThrow());
+    }
+    Texts.write(folder.resolve("metadata.csv"), String.join("\n", table) + "\n");
+  }
+}

@@ -1,0 +1,95 @@
+package io.gatun.tools;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gatun.loaders.SafetensorsWriter;
+import io.gatun.models.clip.CLIPTextConfig;
+import io.gatun.models.clip.CLIPTextModel;
+import io.gatun.models.clip.CLIPTextModelWithProjection;
+import io.gatun.models.diffusion.KnownPipeline;
+import io.gatun.models.nn.DeclaredTensors;
+import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.nn.Weights;
+import io.gatun.models.unet.UNet2DConditionConfig;
+import io.gatun.models.unet.UNet2DConditionModel;
+import io.gatun.models.vae.AutoencoderKL;
+import io.gatun.models.vae.AutoencoderKLConfig;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Ops;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+
+/// Pipelines with the shapes of known ones and random weights, as diffusers lays them out, for
+/// measuring speed. Which tensors there are, the networks say themselves.
+final class SyntheticDiffusion {
+  /// By the names of the command line.
+  static final Map<String, KnownPipeline> SHAPES = new LinkedHashMap<>();
+
+  static {
+    SHAPES.put("sd15", KnownPipeline.SD1);
+    SHAPES.put("sdxl", KnownPipeline.SDXL);
+  }
+
+  private SyntheticDiffusion() {}
+
+  /// The pipeline's directory below `folder`, written if it is not there yet.
+  static Path checkpoint(Path folder, String shape, DType.Plain dtype) {
+    Path dir =
+        folder.resolve("synthetic").resolve(shape + "-" + dtype.name().toLowerCase(Locale.ROOT));
+    Path index = dir.resolve("model_index.json");
+    if (!Files.exists(index)) {
+      var configs = SHAPES.get(shape).configs();
+      var parts = (ObjectNode) configs.path("model_index");
+      try (var ops = new Ops(Backend.SCALAR, 1)) {
+        var f = new Functional(ops, DType.Plain.F32);
+        for (var part : configs.properties()) {
+          String name = part.getKey();
+          if (!name.equals("model_index")) {
+            write(dir.resolve(name), name, part.getValue(), dtype, f);
+            parts.putArray(name).add("diffusers").add(name);
+          }
+        }
+        Files.writeString(index, parts.toString()); // last: it marks a complete pipeline
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+    return dir;
+  }
+
+  private static void write(
+      Path dir, String part, JsonNode config, DType.Plain dtype, Functional f) {
+    try {
+      Files.createDirectories(dir);
+      Files.writeString(dir.resolve("config.json"), config.toString());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    try (var declared = new DeclaredTensors()) {
+      var keys = new JsonKeys(config, part);
+      var weights = Weights.of(declared);
+      switch (part) {
+        case "unet" -> new UNet2DConditionModel(UNet2DConditionConfig.of(keys), weights, f);
+        case "vae" -> new AutoencoderKL(AutoencoderKLConfig.of(keys), weights, f);
+        case "text_encoder" -> new CLIPTextModel(CLIPTextConfig.of(keys), weights, f);
+        case "text_encoder_2" ->
+            new CLIPTextModelWithProjection(CLIPTextConfig.of(keys), weights, f);
+        default -> {} // a scheduler has no weights
+      }
+      if (!declared.shapes().isEmpty()) {
+        var writer = new SafetensorsWriter();
+        declared.shapes().forEach(
+            (name, shape) ->
+                writer.add(name, dtype, shape, RandomWeights.data(dtype, shape.dims())));
+        writer.write(dir.resolve("model.safetensors"));
+      }
+    }
+  }
+}
