@@ -103,7 +103,7 @@ final class Block {
   long flops() {
     long d = qkv.inFeatures();
     long side = relPos.gridHeight();
-    long windows = global ? 1 : (long) Math.ceilDiv(grid, side) * Math.ceilDiv(grid, side);
+    long windows = global ? 1 : Math.ceilDiv(grid, side) * Math.ceilDiv(grid, side);
     long attention = windows * side * side * d * (2 * side * side + 2 * side);
     long linears = (long) grid * grid * d * (4 * d + 2 * lin1.outFeatures());
     return 2 * (linears + attention);

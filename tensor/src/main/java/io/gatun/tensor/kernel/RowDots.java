@@ -4,11 +4,13 @@ import static io.gatun.ffm.RawMemory.ALL;
 import static io.gatun.ffm.RawMemory.address;
 import static io.gatun.tensor.kernel.Elements.BYTE;
 import static io.gatun.tensor.kernel.Elements.FLOAT;
+import static io.gatun.tensor.kernel.Elements.INT;
 import static io.gatun.tensor.kernel.Lanes.COUNT;
 import static io.gatun.tensor.kernel.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.Lanes.bytes;
 import static io.gatun.tensor.kernel.Lanes.floats;
 import static io.gatun.tensor.kernel.Lanes.shorts;
+import static io.gatun.tensor.kernel.Lanes.spread;
 import static io.gatun.tensor.kernel.Lanes.toFloat;
 
 import io.gatun.tensor.DType;
@@ -31,8 +33,12 @@ public final class RowDots {
     F16(DType.Plain.F16),
     BF16(DType.Plain.BF16),
     Q4_0(DType.Block.Q4_0),
+    Q4_1(DType.Block.Q4_1),
+    Q5_0(DType.Block.Q5_0),
+    Q5_1(DType.Block.Q5_1),
     Q8_0(DType.Block.Q8_0),
     Q4_K(DType.Block.Q4_K),
+    Q5_K(DType.Block.Q5_K),
     Q6_K(DType.Block.Q6_K);
 
     private final DType type;
@@ -102,8 +108,12 @@ public final class RowDots {
       case F16 -> f16(row, x, columns);
       case BF16 -> bf16(row, x, columns);
       case Q4_0 -> q40(row, x, columns);
+      case Q4_1 -> q41(row, x, columns);
+      case Q5_0 -> q50(row, x, columns);
+      case Q5_1 -> q51(row, x, columns);
       case Q8_0 -> q80(row, x, columns);
       case Q4_K -> q4k(row, x, columns);
+      case Q5_K -> q5k(row, x, columns);
       case Q6_K -> q6k(row, x, columns);
     };
   }
@@ -161,6 +171,68 @@ public final class RowDots {
     return Lanes.sum(sum);
   }
 
+  private static float q41(long w, long x, int columns) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    FloatVector minima = FloatVector.zero(FLOATS);
+    for (long end = x + 4L * columns; x != end; w += 20, x += 128) {
+      FloatVector block = FloatVector.zero(FLOATS);
+      FloatVector all = FloatVector.zero(FLOATS);
+      for (int j = 0; j < 16; j += COUNT) {
+        IntVector q = bytes(w + 4 + j);
+        FloatVector a = floats(x + 4 * j);
+        FloatVector b = floats(x + 64 + 4 * j);
+        block = q.and(0xF).or(LOW).reinterpretAsFloats().sub(0x1p23f).fma(a, block);
+        block = q.and(0xF0).or(HIGH).reinterpretAsFloats().sub(0x1p19f).fma(b, block);
+        all = all.add(a.add(b));
+      }
+      sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
+      minima = all.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w + 2)), minima);
+    }
+    return Lanes.sum(sum.add(minima));
+  }
+
+  private static float q50(long w, long x, int columns) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    for (long end = x + 4L * columns; x != end; w += 22, x += 128) {
+      FloatVector block = FloatVector.zero(FLOATS);
+      int fifth = ALL.get(INT, w + 2);
+      for (int j = 0; j < 16; j += COUNT) {
+        IntVector q = bytes(w + 6 + j);
+        IntVector l = q.and(0xF).or(spread(fifth, j).lanewise(VectorOperators.LSHL, 4));
+        IntVector h = q.and(0xF0).or(spread(fifth, 16 + j).lanewise(VectorOperators.LSHL, 8));
+        FloatVector low = l.or(LOW).reinterpretAsFloats().sub(0x1p23f + 16);
+        FloatVector high = h.or(HIGH).reinterpretAsFloats().sub(0x1p19f + 16);
+        block = low.fma(floats(x + 4 * j), block);
+        block = high.fma(floats(x + 64 + 4 * j), block);
+      }
+      sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
+    }
+    return Lanes.sum(sum);
+  }
+
+  private static float q51(long w, long x, int columns) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    FloatVector minima = FloatVector.zero(FLOATS);
+    for (long end = x + 4L * columns; x != end; w += 24, x += 128) {
+      FloatVector block = FloatVector.zero(FLOATS);
+      FloatVector all = FloatVector.zero(FLOATS);
+      int fifth = ALL.get(INT, w + 4);
+      for (int j = 0; j < 16; j += COUNT) {
+        IntVector q = bytes(w + 8 + j);
+        IntVector l = q.and(0xF).or(spread(fifth, j).lanewise(VectorOperators.LSHL, 4));
+        IntVector h = q.and(0xF0).or(spread(fifth, 16 + j).lanewise(VectorOperators.LSHL, 8));
+        FloatVector a = floats(x + 4 * j);
+        FloatVector b = floats(x + 64 + 4 * j);
+        block = l.or(LOW).reinterpretAsFloats().sub(0x1p23f).fma(a, block);
+        block = h.or(HIGH).reinterpretAsFloats().sub(0x1p19f).fma(b, block);
+        all = all.add(a.add(b));
+      }
+      sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
+      minima = all.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w + 2)), minima);
+    }
+    return Lanes.sum(sum.add(minima));
+  }
+
   private static float q80(long w, long x, int columns) {
     FloatVector sum = FloatVector.zero(FLOATS);
     for (long end = x + 4L * columns; x != end; w += 34, x += 128) {
@@ -187,6 +259,29 @@ public final class RowDots {
         int shift = (group & 1) * 4;
         for (int j = 0; j < 32; j += COUNT) {
           IntVector q = bytes(qs + j).lanewise(VectorOperators.LSHR, shift).and(0xF);
+          sum = toFloat(q).fma(scale, min).fma(floats(x + 4 * j), sum);
+        }
+      }
+    }
+    return Lanes.sum(sum);
+  }
+
+  private static float q5k(long w, long x, int columns) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    for (long end = x + 4L * columns; x != end; w += 176) {
+      float d = Lanes.f16(w);
+      float m = Lanes.f16(w + 2);
+      long scales = VectorBlocks.scales(w + 4);
+      long mins = VectorBlocks.mins(w + 4);
+      for (int group = 0; group < 8; group++, x += 128, scales >>>= 8, mins >>>= 8) {
+        FloatVector scale = FloatVector.broadcast(FLOATS, d * (scales & 63));
+        FloatVector min = FloatVector.broadcast(FLOATS, -m * (mins & 63));
+        long qs = w + 48 + (group >> 1) * 32;
+        int shift = (group & 1) * 4;
+        for (int j = 0; j < 32; j += COUNT) {
+          IntVector low = bytes(qs + j).lanewise(VectorOperators.LSHR, shift).and(0xF);
+          IntVector high = bytes(w + 16 + j).lanewise(VectorOperators.LSHR, group).and(1);
+          IntVector q = high.lanewise(VectorOperators.LSHL, 4).or(low);
           sum = toFloat(q).fma(scale, min).fma(floats(x + 4 * j), sum);
         }
       }

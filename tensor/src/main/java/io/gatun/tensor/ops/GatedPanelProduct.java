@@ -5,6 +5,9 @@ import io.gatun.tensor.Tensor;
 /// `silu(gate) * up` of the products with two weights as [PanelProduct] makes them, which go through
 /// oneDNN side by side and meet before anything is stored.
 final class GatedPanelProduct implements RowProduct {
+  /// Rows of either weight in a product.
+  private static final int HALF = BLOCK / 2;
+
   private final Activations x;
   private final Tensor gate;
   private final Tensor up;
@@ -16,7 +19,7 @@ final class GatedPanelProduct implements RowProduct {
     this.gate = gate;
     this.up = up;
     this.out = out;
-    panels = new Panels(x, PanelProduct.COLUMNS);
+    panels = new Panels(x, 2 * HALF);
   }
 
   @Override
@@ -26,10 +29,10 @@ final class GatedPanelProduct implements RowProduct {
 
   @Override
   public void multiply(Scratch scratch, long from, long to) {
-    for (long row = from; row < to; row += BLOCK) {
-      int count = (int) Math.min(BLOCK, to - row);
+    for (long row = from; row < to; row += HALF) {
+      int count = (int) Math.min(HALF, to - row);
       panels.unpack(scratch, gate, row, count, 0);
-      panels.unpack(scratch, up, row, count, BLOCK);
+      panels.unpack(scratch, up, row, count, HALF);
       for (int t = 0; t < x.rows(); t += Panels.ROWS) {
         panels
             .multiply(scratch, t, Math.min(Panels.ROWS, x.rows() - t))

@@ -65,11 +65,6 @@ final class Panels {
     return w.dim(0) % TILE == 0 && columns > 0 && columns % (TILE / 2) == 0;
   }
 
-  /// Weight rows of a product.
-  int n() {
-    return n;
-  }
-
   long scratchBytes() {
     return factors() + TiledPanels.scratchBytes(k);
   }

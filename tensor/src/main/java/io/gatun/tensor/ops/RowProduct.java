@@ -7,8 +7,8 @@ package io.gatun.tensor.ops;
 /// weight (N, K). `from` is a multiple of [#BLOCK], and so is `to` unless it is N. Different
 /// workers call at once, for different rows.
 interface RowProduct {
-  /// Weight rows that a worker takes at least: whole tiles and panels.
-  int BLOCK = 64;
+  /// Weight rows that a worker takes at least: four tiles, which the kernels handle together.
+  int BLOCK = 128;
 
   /// The bytes of scratch memory that a worker needs.
   default long scratchBytes() {

@@ -1,10 +1,12 @@
 package io.gatun.tests.tensor;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.ops.AttentionBias;
 import io.gatun.tensor.ops.AttentionBias.RelativePositions;
 import io.gatun.tensor.ops.Backend;
@@ -125,6 +127,24 @@ class AttentionTest {
                 1,
                 30,
                 AttentionBias.NONE));
+  }
+
+  /// A NaN is not hidden: the rows that see it are NaN, the others are not.
+  @Test
+  void nanStaysNan() {
+    for (var dtype : FunctionalFixture.TYPES) {
+      var q = fixture.random(dtype, 1, 40, 16);
+      var k = fixture.random(dtype, 1, 1300, 16);
+      Floats.store(dtype, q.segment(), 0, 16, Float.NaN);
+      for (Backend backend : Backend.values()) {
+        float[] found =
+            fixture.result(
+                backend, dtype, f -> f.attention(q, k, k, 1, 0.25f, AttentionBias.NONE));
+        for (int i = 0; i < found.length; i++) {
+          assertEquals(i / 16 == 1, Float.isNaN(found[i]), backend + " " + dtype + " " + i);
+        }
+      }
+    }
   }
 
   @Test

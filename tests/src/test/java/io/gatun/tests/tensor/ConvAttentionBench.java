@@ -203,7 +203,7 @@ public final class ConvAttentionBench {
     long start = System.nanoTime();
     for (int i = 0; i < 3 || (System.nanoTime() - start) * 1e-9 < SECONDS; i++) {
       long before = System.nanoTime();
-      try (var scope = f.scope()) {
+      try (var _ = f.scope()) {
         operation.run();
       }
       best = Math.min(best, (System.nanoTime() - before) * 1e-9);

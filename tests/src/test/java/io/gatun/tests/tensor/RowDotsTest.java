@@ -23,8 +23,12 @@ class RowDotsTest {
     DType.Plain.F16,
     DType.Plain.BF16,
     DType.Block.Q4_0,
+    DType.Block.Q4_1,
+    DType.Block.Q5_0,
+    DType.Block.Q5_1,
     DType.Block.Q8_0,
     DType.Block.Q4_K,
+    DType.Block.Q5_K,
     DType.Block.Q6_K
   };
 
