@@ -42,9 +42,8 @@ public final class ImagineStep {
     return latents.clone();
   }
 
-  /// What the images look like by now, an eighth of their size: each latent as a colour. The first
-  /// call of a pipeline measures what colours they have, which takes about as long as decoding a
-  /// small image.
+  /// What the images look like by now: an approximation, decoded from the means of squares of latents
+  /// to 128 pixels a side or less, which takes a small part of a step's time.
   public List<Image> preview() {
     return preview.apply(latents);
   }

@@ -15,12 +15,11 @@ import java.util.List;
 final class LatentImages {
   private static final int RGB = 3;
 
-  /// Latents a side of what [#preview] is measured on.
-  private static final int PROBE = 8;
+  /// The most latents a side that a preview is decoded from.
+  private static final int PREVIEW = 16;
 
   private final AutoencoderKL vae;
   private final Functional f;
-  private float[][] colours;
 
   LatentImages(AutoencoderKL vae, Functional f) {
     this.vae = vae;
@@ -99,65 +98,29 @@ final class LatentImages {
         : 0.299 * image.get(x, y, 0) + 0.587 * image.get(x, y, 1) + 0.114 * image.get(x, y, 2);
   }
 
-  /// Each latent as one pixel: a linear approximation of what the autoencoder makes of it.
+  /// What the images of latents (B, H, W, L) look like, decoded from few of them: the means of
+  /// squares, so many that no side is longer than [#PREVIEW].
   List<Image> preview(float[] latents, int height, int width) {
-    float[][] c = colours();
+    int side = Math.ceilDiv(Math.max(height, width), PREVIEW);
+    int rows = Math.max(1, height / side);
+    int columns = Math.max(1, width / side);
     int channels = channels();
     int size = height * width * channels;
     var out = new ArrayList<Image>();
-    for (int from = 0; from < latents.length; from += size) {
-      var bytes = Arena.ofAuto().allocate((long) height * width * RGB);
-      for (int i = 0; i < height * width; i++) {
-        for (int rgb = 0; rgb < RGB; rgb++) {
-          float value = c[0][rgb];
-          for (int k = 0; k < channels; k++) {
-            value += c[k + 1][rgb] * latents[from + i * channels + k];
+    for (int image = 0; image < latents.length; image += size) {
+      var means = new float[rows * columns * channels];
+      for (int y = 0; y < Math.min(height, rows * side); y++) {
+        for (int x = 0; x < Math.min(width, columns * side); x++) {
+          for (int c = 0; c < channels; c++) {
+            means[(y / side * columns + x / side) * channels + c] +=
+                latents[image + (y * width + x) * channels + c]
+                    / (Math.min(side, height) * Math.min(side, width));
           }
-          bytes.set(ValueLayout.JAVA_BYTE, (long) i * RGB + rgb, toByte(value));
         }
       }
-      out.add(Image.of(width, height, RGB, bytes));
+      out.add(decode(means, rows, columns, 0));
     }
     return out;
-  }
-
-  /// The colour of latents that are all 0, and how much of red, green and blue each channel adds:
-  /// measured by decoding small squares of one value.
-  private float[][] colours() {
-    if (colours == null) {
-      var measured = new float[channels() + 1][];
-      measured[0] = colour(-1, 0);
-      for (int k = 0; k < channels(); k++) {
-        float[] more = colour(k, 1);
-        float[] less = colour(k, -1);
-        measured[k + 1] = new float[RGB];
-        for (int rgb = 0; rgb < RGB; rgb++) {
-          measured[k + 1][rgb] = (more[rgb] - less[rgb]) / 2;
-        }
-      }
-      colours = measured;
-    }
-    return colours;
-  }
-
-  /// The mean colour of latents of which one channel has a value, in the UNet's scale.
-  private float[] colour(int channel, float value) {
-    try (var _ = f.scope()) {
-      Tensor z = f.ops().empty(1, PROBE, PROBE, channels());
-      for (long i = 0; i < z.size(); i++) {
-        set(z, i, i % channels() == channel ? value / vae.config().scalingFactor() : 0);
-      }
-      Tensor pixels = vae.decode(z);
-      var sum = new double[RGB];
-      for (long i = 0; i < pixels.size(); i++) {
-        sum[(int) (i % RGB)] += get(pixels, i);
-      }
-      var out = new float[RGB];
-      for (int rgb = 0; rgb < RGB; rgb++) {
-        out[rgb] = (float) (sum[rgb] * RGB / pixels.size());
-      }
-      return out;
-    }
   }
 
   private static float get(Tensor t, long i) {

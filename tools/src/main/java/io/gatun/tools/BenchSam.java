@@ -14,6 +14,8 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -31,6 +33,8 @@ import picocli.CommandLine.Spec;
 final class BenchSam implements Runnable {
   private static final int RUNS = 5;
   private static final int POINTS_PER_SIDE = 32;
+
+  private final OperationTimes times = new OperationTimes();
 
   @Spec private CommandSpec spec;
 
@@ -103,11 +107,12 @@ final class BenchSam implements Runnable {
     try (var arena = Arena.ofShared()) {
       var input = Tensor.allocate(arena, DType.Plain.F32, 1, side, side, 3);
       double first = seconds(() -> sam.encode(input, side, side).close());
-      double[] encode = new double[RUNS];
+      sam.functional().observer(times);
+      var encode = new double[RUNS];
       for (int i = 0; i < RUNS; i++) {
         encode[i] = seconds(() -> sam.encode(input, side, side).close());
       }
-      // Around the encoder, so that a machine that changes its speed changes both.
+      log("images", RUNS, Arrays.stream(encode).sum());
       double roof = roof(sam.functional().dtype());
       Arrays.sort(encode);
       double median = encode[RUNS / 2];
@@ -141,14 +146,23 @@ final class BenchSam implements Runnable {
       points.add(Prompt.point(x, y));
     }
     figures.put("batch", batch);
-    figures.put(
-        "points_32x32_seconds",
+    times.clear();
+    double all =
         seconds(
             () -> {
               for (int i = 0; i < points.size(); i += batch) {
                 image.decode(points.subList(i, Math.min(points.size(), i + batch)), true);
               }
-            }));
+            });
+    figures.put("points_32x32_seconds", all);
+    log("points", points.size(), all);
+  }
+
+  private void log(String what, int count, double seconds) {
+    Logger log = LoggerFactory.getLogger(BenchSam.class); // --debug is known by now
+    if (log.isDebugEnabled()) {
+      log.debug("{} {}:\n{}", count, what, times.table(seconds));
+    }
   }
 
   private double roof(DType.Plain dtype) {

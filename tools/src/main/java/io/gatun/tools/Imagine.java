@@ -2,10 +2,10 @@ package io.gatun.tools;
 
 import io.gatun.models.ImageSettings;
 import io.gatun.models.Imagined;
-import io.gatun.models.ImagineOptions;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.image.Image;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
@@ -75,6 +75,7 @@ final class Imagine implements Callable<Integer> {
     if (text == null) {
       throw new ParameterException(spec.commandLine(), "Give a prompt, or --from an image");
     }
+    checkOut();
     Image start = initImage == null ? null : Image.read(initImage);
     Image painted = mask == null ? null : Image.read(mask);
     long began = System.nanoTime();
@@ -101,6 +102,22 @@ final class Imagine implements Callable<Integer> {
         spec.commandLine().getErr().println("gatun imagine: " + e.getMessage());
         return INTERRUPTED;
       }
+    }
+  }
+
+  /// An image that took minutes should not fail to be written.
+  private void checkOut() {
+    if (out == null) {
+      return;
+    }
+    Path folder = out.toAbsolutePath().getParent();
+    if (!out.getFileName().toString().toLowerCase(Locale.ROOT).matches(".*\\.(png|jpe?g)")) {
+      throw new ParameterException(
+          spec.commandLine(), "--out " + out + ": need a name that ends in .png or .jpg");
+    }
+    if (!Files.isDirectory(folder)) {
+      throw new ParameterException(
+          spec.commandLine(), "--out " + out + ": there is no folder " + folder);
     }
   }
 
@@ -147,9 +164,7 @@ final class Imagine implements Callable<Integer> {
     String name = out.getFileName().toString();
     int dot = name.lastIndexOf('.');
     return out.resolveSibling(
-        dot < 0
-            ? name + "-" + (i + 1)
-            : name.substring(0, dot) + "-" + (i + 1) + name.substring(dot));
+        name.substring(0, dot) + "-" + (i + 1) + name.substring(dot));
   }
 
   static String figures(Imagined made, double loaded) {

@@ -7,23 +7,19 @@ import io.gatun.models.clip.CLIPTextConfig;
 import io.gatun.models.clip.CLIPTextModel;
 import io.gatun.models.clip.CLIPTextModelWithProjection;
 import io.gatun.models.diffusion.KnownPipeline;
+import io.gatun.models.nn.DeclaredTensors;
 import io.gatun.models.nn.JsonKeys;
-import io.gatun.models.nn.TensorSource;
 import io.gatun.models.nn.Weights;
 import io.gatun.models.unet.UNet2DConditionConfig;
 import io.gatun.models.unet.UNet2DConditionModel;
 import io.gatun.models.vae.AutoencoderKL;
 import io.gatun.models.vae.AutoencoderKLConfig;
 import io.gatun.tensor.DType;
-import io.gatun.tensor.Shape;
-import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -53,16 +49,13 @@ final class SyntheticDiffusion {
       var parts = (ObjectNode) configs.path("model_index");
       try (var ops = new Ops(Backend.SCALAR, 1)) {
         var f = new Functional(ops, DType.Plain.F32);
-        configs
-            .fields()
-            .forEachRemaining(
-                part -> {
-                  String name = part.getKey();
-                  if (!name.equals("model_index")) {
-                    write(dir.resolve(name), name, part.getValue(), dtype, f);
-                    parts.putArray(name).add("diffusers").add(name);
-                  }
-                });
+        for (var part : configs.properties()) {
+          String name = part.getKey();
+          if (!name.equals("model_index")) {
+            write(dir.resolve(name), name, part.getValue(), dtype, f);
+            parts.putArray(name).add("diffusers").add(name);
+          }
+        }
         Files.writeString(index, parts.toString()); // last: it marks a complete pipeline
       } catch (IOException e) {
         throw new UncheckedIOException(e);
@@ -79,7 +72,7 @@ final class SyntheticDiffusion {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    try (var declared = new Declared()) {
+    try (var declared = new DeclaredTensors()) {
       var keys = new JsonKeys(config, part);
       var weights = Weights.of(declared);
       switch (part) {
@@ -90,46 +83,13 @@ final class SyntheticDiffusion {
             new CLIPTextModelWithProjection(CLIPTextConfig.of(keys), weights, f);
         default -> {} // a scheduler has no weights
       }
-      if (!declared.shapes.isEmpty()) {
+      if (!declared.shapes().isEmpty()) {
         var writer = new SafetensorsWriter();
-        declared.shapes.forEach(
+        declared.shapes().forEach(
             (name, shape) ->
                 writer.add(name, dtype, shape, RandomWeights.data(dtype, shape.dims())));
         writer.write(dir.resolve("model.safetensors"));
       }
-    }
-  }
-
-  /// Notes which tensors a network asks for, and gives it undefined ones, which it does not read
-  /// before it runs.
-  private static final class Declared implements TensorSource, AutoCloseable {
-    private final Map<String, Shape> shapes = new LinkedHashMap<>();
-    private final Arena arena = Arena.ofConfined();
-    private MemorySegment memory = MemorySegment.NULL;
-
-    @Override
-    public Shape shape(String name) {
-      return null;
-    }
-
-    @Override
-    public Tensor tensor(String name, Shape shape, String reason) {
-      shapes.put(name, shape);
-      long bytes = DType.Plain.BF16.byteSize(shape);
-      if (memory.byteSize() < bytes) {
-        memory = arena.allocate(bytes, 64);
-      }
-      return Tensor.of(memory, DType.Plain.BF16, shape);
-    }
-
-    @Override
-    public String where() {
-      return "a network of random weights";
-    }
-
-    @Override
-    public void close() {
-      arena.close();
     }
   }
 }

@@ -97,7 +97,7 @@ final class ImageReading {
     var start = bytes.asSlice(0, Math.min(12, bytes.byteSize()));
     throw new ImageException(
         ("%s: is no image that Gatun reads: it begins with the bytes %s; need PNG, JPEG, BMP, GIF"
-             + " or WebP. Convert it to one of them.")
+                + " or WebP. Convert it to one of them.")
             .formatted(
                 file, HexFormat.ofDelimiter(" ").formatHex(start.toArray(ValueLayout.JAVA_BYTE))));
   }

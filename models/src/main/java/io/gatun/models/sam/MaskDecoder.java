@@ -5,6 +5,7 @@ import io.gatun.models.nn.Weights;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
+import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -21,11 +22,9 @@ public final class MaskDecoder {
   private final TwoWayTransformer transformer;
   private final float[] iouToken;
   private final float[] maskTokens;
-  private final Tensor upscaling0Weight;
-  private final Tensor upscaling0Bias;
-  private final LayerNorm upscaling1;
-  private final Tensor upscaling3Weight;
-  private final Tensor upscaling3Bias;
+  private final Upscaling2x2 outputUpscaling0;
+  private final LayerNorm outputUpscaling1;
+  private final Upscaling2x2 outputUpscaling3;
   private final List<Mlp> outputHypernetworksMlps = new ArrayList<>();
   private final Mlp iouPredictionHead;
 
@@ -43,11 +42,9 @@ public final class MaskDecoder {
     iouToken = weights.tensor("iou_token.weight", 1, c).toFloats();
     maskTokens = weights.tensor("mask_tokens.weight", masks, c).toFloats();
     var upscaling = weights.at("output_upscaling");
-    upscaling0Weight = upscaling.tensor("0.weight", c, c / 4, 2, 2);
-    upscaling0Bias = upscaling.tensor("0.bias", c / 4);
-    upscaling1 = upscaling.layerNorm("1", c / 4, LAYER_NORM_2D_EPS);
-    upscaling3Weight = upscaling.tensor("3.weight", c / 4, c / 8, 2, 2);
-    upscaling3Bias = upscaling.tensor("3.bias", c / 8);
+    outputUpscaling0 = new Upscaling2x2(upscaling.at("0"), c, c / 4);
+    outputUpscaling1 = upscaling.layerNorm("1", c / 4, LAYER_NORM_2D_EPS);
+    outputUpscaling3 = new Upscaling2x2(upscaling.at("3"), c / 4, c / 8);
     for (int i = 0; i < masks; i++) {
       outputHypernetworksMlps.add(
           new Mlp(weights.at("output_hypernetworks_mlps", i), c, c, c / 8));
@@ -86,20 +83,46 @@ public final class MaskDecoder {
           outputHypernetworksMlps.get(i).forward(f32, tokens.slice(1, 1 + i, 2 + i));
     }
     var hyperIn = f.cast(f32.concat(hyper)).reshape(batch, to - from, config.outChans() / 8);
-    var masks = f.matmulTransposed(hyperIn, upscale(f, out.image())); // (B, M, 16 G * G)
-    int side = config.maskSize();
-    return new Prediction(
-        f.toF32(masks).reshape(batch, to - from, side, side), ious.slice(-1, from, to));
+    var masks = f.toF32(f.matmulTransposed(hyperIn, upscale(f, out.image()))); // (B, M, 16 G * G)
+    return new Prediction(inRows(f, masks), ious.slice(-1, from, to));
   }
 
-  /// The image's tokens (B, G * G, C) as pixels: (B, 4 G * 4 G, C / 8).
+  /// The image's tokens (B, G * G, C) as the pixels of masks, (B, G * G * 4 * 4, C / 8): those of a
+  /// token together, and among them those of a quarter.
   private Tensor upscale(Functional f, Tensor image) {
+    var x = outputUpscaling0.forward(f, image, Epilogue.NONE); // (B, 4 G * G, C / 4)
+    x = f.activate(outputUpscaling1.forward(f, x), Activation.GELU);
+    return outputUpscaling3.forward(f, x, Epilogue.of(Activation.GELU));
+  }
+
+  /// The pixels of masks, as [#upscale] orders them, in rows: (B, M, 4 G, 4 G).
+  private Tensor inRows(Functional f, Tensor masks) {
     int grid = config.grid();
-    var x = image.reshape(image.dim(0), grid, grid, config.outChans());
-    x = upscaling1.forward(f, f.convTranspose2x2(x, upscaling0Weight, upscaling0Bias));
-    x = f.activate(x, Activation.GELU); // (B, 2 G, 2 G, C / 4)
-    x = f.activate(f.convTranspose2x2(x, upscaling3Weight, upscaling3Bias), Activation.GELU);
-    return x.reshape(x.dim(0), x.dim(1) * x.dim(2), x.dim(3));
+    int side = config.maskSize();
+    var out = f.ops().empty(masks.dim(0), masks.dim(1), side, side);
+    f.ops()
+        .workers()
+        .forEach(
+            masks.dim(0) * masks.dim(1) * side,
+            grid,
+            (worker, from, to) -> {
+              for (long row = from; row < to; row++) {
+                long y = row % side;
+                // The first token of the row, and in it the row's first pixels.
+                long token = (row / side * grid + y / 4) * grid;
+                copyRow(masks, token * 16 + y / 2 % 2 * 8 + y % 2 * 2, grid, out, row * side);
+              }
+            });
+    return out;
+  }
+
+  /// A row of pixels, of which two follow each other in each quarter of a token.
+  private static void copyRow(Tensor masks, long from, int tokens, Tensor out, long to) {
+    for (long i = 0; i < 2L * tokens; i++) {
+      long pair =
+          masks.segment().get(ValueLayout.JAVA_LONG_UNALIGNED, 4 * (from + i / 2 * 16 + i % 2 * 4));
+      out.segment().set(ValueLayout.JAVA_LONG_UNALIGNED, 4 * (to + 2 * i), pair);
+    }
   }
 
   /// The tokens that masks and their qualities are read from, and then the prompts': (B, T, C) F32.

@@ -7,7 +7,7 @@ import static io.gatun.tensor.kernel.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.Lanes.floats;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /// The softmax of attention on a block of scores (queries, keys), with decomposed relative
@@ -106,18 +106,20 @@ public record AttentionScores(
         int columns = columns(visible);
         long at = totals + 4L * i;
         float reference = ALL.get(FLOAT, references + 4L * i);
+        int rows = visible / columns;
         float total =
-            weights(
-                row, visible / columns, columns, heights(i), widths(i), scale, reference, bf16);
-        ALL.set(FLOAT, at, ALL.get(FLOAT, at) + total);
+            bf16
+                ? bf16Weights(row, rows, columns, heights(i), widths(i), scale, reference)
+                : floatWeights(row, rows, columns, heights(i), widths(i), scale, reference);
+        // Where a score is NaN, so is the reference to the greatest of all, and then the result.
+        ALL.set(FLOAT, at, ALL.get(FLOAT, at) + total + 0 * reference);
       }
-      int bytes = bf16 ? 2 : 4;
       int end = bf16 ? (keys + 31) & -32 : keys;
       for (int j = visible; j < end; j++) {
         if (bf16) {
-          ALL.set(Elements.SHORT, row - GAP + (long) bytes * j, (short) 0);
+          ALL.set(Elements.SHORT, row - GAP + 2L * j, (short) 0);
         } else {
-          ALL.set(FLOAT, row - GAP + (long) bytes * j, 0);
+          ALL.set(FLOAT, row - GAP + 4L * j, 0);
         }
       }
     }
@@ -171,58 +173,123 @@ public record AttentionScores(
   }
 
   /// @return the sum of the weights
-  private static float weights(
+  private static float floatWeights(
       long products,
       int rows,
       int columns,
       long heights,
       long widths,
       float scale,
-      float reference,
-      boolean bf16) {
-    int bound = columns - columns % COUNT;
-    VectorMask<Float> tail = FLOATS.indexInRange(bound, columns);
+      float reference) {
+    int bound = (columns - 1) / COUNT * COUNT;
+    var tail = FLOATS.indexInRange(bound, columns);
     var factor = FloatVector.broadcast(FLOATS, scale);
-    var sum = FloatVector.zero(FLOATS);
-    int shift = bf16 ? 1 : 2;
     var last = floats(widths + 4L * bound);
+    var sum = FloatVector.zero(FLOATS);
     for (int m = 0; m < rows; m++) {
       long row = products + 4L * m * columns;
-      long target = products - GAP + ((long) m * columns << shift);
-      float height = ALL.get(FLOAT, heights + 4L * m) - reference;
-      var base = FloatVector.broadcast(FLOATS, bf16 ? height * LOG2_E : height);
+      float base = ALL.get(FLOAT, heights + 4L * m) - reference;
       for (int n = 0; n < bound; n += COUNT) {
-        var x = floats(row + 4L * n).fma(factor, floats(widths + 4L * n));
-        sum = sum.add(weight(x, base, target + ((long) n << shift), bf16));
+        var x = floats(row + 4L * n).fma(factor, floats(widths + 4L * n)).add(base);
+        var e = VectorMath.exp(clamp(x, LIMIT));
+        Lanes.store(e, row - GAP + 4L * n);
+        sum = sum.add(e);
       }
-      if (bound < columns) {
-        var x = floats(row + 4L * bound).fma(factor, last);
-        sum = sum.add(weight(x, base, target + ((long) bound << shift), bf16), tail);
-      }
+      var x = floats(row + 4L * bound).fma(factor, last).add(base);
+      var e = VectorMath.exp(clamp(x, LIMIT));
+      Lanes.store(e, row - GAP + 4L * bound);
+      sum = sum.add(e, tail);
     }
     return Lanes.sum(sum);
   }
 
-  /// Stores and returns `e^(x + base)`, or for BF16 `e^x 2^base`.
-  private static FloatVector weight(FloatVector x, FloatVector base, long address, boolean bf16) {
-    if (!bf16) {
-      var e = VectorMath.exp(x.add(base).max(-LIMIT).min(LIMIT));
-      Lanes.store(e, address);
-      return e;
+  /// @return the sum of the weights
+  private static float bf16Weights(
+      long products,
+      int rows,
+      int columns,
+      long heights,
+      long widths,
+      float scale,
+      float reference) {
+    int bound = (columns - 1) / COUNT * COUNT;
+    var tail = FLOATS.indexInRange(bound, columns);
+    var factor = FloatVector.broadcast(FLOATS, scale);
+    var last = floats(widths + 4L * bound);
+    var sum = FloatVector.zero(FLOATS);
+    for (int m = 0; m < rows; m++) {
+      long row = products + 4L * m * columns;
+      long target = products - GAP + 2L * m * columns;
+      var base =
+          FloatVector.broadcast(FLOATS, (ALL.get(FLOAT, heights + 4L * m) - reference) * LOG2_E);
+      for (int n = 0; n < bound; n += COUNT) {
+        var bits = exp(floats(row + 4L * n).fma(factor, floats(widths + 4L * n)), base);
+        storeBf16(bits, target + 2L * n);
+        sum = sum.add(bits.reinterpretAsFloats());
+      }
+      var bits = exp(floats(row + 4L * bound).fma(factor, last), base);
+      storeBf16(bits, target + 2L * bound);
+      sum = sum.add(bits.reinterpretAsFloats(), tail);
     }
-    var y = x.fma(FloatVector.broadcast(FLOATS, LOG2_E), base).max(-LIMIT2).min(LIMIT2);
+    return sum.reduceLanes(VectorOperators.ADD);
+  }
+
+  /// x, but within -limit and limit, and limit for NaN: by integers, since the minimum of floats as
+  /// Java defines it takes six instructions.
+  private static FloatVector clamp(FloatVector x, float limit) {
+    return x.reinterpretAsInts()
+        .lanewise(VectorOperators.MIN, Float.floatToRawIntBits(limit))
+        .lanewise(VectorOperators.UMIN, Float.floatToRawIntBits(-limit))
+        .reinterpretAsFloats();
+  }
+
+  /// The bits of `e^x 2^base`, within 1e-4 of its size.
+  private static IntVector exp(FloatVector x, FloatVector base) {
+    var y = clamp(x.fma(FloatVector.broadcast(FLOATS, LOG2_E), base), LIMIT2);
     var shifted = y.add(ROUND);
     var r = y.sub(shifted.sub(ROUND));
     // 2^r by the cubic whose greatest error on |r| <= 1/2, relative to 2^r, is least.
     var p =
         r.fma(
             FloatVector.broadcast(FLOATS, 0.0551716f), FloatVector.broadcast(FLOATS, 0.24261113f));
-    p = p.fma(r, FloatVector.broadcast(FLOATS, 0.69326099f));
-    p = p.fma(r, FloatVector.broadcast(FLOATS, 0.99992807f));
-    var bits =
-        p.reinterpretAsInts().add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23));
-    // Rounded to nearest, ties up.
+    p = p.fma(r, FloatVector.broadcast(FLOATS, 0.693261f));
+    p = p.fma(r, FloatVector.broadcast(FLOATS, 0.9999281f));
+    return p.reinterpretAsInts()
+        .add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23));
+  }
+
+  /// Stores positive floats as BF16, rounded to nearest, ties up.
+  private static void storeBf16(IntVector bits, long address) {
     Lanes.storeShorts(bits.add(0x8000).lanewise(VectorOperators.LSHR, 16), address);
-    return bits.reinterpretAsFloats();
+  }
+
+  /// Divides rows of sums by the totals and stores them.
+  ///
+  /// @param sums F32 (queries, c)
+  /// @param out the first query's row, whose elements are `bf16` or F32
+  /// @param outStride the bytes from row to row
+  public void divide(long sums, int c, long out, long outStride, boolean bf16) {
+    int bound = c - c % COUNT;
+    for (int i = 0; i < queries; i++) {
+      long row = sums + 4L * i * c;
+      long target = out + i * outStride;
+      float factor = 1 / ALL.get(FLOAT, totals + 4L * i);
+      for (int j = 0; j < bound; j += COUNT) {
+        var y = floats(row + 4L * j).mul(factor);
+        if (bf16) {
+          Lanes.storeShorts(Lanes.toBf16(y), target + 2L * j);
+        } else {
+          Lanes.store(y, target + 4L * j);
+        }
+      }
+      for (int j = bound; j < c; j++) {
+        float y = ALL.get(FLOAT, row + 4L * j) * factor;
+        if (bf16) {
+          ALL.set(Elements.SHORT, target + 2L * j, Elements.floatToBf16(y));
+        } else {
+          ALL.set(FLOAT, target + 4L * j, y);
+        }
+      }
+    }
   }
 }

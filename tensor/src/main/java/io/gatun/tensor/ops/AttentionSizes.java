@@ -21,7 +21,7 @@ record AttentionSizes(
     int keysPerBlock,
     int scoreStride) {
   /// Scores of a block: about half of a second cache.
-  private static final int MAX_QUERIES = 256;
+  private static final int MAX_SCORES = 256 * 1024;
 
   private static final int MAX_KEYS = 1024;
 
@@ -31,15 +31,17 @@ record AttentionSizes(
     // Blocks are whole rows of the grid.
     int unit = bias instanceof AttentionBias.RelativePositions r ? r.gridWidth() : 1;
     int keysPerBlock = Math.min(keys, Math.max(unit, MAX_KEYS / unit * unit));
+    int stride = Math.ceilDiv(keysPerBlock, 16) * 16 + 16;
+    int queriesPerBlock = Math.max(32, MAX_SCORES / stride / 32 * 32 + 32);
     return new AttentionSizes(
         Math.toIntExact(q.dim(0)),
         heads,
         queries,
         keys,
         Math.toIntExact(q.dim(2) / heads),
-        Math.min(queries, MAX_QUERIES),
+        Math.min(queries, queriesPerBlock),
         keysPerBlock,
-        Math.ceilDiv(keysPerBlock, 16) * 16 + 16);
+        stride);
   }
 
   int queryBlocks() {

@@ -1,11 +1,11 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.ffm.RawMemory;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.AttentionScores;
 import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Kernels;
-import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
 
 /// Attention in blocks of queries by keys with a running softmax (FlashAttention, Dao et al. 2022),
@@ -191,17 +191,17 @@ final class BlockAttention {
   }
 
   private void store(AttentionProducts.Block b, long at) {
-    for (int i = 0; i < b.rows(); i++) {
-      long sums = at + sumsAt + 4L * i * s.c();
-      float factor = 1 / Floats.get(scratch, at + totalsAt, i);
-      long token = (long) b.batch() * s.queries() + b.first() + i;
-      long to = (token * s.heads() + b.head()) * s.c();
-      if (dtype == DType.Plain.F32) {
-        kernels.scale(scratch, sums, factor, s.c(), out.segment(), 4 * to);
-      } else {
-        kernels.scale(scratch, sums, factor, s.c(), scratch, sums);
-        Unpack.floatToBf16(scratch, sums, out.segment(), 2 * to, s.c());
-      }
-    }
+    long bytes = dtype.blockBytes();
+    long token = (long) b.batch() * s.queries() + b.first();
+    long row = (long) s.heads() * s.c() * bytes;
+    long from = token * row + (long) b.head() * s.c() * bytes;
+    long extent = (b.rows() - 1) * row + s.c() * bytes;
+    scores(b, 0, at)
+        .divide(
+            scratch.address() + at + sumsAt,
+            s.c(),
+            RawMemory.address(out.segment(), from, extent),
+            row,
+            dtype == DType.Plain.BF16);
   }
 }

@@ -1,11 +1,17 @@
 package io.gatun.tests.models;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import io.gatun.loaders.Checkpoint;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.Weights;
 import io.gatun.models.vae.AutoencoderKL;
 import io.gatun.models.vae.AutoencoderKLConfig;
 import io.gatun.tensor.DType;
+import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
@@ -13,6 +19,7 @@ import io.gatun.tensor.ops.Ops;
 import io.gatun.tests.TestData;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -57,6 +64,50 @@ class VaeGoldenTest {
       goldens.stage("encode.mean", moments.mean());
       goldens.check("encode.logvar", moments.logvar());
       goldens.assertCompared(17, 3);
+    }
+  }
+
+  /// What a tile does not see changes its colours a little: nearly the same image, and the same where
+  /// one tile is enough.
+  @Test
+  void tiles() {
+    Path dir = TestData.pretrained("tiny-sd");
+    try (var goldens = new Goldens(dir.resolve("goldens.safetensors"), DType.Plain.F32);
+        var checkpoint = Checkpoint.open(dir.resolve("vae"));
+        var ops = new Ops(Backend.NATIVE, 2)) {
+      var vae = vae(dir, checkpoint, new Functional(ops, DType.Plain.F32));
+      var z = vae.encode(goldens.image("vae.encode.image")).mean(); // (1, 8, 8, 4)
+      float[] whole = vae.decode(z).toFloats();
+      assertArrayEquals(whole, vae.decodeTiled(z, 8).toFloats(), 1e-5f);
+      assertArrayEquals(whole, vae.decodeTiled(z, 11).toFloats(), 1e-5f);
+      var tiled = vae.decodeTiled(z, 5);
+      assertEquals(Shape.of(1, 64, 64, 3), tiled.shape());
+      double sum = 0;
+      float[] t = tiled.toFloats();
+      for (int i = 0; i < whole.length; i++) {
+        sum += Math.abs(whole[i] - t[i]);
+      }
+      double mean = sum / whole.length;
+      assertTrue(mean > 0 && mean < 0.06, "mean difference " + mean);
+      assertThrows(IllegalArgumentException.class, () -> vae.decodeTiled(z, 1));
+    }
+  }
+
+  /// The weights of overlapping tiles sum to one everywhere.
+  @Test
+  void tilesOfOneColour() {
+    Path dir = TestData.pretrained("tiny-sd");
+    try (var checkpoint = Checkpoint.open(dir.resolve("vae"));
+        var ops = new Ops(Backend.NATIVE, 2)) {
+      var vae = vae(dir, checkpoint, new Functional(ops, DType.Plain.F32));
+      var z = Tensor.ofFloats(Arena.ofAuto(), new float[2 * 13 * 6 * 4], 2, 13, 6, 4);
+      var tile = vae.decode(z.slice(0, 0, 1).slice(1, 0, 5)); // 3 of 5 rows cover 13
+      var whole = vae.decodeTiled(z, 6);
+      assertEquals(Shape.of(2, 104, 48, 3), whole.shape());
+      // In the middle of a tile nothing is blended.
+      for (int x = 0; x < 48; x++) {
+        assertEquals(tile.getFloat(0, 20, x, 1), whole.getFloat(1, 20, x, 1), 1e-4f);
+      }
     }
   }
 

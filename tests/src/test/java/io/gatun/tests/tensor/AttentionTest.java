@@ -1,10 +1,12 @@
 package io.gatun.tests.tensor;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.ops.AttentionBias;
 import io.gatun.tensor.ops.AttentionBias.RelativePositions;
 import io.gatun.tensor.ops.Backend;
@@ -68,7 +70,13 @@ class AttentionTest {
     var q = fixture.random(DType.Plain.F32, batch, queries, (long) heads * c);
     var k = fixture.random(DType.Plain.F32, batch, keys, (long) heads * c);
     var v = fixture.random(DType.Plain.F32, batch, keys, (long) heads * c);
-    agree("%d x %d, %d of %d: ".formatted(queries, keys, heads, c), q, k, v, heads, AttentionBias.NONE);
+    agree(
+        "%d x %d, %d of %d: ".formatted(queries, keys, heads, c),
+        q,
+        k,
+        v,
+        heads,
+        AttentionBias.NONE);
   }
 
   private void agree(String what, Tensor q, Tensor k, Tensor v, int heads, AttentionBias bias) {
@@ -127,6 +135,23 @@ class AttentionTest {
                 AttentionBias.NONE));
   }
 
+  /// A NaN is not hidden: the rows that see it are NaN, the others are not.
+  @Test
+  void nanStaysNan() {
+    for (var dtype : FunctionalFixture.TYPES) {
+      var q = fixture.random(dtype, 1, 40, 16);
+      var k = fixture.random(dtype, 1, 1300, 16);
+      Floats.store(dtype, q.segment(), 0, 16, Float.NaN);
+      for (Backend backend : Backend.values()) {
+        float[] found =
+            fixture.result(backend, dtype, f -> f.attention(q, k, k, 1, 0.25f, AttentionBias.NONE));
+        for (int i = 0; i < found.length; i++) {
+          assertEquals(i / 16 == 1, Float.isNaN(found[i]), backend + " " + dtype + " " + i);
+        }
+      }
+    }
+  }
+
   @Test
   void queriesKeysAndValuesMayBeSlicesOfOneProjection() {
     var qkv = fixture.random(DType.Plain.F32, 2, 50, 3 * 48);
@@ -154,8 +179,7 @@ class AttentionTest {
         f -> {
           var keys = fixture.as(f.dtype(), k);
           var shared = Tensor.strided(keys.segment(), f.dtype(), Shape.of(3, 40, 16), 0, 16, 1);
-          return f.attention(
-              fixture.as(f.dtype(), q), shared, shared, 2, 0.3f, AttentionBias.NONE);
+          return f.attention(fixture.as(f.dtype(), q), shared, shared, 2, 0.3f, AttentionBias.NONE);
         });
   }
 
@@ -177,7 +201,6 @@ class AttentionTest {
 
   private static void refused(
       Functional f, Tensor q, Tensor k, Tensor v, int heads, AttentionBias bias) {
-    assertThrows(
-        IllegalArgumentException.class, () -> f.attention(q, k, v, heads, 1, bias));
+    assertThrows(IllegalArgumentException.class, () -> f.attention(q, k, v, heads, 1, bias));
   }
 }

@@ -1,0 +1,93 @@
+package io.gatun.tests.models;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.image.Filter;
+import io.gatun.models.image.Image;
+import io.gatun.models.nn.Weights;
+import io.gatun.models.vae.AutoencoderTiny;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Ops;
+import io.gatun.tests.TestData;
+import java.lang.foreign.Arena;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// A trained tiny autoencoder on a photograph, whose quality in PyTorch is known: 29.5 dB.
+class AutoencoderTinyTest {
+  private static final int SIDE = 256;
+
+  @ParameterizedTest
+  @CsvSource({"NATIVE, F32, 29.3", "VECTOR, F32, 29.3", "NATIVE, BF16, 29.0"})
+  void photograph(Backend backend, DType.Plain dtype, double decibels) {
+    try (var encoder = Checkpoint.open(TestData.shared("taesd/taef2_encoder.pth"));
+        var decoder = Checkpoint.open(TestData.shared("taesd/taef2_decoder.pth"));
+        var ops = new Ops(backend, 2)) {
+      var f = new Functional(ops, dtype);
+      var vae = new AutoencoderTiny(Weights.of(encoder), Weights.of(decoder), f);
+      var image = photograph(ops);
+      var latents = vae.encode(image);
+      assertEquals(32, latents.dim(1));
+      assertEquals(32, latents.dim(3));
+      assertEquals(0.888, deviation(latents.toFloats()), 0.01);
+      double found = decibels(image.toFloats(), vae.decode(latents).toFloats());
+      assertTrue(found > decibels, "%.2f dB".formatted(found));
+      assertTrue(found < 30, "%.2f dB".formatted(found));
+    }
+  }
+
+  /// The encoder of another compression begins otherwise.
+  @Test
+  void otherLayers() {
+    try (var encoder = Checkpoint.open(TestData.shared("taesd/taesana_encoder.pth"));
+        var ops = new Ops(Backend.NATIVE, 1)) {
+      var f = new Functional(ops, DType.Plain.F32);
+      var weights = Weights.of(encoder);
+      var e =
+          assertThrows(CheckpointException.class, () -> new AutoencoderTiny(weights, null, f));
+      assertTrue(e.getMessage().contains("taesana_encoder.pth"), e.getMessage());
+    }
+  }
+
+  private static Tensor photograph(Ops ops) {
+    var image =
+        Image.read(TestData.shared("images/groceries.jpg"))
+            .rgb()
+            .crop(0, 0, 534, 534)
+            .resize(SIDE, SIDE, Filter.LANCZOS, ops.workers());
+    var values = new float[SIDE * SIDE * 3];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = image.get(i / 3 % SIDE, i / 3 / SIDE, i % 3) / 127.5f - 1;
+    }
+    return Tensor.ofFloats(Arena.ofAuto(), values, 1, SIDE, SIDE, 3);
+  }
+
+  private static double deviation(float[] values) {
+    double sum = 0;
+    double squares = 0;
+    for (float v : values) {
+      sum += v;
+      squares += v * v;
+    }
+    double mean = sum / values.length;
+    return Math.sqrt(squares / values.length - mean * mean);
+  }
+
+  /// The peak signal-to-noise ratio of images of -1..1, the second clamped to that.
+  private static double decibels(float[] a, float[] b) {
+    double squares = 0;
+    for (int i = 0; i < a.length; i++) {
+      double difference = (a[i] - Math.clamp(b[i], -1, 1)) / 2;
+      squares += difference * difference;
+    }
+    return -10 * Math.log10(squares / a.length);
+  }
+}
