@@ -48,13 +48,13 @@ final class VectorMath {
     // t = 1 / (1 + 0.42 a): P is a minimax fit on a <= 9.4 with a relative error of 1.7e-7.
     var magnitude = x.abs();
     var t = FloatVector.broadcast(x.species(), 1f).div(magnitude.mul(0.29698485f).add(1f));
-    var p = t.mul(0.07039294391870499f).add(-0.32093948125839233f);
-    p = p.mul(t).add(0.4418664872646332f);
-    p = p.mul(t).add(-0.13164258003234863f);
-    p = p.mul(t).add(0.2693435847759247f);
-    p = p.mul(t).add(0.19454047083854675f);
-    p = p.mul(t).add(0.23961621522903442f);
-    p = p.mul(t).add(0.2368222028017044f);
+    var p = t.mul(0.070392944f).add(-0.32093948f);
+    p = p.mul(t).add(0.4418665f);
+    p = p.mul(t).add(-0.13164258f);
+    p = p.mul(t).add(0.26934358f);
+    p = p.mul(t).add(0.19454047f);
+    p = p.mul(t).add(0.23961622f);
+    p = p.mul(t).add(0.2368222f);
     var tail = exp(x.mul(x).mul(-0.5f)).mul(p.mul(t)).mul(magnitude.mul(0.5f));
     return x.max(0f).sub(tail);
   }
@@ -62,7 +62,7 @@ final class VectorMath {
   /// GELU by its tanh approximation, which is `x sigmoid(2 u)` for `x (1 + tanh(u)) / 2`.
   static FloatVector geluTanh(FloatVector x) {
     // 2 sqrt(2 / pi) and that times 0.044715.
-    var u = x.mul(x).mul(0.07135481627f).add(1.59576912161f).mul(x);
+    var u = x.mul(x).mul(0.071354814f).add(1.5957692f).mul(x);
     return x.div(exp(u.neg()).add(1f));
   }
 }
