@@ -35,6 +35,9 @@ import java.util.function.Consumer;
 ///
 /// One thread at a time may use it.
 public final class StableDiffusion implements AutoCloseable {
+  /// Of the UNet's linear layers; its convolutions, which are packed always, are 0.8 GB in SDXL.
+  private static final long PACKING_BUDGET = 1L << 30;
+
   private final PipelineFiles files;
   private final StableDiffusionOptions options;
   private final Ops ops;
@@ -53,7 +56,11 @@ public final class StableDiffusion implements AutoCloseable {
     loras = LoraSet.open(options.loras);
     try {
       schedulerConfig = new SchedulerConfig(files.config("scheduler"));
-      text = new TextConditions(files, this::weights, f, options.notices);
+      // A prompt is read once: to pack what reads it would take longer and much memory.
+      var once = new Functional(ops, options.dtype);
+      once.packingBudget(0);
+      f.packingBudget(PACKING_BUDGET);
+      text = new TextConditions(files, this::weights, once, options.notices);
       var unetKeys = files.config("unet");
       unet =
           new UNet2DConditionModel(

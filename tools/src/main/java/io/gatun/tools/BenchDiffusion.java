@@ -47,6 +47,9 @@ import picocli.CommandLine.TypeConversionException;
 final class BenchDiffusion implements Runnable {
   private static final int BATCH = 2;
 
+  /// Larger latents are decoded in tiles of this size.
+  private static final int TILE = 64;
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -107,6 +110,7 @@ final class BenchDiffusion implements Runnable {
     try (var files = PipelineFiles.open(path, LoadMode.MAP);
         var ops = new Ops(Backend.NATIVE, threads)) {
       var f = new Functional(ops, dtype);
+      f.packingBudget(1L << 30); // as StableDiffusion has it
       f.observer(times);
       var unet =
           new UNet2DConditionModel(
@@ -116,20 +120,33 @@ final class BenchDiffusion implements Runnable {
               AutoencoderKLConfig.of(files.config("vae")).withForceUpcast(false),
               files.weights("vae"),
               f);
-      Supplier<Tensor> text = text(files, f);
+      // A text is read once: packing its encoders' weights would cost more than it gains.
+      var once = new Functional(ops, dtype);
+      once.packingBudget(0);
+      once.observer(times);
+      Supplier<Tensor> text = text(files, once);
       figures.put("load_seconds", (System.nanoTime() - start) / 1e9);
       int pixels = size == null ? unet.config().hasTextTime() ? 1024 : 512 : size;
       int latents = Math.ceilDiv(pixels, vae.config().factor());
       figures.put("size", latents * vae.config().factor());
       measure("text_encode", f, text);
       denoise(unet, f, latents);
-      measure("vae_decode", f, () -> vae.decode(noise(f, 1, latents, vae.config().latentChannels())));
-      figures.put("workspace_bytes", ops.workspace().byteSize());
-      figures.put("anonymous_bytes", Machine.anonymousMemory());
+      noteMemory("unet", ops);
+      int tile = Math.min(latents, TILE);
+      measure(
+          "vae_decode",
+          f,
+          () -> vae.decodeTiled(noise(f, 1, latents, vae.config().latentChannels()), tile));
+      noteMemory("vae", ops);
     }
     var out = spec.commandLine().getOut();
     out.println(json ? Json.of(figures) : text());
     out.flush();
+  }
+
+  private void noteMemory(String after, Ops ops) {
+    figures.put("workspace_bytes_after_" + after, ops.workspace().byteSize());
+    figures.put("anonymous_bytes_after_" + after, Machine.anonymousMemory());
   }
 
   private Path path() {
@@ -257,8 +274,14 @@ final class BenchDiffusion implements Runnable {
                   number(name + "_flop") / 1e12,
                   number(name + "_share_of_gemm")));
     }
-    table.row("workspace", Units.bytes((Long) figures.get("workspace_bytes")));
-    table.row("memory beside the mapped files", Units.bytes((Long) figures.get("anonymous_bytes")));
+    for (String name : new String[] {"unet", "vae"}) {
+      table.row(
+          "memory beside the mapped files after the " + name,
+          "%s, %s of it workspace"
+              .formatted(
+                  Units.bytes((Long) figures.get("anonymous_bytes_after_" + name)),
+                  Units.bytes((Long) figures.get("workspace_bytes_after_" + name))));
+    }
     return "%s, %s x %s, %s threads%n%s"
         .formatted(
             figures.get("model"),

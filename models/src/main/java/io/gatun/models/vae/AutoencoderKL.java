@@ -66,7 +66,7 @@ public final class AutoencoderKL {
         });
   }
 
-  /// As [#decode(Tensor)], but in overlapping squares of `tile` rows and columns of latents, for
+  /// As [#decode(Tensor)], but in overlapping squares of `tile` rows and columns of latents at most, for
   /// images that would need too much memory as a whole.
   public Tensor decodeTiled(Tensor z, int tile) {
     check("latents", z, config.latentChannels(), 1);

@@ -18,7 +18,7 @@ final class TiledDecoding {
   private final int overlap;
 
   /// @param decode from latents (B, H, W, L) to an image (B, 8 H, 8 W, 3), F32
-  /// @param tile rows and columns of a square of latents
+  /// @param tile the most rows and columns of a square of latents
   /// @param overlap of neighbouring squares, less than half of one
   TiledDecoding(Functional f, UnaryOperator<Tensor> decode, int tile, int overlap) {
     if (tile < 2 || overlap < 0 || 2 * overlap >= tile) {
@@ -40,14 +40,15 @@ final class TiledDecoding {
     image.segment().fill((byte) 0);
     int[] tops = starts(height);
     int[] lefts = starts(width);
-    float[] rowSums = sums(tops, Math.min(tile, height) * factor, height * factor, factor);
-    float[] columnSums = sums(lefts, Math.min(tile, width) * factor, width * factor, factor);
+    int tileHeight = side(height);
+    int tileWidth = side(width);
+    float[] rowSums = sums(tops, tileHeight * factor, height * factor, factor);
+    float[] columnSums = sums(lefts, tileWidth * factor, width * factor, factor);
     for (int top : tops) {
       for (int left : lefts) {
         try (var _ = f.scope()) {
-          long bottom = Math.min(top + tile, height);
-          long right = Math.min(left + tile, width);
-          var square = decode.apply(z.slice(1, top, bottom).slice(2, left, right));
+          var part = z.slice(1, top, top + tileHeight).slice(2, left, left + tileWidth);
+          var square = decode.apply(part);
           add(image, square, top * factor, left * factor, factor, rowSums, columnSums);
         }
       }
@@ -55,12 +56,22 @@ final class TiledDecoding {
     return image;
   }
 
-  /// Where squares begin along a side: as few as reach its end, evenly spread.
+  /// As few squares as reach from one end of a side to the other.
+  private int count(int size) {
+    return size <= tile ? 1 : Math.ceilDiv(size - overlap, tile - overlap);
+  }
+
+  /// The rows or columns of a square: no more than so many need.
+  private int side(int size) {
+    int count = count(size);
+    return Math.ceilDiv(size + (count - 1) * overlap, count);
+  }
+
+  /// Where squares begin along a side, evenly spread.
   private int[] starts(int size) {
-    int steps = Math.max(0, Math.ceilDiv(size - tile, tile - overlap));
-    var starts = new int[steps + 1];
-    for (int i = 1; i <= steps; i++) {
-      starts[i] = (int) ((long) (size - tile) * i / steps);
+    var starts = new int[count(size)];
+    for (int i = 1; i < starts.length; i++) {
+      starts[i] = (int) ((long) (size - side(size)) * i / (starts.length - 1));
     }
     return starts;
   }

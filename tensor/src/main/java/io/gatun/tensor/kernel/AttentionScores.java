@@ -252,8 +252,8 @@ public record AttentionScores(
     var p =
         r.fma(
             FloatVector.broadcast(FLOATS, 0.0551716f), FloatVector.broadcast(FLOATS, 0.24261113f));
-    p = p.fma(r, FloatVector.broadcast(FLOATS, 0.69326099f));
-    p = p.fma(r, FloatVector.broadcast(FLOATS, 0.99992807f));
+    p = p.fma(r, FloatVector.broadcast(FLOATS, 0.693261f));
+    p = p.fma(r, FloatVector.broadcast(FLOATS, 0.9999281f));
     return p.reinterpretAsInts()
         .add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23));
   }

@@ -45,6 +45,8 @@ public final class ConvWeight {
     this.padding = padding;
   }
 
+  /// A convolution with any stride and padding.
+  ///
   /// @param weight (O, I, kernelHeight, kernelWidth) of any type, PyTorch's order, where it lies
   /// @param bias (O) of any type; null for none
   /// @param stride in both directions

@@ -101,7 +101,7 @@ class VaeGoldenTest {
         var ops = new Ops(Backend.NATIVE, 2)) {
       var vae = vae(dir, checkpoint, new Functional(ops, DType.Plain.F32));
       var z = Tensor.ofFloats(Arena.ofAuto(), new float[2 * 13 * 6 * 4], 2, 13, 6, 4);
-      var tile = vae.decode(z.slice(0, 0, 1).slice(1, 0, 6));
+      var tile = vae.decode(z.slice(0, 0, 1).slice(1, 0, 5)); // 3 of 5 rows cover 13
       var whole = vae.decodeTiled(z, 6);
       assertEquals(Shape.of(2, 104, 48, 3), whole.shape());
       // In the middle of a tile nothing is blended.
