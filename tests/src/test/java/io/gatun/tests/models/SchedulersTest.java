@@ -353,4 +353,20 @@ class SchedulersTest {
       Files.delete(file);
     }
   }
+
+  /// The configurations of the published pipelines, and each as every other scheduler.
+  @ParameterizedTest
+  @ValueSource(strings = {"sd15-configs", "sdxl-configs", "sdxl-tiny-random"})
+  void publishedConfigurations(String pipeline) {
+    var file = TestData.shared(pipeline + "/scheduler/scheduler_config.json");
+    var config = new SchedulerConfig(JsonKeys.read(file));
+    Scheduler own = Schedulers.of(config);
+    assertEquals(config.className(), own.getClass().getSimpleName());
+    for (String name : Schedulers.names().split(", ", -1)) {
+      Scheduler scheduler = Schedulers.byName(name, config);
+      scheduler.setTimesteps(4);
+      assertTrue(scheduler.timesteps().length >= 4, name);
+      assertEquals(name, Schedulers.ofSampler(Schedulers.samplerName(scheduler), ""));
+    }
+  }
 }
