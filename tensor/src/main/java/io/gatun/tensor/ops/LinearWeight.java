@@ -25,7 +25,7 @@ public final class LinearWeight {
     this.quantization = quantization;
   }
 
-  /// The weights of a layer.
+  /// Weights as a checkpoint stores them.
   ///
   /// @param weight (N, K) of any type, where it lies
   /// @param bias (N) of any type; null for none
