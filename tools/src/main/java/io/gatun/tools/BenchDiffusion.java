@@ -181,8 +181,7 @@ final class BenchDiffusion implements Runnable {
       return () -> encoder.forward(ids);
     }
     var config2 = CLIPTextConfig.of(files.config("text_encoder_2"));
-    var encoder2 =
-        new CLIPTextModelWithProjection(config2, files.weights("text_encoder_2"), f);
+    var encoder2 = new CLIPTextModelWithProjection(config2, files.weights("text_encoder_2"), f);
     int[][] ids2 = {ids(config2)};
     return () -> {
       encoder.hiddenState(ids, 1);
@@ -207,8 +206,7 @@ final class BenchDiffusion implements Runnable {
         int sizes = 6;
         int embeds =
             config.projectionClassEmbeddingsInputDim() - sizes * config.additionTimeEmbedDim();
-        added =
-            AddedConditions.textTime(random(f, BATCH, embeds), new double[BATCH][sizes]);
+        added = AddedConditions.textTime(random(f, BATCH, embeds), new double[BATCH][sizes]);
       }
       var conditioning = unet.condition(context, added);
       var sample = noise(f, BATCH, latents, config.inChannels());
@@ -229,7 +227,8 @@ final class BenchDiffusion implements Runnable {
     return x;
   }
 
-  /// Notes the median seconds of a network, its operations, and the share of the roof that they make.
+  /// Notes the median seconds of a network, its operations, and the share of the roof that they
+  /// make.
   private void measure(String name, Functional f, Supplier<Tensor> network) {
     var seconds = new double[runs];
     for (int run = -1; run < runs; run++) {
@@ -262,8 +261,7 @@ final class BenchDiffusion implements Runnable {
     var table = new Table("lr");
     table.row("load", "%.3f s".formatted(number("load_seconds")));
     table.row(
-        "oneDNN %s product".formatted(figures.get("dtype")),
-        "%.0f GFLOP/s".formatted(roof / 1e9));
+        "oneDNN %s product".formatted(figures.get("dtype")), "%.0f GFLOP/s".formatted(roof / 1e9));
     for (String name : new String[] {"text_encode", "unet_step", "vae_decode"}) {
       table.row(
           name.replace('_', ' '),

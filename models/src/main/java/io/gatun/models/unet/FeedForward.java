@@ -19,7 +19,7 @@ final class FeedForward {
     out = weights.linear("net.2", channels, FACTOR * channels);
   }
 
-  /// values, gates = x Wproj;  residual + (values * gelu(gates)) Wout: x and residual (B, T, C).
+  /// values, gates = x Wproj; residual + (values * gelu(gates)) Wout: x and residual (B, T, C).
   Tensor forward(Functional f, Tensor x, Tensor residual) {
     return f.linear(f.geglu(f.linear(x, proj)), out, Epilogue.add(residual));
   }

@@ -54,7 +54,8 @@ final class Convolution {
             epilogue.columns(),
             residual == null ? null : residual.reshape(rows));
     if (s.taps() == 1) {
-      return LinearLayer.apply(f, x.reshape(rows[0], rows[1], s.channels()), w.asLinear(), flat).reshape(dims);
+      return LinearLayer.apply(f, x.reshape(rows[0], rows[1], s.channels()), w.asLinear(), flat)
+          .reshape(dims);
     }
     var out = f.empty(dims);
     try (var _ = f.scope()) {

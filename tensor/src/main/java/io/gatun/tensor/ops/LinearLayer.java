@@ -34,12 +34,7 @@ final class LinearLayer {
 
   /// What follows a product, F32, which is overwritten: the columns of the result from `first` on.
   static void finish(
-      Functional f,
-      Tensor product,
-      long first,
-      MemorySegment bias,
-      Epilogue epilogue,
-      Tensor out) {
+      Functional f, Tensor product, long first, MemorySegment bias, Epilogue epilogue, Tensor out) {
     int n = Math.toIntExact(product.dim(-1));
     var rest = new F32Epilogue(f, bias, epilogue, out);
     f.ops()

@@ -51,8 +51,7 @@ class AutoencoderTinyTest {
         var ops = new Ops(Backend.NATIVE, 1)) {
       var f = new Functional(ops, DType.Plain.F32);
       var weights = Weights.of(encoder);
-      var e =
-          assertThrows(CheckpointException.class, () -> new AutoencoderTiny(weights, null, f));
+      var e = assertThrows(CheckpointException.class, () -> new AutoencoderTiny(weights, null, f));
       assertTrue(e.getMessage().contains("taesana_encoder.pth"), e.getMessage());
     }
   }

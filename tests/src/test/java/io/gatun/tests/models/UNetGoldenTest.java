@@ -64,8 +64,7 @@ class UNetGoldenTest {
   private static void check(
       String model, String shape, Backend backend, DType.Plain dtype, int records) {
     Path dir = TestData.shared(model);
-    try (var goldens =
-            new Goldens(dir.resolve("golden/unet.safetensors"), dtype);
+    try (var goldens = new Goldens(dir.resolve("golden/unet.safetensors"), dtype);
         var checkpoint = Checkpoint.open(dir.resolve("unet"));
         var ops = new Ops(backend, 2)) {
       var unet = unet(dir, checkpoint, new Functional(ops, dtype));
