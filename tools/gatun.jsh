@@ -1,6 +1,7 @@
 // What gatun jshell has imported, besides jshell's own defaults.
 import io.gatun.loaders.*;
 import io.gatun.models.*;
+import io.gatun.models.diffusion.*;
 import io.gatun.models.image.*;
 import io.gatun.models.llama.*;
 import io.gatun.models.sam.*;

@@ -2,10 +2,10 @@ package io.gatun.tools;
 
 import io.gatun.models.ImageSettings;
 import io.gatun.models.Imagined;
-import io.gatun.models.ImagineOptions;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.image.Image;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
@@ -75,13 +75,15 @@ final class Imagine implements Callable<Integer> {
     if (text == null) {
       throw new ParameterException(spec.commandLine(), "Give a prompt, or --from an image");
     }
+    checkOut();
     Image start = initImage == null ? null : Image.read(initImage);
     Image painted = mask == null ? null : Image.read(mask);
     long began = System.nanoTime();
     try (var sd = model.load(parameters)) {
       double loaded = (System.nanoTime() - began) / 1e9;
+      Imagined made;
       try (var progress = new StepProgress(spec.commandLine().getErr(), quiet)) {
-        var made =
+        made =
             sd.imagine(
                 text,
                 o -> {
@@ -91,16 +93,31 @@ final class Imagine implements Callable<Integer> {
                   how.apply(o);
                   o.initImage(start).mask(painted).onStep(progress);
                 });
-        progress.close();
-        write(made);
-        if (!quiet) {
-          spec.commandLine().getErr().println(figures(made, loaded));
-        }
-        return 0;
       } catch (CancellationException e) {
         spec.commandLine().getErr().println("gatun imagine: " + e.getMessage());
         return INTERRUPTED;
       }
+      write(made);
+      if (!quiet) {
+        spec.commandLine().getErr().println(figures(made, loaded));
+      }
+      return 0;
+    }
+  }
+
+  /// An image that took minutes should not fail to be written.
+  private void checkOut() {
+    if (out == null) {
+      return;
+    }
+    Path folder = out.toAbsolutePath().getParent();
+    if (!out.getFileName().toString().toLowerCase(Locale.ROOT).matches(".*\\.(png|jpe?g)")) {
+      throw new ParameterException(
+          spec.commandLine(), "--out " + out + ": need a name that ends in .png or .jpg");
+    }
+    if (!Files.isDirectory(folder)) {
+      throw new ParameterException(
+          spec.commandLine(), "--out " + out + ": there is no folder " + folder);
     }
   }
 
@@ -147,9 +164,7 @@ final class Imagine implements Callable<Integer> {
     String name = out.getFileName().toString();
     int dot = name.lastIndexOf('.');
     return out.resolveSibling(
-        dot < 0
-            ? name + "-" + (i + 1)
-            : name.substring(0, dot) + "-" + (i + 1) + name.substring(dot));
+        name.substring(0, dot) + "-" + (i + 1) + name.substring(dot));
   }
 
   static String figures(Imagined made, double loaded) {

@@ -1,5 +1,6 @@
 package io.gatun.models.nn;
 
+import io.gatun.tensor.ops.LinearWeight;
 import java.util.regex.Pattern;
 
 /// How the linear layers of a network are quantized.
@@ -24,7 +25,18 @@ public record Quantization(Mode mode, long minSize, Pattern names) {
     return new Quantization(mode, 1 << 18, Pattern.compile(""));
   }
 
-  boolean covers(String name, long size) {
-    return mode != Mode.NONE && size >= minSize && names.matcher(name).find();
+  /// The weights of the layer of that name, quantized if that is to be, and their sizes allow it.
+  LinearWeight apply(String name, LinearWeight weight) {
+    long size = weight.outFeatures() * weight.inFeatures();
+    if (mode == Mode.NONE
+        || size < minSize
+        || !names.matcher(name).find()
+        || !weight.quantizable()) {
+      return weight;
+    }
+    return weight.quantized(
+        mode == Mode.INT8_DYNAMIC
+            ? io.gatun.tensor.ops.Quantization.INT8_DYNAMIC
+            : io.gatun.tensor.ops.Quantization.INT8);
   }
 }

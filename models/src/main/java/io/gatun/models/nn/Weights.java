@@ -114,12 +114,12 @@ public final class Weights {
 
   /// A linear layer's weight (out, in), or that of a 1x1 convolution, and bias (out).
   public LinearWeight linear(String name, long out, long in) {
-    return LinearWeight.of(matrix(name, out, in), tensor(name + ".bias", out));
+    return quantized(name, LinearWeight.of(matrix(name, out, in), tensor(name + ".bias", out)));
   }
 
   /// A linear layer's weight (out, in) where there is no bias.
   public LinearWeight linearWithoutBias(String name, long out, long in) {
-    return LinearWeight.of(matrix(name, out, in), null);
+    return quantized(name, LinearWeight.of(matrix(name, out, in), null));
   }
 
   /// Several linear layers of the same input as one, whose results lie side by side: weights (out,
@@ -129,6 +129,10 @@ public final class Weights {
         names.stream()
             .map(name -> bias ? linear(name, out, in) : linearWithoutBias(name, out, in))
             .toList());
+  }
+
+  private LinearWeight quantized(String name, LinearWeight weight) {
+    return source.quantization.apply(prefix + name, weight);
   }
 
   private Tensor matrix(String name, long out, long in) {

@@ -38,11 +38,13 @@ public record Int8Products(
     int rows) {
   private static final float ROUND = 0x1.8p23f;
 
-  /// Quantizes a row of activations to u8 with zero point 128.
+  /// Rounds a row to 8 bits: `q = round(x / scale) + zero`, ties to even.
   ///
   /// @param n a multiple of 32
-  /// @return the scale; not finite if an activation is not
-  public static float quantize(MemorySegment x, long xAt, int n, MemorySegment q, long qAt) {
+  /// @param zero 128 for u8, as activations are here; 0 for s8, as weights are
+  /// @return the scale, which takes the greatest magnitude to 127; not finite if a value is not
+  public static float quantize(
+      MemorySegment x, long xAt, int n, int zero, MemorySegment q, long qAt) {
     long from = address(x, xAt, 4L * n);
     long to = address(q, qAt, n);
     FloatVector most = FloatVector.zero(Lanes.FLOATS);
@@ -52,12 +54,25 @@ public record Int8Products(
     float max = most.reduceLanes(VectorOperators.MAX);
     float inverse = max == 0 ? 0 : 127 / max;
     for (int i = 0; i < n; i += COUNT) {
-      var v = floats(from + 4L * i).mul(inverse).add(ROUND).reinterpretAsInts().add(128);
+      var v = floats(from + 4L * i).mul(inverse).add(ROUND).reinterpretAsInts().add(zero);
       Lanes.storeBytes(v, to + i);
     }
     Reference.reachabilityFence(x);
     Reference.reachabilityFence(q);
     return max / 127;
+  }
+
+  /// The sum of n signed bytes.
+  ///
+  /// @param n a multiple of 32
+  public static int sum(MemorySegment q, long qAt, int n) {
+    long from = address(q, qAt, n);
+    IntVector sum = IntVector.zero(INTS);
+    for (int i = 0; i < n; i += COUNT) {
+      sum = sum.add(Lanes.bytes(from + i));
+    }
+    Reference.reachabilityFence(q);
+    return sum.reduceLanes(VectorOperators.ADD);
   }
 
   /// Stores the first `n` columns as floats.

@@ -19,11 +19,12 @@ public interface NetworkKernels {
       MemorySegment out,
       long outAt);
 
-  /// `sums += x - origin` and, behind these n, `squares += (x - origin)^2`, element by element. An
-  /// origin near the mean keeps small differences of large values exact.
+  /// For each of n columns over `rows` rows: `sums += x - origin` and, behind these n, `squares +=
+  /// (x - origin)^2`. An origin near the mean keeps small differences of large values exact.
   void addMoments(
       MemorySegment x,
       long xAt,
+      int rows,
       MemorySegment origin,
       long originAt,
       int n,
@@ -61,4 +62,8 @@ public interface NetworkKernels {
       int n,
       MemorySegment out,
       long outAt);
+
+  /// `out = round(x / scale) * scale`, ties to even, where `scale` takes the greatest magnitude to
+  /// 127: x as 8-bit integers stand for it.
+  void roundTo8Bits(MemorySegment x, long xAt, int n, MemorySegment out, long outAt);
 }

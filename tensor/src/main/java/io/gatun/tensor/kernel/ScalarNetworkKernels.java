@@ -38,15 +38,18 @@ public final class ScalarNetworkKernels implements NetworkKernels {
   public void addMoments(
       MemorySegment x,
       long xAt,
+      int rows,
       MemorySegment origin,
       long originAt,
       int n,
       MemorySegment sums,
       long sumsAt) {
-    for (int i = 0; i < n; i++) {
-      float d = get(x, xAt, i) - get(origin, originAt, i);
-      set(sums, sumsAt, i, get(sums, sumsAt, i) + d);
-      set(sums, sumsAt, n + i, get(sums, sumsAt, n + i) + d * d);
+    for (int row = 0; row < rows; row++) {
+      for (int i = 0; i < n; i++) {
+        float d = get(x, xAt, (long) row * n + i) - get(origin, originAt, i);
+        set(sums, sumsAt, i, get(sums, sumsAt, i) + d);
+        set(sums, sumsAt, n + i, get(sums, sumsAt, n + i) + d * d);
+      }
     }
   }
 
@@ -107,6 +110,18 @@ public final class ScalarNetworkKernels implements NetworkKernels {
       long outAt) {
     for (int i = 0; i < n; i++) {
       set(out, outAt, i, (float) (get(x, xAt, i) * gelu(get(gate, gateAt, i))));
+    }
+  }
+
+  @Override
+  public void roundTo8Bits(MemorySegment x, long xAt, int n, MemorySegment out, long outAt) {
+    float max = 0;
+    for (int i = 0; i < n; i++) {
+      max = Math.max(max, Math.abs(get(x, xAt, i)));
+    }
+    float inverse = max == 0 ? 0 : 127 / max;
+    for (int i = 0; i < n; i++) {
+      set(out, outAt, i, (float) Math.rint(get(x, xAt, i) * inverse) * (max / 127));
     }
   }
 

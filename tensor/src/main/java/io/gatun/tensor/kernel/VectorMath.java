@@ -19,15 +19,15 @@ final class VectorMath {
     var clamped = x.max(-87.3f).min(88.3f);
     var shifted = clamped.mul(LOG2_E).add(ROUND);
     var n = shifted.sub(ROUND);
-    var r = clamped.sub(n.mul(LN2_HIGH)).sub(n.mul(LN2_LOW));
+    var r = n.fma(all(x, -LN2_LOW), n.fma(all(x, -LN2_HIGH), clamped));
     // e^r on |r| <= ln(2)/2: the Taylor series up to r^7 / 7!.
-    var p = r.mul(1f / 5040).add(1f / 720);
-    p = p.mul(r).add(1f / 120);
-    p = p.mul(r).add(1f / 24);
-    p = p.mul(r).add(1f / 6);
-    p = p.mul(r).add(0.5f);
-    p = p.mul(r).add(1f);
-    p = p.mul(r).add(1f);
+    var p = r.fma(all(x, 1f / 5040), all(x, 1f / 720));
+    p = p.fma(r, all(x, 1f / 120));
+    p = p.fma(r, all(x, 1f / 24));
+    p = p.fma(r, all(x, 1f / 6));
+    p = p.fma(r, all(x, 0.5f));
+    p = p.fma(r, all(x, 1f));
+    p = p.fma(r, all(x, 1f));
     var power =
         shifted
             .reinterpretAsInts()
@@ -42,27 +42,38 @@ final class VectorMath {
     return x.div(exp(x.mul(-alpha)).add(1f));
   }
 
-  /// `x Phi(x)`, within 3e-7 of the greater of |x| and 1 times Phi(x)'s scale.
+  /// `x Phi(x)` within 2e-7 of the greater of |x| and 1.
   static FloatVector gelu(FloatVector x) {
-    // Phi(-|x|) = erfc(a) / 2 with a = |x| / sqrt(2), and erfc(a) = e^(-a^2) t P(t) with
-    // t = 1 / (1 + 0.42 a): P is a minimax fit on a <= 9.4 with a relative error of 1.7e-7.
-    var magnitude = x.abs();
-    var t = FloatVector.broadcast(x.species(), 1f).div(magnitude.mul(0.29698485f).add(1f));
-    var p = t.mul(0.070392944f).add(-0.32093948f);
-    p = p.mul(t).add(0.4418665f);
-    p = p.mul(t).add(-0.13164258f);
-    p = p.mul(t).add(0.26934358f);
-    p = p.mul(t).add(0.19454047f);
-    p = p.mul(t).add(0.23961622f);
-    p = p.mul(t).add(0.2368222f);
-    var tail = exp(x.mul(x).mul(-0.5f)).mul(p.mul(t)).mul(magnitude.mul(0.5f));
-    return x.max(0f).sub(tail);
+    // Phi(c) = 1/2 + c q(2 (c / 5.5)^2 - 1) on |c| <= 5.5, where q is a minimax fit; beyond, Phi
+    // is 0 or 1 within F32.
+    var low = x.max(-5.5f);
+    var c = low.min(5.5f);
+    var t = c.mul(c).fma(all(x, 2 / 30.25f), all(x, -1f));
+    var q = t.fma(all(x, 0.00044752925f), all(x, -0.0012996374f));
+    q = q.fma(t, all(x, 0.0012978965f));
+    q = q.fma(t, all(x, -0.0014302105f));
+    q = q.fma(t, all(x, 0.003916458f));
+    q = q.fma(t, all(x, -0.0074532293f));
+    q = q.fma(t, all(x, 0.010649694f));
+    q = q.fma(t, all(x, -0.014786923f));
+    q = q.fma(t, all(x, 0.020236837f));
+    q = q.fma(t, all(x, -0.026083644f));
+    q = q.fma(t, all(x, 0.032088373f));
+    q = q.fma(t, all(x, -0.038790286f));
+    q = q.fma(t, all(x, 0.047736682f));
+    q = q.fma(t, all(x, -0.06417239f));
+    q = q.fma(t, all(x, 0.12855195f));
+    return low.mul(c.fma(q, all(x, 0.5f)));
   }
 
   /// GELU by its tanh approximation, which is `x sigmoid(2 u)` for `x (1 + tanh(u)) / 2`.
   static FloatVector geluTanh(FloatVector x) {
     // 2 sqrt(2 / pi) and that times 0.044715.
-    var u = x.mul(x).mul(0.071354814f).add(1.5957692f).mul(x);
+    var u = x.mul(x).fma(all(x, 0.071354814f), all(x, 1.595769f)).mul(x);
     return x.div(exp(u.neg()).add(1f));
+  }
+
+  private static FloatVector all(FloatVector like, float value) {
+    return FloatVector.broadcast(like.species(), value);
   }
 }

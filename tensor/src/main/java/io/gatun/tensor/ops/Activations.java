@@ -92,7 +92,8 @@ final class Activations {
               (worker, from, to) -> {
                 for (long t = from; t < to; t++) {
                   float scale =
-                      Int8Products.quantize(f32, 4 * t * columns, columns, u8.values, t * columns);
+                      Int8Products.quantize(
+                          f32, 4 * t * columns, columns, 128, u8.values, t * columns);
                   Floats.set(u8.scales, 0, t, scale);
                 }
               });

@@ -47,9 +47,7 @@ final class Attention {
     var sizes = AttentionSizes.of(q, k, heads, bias);
     boolean oneDnn = f.ops().backend() == Backend.NATIVE && OneDnn.isAvailable();
     var table =
-        bias instanceof AttentionBias.RelativePositions r
-            ? new RelativeTable(f.ops(), r)
-            : null;
+        bias instanceof AttentionBias.RelativePositions r ? new RelativeTable(f.ops(), r) : null;
     var products =
         oneDnn
             ? new OneDnnAttentionProducts(f, q, k, v, sizes, table)

@@ -1,10 +1,8 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Kernels;
-import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
 
 /// Attention over a [KvCache], page by page with a running softmax (FlashAttention, Dao et al.
@@ -49,6 +47,7 @@ final class CachedAttention {
   private final MemorySegment memory;
 
   private final State state;
+  private final PageProducts products;
   private final long scratchBytes;
 
   private CachedAttention(
@@ -69,7 +68,8 @@ final class CachedAttention {
     parts = tokens <= tokensPerTask ? Math.ceilDiv(lastPage(tokens) - firstPage(0), PART) : 1;
     out = ops.empty(tokens, heads, c);
     state = new State(tokensPerTask * group, c);
-    scratchBytes = state.bytes() + 4L * state.rows * (c + SCORES) + 4L * PAGE * c;
+    products = new PageProducts(ops, cache, state.rows, SCORES);
+    scratchBytes = state.bytes() + 4L * state.rows * (c + SCORES) + products.scratchBytes();
     long states = parts > 1 ? parts * cache.heads() * state.bytes() : 0;
     memory = ops.workspace().take(states + scratchBytes * ops.workers().threads());
   }
@@ -149,11 +149,11 @@ final class CachedAttention {
     int first = block * tokensPerTask;
     int count = Math.min(tokensPerTask, tokens - first);
     int rows = count * group;
-    // The worker's scratch: state, queries (M, C), scores (M, SCORES), keys or values of a page.
+    // The worker's scratch: state, queries (M, C), scores (M, SCORES), what the products need.
     long scratch = memory.byteSize() - (worker + 1) * scratchBytes;
     long queries = scratch + state.bytes();
     long scores = queries + 4L * state.rows * c;
-    long unpacked = scores + 4L * state.rows * SCORES;
+    long rest = scores + 4L * state.rows * SCORES;
     long at = parts > 1 ? partAt(head, part) : scratch;
     gather(head, first, count, queries);
     memory.asSlice(at, state.bytes()).fill((byte) 0);
@@ -163,53 +163,41 @@ final class CachedAttention {
     int end = position + first + count;
     int from = firstPage(first) + part * PART;
     int to = parts > 1 ? Math.min(from + PART, lastPage(tokens)) : lastPage(first + count);
+    products.prepareQueries(memory, queries, rows, rest);
     for (int page = from; page < to; page += PART) {
       int n = Math.min(Math.min(PART, to - page) * PAGE, end - page * PAGE);
       for (int i = 0; i < n; i += PAGE) {
-        scores(head, page + i / PAGE, queries, rows, Math.min(PAGE, n - i), scores + 4L * i, unpacked);
+        var stored = cache.page(page + i / PAGE);
+        int positions = Math.min(PAGE, n - i);
+        long keys = cache.keysAt(layer, head);
+        products.scores(memory, queries, stored, keys, rows, positions, scores + 4L * i, rest);
+        if (cache.hasScales()) {
+          mulRows(scores + 4L * i, rows, positions, stored, cache.keyScalesAt(layer, head));
+        }
       }
       softmax(rows, n, page, first, scores, at);
+      for (int i = 0; i < n && cache.hasScales(); i += PAGE) {
+        long scales = cache.valueScalesAt(layer, head);
+        mulRows(scores + 4L * i, rows, Math.min(PAGE, n - i), cache.page(page + i / PAGE), scales);
+      }
+      products.prepareWeights(memory, scores, rows, rest);
       for (int i = 0; i < n; i += PAGE) {
-        sums(head, page + i / PAGE, scores + 4L * i, rows, Math.min(PAGE, n - i), at, unpacked);
+        long values = cache.valuesAt(layer, head);
+        products.sums(
+            memory,
+            scores,
+            i,
+            cache.page(page + i / PAGE),
+            values,
+            rows,
+            Math.min(PAGE, n - i),
+            at,
+            rest);
       }
     }
     if (parts == 1) {
       scatter(head, first, count, at);
     }
-  }
-
-  /// The scores of `n` positions of a page: products of queries and keys.
-  private void scores(
-      int head, int page, long queries, int rows, int n, long scores, long unpacked) {
-    var stored = cache.page(page);
-    long keys = cache.keysAt(layer, head);
-    var b = floats(stored, keys, PAGE * c, unpacked);
-    long bAt = b == stored ? keys : unpacked;
-    Gemm.multiply(ops, memory, queries, c, b, bAt, PAGE, memory, scores, SCORES, rows, n, c, false);
-    if (cache.hasScales()) {
-      mulRows(scores, rows, n, stored, cache.keyScalesAt(layer, head));
-    }
-  }
-
-  /// Adds the values of `n` positions of a page, times their weights, to the state's sums.
-  private void sums(int head, int page, long weights, int rows, int n, long at, long unpacked) {
-    var stored = cache.page(page);
-    long values = cache.valuesAt(layer, head);
-    if (cache.hasScales()) {
-      mulRows(weights, rows, n, stored, cache.valueScalesAt(layer, head));
-    }
-    var b = floats(stored, values, n * c, unpacked);
-    long bAt = b == stored ? values : unpacked;
-    Gemm.multiply(ops, memory, weights, SCORES, b, bAt, c, memory, at, c, rows, c, n, true);
-  }
-
-  /// Where a page's elements are as F32: in the page itself, or in [#memory] at `unpacked`.
-  private MemorySegment floats(MemorySegment page, long from, int count, long unpacked) {
-    if (cache.dtype() == DType.Plain.F32) {
-      return page;
-    }
-    Unpack.toFloat(cache.dtype(), page, from, memory, unpacked, count);
-    return memory;
   }
 
   private void gather(int head, int first, int count, long queries) {

@@ -27,7 +27,10 @@ final class ConvTranspose {
       var matrices = matrices(ops, weight, c, o);
       var epilogue =
           new F32Epilogue(
-              f, twice(ops, bias, o), Epilogue.NONE, out.reshape(1, 2 * x.dim(1) * x.dim(0), width, 2L * o));
+              f,
+              twice(ops, bias, o),
+              Epilogue.NONE,
+              out.reshape(1, 2 * x.dim(1) * x.dim(0), width, 2L * o));
       long scratchBytes = 4L * width * (c + 2L * o);
       var scratch = ops.workspace().take(scratchBytes * ops.workers().threads());
       ops.workers()

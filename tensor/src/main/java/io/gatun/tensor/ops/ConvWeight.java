@@ -45,7 +45,7 @@ public final class ConvWeight {
     this.padding = padding;
   }
 
-  /// The weights of a convolution.
+  /// A convolution with any stride and padding.
   ///
   /// @param weight (O, I, kernelHeight, kernelWidth) of any type, PyTorch's order, where it lies
   /// @param bias (O) of any type; null for none

@@ -99,23 +99,27 @@ final class Elementwise {
 
   static Tensor geglu(Functional f, Tensor x) {
     Check.activations("x", x, f.dtype());
-    int c = Math.toIntExact(x.dim(-1) / 2);
-    Check.same("columns of x", x.dim(-1), "values and as many gates", 2L * c);
     var dims = x.shape().dims();
-    dims[dims.length - 1] = c;
-    var result = f.empty(dims);
-    var kernels = f.kernels();
+    dims[dims.length - 1] /= 2;
+    Check.same("columns of x", x.dim(-1), "of values and as many gates", 2 * dims[dims.length - 1]);
+    var out = f.empty(dims);
     try (var _ = f.scope()) {
-      RowMap.run(
-          f,
-          x,
-          2 * c,
-          result,
-          c,
-          (worker, from, n, in, inAt, out, outAt) ->
-              kernels.geglu(in, inAt, in, inAt + 4L * c, c, out, outAt));
+      geglu(f, x, out);
     }
-    return result;
+    return out;
+  }
+
+  static void geglu(Functional f, Tensor x, Tensor result) {
+    int c = Math.toIntExact(result.dim(-1));
+    var kernels = f.kernels();
+    RowMap.run(
+        f,
+        x,
+        2 * c,
+        result,
+        c,
+        (worker, from, n, in, inAt, out, outAt) ->
+            kernels.geglu(in, inAt, in, inAt + 4L * c, c, out, outAt));
   }
 
   static Tensor scale(Functional f, Tensor x, float factor) {

@@ -55,7 +55,8 @@ public final class Functional {
   }
 
   /// Sets how many more bytes of weights may be kept in another form than the checkpoint's, which
-  /// makes products faster; 2 GiB unless set. Weights that find no room are used where they lie.
+  /// makes products faster; 2 GiB unless set. Weights that find no room are used where
+  /// they lie. The 8 bits of quantized weights are kept in any case, and count.
   public void packingBudget(long bytes) {
     packingBudget = bytes;
   }
@@ -135,6 +136,13 @@ public final class Functional {
   public Tensor linear(Tensor x, LinearWeight w, Epilogue epilogue) {
     return observed(
         "linear", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.apply(this, x, w, epilogue));
+  }
+
+  /// `values * gelu(gates)`, where `x W^T + bias` (..., 2 C) holds values, then gates: the product
+  /// and [#geglu] at once, without the gates in memory. Result (..., C).
+  public Tensor linearGeglu(Tensor x, LinearWeight w) {
+    return observed(
+        "linearGeglu", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.geglu(this, x, w));
   }
 
   /// `a b^T` for each batch: a (B, T, K), b (B, N, K), result (B, T, N).

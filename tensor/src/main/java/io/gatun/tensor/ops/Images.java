@@ -52,8 +52,8 @@ final class Images {
     return out;
   }
 
-  /// The patches of size x size of x (B, H, W, C): (B, down * across, size * size * C); what is left
-  /// at the bottom and right belongs to none.
+  /// The patches of size x size of x (B, H, W, C): (B, down * across, size * size * C); what is
+  /// left at the bottom and right belongs to none.
   static Tensor patches(Functional f, Tensor x, int down, int across, int size) {
     long width = x.dim(2);
     long pixel = x.dim(3) * f.dtype().blockBytes();

@@ -9,27 +9,100 @@ final class LinearLayer {
   private LinearLayer() {}
 
   static Tensor apply(Functional f, Tensor x, LinearWeight w, Epilogue epilogue) {
-    Check.dtype("x", x, f.dtype());
-    Check.same("columns of x", x.dim(-1), "columns of the weight", w.inFeatures());
-    var dims = x.shape().dims();
-    dims[dims.length - 1] = w.outFeatures();
-    var out = f.empty(dims);
+    var out = result(f, x, w, w.outFeatures());
     epilogue.check(f, out);
     if (out.size() == 0) {
       return out;
     }
     try (var _ = f.scope()) {
-      if (f.ops().backend() == Backend.NATIVE && NativeLinear.supports(f.dtype())) {
+      if (w.quantization() == Quantization.INT8_DYNAMIC && Int8Weight.packs(f)) {
+        Int8Linear.run(f, x, w, epilogue, out);
+      } else if (isNative(f) && w.quantization() != Quantization.INT8_DYNAMIC) {
         NativeLinear.run(f, x, w, epilogue, out);
       } else {
-        long first = 0;
-        for (var product : Linear.apply(f.ops(), f.toF32(x), w.weights().toArray(Tensor[]::new))) {
-          finish(f, product, first, w.floatBias(), epilogue, out);
-          first += product.dim(-1);
-        }
+        unfused(f, x, w, epilogue, out);
       }
     }
     return out;
+  }
+
+  static Tensor geglu(Functional f, Tensor x, LinearWeight w) {
+    long half = w.outFeatures() / 2;
+    Check.same("rows of the weight", w.outFeatures(), "of values and as many gates", 2 * half);
+    var out = result(f, x, w, half);
+    if (out.size() == 0) {
+      return out;
+    }
+    try (var _ = f.scope()) {
+      boolean done =
+          isNative(f)
+              && w.quantization() != Quantization.INT8_DYNAMIC
+              && NativeLinear.geglu(f, x, w, out);
+      if (!done) {
+        Elementwise.geglu(f, apply(f, x, w, Epilogue.NONE), out);
+      }
+    }
+    return out;
+  }
+
+  private static Tensor result(Functional f, Tensor x, LinearWeight w, long columns) {
+    Check.dtype("x", x, f.dtype());
+    Check.same("columns of x", x.dim(-1), "columns of the weight", w.inFeatures());
+    var dims = x.shape().dims();
+    dims[dims.length - 1] = columns;
+    return f.empty(dims);
+  }
+
+  private static boolean isNative(Functional f) {
+    return f.ops().backend() == Backend.NATIVE && NativeLinear.supports(f.dtype());
+  }
+
+  private static void unfused(
+      Functional f, Tensor x, LinearWeight w, Epilogue epilogue, Tensor out) {
+    var activations = f.toF32(x);
+    if (w.quantization() == Quantization.INT8_DYNAMIC) {
+      roundTo8Bits(f, activations);
+    }
+    if (w.quantization() != Quantization.NONE) {
+      var int8 = w.int8Weight(f);
+      var product = Linear.apply(f.ops(), activations, int8.values())[0];
+      scale(f, product, int8.scales());
+      finish(f, product, 0, w.floatBias(), epilogue, out);
+      return;
+    }
+    long first = 0;
+    for (var product : Linear.apply(f.ops(), activations, w.weights().toArray(Tensor[]::new))) {
+      finish(f, product, first, w.floatBias(), epilogue, out);
+      first += product.dim(-1);
+    }
+  }
+
+  private static void roundTo8Bits(Functional f, Tensor x) {
+    int k = Math.toIntExact(x.dim(-1));
+    RowMap.run(
+        f,
+        x,
+        k,
+        x,
+        k,
+        (worker, from, n, in, inAt, out, outAt) ->
+            f.kernels().roundTo8Bits(in, inAt, k, out, outAt));
+  }
+
+  /// Multiplies each row of x (T, N), F32, with N scales.
+  private static void scale(Functional f, Tensor x, MemorySegment scales) {
+    int n = Math.toIntExact(x.dim(-1));
+    var factors = f.ops().workspace().take(8L * n);
+    MemorySegment.copy(scales, 0, factors, 0, 4L * n);
+    factors.asSlice(4L * n).fill((byte) 0);
+    RowMap.run(
+        f,
+        x,
+        n,
+        x,
+        n,
+        (worker, from, count, in, inAt, out, outAt) ->
+            f.kernels().scaleShift(in, inAt, factors, 0, n, out, outAt));
   }
 
   /// What follows a product, F32, which is overwritten: the columns of the result from `first` on.

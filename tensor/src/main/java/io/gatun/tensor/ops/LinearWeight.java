@@ -12,14 +12,17 @@ import java.util.List;
 /// A weight belongs to one model and is used with one [Functional].
 public final class LinearWeight {
   private final List<Part> parts;
+  private final Quantization quantization;
   private NativeWeight nativeWeight;
+  private Int8Weight int8Weight;
   private MemorySegment floatBias;
 
   /// Some of the rows.
   private record Part(Tensor weight, Tensor bias) {}
 
-  private LinearWeight(List<Part> parts) {
+  private LinearWeight(List<Part> parts, Quantization quantization) {
     this.parts = parts;
+    this.quantization = quantization;
   }
 
   /// The weights of a layer.
@@ -31,7 +34,7 @@ public final class LinearWeight {
     if (bias != null) {
       Check.same("bias", bias.size(), "rows of the weight", weight.dim(0));
     }
-    return new LinearWeight(List.of(new Part(weight, bias)));
+    return new LinearWeight(List.of(new Part(weight, bias)), Quantization.NONE);
   }
 
   /// Layers of the same input as one, whose results lie side by side: queries, keys and values. The
@@ -45,7 +48,33 @@ public final class LinearWeight {
           "of the first",
           parts.getFirst().weight.dim(1));
     }
-    return new LinearWeight(parts);
+    var quantization = layers.getFirst().quantization;
+    if (layers.stream().anyMatch(layer -> layer.quantization != quantization)) {
+      throw new IllegalArgumentException(
+          "layers that are quantized differently cannot be one: quantize the whole instead");
+    }
+    return new LinearWeight(parts, quantization);
+  }
+
+  /// The same weights, to be rounded to 8 bits when they are first used.
+  ///
+  /// @throws IllegalArgumentException if they are not [#quantizable]
+  public LinearWeight quantized(Quantization to) {
+    if (to != Quantization.NONE && !quantizable()) {
+      throw new IllegalArgumentException(
+          "weights of shapes %s cannot be quantized: need multiples of 32"
+              .formatted(weights().stream().map(Tensor::shape).toList()));
+    }
+    return new LinearWeight(parts, to);
+  }
+
+  /// Whether [#quantized] can round these weights: whether all their sizes are multiples of 32.
+  public boolean quantizable() {
+    return weights().stream().allMatch(w -> w.dim(0) % 32 == 0 && w.dim(1) % 32 == 0);
+  }
+
+  Quantization quantization() {
+    return quantization;
   }
 
   /// N.
@@ -79,10 +108,25 @@ public final class LinearWeight {
     return floatBias;
   }
 
+  /// The weights, or, where they are quantized, their integers, as oneDNN's products read them.
   NativeWeight nativeWeight(Functional f) {
     if (nativeWeight == null) {
-      nativeWeight = NativeWeight.of(f, weights());
+      nativeWeight =
+          quantization == Quantization.NONE
+              ? NativeWeight.of(f, weights())
+              : NativeWeight.converted(f, int8Weight(f).values());
     }
     return nativeWeight;
+  }
+
+  /// The quantized weights: packed for int8 products where these are made.
+  Int8Weight int8Weight(Functional f) {
+    if (int8Weight == null) {
+      int8Weight =
+          quantization == Quantization.INT8_DYNAMIC && Int8Weight.packs(f)
+              ? Int8Weight.packed(f, weights())
+              : Int8Weight.tensor(f, weights());
+    }
+    return int8Weight;
   }
 }

@@ -17,49 +17,34 @@ import java.util.List;
 /// activations and a block of the weight.
 final class NativeLinear {
   /// Rows of activations in a task.
-  private static final long ROWS = Long.getLong("mm", 512);
+  private static final long ROWS = 512;
 
   private final Functional f;
   private final Tensor x;
   private final int lda;
+  private final long rows;
   private final NativeWeight weight;
+  private final MemorySegment scales;
   private final MemorySegment bias;
-  private final Epilogue epilogue;
   private final Tensor out;
-  private final List<PostOp> postOps;
+  private final int ldc;
 
-  private NativeLinear(
-      Functional f,
-      Tensor x,
-      int lda,
-      NativeWeight weight,
-      MemorySegment bias,
-      Epilogue epilogue,
-      Tensor out) {
+  private NativeLinear(Functional f, Tensor x, LinearWeight w, Tensor out) {
     this.f = f;
-    this.x = x;
-    this.lda = lda;
-    this.weight = weight;
-    this.bias = bias;
-    this.epilogue = epilogue;
     this.out = out;
-    postOps = postOps(epilogue, weight.type());
-  }
-
-  /// What `epilogue` is to oneDNN.
-  static List<PostOp> postOps(Epilogue epilogue, ElementType type) {
-    List<PostOp> postOps = new ArrayList<>();
-    if (epilogue.columns() != null) {
-      postOps.add(new PostOp.Binary(Op.ADD, type, Extent.PER_COLUMN));
+    var offsets = new RowOffsets(x);
+    rows = offsets.count();
+    if (offsets.distance() < offsets.columns()) {
+      this.x = f.cast(x);
+      lda = Math.toIntExact(offsets.columns());
+    } else {
+      this.x = x;
+      lda = Math.toIntExact(offsets.distance());
     }
-    var activation = postOp(epilogue.activation());
-    if (activation != null) {
-      postOps.add(activation);
-    }
-    if (epilogue.residual() != null) {
-      postOps.add(new PostOp.Binary(Op.ADD, type, Extent.EVERY_ELEMENT));
-    }
-    return postOps;
+    ldc = Math.toIntExact(out.dim(-1));
+    weight = w.nativeWeight(f);
+    scales = w.quantization() == Quantization.NONE ? null : w.int8Weight(f).scales();
+    bias = w.floatBias();
   }
 
   /// Whether oneDNN is fast here for activations of this type.
@@ -80,89 +65,160 @@ final class NativeLinear {
 
   /// @param out the contiguous result (..., N)
   static void run(Functional f, Tensor x, LinearWeight w, Epilogue epilogue, Tensor out) {
-    var rows = new RowOffsets(x);
-    var activations = x;
-    long lda = rows.distance();
-    if (lda < rows.columns()) {
-      activations = f.cast(x);
-      lda = rows.columns();
-    }
-    var linear =
-        new NativeLinear(
-            f,
-            activations,
-            Math.toIntExact(lda),
-            w.nativeWeight(f),
-            w.floatBias(),
-            epilogue,
-            out);
-    linear.run(rows.count());
+    new NativeLinear(f, x, w, out).run(epilogue);
   }
 
-  private void run(long rows) {
+  /// Fills `out` (..., N / 2), or returns false if the weight's blocks do not suit.
+  static boolean geglu(Functional f, Tensor x, LinearWeight w, Tensor out) {
+    if (!w.nativeWeight(f).hasHalves()) {
+      return false;
+    }
+    new NativeLinear(f, x, w, out).geglu();
+    return true;
+  }
+
+  private void run(Epilogue epilogue) {
+    int n = Math.toIntExact(out.dim(-1));
     // A task's rows are of one image, where images have columns of their own.
     long images = epilogue.columns() == null ? 1 : epilogue.columns().dim(0);
+    var tail = postOps(epilogue, weight.type());
+    forEach(
+        images,
+        weight.blocks().length,
+        0,
+        (image, row, count, index, scratch) -> {
+          var block = weight.blocks()[index];
+          long at = (row * n + block.from()) * weight.type().bytes();
+          var operands = new ArrayList<MemorySegment>(2);
+          if (epilogue.columns() != null) {
+            long column = image * n + block.from();
+            operands.add(epilogue.columns().segment().asSlice(column * weight.type().bytes()));
+          }
+          if (epilogue.residual() != null) {
+            operands.add(epilogue.residual().segment().asSlice(at));
+          }
+          multiply(row, count, block, scratch, tail, operands, out.segment().asSlice(at));
+        });
+  }
+
+  /// What `epilogue` is to oneDNN.
+  static List<PostOp> postOps(Epilogue epilogue, ElementType type) {
+    var ops = new ArrayList<PostOp>();
+    if (epilogue.columns() != null) {
+      ops.add(new PostOp.Binary(Op.ADD, type, Extent.PER_COLUMN));
+    }
+    var activation = postOp(epilogue.activation());
+    if (activation != null) {
+      ops.add(activation);
+    }
+    if (epilogue.residual() != null) {
+      ops.add(new PostOp.Binary(Op.ADD, type, Extent.EVERY_ELEMENT));
+    }
+    return ops;
+  }
+
+  /// Gates first, into scratch memory, whose rows are as far apart as the result's, and then values
+  /// times these.
+  private void geglu() {
+    int half = weight.blocks().length / 2;
+    int bytes = weight.type().bytes();
+    List<PostOp> gelu = List.of(PostOp.Activation.GELU_ERF);
+    List<PostOp> times =
+        List.of(new PostOp.Binary(Op.MULTIPLY, weight.type(), Extent.EVERY_ELEMENT));
+    forEach(
+        1,
+        half,
+        Math.min(rows, ROWS) * ldc * bytes,
+        (image, row, count, index, scratch) -> {
+          var values = weight.blocks()[index];
+          var gates = weight.blocks()[half + index];
+          var gate = scratch.memory().asSlice(scratch.at() + weightScratch());
+          multiply(row, count, gates, scratch, gelu, List.of(), gate);
+          long at = (row * ldc + values.from()) * bytes;
+          multiply(row, count, values, scratch, times, List.of(gate), out.segment().asSlice(at));
+        });
+  }
+
+  private interface Task {
+    /// @param block the task's number of those of one chunk of rows
+    void run(long image, long row, int count, int block, Scratch scratch);
+  }
+
+  private long weightScratch() {
+    return weight.isConverted() ? weight.scratchBytes() : 0;
+  }
+
+  private void forEach(long images, int blocks, long scratchBytes, Task task) {
     long perImage = rows / images;
-    long most = weight.isConverted() ? perImage : ROWS;
+    // Converting a block is worth doing for many rows.
+    long most = weight.isConverted() && scratchBytes == 0 ? perImage : ROWS;
     long chunks = Math.ceilDiv(perImage, most);
     long perChunk = Math.ceilDiv(perImage, chunks);
-    int blocks = weight.blocks().length;
-    long stride = weight.isConverted() ? weight.scratchBytes() : 0;
-    var scratch = f.ops().workspace().take(stride * f.ops().workers().threads());
+    long stride = weightScratch() + scratchBytes + 63 & -64;
+    var memory = f.ops().workspace().take(stride * f.ops().workers().threads());
     f.ops()
         .workers()
         .forEach(
             images * chunks * blocks,
             1,
             (worker, from, to) -> {
-              var own = new Scratch(scratch, worker * stride);
-              for (long task = from; task < to; task++) {
-                long chunk = task / blocks;
+              var scratch = new Scratch(memory, worker * stride);
+              for (long i = from; i < to; i++) {
+                long chunk = i / blocks;
                 long image = chunk / chunks;
                 long first = chunk % chunks * perChunk;
-                long count = Math.min(perChunk, perImage - first);
-                var block = weight.blocks()[(int) (task % blocks)];
-                multiply(image, image * perImage + first, (int) count, block, own);
+                int count = (int) Math.min(perChunk, perImage - first);
+                task.run(image, image * perImage + first, count, (int) (i % blocks), scratch);
               }
             });
   }
 
   private void multiply(
-      long image, long row, int count, NativeWeight.Block block, Scratch scratch) {
+      long row,
+      int count,
+      NativeWeight.Block block,
+      Scratch scratch,
+      List<PostOp> tail,
+      List<MemorySegment> tailOperands,
+      MemorySegment target) {
     var type = weight.type();
-    int k = Math.toIntExact(x.dim(-1));
-    int n = Math.toIntExact(out.dim(-1));
+    boolean scaled = scales != null;
+    var postOps = tail;
+    var operands = tailOperands;
+    MemorySegment blockBias = bias == null ? null : bias.asSlice(4L * block.from());
+    if (scaled) {
+      // Scales come before the bias, which therefore is a post-op too.
+      postOps = new ArrayList<>();
+      operands = new ArrayList<>();
+      postOps.add(new PostOp.Binary(Op.MULTIPLY, ElementType.F32, Extent.PER_COLUMN));
+      operands.add(scales.asSlice(4L * block.from()));
+      if (bias != null) {
+        postOps.add(new PostOp.Binary(Op.ADD, ElementType.F32, Extent.PER_COLUMN));
+        operands.add(blockBias);
+        blockBias = null;
+      }
+      postOps.addAll(tail);
+      operands.addAll(tailOperands);
+    }
     var spec =
         new MatmulSpec(
             count,
             block.count(),
-            k,
+            Math.toIntExact(x.dim(-1)),
             type,
             type,
             type,
             lda,
             block.layout(),
-            n,
-            bias == null ? null : ElementType.F32,
+            ldc,
+            blockBias == null ? null : ElementType.F32,
             false,
             postOps);
-    long at = (row * n + block.from()) * type.bytes();
-    var extra = new ArrayList<MemorySegment>(2);
-    if (epilogue.columns() != null) {
-      long column = image * n + block.from();
-      extra.add(epilogue.columns().segment().asSlice(column * type.bytes()));
-    }
-    if (epilogue.residual() != null) {
-      extra.add(epilogue.residual().segment().asSlice(at));
-    }
-    var operands =
-        new Operands(
-            bias == null ? null : bias.asSlice(4L * block.from()), null, null, extra);
     OneDnn.matmul(
         spec,
         x.segment().asSlice(row * lda * type.bytes()),
         weight.memory(block, scratch),
-        out.segment().asSlice(at),
-        operands);
+        target,
+        new Operands(blockBias, null, null, operands));
   }
 }

@@ -20,7 +20,7 @@ import java.util.concurrent.ConcurrentHashMap;
 /// activations', converted block by block in each product.
 final class NativeWeight {
   /// The bytes that a block should have: a part of a core's second cache.
-  private static final long BLOCK_BYTES = Long.getLong("bb", 512) << 10;
+  private static final long BLOCK_BYTES = 512 << 10;
 
   private static final int ALIGNMENT = 64;
 
@@ -48,29 +48,27 @@ final class NativeWeight {
   private final int k;
   private final Block[] blocks;
 
-  private NativeWeight(ElementType type, int k, Block[] blocks) {
-    this.type = type;
-    this.k = k;
-    this.blocks = blocks;
+  private NativeWeight(Functional f, List<Tensor> weights) {
+    type = f.dtype() == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
+    k = Math.toIntExact(weights.getFirst().dim(1));
+    var list = new ArrayList<Block>();
+    int from = 0;
+    for (var weight : weights) {
+      int n = Math.toIntExact(weight.dim(0));
+      int perBlock = rowsPerBlock(n, (long) k * type.bytes());
+      for (int row = 0; row < n; row += perBlock) {
+        int count = Math.min(perBlock, n - row);
+        list.add(new Block(weight, row, from + row, count, null, null));
+      }
+      from += n;
+    }
+    blocks = list.toArray(Block[]::new);
   }
 
   /// Packs weights, one above the other, if there is room for them.
   static NativeWeight of(Functional f, List<Tensor> weights) {
-    var type = f.dtype() == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
-    int k = Math.toIntExact(weights.getFirst().dim(1));
-    var blocks = new ArrayList<Block>();
-    int from = 0;
-    for (var weight : weights) {
-      int n = Math.toIntExact(weight.dim(0));
-      int perBlock = perBlock(n, (long) k * type.bytes());
-      for (int row = 0; row < n; row += perBlock) {
-        int count = Math.min(perBlock, n - row);
-        blocks.add(new Block(weight, row, from + row, count, null, null));
-      }
-      from += n;
-    }
-    var result = new NativeWeight(type, k, blocks.toArray(Block[]::new));
-    if (f.reserve((long) from * k * type.bytes())) {
+    var result = new NativeWeight(f, weights);
+    if (f.reserve((long) result.outFeatures() * result.k * result.type.bytes())) {
       result.pack(f);
     } else {
       result.leave(f.dtype());
@@ -78,10 +76,28 @@ final class NativeWeight {
     return result;
   }
 
-  /// Rows of a block, of n.
-  private static int perBlock(int n, long rowBytes) {
-    long most = Math.max(ALIGNMENT, BLOCK_BYTES / rowBytes);
-    int count = (int) Math.ceilDiv(n, most);
+  private int outFeatures() {
+    var last = blocks[blocks.length - 1];
+    return last.from + last.count;
+  }
+
+  /// A weight of another type than the activations', which each product converts.
+  static NativeWeight converted(Functional f, Tensor weight) {
+    var result = new NativeWeight(f, List.of(weight));
+    result.leave(f.dtype());
+    return result;
+  }
+
+  /// Of n rows, as many as make blocks of about [#BLOCK_BYTES], and, where that can be, blocks of
+  /// one size in both halves of the rows.
+  static int rowsPerBlock(int n, long rowBytes) {
+    int most = (int) Math.max(ALIGNMENT, BLOCK_BYTES / rowBytes);
+    int count = Math.ceilDiv(n, most);
+    for (int even = count + count % 2; even <= 2 * count; even += 2) {
+      if (n % (even * ALIGNMENT) == 0) {
+        return n / even;
+      }
+    }
     return Math.ceilDiv(Math.ceilDiv(n, count), ALIGNMENT) * ALIGNMENT;
   }
 
@@ -141,6 +157,16 @@ final class NativeWeight {
 
   Block[] blocks() {
     return blocks;
+  }
+
+  /// Whether the second half of the rows has blocks of the same sizes as the first.
+  boolean hasHalves() {
+    int half = blocks.length / 2;
+    boolean equal = blocks.length == 2 * half;
+    for (int i = 0; equal && i < half; i++) {
+      equal = blocks[i].count == blocks[half + i].count;
+    }
+    return equal;
   }
 
   /// Whether each product converts blocks.

@@ -1,5 +1,6 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Floats;
 import java.lang.foreign.MemorySegment;
@@ -7,7 +8,7 @@ import java.lang.foreign.MemorySegment;
 /// Layer and group normalization.
 final class Normalization {
   /// Pixels whose moments are summed in F32 before they go on in F64.
-  private static final int ROWS = 64;
+  private static final int ROWS = 128;
 
   private final Functional f;
   private final Tensor x;
@@ -17,6 +18,7 @@ final class Normalization {
   private final MemorySegment origins;
   private final MemorySegment sums;
   private final MemorySegment scratch;
+  private final int scratchRows;
 
   private Normalization(Functional f, Tensor x) {
     this.f = f;
@@ -27,7 +29,13 @@ final class Normalization {
     var workspace = f.ops().workspace();
     origins = workspace.take(4 * x.dim(0) * channels);
     sums = workspace.take(8 * x.dim(0) * blocks * channels);
-    scratch = workspace.take(4L * channels * f.ops().workers().threads());
+    scratchRows = Math.min(ROWS, rowsAtATime(channels));
+    scratch = workspace.take(4L * scratchRows * channels * f.ops().workers().threads());
+  }
+
+  /// Rows that are worth handing to a kernel: the first cache holds them.
+  private static int rowsAtATime(int columns) {
+    return Math.max(1, RowMap.CHUNK / columns);
   }
 
   static Tensor layer(Functional f, Tensor x, Tensor weight, Tensor bias, float eps) {
@@ -40,14 +48,18 @@ final class Normalization {
       var w = f.floats(weight);
       var b = f.floats(bias);
       var kernels = f.kernels();
+      int columns = c * rowsAtATime(c);
       RowMap.run(
           f,
           x,
-          c,
+          columns,
           result,
-          c,
-          (worker, from, n, in, inAt, out, outAt) ->
-              kernels.layerNorm(in, inAt, w, b, eps, n, out, outAt));
+          columns,
+          (worker, from, n, in, inAt, out, outAt) -> {
+            for (long i = 0; i < 4L * n; i += 4L * c) {
+              kernels.layerNorm(in, inAt + i, w, b, eps, c, out, outAt + i);
+            }
+          });
     }
     return result;
   }
@@ -74,14 +86,18 @@ final class Normalization {
       var factors = norm.factors(groups, f.floats(weight), f.floats(bias), eps);
       var kernels = f.kernels();
       long image = norm.pixels * c;
+      int columns = c * rowsAtATime(c);
       RowMap.run(
           f,
           x,
-          c,
+          columns,
           result,
-          c,
+          columns,
           (worker, from, n, in, inAt, out, outAt) -> {
-            kernels.scaleShift(in, inAt, factors, 8 * (from / image) * c, n, out, outAt);
+            for (int i = 0; i < n; i += c) {
+              long factor = 8 * ((from + i) / image) * c;
+              kernels.scaleShift(in, inAt + 4L * i, factors, factor, c, out, outAt + 4L * i);
+            }
             Elementwise.apply(kernels, activation, out, outAt, n, out, outAt);
           });
     }
@@ -92,7 +108,6 @@ final class Normalization {
   /// those of the image's first pixel.
   private void moments() {
     var backend = f.ops().backend();
-    var kernels = f.kernels();
     for (long b = 0; b < x.dim(0); b++) {
       RowMap.load(backend, x, b * pixels * channels, channels, origins, 4 * b * channels);
     }
@@ -102,19 +117,42 @@ final class Normalization {
             x.dim(0) * blocks,
             1,
             (worker, from, to) -> {
-              long row = 4L * channels * worker;
               for (long block = from; block < to; block++) {
-                long image = block / blocks;
-                long first = block % blocks * ROWS;
-                long sum = 8 * block * channels;
-                sums.asSlice(sum, 8L * channels).fill((byte) 0);
-                for (long p = first; p < Math.min(first + ROWS, pixels); p++) {
-                  RowMap.load(backend, x, (image * pixels + p) * channels, channels, scratch, row);
-                  kernels.addMoments(
-                      scratch, row, origins, 4 * image * channels, channels, sums, sum);
-                }
+                sums.asSlice(8 * block * channels, 8L * channels).fill((byte) 0);
+                block(worker, block);
               }
             });
+  }
+
+  private void block(int worker, long block) {
+    long image = block / blocks;
+    long first = block % blocks * ROWS;
+    int count = (int) Math.min(ROWS, pixels - first);
+    long at = (image * pixels + first) * channels;
+    if (x.dtype() == DType.Plain.F32) {
+      addMoments(x.segment(), 4 * at, count, image, block);
+      return;
+    }
+    long own = 4L * worker * scratchRows * channels;
+    for (int row = 0; row < count; row += scratchRows) {
+      int rows = Math.min(scratchRows, count - row);
+      long from = at + (long) row * channels;
+      RowMap.load(f.ops().backend(), x, from, (long) rows * channels, scratch, own);
+      addMoments(scratch, own, rows, image, block);
+    }
+  }
+
+  private void addMoments(MemorySegment rows, long at, int count, long image, long block) {
+    f.kernels()
+        .addMoments(
+            rows,
+            at,
+            count,
+            origins,
+            4 * image * channels,
+            channels,
+            sums,
+            8 * block * channels);
   }
 
   /// For each image what its channels are multiplied with, and what is added to them then.

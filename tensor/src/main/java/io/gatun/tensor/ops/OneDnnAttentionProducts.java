@@ -128,8 +128,7 @@ final class OneDnnAttentionProducts implements AttentionProducts {
       int first = i * s.keysPerBlock();
       var keys = keysOf(i);
       var values = valuesOf(i);
-      OneDnn.pack(
-          keys.rows, type, rows(k, batch, head, first), keys.layout, keysAt(memory, at, i));
+      OneDnn.pack(keys.rows, type, rows(k, batch, head, first), keys.layout, keysAt(memory, at, i));
       OneDnn.pack(
           values.rows, type, rows(v, batch, head, first), values.layout, valuesAt(memory, at, i));
     }

@@ -43,8 +43,7 @@ final class PatchConvolution {
     int units = Math.ceilDiv(s.outChannels(), CHANNELS);
     channelsPerTask = Math.min(s.outChannels(), Math.ceilDiv(units, parts) * CHANNELS);
     tapsAtOnce = Math.clamp(DEPTH / s.channels(), 1, s.taps());
-    scratchBytes =
-        4L * PIXELS * ((long) tapsAtOnce * s.channels() + channelsPerTask);
+    scratchBytes = 4L * PIXELS * ((long) tapsAtOnce * s.channels() + channelsPerTask);
     scratch = ops.workspace().take(scratchBytes * ops.workers().threads());
   }
 

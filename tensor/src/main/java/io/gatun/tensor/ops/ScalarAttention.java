@@ -75,8 +75,7 @@ final class ScalarAttention {
     for (int j = 0; j < c; j++) {
       double sum = 0;
       for (int s = 0; s < visible; s++) {
-        sum +=
-            (double) Floats.get(scratch, scores, s) * Floats.get(v, keyAt(batch, s, head), j);
+        sum += (double) Floats.get(scratch, scores, s) * Floats.get(v, keyAt(batch, s, head), j);
       }
       Floats.set(scratch, sums, j, (float) (sum / total));
     }
@@ -105,8 +104,7 @@ final class ScalarAttention {
     var copy = f.ops().workspace().take(4 * x.size());
     for (long i = 0; i < x.dim(0) * x.dim(1); i++) {
       long from = i / x.dim(1) * x.stride(0) + i % x.dim(1) * x.stride(1);
-      Unpack.toFloat(
-          x.dtype(), x.segment(), from * x.dtype().blockBytes(), copy, 4 * i * d, d);
+      Unpack.toFloat(x.dtype(), x.segment(), from * x.dtype().blockBytes(), copy, 4 * i * d, d);
     }
     return copy;
   }

@@ -4,6 +4,7 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Dequantize;
 import io.gatun.tensor.kernel.TiledLayout;
+import io.gatun.tensor.kernel.TiledRows;
 import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
 
@@ -16,7 +17,11 @@ final class WeightRows {
     long k = w.dim(1);
     var type = w.dtype();
     if (type instanceof DType.Tiled tiled) {
-      TiledLayout.toFloat(tiled, w.segment(), k, row, row + count, dst, at);
+      if (backend == Backend.SCALAR) {
+        TiledLayout.toFloat(tiled, w.segment(), k, row, row + count, dst, at);
+      } else {
+        TiledRows.toFloat(tiled, w.segment(), k, row, row + count, dst, at);
+      }
       return;
     }
     long from = row * k / type.blockSize() * type.blockBytes();

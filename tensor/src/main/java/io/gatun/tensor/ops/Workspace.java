@@ -21,7 +21,7 @@ public final class Workspace implements AutoCloseable {
   private int slab = -1;
   private long used;
 
-  /// A mark to return to: `try (var scope = workspace.scope()) { ... }`.
+  /// A mark to return to: `try (var _ = workspace.scope()) { ... }`.
   public final class Scope implements AutoCloseable {
     private final int slabMark = slab;
     private final long usedMark = used;

@@ -70,7 +70,13 @@ class AttentionTest {
     var q = fixture.random(DType.Plain.F32, batch, queries, (long) heads * c);
     var k = fixture.random(DType.Plain.F32, batch, keys, (long) heads * c);
     var v = fixture.random(DType.Plain.F32, batch, keys, (long) heads * c);
-    agree("%d x %d, %d of %d: ".formatted(queries, keys, heads, c), q, k, v, heads, AttentionBias.NONE);
+    agree(
+        "%d x %d, %d of %d: ".formatted(queries, keys, heads, c),
+        q,
+        k,
+        v,
+        heads,
+        AttentionBias.NONE);
   }
 
   private void agree(String what, Tensor q, Tensor k, Tensor v, int heads, AttentionBias bias) {
@@ -138,8 +144,7 @@ class AttentionTest {
       Floats.store(dtype, q.segment(), 0, 16, Float.NaN);
       for (Backend backend : Backend.values()) {
         float[] found =
-            fixture.result(
-                backend, dtype, f -> f.attention(q, k, k, 1, 0.25f, AttentionBias.NONE));
+            fixture.result(backend, dtype, f -> f.attention(q, k, k, 1, 0.25f, AttentionBias.NONE));
         for (int i = 0; i < found.length; i++) {
           assertEquals(i / 16 == 1, Float.isNaN(found[i]), backend + " " + dtype + " " + i);
         }
@@ -174,8 +179,7 @@ class AttentionTest {
         f -> {
           var keys = fixture.as(f.dtype(), k);
           var shared = Tensor.strided(keys.segment(), f.dtype(), Shape.of(3, 40, 16), 0, 16, 1);
-          return f.attention(
-              fixture.as(f.dtype(), q), shared, shared, 2, 0.3f, AttentionBias.NONE);
+          return f.attention(fixture.as(f.dtype(), q), shared, shared, 2, 0.3f, AttentionBias.NONE);
         });
   }
 
@@ -197,7 +201,6 @@ class AttentionTest {
 
   private static void refused(
       Functional f, Tensor q, Tensor k, Tensor v, int heads, AttentionBias bias) {
-    assertThrows(
-        IllegalArgumentException.class, () -> f.attention(q, k, v, heads, 1, bias));
+    assertThrows(IllegalArgumentException.class, () -> f.attention(q, k, v, heads, 1, bias));
   }
 }

@@ -90,8 +90,7 @@ class ConvolutionTest {
     for (var type : new DType.Plain[] {DType.Plain.BF16, DType.Plain.F16}) {
       var stored = fixture.as(type, weight);
       fixture.agree(
-          type.name(),
-          f -> f.conv2d(fixture.as(f.dtype(), x), ConvWeight.same(stored, null)));
+          type.name(), f -> f.conv2d(fixture.as(f.dtype(), x), ConvWeight.same(stored, null)));
     }
   }
 
@@ -110,7 +109,9 @@ class ConvolutionTest {
                   fixture.as(f.dtype(), x),
                   ConvWeight.same(weight, bias),
                   new Epilogue(
-                      activation, fixture.as(f.dtype(), columns), fixture.as(f.dtype(), residual))));
+                      activation,
+                      fixture.as(f.dtype(), columns),
+                      fixture.as(f.dtype(), residual))));
     }
   }
 
@@ -133,8 +134,7 @@ class ConvolutionTest {
       fixture.agree(
           x.shape() + " ", f -> f.convTranspose2x2(fixture.as(f.dtype(), x), weight, bias));
       float[] found =
-          fixture.result(
-              Backend.SCALAR, DType.Plain.F32, f -> f.convTranspose2x2(x, weight, bias));
+          fixture.result(Backend.SCALAR, DType.Plain.F32, f -> f.convTranspose2x2(x, weight, bias));
       FunctionalFixture.compare(transposed(x, weight, bias), found, 1e-6, "definition");
     }
   }
@@ -163,7 +163,8 @@ class ConvolutionTest {
   void wrongShapesAreErrors() {
     try (var ops = new Ops(Backend.NATIVE, 1)) {
       var f = new Functional(ops, DType.Plain.F32);
-      var weight = ConvWeight.of(fixture.random(DType.Plain.F32, 4, 3, 3, 3), null, 1, Padding.of(0));
+      var weight =
+          ConvWeight.of(fixture.random(DType.Plain.F32, 4, 3, 3, 3), null, 1, Padding.of(0));
       var x = fixture.random(DType.Plain.F32, 1, 5, 5, 3);
       assertThrows(
           IllegalArgumentException.class,
@@ -177,9 +178,7 @@ class ConvolutionTest {
       assertThrows(IllegalArgumentException.class, () -> f.conv2d(x, weight, Epilogue.add(x)));
       assertThrows(
           IllegalArgumentException.class,
-          () ->
-              ConvWeight.of(
-                  fixture.random(DType.Plain.F32, 4, 3, 1, 1), null, 1, Padding.of(1)));
+          () -> ConvWeight.of(fixture.random(DType.Plain.F32, 4, 3, 1, 1), null, 1, Padding.of(1)));
     }
   }
 }

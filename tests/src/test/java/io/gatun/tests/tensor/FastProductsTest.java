@@ -6,6 +6,7 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Precision;
 import java.lang.foreign.Arena;
@@ -51,6 +52,23 @@ class FastProductsTest {
       var gate = tiled(new DType.Tiled(4, 32), 160, 256);
       var up = tiled(new DType.Tiled(4, 32), 160, 256);
       check(ops -> ops.gatedLinear(x, gate, up), 0.02);
+    }
+  }
+
+  @Test
+  void attentionOfManyRows() {
+    var q = random(70, 8, 32);
+    var k = random(70, 2, 32);
+    var v = random(70, 2, 32);
+    for (int window : new int[] {0, 33}) {
+      check(
+          ops -> {
+            try (var cache = new KvCache(1, 2, 32, DType.Plain.F16, 70)) {
+              cache.put(ops, 0, 0, k, v);
+              return ops.attention(q, cache, 0, 0, 0.18f, window);
+            }
+          },
+          0.005);
     }
   }
 

@@ -12,6 +12,7 @@ import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Quantization;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -83,6 +84,17 @@ public final class FunctionalBench {
       double flops = 2.0 * s.rows * s.k * s.n;
       product(s.name, roof, flops, () -> f.linear(x, weight));
       product(s.name + " gelu", roof, flops, () -> f.linear(x, weight, GELU));
+      if (s.name.endsWith("geglu")) {
+        product(s.name + " fused", roof, flops, () -> f.linearGeglu(x, weight));
+        product(s.name + " apart", roof, flops, () -> f.geglu(f.linear(x, weight)));
+      }
+      for (var q : new Quantization[] {Quantization.INT8, Quantization.INT8_DYNAMIC}) {
+        var rounded = weight.quantized(q);
+        product(s.name + " " + q, roof, flops, () -> f.linear(x, rounded));
+        if (s.name.endsWith("geglu")) {
+          product(s.name + " fused " + q, roof, flops, () -> f.linearGeglu(x, rounded));
+        }
+      }
       product(s.name + " add", roof, flops, () -> f.linear(x, weight, Epilogue.add(residual)));
     }
     for (var s : new long[][] {{2, 4096, 320}, {2, 1024, 1280}, {1, 4096, 768}}) {
@@ -114,7 +126,7 @@ public final class FunctionalBench {
     if (!wanted(name)) {
       return;
     }
-    double[] best = seconds(roof, operation);
+    double[] best = seconds(roof, REPEATS, 30_000_000, operation);
     double peak = 2.0 * ROOF_SIZE * ROOF_SIZE * ROOF_SIZE / best[0];
     System.out.printf(
         "%-28s %8.3f ms %7.0f GFLOP/s  %4.2f of %.0f%n",
@@ -136,26 +148,26 @@ public final class FunctionalBench {
                     1 << 16,
                     (worker, from, to) ->
                         MemorySegment.copy(source, from, target, from, to - from));
-    double[] best = seconds(copy, operation);
+    double[] best = seconds(copy, 25, 4_000_000, operation);
     System.out.printf(
         "%-28s %8.3f ms %7.1f GB/s  %4.2f of a copy's %.1f%n",
         name, best[1] * 1e3, bytes / best[1] / 1e9, best[0] / best[1], bytes / best[0] / 1e9);
   }
 
   /// The best times of the yardstick and of the operation, run in turn.
-  private double[] seconds(Runnable yardstick, Supplier<Tensor> operation) {
+  private double[] seconds(
+      Runnable yardstick, int repeats, long nanos, Supplier<Tensor> operation) {
     double[] best = {Double.MAX_VALUE, Double.MAX_VALUE};
-    for (int i = 0; i < REPEATS + 2; i++) {
+    for (int i = 0; i < repeats + 2; i++) {
       long start = System.nanoTime();
       yardstick.run();
       best[0] = Math.min(best[0], (System.nanoTime() - start) * 1e-9);
-      best[1] = Math.min(best[1], repeated(operation));
+      best[1] = Math.min(best[1], repeated(nanos, operation));
     }
     return best;
   }
 
-  /// For at least some milliseconds.
-  private double repeated(Supplier<Tensor> operation) {
+  private double repeated(long nanos, Supplier<Tensor> operation) {
     long start = System.nanoTime();
     long end;
     int runs = 0;
@@ -165,7 +177,7 @@ public final class FunctionalBench {
       }
       runs++;
       end = System.nanoTime();
-    } while (end - start < 30_000_000);
+    } while (end - start < nanos);
     return (end - start) * 1e-9 / runs;
   }
 

@@ -15,6 +15,7 @@ import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Quantization;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -251,6 +252,122 @@ class FunctionalTest {
                 new Epilogue(Activation.GELU, a.of(columns), a.of(residual))));
   }
 
+  /// Blocks with and without two equal halves, packed and not, rounded and not.
+  @ParameterizedTest
+  @MethodSource("variants")
+  void linearGeglu(Backend backend, Plain dtype) {
+    for (int n : new int[] {6, 64, 1280}) {
+      int k = 320;
+      var x = random(2, 300, k);
+      var w = convert(weights(n, k), Plain.BF16);
+      var bias = random(n);
+      for (long budget : new long[] {0, 1 << 20}) {
+        for (var quantization : Quantization.values()) {
+          if (n % 32 == 0 || quantization == Quantization.NONE) {
+            agree(
+                backend,
+                dtype,
+                k,
+                3,
+                (f, a) -> {
+                  f.packingBudget(budget);
+                  return f.linearGeglu(
+                      a.of(x), LinearWeight.of(w, bias).quantized(quantization));
+                });
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("variants")
+  void quantizedLinear(Backend backend, Plain dtype) {
+    for (var quantization : new Quantization[] {Quantization.INT8, Quantization.INT8_DYNAMIC}) {
+      for (int k : new int[] {32, 96, 1280}) {
+        for (int n : new int[] {32, 64, 1056}) {
+          var x = random(2, 3, 50, k);
+          var w = convert(weights(n, k), n == 64 ? Plain.F16 : Plain.BF16);
+          var bias = n == 32 ? null : random(n);
+          var columns = random(2, n);
+          var residual = random(2, 3, 50, n);
+          agree(
+              backend,
+              dtype,
+              k,
+              (f, a) ->
+                  f.linear(a.of(x), LinearWeight.of(w, bias).quantized(quantization)));
+          agree(
+              backend,
+              dtype,
+              k,
+              (f, a) ->
+                  f.linear(
+                      a.of(x).slice(2, 3, 40),
+                      LinearWeight.of(w, bias).quantized(quantization),
+                      new Epilogue(
+                          Activation.SILU, a.of(columns), f.cast(a.of(residual).slice(2, 3, 40)))));
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("variants")
+  void quantizedLayersSideBySide(Backend backend, Plain dtype) {
+    var x = random(70, 96);
+    var layers =
+        List.of(
+            LinearWeight.of(convert(weights(64, 96), Plain.BF16), random(64)),
+            LinearWeight.of(weights(704, 96), null));
+    for (var quantization : Quantization.values()) {
+      agree(
+          backend,
+          dtype,
+          96,
+          (f, a) -> f.linear(a.of(x), LinearWeight.concat(layers).quantized(quantization)));
+    }
+    var rounded = List.of(layers.getFirst(), layers.getLast().quantized(Quantization.INT8));
+    refused(() -> LinearWeight.concat(rounded));
+  }
+
+  /// Weights and activations that are such multiples of powers of two lose nothing.
+  @ParameterizedTest
+  @MethodSource("variants")
+  void quantizedLinearIsExactForIntegers(Backend backend, Plain dtype) {
+    int k = 64;
+    int n = 32;
+    var x = integers(5, k, 0x1p-3f);
+    var w = integers(n, k, 0x1p-4f);
+    for (var quantization : Quantization.values()) {
+      try (var ops = new Ops(backend, 2)) {
+        var f = new Functional(ops, dtype);
+        var weight = LinearWeight.of(w, null).quantized(quantization);
+        var y = f.toF32(f.linear(convert(x, dtype), weight));
+        for (int t = 0; t < 5; t++) {
+          for (int i = 0; i < n; i++) {
+            double sum = 0;
+            for (int j = 0; j < k; j++) {
+              sum += (double) x.getFloat(t, j) * w.getFloat(i, j);
+            }
+            double rounding = dtype == Plain.BF16 ? 0x1p-8 : 1e-6;
+            assertEquals(sum, y.getFloat(t, i), rounding * Math.abs(sum) + 1e-4);
+          }
+        }
+      }
+    }
+  }
+
+  /// Rows of integers up to 127, which each row has, times a power of two.
+  private Tensor integers(int rows, int columns, float unit) {
+    var t = Tensor.allocate(arena, Plain.F32, rows, columns);
+    for (int i = 0; i < rows * columns; i++) {
+      int value = i % columns == 0 ? 127 : random.nextInt(255) - 127;
+      Floats.store(Plain.F32, t.segment(), 0, i, value * unit);
+    }
+    return t;
+  }
+
   @ParameterizedTest
   @MethodSource("variants")
   void matmulTransposed(Backend backend, Plain dtype) {
@@ -373,6 +490,8 @@ class FunctionalTest {
       refused(() -> f.linear(x, w, Epilogue.add(x)));
       refused(() -> f.linear(x, w, Epilogue.addColumns(convert(random(3, 4), Plain.BF16))));
       refused(() -> LinearWeight.of(random(4, 8), random(8)));
+      refused(() -> w.quantized(Quantization.INT8));
+      refused(() -> f.linearGeglu(x, LinearWeight.of(random(5, 8), null)));
       refused(() -> f.add(x, convert(random(2), Plain.BF16)));
       refused(() -> f.add(x, random(8)));
       refused(() -> f.activate(x.slice(2, 0, 4), Activation.RELU));
@@ -413,6 +532,18 @@ class FunctionalTest {
       Plain dtype,
       int length,
       BiFunction<Functional, Operands, Tensor> operation) {
+    agree(backend, dtype, length, 1, operation);
+  }
+
+  /// @param length the products in a sum
+  /// @param roundings how often the result, or what it is a product of, is rounded to BF16; from the
+  ///   second on, factors near zero carry the error of their whole sum
+  private void agree(
+      Backend backend,
+      Plain dtype,
+      int length,
+      int roundings,
+      BiFunction<Functional, Operands, Tensor> operation) {
     long seed = random.nextLong();
     try (var scalar = new Ops(Backend.SCALAR, 1);
         var tested = new Ops(backend, 2)) {
@@ -430,12 +561,13 @@ class FunctionalTest {
         max = Math.max(max, Math.abs(e));
       }
       double tolerance = 3e-7 * max * (8 + Math.sqrt(length));
-      double rounding = dtype == Plain.BF16 ? 0x1p-8 : 0;
+      double rounding = dtype == Plain.BF16 ? roundings * 0x1p-8 : 0;
+      double least = roundings == 1 ? 0 : Math.sqrt(length);
       for (int i = 0; i < found.length; i++) {
         assertEquals(
             expected[i],
             found[i],
-            tolerance + rounding * Math.abs(expected[i]),
+            tolerance + rounding * Math.max(least, Math.abs(expected[i])),
             "element " + i);
       }
     }

@@ -12,8 +12,10 @@ import io.gatun.tensor.kernel.Dequantize;
 import io.gatun.tensor.kernel.Quantize;
 import io.gatun.tensor.kernel.TiledLayout;
 import io.gatun.tensor.kernel.TiledPack;
+import io.gatun.tensor.kernel.TiledRows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -40,6 +42,34 @@ class TiledTest {
     int tile8 = 32 * 34;
     assertEquals(-127, packed8[tile8 + 64 + 3 * 2]);
     assertEquals(48, packed8[tile8 + 64 + 2 * 64 + 3 * 2 + 1], "column 5: 3 / 8 of 127");
+  }
+
+  @Test
+  void rowsByVectorsAreThoseOfTheLayout() {
+    var random = new Random(5);
+    try (var arena = Arena.ofConfined()) {
+      for (var type :
+          new DType.Tiled[] {
+            new DType.Tiled(4, 32),
+            new DType.Tiled(4, 128),
+            new DType.Tiled(4, 32, true),
+            new DType.Tiled(8, 64)
+          }) {
+        var bytes = new byte[(int) type.byteSize(Shape.of(ROWS, COLUMNS))];
+        random.nextBytes(bytes);
+        var w = arena.allocate(bytes.length).copyFrom(MemorySegment.ofArray(bytes));
+        var expected = arena.allocate(4L * ROWS * COLUMNS);
+        var actual = arena.allocate(4L * ROWS * COLUMNS);
+        TiledLayout.toFloat(type, w, COLUMNS, 0, ROWS, expected, 0);
+        TiledRows.toFloat(type, w, COLUMNS, 0, 5, actual, 0);
+        TiledRows.toFloat(type, w, COLUMNS, 5, ROWS, actual, 4L * 5 * COLUMNS);
+        // By their values: what NaN looks like is nobody's business.
+        assertArrayEquals(
+            expected.toArray(ValueLayout.JAVA_FLOAT),
+            actual.toArray(ValueLayout.JAVA_FLOAT),
+            type.name());
+      }
+    }
   }
 
   /// The least int4 scale tried is a ninth of the greatest magnitude; where that is negative, an

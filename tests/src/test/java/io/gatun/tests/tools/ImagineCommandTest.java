@@ -1,0 +1,142 @@
+package io.gatun.tests.tools;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gatun.models.image.Image;
+import io.gatun.tests.tools.Launcher.Result;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// `gatun imagine`, through the launcher.
+class ImagineCommandTest {
+  @TempDir private static Path temp;
+
+  private static Launcher launcher;
+
+  @BeforeAll
+  static void isBuilt() {
+    launcher = Launcher.in(temp);
+  }
+
+  private static Result gatun(String... args) throws Exception {
+    Result result = launcher.gatun(args);
+    assertEquals(0, result.code(), result.err());
+    return result;
+  }
+
+  /// The model that comes with Gatun, at once; and the same image again from its own file.
+  @Test
+  void makesAnImageAndMakesItAgain() throws Exception {
+    Path first = temp.resolve("first.png");
+    Path again = temp.resolve("again.png");
+    Result result =
+        gatun(
+            "imagine",
+            "a red circle on a blue background",
+            "--seed",
+            "7",
+            "--guidance",
+            "5",
+            "--out",
+            first.toString());
+    assertEquals(first + ": 64 x 64, seed 7\n", result.out());
+    assertTrue(result.err().contains("25 steps of "), result.err());
+    Image image = Image.read(first);
+    assertColour(image, 2, 2, 40, 90, 230);
+    assertColour(image, 32, 32, 220, 40, 40);
+
+    gatun("imagine", "--from", first.toString(), "--out", again.toString(), "--quiet");
+    assertArrayEquals(Files.readAllBytes(first), Files.readAllBytes(again));
+  }
+
+  private static void assertColour(Image image, int x, int y, int... rgb) {
+    for (int c = 0; c < 3; c++) {
+      assertEquals(rgb[c], image.get(x, y, c), 50, "channel %d at %d,%d".formatted(c, x, y));
+    }
+  }
+
+  @Test
+  void writesABatchFromAnImage() throws Exception {
+    Path start = temp.resolve("start.png");
+    gatun("imagine", "a blue square", "--steps", "4", "--seed", "1", "-o", start.toString());
+    Result result =
+        gatun(
+            "imagine",
+            "a star",
+            "--steps",
+            "6",
+            "--seed",
+            "3",
+            "--batch",
+            "2",
+            "--init-image",
+            start.toString(),
+            "--strength",
+            "0.5",
+            "--scheduler",
+            "dpmpp_2m_karras",
+            "--dtype",
+            "f32",
+            "--out",
+            temp.resolve("batch.png").toString());
+    assertTrue(result.err().contains("3 steps of "), result.err());
+    for (int i = 1; i <= 2; i++) {
+      String text = Image.readText(temp.resolve("batch-" + i + ".png")).get("parameters");
+      assertTrue(text.contains("Seed: " + (2 + i) + ","), text);
+      assertTrue(text.contains("Denoising strength: 0.5"), text);
+    }
+    Result from =
+        launcher.gatun("imagine", "--from", temp.resolve("batch-1.png").toString());
+    assertEquals(2, from.code());
+    assertTrue(from.err().contains("--init-image"), from.err());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "x --width 65 | multiples of 8",
+        "x --scheduler heun | there is no scheduler \"heun\"",
+        "x --lora nonesuch.safetensors:0.5 | nonesuch.safetensors: no such file",
+        "x --lora a.safetensors:much | \"much\" is no number",
+        "x --model nonesuch | nonesuch does not exist",
+        "x --dtype f16 | not one of bf16, f32",
+        "x --out out.gif | .png or .jpg",
+        "x --out nowhere/out.png | there is no folder",
+        "x --init-image nonesuch.png | there is no such file",
+        "x --strength 2 | strength is 2.0",
+        "--steps 3 | Give a prompt"
+      })
+  void saysWhatIsWrong(String args, String message) throws Exception {
+    Result result = launcher.gatun(("imagine " + args).split(" "));
+    assertEquals(2, result.code(), result.err());
+    assertTrue(result.err().contains(message), result.err());
+    assertFalse(result.err().contains("Exception"), result.err());
+  }
+
+  /// From jshell as from Java.
+  @Test
+  void jshell() throws Exception {
+    Path image = temp.resolve("jshell.png");
+    Result result =
+        launcher
+            .reading(
+                """
+                var sd = StableDiffusion.load(Pretrained.path("tiny-sd"))
+                sd.imagine("a cat", o -> o.steps(1).seed(7)).write(0, Path.of("%s"))
+                /exit
+                """
+                    .formatted(image))
+            .gatun("jshell", "-");
+    assertEquals(0, result.code(), result.err());
+    assertTrue(Files.exists(image), result.out() + result.err());
+  }
+}
