@@ -7,6 +7,7 @@ import io.gatun.models.clip.CLIPTextConfig;
 import io.gatun.models.clip.CLIPTextModel;
 import io.gatun.models.clip.CLIPTextModelWithProjection;
 import io.gatun.models.diffusion.PipelineFiles;
+import io.gatun.models.nn.Quantization;
 import io.gatun.models.unet.AddedConditions;
 import io.gatun.models.unet.UNet2DConditionConfig;
 import io.gatun.models.unet.UNet2DConditionModel;
@@ -80,6 +81,13 @@ final class BenchDiffusion implements Runnable {
   private DType.Plain dtype = DType.Plain.BF16;
 
   @Option(
+      names = "--quantize",
+      paramLabel = "none|int8|int8-dynamic",
+      converter = DiffusionModelOptions.QuantizeConverter.class,
+      description = "Keep the UNet's large linear layers in 8 bits (default: none).")
+  private Quantization.Mode quantize = Quantization.Mode.NONE;
+
+  @Option(
       names = "--runs",
       paramLabel = "N",
       description = "Times that each network is run after a first time (default: 3).")
@@ -104,6 +112,7 @@ final class BenchDiffusion implements Runnable {
     figures.put("model", path.toString());
     figures.put("threads", threads);
     figures.put("dtype", dtype.name());
+    figures.put("quantize", quantize.name());
     roof = roof();
     figures.put("gemm_flop_per_second", roof);
     long start = System.nanoTime();
@@ -114,7 +123,9 @@ final class BenchDiffusion implements Runnable {
       f.observer(times);
       var unet =
           new UNet2DConditionModel(
-              UNet2DConditionConfig.of(files.config("unet")), files.weights("unet"), f);
+              UNet2DConditionConfig.of(files.config("unet")),
+              files.weights("unet").quantized(Quantization.of(quantize)),
+              f);
       var vae =
           new AutoencoderKL(
               AutoencoderKLConfig.of(files.config("vae")).withForceUpcast(false),

@@ -21,6 +21,6 @@ final class FeedForward {
 
   /// values, gates = x Wproj; residual + (values * gelu(gates)) Wout: x and residual (B, T, C).
   Tensor forward(Functional f, Tensor x, Tensor residual) {
-    return f.linear(f.geglu(f.linear(x, proj)), out, Epilogue.add(residual));
+    return f.linear(f.linearGeglu(x, proj), out, Epilogue.add(residual));
   }
 }
