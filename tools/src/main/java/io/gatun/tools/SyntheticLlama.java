@@ -101,7 +101,8 @@ record SyntheticLlama(
   private void writeSafetensors(Path file, DType type) {
     var writer = new SafetensorsWriter();
     Target target =
-        (tensor, dtype, dims) -> writer.add(tensor, dtype, Shape.of(dims), RandomWeights.data(dtype, dims));
+        (tensor, dtype, dims) ->
+            writer.add(tensor, dtype, Shape.of(dims), RandomWeights.data(dtype, dims));
     target.add("model.embed_tokens.weight", DType.Plain.BF16, vocabSize, hiddenSize);
     target.add("model.norm.weight", DType.Plain.F32, hiddenSize);
     target.add("lm_head.weight", type, vocabSize, hiddenSize);
@@ -135,7 +136,8 @@ record SyntheticLlama(
         .metadata("llama.rope.dimension_count", (long) hiddenSize / numAttentionHeads)
         .metadata("llama.vocab_size", (long) vocabSize);
     Target target =
-        (tensor, dtype, dims) -> writer.add(tensor, dtype, Shape.of(dims), RandomWeights.data(dtype, dims));
+        (tensor, dtype, dims) ->
+            writer.add(tensor, dtype, Shape.of(dims), RandomWeights.data(dtype, dims));
     target.add("token_embd.weight", type, vocabSize, hiddenSize);
     target.add("output_norm.weight", DType.Plain.F32, hiddenSize);
     target.add("output.weight", type, vocabSize, hiddenSize);
