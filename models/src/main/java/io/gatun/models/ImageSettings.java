@@ -131,7 +131,7 @@ public final class ImageSettings {
       case "CFG scale" -> o.guidance(Double.parseDouble(value));
       case "Seed" -> o.seed(Long.parseLong(value));
       case "Size" -> {
-        String[] sides = value.split("x");
+        String[] sides = value.split("x", -1);
         if (sides.length != 2) {
           throw new NumberFormatException(value);
         }

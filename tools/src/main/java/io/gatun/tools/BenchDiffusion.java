@@ -238,7 +238,7 @@ final class BenchDiffusion implements Runnable {
       }
       try (var _ = f.scope()) {
         long start = System.nanoTime();
-        network.get();
+        var _ = network.get();
         double taken = (System.nanoTime() - start) / 1e9;
         if (run < 0) {
           figures.put(name + "_first_seconds", taken);

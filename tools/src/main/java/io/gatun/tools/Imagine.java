@@ -81,8 +81,9 @@ final class Imagine implements Callable<Integer> {
     long began = System.nanoTime();
     try (var sd = model.load(parameters)) {
       double loaded = (System.nanoTime() - began) / 1e9;
+      Imagined made;
       try (var progress = new StepProgress(spec.commandLine().getErr(), quiet)) {
-        var made =
+        made =
             sd.imagine(
                 text,
                 o -> {
@@ -92,16 +93,15 @@ final class Imagine implements Callable<Integer> {
                   how.apply(o);
                   o.initImage(start).mask(painted).onStep(progress);
                 });
-        progress.close();
-        write(made);
-        if (!quiet) {
-          spec.commandLine().getErr().println(figures(made, loaded));
-        }
-        return 0;
       } catch (CancellationException e) {
         spec.commandLine().getErr().println("gatun imagine: " + e.getMessage());
         return INTERRUPTED;
       }
+      write(made);
+      if (!quiet) {
+        spec.commandLine().getErr().println(figures(made, loaded));
+      }
+      return 0;
     }
   }
 

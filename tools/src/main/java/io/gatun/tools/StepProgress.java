@@ -50,12 +50,11 @@ final class StepProgress implements Consumer<ImagineStep>, AutoCloseable {
     }
   }
 
-  /// Takes the bar away and gives Ctrl-C back; may be called again.
+  /// Takes the bar away and gives Ctrl-C back.
   @Override
   public void close() {
     if (bar != null) {
       bar.close();
-      bar = null;
     }
     Signals.unregister("INT", before);
   }

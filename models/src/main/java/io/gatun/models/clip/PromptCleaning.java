@@ -52,7 +52,7 @@ final class PromptCleaning {
         iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute
         ucirc uuml yacute thorn yuml""";
     int code = 0xA0;
-    for (String name : latin.split("\\s+")) {
+    for (String name : latin.split("\\s+", -1)) {
       NAMES.put(name, code++);
     }
   }

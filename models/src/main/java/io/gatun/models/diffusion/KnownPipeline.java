@@ -74,7 +74,7 @@ public enum KnownPipeline {
            "DownEncoderBlock2D"],
          "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D",
            "UpDecoderBlock2D"],
-         "norm_num_groups": 32, "scaling_factor": %s},
+         "norm_num_groups": 32, "scaling_factor": SCALE},
        "scheduler": {"_class_name": "EulerDiscreteScheduler", "beta_schedule": "scaled_linear",
          "beta_start": 0.00085, "beta_end": 0.012, "num_train_timesteps": 1000,
          "prediction_type": "epsilon", "timestep_spacing": "leading", "steps_offset": 1}}
@@ -121,7 +121,7 @@ public enum KnownPipeline {
   public JsonNode configs() {
     try {
       return new ObjectMapper()
-          .readTree(configs + COMMON.formatted(this == SDXL ? "0.13025" : "0.18215"));
+          .readTree(configs + COMMON.replace("SCALE", this == SDXL ? "0.13025" : "0.18215"));
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(e);
     }

@@ -15,6 +15,9 @@ public final class DeclaredTensors implements TensorSource, AutoCloseable {
   private final Arena arena = Arena.ofConfined();
   private MemorySegment memory = MemorySegment.NULL;
 
+  /// A source that nothing was asked of yet.
+  public DeclaredTensors() {}
+
   /// The tensors that were asked for, in that order.
   public Map<String, Shape> shapes() {
     return shapes;

@@ -69,7 +69,7 @@ final class VectorMath {
   /// GELU by its tanh approximation, which is `x sigmoid(2 u)` for `x (1 + tanh(u)) / 2`.
   static FloatVector geluTanh(FloatVector x) {
     // 2 sqrt(2 / pi) and that times 0.044715.
-    var u = x.mul(x).fma(all(x, 0.071354814f), all(x, 1.5957691f)).mul(x);
+    var u = x.mul(x).fma(all(x, 0.071354814f), all(x, 1.595769f)).mul(x);
     return x.div(exp(u.neg()).add(1f));
   }
 

@@ -25,6 +25,8 @@ public final class LinearWeight {
     this.quantization = quantization;
   }
 
+  /// The weights of a layer.
+  ///
   /// @param weight (N, K) of any type, where it lies
   /// @param bias (N) of any type; null for none
   public static LinearWeight of(Tensor weight, Tensor bias) {

@@ -75,6 +75,7 @@ public final class Workers implements AutoCloseable {
   /// chunks of a multiple of `grain` items as they get free, so a slowed thread delays little.
   ///
   /// @throws RuntimeException what a task threw, on the calling thread
+  @SuppressWarnings("ThreadPriorityCheck") // yielding costs nothing but time that was lost anyway
   public void forEach(long n, long grain, Task t) {
     if (n <= 0) {
       return;

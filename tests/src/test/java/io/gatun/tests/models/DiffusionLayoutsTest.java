@@ -57,7 +57,7 @@ class DiffusionLayoutsTest {
   void realConfigurations(String name, String encoders) throws IOException {
     Path configs = TestData.shared(name);
     Files.copy(configs.resolve("model_index.json"), dir.resolve("model_index.json"));
-    for (String part : (encoders + " unet vae").split(" ")) {
+    for (String part : (encoders + " unet vae").split(" ", -1)) {
       var keys = JsonKeys.read(configs.resolve(part).resolve("config.json"));
       try (var declared = new DeclaredTensors()) {
         network(part, keys, Weights.of(declared));
@@ -68,7 +68,7 @@ class DiffusionLayoutsTest {
     }
     f.packingBudget(0);
     try (var files = PipelineFiles.open(dir, LoadMode.MAP)) {
-      for (String part : encoders.split(" ")) {
+      for (String part : encoders.split(" ", -1)) {
         assertTrue(files.has(part));
         var text = network(part, files.config(part), files.weights(part));
         int[][] ids = {{49406, 320, 49407}};

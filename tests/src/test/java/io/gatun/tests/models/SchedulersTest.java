@@ -161,7 +161,10 @@ class SchedulersTest {
   /// from diffusers 0.40 with network outputs, noise and samples that are cosines and sines.
   @Test
   void otherOptions() throws Exception {
-    JsonNode runs = JSON.readTree(getClass().getResource("/diffusion/schedulers.json"));
+    JsonNode runs;
+    try (var in = getClass().getResourceAsStream("/diffusion/schedulers.json")) {
+      runs = JSON.readTree(in);
+    }
     for (JsonNode run : runs) {
       String name = run.path("config").toString();
       Scheduler scheduler = Schedulers.of(new SchedulerConfig(new JsonKeys(run.path("config"), "test")));

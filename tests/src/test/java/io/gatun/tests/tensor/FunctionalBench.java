@@ -173,7 +173,7 @@ public final class FunctionalBench {
     int runs = 0;
     do {
       try (var _ = f.scope()) {
-        operation.get();
+        var _ = operation.get();
       }
       runs++;
       end = System.nanoTime();
