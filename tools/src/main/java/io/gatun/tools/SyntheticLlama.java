@@ -2,6 +2,7 @@ package io.gatun.tools;
 
 import io.gatun.loaders.GgufWriter;
 import io.gatun.loaders.SafetensorsWriter;
+import io.gatun.models.text.GgufVocabulary;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import java.io.IOException;
@@ -135,6 +136,7 @@ record SyntheticLlama(
         .metadata("llama.attention.layer_norm_rms_epsilon", 1e-5f)
         .metadata("llama.rope.dimension_count", (long) hiddenSize / numAttentionHeads)
         .metadata("llama.vocab_size", (long) vocabSize);
+    GgufVocabulary.metadata(file.getParent(), vocabSize).forEach(writer::metadata);
     Target target =
         (tensor, dtype, dims) ->
             writer.add(tensor, dtype, Shape.of(dims), RandomWeights.data(dtype, dims));
