@@ -42,7 +42,11 @@ public final class LinearWeight {
   public static LinearWeight concat(List<LinearWeight> layers) {
     var parts = layers.stream().flatMap(layer -> layer.parts.stream()).toList();
     for (var part : parts) {
-      Check.same("columns of a weight", part.weight.dim(1), "of the first", parts.getFirst().weight.dim(1));
+      Check.same(
+          "columns of a weight",
+          part.weight.dim(1),
+          "of the first",
+          parts.getFirst().weight.dim(1));
     }
     var quantization = layers.getFirst().quantization;
     if (layers.stream().anyMatch(layer -> layer.quantization != quantization)) {
