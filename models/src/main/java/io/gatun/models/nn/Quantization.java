@@ -38,10 +38,7 @@ public record Quantization(Mode mode, long minSize, Pattern names) {
   /// The weights of the layer of that name, quantized if that is to be, and their sizes allow it.
   LinearWeight apply(String name, LinearWeight weight) {
     long size = weight.outFeatures() * weight.inFeatures();
-    if (mode == Mode.NONE
-        || size < minSize
-        || !names(name)
-        || !weight.quantizable()) {
+    if (mode == Mode.NONE || size < minSize || !names(name) || !weight.quantizable()) {
       return weight;
     }
     return weight.quantized(

@@ -22,7 +22,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/// A trained tiny autoencoder on a photograph, against what its authors' code makes of it in PyTorch.
+/// A trained tiny autoencoder on a photograph, against what its authors' code makes of it in
+/// PyTorch.
 class AutoencoderTinyTest {
   private static final double DECIBELS = 33.2433;
   private static final double DEVIATION = 0.84665;
