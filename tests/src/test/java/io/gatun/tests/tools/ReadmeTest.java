@@ -47,8 +47,7 @@ class ReadmeTest {
     String readme = Files.readString(TestData.ROOT.resolve("README.md"));
     assertEquals(readme.split("```java").length - 1, sources.size());
     assertEquals(
-        List.of(
-            "module-info.java", "story/Story.java", "masks/Masks.java", "drawing/Drawing.java"),
+        List.of("module-info.java", "story/Story.java", "masks/Masks.java", "drawing/Drawing.java"),
         sources);
   }
 

@@ -279,8 +279,7 @@ class SegmentCommandTest {
   @Test
   void saysWhichThresholdsToLowerWhereNothingIsFound() throws Exception {
     Result result =
-        segment(
-            "-i", SCENE0, "-e", "--points-per-side", "1", "--pred-iou-thresh", "2", "--json");
+        segment("-i", SCENE0, "-e", "--points-per-side", "1", "--pred-iou-thresh", "2", "--json");
     assertEquals(0, result.code(), result.err());
     assertEquals(0, result.json().at("/masks").size(), result.out());
     assertTrue(result.err().contains("--pred-iou-thresh 0.5"), result.err());
