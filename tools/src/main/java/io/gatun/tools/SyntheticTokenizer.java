@@ -8,8 +8,8 @@ import java.util.Map;
 final class SyntheticTokenizer {
   private SyntheticTokenizer() {}
 
-  /// A `tokenizer.json` of `size` tokens, at least 257: byte-level BPE with the one merge
-  /// that other programs insist on.
+  /// A `tokenizer.json` of `size` tokens, at least 257: byte-level BPE with the one merge that
+  /// other programs insist on.
   static String json(int size) {
     var pieces = new LinkedHashMap<String, Integer>();
     int free = 256;

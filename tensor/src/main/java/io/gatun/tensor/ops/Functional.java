@@ -55,8 +55,8 @@ public final class Functional {
   }
 
   /// Sets how many more bytes of weights may be kept in another form than the checkpoint's, which
-  /// makes products faster; 2 GiB unless set. Weights that find no room are used where
-  /// they lie. The 8 bits of quantized weights are kept in any case, and count.
+  /// makes products faster; 2 GiB unless set. Weights that find no room are used where they lie.
+  /// The 8 bits of quantized weights are kept in any case, and count.
   public void packingBudget(long bytes) {
     packingBudget = bytes;
   }
