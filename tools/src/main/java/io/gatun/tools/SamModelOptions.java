@@ -39,7 +39,8 @@ final class SamModelOptions {
       paramLabel = "int8|int8-dynamic",
       converter = QuantizeConverter.class,
       description =
-          "Run the image encoder's linear layers with 8-bit weights, or with 8-bit activations too.")
+          "Run the image encoder's linear layers with 8-bit weights, or with 8-bit activations"
+              + " too.")
   private Quantization.Mode quantize = Quantization.Mode.NONE;
 
   @Option(
@@ -59,11 +60,7 @@ final class SamModelOptions {
     return Sam.load(
         model,
         o ->
-            o.backend(backend)
-                .threads(threads)
-                .dtype(dtype)
-                .quantization(quantize)
-                .loadMode(load));
+            o.backend(backend).threads(threads).dtype(dtype).quantization(quantize).loadMode(load));
   }
 
   static final class DtypeConverter implements ITypeConverter<DType.Plain> {
