@@ -266,8 +266,7 @@ final class BenchLlm implements Runnable {
         "oneDNN bf16 product", "%.0f GFLOP/s".formatted(giga(f, "bf16_gemm_flop_per_second")));
     table.row("load", "%.3f s".formatted(number(f, "load_seconds")));
     if (f.containsKey("first_token_seconds")) {
-      table.row(
-          "command to first token", "%.2f s".formatted(number(f, "first_token_seconds")));
+      table.row("command to first token", "%.2f s".formatted(number(f, "first_token_seconds")));
     }
     f.keySet().stream()
         .filter(key -> key.matches("prefill_\\d+_tokens_per_second"))

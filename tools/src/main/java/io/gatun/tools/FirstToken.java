@@ -24,8 +24,8 @@ final class FirstToken {
     return launcher != null && Files.isExecutable(launcher) ? launcher : null;
   }
 
-  /// Seconds from starting `gatun generate` on a short prompt until the first byte of its answer, the
-  /// JVM's start and loading included: the median of a few runs.
+  /// Seconds from starting `gatun generate` on a short prompt until the first byte of its answer,
+  /// the JVM's start and loading included: the median of a few runs.
   ///
   /// @throws IllegalStateException if it fails
   static double seconds(Path model, int threads) {

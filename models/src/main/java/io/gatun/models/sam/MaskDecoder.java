@@ -28,7 +28,7 @@ public final class MaskDecoder {
   private final List<Mlp> outputHypernetworksMlps = new ArrayList<>();
   private final Mlp iouPredictionHead;
 
-  /// Masks for B prompts.
+  /// Masks of every prompt, and how good they may be.
   ///
   /// @param logits of masks (B, M, 4 G, 4 G) F32
   /// @param ious how good the masks are thought to be (B, M) F32

@@ -53,6 +53,13 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   /// Loads a model with the default options.
   ///
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static Sam load(String path) {
+    return load(Path.of(path));
+  }
+
+  /// Loads a model with the default options.
+  ///
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
   public static Sam load(Path path) {
     return load(path, o -> {});
   }

@@ -60,9 +60,9 @@ final class Lanes {
     return VectorShuffle.fromOp(FLOATS, i -> (i ^ distance) & (COUNT - 1));
   }
 
-  /// The sum of the lanes, always in the same order: lanes eight apart, then four, two, one. That of
-  /// `reduceLanes` is another in compiled code than before it is compiled, so that the last bits of
-  /// a result would depend on when that was.
+  /// The sum of the lanes, always in the same order: lanes eight apart, then four, two, one. That
+  /// of `reduceLanes` is another in compiled code than before it is compiled, so that the last bits
+  /// of a result would depend on when that was.
   static float sum(FloatVector v) {
     FloatVector s = v;
     if (COUNT > 8) {

@@ -10,9 +10,9 @@ import java.lang.foreign.MemorySegment;
 ///
 /// The query heads that share a key/value head are stacked: their rows form one matrix (M, C), M =
 /// tokens * H / G, whose products with a page are two small matrix products. The workers share the
-/// key/value heads and blocks of rows. Where there is one block, as in decoding, they also share the
-/// positions, and what each part of them gives is merged (Flash-Decoding, Dao et al. 2023). Parts
-/// have a fixed length, so results depend neither on timing nor on the number of threads.
+/// key/value heads and blocks of rows. Where there is one block, as in decoding, they also share
+/// the positions, and what each part of them gives is merged (Flash-Decoding, Dao et al. 2023).
+/// Parts have a fixed length, so results depend neither on timing nor on the number of threads.
 final class CachedAttention {
   private static final int PAGE = KvCache.PAGE;
 
@@ -229,14 +229,14 @@ final class CachedAttention {
       }
       float total = 0;
       for (int part = 0; part < parts; part++) {
-        total += factor(head, part, m, max) * Floats.get(memory, state.total(partAt(head, part)), m);
+        total +=
+            factor(head, part, m, max) * Floats.get(memory, state.total(partAt(head, part)), m);
       }
       long to = outAt(head, 0, m);
       out.segment().asSlice(to, 4L * c).fill((byte) 0);
       for (int part = 0; part < parts; part++) {
         float weight = factor(head, part, m, max) / total;
-        kernels.addScaled(
-            memory, state.sum(partAt(head, part), m), weight, c, out.segment(), to);
+        kernels.addScaled(memory, state.sum(partAt(head, part), m), weight, c, out.segment(), to);
       }
     }
   }

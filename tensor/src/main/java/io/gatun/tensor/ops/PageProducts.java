@@ -9,9 +9,9 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
 
-/// The products of attention with a page of a [KvCache]: queries with its keys, and weights with its
-/// values. Many rows are rounded to BF16 where that may be and pays, and multiplied by oneDNN; sums
-/// are F32 always.
+/// The products of attention with a page of a [KvCache]: queries with its keys, and weights with
+/// its values. Many rows are rounded to BF16 where that may be and pays, and multiplied by oneDNN;
+/// sums are F32 always.
 final class PageProducts {
   private static final int PAGE = KvCache.PAGE;
 
@@ -88,13 +88,12 @@ final class PageProducts {
       OneDnn.matmul(spec, memory.asSlice(scratch + queries()), b, memory.asSlice(to));
     } else {
       var b = floats(memory, page, keys, PAGE * c, scratch);
-      Gemm.multiply(
-          ops, memory, queries, c, b, 0, PAGE, memory, to, columns, m, n, c, false);
+      Gemm.multiply(ops, memory, queries, c, b, 0, PAGE, memory, to, columns, m, n, c, false);
     }
   }
 
-  /// Adds products of `m` rows of weights, from their column `first` on, with the values (PAGE, C) of
-  /// `n` positions to `to` (m, C).
+  /// Adds products of `m` rows of weights, from their column `first` on, with the values (PAGE, C)
+  /// of `n` positions to `to` (m, C).
   void sums(
       MemorySegment memory,
       long weights,

@@ -38,7 +38,7 @@ class SamLayoutsTest {
       int compared = 0;
       for (String name : golden.tensors().keySet()) {
         if (name.matches(key + "\\.\\w+\\.(multi|single)")) {
-          var prompts = prompts(name.substring(key.length() + 1, name.lastIndexOf('.')), golden);
+          var prompts = prompts(name.split("\\.", -1)[1], golden);
           var found = image.decode(prompts, name.endsWith("multi"));
           Results.assertClose(name, golden.tensor(name), found.logits(), TOLERANCE);
           Results.assertClose(

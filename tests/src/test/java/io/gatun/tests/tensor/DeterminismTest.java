@@ -20,8 +20,8 @@ import java.util.Random;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/// Results are the same to the last bit whether the JVM interprets a kernel or has compiled it, which
-/// depends on how often it ran before, and whatever the number of threads.
+/// Results are the same to the last bit whether the JVM interprets a kernel or has compiled it,
+/// which depends on how often it ran before, and whatever the number of threads.
 class DeterminismTest {
   private static final int K = 512;
   private static final int N = 64;
@@ -78,8 +78,7 @@ class DeterminismTest {
       }
       var tiled = new DType.Tiled(4, 32);
       var packed = Tensor.allocate(arena, tiled, N, K);
-      Packing.convert(
-          ops.workers(), floats, tiled, part -> packed.segment().copyFrom(part));
+      Packing.convert(ops.workers(), floats, tiled, part -> packed.segment().copyFrom(part));
       weights.put(tiled.name(), packed);
       Map<String, String> results = new LinkedHashMap<>();
       try (var cache = new KvCache(1, 2, K / 2, DType.Plain.I8, 300)) {
