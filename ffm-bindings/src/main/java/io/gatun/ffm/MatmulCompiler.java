@@ -5,12 +5,28 @@ import java.lang.foreign.MemorySegment;
 
 /// Compiles matrix products.
 final class MatmulCompiler {
+  /// So many bytes of k one instruction of AMX multiplies.
+  private static final int AMX_DEPTH = 64;
+
   private MatmulCompiler() {}
 
   /// The primitive for `spec`; its arguments are A, B, C, bias, scales, post-ops' operands.
   static Primitive compile(MatmulSpec spec) {
+    refuseWrong(spec);
     try (var builder = new PrimitiveBuilder(spec)) {
       return describe(builder, spec, spec.layout()).compile();
+    }
+  }
+
+  // Seen with oneDNN 3.11 on CPUs with AMX; refused on all, so that no machine differs.
+  private static void refuseWrong(MatmulSpec spec) {
+    boolean int8 = spec.b() == ElementType.S8;
+    boolean tail = spec.k() > AMX_DEPTH && spec.k() % AMX_DEPTH != 0;
+    if (int8 && tail && spec.layout() instanceof WeightLayout.Rows rows && !rows.transposed()) {
+      throw new UnsupportedOperationException(
+          "oneDNN may multiply 8-bit matrices wrongly where B is not transposed and k=%d is no"
+                  .formatted(spec.k())
+              + " multiple of %d; store B transposed, or pack it: %s".formatted(AMX_DEPTH, spec));
     }
   }
 

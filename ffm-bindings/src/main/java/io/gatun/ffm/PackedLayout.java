@@ -40,8 +40,8 @@ public final class PackedLayout implements WeightLayout {
   }
 
   /// How many columns lie side by side where an operand (k, n) lies in panels, `[n / columns][k /
-  /// 4][columns][4]`: the order in which int8 dot products read it, so that whoever makes the values
-  /// can write them there directly. 0 if it lies otherwise.
+  /// 4][columns][4]`: the order in which int8 dot products read it, so that whoever makes the
+  /// values can write them there directly. 0 if it lies otherwise.
   public int panelColumns(int k, int n) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment result = arena.allocate(ValueLayout.ADDRESS);

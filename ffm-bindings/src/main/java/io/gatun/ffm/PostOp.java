@@ -52,8 +52,8 @@ public sealed interface PostOp {
       }
     }
 
-    /// The shape of the operand, beside a result of (rows, columns) or (N, H, W, channels). There is
-    /// none for one element per row: oneDNN 3.11 has only slow reference code for that.
+    /// The shape of the operand, beside a result of (rows, columns) or (N, H, W, channels). There
+    /// is none for one element per row: oneDNN 3.11 has only slow reference code for that.
     public enum Extent {
       /// The result's own shape; its rows are as far apart as the result's.
       EVERY_ELEMENT,

@@ -158,8 +158,7 @@ final class Denoising {
     var timeIds = new double[rows][];
     Arrays.fill(timeIds, timeIds());
     return unet.condition(
-        states,
-        new AddedConditions(pooled, textTime ? timeIds : null, null, options.guidance));
+        states, new AddedConditions(pooled, textTime ? timeIds : null, null, options.guidance));
   }
 
   /// SDXL's sizes: before cropping, the crop's place, and after it; each height or top first.

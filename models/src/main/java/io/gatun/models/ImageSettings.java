@@ -13,8 +13,8 @@ import java.util.Map;
 
 /// Options as settings in [ImageParameters], and back.
 ///
-/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Dtype`, `Prompt syntax`, `Lora 1` and
-/// `VAE tile` are Gatun's own, which other programs pass over.
+/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Dtype`, `Prompt syntax`, `Lora 1`
+/// and `VAE tile` are Gatun's own, which other programs pass over.
 public final class ImageSettings {
   private static final String OWN = "default";
   private static final String WEIGHTED = "weighted";
@@ -124,8 +124,7 @@ public final class ImageSettings {
         });
   }
 
-  private static void set(
-      String name, String value, Map<String, String> all, ImagineOptions o) {
+  private static void set(String name, String value, Map<String, String> all, ImagineOptions o) {
     switch (name) {
       case "Steps" -> o.steps(Integer.parseInt(value));
       case "CFG scale" -> o.guidance(Double.parseDouble(value));

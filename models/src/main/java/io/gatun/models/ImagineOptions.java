@@ -43,8 +43,8 @@ public final class ImagineOptions {
   }
 
   /// How strongly the prompt guides (classifier-free guidance, Ho and Salimans 2022,
-  /// arXiv:2207.12598): 7.5 unless set. 1 or less means without, which takes half the time, and which
-  /// distilled models such as SDXL-Turbo want.
+  /// arXiv:2207.12598): 7.5 unless set. 1 or less means without, which takes half the time, and
+  /// which distilled models such as SDXL-Turbo want.
   public ImagineOptions guidance(double value) {
     if (!(value >= 0 && value <= 1000)) {
       throw new IllegalArgumentException("guidance is " + value + "; need 0 to 1000");
@@ -96,8 +96,8 @@ public final class ImagineOptions {
     return this;
   }
 
-  /// Whether words in the prompts may have weights, `(word:1.2)`, and prompts any length; by default
-  /// they are read as they stand and cut after 75 tokens.
+  /// Whether words in the prompts may have weights, `(word:1.2)`, and prompts any length; by
+  /// default they are read as they stand and cut after 75 tokens.
   public ImagineOptions weighted(boolean value) {
     weighted = value;
     return this;
@@ -133,8 +133,8 @@ public final class ImagineOptions {
     return this;
   }
 
-  /// Decodes the image in overlapping squares of so many latents (8 pixels) a side, which takes less
-  /// memory; 0, unless set, for the image as a whole.
+  /// Decodes the image in overlapping squares of so many latents (8 pixels) a side, which takes
+  /// less memory; 0, unless set, for the image as a whole.
   public ImagineOptions vaeTile(int value) {
     vaeTile = value == 0 ? 0 : atLeast("tile", value, 16);
     return this;

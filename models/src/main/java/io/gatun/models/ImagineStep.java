@@ -14,7 +14,11 @@ public final class ImagineStep {
   private boolean cancelled;
 
   ImagineStep(
-      int index, int count, double seconds, float[] latents, Function<float[], List<Image>> preview) {
+      int index,
+      int count,
+      double seconds,
+      float[] latents,
+      Function<float[], List<Image>> preview) {
     this.index = index;
     this.count = count;
     this.seconds = seconds;
@@ -42,8 +46,8 @@ public final class ImagineStep {
     return latents.clone();
   }
 
-  /// What the images look like by now: an approximation, decoded from the means of squares of latents
-  /// to 128 pixels a side or less, which takes a small part of a step's time.
+  /// What the images look like by now: an approximation, decoded from the means of squares of
+  /// latents to 128 pixels a side or less, which takes a small part of a step's time.
   public List<Image> preview() {
     return preview.apply(latents);
   }

@@ -26,7 +26,8 @@ public record Imagined(
     return images.getFirst();
   }
 
-  /// Shows the images in windows, or, where there is no display, writes them to temporary PNG files.
+  /// Shows the images in windows, or, where there is no display, writes them to temporary PNG
+  /// files.
   ///
   /// @return which of the two was done, in words
   public String show() {
@@ -41,8 +42,6 @@ public record Imagined(
     boolean png = file.toString().toLowerCase(Locale.ROOT).endsWith(".png");
     images
         .get(i)
-        .write(
-            file,
-            png ? Map.of(ImageParameters.KEYWORD, parameters.get(i).format()) : Map.of());
+        .write(file, png ? Map.of(ImageParameters.KEYWORD, parameters.get(i).format()) : Map.of());
   }
 }

@@ -77,8 +77,8 @@ final class LatentImages {
     }
   }
 
-  /// Where a mask in the image's size is lighter than grey, for each of (height, width) latents: the
-  /// pixel at each one's top left says.
+  /// Where a mask in the image's size is lighter than grey, for each of (height, width) latents:
+  /// the pixel at each one's top left says.
   boolean[] mask(Image mask, int height, int width) {
     Image scaled =
         mask.resize(width * factor(), height * factor(), Filter.LANCZOS, f.ops().workers());

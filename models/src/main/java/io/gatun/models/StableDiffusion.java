@@ -194,12 +194,7 @@ public final class StableDiffusion implements AutoCloseable {
     if (width % factor != 0 || height % factor != 0) {
       throw new IllegalArgumentException(
           "a size of %d x %d; width and height must be multiples of %d, the nearest are %d x %d"
-              .formatted(
-                  width,
-                  height,
-                  factor,
-                  nearest(width, factor),
-                  nearest(height, factor)));
+              .formatted(width, height, factor, nearest(width, factor), nearest(height, factor)));
     }
     Math.multiplyExact(Math.multiplyExact(width, height), o.batch);
     return new Denoising.Size(o.batch, height / factor, width / factor, images.channels());
@@ -258,8 +253,7 @@ public final class StableDiffusion implements AutoCloseable {
     var image =
         o.initImage
             .rgb()
-            .resize(
-                size.width() * factor, size.height() * factor, Filter.LANCZOS, ops.workers());
+            .resize(size.width() * factor, size.height() * factor, Filter.LANCZOS, ops.workers());
     float[] noise = denoising.noise(generators);
     float[] out = new float[size.all()];
     for (int b = 0; b < size.batch(); b++) {
@@ -283,8 +277,7 @@ public final class StableDiffusion implements AutoCloseable {
     return out;
   }
 
-  private Denoising.Kept kept(
-      float[] image, float[] noise, Denoising.Size size, ImagineOptions o) {
+  private Denoising.Kept kept(float[] image, float[] noise, Denoising.Size size, ImagineOptions o) {
     return o.mask == null
         ? null
         : new Denoising.Kept(image, noise, images.mask(o.mask, size.height(), size.width()));

@@ -16,8 +16,8 @@ import java.util.List;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 
-/// The text side of a pipeline: prompts to what the UNet is conditioned on, by one CLIP text encoder
-/// or SDXL's two.
+/// The text side of a pipeline: prompts to what the UNet is conditioned on, by one CLIP text
+/// encoder or SDXL's two.
 final class TextConditions {
   /// What the UNet is told of one prompt.
   ///
@@ -111,8 +111,7 @@ final class TextConditions {
 
   private Condition single(ClipPrompt prompt, int clipSkip) {
     try (var _ = f.scope()) {
-      var states =
-          floats(encoder.normalized(encoder.hiddenState(prompt.ids(), clipSkip)));
+      var states = floats(encoder.normalized(encoder.hiddenState(prompt.ids(), clipSkip)));
       prompt.applyWeights(states);
       int width = encoder.config().hiddenSize();
       return new Condition(states, states.length / width, width, null);

@@ -16,6 +16,7 @@ final class Bench implements Runnable {
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "What to measure is not given: system, llm, sam or diffusion");
+    throw new ParameterException(
+        spec.commandLine(), "What to measure is not given: system, llm, sam or diffusion");
   }
 }

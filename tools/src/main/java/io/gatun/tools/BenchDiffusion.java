@@ -7,6 +7,7 @@ import io.gatun.models.clip.CLIPTextConfig;
 import io.gatun.models.clip.CLIPTextModel;
 import io.gatun.models.clip.CLIPTextModelWithProjection;
 import io.gatun.models.diffusion.PipelineFiles;
+import io.gatun.models.nn.Quantization;
 import io.gatun.models.unet.AddedConditions;
 import io.gatun.models.unet.UNet2DConditionConfig;
 import io.gatun.models.unet.UNet2DConditionModel;
@@ -80,6 +81,13 @@ final class BenchDiffusion implements Runnable {
   private DType.Plain dtype = DType.Plain.BF16;
 
   @Option(
+      names = "--quantize",
+      paramLabel = "none|int8|int8-dynamic",
+      converter = DiffusionModelOptions.QuantizeConverter.class,
+      description = "Keep the UNet's large linear layers in 8 bits (default: none).")
+  private Quantization.Mode quantize = Quantization.Mode.NONE;
+
+  @Option(
       names = "--runs",
       paramLabel = "N",
       description = "Times that each network is run after a first time (default: 3).")
@@ -104,6 +112,7 @@ final class BenchDiffusion implements Runnable {
     figures.put("model", path.toString());
     figures.put("threads", threads);
     figures.put("dtype", dtype.name());
+    figures.put("quantize", quantize.name());
     roof = roof();
     figures.put("gemm_flop_per_second", roof);
     long start = System.nanoTime();
@@ -114,7 +123,9 @@ final class BenchDiffusion implements Runnable {
       f.observer(times);
       var unet =
           new UNet2DConditionModel(
-              UNet2DConditionConfig.of(files.config("unet")), files.weights("unet"), f);
+              UNet2DConditionConfig.of(files.config("unet")),
+              files.weights("unet").quantized(Quantization.of(quantize)),
+              f);
       var vae =
           new AutoencoderKL(
               AutoencoderKLConfig.of(files.config("vae")).withForceUpcast(false),
@@ -181,8 +192,7 @@ final class BenchDiffusion implements Runnable {
       return () -> encoder.forward(ids);
     }
     var config2 = CLIPTextConfig.of(files.config("text_encoder_2"));
-    var encoder2 =
-        new CLIPTextModelWithProjection(config2, files.weights("text_encoder_2"), f);
+    var encoder2 = new CLIPTextModelWithProjection(config2, files.weights("text_encoder_2"), f);
     int[][] ids2 = {ids(config2)};
     return () -> {
       encoder.hiddenState(ids, 1);
@@ -207,8 +217,7 @@ final class BenchDiffusion implements Runnable {
         int sizes = 6;
         int embeds =
             config.projectionClassEmbeddingsInputDim() - sizes * config.additionTimeEmbedDim();
-        added =
-            AddedConditions.textTime(random(f, BATCH, embeds), new double[BATCH][sizes]);
+        added = AddedConditions.textTime(random(f, BATCH, embeds), new double[BATCH][sizes]);
       }
       var conditioning = unet.condition(context, added);
       var sample = noise(f, BATCH, latents, config.inChannels());
@@ -229,7 +238,8 @@ final class BenchDiffusion implements Runnable {
     return x;
   }
 
-  /// Notes the median seconds of a network, its operations, and the share of the roof that they make.
+  /// Notes the median seconds of a network, its operations, and the share of the roof that they
+  /// make.
   private void measure(String name, Functional f, Supplier<Tensor> network) {
     var seconds = new double[runs];
     for (int run = -1; run < runs; run++) {
@@ -262,8 +272,7 @@ final class BenchDiffusion implements Runnable {
     var table = new Table("lr");
     table.row("load", "%.3f s".formatted(number("load_seconds")));
     table.row(
-        "oneDNN %s product".formatted(figures.get("dtype")),
-        "%.0f GFLOP/s".formatted(roof / 1e9));
+        "oneDNN %s product".formatted(figures.get("dtype")), "%.0f GFLOP/s".formatted(roof / 1e9));
     for (String name : new String[] {"text_encode", "unet_step", "vae_decode"}) {
       table.row(
           name.replace('_', ' '),

@@ -66,8 +66,7 @@ final class BenchSam implements Runnable {
   @Override
   public void run() {
     if (batch < 1) {
-      throw new ParameterException(
-          spec.commandLine(), "--batch is " + batch + "; need at least 1");
+      throw new ParameterException(spec.commandLine(), "--batch is " + batch + "; need at least 1");
     }
     Path path = path();
     var figures = new LinkedHashMap<String, Object>();
@@ -194,8 +193,7 @@ final class BenchSam implements Runnable {
     table.row("a point", "%.1f ms".formatted(1e3 * number(f, "point_seconds")));
     table.row(
         "32 x 32 points",
-        "%.2f s, %s together"
-            .formatted(number(f, "points_32x32_seconds"), f.get("batch")));
+        "%.2f s, %s together".formatted(number(f, "points_32x32_seconds"), f.get("batch")));
     table.row("workspace", Units.bytes((Long) f.get("workspace_bytes")));
     table.row("memory beyond files", Units.bytes((Long) f.get("anonymous_bytes")));
     return "%s, %s, %s threads%n%s"

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -46,6 +47,13 @@ final class DiffusionModelOptions {
           "Keep the UNet's large linear layers in 8 bits; int8-dynamic rounds their inputs, too,"
               + " which is faster (default: none).")
   private Quantization.Mode quantize = Quantization.Mode.NONE;
+
+  @Option(
+      names = "--quantize-layers",
+      paramLabel = "REGEX",
+      description =
+          "Of those, only layers in whose name this is found, such as \"attn1|ff\" (default: all).")
+  private Pattern quantizeLayers = Pattern.compile("");
 
   @Option(
       names = "--lora",
@@ -94,7 +102,7 @@ final class DiffusionModelOptions {
           loras.forEach(lora -> ImageSettings.lora(lora, o));
           o.backend(backend)
               .loadMode(load)
-              .quantization(Quantization.of(quantize))
+              .quantization(Quantization.of(quantize).only(quantizeLayers))
               .notices(line -> err.println("gatun: warning: " + line));
           if (dtype != null) {
             o.dtype(dtype);

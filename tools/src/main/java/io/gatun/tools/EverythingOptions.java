@@ -16,6 +16,11 @@ final class EverythingOptions {
     COCO_RLE
   }
 
+  /// What to do where no mask is found.
+  static final String NONE =
+      "no mask is as good as asked for. The defaults suit the large models; a small one finds more"
+          + " with, for instance, --pred-iou-thresh 0.5 --stability-score-thresh 0.8";
+
   @Option(
       names = {"-e", "--everything"},
       description = "Find all objects, instead of one that is pointed at.")

@@ -49,12 +49,17 @@ final class Generate implements Runnable {
         var session = llm.newSession()) {
       double loaded = (System.nanoTime() - start) / 1e9;
       int[] prompt = llm.tokenizer().encode(text);
-      // A prompt that is going to be refused should not stand before the message that says so.
-      if (!quiet && prompt.length <= session.capacity()) {
-        out.print(text);
-        out.flush();
-      }
-      var result = session.generate(prompt, o -> answer.apply(o, out));
+      var result =
+          session.generate(
+              prompt,
+              o -> {
+                answer.apply(o, out);
+                // What is going to be refused should not stand before the message that says so.
+                if (!quiet && prompt.length <= session.capacity()) {
+                  out.print(text);
+                  out.flush();
+                }
+              });
       out.println();
       out.flush();
       if (!quiet) {

@@ -2,7 +2,6 @@ package io.gatun.tools;
 
 import io.gatun.models.ImageSettings;
 import io.gatun.models.Imagined;
-import io.gatun.models.StableDiffusion;
 import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.image.Image;
 import java.nio.file.Files;
@@ -60,7 +59,8 @@ final class Imagine implements Callable<Integer> {
       names = "--from",
       paramLabel = "FILE.png",
       description =
-          "Make an image again with the parameters in its file; options given beside it count more.")
+          "Make an image again with the parameters in its file; options given beside it count"
+              + " more.")
   private Path from;
 
   @Option(
@@ -163,8 +163,7 @@ final class Imagine implements Callable<Integer> {
     }
     String name = out.getFileName().toString();
     int dot = name.lastIndexOf('.');
-    return out.resolveSibling(
-        name.substring(0, dot) + "-" + (i + 1) + name.substring(dot));
+    return out.resolveSibling(name.substring(0, dot) + "-" + (i + 1) + name.substring(dot));
   }
 
   static String figures(Imagined made, double loaded) {

@@ -61,8 +61,7 @@ final class ImagineMixin {
   @Option(
       names = "--strength",
       paramLabel = "X",
-      description =
-          "How far from --init-image the result may be, above 0 to 1 (default: 0.75).")
+      description = "How far from --init-image the result may be, above 0 to 1 (default: 0.75).")
   private Double strength;
 
   @Option(

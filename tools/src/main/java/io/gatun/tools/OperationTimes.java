@@ -64,7 +64,14 @@ final class OperationTimes implements OpObserver {
                   sum.flops == 0 ? "" : number((double) sum.flops / sum.nanos));
             });
     return table
-        .row("between", "", "", "", number(1e3 * (total - operations)), "%.1f%%".formatted(100 * (1 - operations / total)), "")
+        .row(
+            "between",
+            "",
+            "",
+            "",
+            number(1e3 * (total - operations)),
+            "%.1f%%".formatted(100 * (1 - operations / total)),
+            "")
         .toString();
   }
 

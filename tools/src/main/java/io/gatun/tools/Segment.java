@@ -284,6 +284,9 @@ final class Segment implements Callable<Integer> {
     if (!outputs.json) {
       spec.commandLine().getOut().printf("%s: %d masks%n", file, found.size());
     }
+    if (found.isEmpty()) {
+      spec.commandLine().getErr().println("gatun segment: " + file + ": " + EverythingOptions.NONE);
+    }
     report(loaded, encode, "all points decoded", decode);
   }
 

@@ -83,6 +83,10 @@ final class SegmentOutputs {
           "%s is %s; need a name that ends in %s"
               .formatted(option, file, String.join(", ", endings)));
     }
+    if (file != null && !file.toAbsolutePath().getParent().toFile().isDirectory()) {
+      throw new ParameterException(
+          command, "%s %s: there is no folder %s".formatted(option, file, file.getParent()));
+    }
   }
 
   private boolean isNothingAskedFor() {

@@ -23,7 +23,10 @@ final class StartUpTraining {
       run("generate", "--max-tokens", "8");
       run("quantize", "--model", model, "--out", tiled);
       run("generate", "--model", tiled, "--prompt", "KING RICHARD", "--max-tokens", "8");
+      String mask = folder.resolve("mask.png").toString();
       run("segment", "--image", sam + "/scene0.png", "--point", "159,139", "--json");
+      run("segment", "--image", sam + "/scene0.png", "--point", "159,139", "--overlay", mask);
+      run("imagine", "a red circle", "--steps", "4", "--out", folder.resolve("a.png").toString());
     } finally {
       try (var files = Files.walk(folder)) {
         for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {

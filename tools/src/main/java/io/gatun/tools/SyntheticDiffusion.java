@@ -85,9 +85,11 @@ final class SyntheticDiffusion {
       }
       if (!declared.shapes().isEmpty()) {
         var writer = new SafetensorsWriter();
-        declared.shapes().forEach(
-            (name, shape) ->
-                writer.add(name, dtype, shape, RandomWeights.data(dtype, shape.dims())));
+        declared
+            .shapes()
+            .forEach(
+                (name, shape) ->
+                    writer.add(name, dtype, shape, RandomWeights.data(dtype, shape.dims())));
         writer.write(dir.resolve("model.safetensors"));
       }
     }

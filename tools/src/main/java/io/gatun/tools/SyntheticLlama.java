@@ -2,6 +2,7 @@ package io.gatun.tools;
 
 import io.gatun.loaders.GgufWriter;
 import io.gatun.loaders.SafetensorsWriter;
+import io.gatun.models.text.GgufVocabulary;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import java.io.IOException;
@@ -101,7 +102,8 @@ record SyntheticLlama(
   private void writeSafetensors(Path file, DType type) {
     var writer = new SafetensorsWriter();
     Target target =
-        (tensor, dtype, dims) -> writer.add(tensor, dtype, Shape.of(dims), RandomWeights.data(dtype, dims));
+        (tensor, dtype, dims) ->
+            writer.add(tensor, dtype, Shape.of(dims), RandomWeights.data(dtype, dims));
     target.add("model.embed_tokens.weight", DType.Plain.BF16, vocabSize, hiddenSize);
     target.add("model.norm.weight", DType.Plain.F32, hiddenSize);
     target.add("lm_head.weight", type, vocabSize, hiddenSize);
@@ -134,8 +136,10 @@ record SyntheticLlama(
         .metadata("llama.attention.layer_norm_rms_epsilon", 1e-5f)
         .metadata("llama.rope.dimension_count", (long) hiddenSize / numAttentionHeads)
         .metadata("llama.vocab_size", (long) vocabSize);
+    GgufVocabulary.metadata(file.getParent(), vocabSize).forEach(writer::metadata);
     Target target =
-        (tensor, dtype, dims) -> writer.add(tensor, dtype, Shape.of(dims), RandomWeights.data(dtype, dims));
+        (tensor, dtype, dims) ->
+            writer.add(tensor, dtype, Shape.of(dims), RandomWeights.data(dtype, dims));
     target.add("token_embd.weight", type, vocabSize, hiddenSize);
     target.add("output_norm.weight", DType.Plain.F32, hiddenSize);
     target.add("output.weight", type, vocabSize, hiddenSize);

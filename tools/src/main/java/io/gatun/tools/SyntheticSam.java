@@ -55,8 +55,7 @@ record SyntheticSam(
 
   private record Target(SafetensorsWriter writer) {
     void add(String name, long... dims) {
-      writer.add(
-          name, DType.Plain.F32, Shape.of(dims), RandomWeights.data(DType.Plain.F32, dims));
+      writer.add(name, DType.Plain.F32, Shape.of(dims), RandomWeights.data(DType.Plain.F32, dims));
     }
 
     void linear(String name, long out, long in) {

@@ -4,11 +4,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// A vocabulary for models with random weights: the 256 bytes, and numbers as words.
+/// A vocabulary for models with random weights: the 256 bytes, "th", and numbers as words.
 final class SyntheticTokenizer {
   private SyntheticTokenizer() {}
 
-  /// A `tokenizer.json` of `size` tokens, at least 256: byte-level BPE without merges.
+  /// A `tokenizer.json` of `size` tokens, at least 257: byte-level BPE with the one merge that
+  /// other programs insist on.
   static String json(int size) {
     var pieces = new LinkedHashMap<String, Integer>();
     int free = 256;
@@ -17,14 +18,15 @@ final class SyntheticTokenizer {
       boolean prints = b > ' ' && b < 127 || b > 0xA0 && b != 0xAD;
       pieces.put(Character.toString(prints ? b : free++), b);
     }
-    for (int id = 256; id < size; id++) {
+    pieces.put("th", 256);
+    for (int id = 257; id < size; id++) {
       pieces.put("\u0120" + id, id); // the letter for a space
     }
     var byteLevel = Map.of("type", "ByteLevel", "add_prefix_space", false, "use_regex", true);
     var model = new LinkedHashMap<String, Object>();
     model.put("type", "BPE");
     model.put("vocab", pieces);
-    model.put("merges", List.of());
+    model.put("merges", List.of("t h"));
     var tokenizer = new LinkedHashMap<String, Object>();
     tokenizer.put("version", "1.0");
     tokenizer.put("added_tokens", List.of());

@@ -35,7 +35,7 @@ final class CLIPEncoderLayer {
     fc2 = weights.linear("mlp.fc2", d, config.intermediateSize());
   }
 
-  /// h = x + attention(layerNorm(x));  h + fc2(activation(fc1(layerNorm(h))))
+  /// h = x + attention(layerNorm(x)); h + fc2(activation(fc1(layerNorm(h))))
   Tensor forward(Functional f, Tensor x) {
     return Scoped.call(
         f,

@@ -55,9 +55,10 @@ public final class CLIPTextModel {
     return Scoped.call(f, () -> normalized(hiddenState(ids, 0)));
   }
 
-  /// The hidden states (B, S, D) after all but the last `skip` layers, not normalized: hidden_states[-1
+  /// The hidden states (B, S, D) after all but the last `skip` layers, not normalized:
+  /// hidden_states[-1
   /// - skip] of the reference. SDXL is conditioned on those with skip 1; Stable Diffusion with a
-  /// "clip skip" on theirs, [normalized][#normalized].
+  ///   "clip skip" on theirs, [normalized][#normalized].
   ///
   /// @throws IllegalArgumentException if there are not that many layers, or texts are of different
   ///   or too great length
@@ -65,8 +66,8 @@ public final class CLIPTextModel {
     return hiddenState(ids, skip, x -> {});
   }
 
-  /// As [#hiddenState(int[][], int)], showing `probe` the hidden states (B, S, D) after the embedding
-  /// and after each layer.
+  /// As [#hiddenState(int[][], int)], showing `probe` the hidden states (B, S, D) after the
+  /// embedding and after each layer.
   public Tensor hiddenState(int[][] ids, int skip, Consumer<Tensor> probe) {
     if (skip < 0 || skip > layers.size()) {
       throw new IllegalArgumentException(

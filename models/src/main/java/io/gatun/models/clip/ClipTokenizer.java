@@ -37,8 +37,8 @@ public final class ClipTokenizer {
             () -> new CheckpointException("%s: there is no token %s".formatted(where, token)));
   }
 
-  /// Reads the folder of a pipeline's tokenizer: `vocab.json` and `merges.txt` (or `tokenizer.json`),
-  /// and of `tokenizer_config.json` the keys `pad_token` and `model_max_length`.
+  /// Reads the folder of a pipeline's tokenizer: `vocab.json` and `merges.txt` (or
+  /// `tokenizer.json`), and of `tokenizer_config.json` the keys `pad_token` and `model_max_length`.
   ///
   /// @throws CheckpointException if it is damaged or not CLIP's
   public static ClipTokenizer load(Path folder) {
@@ -77,8 +77,7 @@ public final class ClipTokenizer {
   public ClipPrompt encode(String prompt) {
     int[] ids = ids(prompt);
     int kept = Math.min(ids.length, length - 2);
-    String dropped =
-        text(Arrays.copyOfRange(ids, kept, ids.length));
+    String dropped = text(Arrays.copyOfRange(ids, kept, ids.length));
     var chunk = new Chunk();
     for (int i = 0; i < kept; i++) {
       chunk.add(ids[i], 1);
@@ -86,8 +85,8 @@ public final class ClipTokenizer {
     return new ClipPrompt(new int[][] {chunk.ids}, new float[][] {chunk.weights}, dropped);
   }
 
-  /// A prompt in which words may have weights and which may have any length: `(word:1.2)`, `(word)`,
-  /// `[word]`, `BREAK`, and `\(` for a bracket.
+  /// A prompt in which words may have weights and which may have any length: `(word:1.2)`,
+  /// `(word)`, `[word]`, `BREAK`, and `\(` for a bracket.
   public ClipPrompt encodeWeighted(String prompt) {
     var chunks = new ArrayList<Chunk>(List.of(new Chunk()));
     for (PromptWeights.Part part : PromptWeights.parse(prompt)) {

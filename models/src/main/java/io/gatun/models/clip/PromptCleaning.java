@@ -14,8 +14,8 @@ import java.util.regex.Pattern;
 ///
 /// Of ftfy's mending there are the rules for typographic quotes, ligatures, full width characters,
 /// terminal escapes and control characters, and normal form C; text that was decoded with a wrong
-/// character set stays as it is. Of entities there are the numeric ones and those of HTML 4's Latin-1
-/// set, with their semicolons.
+/// character set stays as it is. Of entities there are the numeric ones and those of HTML 4's
+/// Latin-1 set, with their semicolons.
 final class PromptCleaning {
   private static final Pattern ENTITY =
       Pattern.compile("&(?:#(\\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{1,7}));");
@@ -27,8 +27,7 @@ final class PromptCleaning {
   /// Controls that are no white space, and marks that show nothing: byte order, direction, joining
   /// across lines.
   private static final Pattern CONTROLS =
-      Pattern.compile(
-          "[\\x00-\\x08\\x0B\\x0E-\\x1F\\x7F\u206A-\u206F\uFEFF\uFFF9-\uFFFC]");
+      Pattern.compile("[\\x00-\\x08\\x0B\\x0E-\\x1F\\x7F\u206A-\u206F\uFEFF\uFFF9-\uFFFC]");
 
   private static final Pattern SPACE = Pattern.compile("\\s+", Pattern.UNICODE_CHARACTER_CLASS);
 
@@ -50,7 +49,8 @@ final class PromptCleaning {
         ETH Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN
         szlig agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave
         iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute
-        ucirc uuml yacute thorn yuml""";
+        ucirc uuml yacute thorn yuml\
+        """;
     int code = 0xA0;
     for (String name : latin.split("\\s+", -1)) {
       NAMES.put(name, code++);
@@ -80,8 +80,7 @@ final class PromptCleaning {
               if (c >= 0xFB00 && c <= 0xFB06) {
                 out.append(LIGATURES.get(c - 0xFB00));
               } else if (c == 0x3000 || (c >= 0xFF01 && c <= 0xFFEF)) {
-                out.append(
-                    Normalizer.normalize(Character.toString(c), Normalizer.Form.NFKC));
+                out.append(Normalizer.normalize(Character.toString(c), Normalizer.Form.NFKC));
               } else {
                 out.appendCodePoint(c);
               }

@@ -41,7 +41,8 @@ public final class DDIMScheduler extends Scheduler {
       throw new CheckpointException(
           "%s: rescale_betas_zero_snr with prediction_type epsilon: where nothing of the image is left"
                   .formatted(config.where())
-              + " it cannot be found from the noise. Such models have prediction_type v_prediction");
+              + " it cannot be found from the noise. Such models have prediction_type"
+              + " v_prediction");
     }
   }
 

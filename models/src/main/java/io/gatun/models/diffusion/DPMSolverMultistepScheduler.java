@@ -77,8 +77,7 @@ public final class DPMSolverMultistepScheduler extends SigmaScheduler {
     images.clear();
     double last = endsAtZero ? 0 : leastSigma();
     if (curve == Curve.TRAINED) {
-      double[] timesteps =
-          rounded(spacing.solverTimesteps(lastTimestep, steps, stepsOffset));
+      double[] timesteps = rounded(spacing.solverTimesteps(lastTimestep, steps, stepsOffset));
       setSigmas(trainedSigmas(timesteps), last);
       return timesteps;
     }
@@ -118,9 +117,7 @@ public final class DPMSolverMultistepScheduler extends SigmaScheduler {
       double c = (grown - doubled) / (doubled * doubled) + 0.5;
       next = Latents.mix(1, next, alpha * c, d.get(2));
     }
-    return sde
-        ? Latents.mix(1, next, vpSigma(i + 1) * Math.sqrt(grown), noise.get())
-        : next;
+    return sde ? Latents.mix(1, next, vpSigma(i + 1) * Math.sqrt(grown), noise.get()) : next;
   }
 
   /// As many predictions as there are, and fewer at the end of short runs, where high orders sway.

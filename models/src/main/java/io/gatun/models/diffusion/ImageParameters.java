@@ -21,8 +21,7 @@ import java.util.stream.Collectors;
 /// @param prompt what to draw; may have several lines
 /// @param negativePrompt what not to draw; empty for nothing
 /// @param settings names and values of the last line, in its order
-public record ImageParameters(
-    String prompt, String negativePrompt, Map<String, String> settings) {
+public record ImageParameters(String prompt, String negativePrompt, Map<String, String> settings) {
   /// The text's name in a PNG file.
   public static final String KEYWORD = "parameters";
 

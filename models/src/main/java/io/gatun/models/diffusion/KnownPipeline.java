@@ -102,8 +102,8 @@ public enum KnownPipeline {
     }
     throw new CheckpointException(
         ("%s is no pipeline: need the tensors \"%s\" and \"%s\" (Stable Diffusion 1), \"%s\" (2) or"
-                + " \"%s\" (XL). Name the diffusers directory if this is a part of one; list the file"
-                + " with: gatun inspect %s")
+             + " \"%s\" (XL). Name the diffusers directory if this is a part of one; list the file"
+             + " with: gatun inspect %s")
             .formatted(
                 checkpoint.path(),
                 LdmNames.CONV_IN,

@@ -65,8 +65,7 @@ public final class LCMScheduler extends Scheduler {
     }
     double b = schedule.alphaCumprod(timestep(index() + 1));
     double rest = Math.sqrt(b);
-    return Latents.mix(
-        rest * skip, sample, rest * out, image, Math.sqrt(1 - b), noise.get());
+    return Latents.mix(rest * skip, sample, rest * out, image, Math.sqrt(1 - b), noise.get());
   }
 
   @Override

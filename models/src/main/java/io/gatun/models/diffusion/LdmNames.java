@@ -130,8 +130,8 @@ final class LdmNames {
     return name -> Stored.of(prefix + name);
   }
 
-  /// The names of an OpenCLIP text encoder, which has queries, keys and values in one matrix, and the
-  /// last projection transposed.
+  /// The names of an OpenCLIP text encoder, which has queries, keys and values in one matrix, and
+  /// the last projection transposed.
   static WeightNames openClip(String prefix) {
     return name -> {
       var qkv = QKV.matcher(name);

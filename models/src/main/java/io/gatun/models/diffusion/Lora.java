@@ -46,8 +46,8 @@ public final class Lora implements AutoCloseable {
   /// Opens a file.
   ///
   /// @param scale how strong the adaptation is: 1 as it was trained; may be negative
-  /// @throws CheckpointException if it is damaged, has no adaptations, or adapts in another way than
-  ///   by adding a product of two matrices
+  /// @throws CheckpointException if it is damaged, has no adaptations, or adapts in another way
+  ///   than by adding a product of two matrices
   public static Lora open(Path file, double scale) {
     var checkpoint = Checkpoint.open(file);
     try {

@@ -12,8 +12,8 @@ import java.util.List;
 
 /// Adds low-rank adaptations to the weights of one part of a pipeline as it is loaded.
 ///
-/// Weights that are adapted are copied, in the activations' type; the others stay in the checkpoint.
-/// Sums are in F32.
+/// Weights that are adapted are copied, in the activations' type; the others stay in the
+/// checkpoint. Sums are in F32.
 final class LoraMerge implements WeightMerge {
   private static final String WEIGHT = ".weight";
 
@@ -46,8 +46,7 @@ final class LoraMerge implements WeightMerge {
         if (delta != null) {
           check(lora, name, weight, delta);
           long rows = weight.dim(0);
-          Tensor before =
-              sum == null ? f32.cast(weight).reshape(rows, weight.size() / rows) : sum;
+          Tensor before = sum == null ? f32.cast(weight).reshape(rows, weight.size() / rows) : sum;
           sum = f32.add(before, product(delta));
         }
       }

@@ -6,8 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// How files of low-rank adaptations name what they adapt, in two tables: what stands before and what
-/// stands behind a module's name.
+/// How files of low-rank adaptations name what they adapt, in two tables: what stands before and
+/// what stands behind a module's name.
 ///
 /// | layout | example |
 /// |---|---|

@@ -1,16 +1,16 @@
 package io.gatun.models.diffusion;
 
-/// Normal random numbers from Philox4x32-10 (Salmon et al. 2011, "Parallel Random Numbers: As Easy as
-/// 1, 2, 3", SC11, section 3.3) and the Box-Muller transform.
+/// Normal random numbers from Philox4x32-10 (Salmon et al. 2011, "Parallel Random Numbers: As Easy
+/// as 1, 2, 3", SC11, section 3.3) and the Box-Muller transform.
 ///
-/// The stream is a function of the seed, of how many calls to [#next] came before, and of a number's
-/// place in its call, so that any implementation can give the same:
+/// The stream is a function of the seed, of how many calls to [#next] came before, and of a
+/// number's place in its call, so that any implementation can give the same:
 ///
 /// * the key is the seed: its low 32 bits, then its high ones;
-/// * the counter's four words are: the low and the high half of b, the low and the high half of c, for
-///   the numbers 4b to 4b + 3 of call c, both counted from 0;
-/// * the block's words w0 to w3 make two pairs: `r = sqrt(-2 ln((w0 + 1) / 2^32))`, `phi = 2 pi w1 /
-///   2^32`, the numbers `r cos(phi)` and `r sin(phi)`, and likewise w2 and w3;
+/// * the counter's four words are: the low and the high half of b, the low and the high half of c,
+///   for the numbers 4b to 4b + 3 of call c, both counted from 0;
+/// * the block's words w0 to w3 make two pairs: `r = sqrt(-2 ln((w0 + 1) / 2^32))`, `phi = 2 pi w1
+///   / 2^32`, the numbers `r cos(phi)` and `r sin(phi)`, and likewise w2 and w3;
 /// * arithmetic is in doubles, with the correctly specified functions of [StrictMath], rounded to
 ///   float at the end.
 public final class Philox implements NormalGenerator {

@@ -13,8 +13,8 @@ import java.nio.file.Path;
 /// Opening reads nothing but configurations and headers; weights are mapped when they are asked for
 /// and stay valid until the files are closed.
 public sealed interface PipelineFiles extends AutoCloseable permits DiffusersFolder, SingleFile {
-  /// Opens a diffusers directory, or a file that holds all parts, as CompVis and Stability AI lay it
-  /// out.
+  /// Opens a diffusers directory, or a file that holds all parts, as CompVis and Stability AI lay
+  /// it out.
   ///
   /// @throws CheckpointException if it is neither
   static PipelineFiles open(Path path, LoadMode mode) {

@@ -15,9 +15,9 @@ import java.util.stream.Collectors;
 
 /// A scheduler's configuration by the keys of diffusers' `scheduler_config.json`.
 ///
-/// A key that is absent has the default of the class that asks for it. Keys of another of diffusers'
-/// schedulers have no effect, as there: real files are full of them. A key that no scheduler knows
-/// is an error.
+/// A key that is absent has the default of the class that asks for it. Keys of another of
+/// diffusers' schedulers have no effect, as there: real files are full of them. A key that no
+/// scheduler knows is an error.
 public final class SchedulerConfig {
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -175,7 +175,9 @@ public final class SchedulerConfig {
     double[] numbers = numbers(key);
     return numbers == null
         ? Set.of()
-        : Arrays.stream(numbers).mapToObj(n -> (int) n).collect(Collectors.toCollection(HashSet::new));
+        : Arrays.stream(numbers)
+            .mapToObj(n -> (int) n)
+            .collect(Collectors.toCollection(HashSet::new));
   }
 
   /// Refuses the first of these flags that is true.

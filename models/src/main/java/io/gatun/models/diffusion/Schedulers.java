@@ -55,7 +55,8 @@ public final class Schedulers {
     return String.join(", ", BY_NAME.keySet());
   }
 
-  /// The short name by which other programs' sampler goes, or null for one that Gatun does not have.
+  /// The short name by which other programs' sampler goes, or null for one that Gatun does not
+  /// have.
   ///
   /// @param sampler as AUTOMATIC1111's web UI calls it: `DPM++ 2M Karras`
   /// @param type its "schedule type", which newer versions write apart; empty for none

@@ -56,9 +56,7 @@ abstract sealed class SigmaScheduler extends Scheduler
 
   /// Whether the last sigma is 0 and not the first training step's.
   static boolean endsAtZero(SchedulerConfig config) {
-    return config
-        .oneOf("final_sigmas_type", "zero", List.of("zero", "sigma_min"))
-        .equals("zero");
+    return config.oneOf("final_sigmas_type", "zero", List.of("zero", "sigma_min")).equals("zero");
   }
 
   /// Sets the run's sigmas; `last` is the one it ends at.

@@ -1,13 +1,13 @@
 package io.gatun.models.diffusion;
 
-/// `torch.randn(n, generator=torch.Generator().manual_seed(seed))` on a CPU: one call of it is one of
-/// [#next].
+/// `torch.randn(n, generator=torch.Generator().manual_seed(seed))` on a CPU: one call of it is one
+/// of [#next].
 ///
 /// The bits are those of MT19937 (Matsumoto and Nishimura 1998, with the seeding of 2002), of whose
 /// seed PyTorch takes the low 32 bits. From 16 numbers on, PyTorch fills the whole with 24-bit
-/// uniforms and transforms blocks of 16, whose halves are Box-Muller's two inputs; what is left over
-/// makes it draw the last 16 anew. Below that it makes pairs from 53-bit uniforms and keeps the
-/// second of a pair for the next call.
+/// uniforms and transforms blocks of 16, whose halves are Box-Muller's two inputs; what is left
+/// over makes it draw the last 16 anew. Below that it makes pairs from 53-bit uniforms and keeps
+/// the second of a pair for the next call.
 ///
 /// PyTorch computes a large call's logarithms and sines by float polynomials that differ from build
 /// to build; here they are exact and rounded: the results agree to about 1e-6.

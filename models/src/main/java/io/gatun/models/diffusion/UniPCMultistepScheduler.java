@@ -64,8 +64,7 @@ public final class UniPCMultistepScheduler extends SigmaScheduler {
     predictions.clear();
     lastSample = null;
     if (curve == Curve.TRAINED) {
-      double[] timesteps =
-          rounded(spacing.solverTimesteps(schedule.size(), steps, stepsOffset));
+      double[] timesteps = rounded(spacing.solverTimesteps(schedule.size(), steps, stepsOffset));
       setSigmas(trainedSigmas(timesteps), endsAtZero ? 0 : leastSigma());
       return timesteps;
     }
@@ -97,16 +96,15 @@ public final class UniPCMultistepScheduler extends SigmaScheduler {
     return update(i, x, lastOrder, null);
   }
 
-  /// The sample at step `s + 1`: predicted from those up to `s`, or, with the prediction `target` at
-  /// `s + 1`, corrected.
+  /// The sample at step `s + 1`: predicted from those up to `s`, or, with the prediction `target`
+  /// at `s + 1`, corrected.
   private float[] update(int s, float[] x, int p, float[] target) {
     var m = new ArrayList<>(predictions);
     double h = lambda(s + 1) - lambda(s);
     double signed = predictImage ? -h : h;
     double grown = Math.expm1(signed);
     double scale = predictImage ? alpha(s + 1) : vpSigma(s + 1);
-    double kept =
-        predictImage ? vpSigma(s + 1) / vpSigma(s) : alpha(s + 1) / alpha(s);
+    double kept = predictImage ? vpSigma(s + 1) / vpSigma(s) : alpha(s + 1) / alpha(s);
     float[] next = Latents.mix(kept, x, -scale * grown, m.get(0));
     int terms = target == null ? p - 1 : p;
     if (terms == 0) {

@@ -4,8 +4,8 @@
 /// element alone.
 ///
 /// Symbols, as in the papers: alphaBar(t) is the share of the image's variance left at the training
-/// step t. A sample is `alpha * image + sigma * noise` with `alpha = sqrt(alphaBar)` and
-/// `sigma = sqrt(1 - alphaBar)` (variance preserving, VP), or, divided by alpha, `image + sigmaVe *
-/// noise` with `sigmaVe = sigma / alpha` (variance exploding, VE: Karras et al. 2022,
-/// arXiv:2206.00364). `lambda = log(alpha / sigma)`.
+/// step t. A sample is `alpha * image + sigma * noise` with `alpha = sqrt(alphaBar)` and `sigma =
+/// sqrt(1 - alphaBar)` (variance preserving, VP), or, divided by alpha, `image + sigmaVe * noise`
+/// with `sigmaVe = sigma / alpha` (variance exploding, VE: Karras et al. 2022, arXiv:2206.00364).
+/// `lambda = log(alpha / sigma)`.
 package io.gatun.models.diffusion;

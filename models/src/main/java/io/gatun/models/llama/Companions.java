@@ -6,6 +6,7 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.models.text.Tokenizers;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.stream.Stream;
@@ -100,7 +101,10 @@ final class Companions implements AutoCloseable {
   }
 
   private CheckpointException failed(IOException e) {
-    String reason = e.getMessage();
+    String reason =
+        e instanceof NoSuchFileException
+            ? "there is no folder " + to.toAbsolutePath().getParent()
+            : e.getMessage();
     return new CheckpointException("%s: cannot be written: %s".formatted(to, reason), e);
   }
 }

@@ -25,7 +25,9 @@ record CheckpointTensors(Checkpoint checkpoint, WeightNames names) implements Te
   /// A tensor's own shape, of the shape that the file has it in; that one if it cannot be.
   private static Shape fromFile(Stored stored, Shape shape) {
     var dims = shape.dims();
-    if (dims.length == 0 || dims[0] % stored.parts() != 0 || (stored.transposed() && dims.length != 2)) {
+    if (dims.length == 0
+        || dims[0] % stored.parts() != 0
+        || (stored.transposed() && dims.length != 2)) {
       return shape;
     }
     dims[0] /= stored.parts();
@@ -43,11 +45,13 @@ record CheckpointTensors(Checkpoint checkpoint, WeightNames names) implements Te
     }
     if (!shape.equals(fromFile(stored, t.shape()))) {
       throw wrong(
-          stored, "%s %s; need %s because %s".formatted(t.shape(), t.dtype().name(), shape, reason));
+          stored,
+          "%s %s; need %s because %s".formatted(t.shape(), t.dtype().name(), shape, reason));
     }
     if (!Ops.supports(t.dtype())) {
       throw wrong(
-          stored, t.dtype().name() + ", with which Gatun cannot compute; get the model as F16 or BF16");
+          stored,
+          t.dtype().name() + ", with which Gatun cannot compute; get the model as F16 or BF16");
     }
     if (!t.isContiguous()) {
       throw wrong(stored, "stored transposed or with gaps; save it with .contiguous()");
@@ -56,9 +60,7 @@ record CheckpointTensors(Checkpoint checkpoint, WeightNames names) implements Te
       return Tensor.ofFloats(Arena.ofAuto(), t.transpose(0, 1).toFloats(), shape.dims());
     }
     long rows = shape.dim(0);
-    return stored.parts() == 1
-        ? t
-        : t.slice(0, stored.part() * rows, (stored.part() + 1) * rows);
+    return stored.parts() == 1 ? t : t.slice(0, stored.part() * rows, (stored.part() + 1) * rows);
   }
 
   @Override

@@ -25,13 +25,20 @@ public record Quantization(Mode mode, long minSize, Pattern names) {
     return new Quantization(mode, 1 << 18, Pattern.compile(""));
   }
 
+  /// The same for none but the layers in whose name `pattern` is found.
+  public Quantization only(Pattern pattern) {
+    return new Quantization(mode, minSize, pattern);
+  }
+
+  /// Whether a layer of that name may be quantized.
+  boolean names(String name) {
+    return names.matcher(name).find();
+  }
+
   /// The weights of the layer of that name, quantized if that is to be, and their sizes allow it.
   LinearWeight apply(String name, LinearWeight weight) {
     long size = weight.outFeatures() * weight.inFeatures();
-    if (mode == Mode.NONE
-        || size < minSize
-        || !names.matcher(name).find()
-        || !weight.quantizable()) {
+    if (mode == Mode.NONE || size < minSize || !names(name) || !weight.quantizable()) {
       return weight;
     }
     return weight.quantized(

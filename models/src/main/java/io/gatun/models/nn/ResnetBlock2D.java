@@ -27,7 +27,7 @@ public final class ResnetBlock2D {
     convShortcut = in == out ? null : weights.linear("conv_shortcut", out, in);
   }
 
-  /// h = conv1(silu(norm1(x))) + linear(temb);  shortcut(x) + conv2(silu(norm2(h)))
+  /// h = conv1(silu(norm1(x))) + linear(temb); shortcut(x) + conv2(silu(norm2(h)))
   ///
   /// @param x (B, H, W, I)
   /// @param temb silu of the time embedding (B, E); null for none

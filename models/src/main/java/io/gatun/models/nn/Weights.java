@@ -123,12 +123,19 @@ public final class Weights {
   }
 
   /// Several linear layers of the same input as one, whose results lie side by side: weights (out,
-  /// in) each and, if `bias`, biases (out).
+  /// in) each and, if `bias`, biases (out). They are quantized together, if one of them is to be.
   public LinearWeight linears(List<String> names, long out, long in, boolean bias) {
-    return LinearWeight.concat(
-        names.stream()
-            .map(name -> bias ? linear(name, out, in) : linearWithoutBias(name, out, in))
-            .toList());
+    var whole =
+        LinearWeight.concat(
+            names.stream()
+                .map(name -> LinearWeight.of(matrix(name, out, in), bias ? bias(name, out) : null))
+                .toList());
+    var name = names.stream().filter(n -> source.quantization.names(prefix + n)).findFirst();
+    return name.isPresent() ? quantized(name.get(), whole) : whole;
+  }
+
+  private Tensor bias(String name, long out) {
+    return tensor(name + ".bias", out);
   }
 
   private LinearWeight quantized(String name, LinearWeight weight) {

@@ -18,7 +18,8 @@ record Attention(LinearWeight outProj, int heads, float scale) {
         (float) (1 / Math.sqrt((double) internalDim / heads)));
   }
 
-  /// softmax(q k^T / sqrt(C)) v Wout, and `epilogue`: q (B, T, I), k and v (B, S, I), result (B, T, D).
+  /// softmax(q k^T / sqrt(C)) v Wout, and `epilogue`: q (B, T, I), k and v (B, S, I), result (B, T,
+  /// D).
   ///
   /// Where either q, or k and v, are for one batch only, they serve all batches of the other.
   Tensor forward(Functional f, Tensor q, Tensor k, Tensor v, Epilogue epilogue) {

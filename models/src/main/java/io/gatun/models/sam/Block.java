@@ -40,9 +40,7 @@ final class Block {
             ? weights.linear("attn.qkv", 3 * d, d)
             : weights.linearWithoutBias("attn.qkv", 3 * d, d);
     qkvBias =
-        hasBias
-            ? Constants.keep(f, () -> f.cast(weights.tensor("attn.qkv.bias", 3 * d)))
-            : null;
+        hasBias ? Constants.keep(f, () -> f.cast(weights.tensor("attn.qkv.bias", 3 * d))) : null;
     proj = weights.linear("attn.proj", d, d);
     norm2 = weights.layerNorm("norm2", d, config.layerNormEps());
     lin1 = weights.linear("mlp.lin1", config.mlpDim(), d);
@@ -64,14 +62,14 @@ final class Block {
         .reshape(length, c);
   }
 
-  /// h = x + attention(norm1(x)) Wproj;  y = h + gelu(norm2(h) W1) W2, all (1, G, G, D)
+  /// h = x + attention(norm1(x)) Wproj; y = h + gelu(norm2(h) W1) W2, all (1, G, G, D)
   Tensor forward(Functional f, Tensor x) {
     var h = f.linear(attention(f, norm1.forward(f, x)), proj, Epilogue.add(x));
     var hidden = f.linear(norm2.forward(f, h), lin1, Epilogue.of(Activation.GELU));
     return f.linear(hidden, lin2, Epilogue.add(h));
   }
 
-  /// q, k, v = x Wqkv;  softmax(q k^T / sqrt(C) + relative positions) v
+  /// q, k, v = x Wqkv; softmax(q k^T / sqrt(C) + relative positions) v
   ///
   /// The reference pads x with zeros to whole windows and then multiplies it. What it gets for the
   /// padding is the bias, so that here only the image's own tokens are multiplied, (1, G, G, D).

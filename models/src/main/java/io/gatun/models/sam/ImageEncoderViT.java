@@ -56,8 +56,8 @@ public final class ImageEncoderViT {
     return forward(f, image, x -> {});
   }
 
-  /// As [#forward(Functional, Tensor)], showing `probe` the tokens (1, G, G, D) with their positions
-  /// and after each block.
+  /// As [#forward(Functional, Tensor)], showing `probe` the tokens (1, G, G, D) with their
+  /// positions and after each block.
   public Tensor forward(Functional f, Tensor image, Consumer<Tensor> probe) {
     var x = patchEmbed.forward(f, image, Epilogue.add(posEmbed)); // (1, G, G, D)
     probe.accept(x);

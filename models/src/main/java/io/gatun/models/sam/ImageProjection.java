@@ -39,8 +39,7 @@ final class ImageProjection {
     }
     weight = LinearWeight.of(matrix, null);
     var f32 = new Functional(f.ops(), DType.Plain.F32);
-    constant =
-        Constants.keep(f, () -> f.cast(f32.linear(pe, LinearWeight.of(ofPositions, bias))));
+    constant = Constants.keep(f, () -> f.cast(f32.linear(pe, LinearWeight.of(ofPositions, bias))));
   }
 
   private static void put(Tensor part, Tensor all, int i) {

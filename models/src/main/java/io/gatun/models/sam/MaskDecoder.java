@@ -28,6 +28,8 @@ public final class MaskDecoder {
   private final List<Mlp> outputHypernetworksMlps = new ArrayList<>();
   private final Mlp iouPredictionHead;
 
+  /// Masks of every prompt, and how good they may be.
+  ///
   /// @param logits of masks (B, M, 4 G, 4 G) F32
   /// @param ious how good the masks are thought to be (B, M) F32
   public record Prediction(Tensor logits, Tensor ious) {}
@@ -46,8 +48,7 @@ public final class MaskDecoder {
     outputUpscaling1 = upscaling.layerNorm("1", c / 4, LAYER_NORM_2D_EPS);
     outputUpscaling3 = new Upscaling2x2(upscaling.at("3"), c / 4, c / 8);
     for (int i = 0; i < masks; i++) {
-      outputHypernetworksMlps.add(
-          new Mlp(weights.at("output_hypernetworks_mlps", i), c, c, c / 8));
+      outputHypernetworksMlps.add(new Mlp(weights.at("output_hypernetworks_mlps", i), c, c, c / 8));
     }
     iouPredictionHead =
         new Mlp(weights.at("iou_prediction_head"), c, config.iouHeadHiddenDim(), masks);
@@ -79,8 +80,7 @@ public final class MaskDecoder {
     var ious = iouPredictionHead.forward(f32, tokens.slice(1, 0, 1)); // (B, 1, masks)
     var hyper = new Tensor[to - from];
     for (int i = from; i < to; i++) {
-      hyper[i - from] =
-          outputHypernetworksMlps.get(i).forward(f32, tokens.slice(1, 1 + i, 2 + i));
+      hyper[i - from] = outputHypernetworksMlps.get(i).forward(f32, tokens.slice(1, 1 + i, 2 + i));
     }
     var hyperIn = f.cast(f32.concat(hyper)).reshape(batch, to - from, config.outChans() / 8);
     var masks = f.toF32(f.matmulTransposed(hyperIn, upscale(f, out.image()))); // (B, M, 16 G * G)
@@ -129,7 +129,8 @@ public final class MaskDecoder {
   private Tensor withOutputTokens(Tensor sparse) {
     long c = sparse.dim(2);
     long prompt = 4 * sparse.dim(1) * c;
-    var out = f32.empty(sparse.dim(0), (iouToken.length + maskTokens.length) / c + sparse.dim(1), c);
+    var out =
+        f32.empty(sparse.dim(0), (iouToken.length + maskTokens.length) / c + sparse.dim(1), c);
     long at = 0;
     for (long b = 0; b < sparse.dim(0); b++) {
       at = put(iouToken, out, at);

@@ -8,8 +8,8 @@ import io.gatun.tensor.ops.LinearWeight;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/// Makes a token of each patch of an image: a convolution whose kernels meet every pixel once, hence
-/// a linear layer of the patches' pixels.
+/// Makes a token of each patch of an image: a convolution whose kernels meet every pixel once,
+/// hence a linear layer of the patches' pixels.
 final class PatchEmbed {
   private static final int COLOURS = 3;
 
@@ -33,7 +33,8 @@ final class PatchEmbed {
     return f.linear(f.cast(patches(f, image)), proj, epilogue);
   }
 
-  /// The pixels of each patch, by colours, rows and columns, as the weight has them: (1, G, G, K) F32.
+  /// The pixels of each patch, by colours, rows and columns, as the weight has them: (1, G, G, K)
+  /// F32.
   private Tensor patches(Functional f, Tensor image) {
     var out = f.ops().empty(1, grid, grid, proj.inFeatures());
     f.ops()

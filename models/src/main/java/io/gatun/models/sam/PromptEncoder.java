@@ -2,7 +2,6 @@ package io.gatun.models.sam;
 
 import io.gatun.models.nn.LayerNorm;
 import io.gatun.models.nn.Weights;
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.ConvWeight;

@@ -5,7 +5,6 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.models.image.Image;
 import io.gatun.models.nn.Quantization;
 import io.gatun.models.nn.Weights;
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
@@ -48,8 +47,14 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     imageEncoder = new ImageEncoderViT(weights.at("image_encoder"), config, functional);
     promptEncoder = new PromptEncoder(weights.at("prompt_encoder"), config);
     maskDecoder =
-        new MaskDecoder(
-            weights.at("mask_decoder"), config, functional, promptEncoder.densePe());
+        new MaskDecoder(weights.at("mask_decoder"), config, functional, promptEncoder.densePe());
+  }
+
+  /// Loads a model with the default options.
+  ///
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static Sam load(String path) {
+    return load(Path.of(path));
   }
 
   /// Loads a model with the default options.

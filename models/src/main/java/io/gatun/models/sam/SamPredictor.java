@@ -84,8 +84,7 @@ public final class SamPredictor implements EncodedImage {
     var f = sam.functional();
     try (var _ = f.scope()) {
       // Without masks the image is the same for all prompts.
-      var shared =
-          prompts.getFirst().maskInput() == null ? image(f, prompts.subList(0, 1)) : null;
+      var shared = prompts.getFirst().maskInput() == null ? image(f, prompts.subList(0, 1)) : null;
       for (int from = 0; from < prompts.size(); from += PROMPTS) {
         var part = prompts.subList(from, Math.min(prompts.size(), from + PROMPTS));
         try (var _ = f.scope()) {

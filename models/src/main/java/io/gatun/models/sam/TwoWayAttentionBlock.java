@@ -8,8 +8,8 @@ import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 
-/// A block of the two-way transformer: the prompt's tokens look at themselves and at the image, then
-/// the image looks at the tokens.
+/// A block of the two-way transformer: the prompt's tokens look at themselves and at the image,
+/// then the image looks at the tokens.
 final class TwoWayAttentionBlock {
   private final boolean skipFirstLayerPe;
   private final LinearWeight selfQ;
@@ -32,8 +32,7 @@ final class TwoWayAttentionBlock {
 
   /// @param pe the positions of the image's tokens (S, C) F32
   /// @param first whether it is the first block, whose tokens come without their positions
-  TwoWayAttentionBlock(
-      Weights weights, SamConfig config, Functional f, Tensor pe, boolean first) {
+  TwoWayAttentionBlock(Weights weights, SamConfig config, Functional f, Tensor pe, boolean first) {
     skipFirstLayerPe = first;
     long c = config.outChans();
     long internal = config.decoderInternalDim();
@@ -104,12 +103,12 @@ final class TwoWayAttentionBlock {
         skipFirstLayerPe ? Epilogue.NONE : Epilogue.add(queries));
   }
 
-  /// The image's tokens (B, S, C) after the block's last layer: norm4(keys + attention(keys + pe, q)).
+  /// The image's tokens (B, S, C) after the block's last layer: norm4(keys + attention(keys + pe,
+  /// q)).
   ///
   /// @param queries what [#tokens] gave
   /// @param keys the image's tokens before the block: (B, S, C), or (1, S, C) for all prompts
-  Tensor image(
-      Functional f, Tensor queries, Tensor queryPe, Tensor keys, Tensor projected) {
+  Tensor image(Functional f, Tensor queries, Tensor queryPe, Tensor keys, Tensor projected) {
     boolean shared = keys.dim(0) < queries.dim(0);
     var y =
         crossAttnImageToToken.forward(

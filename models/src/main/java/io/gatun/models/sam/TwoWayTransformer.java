@@ -57,7 +57,7 @@ final class TwoWayTransformer {
     return new Image(keys, layers.getFirst().project(f, keys));
   }
 
-  /// q, keys = block(q, keys) for each block;  norm(q + attention(q + pe, keys)), keys
+  /// q, keys = block(q, keys) for each block; norm(q + attention(q + pe, keys)), keys
   ///
   /// @param tokens (B, T, C)
   Output forward(Functional f, Tensor tokens, Image image) {

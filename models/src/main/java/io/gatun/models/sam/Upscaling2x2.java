@@ -7,8 +7,8 @@ import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import java.lang.foreign.Arena;
 
-/// A transposed convolution with 2x2 kernels and stride 2 whose pixels are not moved: a linear layer
-/// that makes four pixels of one, which stay together.
+/// A transposed convolution with 2x2 kernels and stride 2 whose pixels are not moved: a linear
+/// layer that makes four pixels of one, which stay together.
 ///
 /// What follows looks at each pixel for itself, so that only the last result, which has the fewest
 /// channels, needs its pixels in rows.

@@ -96,8 +96,7 @@ final class ClipVocabulary {
 
   /// `pieces` is the whole vocabulary, or its bytes alone, to which the merges' results are added.
   private static Tokenizer build(
-      List<String> pieces, BufferedReader in, Path file, int limit, String pad)
-      throws IOException {
+      List<String> pieces, BufferedReader in, Path file, int limit, String pad) throws IOException {
     var lefts = new ArrayList<String>();
     var rights = new ArrayList<String>();
     boolean whole = pieces.contains(END);
@@ -158,12 +157,10 @@ final class ClipVocabulary {
       added.add(new AddedToken(id, pad, pad, true, false, false, false, true));
     }
     var words =
-        PreTokenizer.split(
-                PreTokenizer.compile(WORDS), PreTokenizer.Behavior.REMOVED, true)
+        PreTokenizer.split(PreTokenizer.compile(WORDS), PreTokenizer.Behavior.REMOVED, true)
             .then(PreTokenizer.bytes());
     var model =
-        new BpeModel(
-            vocabulary, merges, new UnknownRule(null, end, false), false, END_OF_WORD);
+        new BpeModel(vocabulary, merges, new UnknownRule(null, end, false), false, END_OF_WORD);
     var ends = new BitSet();
     ends.set(end);
     return new Tokenizer(

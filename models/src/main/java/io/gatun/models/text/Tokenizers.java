@@ -53,9 +53,9 @@ public final class Tokenizers {
             () ->
                 new CheckpointException(
                     ("%s: no tokenizer. Looked for tokenizer.json, tokenizer.model, tokenizer.bin,"
-                         + " tok*.bin (llama2.c) and vocab.json (CLIP) in %s and one directory up, and for"
-                         + " tokenizer.ggml.model in the file's metadata. Put the model's tokenizer"
-                         + " beside it.")
+                         + " tok*.bin (llama2.c) and vocab.json (CLIP) in %s and one directory up,"
+                         + " and for tokenizer.ggml.model in the file's metadata. Put the model's"
+                         + " tokenizer beside it.")
                         .formatted(model, directory)));
   }
 
@@ -80,7 +80,8 @@ public final class Tokenizers {
   }
 
   private static Optional<Path> find(Path directory) {
-    for (String name : List.of("tokenizer.json", "tokenizer.model", "tokenizer.bin", "vocab.json")) {
+    for (String name :
+        List.of("tokenizer.json", "tokenizer.model", "tokenizer.bin", "vocab.json")) {
       Path file = directory.resolve(name);
       if (Files.isRegularFile(file)) {
         return Optional.of(file);

@@ -29,7 +29,7 @@ final class BasicTransformerBlock {
     ff = new FeedForward(weights.at("ff"), channels);
   }
 
-  /// h = x + attn1(norm1(x));  h = h + attn2(norm2(h), text);  h + ff(norm3(h)): x (B, T, C).
+  /// h = x + attn1(norm1(x)); h = h + attn2(norm2(h), text); h + ff(norm3(h)): x (B, T, C).
   Tensor forward(Functional f, Tensor x, Conditioning conditioning) {
     return Scoped.call(
         f,

@@ -38,7 +38,6 @@ final class Blocks {
     if (attention == null) {
       return resnet.forward(f, x, temb);
     }
-    return Scoped.call(
-        f, () -> attention.forward(f, resnet.forward(f, x, temb), conditioning));
+    return Scoped.call(f, () -> attention.forward(f, resnet.forward(f, x, temb), conditioning));
   }
 }

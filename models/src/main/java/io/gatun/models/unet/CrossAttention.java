@@ -28,8 +28,8 @@ final class CrossAttention {
     return f.linear(context, toKv);
   }
 
-  /// residual + softmax(q k^T / sqrt(C / heads)) v Wout: x and residual (B, T, C), keysAndValues (B,
-  /// S, 2 C).
+  /// residual + softmax(q k^T / sqrt(C / heads)) v Wout: x and residual (B, T, C), keysAndValues
+  /// (B, S, 2 C).
   Tensor forward(Functional f, Tensor x, Tensor keysAndValues, Tensor residual) {
     long c = x.dim(2);
     var y =

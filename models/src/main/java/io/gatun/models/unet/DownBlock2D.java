@@ -26,8 +26,7 @@ final class DownBlock2D {
       if (attends) {
         int depth = Blocks.depth(config.transformerLayersPerBlock(), block, i);
         attentions.add(
-            new Transformer2DModel(
-                config, weights.at("attentions", i), block, depth, conditions));
+            new Transformer2DModel(config, weights.at("attentions", i), block, depth, conditions));
       }
     }
     downsampler =

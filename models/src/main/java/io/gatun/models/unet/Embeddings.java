@@ -14,7 +14,8 @@ record Embeddings(UNet2DConditionConfig config, Functional f, int batch) {
 
   /// What is added to the time embedding (B, E); null for nothing.
   ///
-  /// @throws IllegalArgumentException if a condition is missing, or is not as the configuration says
+  /// @throws IllegalArgumentException if a condition is missing, or is not as the configuration
+  ///   says
   Tensor added(AddedConditions added, TimestepEmbedding addEmbedding, Tensor classEmbedding) {
     if (addEmbedding != null) {
       return Scoped.call(f, () -> textTime(added, addEmbedding));

@@ -19,8 +19,8 @@ final class FeedForward {
     out = weights.linear("net.2", channels, FACTOR * channels);
   }
 
-  /// values, gates = x Wproj;  residual + (values * gelu(gates)) Wout: x and residual (B, T, C).
+  /// values, gates = x Wproj; residual + (values * gelu(gates)) Wout: x and residual (B, T, C).
   Tensor forward(Functional f, Tensor x, Tensor residual) {
-    return f.linear(f.geglu(f.linear(x, proj)), out, Epilogue.add(residual));
+    return f.linear(f.linearGeglu(x, proj), out, Epilogue.add(residual));
   }
 }

@@ -31,8 +31,8 @@ final class TimestepEmbedding {
     return f.linear(f.linear(in, linear1, Epilogue.of(Activation.SILU)), linear2);
   }
 
-  /// `sin(t w_i), cos(t w_i)` with `w_i = 10000^(-i / (dim / 2 - shift))`, for each value t: (values,
-  /// dim).
+  /// `sin(t w_i), cos(t w_i)` with `w_i = 10000^(-i / (dim / 2 - shift))`, for each value t:
+  /// (values, dim).
   ///
   /// @param flip cosines first
   static Tensor sinusoids(Functional f, double[] values, int dim, boolean flip, double shift) {

@@ -22,11 +22,7 @@ final class Transformer2DModel {
   private final LinearWeight projOut;
 
   Transformer2DModel(
-      UNet2DConditionConfig config,
-      Weights weights,
-      int block,
-      int layers,
-      Conditions conditions) {
+      UNet2DConditionConfig config, Weights weights, int block, int layers, Conditions conditions) {
     int channels = config.blockOutChannels().get(block);
     norm = weights.groupNorm("norm", config.normNumGroups(), channels, EPS);
     projIn = weights.linear("proj_in", channels, channels);

@@ -88,9 +88,11 @@ public record UNet2DConditionConfig(
     var down = keys.texts("down_block_types");
     int blocks = down.size();
     int width = keys.counts("block_out_channels", blocks).getFirst();
-    String heads = keys.isAbsent("num_attention_heads") ? "attention_head_dim" : "num_attention_heads";
+    String heads =
+        keys.isAbsent("num_attention_heads") ? "attention_head_dim" : "num_attention_heads";
     var layers =
-        transformerLayers(keys, "transformer_layers_per_block", blocks, Collections.nCopies(blocks, List.of(1)));
+        transformerLayers(
+            keys, "transformer_layers_per_block", blocks, Collections.nCopies(blocks, List.of(1)));
     return new UNet2DConditionConfig(
         keys.integer("sample_size", 0),
         keys.count("in_channels"),

@@ -85,8 +85,8 @@ public final class UNet2DConditionModel {
   }
 
   /// Makes what is the same in all steps: the keys and values that the text has in every
-  /// cross-attention, and the embedding of the added conditions. It lies in the workspace, for as long
-  /// as the scope stays open that is open now.
+  /// cross-attention, and the embedding of the added conditions. It lies in the workspace, for as
+  /// long as the scope stays open that is open now.
   ///
   /// @param context the text's hidden states (B, S, D) of any plain type
   /// @throws IllegalArgumentException if a condition is missing that the network needs

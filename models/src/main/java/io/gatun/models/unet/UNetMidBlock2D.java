@@ -34,9 +34,6 @@ final class UNetMidBlock2D {
       return first.forward(f, x, temb);
     }
     return Scoped.call(
-        f,
-        () ->
-            second.forward(
-                f, Blocks.layer(f, x, first, attention, temb, conditioning), temb));
+        f, () -> second.forward(f, Blocks.layer(f, x, first, attention, temb, conditioning), temb));
   }
 }

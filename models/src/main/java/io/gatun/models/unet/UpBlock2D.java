@@ -32,8 +32,7 @@ final class UpBlock2D {
       if (attends) {
         int depth = Blocks.depth(config.reverseTransformerLayersPerBlock(), up, i);
         attentions.add(
-            new Transformer2DModel(
-                config, weights.at("attentions", i), block, depth, conditions));
+            new Transformer2DModel(config, weights.at("attentions", i), block, depth, conditions));
       }
     }
     upsampler = block == 0 ? null : new Upsample2D(weights.at("upsamplers.0"), out);
@@ -57,8 +56,7 @@ final class UpBlock2D {
                 Scoped.call(
                     f,
                     () ->
-                        Blocks.layer(
-                            f, f.concat(in, skip), resnet, attention, temb, conditioning));
+                        Blocks.layer(f, f.concat(in, skip), resnet, attention, temb, conditioning));
           }
           if (upsampler == null) {
             return h;

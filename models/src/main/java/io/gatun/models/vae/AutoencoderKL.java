@@ -10,8 +10,8 @@ import io.gatun.tensor.ops.LinearWeight;
 import java.lang.foreign.ValueLayout;
 import java.util.function.BiConsumer;
 
-/// Stable Diffusion's autoencoder, a variational one (Kingma and Welling 2014) trained by Rombach et
-/// al. 2022.
+/// Stable Diffusion's autoencoder, a variational one (Kingma and Welling 2014) trained by Rombach
+/// et al. 2022.
 ///
 /// Images are (B, H, W, 3) with values -1..1, latents (B, H / 8, W / 8, L), both F32. The UNet's
 /// latents are these times the configuration's scalingFactor: divide before [#decode], multiply
@@ -66,8 +66,8 @@ public final class AutoencoderKL {
         });
   }
 
-  /// As [#decode(Tensor)], but in overlapping squares of `tile` rows and columns of latents at most, for
-  /// images that would need too much memory as a whole.
+  /// As [#decode(Tensor)], but in overlapping squares of `tile` rows and columns of latents at
+  /// most, for images that would need too much memory as a whole.
   public Tensor decodeTiled(Tensor z, int tile) {
     check("latents", z, config.latentChannels(), 1);
     return new TiledDecoding(f, this::decode, tile, tile / 4)
@@ -76,7 +76,8 @@ public final class AutoencoderKL {
 
   /// The latents' distribution of an image (B, H, W, 3).
   ///
-  /// @throws IllegalArgumentException if its sides are not multiples of [AutoencoderKLConfig#factor]
+  /// @throws IllegalArgumentException if its sides are not multiples of
+  ///   [AutoencoderKLConfig#factor]
   public DiagonalGaussian encode(Tensor image) {
     return encode(image, (name, x) -> {});
   }

@@ -14,9 +14,9 @@ import java.util.List;
 /// The tiny autoencoder (TAESD, Ollin Boer Bohan 2023): nearly what [AutoencoderKL] does, in a
 /// hundredth of the time, for previews.
 ///
-/// Images are (B, H, W, 3) with values -1..1; latents (B, H / 8, W / 8, L) are those of the UNet, not
-/// to be divided by a scaling factor. Both are F32. The network is a list of layers, which shows from
-/// the names of the tensors.
+/// Images are (B, H, W, 3) with values -1..1; latents (B, H / 8, W / 8, L) are those of the UNet,
+/// not to be divided by a scaling factor. Both are F32. The network is a list of layers, which
+/// shows from the names of the tensors.
 public final class AutoencoderTiny {
   private static final float LATENT_MAGNITUDE = 3;
   private static final int IMAGE_CHANNELS = 3;
@@ -29,7 +29,8 @@ public final class AutoencoderTiny {
     Tensor forward(Functional f, Tensor x);
   }
 
-  /// @param encoder the tensors of the encoder, named `0.weight`, `1.conv.0.weight`...; null for none
+  /// @param encoder the tensors of the encoder, named `0.weight`, `1.conv.0.weight`...; null for
+  ///   none
   /// @param decoder the tensors of the decoder; null for none
   /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
   ///   those before it say
@@ -69,8 +70,7 @@ public final class AutoencoderTiny {
     var shape = weights.shape(first + ".weight");
     long channels = shape.dim(0);
     layers.add(
-        conv(
-            weights.conv("" + first, channels, shape.dim(1), 3), Epilogue.of(Activation.RELU)));
+        conv(weights.conv("" + first, channels, shape.dim(1), 3), Epilogue.of(Activation.RELU)));
     for (int i = first + 2; ; i++) {
       if (weights.has(i + ".conv.0.weight")) {
         layers.add(new AutoencoderTinyBlock(weights.at("" + i), channels)::forward);
@@ -81,8 +81,7 @@ public final class AutoencoderTiny {
         i++; // twice the size, which has no weights
         var smooth =
             weights.convWithoutBias("" + i, channels, channels, 3, 1, ConvWeight.Padding.of(1));
-        layers.add(
-            (f, x) -> Scoped.call(f, () -> f.conv2d(f.upsampleNearest2x(x), smooth)));
+        layers.add((f, x) -> Scoped.call(f, () -> f.conv2d(f.upsampleNearest2x(x), smooth)));
       }
     }
   }

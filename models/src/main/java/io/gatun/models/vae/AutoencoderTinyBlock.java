@@ -32,8 +32,7 @@ final class AutoencoderTinyBlock {
 
     /// x + narrow(relu(norm(widen(x))))
     Tensor forward(Functional f, Tensor x) {
-      var wide =
-          f.groupNorm(f.linear(x, widen), POOL_GROUPS, weight, bias, EPS, Activation.RELU);
+      var wide = f.groupNorm(f.linear(x, widen), POOL_GROUPS, weight, bias, EPS, Activation.RELU);
       return f.linear(wide, narrow, Epilogue.add(x));
     }
   }

@@ -117,7 +117,9 @@ final class TiledDecoding {
                 float rowWeight = weight(y, height, factor) / rowSums[top + y];
                 long at = r * width * channels;
                 long toRow =
-                    (r / height * image.stride(0)) + (top + y) * image.stride(1) + (long) left * channels;
+                    (r / height * image.stride(0))
+                        + (top + y) * image.stride(1)
+                        + (long) left * channels;
                 for (int x = 0; x < width; x++) {
                   float w = rowWeight * weight(x, width, factor) / columnSums[left + x];
                   for (int c = 0; c < channels; c++) {

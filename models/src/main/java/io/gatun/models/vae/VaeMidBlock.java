@@ -6,7 +6,8 @@ import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 
-/// The bottom of the encoder and the top of the decoder: two residual blocks with attention between.
+/// The bottom of the encoder and the top of the decoder: two residual blocks with attention
+/// between.
 final class VaeMidBlock {
   private final ResnetBlock2D first;
   private final VaeAttention attention;

@@ -13,10 +13,10 @@ import jdk.incubator.vector.VectorOperators;
 /// The softmax of attention on a block of scores (queries, keys), with decomposed relative
 /// positions: the score of key (m, n) of a grid is `product * scale + height[m] + width[n]`.
 ///
-/// Everything is F32 in native memory and given by its address, which whoever calls has checked. The
-/// weights of a row lie side by side from [#GAP] bytes before its products on and take their place.
-/// Up to a vector beyond the end of a row of products and positions is read, and its values are
-/// ignored; as much beyond the end of the weights is overwritten.
+/// Everything is F32 in native memory and given by its address, which whoever calls has checked.
+/// The weights of a row lie side by side from [#GAP] bytes before its products on and take their
+/// place. Up to a vector beyond the end of a row of products and positions is read, and its values
+/// are ignored; as much beyond the end of the weights is overwritten.
 ///
 /// @param products of queries and keys
 /// @param stride the bytes from row to row

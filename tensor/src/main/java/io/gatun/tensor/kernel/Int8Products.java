@@ -4,8 +4,8 @@ import static io.gatun.ffm.RawMemory.ALL;
 import static io.gatun.ffm.RawMemory.address;
 import static io.gatun.tensor.kernel.Elements.FLOAT;
 import static io.gatun.tensor.kernel.Lanes.COUNT;
-import static io.gatun.tensor.kernel.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.Lanes.INTS;
+import static io.gatun.tensor.kernel.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.Lanes.ORDER;
 import static io.gatun.tensor.kernel.Lanes.floats;
 import static io.gatun.tensor.kernel.Lanes.toFloat;
@@ -19,8 +19,8 @@ import jdk.incubator.vector.VectorOperators;
 /// Integer products of many activation rows with weight rows, which the scales of both make floats.
 ///
 /// The weights were int8 with one scale a row, as [TiledPanels] makes them; the activations u8 =
-/// round(x / scale) + 128 with one scale a row. With s32 products P and sums of a weight row S: `y =
-/// activation scale * weight scale * (P - 128 S)`.
+/// round(x / scale) + 128 with one scale a row. With s32 products P and sums of a weight row S: `y
+/// = activation scale * weight scale * (P - 128 S)`.
 ///
 /// @param memory holds the next three
 /// @param products I32 (rows, columns), from this byte on
@@ -120,8 +120,7 @@ public record Int8Products(
       float scale = ALL.get(FLOAT, a + 4L * t);
       for (long c = 0; c < bytes; c += 4L * COUNT) {
         long u = c + half;
-        FloatVector gate =
-            toFloat(ints(p + c).sub(ints(s + c))).mul(floats(w + c).mul(scale));
+        FloatVector gate = toFloat(ints(p + c).sub(ints(s + c))).mul(floats(w + c).mul(scale));
         FloatVector up = toFloat(ints(p + u).sub(ints(s + u))).mul(floats(w + u).mul(scale));
         Lanes.store(VectorMath.swish(gate, 1).mul(up), to + c);
       }

@@ -79,7 +79,6 @@ public record Int8Tile(
   }
 
   private static IntVector ints(long address) {
-    return IntVector.fromMemorySegment(
-        INTS, RawMemory.ALL, address & Lanes.IN_BOUNDS, Lanes.ORDER);
+    return IntVector.fromMemorySegment(INTS, RawMemory.ALL, address & Lanes.IN_BOUNDS, Lanes.ORDER);
   }
 }

@@ -4,8 +4,8 @@ import static io.gatun.ffm.RawMemory.ALL;
 import static io.gatun.ffm.RawMemory.address;
 import static io.gatun.tensor.kernel.Elements.LONG;
 import static io.gatun.tensor.kernel.Lanes.FLOATS;
-import static io.gatun.tensor.kernel.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.Lanes.INTS;
+import static io.gatun.tensor.kernel.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.Lanes.ORDER;
 import static io.gatun.tensor.kernel.Lanes.WORDS;
 import static io.gatun.tensor.kernel.Lanes.store;
@@ -22,8 +22,8 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 
-/// Tiled weights as int8 with one scale a row, in panels: `[K / 4][columns][4]`, a column of which is
-/// a row of the weights.
+/// Tiled weights as int8 with one scale a row, in panels: `[K / 4][columns][4]`, a column of which
+/// is a row of the weights.
 ///
 /// With W the greatest magnitude that a row's scales allow, the row's scale is W / 127. A group's
 /// integers q become `q * factor - offset` with 8 fraction bits, of which rounding leaves the
@@ -62,8 +62,8 @@ public final class TiledPanels {
   ///
   /// @param w the tiles of these rows from byte `wAt`
   /// @param memory native memory for everything else; the rest are offsets into it
-  /// @param first where the first 16 rows go: row r's column k to `first + (k / 4 * stride + r) * 4 +
-  ///   k % 4`
+  /// @param first where the first 16 rows go: row r's column k to `first + (k / 4 * stride + r) * 4
+  ///   + k % 4`
   /// @param second where the other 16 rows go, likewise
   /// @param stride columns of a panel
   /// @param scales 32 F32: each row's scale
@@ -186,7 +186,8 @@ public final class TiledPanels {
 
   /// Group g's scale `d s` (`minimum` 0) or minimum `m n` (1), in the even or the odd lanes.
   private static FloatVector ofMinima(long w, int g, int lane, int minimum) {
-    long tile = w + (g >> 3) * (8L * TiledLayout.MINIMA_GROUP_BYTES + TiledLayout.MINIMA_HEAD_BYTES);
+    long tile =
+        w + (g >> 3) * (8L * TiledLayout.MINIMA_GROUP_BYTES + TiledLayout.MINIMA_HEAD_BYTES);
     long pair = TiledLayout.minimaGroup(tile, g & 7);
     IntVector head = words(tile + (long) minimum * TiledLayout.SCALES_BYTES).reinterpretAsInts();
     IntVector six =

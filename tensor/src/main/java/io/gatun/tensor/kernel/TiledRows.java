@@ -21,8 +21,8 @@ import jdk.incubator.vector.VectorSpecies;
 /// Single rows of [Tiled] matrices as F32, with the same results as [TiledLayout#toFloat] bit for
 /// bit.
 ///
-/// A row's words are 64 bytes apart, so they are read one by one; a vector takes the four columns of
-/// a word of nibbles, or of two words of bytes, out of them.
+/// A row's words are 64 bytes apart, so they are read one by one; a vector takes the four columns
+/// of a word of nibbles, or of two words of bytes, out of them.
 public final class TiledRows {
   private static final VectorSpecies<Integer> FOUR = IntVector.SPECIES_128;
   private static final IntVector LANE = IntVector.zero(FOUR).addIndex(1);

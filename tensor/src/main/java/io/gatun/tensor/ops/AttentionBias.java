@@ -16,7 +16,8 @@ public sealed interface AttentionBias {
 
   /// Decomposed relative positions (Li et al. 2022, MViTv2, as SAM's image encoder uses them):
   /// queries and keys are the cells of one grid of gridHeight x gridWidth, row by row, and the
-  /// score of query (i, j) and key (m, n) gets `q . height[i - m + gridHeight - 1] + q . width[j - n
+  /// score of query (i, j) and key (m, n) gets `q . height[i - m + gridHeight - 1] + q . width[j -
+  /// n
   /// + gridWidth - 1]`, where q is not scaled.
   ///
   /// @param height (2 gridHeight - 1, C) F32, shared by all heads
@@ -24,7 +25,8 @@ public sealed interface AttentionBias {
   record RelativePositions(Tensor height, Tensor width, int gridHeight, int gridWidth)
       implements AttentionBias {
     public RelativePositions {
-      Check.same("relative positions in height", height.dim(0), "2 * height - 1", 2 * gridHeight - 1);
+      Check.same(
+          "relative positions in height", height.dim(0), "2 * height - 1", 2 * gridHeight - 1);
       Check.same("relative positions in width", width.dim(0), "2 * width - 1", 2 * gridWidth - 1);
     }
   }

@@ -42,7 +42,7 @@ interface AttentionProducts {
   /// The products of the block's queries with the relative positions: (rows, positions) F32.
   void positions(Block block, long at);
 
-  /// The weights at `weights` times the values of block `keyBlock`: (rows, C) F32 at `sums`, added to
-  /// what is there but for the first block.
+  /// The weights at `weights` times the values of block `keyBlock`: (rows, C) F32 at `sums`, added
+  /// to what is there but for the first block.
   void values(Block block, int keyBlock, long weights, long sums);
 }

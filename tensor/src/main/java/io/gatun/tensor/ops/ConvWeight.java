@@ -137,8 +137,8 @@ public final class ConvWeight {
     return byTaps;
   }
 
-  /// Whether kernels lie side by side, without overlap, gaps or padding: then each output pixel is a
-  /// linear layer of a patch.
+  /// Whether kernels lie side by side, without overlap, gaps or padding: then each output pixel is
+  /// a linear layer of a patch.
   boolean isPatchwise() {
     return kernelHeight() == stride
         && kernelWidth() == stride

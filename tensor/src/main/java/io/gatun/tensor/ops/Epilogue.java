@@ -2,8 +2,8 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
 
-/// What happens to the result y of a product or convolution before it is stored:
-/// `activation(y + bias + columns) + residual`.
+/// What happens to the result y of a product or convolution before it is stored: `activation(y +
+/// bias + columns) + residual`.
 ///
 /// @param activation applied after the bias
 /// @param columns one value for each image and output channel (B, N), added to all of an image's

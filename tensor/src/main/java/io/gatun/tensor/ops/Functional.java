@@ -55,8 +55,8 @@ public final class Functional {
   }
 
   /// Sets how many more bytes of weights may be kept in another form than the checkpoint's, which
-  /// makes products faster; 2 GiB unless set. Weights that find no room are used where
-  /// they lie. The 8 bits of quantized weights are kept in any case, and count.
+  /// makes products faster; 2 GiB unless set. Weights that find no room are used where they lie.
+  /// The 8 bits of quantized weights are kept in any case, and count.
   public void packingBudget(long bytes) {
     packingBudget = bytes;
   }
@@ -70,7 +70,8 @@ public final class Functional {
     return true;
   }
 
-  /// Takes `bytes` from the budget, whatever it has: for weights that cannot be used where they lie.
+  /// Takes `bytes` from the budget, whatever it has: for weights that cannot be used where they
+  /// lie.
   void spend(long bytes) {
     packingBudget -= bytes;
   }
@@ -133,7 +134,8 @@ public final class Functional {
 
   /// `x W^T + bias` and what `epilogue` says; `columns` there are (B, N) for x (B, ..., K).
   public Tensor linear(Tensor x, LinearWeight w, Epilogue epilogue) {
-    return observed("linear", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.apply(this, x, w, epilogue));
+    return observed(
+        "linear", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.apply(this, x, w, epilogue));
   }
 
   /// `values * gelu(gates)`, where `x W^T + bias` (..., 2 C) holds values, then gates: the product
@@ -145,7 +147,8 @@ public final class Functional {
 
   /// `a b^T` for each batch: a (B, T, K), b (B, N, K), result (B, T, N).
   public Tensor matmulTransposed(Tensor a, Tensor b) {
-    return observed("matmulTransposed", 2 * a.size() * b.dim(1), a, () -> BatchedProduct.apply(this, a, b));
+    return observed(
+        "matmulTransposed", 2 * a.size() * b.dim(1), a, () -> BatchedProduct.apply(this, a, b));
   }
 
   /// The convolution of x (B, H, W, C) that `w` describes: (B, outHeight, outWidth, O).
@@ -155,18 +158,23 @@ public final class Functional {
 
   /// The convolution of x (B, H, W, C) that `w` describes and what `epilogue` says.
   public Tensor conv2d(Tensor x, ConvWeight w, Epilogue epilogue) {
-    return observed("conv2d", Convolution.flops(x, w), x, () -> Convolution.apply(this, x, w, epilogue));
+    return observed(
+        "conv2d", Convolution.flops(x, w), x, () -> Convolution.apply(this, x, w, epilogue));
   }
 
   /// The transposed convolution with 2x2 kernels and stride 2: x (B, H, W, C), weight (C, O, 2, 2)
   /// and bias (O) of any type, result (B, 2 H, 2 W, O).
   public Tensor convTranspose2x2(Tensor x, Tensor weight, Tensor bias) {
-    return observed("convTranspose2x2", 8 * x.size() * weight.dim(1), x, () -> ConvTranspose.apply(this, x, weight, bias));
+    return observed(
+        "convTranspose2x2",
+        8 * x.size() * weight.dim(1),
+        x,
+        () -> ConvTranspose.apply(this, x, weight, bias));
   }
 
   /// Layer normalization over the innermost dimension (Ba et al. 2016): `(x - mean) / sqrt(variance
   /// + eps) * weight + bias`. x (..., C), weight and bias (C). For NHWC images this is SAM's
-  /// LayerNorm2d.
+  ///   LayerNorm2d.
   public Tensor layerNorm(Tensor x, Tensor weight, Tensor bias, float eps) {
     return observed("layerNorm", 0, x, () -> Normalization.layer(this, x, weight, bias, eps));
   }
@@ -175,7 +183,11 @@ public final class Functional {
   /// of `groups` groups, then `activation`; weight and bias (C).
   public Tensor groupNorm(
       Tensor x, int groups, Tensor weight, Tensor bias, float eps, Activation activation) {
-    return observed("groupNorm", 0, x, () -> Normalization.group(this, x, groups, weight, bias, eps, activation));
+    return observed(
+        "groupNorm",
+        0,
+        x,
+        () -> Normalization.group(this, x, groups, weight, bias, eps, activation));
   }
 
   /// `activation` of each element.
@@ -183,8 +195,8 @@ public final class Functional {
     return observed("activate", 0, x, () -> Elementwise.activate(this, x, activation));
   }
 
-  /// The gated unit of GEGLU (Shazeer 2020): x (..., 2 C) holds values, then gates; result `values *
-  /// gelu(gates)` (..., C).
+  /// The gated unit of GEGLU (Shazeer 2020): x (..., 2 C) holds values, then gates; result `values
+  /// * gelu(gates)` (..., C).
   public Tensor geglu(Tensor x) {
     return observed("geglu", 0, x, () -> Elementwise.geglu(this, x));
   }
@@ -199,29 +211,38 @@ public final class Functional {
     return observed("scale", 0, x, () -> Elementwise.scale(this, x, factor));
   }
 
-  /// The tensors side by side in the innermost dimension: (..., C1), (..., C2) become (..., C1 + C2).
+  /// The tensors side by side in the innermost dimension: (..., C1), (..., C2) become (..., C1 +
+  /// C2).
   public Tensor concat(Tensor... tensors) {
     return observed("concat", 0, tensors[0], () -> Elementwise.concat(this, tensors));
   }
 
-  /// Attention of `heads` heads: `softmax(q k^T * scale + bias) v` for each batch and head, block by
-  /// block, never with all scores in memory. q (B, T, heads * C), k and v (B, S, heads * C); batches and
-  /// rows may be further apart than that, so q, k and v can be slices of one projection. Result (B,
-  /// T, heads * C).
+  /// Attention of `heads` heads: `softmax(q k^T * scale + bias) v` for each batch and head, block
+  /// by block, never with all scores in memory. q (B, T, heads * C), k and v (B, S, heads * C);
+  /// batches and rows may be further apart than that, so q, k and v can be slices of one
+  /// projection. Result (B, T, heads * C).
   public Tensor attention(
       Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionBias bias) {
-    return observed("attention", 4 * q.size() * k.dim(1), q, () -> Attention.apply(this, q, k, v, heads, scale, bias));
+    return observed(
+        "attention",
+        4 * q.size() * k.dim(1),
+        q,
+        () -> Attention.apply(this, q, k, v, heads, scale, bias));
   }
 
-  /// x (B, H, W, C), padded at the bottom and right with copies of `fill` (C) to multiples of `size`
-  /// (zeros where `fill` is null), as windows of size x size: (B * windows, size * size, C).
+  /// x (B, H, W, C), padded at the bottom and right with copies of `fill` (C) to multiples of
+  /// `size` (zeros where `fill` is null), as windows of size x size: (B * windows, size * size, C).
   public Tensor windowPartition(Tensor x, int size, Tensor fill) {
     return observed("windowPartition", 0, x, () -> Images.windowPartition(this, x, size, fill));
   }
 
   /// The opposite of [#windowPartition]: (B, height, width, C) without the padding.
   public Tensor windowUnpartition(Tensor windows, int size, long batch, long height, long width) {
-    return observed("windowUnpartition", 0, windows, () -> Images.windowUnpartition(this, windows, size, batch, height, width));
+    return observed(
+        "windowUnpartition",
+        0,
+        windows,
+        () -> Images.windowUnpartition(this, windows, size, batch, height, width));
   }
 
   /// Each pixel of x (B, H, W, C) twice in both directions: (B, 2 H, 2 W, C).

@@ -2,8 +2,8 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
 
-/// `silu(gate) * up` of the products with two weights as [PanelProduct] makes them, which go through
-/// oneDNN side by side and meet before anything is stored.
+/// `silu(gate) * up` of the products with two weights as [PanelProduct] makes them, which go
+/// through oneDNN side by side and meet before anything is stored.
 final class GatedPanelProduct implements RowProduct {
   /// Rows of either weight in a product.
   private static final int HALF = BLOCK / 2;

@@ -97,14 +97,7 @@ final class Int8Linear {
     return (worker, row, tile) -> {
       tile.toFloats();
       epilogue.store(
-          worker,
-          tile.products(),
-          tile.at(),
-          tile.n(),
-          row,
-          tile.rows(),
-          tile.first(),
-          tile.n());
+          worker, tile.products(), tile.at(), tile.n(), row, tile.rows(), tile.first(), tile.n());
     };
   }
 
@@ -114,8 +107,7 @@ final class Int8Linear {
 
   private void forEach(End end) {
     int blocks = weight.blocks().size();
-    int most =
-        weight.blocks().stream().mapToInt(Int8Weight.Block::count).max().orElseThrow();
+    int most = weight.blocks().stream().mapToInt(Int8Weight.Block::count).max().orElseThrow();
     long stride = 4L * most * ROWS;
     var products = f.ops().workspace().take(stride * f.ops().workers().threads());
     f.ops()

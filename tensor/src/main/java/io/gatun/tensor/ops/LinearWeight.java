@@ -25,7 +25,7 @@ public final class LinearWeight {
     this.quantization = quantization;
   }
 
-  /// The weights of a layer.
+  /// Weights as a checkpoint stores them.
   ///
   /// @param weight (N, K) of any type, where it lies
   /// @param bias (N) of any type; null for none
@@ -42,7 +42,11 @@ public final class LinearWeight {
   public static LinearWeight concat(List<LinearWeight> layers) {
     var parts = layers.stream().flatMap(layer -> layer.parts.stream()).toList();
     for (var part : parts) {
-      Check.same("columns of a weight", part.weight.dim(1), "of the first", parts.getFirst().weight.dim(1));
+      Check.same(
+          "columns of a weight",
+          part.weight.dim(1),
+          "of the first",
+          parts.getFirst().weight.dim(1));
     }
     var quantization = layers.getFirst().quantization;
     if (layers.stream().anyMatch(layer -> layer.quantization != quantization)) {

@@ -63,7 +63,7 @@ final class NativeLinear {
     };
   }
 
-  /// @param out the contiguous result (..., N)
+  /// Fills the contiguous result, `out` (..., N).
   static void run(Functional f, Tensor x, LinearWeight w, Epilogue epilogue, Tensor out) {
     new NativeLinear(f, x, w, out).run(epilogue);
   }
@@ -140,6 +140,8 @@ final class NativeLinear {
   }
 
   private interface Task {
+    /// Multiplies some rows with a block of the weight.
+    ///
     /// @param block the task's number of those of one chunk of rows
     void run(long image, long row, int count, int block, Scratch scratch);
   }

@@ -15,9 +15,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/// A weight (N, K) as oneDNN's products read it, in blocks of its rows: packed as long as the budget
-/// of [Functional] lasts, and else where it lies, or, where its type is not the activations',
-/// converted block by block in each product.
+/// A weight (N, K) as oneDNN's products read it, in blocks of its rows: packed as long as the
+/// budget of [Functional] lasts, and else where it lies, or, where its type is not the
+/// activations', converted block by block in each product.
 final class NativeWeight {
   /// The bytes that a block should have: a part of a core's second cache.
   private static final long BLOCK_BYTES = 512 << 10;

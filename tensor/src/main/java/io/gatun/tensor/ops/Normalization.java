@@ -145,14 +145,7 @@ final class Normalization {
   private void addMoments(MemorySegment rows, long at, int count, long image, long block) {
     f.kernels()
         .addMoments(
-            rows,
-            at,
-            count,
-            origins,
-            4 * image * channels,
-            channels,
-            sums,
-            8 * block * channels);
+            rows, at, count, origins, 4 * image * channels, channels, sums, 8 * block * channels);
   }
 
   /// For each image what its channels are multiplied with, and what is added to them then.

@@ -14,9 +14,9 @@ import java.util.Map;
 
 /// Convolution through oneDNN, a band of output rows of one image at a time.
 ///
-/// A band in the middle of an image reads the rows that its kernels overlap straight from the
-/// image and has no padding above and below; those at the edges have the image's. So there are at
-/// most four kinds of bands, each a convolution of its own size.
+/// A band in the middle of an image reads the rows that its kernels overlap straight from the image
+/// and has no padding above and below; those at the edges have the image's. So there are at most
+/// four kinds of bands, each a convolution of its own size.
 final class OneDnnConvolution {
   /// Bands for each thread, so that little is waited for at the end.
   private static final int BANDS_PER_THREAD = 4;

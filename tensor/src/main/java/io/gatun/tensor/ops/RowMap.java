@@ -24,6 +24,8 @@ final class RowMap {
   /// What happens to one row.
   @FunctionalInterface
   interface Kernel {
+    /// Handles one row.
+    ///
     /// @param from the first element's index in the input
     /// @param n the row's elements: the last row may be shorter
     void run(
@@ -82,7 +84,7 @@ final class RowMap {
     long at = worker * scratchStride;
     load(f.ops().backend(), in, from, n, scratch, at);
     kernel.run(worker, from, n, scratch, at, scratch, at);
-    store(f.ops().backend(), scratch, at, out, to, (int) Math.min(outColumns, out.size() - to));
+    store(f.ops().backend(), scratch, at, out, to, Math.min(outColumns, out.size() - to));
   }
 
   /// Writes `n` elements of a plain tensor without gaps, from element `from` on, as F32.

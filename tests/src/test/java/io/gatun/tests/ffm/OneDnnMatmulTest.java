@@ -59,11 +59,25 @@ class OneDnnMatmulTest {
       for (int m : SIZES) {
         for (int n : SIZES) {
           for (boolean transposed : new boolean[] {false, true}) {
-            int k = 67;
+            // 8-bit matrices of such a depth are refused if not transposed: see below.
+            int k = t.b == S8 && !transposed ? 63 : 67;
             check(MatmulSpec.of(m, n, k, t.a, t.b, t.c, transposed), x -> x);
           }
         }
       }
+    }
+  }
+
+  @Test
+  void refusesWhatOneDnnGetsWrong() {
+    try (var arena = Arena.ofConfined()) {
+      MemorySegment enough = arena.allocate(4L * 31 * 67, 64);
+      var spec = MatmulSpec.of(31, 31, 67, U8, S8, S32, false);
+      var e =
+          assertThrows(
+              UnsupportedOperationException.class,
+              () -> OneDnn.matmul(spec, enough, enough, enough));
+      assertTrue(e.getMessage().contains("k=67"), e.getMessage());
     }
   }
 
@@ -80,10 +94,11 @@ class OneDnnMatmulTest {
   void packedWeightsGiveTheSame() {
     for (Types t : TYPES) {
       for (boolean transposed : new boolean[] {false, true}) {
-        var spec = MatmulSpec.of(33, 79, 65, t.a, t.b, t.c, transposed);
+        int k = t.b == S8 && !transposed ? 63 : 65;
+        var spec = MatmulSpec.of(33, 79, k, t.a, t.b, t.c, transposed);
         try (var arena = Arena.ofConfined()) {
-          MemorySegment a = Matrices.random(arena, t.a, 33 * 65, 1);
-          MemorySegment b = Matrices.random(arena, t.b, 79 * 65, 2);
+          MemorySegment a = Matrices.random(arena, t.a, 33 * k, 1);
+          MemorySegment b = Matrices.random(arena, t.b, 79 * k, 2);
           MemorySegment plain = arena.allocate(33L * 79 * t.c.bytes(), 64);
           MemorySegment fast = arena.allocate(33L * 79 * t.c.bytes(), 64);
           PackedLayout layout = OneDnn.packedLayout(spec);
@@ -94,7 +109,7 @@ class OneDnnMatmulTest {
             OneDnn.matmul(spec.withRows(m).withLayout(layout), a, packed, fast);
             for (int i = 0; i < m * 79; i++) {
               double expected = Matrices.get(plain, t.c, i);
-              double tolerance = tolerance(t.a, t.c, 65, expected);
+              double tolerance = tolerance(t.a, t.c, k, expected);
               Matrices.assertClose(expected, Matrices.get(fast, t.c, i), tolerance, spec + " " + m);
             }
           }

@@ -40,8 +40,7 @@ class ClipGoldenTest {
   @CsvSource({"VECTOR, F32", "NATIVE, F32", "NATIVE, BF16"})
   void sdxl(Backend backend, DType.Plain dtype) {
     Path dir = TestData.shared("sdxl-tiny-random");
-    try (var goldens =
-            new Goldens(dir.resolve("golden/text.safetensors"), dtype);
+    try (var goldens = new Goldens(dir.resolve("golden/text.safetensors"), dtype);
         var one = Checkpoint.open(dir.resolve("text_encoder"));
         var two = Checkpoint.open(dir.resolve("text_encoder_2"));
         var ops = new Ops(backend, 2)) {
@@ -67,8 +66,7 @@ class ClipGoldenTest {
       goldens.check("text_encoder_2.hidden_states.1", second.forward(ids2, 2).hidden());
       assertThrows(IllegalArgumentException.class, () -> second.forward(ids2, 4));
       assertThrows(IllegalArgumentException.class, () -> first.hiddenState(ids, 4));
-      assertThrows(
-          IllegalArgumentException.class, () -> first.forward(new int[][] {new int[78]}));
+      assertThrows(IllegalArgumentException.class, () -> first.forward(new int[][] {new int[78]}));
     }
   }
 

@@ -109,9 +109,7 @@ class ClipTokenizerTest {
     return Pattern.compile("\\\\u([0-9A-F]{4})")
         .matcher(text.replace("\\t", "\t").replace("\\n", "\n"))
         .replaceAll(
-            m ->
-                Matcher.quoteReplacement(
-                    Character.toString(Integer.parseInt(m.group(1), 16))));
+            m -> Matcher.quoteReplacement(Character.toString(Integer.parseInt(m.group(1), 16))));
   }
 
   /// The examples in AUTOMATIC1111's prompt_parser.py.
@@ -194,8 +192,7 @@ class ClipTokenizerTest {
   /// Two chunks of two tokens with states of two: the weighted one keeps its mean.
   @Test
   void weightsScaleStates() {
-    var prompt =
-        new ClipPrompt(new int[][] {{1, 2}, {3, 4}}, new float[][] {{1, 3}, {1, 1}}, "");
+    var prompt = new ClipPrompt(new int[][] {{1, 2}, {3, 4}}, new float[][] {{1, 3}, {1, 1}}, "");
     float[] states = {1, 2, 3, 4, 5, 6, 7, 8};
     prompt.applyWeights(states);
     // 1, 2, 9, 12 sum to 24, before to 10.

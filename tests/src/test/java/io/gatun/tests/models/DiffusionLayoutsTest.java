@@ -39,8 +39,8 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/// The layouts of whole pipelines on disk, the configurations of the real ones with weights that are
-/// zeros, and what is said of files that do not fit.
+/// The layouts of whole pipelines on disk, the configurations of the real ones with weights that
+/// are zeros, and what is said of files that do not fit.
 class DiffusionLayoutsTest {
   private final Ops ops = new Ops(Backend.NATIVE, 2);
   private final Functional f = new Functional(ops, DType.Plain.BF16);
@@ -233,8 +233,7 @@ class DiffusionLayoutsTest {
   void missingParts() throws IOException {
     assertContains(refused(dir.resolve("nothing")), "does not exist");
     assertContains(refused(dir), "model_index.json", "missing");
-    Files.copy(
-        TestData.pretrained("tiny-sd/model_index.json"), dir.resolve("model_index.json"));
+    Files.copy(TestData.pretrained("tiny-sd/model_index.json"), dir.resolve("model_index.json"));
     try (var files = PipelineFiles.open(dir, LoadMode.MAP)) {
       assertTrue(files.has("unet"));
       var e = assertThrows(CheckpointException.class, () -> files.weights("unet"));
@@ -251,7 +250,6 @@ class DiffusionLayoutsTest {
   }
 
   private static void assertContains(Exception e, String... parts) {
-    Arrays.stream(parts)
-        .forEach(part -> assertTrue(e.getMessage().contains(part), e.getMessage()));
+    Arrays.stream(parts).forEach(part -> assertTrue(e.getMessage().contains(part), e.getMessage()));
   }
 }

@@ -59,14 +59,14 @@ class ImageParametersTest {
             "Version", "v1.6.0"),
         parameters.settings());
     assertEquals(
-        List.of("Steps", "Sampler"),
-        List.copyOf(parameters.settings().keySet()).subList(0, 2));
+        List.of("Steps", "Sampler"), List.copyOf(parameters.settings().keySet()).subList(0, 2));
   }
 
   @Test
   void anyTextIsAPrompt() {
     assertEquals(new ImageParameters("", "", Map.of()), ImageParameters.parse(" \n"));
-    assertEquals(new ImageParameters("just words", "", Map.of()), ImageParameters.parse("just words"));
+    assertEquals(
+        new ImageParameters("just words", "", Map.of()), ImageParameters.parse("just words"));
     var time = ImageParameters.parse("at noon: 12, at night: 24");
     assertEquals("at noon: 12, at night: 24", time.prompt());
     assertEquals("not this", ImageParameters.parse("Negative prompt: not this").negativePrompt());

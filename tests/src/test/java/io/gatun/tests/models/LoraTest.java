@@ -215,10 +215,10 @@ class LoraTest {
             })) {
       var made =
           sd.imagine(
-              "a red circle",
-              o -> o.steps(3).seed(1).onStep(step -> last.add(step.latents())));
+              "a red circle", o -> o.steps(3).seed(1).onStep(step -> last.add(step.latents())));
       assertEquals(
-          lora == null ? null : lora + ":0.7", made.parameters().getFirst().settings().get("Lora 1"));
+          lora == null ? null : lora + ":0.7",
+          made.parameters().getFirst().settings().get("Lora 1"));
     }
     return last.getLast();
   }

@@ -50,7 +50,10 @@ class RngTest {
   @Test
   void philoxNumbersNeverChange() {
     float[] found = Rng.PHILOX.seeded(42).next(5);
-    assertArrayEquals(new float[] {-0.9701898f, 0.19401896f, -1.2356207f, 1.9239267f, -0.07318151f}, found, Arrays.toString(found));
+    assertArrayEquals(
+        new float[] {-0.9701898f, 0.19401896f, -1.2356207f, 1.9239267f, -0.07318151f},
+        found,
+        Arrays.toString(found));
   }
 
   @Test

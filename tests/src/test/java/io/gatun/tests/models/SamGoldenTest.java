@@ -30,8 +30,11 @@ class SamGoldenTest {
 
   @ParameterizedTest
   @CsvSource({
-    "SCALAR, F32, 1e-4", "VECTOR, F32, 1e-4", "NATIVE, F32, 1e-4",
-    "VECTOR, BF16, 2e-2", "NATIVE, BF16, 2e-2",
+    "SCALAR, F32, 1e-4",
+    "VECTOR, F32, 1e-4",
+    "NATIVE, F32, 1e-4",
+    "VECTOR, BF16, 2e-2",
+    "NATIVE, BF16, 2e-2",
   })
   void tinySam(Backend backend, DType.Plain dtype, float tolerance) throws IOException {
     var json = new ObjectMapper().readTree(DIR.resolve("goldens.json").toFile());
@@ -72,7 +75,11 @@ class SamGoldenTest {
                   var positions = sam.checkpoint().tensor("image_encoder.pos_embed");
                   Results.assertClose("patches", sum(patches, positions), x, tolerance);
                 } else {
-                  Results.assertClose("block " + block, stages.tensor("block%d.output".formatted(block)), x, tolerance);
+                  Results.assertClose(
+                      "block " + block,
+                      stages.tensor("block%d.output".formatted(block)),
+                      x,
+                      tolerance);
                 }
               });
     }
@@ -93,8 +100,7 @@ class SamGoldenTest {
     var prompt = prompt(p, golden);
     boolean multimask = p.get("multimask_output").asBoolean();
     var found = image.decode(List.of(prompt), multimask);
-    Results.assertClose(
-        key + " masks", golden.tensor(key + ".low_res"), found.logits(), tolerance);
+    Results.assertClose(key + " masks", golden.tensor(key + ".low_res"), found.logits(), tolerance);
     Results.assertClose(
         key + " ious", golden.tensor(key + ".iou"), found.iouPredictions(), tolerance);
     var masks = image.predict(List.of(prompt), multimask).getFirst().masks();

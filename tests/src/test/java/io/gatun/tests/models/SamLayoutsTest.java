@@ -6,7 +6,6 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Sam;
 import io.gatun.tensor.DType;
-import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
@@ -23,8 +22,11 @@ class SamLayoutsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "sam.pth, sam, SCALAR", "sam.pth, sam, VECTOR", "sam.pth, sam, NATIVE",
-    "hf, hf, NATIVE", "hf/model.safetensors, hf, NATIVE",
+    "sam.pth, sam, SCALAR",
+    "sam.pth, sam, VECTOR",
+    "sam.pth, sam, NATIVE",
+    "hf, hf, NATIVE",
+    "hf/model.safetensors, hf, NATIVE",
   })
   void agreesWithReference(String file, String key, Backend backend) throws URISyntaxException {
     try (var golden = Checkpoint.open(resource("goldens.safetensors"));
@@ -36,7 +38,7 @@ class SamLayoutsTest {
       int compared = 0;
       for (String name : golden.tensors().keySet()) {
         if (name.matches(key + "\\.\\w+\\.(multi|single)")) {
-          var prompts = prompts(name.split("\\.")[1], golden);
+          var prompts = prompts(name.split("\\.", -1)[1], golden);
           var found = image.decode(prompts, name.endsWith("multi"));
           Results.assertClose(name, golden.tensor(name), found.logits(), TOLERANCE);
           Results.assertClose(

@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /// How much of tiny-sam's masks is left when the image encoder has 8 bits.
 class SamQuantizationTest {
   private static final Path DIR = TestData.pretrained("tiny-sam");
-  private static final int POINTS_PER_SIDE = 4;
+  private static final int POINTS_PER_SIDE = 8;
 
   @ParameterizedTest
   @CsvSource({

@@ -67,8 +67,7 @@ class SamRefusalsTest {
         () ->
             Sam.load(
                 tinyWith(
-                    json ->
-                        ((ObjectNode) json.at("/mask_decoder/transformer")).put("num_heads", 5),
+                    json -> ((ObjectNode) json.at("/mask_decoder/transformer")).put("num_heads", 5),
                     Map.of())),
         "mask decoder",
         "5 heads");

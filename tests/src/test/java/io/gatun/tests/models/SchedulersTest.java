@@ -157,8 +157,8 @@ class SchedulersTest {
     }
   }
 
-  /// Options that the runs of [#everyStepIsTheReferences] do not use, recorded in the same way
-  /// from diffusers 0.40 with network outputs, noise and samples that are cosines and sines.
+  /// Options that the runs of [#everyStepIsTheReferences] do not use, recorded in the same way from
+  /// diffusers 0.40 with network outputs, noise and samples that are cosines and sines.
   @Test
   void otherOptions() throws Exception {
     JsonNode runs;
@@ -167,7 +167,8 @@ class SchedulersTest {
     }
     for (JsonNode run : runs) {
       String name = run.path("config").toString();
-      Scheduler scheduler = Schedulers.of(new SchedulerConfig(new JsonKeys(run.path("config"), "test")));
+      Scheduler scheduler =
+          Schedulers.of(new SchedulerConfig(new JsonKeys(run.path("config"), "test")));
       scheduler.setTimesteps(run.path("steps").asInt(), run.path("begin").asInt());
       double sigma = run.path("init_noise_sigma").asDouble();
       assertEquals(sigma, scheduler.initNoiseSigma(), TOLERANCE * sigma, name);
@@ -266,7 +267,8 @@ class SchedulersTest {
         {"_class_name": "EulerDiscreteScheduler", "_diffusers_version": "0.19.0",
          "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012,
          "clip_sample": false, "set_alpha_to_one": false, "skip_prk_steps": true,
-         "steps_offset": 1, "timestep_spacing": "leading", "trained_betas": null}""");
+         "steps_offset": 1, "timestep_spacing": "leading", "trained_betas": null}\
+        """);
   }
 
   private static SchedulerConfig config(String json) throws Exception {
@@ -281,7 +283,8 @@ class SchedulersTest {
         "Nonesuch | {} | choose one of Gatun's schedulers: euler, ",
         "EulerDiscreteScheduler | {'step_offset': 1} | does not know what step_offset asks",
         "EulerDiscreteScheduler | {'use_beta_sigmas': true} | choose use_karras_sigmas",
-        "EulerDiscreteScheduler | {'use_karras_sigmas': true, 'use_exponential_sigmas': true} | only one of",
+        "EulerDiscreteScheduler | {'use_karras_sigmas': true, 'use_exponential_sigmas': true} |"
+            + " only one of",
         "EulerDiscreteScheduler | {'prediction_type': 'flow'} | epsilon, v_prediction, sample",
         "EulerDiscreteScheduler | {'prediction_type': 3} | need a text",
         "EulerDiscreteScheduler | {'num_train_timesteps': 1} | need at least 2 steps",
@@ -291,11 +294,13 @@ class SchedulersTest {
         "EulerDiscreteScheduler | {'trained_betas': ['a']} | need numbers",
         "EulerDiscreteScheduler | {'beta_schedule': 'sigmoid'} | squaredcos_cap_v2",
         "EulerDiscreteScheduler | {'final_sigmas_type': 'one'} | zero, sigma_min",
-        "EulerAncestralDiscreteScheduler | {'timestep_spacing': 'odd'} | linspace, leading, trailing",
+        "EulerAncestralDiscreteScheduler | {'timestep_spacing': 'odd'} | linspace, leading,"
+            + " trailing",
         "DDIMScheduler | {'thresholding': true} | models of pixels",
         "DDIMScheduler | {'rescale_betas_zero_snr': true} | v_prediction",
         "DPMSolverMultistepScheduler | {'solver_order': 4} | orders 1, 2 and 3",
-        "DPMSolverMultistepScheduler | {'algorithm_type': 'dpmsolver'} | dpmsolver++, sde-dpmsolver++",
+        "DPMSolverMultistepScheduler | {'algorithm_type': 'dpmsolver'} | dpmsolver++,"
+            + " sde-dpmsolver++",
         "DPMSolverMultistepScheduler | {'use_flow_sigmas': true} | flow matching",
         "DPMSolverMultistepScheduler | {'variance_type': 'learned'} | do not predict a variance",
         "UniPCMultistepScheduler | {'predict_x0': false} | infinitely long",
@@ -309,8 +314,7 @@ class SchedulersTest {
     var refused =
         assertThrows(
             CheckpointException.class,
-            () ->
-                Schedulers.of(config(json.replace('\'', '"')).with("_class_name", className)));
+            () -> Schedulers.of(config(json.replace('\'', '"')).with("_class_name", className)));
     assertTrue(refused.getMessage().contains(message), refused.getMessage());
     assertTrue(refused.getMessage().startsWith("scheduler_config.json: "), refused.getMessage());
   }
@@ -335,9 +339,11 @@ class SchedulersTest {
           file,
           "{\"_class_name\": \"DPMSolverMultistepScheduler\", \"lambda_min_clipped\": -Infinity,"
               + " \"variance_type\": null, \"eta\": 0}");
-      var unknown = assertThrows(CheckpointException.class, () -> new SchedulerConfig(JsonKeys.read(file)));
+      var unknown =
+          assertThrows(CheckpointException.class, () -> new SchedulerConfig(JsonKeys.read(file)));
       assertTrue(unknown.getMessage().contains("eta"), unknown.getMessage());
-      Files.writeString(file, Files.readString(file).replace("\"eta\": 0", "\"clip_sample\": true"));
+      Files.writeString(
+          file, Files.readString(file).replace("\"eta\": 0", "\"clip_sample\": true"));
       Scheduler scheduler = Schedulers.of(new SchedulerConfig(JsonKeys.read(file)));
       scheduler.setTimesteps(3);
       assertArrayEquals(new float[] {999, 666, 333}, scheduler.timesteps());
@@ -345,6 +351,22 @@ class SchedulersTest {
       assertThrows(CheckpointException.class, () -> new SchedulerConfig(JsonKeys.read(file)));
     } finally {
       Files.delete(file);
+    }
+  }
+
+  /// The configurations of the published pipelines, and each as every other scheduler.
+  @ParameterizedTest
+  @ValueSource(strings = {"sd15-configs", "sdxl-configs", "sdxl-tiny-random"})
+  void publishedConfigurations(String pipeline) {
+    var file = TestData.shared(pipeline + "/scheduler/scheduler_config.json");
+    var config = new SchedulerConfig(JsonKeys.read(file));
+    Scheduler own = Schedulers.of(config);
+    assertEquals(config.className(), own.getClass().getSimpleName());
+    for (String name : Schedulers.names().split(", ", -1)) {
+      Scheduler scheduler = Schedulers.byName(name, config);
+      scheduler.setTimesteps(4);
+      assertTrue(scheduler.timesteps().length >= 4, name);
+      assertEquals(name, Schedulers.ofSampler(Schedulers.samplerName(scheduler), ""));
     }
   }
 }

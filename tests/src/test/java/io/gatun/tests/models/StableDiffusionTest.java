@@ -71,8 +71,7 @@ class StableDiffusionTest {
       var made =
           sd.imagine(
               CAPTION,
-              o ->
-                  o.steps(20).guidance(5).noise(golden.tensor("pipeline.noise").toFloats()));
+              o -> o.steps(20).guidance(5).noise(golden.tensor("pipeline.noise").toFloats()));
       assertImage(golden.tensor("pipeline.image"), made.image(), 3);
     }
   }
@@ -139,8 +138,16 @@ class StableDiffusionTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "euler", "euler_karras", "euler_a", "ddim", "dpmpp_2m", "dpmpp_2m_karras", "dpmpp_2m_sde",
-        "dpmpp_2m_sde_karras", "unipc", "pndm"
+        "euler",
+        "euler_karras",
+        "euler_a",
+        "ddim",
+        "dpmpp_2m",
+        "dpmpp_2m_karras",
+        "dpmpp_2m_sde",
+        "dpmpp_2m_sde_karras",
+        "unipc",
+        "pndm"
       })
   void everySchedulerPaints(String scheduler) {
     try (var sd = load(TINY, DType.Plain.BF16)) {
@@ -305,8 +312,7 @@ class StableDiffusionTest {
                       .vaeTile(16));
       made.write(0, folder.resolve("a.png"));
       made.write(0, folder.resolve("a.jpg"));
-      var read =
-          ImageParameters.parse(Image.readText(folder.resolve("a.png")).get("parameters"));
+      var read = ImageParameters.parse(Image.readText(folder.resolve("a.png")).get("parameters"));
       assertEquals(made.parameters().getFirst(), read);
       assertEquals("DPM++ 2M SDE Karras", read.settings().get("Sampler"));
       assertEquals("72x64", read.settings().get("Size"));
@@ -343,7 +349,8 @@ class StableDiffusionTest {
   @Test
   void wrongOptionsAreRefused() {
     try (var sd = load(TINY, DType.Plain.BF16)) {
-      refused("multiples of 8, the nearest are 64 x 72", () -> sd.imagine("x", o -> o.size(65, 71)));
+      refused(
+          "multiples of 8, the nearest are 64 x 72", () -> sd.imagine("x", o -> o.size(65, 71)));
       refused("choose one of euler,", () -> sd.imagine("x", o -> o.scheduler("heun")));
       refused("needs an initial image", () -> sd.imagine("x", o -> o.mask(black())));
       refused(
@@ -367,8 +374,7 @@ class StableDiffusionTest {
               sd.imagine(
                   "x",
                   o ->
-                      ImageSettings.read(
-                          new ImageParameters("", "", Map.of("Steps", "many")), o)));
+                      ImageSettings.read(new ImageParameters("", "", Map.of("Steps", "many")), o)));
     }
   }
 
@@ -385,7 +391,9 @@ class StableDiffusionTest {
   @Test
   void longPromptsWarn() {
     var notices = new ArrayList<String>();
-    String prompt = "a red circle on a blue background, " + "two green squares below a yellow heart, ".repeat(3);
+    String prompt =
+        "a red circle on a blue background, "
+            + "two green squares below a yellow heart, ".repeat(3);
     try (var sd = StableDiffusion.load(TINY, o -> o.notices(notices::add))) {
       sd.imagine(prompt, o -> o.steps(1));
       assertEquals(1, notices.size());

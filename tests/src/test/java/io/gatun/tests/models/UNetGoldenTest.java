@@ -1,7 +1,11 @@
 package io.gatun.tests.models;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import io.gatun.loaders.Checkpoint;
 import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.nn.Quantization;
 import io.gatun.models.nn.Weights;
 import io.gatun.models.unet.AddedConditions;
 import io.gatun.models.unet.UNet2DConditionConfig;
@@ -12,8 +16,10 @@ import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tests.TestData;
 import java.nio.file.Path;
+import java.util.regex.Pattern;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /// The UNet against recorded results of diffusers, block by block.
 class UNetGoldenTest {
@@ -61,11 +67,57 @@ class UNetGoldenTest {
     check("sdxl-tiny-random", shape, backend, dtype, records);
   }
 
+  /// Layers in 8 bits make nearly the same of the latents, and something else than those that are
+  /// not; a filter by name leaves layers out.
+  @ParameterizedTest
+  @EnumSource(
+      value = Quantization.Mode.class,
+      names = {"INT8_WEIGHTS", "INT8_DYNAMIC"})
+  void quantized(Quantization.Mode mode) {
+    Path dir = TestData.pretrained("tiny-sd");
+    var all = new Quantization(mode, 1 << 12, Pattern.compile(""));
+    var some = all.only(Pattern.compile("\\.ff\\."));
+    float[] none = noise(dir, Quantization.NONE);
+    double ofAll = difference(none, noise(dir, all));
+    double ofSome = difference(none, noise(dir, some));
+    assertTrue(ofAll > 0 && ofAll < 0.03, "all: " + ofAll);
+    assertTrue(ofSome > 0 && ofSome < ofAll, "some: " + ofSome);
+    double ofJoined = difference(none, noise(dir, all.only(Pattern.compile("attn1\\.to_k$"))));
+    assertTrue(ofJoined > 0 && ofJoined < ofAll, "queries, keys and values: " + ofJoined);
+    assertArrayEquals(none, noise(dir, all.only(Pattern.compile("no such layer"))));
+  }
+
+  private static float[] noise(Path dir, Quantization quantization) {
+    try (var goldens = new Goldens(dir.resolve("goldens.safetensors"), DType.Plain.F32);
+        var checkpoint = Checkpoint.open(dir.resolve("unet"));
+        var ops = new Ops(Backend.NATIVE, 2)) {
+      var config = UNet2DConditionConfig.of(JsonKeys.read(dir.resolve("unet/config.json")));
+      var unet =
+          new UNet2DConditionModel(
+              config,
+              Weights.of(checkpoint).quantized(quantization),
+              new Functional(ops, DType.Plain.F32));
+      var conditioning =
+          unet.condition(goldens.tensor("unet.encoder_hidden_states"), AddedConditions.NONE);
+      return unet.forward(goldens.image("unet.sample"), 501, conditioning).toFloats();
+    }
+  }
+
+  /// The root mean square of the difference, as a share of the first's.
+  private static double difference(float[] a, float[] b) {
+    double squares = 0;
+    double errors = 0;
+    for (int i = 0; i < a.length; i++) {
+      squares += a[i] * a[i];
+      errors += (a[i] - b[i]) * (a[i] - b[i]);
+    }
+    return Math.sqrt(errors / squares);
+  }
+
   private static void check(
       String model, String shape, Backend backend, DType.Plain dtype, int records) {
     Path dir = TestData.shared(model);
-    try (var goldens =
-            new Goldens(dir.resolve("golden/unet.safetensors"), dtype);
+    try (var goldens = new Goldens(dir.resolve("golden/unet.safetensors"), dtype);
         var checkpoint = Checkpoint.open(dir.resolve("unet"));
         var ops = new Ops(backend, 2)) {
       var unet = unet(dir, checkpoint, new Functional(ops, dtype));

@@ -41,8 +41,7 @@ class VaeGoldenTest {
       for (int i = 0; i < unscaled.length; i++) {
         unscaled[i] /= vae.config().scalingFactor();
       }
-      var z =
-          Tensor.ofFloats(Arena.ofAuto(), unscaled, latent.shape().dims());
+      var z = Tensor.ofFloats(Arena.ofAuto(), unscaled, latent.shape().dims());
       goldens.check("vae.decode.image", vae.decode(z));
     }
   }
@@ -51,13 +50,11 @@ class VaeGoldenTest {
   @CsvSource({"VECTOR, F32", "NATIVE, F32", "NATIVE, BF16"})
   void sdxl(Backend backend, DType.Plain dtype) {
     Path dir = TestData.shared("sdxl-tiny-random");
-    try (var goldens =
-            new Goldens(dir.resolve("golden/vae.safetensors"), dtype);
+    try (var goldens = new Goldens(dir.resolve("golden/vae.safetensors"), dtype);
         var checkpoint = Checkpoint.open(dir.resolve("vae"));
         var ops = new Ops(backend, 2)) {
       var vae = vae(dir, checkpoint, new Functional(ops, dtype));
-      goldens.check(
-          "decode.image", vae.decode(goldens.image("decode.z"), goldens::stage));
+      goldens.check("decode.image", vae.decode(goldens.image("decode.z"), goldens::stage));
       goldens.check("decode_wide.image", vae.decode(goldens.image("decode_wide.z")));
       // In BF16 the reference's own means differ by 3e-2.
       var moments = vae.encode(goldens.image("encode.image"), goldens::stage);
@@ -67,8 +64,8 @@ class VaeGoldenTest {
     }
   }
 
-  /// What a tile does not see changes its colours a little: nearly the same image, and the same where
-  /// one tile is enough.
+  /// What a tile does not see changes its colours a little: nearly the same image, and the same
+  /// where one tile is enough.
   @Test
   void tiles() {
     Path dir = TestData.pretrained("tiny-sd");

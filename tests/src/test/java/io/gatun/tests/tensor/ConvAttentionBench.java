@@ -25,11 +25,11 @@ import java.util.SplittableRandom;
 /// Arguments: parts of the names of what to measure (all if none). Properties: `dtype`, `backend`,
 /// `threads`, `seconds` for each.
 public final class ConvAttentionBench {
-  private static final DType.Plain DTYPE =
-      DType.Plain.valueOf(System.getProperty("dtype", "BF16"));
+  private static final DType.Plain DTYPE = DType.Plain.valueOf(System.getProperty("dtype", "BF16"));
   private static final double SECONDS = Double.parseDouble(System.getProperty("seconds", "0.5"));
 
-  private record Conv(String name, int batch, int height, int width, int in, int out, int kernel, int stride) {}
+  private record Conv(
+      String name, int batch, int height, int width, int in, int out, int kernel, int stride) {}
 
   private record Attend(
       String name, int batch, int queries, int keys, int heads, int c, int grid) {}
@@ -111,8 +111,14 @@ public final class ConvAttentionBench {
       var padding = Padding.of(c.stride < c.kernel ? c.kernel / 2 : 0);
       var w = ConvWeight.of(weight, bias, c.stride, padding);
       double flops =
-          2.0 * c.batch * c.out * c.in * c.kernel * c.kernel
-              * (c.height / c.stride) * (c.width / c.stride);
+          2.0
+              * c.batch
+              * c.out
+              * c.in
+              * c.kernel
+              * c.kernel
+              * (c.height / c.stride)
+              * (c.width / c.stride);
       report("conv " + c.name, flops, () -> f.conv2d(x, w));
     }
   }
@@ -190,8 +196,19 @@ public final class ConvAttentionBench {
                             (worker, from, to) -> {
                               long at = 4 * from * rows * n;
                               OpenBlas.sgemm(
-                                  false, false, rows, n, n, 1, floats.asSlice(at), n, floats, n, 0,
-                                  c.asSlice(at), n);
+                                  false,
+                                  false,
+                                  rows,
+                                  n,
+                                  n,
+                                  1,
+                                  floats.asSlice(at),
+                                  n,
+                                  floats,
+                                  n,
+                                  0,
+                                  c.asSlice(at),
+                                  n);
                             }));
       }
       return 2.0 * rows * ops.workers().threads() * n * n / seconds * 1e-9;

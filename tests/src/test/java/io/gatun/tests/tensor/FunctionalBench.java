@@ -20,8 +20,8 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.Supplier;
 
-/// Speeds of the operations of [Functional] on the shapes of SAM and Stable Diffusion: a main, not a
-/// test. Products are compared with oneDNN's product of two large matrices, and the rest with a
+/// Speeds of the operations of [Functional] on the shapes of SAM and Stable Diffusion: a main, not
+/// a test. Products are compared with oneDNN's product of two large matrices, and the rest with a
 /// copy of as many bytes, both measured in turn with them.
 ///
 /// Arguments: BF16 or F32 (BF16 if none), and words that the names of what to measure begin with

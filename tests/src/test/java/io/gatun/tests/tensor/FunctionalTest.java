@@ -41,8 +41,7 @@ class FunctionalTest {
   static Stream<Arguments> variants() {
     return Stream.of(Backend.values())
         .flatMap(
-            backend ->
-                Stream.of(Plain.F32, Plain.BF16).map(dtype -> Arguments.of(backend, dtype)));
+            backend -> Stream.of(Plain.F32, Plain.BF16).map(dtype -> Arguments.of(backend, dtype)));
   }
 
   @ParameterizedTest
@@ -126,8 +125,7 @@ class FunctionalTest {
           var type = k % 32 == 0 ? DType.Block.Q8_0 : Plain.F16;
           for (DType stored : new DType[] {Plain.F32, Plain.BF16, type}) {
             var w = stored instanceof Plain p ? convert(weights(n, k), p) : q80(n, k);
-            agree(
-                backend, dtype, k, (f, a) -> f.linear(a.of(x), LinearWeight.of(w, bias)));
+            agree(backend, dtype, k, (f, a) -> f.linear(a.of(x), LinearWeight.of(w, bias)));
           }
         }
       }
@@ -227,11 +225,7 @@ class FunctionalTest {
   void largeLinear(Backend backend, Plain dtype) {
     var x = random(2, 700, 48);
     var w = LinearWeight.of(weights(5000, 32), null);
-    agree(
-        backend,
-        dtype,
-        32,
-        (f, a) -> f.linear(a.of(x).slice(2, 8, 40), w).slice(2, 4000, 4100));
+    agree(backend, dtype, 32, (f, a) -> f.linear(a.of(x).slice(2, 8, 40), w).slice(2, 4000, 4100));
     agree(
         backend,
         dtype,
@@ -271,8 +265,7 @@ class FunctionalTest {
                 3,
                 (f, a) -> {
                   f.packingBudget(budget);
-                  return f.linearGeglu(
-                      a.of(x), LinearWeight.of(w, bias).quantized(quantization));
+                  return f.linearGeglu(a.of(x), LinearWeight.of(w, bias).quantized(quantization));
                 });
           }
         }
@@ -295,8 +288,7 @@ class FunctionalTest {
               backend,
               dtype,
               k,
-              (f, a) ->
-                  f.linear(a.of(x), LinearWeight.of(w, bias).quantized(quantization)));
+              (f, a) -> f.linear(a.of(x), LinearWeight.of(w, bias).quantized(quantization)));
           agree(
               backend,
               dtype,
@@ -423,8 +415,7 @@ class FunctionalTest {
     float[] expected = activated(Activation.GELU, x);
     try (var ops = new Ops(Backend.VECTOR, 1)) {
       var f = new Functional(ops, Plain.F32);
-      float[] found =
-          f.activate(Tensor.ofFloats(arena, x, x.length), Activation.GELU).toFloats();
+      float[] found = f.activate(Tensor.ofFloats(arena, x, x.length), Activation.GELU).toFloats();
       for (int i = 0; i < x.length; i++) {
         assertEquals(expected[i], found[i], 4e-7 * Math.max(1, Math.abs(x[i])), "at " + x[i]);
       }
@@ -460,8 +451,7 @@ class FunctionalTest {
         for (int i = 0; i < 2 * pixels; i++) {
           int c = 2 * g + i % 2;
           double normal = (x.getFloat(0, i / 2, c) - mean) / Math.sqrt(variance + 1e-5);
-          assertEquals(
-              normal * w.getFloat(c) + b.getFloat(c), y.getFloat(0, i / 2, c), 2e-4);
+          assertEquals(normal * w.getFloat(c) + b.getFloat(c), y.getFloat(0, i / 2, c), 2e-4);
         }
       }
     }
@@ -500,8 +490,7 @@ class FunctionalTest {
       refused(() -> f.geglu(convert(random(2, 7), Plain.BF16)));
       refused(() -> f.concat(x, convert(random(2, 2, 8), Plain.BF16)));
       refused(() -> f.matmulTransposed(x, convert(random(3, 3, 8), Plain.BF16)));
-      assertThrows(
-          IndexOutOfBoundsException.class, () -> f.embedding(new int[] {4}, random(4, 8)));
+      assertThrows(IndexOutOfBoundsException.class, () -> f.embedding(new int[] {4}, random(4, 8)));
       assertThrows(IllegalArgumentException.class, () -> new Functional(ops, Plain.F16));
     }
   }
@@ -536,8 +525,8 @@ class FunctionalTest {
   }
 
   /// @param length the products in a sum
-  /// @param roundings how often the result, or what it is a product of, is rounded to BF16; from the
-  ///   second on, factors near zero carry the error of their whole sum
+  /// @param roundings how often the result, or what it is a product of, is rounded to BF16; from
+  ///   the second on, factors near zero carry the error of their whole sum
   private void agree(
       Backend backend,
       Plain dtype,

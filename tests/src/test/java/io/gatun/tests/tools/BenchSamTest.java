@@ -26,7 +26,8 @@ class BenchSamTest {
   void tinySam() throws Exception {
     String model = TestData.pretrained("tiny-sam").toString();
     var result =
-        launcher.gatun("bench", "sam", "--model", model, "--dtype", "f32", "--batch", "100", "--json");
+        launcher.gatun(
+            "bench", "sam", "--model", model, "--dtype", "f32", "--batch", "100", "--json");
     assertEquals(0, result.code(), result.err());
     JsonNode json = result.json();
     assertEquals("F32", json.get("dtype").asText());

@@ -93,8 +93,7 @@ class ImagineCommandTest {
       assertTrue(text.contains("Seed: " + (2 + i) + ","), text);
       assertTrue(text.contains("Denoising strength: 0.5"), text);
     }
-    Result from =
-        launcher.gatun("imagine", "--from", temp.resolve("batch-1.png").toString());
+    Result from = launcher.gatun("imagine", "--from", temp.resolve("batch-1.png").toString());
     assertEquals(2, from.code());
     assertTrue(from.err().contains("--init-image"), from.err());
   }

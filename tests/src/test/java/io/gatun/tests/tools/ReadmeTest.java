@@ -3,6 +3,7 @@ package io.gatun.tests.tools;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.gatun.models.image.Image;
 import io.gatun.tests.TestData;
 import io.gatun.tests.tools.Launcher.Result;
 import java.io.File;
@@ -45,7 +46,9 @@ class ReadmeTest {
   void everyBlockNamesItsFile() throws Exception {
     String readme = Files.readString(TestData.ROOT.resolve("README.md"));
     assertEquals(readme.split("```java").length - 1, sources.size());
-    assertEquals(List.of("module-info.java", "story/Story.java"), sources);
+    assertEquals(
+        List.of("module-info.java", "story/Story.java", "masks/Masks.java", "drawing/Drawing.java"),
+        sources);
   }
 
   @Test
@@ -81,6 +84,33 @@ class ReadmeTest {
             "-m",
             "story/story.Story",
             TestData.pretrained("tiny-llm").toString()));
+  }
+
+  @Test
+  void findsMasks() throws Exception {
+    String scene = TestData.pretrained("tiny-sam/scene1.png").toString();
+    String out = runs("masks/Masks.java", TestData.pretrained("tiny-sam").toString(), scene);
+    assertTrue(out.matches("\\d+ pixels, score \\d\\.\\d+\\R"), out);
+    for (String name : new String[] {"overlay.png", "mask.png"}) {
+      assertEquals(256, Image.read(temp.resolve(name)).width(), name);
+    }
+  }
+
+  @Test
+  void draws() throws Exception {
+    runs("drawing/Drawing.java", TestData.pretrained("tiny-sd").toString());
+    assertEquals(64, Image.read(temp.resolve("circle.png")).width());
+  }
+
+  /// What a source that needs no compiling beforehand prints.
+  private static String runs(String source, String... args) throws Exception {
+    var all = new ArrayList<String>();
+    all.addAll(
+        List.of("--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector"));
+    all.addAll(List.of("-Xmx256m", "-cp", jars("lib") + File.pathSeparator + jars("class-path")));
+    all.add(source);
+    all.addAll(List.of(args));
+    return java("java", all.toArray(String[]::new));
   }
 
   private static void tellsAStory(String out) {

@@ -239,6 +239,7 @@ class SegmentCommandTest {
         "-e --cutout a.png|--cutout shows one object",
         "-p 1,1 --out mask.gif|--out is mask.gif; need a name that ends in .png",
         "-p 1,1 --cutout a.jpg|need a name that ends in .png",
+        "-p 1,1 --out nowhere/a.png|there is no folder nowhere",
         "-p 1,1 --dtype f16|'f16' is not one of",
         "-p 1,1 --quantize int4|'int4' is not one of int8",
         "-p 1,1 --max-pixels 65535|is 256 x 256 pixels, 65,536 in all; at most 65,535",
@@ -273,6 +274,36 @@ class SegmentCommandTest {
     ByteBuffer.wrap(whole).putInt(16, 60_000).putInt(20, 60_000);
     Path bomb = Files.write(temp.resolve("bomb.png"), whole);
     assertRefused(segment("-i", bomb.toString(), "-p", "1,1"), "bomb.png: is 60000 x 60000 pixels");
+  }
+
+  @Test
+  void saysWhichThresholdsToLowerWhereNothingIsFound() throws Exception {
+    Result result =
+        segment("-i", SCENE0, "-e", "--points-per-side", "1", "--pred-iou-thresh", "2", "--json");
+    assertEquals(0, result.code(), result.err());
+    assertEquals(0, result.json().at("/masks").size(), result.out());
+    assertTrue(result.err().contains("--pred-iou-thresh 0.5"), result.err());
+  }
+
+  /// From jshell as from Java.
+  @Test
+  void jshell() throws Exception {
+    Path mask = temp.resolve("jshell.png");
+    Result result =
+        launcher
+            .reading(
+                """
+                var sam = Sam.load("%s")
+                var image = Image.read(Path.of("%s"))
+                var img = sam.encode(image)
+                var mask = img.predict(Prompt.point(159, 139)).best()
+                mask.toImage().write(Path.of("%s"))
+                System.out.println(mask.show())
+                """
+                    .formatted(TestData.pretrained("tiny-sam"), SCENE0, mask))
+            .gatun("jshell", "-");
+    assertEquals(0, result.code(), result.err());
+    assertEquals(256, Image.read(mask).width());
   }
 
   @Test
