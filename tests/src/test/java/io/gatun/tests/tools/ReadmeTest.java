@@ -53,19 +53,7 @@ class ReadmeTest {
 
   @Test
   void runsFromTheClassPath() throws Exception {
-    String classPath = jars("lib") + File.pathSeparator + jars("class-path");
-    java("javac", "-d", "classes", "-cp", classPath, "story/Story.java");
-    tellsAStory(
-        java(
-            "java",
-            "--enable-native-access=ALL-UNNAMED",
-            "--add-modules",
-            "jdk.incubator.vector",
-            "-Xmx256m",
-            "-cp",
-            classPath + File.pathSeparator + "classes",
-            "story.Story",
-            TestData.pretrained("tiny-llm").toString()));
+    tellsAStory(runs("story/Story", TestData.pretrained("tiny-llm").toString()));
   }
 
   @Test
@@ -89,7 +77,7 @@ class ReadmeTest {
   @Test
   void findsMasks() throws Exception {
     String scene = TestData.pretrained("tiny-sam/scene1.png").toString();
-    String out = runs("masks/Masks.java", TestData.pretrained("tiny-sam").toString(), scene);
+    String out = runs("masks/Masks", TestData.pretrained("tiny-sam").toString(), scene);
     assertTrue(out.matches("\\d+ pixels, score \\d\\.\\d+\\R"), out);
     for (String name : new String[] {"overlay.png", "mask.png"}) {
       assertEquals(256, Image.read(temp.resolve(name)).width(), name);
@@ -98,17 +86,19 @@ class ReadmeTest {
 
   @Test
   void draws() throws Exception {
-    runs("drawing/Drawing.java", TestData.pretrained("tiny-sd").toString());
+    runs("drawing/Drawing", TestData.pretrained("tiny-sd").toString());
     assertEquals(64, Image.read(temp.resolve("circle.png")).width());
   }
 
-  /// What a source that needs no compiling beforehand prints.
-  private static String runs(String source, String... args) throws Exception {
+  /// What a class prints that is compiled and started from the class path.
+  private static String runs(String name, String... args) throws Exception {
+    String classPath = jars("lib") + File.pathSeparator + jars("class-path");
+    java("javac", "-d", "classes", "-cp", classPath, name + ".java");
     var all = new ArrayList<String>();
     all.addAll(
         List.of("--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector"));
-    all.addAll(List.of("-Xmx256m", "-cp", jars("lib") + File.pathSeparator + jars("class-path")));
-    all.add(source);
+    all.addAll(List.of("-Xmx256m", "-cp", classPath + File.pathSeparator + "classes"));
+    all.add(name.replace('/', '.'));
     all.addAll(List.of(args));
     return java("java", all.toArray(String[]::new));
   }
