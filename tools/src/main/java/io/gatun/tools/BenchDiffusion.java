@@ -163,7 +163,8 @@ final class BenchDiffusion implements Runnable {
   private Path path() {
     if (size != null && (size < 64 || size > 4096 || size % 64 != 0)) {
       throw new ParameterException(
-          spec.commandLine(), "--size is %d; need a multiple of 64 from 64 to 4096".formatted(size));
+          spec.commandLine(),
+          "--size is %d; need a multiple of 64 from 64 to 4096".formatted(size));
     }
     if (model != null) {
       if (shape != null) {
