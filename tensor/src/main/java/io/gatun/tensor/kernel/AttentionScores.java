@@ -231,7 +231,7 @@ public record AttentionScores(
       storeBf16(bits, target + 2L * bound);
       sum = sum.add(bits.reinterpretAsFloats(), tail);
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return Lanes.sum(sum);
   }
 
   /// x, but within -limit and limit, and limit for NaN: by integers, since the minimum of floats as

@@ -4,7 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.AttentionScores;
+import io.gatun.tensor.ops.Activation;
+import io.gatun.tensor.ops.AttentionBias;
 import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Packing;
@@ -61,7 +65,8 @@ class DeterminismTest {
   /// A line for each operation, with its results' bits.
   private static String results(int threads, int rounds) {
     try (var arena = Arena.ofShared();
-        var ops = new Ops(Backend.VECTOR, threads, Precision.FAST)) {
+        var ops = new Ops(Backend.VECTOR, threads, Precision.FAST);
+        var nativeOps = new Ops(Backend.NATIVE, threads, Precision.FAST)) {
       var random = new Random(5);
       var x = random(arena, random, 1, K);
       var heads = random(arena, random, 300, 2, K / 2);
@@ -84,6 +89,10 @@ class DeterminismTest {
       try (var cache = new KvCache(1, 2, K / 2, DType.Plain.I8, 300)) {
         cache.put(ops, 0, 0, heads, heads);
         for (int i = 0; i < rounds; i++) {
+          totals(results, arena, false);
+          totals(results, arena, true);
+          network(results, new Functional(nativeOps, DType.Plain.F32), heads);
+          network(results, new Functional(nativeOps, DType.Plain.BF16), heads);
           try (var _ = ops.scope()) {
             results.put("rmsNorm", bits(ops.rmsNorm(x, x.reshape(K), 1e-5f)));
             var y = ops.gatherRows(x, new int[] {0});
@@ -99,6 +108,52 @@ class DeterminismTest {
           .map(e -> e.getKey() + " " + e.getValue())
           .collect(Collectors.joining("\n"));
     }
+  }
+
+  /// The operations of vision and diffusion networks on `floats` (300, 2, K / 2).
+  private static void network(Map<String, String> results, Functional f, Tensor floats) {
+    try (var _ = f.scope()) {
+      var x = f.cast(floats.reshape(300 * K).slice(0, 0, 2 * 40 * K).reshape(2, 40, K));
+      var weight = floats.reshape(300 * K).slice(0, 0, K);
+      var operations = new LinkedHashMap<String, Tensor>();
+      operations.put("attention", f.attention(x, x, x, 2, 0.1f, AttentionBias.NONE));
+      operations.put("causal", f.attention(x, x, x, 2, 0.1f, AttentionBias.CAUSAL));
+      operations.put("layerNorm", f.layerNorm(x, weight, weight, 1e-5f));
+      operations.put("groupNorm", f.groupNorm(x, 32, weight, weight, 1e-5f, Activation.SILU));
+      operations.put("geglu", f.geglu(x));
+      for (var activation : Activation.values()) {
+        operations.put(activation.name(), f.activate(x, activation));
+      }
+      operations.put("resize", f.resizeBilinear(x.reshape(2, 5, 8, K), 7, 9));
+      operations.forEach((name, y) -> results.put(f.dtype() + " " + name, bits(y)));
+    }
+  }
+
+  /// The totals of weights, which an attention's result in BF16 hardly shows.
+  private static void totals(Map<String, String> results, Arena arena, boolean bf16) {
+    int queries = 16;
+    int keys = 100;
+    var random = new Random(7);
+    var positions = Tensor.allocate(arena, DType.Plain.F32, 2 * keys);
+    var products = random(arena, random, queries + 2, keys);
+    var sums = Tensor.allocate(arena, DType.Plain.F32, 2, queries);
+    new AttentionScores(
+            products.segment().address() + 4 * keys,
+            4 * keys,
+            queries,
+            0,
+            keys,
+            0,
+            1,
+            false,
+            positions.segment().address(),
+            0,
+            0,
+            0,
+            sums.segment().address(),
+            sums.segment().address() + 4 * queries)
+        .weights(bf16);
+    results.put(bf16 ? "totals of BF16" : "totals of F32", bits(sums));
   }
 
   private static String bits(Tensor t) {
