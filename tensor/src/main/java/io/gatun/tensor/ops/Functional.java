@@ -1,5 +1,7 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.ffm.ElementType;
+import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.NetworkKernels;
@@ -94,6 +96,16 @@ public final class Functional {
   /// The type of the activations.
   public DType.Plain dtype() {
     return dtype;
+  }
+
+  /// That type, as oneDNN calls it.
+  ElementType elementType() {
+    return dtype == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
+  }
+
+  /// Whether oneDNN multiplies activations, because it has fast products of their type here.
+  boolean usesOneDnn() {
+    return ops.backend() == Backend.NATIVE && OneDnn.supports(elementType());
   }
 
   public Ops ops() {

@@ -17,7 +17,7 @@ final class LinearLayer {
     try (var _ = f.scope()) {
       if (w.quantization() == Quantization.INT8_DYNAMIC && Int8Weight.packs(f)) {
         Int8Linear.run(f, x, w, epilogue, out);
-      } else if (isNative(f) && w.quantization() != Quantization.INT8_DYNAMIC) {
+      } else if (f.usesOneDnn() && w.quantization() != Quantization.INT8_DYNAMIC) {
         NativeLinear.run(f, x, w, epilogue, out);
       } else {
         unfused(f, x, w, epilogue, out);
@@ -35,7 +35,7 @@ final class LinearLayer {
     }
     try (var _ = f.scope()) {
       boolean done =
-          isNative(f)
+          f.usesOneDnn()
               && w.quantization() != Quantization.INT8_DYNAMIC
               && NativeLinear.geglu(f, x, w, out);
       if (!done) {
@@ -51,10 +51,6 @@ final class LinearLayer {
     var dims = x.shape().dims();
     dims[dims.length - 1] = columns;
     return f.empty(dims);
-  }
-
-  private static boolean isNative(Functional f) {
-    return f.ops().backend() == Backend.NATIVE && NativeLinear.supports(f.dtype());
   }
 
   private static void unfused(
