@@ -38,6 +38,9 @@ public final class StableDiffusion implements AutoCloseable {
   /// Of the UNet's linear layers; its convolutions, which are packed always, are 0.8 GB in SDXL.
   private static final long PACKING_BUDGET = 1L << 30;
 
+  /// Of the images that are made at once: sizes in numbers stay below the range of int.
+  private static final int MAX_PIXELS = 1 << 28;
+
   private final PipelineFiles files;
   private final StableDiffusionOptions options;
   private final Ops ops;
@@ -52,12 +55,12 @@ public final class StableDiffusion implements AutoCloseable {
     this.files = files;
     this.options = options;
     this.ops = ops;
-    f = new Functional(ops, options.dtype);
+    f = new Functional(ops, options.dtype());
     loras = LoraSet.open(options.loras);
     try {
       schedulerConfig = new SchedulerConfig(files.config("scheduler"));
       // A prompt is read once: to pack what reads it would take longer and much memory.
-      var once = new Functional(ops, options.dtype);
+      var once = new Functional(ops, options.dtype());
       once.packingBudget(0);
       f.packingBudget(PACKING_BUDGET);
       text = new TextConditions(files, this::weights, once, options.notices);
@@ -196,7 +199,11 @@ public final class StableDiffusion implements AutoCloseable {
           "a size of %d x %d; width and height must be multiples of %d, the nearest are %d x %d"
               .formatted(width, height, factor, nearest(width, factor), nearest(height, factor)));
     }
-    Math.multiplyExact(Math.multiplyExact(width, height), o.batch);
+    if ((double) width * height * o.batch > MAX_PIXELS) {
+      throw new IllegalArgumentException(
+          "a size of %d x %d for %d images; need at most %d pixels in all"
+              .formatted(width, height, o.batch, MAX_PIXELS));
+    }
     return new Denoising.Size(o.batch, height / factor, width / factor, images.channels());
   }
 
@@ -303,7 +310,7 @@ public final class StableDiffusion implements AutoCloseable {
             files.index().text("_class_name", "pipeline"),
             defaultSize(),
             defaultSize(),
-            options.dtype.name());
+            options.dtype().name());
   }
 
   /// Ends the threads and unmaps the weights.

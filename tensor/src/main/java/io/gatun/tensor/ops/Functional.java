@@ -40,6 +40,14 @@ public final class Functional {
         };
   }
 
+  /// The type of activations that is fastest here: BF16 where `backend` has products of it that are
+  /// faster than those of F32, else F32.
+  public static DType.Plain fastest(Backend backend) {
+    return backend == Backend.NATIVE && OneDnn.supports(ElementType.BF16)
+        ? DType.Plain.BF16
+        : DType.Plain.F32;
+  }
+
   /// Tells `newObserver` of every operation from now on; null for nobody.
   public void observer(OpObserver newObserver) {
     observer = newObserver;
