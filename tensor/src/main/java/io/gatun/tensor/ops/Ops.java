@@ -9,6 +9,9 @@ import io.gatun.tensor.kernel.ScalarKernels;
 import io.gatun.tensor.kernel.VectorKernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 
 /// What models call: each method checks shapes, takes its result from the step's workspace and
 /// hands the rows to kernels on all workers.
@@ -22,6 +25,7 @@ public final class Ops implements AutoCloseable {
   private final Kernels kernels;
   private final Workers workers;
   private final Workspace workspace = new Workspace();
+  private final Set<PackedMemory> packed = new HashSet<>();
 
   /// Operations on `threads` threads, as exact as F32 allows.
   public Ops(Backend backend, int threads) {
@@ -50,6 +54,15 @@ public final class Ops implements AutoCloseable {
 
   public Workspace workspace() {
     return workspace;
+  }
+
+  /// Memory to be given back with this.
+  void owns(PackedMemory memory) {
+    packed.add(memory);
+  }
+
+  void disowns(PackedMemory memory) {
+    packed.remove(memory);
   }
 
   /// Whether activations may be rounded to BF16 or 8 bits for speed.
@@ -304,5 +317,6 @@ public final class Ops implements AutoCloseable {
   public void close() {
     workers.close();
     workspace.close();
+    List.copyOf(packed).forEach(PackedMemory::release);
   }
 }
