@@ -27,7 +27,7 @@ final class BatchedProduct {
     }
     for (long batch = 0; batch < a.dim(0); batch++) {
       try (var _ = f.scope()) {
-        var product = Linear.apply(f.ops(), f.toF32(a.get(batch)), b.get(batch))[0];
+        var product = f.ops().linear(f.toF32(a.get(batch)), b.get(batch));
         LinearLayer.finish(f, product, 0, null, Epilogue.NONE, out.get(batch));
       }
     }

@@ -23,11 +23,13 @@ public final class ConvWeight {
   private final int stride;
   private final Padding padding;
 
-  // Made when first asked for; the collector frees them with this object.
+  // Made when first asked for; the collector frees these with this object.
   private MemorySegment biasF32;
+  private LinearWeight linear;
+
+  // In memory of the Functional, which may give it back.
   private MemorySegment stored;
   private MemorySegment byTaps;
-  private LinearWeight linear;
   private final Map<PackedLayout, MemorySegment> packed = new HashMap<>();
 
   /// Rows and columns of zeros around an image.
@@ -108,20 +110,20 @@ public final class ConvWeight {
   }
 
   /// The weight in its own order as F32: for the reference.
-  MemorySegment f32() {
-    if (stored == null) {
-      stored = convert(Arena.ofAuto(), DType.Plain.F32);
+  MemorySegment f32(Functional f) {
+    if (!isAlive(stored)) {
+      stored = convert(f.packed().arena(), DType.Plain.F32);
     }
     return stored;
   }
 
   /// (kernelHeight, kernelWidth, I, O) as F32: the right operand of a product with patches.
-  MemorySegment byTaps() {
-    if (byTaps == null) {
+  MemorySegment byTaps(Functional f) {
+    if (!isAlive(byTaps)) {
       int taps = kernelHeight() * kernelWidth();
       int channels = Math.toIntExact(inChannels());
       int n = Math.toIntExact(outChannels());
-      byTaps = Arena.ofAuto().allocate(4L * taps * channels * n, 64);
+      byTaps = f.packed().arena().allocate(4L * taps * channels * n, 64);
       try (var arena = Arena.ofConfined()) {
         var rows = convert(arena, DType.Plain.F32);
         for (int o = 0; o < n; o++) {
@@ -166,22 +168,34 @@ public final class ConvWeight {
     return linear;
   }
 
-  /// The weight as `spec` wants it, which is paid from the budget of `f` for packing.
+  /// The weight as `spec` wants it, in memory of `f` for packed weights, or in its workspace where
+  /// there is no room.
   ///
   /// @param spec a convolution with these weights, with its layout
   MemorySegment packed(Functional f, ConvolutionSpec spec) {
-    return packed.computeIfAbsent(
-        spec.layout(),
-        layout -> {
-          f.spend(layout.byteSize());
-          var target = Arena.ofAuto().allocate(layout.byteSize(), 64);
-          var type = spec.weights() == ElementType.BF16 ? DType.Plain.BF16 : DType.Plain.F32;
-          try (var arena = Arena.ofConfined()) {
-            var rows = weight.dtype() == type ? weight.segment() : convert(arena, type);
-            OneDnn.pack(spec, spec.weights(), rows, layout, target);
-          }
-          return target;
-        });
+    var layout = spec.layout();
+    var kept = packed.get(layout);
+    if (isAlive(kept)) {
+      return kept;
+    }
+    boolean keep = f.packed().reserve(layout.byteSize());
+    var target =
+        keep
+            ? f.packed().arena().allocate(layout.byteSize(), 64)
+            : f.ops().workspace().take(layout.byteSize());
+    var type = spec.weights() == ElementType.BF16 ? DType.Plain.BF16 : DType.Plain.F32;
+    try (var arena = Arena.ofConfined()) {
+      var rows = weight.dtype() == type ? weight.segment() : convert(arena, type);
+      OneDnn.pack(spec, spec.weights(), rows, layout, target);
+    }
+    if (keep) {
+      packed.put(layout, target);
+    }
+    return target;
+  }
+
+  private static boolean isAlive(MemorySegment memory) {
+    return memory != null && memory.scope().isAlive();
   }
 
   private MemorySegment convert(Arena arena, DType.Plain type) {

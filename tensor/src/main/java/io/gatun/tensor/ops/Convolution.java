@@ -69,7 +69,7 @@ final class Convolution {
       Functional f, Tensor x, ConvWeight w, ConvShape s, F32Epilogue epilogue) {
     var images = f.ops().empty(x.shape().dims());
     Unpack.toFloat(x.dtype(), x.segment(), 0, images.segment(), 0, x.size());
-    var weights = w.f32();
+    var weights = w.f32(f);
     int n = s.outChannels();
     var rows = f.ops().workspace().take(4L * n * f.ops().workers().threads());
     f.ops()

@@ -21,7 +21,7 @@ public final class Functional {
   private final Ops ops;
   private final DType.Plain dtype;
   private final NetworkKernels kernels;
-  private long packingBudget = 2L << 30;
+  private final PackedMemory packed;
   private OpObserver observer;
 
   /// Operations on activations of type `dtype`, with the backend, workers and workspace of `ops`.
@@ -32,6 +32,7 @@ public final class Functional {
       throw new IllegalArgumentException("activations are F32 or BF16, not " + dtype.name());
     }
     this.ops = ops;
+    this.packed = new PackedMemory(ops);
     this.dtype = dtype;
     this.kernels =
         switch (ops.backend()) {
@@ -64,26 +65,22 @@ public final class Functional {
     return result;
   }
 
-  /// Sets how many more bytes of weights may be kept in another form than the checkpoint's, which
-  /// makes products faster; 2 GiB unless set. Weights that find no room are used where they lie.
-  /// The 8 bits of quantized weights are kept in any case, and count.
+  /// Sets how many bytes of weights may be kept in another form than the checkpoint's, which makes
+  /// products faster; 2 GiB unless set. Weights that find no room are used where they lie, or, where
+  /// that cannot be, brought into their form for each use. Weights that are quantized without their
+  /// inputs are kept in any case, and count.
   public void packingBudget(long bytes) {
-    packingBudget = bytes;
+    packed.budget(bytes);
   }
 
-  /// Takes `bytes` from the budget; false, and nothing is taken, if it has not as many.
-  boolean reserve(long bytes) {
-    if (bytes > packingBudget) {
-      return false;
-    }
-    packingBudget -= bytes;
-    return true;
+  /// Gives back the memory of weights in another form than the checkpoint's. They are brought into
+  /// it again when they are next used.
+  public void releaseWeights() {
+    packed.release();
   }
 
-  /// Takes `bytes` from the budget, whatever it has: for weights that cannot be used where they
-  /// lie.
-  void spend(long bytes) {
-    packingBudget -= bytes;
+  PackedMemory packed() {
+    return packed;
   }
 
   NetworkKernels kernels() {

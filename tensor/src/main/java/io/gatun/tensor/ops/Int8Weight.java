@@ -9,8 +9,8 @@ import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Int8Products;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -40,13 +40,17 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
     return f.ops().backend() == Backend.NATIVE && OneDnn.supports(ElementType.S8);
   }
 
-  static Int8Weight tensor(Functional f, List<Tensor> weights) {
+  /// Whether its memory has not been given back.
+  boolean isAlive() {
+    return scales.scope().isAlive();
+  }
+
+  static Int8Weight tensor(Functional f, List<Tensor> weights, SegmentAllocator memory) {
     long n = weights.stream().mapToLong(w -> w.dim(0)).sum();
     long k = weights.getFirst().dim(1);
     var shape = Shape.of(n, k);
-    var values = Tensor.of(Arena.ofAuto().allocate(n * k, 64), DType.Plain.I8, shape);
-    f.spend(n * k);
-    var result = empty(values, List.of(), n);
+    var values = Tensor.of(memory.allocate(n * k, 64), DType.Plain.I8, shape);
+    var result = empty(values, List.of(), n, memory);
     int from = 0;
     for (var weight : weights) {
       result.round(
@@ -61,13 +65,11 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
     return result;
   }
 
-  static Int8Weight packed(Functional f, List<Tensor> weights) {
+  static Int8Weight packed(Functional f, List<Tensor> weights, SegmentAllocator memory) {
     long n = weights.stream().mapToLong(w -> w.dim(0)).sum();
     int k = Math.toIntExact(weights.getFirst().dim(1));
-    f.spend(n * k);
     var blocks = new ArrayList<Block>();
-    var result = empty(null, blocks, n);
-    var arena = Arena.ofAuto();
+    var result = empty(null, blocks, n, memory);
     var layouts = new HashMap<Integer, PackedLayout>();
     int from = 0;
     for (var weight : weights) {
@@ -79,8 +81,8 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
         int count = Math.min(perBlock, rows - row);
         var spec = spec(count, k);
         var layout = layouts.computeIfAbsent(count, any -> OneDnn.packedLayout(spec));
-        var memory = arena.allocate(layout.byteSize(), 64);
-        blocks.add(new Block(start + row, count, spec.withLayout(layout), memory));
+        var rowsMemory = memory.allocate(layout.byteSize(), 64);
+        blocks.add(new Block(start + row, count, spec.withLayout(layout), rowsMemory));
       }
       result.round(
           f,
@@ -106,9 +108,9 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
         TYPICAL_ROWS, count, k, ElementType.U8, ElementType.S8, ElementType.S32, true);
   }
 
-  private static Int8Weight empty(Tensor values, List<Block> blocks, long n) {
-    var arena = Arena.ofAuto();
-    return new Int8Weight(values, blocks, arena.allocate(4 * n, 64), arena.allocate(4 * n, 64));
+  private static Int8Weight empty(
+      Tensor values, List<Block> blocks, long n, SegmentAllocator memory) {
+    return new Int8Weight(values, blocks, memory.allocate(4 * n, 64), memory.allocate(4 * n, 64));
   }
 
   /// Takes rounded rows.

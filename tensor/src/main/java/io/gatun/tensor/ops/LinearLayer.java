@@ -61,13 +61,13 @@ final class LinearLayer {
     }
     if (w.quantization() != Quantization.NONE) {
       var int8 = w.int8Weight(f);
-      var product = Linear.apply(f.ops(), activations, int8.values())[0];
+      var product = f.ops().linear(activations, int8.values());
       scale(f, product, int8.scales());
       finish(f, product, 0, w.floatBias(), epilogue, out);
       return;
     }
     long first = 0;
-    for (var product : Linear.apply(f.ops(), activations, w.weights().toArray(Tensor[]::new))) {
+    for (var product : f.ops().linears(activations, w.weights().toArray(Tensor[]::new))) {
       finish(f, product, first, w.floatBias(), epilogue, out);
       first += product.dim(-1);
     }

@@ -110,7 +110,7 @@ public final class LinearWeight {
 
   /// The weights, or, where they are quantized, their integers, as oneDNN's products read them.
   NativeWeight nativeWeight(Functional f) {
-    if (nativeWeight == null) {
+    if (nativeWeight == null || !nativeWeight.isAlive()) {
       nativeWeight =
           quantization == Quantization.NONE
               ? NativeWeight.of(f, weights())
@@ -119,13 +119,20 @@ public final class LinearWeight {
     return nativeWeight;
   }
 
-  /// The quantized weights: packed for int8 products where these are made.
+  /// The quantized weights: packed for int8 products where these are made, and then in the
+  /// workspace where there is no room to keep them.
   Int8Weight int8Weight(Functional f) {
-    if (int8Weight == null) {
-      int8Weight =
-          quantization == Quantization.INT8_DYNAMIC && Int8Weight.packs(f)
-              ? Int8Weight.packed(f, weights())
-              : Int8Weight.tensor(f, weights());
+    if (int8Weight != null && int8Weight.isAlive()) {
+      return int8Weight;
+    }
+    long bytes = outFeatures() * inFeatures();
+    if (quantization != Quantization.INT8_DYNAMIC || !Int8Weight.packs(f)) {
+      f.packed().spend(bytes);
+      int8Weight = Int8Weight.tensor(f, weights(), f.packed().arena());
+    } else if (f.packed().reserve(bytes)) {
+      int8Weight = Int8Weight.packed(f, weights(), f.packed().arena());
+    } else {
+      return Int8Weight.packed(f, weights(), (size, _) -> f.ops().workspace().take(size));
     }
     return int8Weight;
   }

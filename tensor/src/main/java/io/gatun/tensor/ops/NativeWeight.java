@@ -7,7 +7,6 @@ import io.gatun.ffm.PackedLayout;
 import io.gatun.ffm.WeightLayout;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -47,6 +46,7 @@ final class NativeWeight {
   private final ElementType type;
   private final int k;
   private final Block[] blocks;
+  private MemorySegment.Scope scope;
 
   private NativeWeight(Functional f, List<Tensor> weights) {
     type = f.elementType();
@@ -68,7 +68,7 @@ final class NativeWeight {
   /// Packs weights, one above the other, if there is room for them.
   static NativeWeight of(Functional f, List<Tensor> weights) {
     var result = new NativeWeight(f, weights);
-    if (f.reserve((long) result.outFeatures() * result.k * result.type.bytes())) {
+    if (f.packed().reserveSpare((long) result.outFeatures() * result.k * result.type.bytes())) {
       result.pack(f);
     } else {
       result.leave(f.dtype());
@@ -110,7 +110,8 @@ final class NativeWeight {
   }
 
   private void pack(Functional f) {
-    var arena = Arena.ofAuto();
+    var arena = f.packed().arena();
+    scope = arena.scope();
     for (int i = 0; i < blocks.length; i++) {
       var layout = layout(new Shape(blocks[i].count, k, type));
       blocks[i] = blocks[i].at(layout, arena.allocate(layout.byteSize(), ALIGNMENT));
@@ -140,6 +141,7 @@ final class NativeWeight {
 
   private void leave(DType.Plain activations) {
     long rowBytes = (long) k * type.bytes();
+    scope = blocks[0].weight.segment().scope();
     for (int i = 0; i < blocks.length; i++) {
       var block = blocks[i];
       boolean inPlace = block.weight.dtype() == activations && block.weight.isContiguous();
@@ -149,6 +151,11 @@ final class NativeWeight {
               : null;
       blocks[i] = block.at(WeightLayout.transposed(k), memory);
     }
+  }
+
+  /// Whether the memory that it reads has not been given back.
+  boolean isAlive() {
+    return scope.isAlive();
   }
 
   ElementType type() {

@@ -4,6 +4,7 @@ import io.gatun.ffm.ConvolutionSpec;
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.Operands;
+import io.gatun.ffm.PackedLayout;
 import io.gatun.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -33,6 +34,7 @@ final class OneDnnConvolution {
   private final MemorySegment bias;
   private final int bandRows;
   private final Map<Band, Plan> plans = new HashMap<>();
+  private final Map<PackedLayout, MemorySegment> weights = new HashMap<>();
 
   /// What the bands of one kind have in common.
   ///
@@ -110,7 +112,8 @@ final class OneDnnConvolution {
             null,
             NativeLinear.postOps(epilogue, type));
     var packed = spec.withLayout(OneDnn.packedLayout(spec));
-    return new Plan(packed, w.packed(f, packed));
+    return new Plan(
+        packed, weights.computeIfAbsent(packed.layout(), any -> w.packed(f, packed)));
   }
 
   private void band(int image, int row) {

@@ -9,6 +9,9 @@ import io.gatun.tensor.kernel.ScalarKernels;
 import io.gatun.tensor.kernel.VectorKernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 
 /// What models call: each method checks shapes, takes its result from the step's workspace and
 /// hands the rows to kernels on all workers.
@@ -22,6 +25,7 @@ public final class Ops implements AutoCloseable {
   private final Kernels kernels;
   private final Workers workers;
   private final Workspace workspace = new Workspace();
+  private final Set<PackedMemory> packed = new HashSet<>();
 
   /// Operations on `threads` threads, as exact as F32 allows.
   public Ops(Backend backend, int threads) {
@@ -50,6 +54,15 @@ public final class Ops implements AutoCloseable {
 
   public Workspace workspace() {
     return workspace;
+  }
+
+  /// Memory to be given back with this.
+  void owns(PackedMemory memory) {
+    packed.add(memory);
+  }
+
+  void disowns(PackedMemory memory) {
+    packed.remove(memory);
   }
 
   /// Whether activations may be rounded to BF16 or 8 bits for speed.
@@ -125,13 +138,29 @@ public final class Ops implements AutoCloseable {
   /// Several products of the same x in one go: the activations are prepared once and the workers
   /// meet once.
   public Tensor[] linears(Tensor x, Tensor... weights) {
+    return linears(Activations.of(this, x), weights);
+  }
+
+  /// As [#linears(Tensor, Tensor...)], of an input that is prepared for all products that read it.
+  public Tensor[] linears(Activations x, Tensor... weights) {
     return Linear.apply(this, x, weights);
   }
 
   /// `silu(x gate^T) * (x up^T)`, the gated unit of SwiGLU (Shazeer 2020): x (T, K), gate and up
   /// (N, K) of any type, result (T, N).
-  public Tensor gatedLinear(Tensor x, Tensor gate, Tensor up) {
+  public Tensor gatedLinear(Activations x, Tensor gate, Tensor up) {
     return Linear.gated(this, x, gate, up);
+  }
+
+  /// x (..., K) as the input of products.
+  public Activations activations(Tensor x) {
+    return Activations.of(this, x);
+  }
+
+  /// As [#rmsNorm], for products: rows are rounded to what their kernels read as soon as they are
+  /// normalized.
+  public Activations normed(Tensor x, Tensor weight, float eps) {
+    return Activations.normed(this, x, weight, eps);
   }
 
   /// Adds bias (N) to each row of y (T, N).
@@ -288,5 +317,6 @@ public final class Ops implements AutoCloseable {
   public void close() {
     workers.close();
     workspace.close();
+    List.copyOf(packed).forEach(PackedMemory::release);
   }
 }

@@ -35,7 +35,7 @@ final class PatchConvolution {
     this.ops = f.ops();
     this.dtype = f.dtype();
     this.x = x.segment();
-    this.weights = w.byTaps();
+    this.weights = w.byTaps(f);
     this.s = s;
     this.epilogue = epilogue;
     blocks = Math.ceilDiv(s.outPixels(), PIXELS);

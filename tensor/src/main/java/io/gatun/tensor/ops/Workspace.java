@@ -10,16 +10,29 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// Memory for the tensors of one step: taken by moving a mark, given back by moving it back, never
-/// zeroed and reused by the next step. It grows by slabs and keeps them.
+/// zeroed and reused by the next step. It grows by slabs and keeps them until [#trim].
 public final class Workspace implements AutoCloseable {
   private static final long SLAB = 16L << 20;
   private static final long ALIGNMENT = 64;
   private static final long HUGE_PAGE = 2L << 20;
 
-  private final Arena arena = Arena.ofShared();
-  private final List<MemorySegment> slabs = new ArrayList<>();
+  private final List<Slab> slabs = new ArrayList<>();
   private int slab = -1;
   private long used;
+
+  private record Slab(Arena arena, MemorySegment memory) {
+    static Slab allocate(long bytes) {
+      var arena = Arena.ofShared();
+      // Kernels write columns of many rows, each of which may lie in a page of its own.
+      var memory = arena.allocate(bytes, HUGE_PAGE);
+      MemoryAdvice.hugePages(memory);
+      return new Slab(arena, memory);
+    }
+
+    boolean holds(long bytes) {
+      return bytes <= memory.byteSize();
+    }
+  }
 
   /// A mark to return to: `try (var _ = workspace.scope()) { ... }`.
   public final class Scope implements AutoCloseable {
@@ -51,28 +64,36 @@ public final class Workspace implements AutoCloseable {
   /// Memory aligned to a cache line, with whatever it holds.
   public MemorySegment take(long bytes) {
     long rounded = Math.max(ALIGNMENT, (bytes + ALIGNMENT - 1) & -ALIGNMENT);
-    while (slab < 0 || used + rounded > slabs.get(slab).byteSize()) {
+    if (slab < 0 || !slabs.get(slab).holds(used + rounded)) {
       slab++;
       used = 0;
       if (slab == slabs.size()) {
-        // Kernels write columns of many rows, each of which may lie in a page of its own.
-        var memory = arena.allocate(Math.max(SLAB, rounded), HUGE_PAGE);
-        MemoryAdvice.hugePages(memory);
-        slabs.add(memory);
+        slabs.add(Slab.allocate(Math.max(SLAB, rounded)));
+      } else if (!slabs.get(slab).holds(rounded)) {
+        // Nothing lies in it; kept beside a larger one it would seldom be used again.
+        slabs.get(slab).arena.close();
+        slabs.set(slab, Slab.allocate(rounded));
       }
     }
-    var segment = slabs.get(slab).asSlice(used, bytes);
+    var segment = slabs.get(slab).memory.asSlice(used, bytes);
     used += rounded;
     return segment;
   }
 
   /// The bytes held, used or not.
   public long byteSize() {
-    return slabs.stream().mapToLong(MemorySegment::byteSize).sum();
+    return slabs.stream().mapToLong(slab -> slab.memory.byteSize()).sum();
+  }
+
+  /// Gives back the slabs that nothing lies in.
+  public void trim() {
+    while (slabs.size() > slab + 1) {
+      slabs.removeLast().arena.close();
+    }
   }
 
   @Override
   public void close() {
-    arena.close();
+    slabs.forEach(each -> each.arena.close());
   }
 }
