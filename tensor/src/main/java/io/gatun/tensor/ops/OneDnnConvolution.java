@@ -109,7 +109,7 @@ final class OneDnnConvolution {
             type,
             bias == null ? null : ElementType.F32,
             null,
-            NativeLinear.postOps(epilogue, type));
+            NativeLinear.postOps(epilogue, type, out));
     var packed = spec.withLayout(OneDnn.packedLayout(spec));
     return new Plan(packed, w.packed(f, packed));
   }
@@ -128,7 +128,7 @@ final class OneDnnConvolution {
     if (columns != null) {
       others.add(columns.segment().asSlice(image * columns.dim(1) * bytes));
     }
-    if (residual != null) {
+    if (residual != null && !epilogue.inPlace(out)) {
       others.add(residual.segment().asSlice(target));
     }
     OneDnn.convolution(
