@@ -1,5 +1,7 @@
 package io.gatun.tools;
 
+import io.gatun.ffm.ElementType;
+import io.gatun.ffm.OneDnn;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.ImageSettings;
 import io.gatun.models.Pretrained;
@@ -56,6 +58,14 @@ final class DiffusionModelOptions {
   private Pattern quantizeLayers = Pattern.compile("");
 
   @Option(
+      names = "--vae",
+      paramLabel = "PATH",
+      description =
+          "Decode with another autoencoder: a diffusers directory or a file. A tiny one (TAESD) takes"
+              + " a small part of the time and memory.")
+  private Path vae;
+
+  @Option(
       names = "--lora",
       paramLabel = "FILE[:SCALE]",
       description = "Add a low-rank adaptation; may be given several times.")
@@ -93,11 +103,22 @@ final class DiffusionModelOptions {
     if (made != null && !made.equals(path.getFileName().toString())) {
       err.println("gatun: warning: the image was made with the model " + made + ", not " + path);
     }
+    if (dtype == null
+        && parameters == null
+        && backend == Backend.NATIVE
+        && !OneDnn.supports(ElementType.BF16)) {
+      err.println(
+          "gatun: note: this machine computes slowly in BF16, which the model runs in so that a seed"
+              + " gives the same image on every machine; --dtype f32 may be faster");
+    }
     return StableDiffusion.load(
         path,
         o -> {
           if (parameters != null && loras.isEmpty()) {
             ImageSettings.read(parameters, o);
+          }
+          if (vae != null) {
+            o.vae(vae);
           }
           loras.forEach(lora -> ImageSettings.lora(lora, o));
           o.backend(backend)

@@ -36,14 +36,16 @@ public final class ResnetBlock2D {
     return Scoped.call(
         f,
         () -> {
-          var first =
-              timeEmbProj == null
-                  ? Epilogue.NONE
-                  : Epilogue.addColumns(f.linear(temb, timeEmbProj));
-          var h = f.conv2d(norm1.forward(f, x, Activation.SILU), conv1, first); // (B, H, W, O)
+          var shortcut = convShortcut == null ? x : f.linear(x, convShortcut); // (B, H, W, O)
+          var h = Scoped.call(f, () -> first(f, x, temb));
           h = norm2.forward(f, h, Activation.SILU);
-          var shortcut = convShortcut == null ? x : f.linear(x, convShortcut);
           return f.conv2d(h, conv2, Epilogue.add(shortcut));
         });
+  }
+
+  private Tensor first(Functional f, Tensor x, Tensor temb) {
+    var columns =
+        timeEmbProj == null ? Epilogue.NONE : Epilogue.addColumns(f.linear(temb, timeEmbProj));
+    return f.conv2d(norm1.forward(f, x, Activation.SILU), conv1, columns); // (B, H, W, O)
   }
 }
