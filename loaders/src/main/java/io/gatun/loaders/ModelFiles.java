@@ -46,7 +46,7 @@ record ModelFiles(List<Path> files, Map<String, Object> metadata, Map<String, Pa
   /// @throws CheckpointException if there is nothing at the path that could be a checkpoint
   static ModelFiles find(Path path) {
     if (!Files.exists(path)) {
-      throw new CheckpointException(path + ": no such file or directory");
+      throw new CheckpointException(path + ": there is no such file or directory");
     }
     Path file = Files.isDirectory(path) ? inDirectory(path) : path;
     return file.toString().endsWith(".index.json") ? fromIndex(file) : of(file);

@@ -38,6 +38,9 @@ public final class GenerateOptions {
 
   /// Texts that end the answer; they are not part of it.
   public GenerateOptions stop(List<String> value) {
+    if (value.contains("")) {
+      throw new IllegalArgumentException("a stop text is empty; need at least one character");
+    }
     stop = List.copyOf(value);
     return this;
   }

@@ -50,7 +50,7 @@ public final class ImageSettings {
     }
     s.put("RNG", o.rng == Rng.TORCH ? "CPU" : "Philox");
     s.put("Scheduler", o.scheduler == null ? OWN : o.scheduler);
-    s.put("Dtype", loaded.dtype.name().toLowerCase(Locale.ROOT));
+    s.put("Dtype", loaded.dtype().name().toLowerCase(Locale.ROOT));
     if (o.weighted) {
       s.put("Prompt syntax", WEIGHTED);
     }
@@ -97,8 +97,12 @@ public final class ImageSettings {
 
   /// Adds an adaptation as a user writes it: `FILE:SCALE`, or `FILE` for a scale of 1.
   ///
-  /// @throws IllegalArgumentException if what follows the last colon is no number
+  /// @throws IllegalArgumentException if there is no file, or what follows the last colon is no
+  ///   number
   public static void lora(String fileAndScale, StableDiffusionOptions o) {
+    if (fileAndScale.isBlank()) {
+      throw new IllegalArgumentException("the adaptation has no name; need FILE or FILE:SCALE");
+    }
     int colon = fileAndScale.lastIndexOf(':');
     Path whole = Path.of(fileAndScale);
     if (colon <= 0 || Files.exists(whole)) {

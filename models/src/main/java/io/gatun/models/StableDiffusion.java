@@ -61,7 +61,7 @@ public final class StableDiffusion implements AutoCloseable {
     this.files = files;
     this.options = options;
     this.ops = ops;
-    f = new Functional(ops, options.dtype);
+    f = new Functional(ops, options.dtype());
     loras = LoraSet.open(options.loras);
     VaeFile otherVae = null;
     try {
@@ -69,7 +69,7 @@ public final class StableDiffusion implements AutoCloseable {
       vaeFile = otherVae;
       schedulerConfig = new SchedulerConfig(files.config("scheduler"));
       // A prompt is read once: to pack what reads it would take longer and much memory.
-      var once = new Functional(ops, options.dtype);
+      var once = new Functional(ops, options.dtype());
       once.packingBudget(0);
       f.packingBudget(PACKING_BUDGET);
       text = new TextConditions(files, this::weights, once, options.notices);
@@ -102,7 +102,7 @@ public final class StableDiffusion implements AutoCloseable {
 
   /// The autoencoders: the pipeline's or another of its architecture, and a tiny one if there is.
   private LatentImages images() {
-    var own = new Functional(ops, options.dtype);
+    var own = new Functional(ops, options.dtype());
     boolean tiny = vaeFile != null && vaeFile.isTiny();
     if (vaeFile == null || tiny) {
       var config = AutoencoderKLConfig.of(files.config("vae"));
@@ -127,7 +127,7 @@ public final class StableDiffusion implements AutoCloseable {
                   config.latentChannels(),
                   config.factor()));
     }
-    return new AutoencoderTiny(null, decoder, new Functional(ops, options.dtype));
+    return new AutoencoderTiny(null, decoder, new Functional(ops, options.dtype()));
   }
 
   private Weights weights(String part, Functional functional) {
@@ -257,8 +257,8 @@ public final class StableDiffusion implements AutoCloseable {
     long pixels = (long) width * height;
     if (pixels > MOST_PIXELS || pixels * o.batch > MOST_PIXELS_OF_BATCH) {
       throw new IllegalArgumentException(
-          "%d images of %d x %d; the most is %d pixels in an image, such as 4096 x 4096, and %d in a batch"
-              .formatted(o.batch, width, height, MOST_PIXELS, MOST_PIXELS_OF_BATCH));
+          "a size of %d x %d for %d images; need at most %d pixels in an image, such as 4096 x 4096, and %d in all"
+              .formatted(width, height, o.batch, MOST_PIXELS, MOST_PIXELS_OF_BATCH));
     }
     return new Denoising.Size(o.batch, height / factor, width / factor, images.channels());
   }
@@ -366,7 +366,7 @@ public final class StableDiffusion implements AutoCloseable {
             files.index().text("_class_name", "pipeline"),
             defaultSize(),
             defaultSize(),
-            options.dtype.name());
+            options.dtype().name());
   }
 
   /// Ends the threads and unmaps the weights.

@@ -4,6 +4,7 @@ import io.gatun.loaders.LoadMode;
 import io.gatun.models.nn.Quantization;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Workers;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -13,13 +14,13 @@ import java.util.function.Consumer;
 /// How a text-to-image pipeline is loaded: `StableDiffusion.load(path, o -> o.threads(4))`.
 public final class StableDiffusionOptions {
   Backend backend = Backend.NATIVE;
-  DType.Plain dtype = DType.Plain.BF16;
   int threads = Workers.defaultThreads();
   LoadMode loadMode = LoadMode.MAP;
   Quantization quantization = Quantization.NONE;
   Path vae;
   final Map<Path, Double> loras = new LinkedHashMap<>();
   Consumer<String> notices = line -> {};
+  private DType.Plain dtype;
 
   StableDiffusionOptions() {}
 
@@ -29,8 +30,8 @@ public final class StableDiffusionOptions {
     return this;
   }
 
-  /// The type of activations: BF16 (the default) or F32. The autoencoder runs in F32 where its
-  /// configuration asks for that.
+  /// The type of activations: F32 or BF16; by default BF16 where products of it are faster than
+  /// those of F32, else F32. The autoencoder runs in F32 where its configuration asks for that.
   public StableDiffusionOptions dtype(DType.Plain value) {
     dtype = value;
     return this;
@@ -78,5 +79,9 @@ public final class StableDiffusionOptions {
   public StableDiffusionOptions notices(Consumer<String> value) {
     notices = value;
     return this;
+  }
+
+  DType.Plain dtype() {
+    return dtype == null ? Functional.fastest(backend) : dtype;
   }
 }

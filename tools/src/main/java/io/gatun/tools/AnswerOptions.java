@@ -4,14 +4,17 @@ import io.gatun.models.GenerateOptions;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
 /// The options of every command that writes text: how much, how it is chosen, and where it ends.
 final class AnswerOptions {
   @Option(
       names = {"-n", "--max-tokens"},
       paramLabel = "N",
+      converter = CountConverter.class,
       description = "Most tokens to write at a time (default: ${DEFAULT-VALUE}).")
   private int maxTokens;
 
@@ -20,6 +23,7 @@ final class AnswerOptions {
   @Option(
       names = "--stop",
       paramLabel = "TEXT",
+      converter = StopConverter.class,
       description = "Stop before this text; may be given several times.")
   private List<String> stop = new ArrayList<>();
 
@@ -38,6 +42,13 @@ final class AnswerOptions {
     return maxTokens;
   }
 
+  /// Refuses what cannot be, before anything is loaded.
+  ///
+  /// @throws IllegalArgumentException if a value is out of its range
+  void check() {
+    sampling.options();
+  }
+
   /// Puts them into `o`, and has the text written to `out` as it comes.
   void apply(GenerateOptions o, PrintWriter out) {
     o.maxTokens(maxTokens)
@@ -49,5 +60,15 @@ final class AnswerOptions {
               out.print(piece);
               out.flush();
             });
+  }
+
+  static final class StopConverter implements ITypeConverter<String> {
+    @Override
+    public String convert(String value) {
+      if (value.isEmpty()) {
+        throw new TypeConversionException("it is empty; need a character or more");
+      }
+      return value;
+    }
   }
 }

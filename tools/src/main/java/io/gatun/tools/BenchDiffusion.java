@@ -18,7 +18,6 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
-import io.gatun.tensor.ops.Workers;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -29,12 +28,11 @@ import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine.TypeConversionException;
 
 /// `gatun bench diffusion`: the speed of a text-to-image model's networks, beside the machine's
 /// roofs.
@@ -73,58 +71,45 @@ final class BenchDiffusion implements Runnable {
       description = "Rows and columns of the image (default: 512; 1024 for sdxl).")
   private Integer size;
 
-  @Option(
-      names = "--dtype",
-      paramLabel = "bf16|f32",
-      converter = ActivationsConverter.class,
-      description = "Type of the activations (default: bf16).")
-  private DType.Plain dtype = DType.Plain.BF16;
-
-  @Option(
-      names = "--quantize",
-      paramLabel = "none|int8|int8-dynamic",
-      converter = DiffusionModelOptions.QuantizeConverter.class,
-      description = "Keep the UNet's large linear layers in 8 bits (default: none).")
-  private Quantization.Mode quantize = Quantization.Mode.NONE;
+  @Mixin private NetworkOptions network;
 
   @Option(
       names = "--runs",
       paramLabel = "N",
+      converter = CountConverter.class,
       description = "Times that each network is run after a first time (default: 3).")
   private int runs = 3;
 
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      description = "Threads that compute (default: the physical cores).")
-  private int threads = Workers.defaultThreads();
+  @Mixin private ThreadsOption threads;
 
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
 
   private final OperationTimes times = new OperationTimes();
   private final Map<String, Object> figures = new LinkedHashMap<>();
+  private DType.Plain dtype;
   private double roof;
 
   @Override
   public void run() {
     Path path = path();
+    dtype = network.dtype() == null ? Functional.fastest(Backend.NATIVE) : network.dtype();
     figures.put("model", path.toString());
-    figures.put("threads", threads);
+    figures.put("threads", threads.count());
     figures.put("dtype", dtype.name());
-    figures.put("quantize", quantize.name());
+    figures.put("quantize", network.quantize().name());
     roof = roof();
     figures.put("gemm_flop_per_second", roof);
     long start = System.nanoTime();
     try (var files = PipelineFiles.open(path, LoadMode.MAP);
-        var ops = new Ops(Backend.NATIVE, threads)) {
+        var ops = new Ops(Backend.NATIVE, threads.count())) {
       var f = new Functional(ops, dtype);
       f.packingBudget(1L << 30); // as StableDiffusion has it
       f.observer(times);
       var unet =
           new UNet2DConditionModel(
               UNet2DConditionConfig.of(files.config("unet")),
-              files.weights("unet").quantized(Quantization.of(quantize)),
+              files.weights("unet").quantized(Quantization.of(network.quantize())),
               f);
       var vae =
           new AutoencoderKL(
@@ -183,7 +168,7 @@ final class BenchDiffusion implements Runnable {
 
   private double roof() {
     var type = dtype == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
-    try (var roofs = new Roofs(threads)) {
+    try (var roofs = new Roofs(threads.count())) {
       return roofs.oneDnn(type, type, ElementType.F32).median();
     }
   }
@@ -307,16 +292,5 @@ final class BenchDiffusion implements Runnable {
 
   private double number(String key) {
     return ((Number) figures.get(key)).doubleValue();
-  }
-
-  static final class ActivationsConverter implements ITypeConverter<DType.Plain> {
-    @Override
-    public DType.Plain convert(String value) {
-      var type = ModelOptions.convert(DType.Plain.class, value, "bf16, f32");
-      if (type != DType.Plain.BF16 && type != DType.Plain.F32) {
-        throw new TypeConversionException("'" + value + "' is not one of bf16, f32");
-      }
-      return type;
-    }
   }
 }

@@ -14,7 +14,6 @@ import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Precision;
-import io.gatun.tensor.ops.Workers;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -67,16 +66,13 @@ final class BenchLlm implements Runnable {
               + " GGUF in place; bf16 or f32.")
   private String weights;
 
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      description = "Threads that compute (default: the physical cores).")
-  private int threads = Workers.defaultThreads();
+  @Mixin private ThreadsOption threads;
 
   @Option(
       names = "--prompt",
       paramLabel = "N",
       split = ",",
+      converter = CountConverter.class,
       description = "Prompt lengths to measure (default: 128,512).")
   private int[] prompts = {128, 512};
 
@@ -84,6 +80,7 @@ final class BenchLlm implements Runnable {
       names = "--depth",
       paramLabel = "N",
       split = ",",
+      converter = CountConverter.class,
       description = "Measure decoding after N tokens, too, such as 4096 (default: none).")
   private int[] depths = {};
 
@@ -104,17 +101,17 @@ final class BenchLlm implements Runnable {
     Path path = path();
     var figures = new LinkedHashMap<String, Object>();
     figures.put("model", path.toString());
-    figures.put("threads", threads);
+    figures.put("threads", threads.count());
     if (FirstToken.canMeasure() && hasTokenizer(path)) {
-      figures.put("first_token_seconds", FirstToken.seconds(path, threads));
+      figures.put("first_token_seconds", FirstToken.seconds(path, threads.count()));
     }
-    double bandwidth = Roofs.readBandwidth(threads).median();
+    double bandwidth = Roofs.readBandwidth(threads.count()).median();
     figures.put("read_bandwidth_bytes_per_second", bandwidth);
     double peak = peak();
     figures.put("bf16_gemm_flop_per_second", peak);
     long start = System.nanoTime();
     try (var checkpoint = open(path);
-        var ops = new Ops(Backend.NATIVE, threads, Precision.FAST)) {
+        var ops = new Ops(Backend.NATIVE, threads.count(), Precision.FAST)) {
       var llama = new Llama(LlamaConfig.of(checkpoint), checkpoint);
       figures.put("load_seconds", (System.nanoTime() - start) / 1e9);
       long perToken = llama.weightsPerToken();
@@ -175,7 +172,7 @@ final class BenchLlm implements Runnable {
   private Checkpoint open(Path path) {
     return model != null && pack.isAuto()
         ? new PackedModels(
-                PackedModels.folder(), threads, pack.limit(), spec.commandLine().getErr()::println)
+                PackedModels.folder(), threads.count(), pack.limit(), spec.commandLine().getErr()::println)
             .open(path, LoadMode.MAP)
         : Checkpoint.open(path);
   }
@@ -185,7 +182,7 @@ final class BenchLlm implements Runnable {
   }
 
   private double peak() {
-    try (var roofs = new Roofs(threads)) {
+    try (var roofs = new Roofs(threads.count())) {
       return OneDnn.supports(ElementType.BF16)
           ? roofs.oneDnn(ElementType.BF16, ElementType.BF16, ElementType.F32).median()
           : roofs.openBlas().getFirst().median();

@@ -55,6 +55,7 @@ final class BenchSam implements Runnable {
   @Option(
       names = "--batch",
       paramLabel = "N",
+      converter = CountConverter.class,
       description = "Points that are asked for together, of 32 x 32 (default: 64).")
   private int batch = 64;
 
@@ -65,9 +66,6 @@ final class BenchSam implements Runnable {
 
   @Override
   public void run() {
-    if (batch < 1) {
-      throw new ParameterException(spec.commandLine(), "--batch is " + batch + "; need at least 1");
-    }
     Path path = path();
     var figures = new LinkedHashMap<String, Object>();
     figures.put("model", path.toString());

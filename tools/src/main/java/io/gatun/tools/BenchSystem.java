@@ -3,16 +3,15 @@ package io.gatun.tools;
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.OpenBlas;
-import io.gatun.tensor.ops.Workers;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// `gatun bench system`: the machine's roofs.
@@ -27,11 +26,7 @@ final class BenchSystem implements Runnable {
 
   @Spec private CommandSpec spec;
 
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      description = "Threads that compute (default: the physical cores).")
-  private Integer threads;
+  @Mixin private ThreadsOption threads;
 
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
@@ -61,11 +56,7 @@ final class BenchSystem implements Runnable {
 
   @Override
   public void run() {
-    int n = threads == null ? Workers.defaultThreads() : threads;
-    if (n < 1) {
-      throw new ParameterException(spec.commandLine(), "--threads is " + n + "; need at least 1");
-    }
-    List<Line> lines = measure(n);
+    List<Line> lines = measure(threads.count());
     var out = spec.commandLine().getOut();
     if (json) {
       out.println(Json.of(Map.of("results", lines.stream().map(Line::toMap).toList())));

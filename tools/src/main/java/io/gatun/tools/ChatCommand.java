@@ -58,6 +58,7 @@ final class ChatCommand implements Runnable {
 
   @Override
   public void run() {
+    answer.check();
     try (var llm = model.load();
         var chat = llm.newChat();
         var input = Terminals.isInteractive() ? TerminalInput.open() : pipe()) {

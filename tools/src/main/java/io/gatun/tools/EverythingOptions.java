@@ -105,8 +105,7 @@ final class EverythingOptions {
   static final class OutputModeConverter implements CommandLine.ITypeConverter<OutputMode> {
     @Override
     public OutputMode convert(String value) {
-      return ModelOptions.convert(
-          OutputMode.class, value, "binary_mask, uncompressed_rle, coco_rle");
+      return Choice.of(OutputMode.class, value);
     }
   }
 

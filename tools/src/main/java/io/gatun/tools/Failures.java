@@ -35,10 +35,18 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   public int handleParseException(ParameterException e, String[] args) {
     PrintWriter err = e.getCommandLine().getErr();
     String command = e.getCommandLine().getCommandSpec().qualifiedName();
-    err.println(command + ": " + sentence(e.getMessage()));
+    err.println(command + ": " + sentence(message(e)));
     UnmatchedArgumentException.printSuggestions(e, err);
     err.println("See: " + command + " --help");
     return THE_USERS;
+  }
+
+  private static String message(ParameterException e) {
+    boolean main = e.getCommandLine().getParent() == null;
+    if (main && e instanceof UnmatchedArgumentException unmatched && !unmatched.isUnknownOption()) {
+      return "There is no command '" + unmatched.getUnmatched().getFirst() + "'";
+    }
+    return e.getMessage().replaceFirst("^Error: ", "");
   }
 
   @Override
@@ -82,7 +90,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       case AccessDeniedException e -> e.getFile() + ": permission denied.";
       case FileAlreadyExistsException e -> e.getFile() + ": is there already.";
       case NotDirectoryException e -> e.getFile() + ": is not a directory.";
-      case FileSystemException e -> e.getFile() + ": " + e.getReason();
+      case FileSystemException e when e.getFile() != null -> e.getFile() + ": " + e.getReason();
       default -> cause.getMessage();
     };
   }

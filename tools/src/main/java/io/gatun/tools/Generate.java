@@ -42,6 +42,7 @@ final class Generate implements Runnable {
 
   @Override
   public void run() {
+    answer.check();
     String text = text();
     var out = spec.commandLine().getOut();
     long start = System.nanoTime();

@@ -75,6 +75,10 @@ final class Imagine implements Callable<Integer> {
     if (text == null) {
       throw new ParameterException(spec.commandLine(), "Give a prompt, or --from an image");
     }
+    if (how.hasStrength() && initImage == null) {
+      throw new ParameterException(
+          spec.commandLine(), "--strength says how much of --init-image is kept; give that, too");
+    }
     checkOut();
     Image start = initImage == null ? null : Image.read(initImage);
     Image painted = mask == null ? null : Image.read(mask);

@@ -2,10 +2,8 @@ package io.gatun.tools;
 
 import io.gatun.models.ImagineOptions;
 import io.gatun.models.diffusion.Rng;
-import java.util.Locale;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.TypeConversionException;
 
 /// The options that say how an image is made. What is not given stays as it is: as an image's file
 /// says, or the default.
@@ -91,6 +89,10 @@ final class ImagineMixin {
       description = "Decode the image in overlapping tiles, which takes less memory.")
   private Boolean vaeTiling;
 
+  boolean hasStrength() {
+    return strength != null;
+  }
+
   void apply(ImagineOptions o) {
     if (negative != null) {
       o.negative(negative);
@@ -136,11 +138,7 @@ final class ImagineMixin {
   static final class RngConverter implements ITypeConverter<Rng> {
     @Override
     public Rng convert(String value) {
-      try {
-        return Rng.valueOf(value.toUpperCase(Locale.ROOT));
-      } catch (IllegalArgumentException e) {
-        throw new TypeConversionException("'" + value + "' is not one of philox, torch");
-      }
+      return Choice.of(Rng.class, value);
     }
   }
 }

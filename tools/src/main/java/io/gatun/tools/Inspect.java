@@ -11,11 +11,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -39,8 +37,9 @@ final class Inspect implements Runnable {
   @Option(
       names = "--tensors",
       paramLabel = "REGEX",
+      converter = PatternConverter.class,
       description = "List and count only the tensors in whose names this is found.")
-  private String tensors = "";
+  private Pattern tensors = Pattern.compile("");
 
   @Option(names = "--json", description = "Print JSON, with the metadata in full.")
   private boolean json;
@@ -68,7 +67,6 @@ final class Inspect implements Runnable {
 
   @Override
   public void run() {
-    Pattern wanted = pattern();
     long start = System.nanoTime();
     try (var checkpoint = Checkpoint.open(path)) {
       double millis = (System.nanoTime() - start) / 1e6;
@@ -79,7 +77,7 @@ final class Inspect implements Runnable {
           .tensors()
           .forEach(
               (name, tensor) -> {
-                if (wanted.matcher(name).find()) {
+                if (tensors.matcher(name).find()) {
                   chosen.put(name, tensor);
                   all.add(tensor);
                   byType.computeIfAbsent(tensor.dtype().name(), n -> new Sum()).add(tensor);
@@ -92,15 +90,6 @@ final class Inspect implements Runnable {
               : asText(checkpoint, chosen, all, byType)
                   + String.format(Locale.ROOT, "%nopened in %.1f ms%n", millis));
       out.flush();
-    }
-  }
-
-  private Pattern pattern() {
-    try {
-      return Pattern.compile(tensors);
-    } catch (PatternSyntaxException e) {
-      throw new ParameterException(
-          spec.commandLine(), "--tensors is no regular expression: " + e.getMessage(), e);
     }
   }
 

@@ -1,17 +1,15 @@
 package io.gatun.tools;
 
-import io.gatun.loaders.LoadMode;
 import io.gatun.models.Llm;
 import io.gatun.tensor.DType;
-import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Precision;
-import java.util.Locale;
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine.TypeConversionException;
 
 /// The options of every command that runs a language model.
 final class ModelOptions {
@@ -20,18 +18,7 @@ final class ModelOptions {
 
   @Mixin private ModelPath files;
 
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      description = "Threads that compute (default: the physical cores).")
-  private Integer threads;
-
-  @Option(
-      names = "--backend",
-      paramLabel = "scalar|vector|native",
-      converter = BackendConverter.class,
-      description = "Kernels to use (default: native).")
-  private Backend backend = Backend.NATIVE;
+  @Mixin private RunOptions run;
 
   @Option(
       names = "--precision",
@@ -40,15 +27,6 @@ final class ModelOptions {
       description =
           "fast (the default) may round activations to the weights' precision; f32 does not.")
   private Precision precision = Precision.FAST;
-
-  @Option(
-      names = "--load",
-      paramLabel = "map|copy",
-      converter = LoadConverter.class,
-      description =
-          "Map the file (the default), or copy it into memory, for files that may be truncated"
-              + " while they are in use.")
-  private LoadMode load = LoadMode.MAP;
 
   @Option(
       names = "--kv",
@@ -62,6 +40,7 @@ final class ModelOptions {
   @Option(
       names = "--context",
       paramLabel = "N",
+      converter = CountConverter.class,
       description = "Most tokens that the model looks at together (default: its own limit).")
   private Integer context;
 
@@ -76,14 +55,12 @@ final class ModelOptions {
               if (pack.limit() > 0) {
                 o.cacheLimit(pack.limit());
               }
-              o.backend(backend)
+              o.backend(run.backend())
+                  .threads(run.threads())
+                  .loadMode(run.load())
                   .precision(precision)
-                  .loadMode(load)
                   .tokenizer(files.tokenizerFile())
                   .kv(kv);
-              if (threads != null) {
-                o.threads(threads);
-              }
               if (context != null) {
                 o.context(context);
               }
@@ -101,46 +78,26 @@ final class ModelOptions {
     return llm;
   }
 
-  static <E extends Enum<E>> E convert(Class<E> type, String value, String allowed) {
-    try {
-      return Enum.valueOf(type, value.toUpperCase(Locale.ROOT));
-    } catch (IllegalArgumentException e) {
-      throw new TypeConversionException("'" + value + "' is not one of " + allowed);
-    }
-  }
-
-  static final class BackendConverter implements ITypeConverter<Backend> {
-    @Override
-    public Backend convert(String value) {
-      return ModelOptions.convert(Backend.class, value, "scalar, vector, native");
-    }
-  }
-
   static final class PrecisionConverter implements ITypeConverter<Precision> {
     @Override
     public Precision convert(String value) {
-      return ModelOptions.convert(Precision.class, value, "fast, f32");
-    }
-  }
-
-  static final class LoadConverter implements ITypeConverter<LoadMode> {
-    @Override
-    public LoadMode convert(String value) {
-      return ModelOptions.convert(LoadMode.class, value, "map, copy");
+      return Choice.of(Precision.class, value);
     }
   }
 
   static final class KvConverter implements ITypeConverter<DType.Plain> {
+    private static final SequencedMap<String, DType.Plain> WORDS = new LinkedHashMap<>();
+
+    static {
+      WORDS.put("f16", DType.Plain.F16);
+      WORDS.put("bf16", DType.Plain.BF16);
+      WORDS.put("f32", DType.Plain.F32);
+      WORDS.put("int8", DType.Plain.I8);
+    }
+
     @Override
     public DType.Plain convert(String value) {
-      return switch (value.toLowerCase(Locale.ROOT)) {
-        case "f16" -> DType.Plain.F16;
-        case "bf16" -> DType.Plain.BF16;
-        case "f32" -> DType.Plain.F32;
-        case "int8" -> DType.Plain.I8;
-        default ->
-            throw new TypeConversionException("'" + value + "' is not one of f16, bf16, f32, int8");
-      };
+      return Choice.of(WORDS, value);
     }
   }
 }

@@ -43,16 +43,12 @@ final class PackOptions {
   static final class WhenConverter implements ITypeConverter<When> {
     @Override
     public When convert(String value) {
-      try {
-        return When.valueOf(value.toUpperCase(Locale.ROOT));
-      } catch (IllegalArgumentException e) {
-        throw new TypeConversionException("'" + value + "' is not one of auto, never");
-      }
+      return Choice.of(When.class, value);
     }
   }
 
   static final class SizeConverter implements ITypeConverter<Long> {
-    private static final Pattern SIZE = Pattern.compile("(\\d{1,9})([KMGT])B?");
+    private static final Pattern SIZE = Pattern.compile("([1-9]\\d{0,8})([KMGT])B?");
 
     @Override
     public Long convert(String value) {

@@ -12,6 +12,7 @@ import java.util.Locale;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import picocli.CommandLine;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
@@ -27,11 +28,7 @@ final class RewriteOptions {
   @Option(names = "--force", description = "Write over what is there already.")
   private boolean force;
 
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      description = "Threads that compute (default: the physical cores).")
-  private int threads = Workers.defaultThreads();
+  @Mixin private ThreadsOption threads;
 
   /// Writes the model with a progress bar, then says what came of it.
   void write(Checkpoint from, LlamaRewrite rewrite, CommandLine command) {
@@ -40,7 +37,7 @@ final class RewriteOptions {
     long before = from.tensors().values().stream().mapToLong(Tensor::byteSize).sum();
     long after = rewrite.bytes();
     long start = System.nanoTime();
-    try (var workers = new Workers(threads)) {
+    try (var workers = new Workers(threads.count())) {
       if (Terminals.isInteractive()) {
         try (var bar =
             new ProgressBarBuilder()
@@ -73,9 +70,6 @@ final class RewriteOptions {
   }
 
   private void check(CommandLine command) {
-    if (threads < 1) {
-      throw new ParameterException(command, "--threads is " + threads + "; need at least 1");
-    }
     if (!force && Files.exists(out) && !isEmptyDirectory()) {
       throw new ParameterException(
           command,

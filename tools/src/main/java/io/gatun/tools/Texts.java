@@ -16,8 +16,11 @@ final class Texts {
   /// A file's text.
   ///
   /// @throws UncheckedIOException if it cannot be read
-  /// @throws IllegalArgumentException if it is not UTF-8
+  /// @throws IllegalArgumentException if it is a directory, or not UTF-8
   static String read(Path file) {
+    if (Files.isDirectory(file)) {
+      throw new IllegalArgumentException(file + ": is a directory; need a file of text");
+    }
     try {
       return decode(Files.readAllBytes(file), file.toString());
     } catch (IOException e) {

@@ -4,6 +4,7 @@ import io.gatun.models.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.regex.Pattern;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -19,6 +20,11 @@ import picocli.CommandLine.Spec;
         "Show a text's tokens, or the text of token ids. Reads standard input if told none.",
     sortOptions = false)
 final class Tokenize implements Runnable {
+  /// A list as `--json` prints it.
+  private static final Pattern IN_BRACKETS = Pattern.compile("\\[\\s*(.*?)\\s*]", Pattern.DOTALL);
+
+  private static final Pattern BETWEEN_IDS = Pattern.compile("\\s*,\\s*|\\s+");
+
   @Spec private CommandSpec spec;
 
   @Mixin private ModelPath model;
@@ -103,11 +109,9 @@ final class Tokenize implements Runnable {
   }
 
   private int[] parse(String list) {
+    String inner = IN_BRACKETS.matcher(list.strip()).replaceFirst("$1");
     try {
-      return Arrays.stream(list.split("[\\s,\\[\\]]+"))
-          .filter(id -> !id.isEmpty())
-          .mapToInt(Integer::parseInt)
-          .toArray();
+      return Arrays.stream(BETWEEN_IDS.split(inner, -1)).mapToInt(Integer::parseInt).toArray();
     } catch (NumberFormatException e) {
       throw new ParameterException(
           spec.commandLine(), "--decode is '" + list + "'; need token ids such as 1,2,3", e);

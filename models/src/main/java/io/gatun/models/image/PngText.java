@@ -2,6 +2,7 @@ package io.gatun.models.image;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -65,6 +66,9 @@ final class PngText {
 
   /// All texts of a PNG file, in its order within each kind of chunk.
   static Map<String, String> read(Path file) {
+    if (!Files.exists(file)) {
+      throw new ImageException(file + ": there is no such file.");
+    }
     ImageReader reader = ImageIO.getImageReadersByFormatName("png").next();
     try (var input = new FileImageInputStream(file.toFile())) {
       reader.setInput(input, true, false);

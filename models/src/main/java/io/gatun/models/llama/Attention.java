@@ -2,6 +2,7 @@ package io.gatun.models.llama;
 
 import io.gatun.models.nn.RotaryEmbedding;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Activations;
 import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 
@@ -41,13 +42,13 @@ final class Attention {
   /// K and V being all the cache holds
   Tensor forward(
       Ops ops,
-      Tensor x,
+      Activations x,
       int layer,
       int position,
       RotaryEmbedding.Table rope,
       boolean interleaved,
       KvCache cache) {
-    long t = x.dim(0);
+    long t = x.rows();
     long c = config.headDim();
     var qkv = ops.linears(x, qProj, kProj, vProj);
     addBias(ops, qkv[0], qBias);

@@ -103,7 +103,7 @@ final class Companions implements AutoCloseable {
   private CheckpointException failed(IOException e) {
     String reason =
         e instanceof NoSuchFileException
-            ? "there is no folder " + to.toAbsolutePath().getParent()
+            ? "no folder can be made in " + to.toAbsolutePath().getParent()
             : e.getMessage();
     return new CheckpointException("%s: cannot be written: %s".formatted(to, reason), e);
   }

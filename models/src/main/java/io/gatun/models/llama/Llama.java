@@ -123,11 +123,11 @@ public final class Llama {
     void forward(
         Ops ops, Tensor x, int layer, int position, RotaryEmbedding.Table rope, KvCache cache) {
       try (var _ = ops.scope()) {
-        var normed = ops.rmsNorm(x, inputLayernorm, eps);
+        var normed = ops.normed(x, inputLayernorm, eps);
         ops.addInPlace(x, selfAttn.forward(ops, normed, layer, position, rope, interleaved, cache));
       }
       try (var _ = ops.scope()) {
-        ops.addInPlace(x, mlp.forward(ops, ops.rmsNorm(x, postAttentionLayernorm, eps)));
+        ops.addInPlace(x, mlp.forward(ops, ops.normed(x, postAttentionLayernorm, eps)));
       }
     }
 

@@ -223,7 +223,7 @@ public record LlamaConfig(
   private static CheckpointException unsupported(
       String where, String key, Object found, Set<String> known) {
     return new CheckpointException(
-        "%s: %s is \"%s\"; Gatun runs %s. List the file with: gatun inspect"
+        "%s: %s is \"%s\"; Gatun runs %s"
             .formatted(where, key, found, String.join(", ", known.stream().sorted().toList())));
   }
 }

@@ -1,6 +1,7 @@
 package io.gatun.models.llama;
 
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Activations;
 import io.gatun.tensor.ops.Ops;
 
 /// The gated feed-forward layer (SwiGLU, Shazeer 2020).
@@ -14,7 +15,7 @@ record Mlp(Tensor gateProj, Tensor upProj, Tensor downProj) implements FeedForwa
 
   /// (silu(x Wgate) * (x Wup)) Wdown
   @Override
-  public Tensor forward(Ops ops, Tensor x) {
+  public Tensor forward(Ops ops, Activations x) {
     return ops.linear(ops.gatedLinear(x, gateProj, upProj), downProj);
   }
 

@@ -1,6 +1,7 @@
 package io.gatun.models.llama;
 
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Activations;
 import io.gatun.tensor.ops.Ops;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,7 +31,8 @@ final class SparseMoe implements FeedForward {
 
   /// p = softmax(top-k(x Wgate)); sum of p_e expert_e(x)
   @Override
-  public Tensor forward(Ops ops, Tensor x) {
+  public Tensor forward(Ops ops, Activations input) {
+    var x = input.tensor();
     int tokens = Math.toIntExact(x.dim(0));
     var out = ops.empty(tokens, x.dim(1));
     out.segment().fill((byte) 0);
@@ -48,7 +50,7 @@ final class SparseMoe implements FeedForward {
         continue;
       }
       try (var _ = ops.scope()) {
-        var y = experts.get(i).forward(ops, ops.gatherRows(x, rows));
+        var y = experts.get(i).forward(ops, ops.activations(ops.gatherRows(x, rows)));
         for (int r = 0; r < rows.length; r++) {
           ops.addScaledRow(out, rows[r], y.slice(0, r, r + 1), chosen[rows[r]][i]);
         }

@@ -24,7 +24,10 @@ public final class MaskGeneratorOptions {
 
   /// Points along each side of the image; by default 32, 1024 in all.
   public MaskGeneratorOptions pointsPerSide(int value) {
-    pointsPerSide = atLeast(1, value, "pointsPerSide");
+    if (value < 1 || value > 1024) {
+      throw new IllegalArgumentException("pointsPerSide is " + value + "; need 1 to 1024");
+    }
+    pointsPerSide = value;
     return this;
   }
 

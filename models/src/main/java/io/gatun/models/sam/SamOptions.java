@@ -1,11 +1,10 @@
 package io.gatun.models.sam;
 
-import io.gatun.ffm.ElementType;
-import io.gatun.ffm.OneDnn;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.nn.Quantization;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Workers;
 
 /// How a Segment Anything model is loaded: `Sam.load(path, o -> o.dtype(DType.Plain.F32))`.
@@ -62,11 +61,6 @@ public final class SamOptions {
   }
 
   DType.Plain dtype() {
-    if (dtype != null) {
-      return dtype;
-    }
-    return backend == Backend.NATIVE && OneDnn.supports(ElementType.BF16)
-        ? DType.Plain.BF16
-        : DType.Plain.F32;
+    return dtype == null ? Functional.fastest(backend) : dtype;
   }
 }

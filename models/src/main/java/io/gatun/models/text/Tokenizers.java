@@ -20,7 +20,7 @@ public final class Tokenizers {
   ///   have
   public static Tokenizer load(Path model) {
     if (!Files.exists(model)) {
-      throw new CheckpointException(model + ": no such file or directory");
+      throw new CheckpointException(model + ": there is no such file or directory");
     }
     if (Files.isDirectory(model) ? find(model).isPresent() : isVocabulary(model)) {
       return load(model, Map.of());

@@ -1,6 +1,7 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
+import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Int8Products;
@@ -8,16 +9,24 @@ import io.gatun.tensor.kernel.QuantizedRows;
 import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
 
-/// The activations of one product (T, K), in the forms that kernels want; each is made once, when
-/// first asked for, in the step's workspace.
-final class Activations {
+/// The input (T, K) of products with weights, in the forms that kernels want. Each is made once,
+/// when first asked for, in the step's workspace: use it in the scope in which it was made.
+///
+/// The input may be an RMSNorm's result, which then is never stored as such unless a kernel wants
+/// it so: each row is normalized and rounded while it is in the caches.
+public final class Activations {
   private final Ops ops;
-  private final MemorySegment f32;
+  private final MemorySegment x;
+  private final Norm norm;
   private final int rows;
   private final int columns;
+  private MemorySegment f32;
   private MemorySegment bf16;
   private U8 u8;
   private final MemorySegment[] quantized = new MemorySegment[9];
+
+  /// What makes a row of x a row of the input.
+  private record Norm(MemorySegment weight, float eps) {}
 
   /// Activations as u8 with zero point 128.
   ///
@@ -25,40 +34,66 @@ final class Activations {
   /// @param scales one F32 a row
   record U8(MemorySegment values, MemorySegment scales) {}
 
-  Activations(Ops ops, Tensor x) {
+  private Activations(Ops ops, Tensor x, Norm norm) {
+    Check.f32("x", x);
     this.ops = ops;
-    f32 = x.segment();
+    this.x = x.segment();
+    this.norm = norm;
     columns = Math.toIntExact(x.dim(-1));
     rows = Math.toIntExact(x.size() / columns);
+    f32 = norm == null ? this.x : null;
   }
 
-  int rows() {
+  /// x (..., K) as it is, F32.
+  static Activations of(Ops ops, Tensor x) {
+    return new Activations(ops, x, null);
+  }
+
+  /// x (..., K) as [Ops#rmsNorm] makes it.
+  static Activations normed(Ops ops, Tensor x, Tensor weight, float eps) {
+    Check.f32("weight", weight);
+    Check.same("weight", weight.size(), "columns", x.dim(-1));
+    return new Activations(ops, x, new Norm(weight.segment(), eps));
+  }
+
+  /// T.
+  public int rows() {
     return rows;
   }
 
-  int columns() {
+  /// K.
+  public int columns() {
     return columns;
   }
 
+  /// The input as a tensor (T, K), F32.
+  public Tensor tensor() {
+    return Tensor.of(f32(), DType.Plain.F32, Shape.of(rows, columns));
+  }
+
   MemorySegment f32() {
+    if (f32 == null) {
+      var normed = ops.workspace().take(4L * rows * columns);
+      ops.workers()
+          .forEach(
+              rows,
+              Ops.grain(columns),
+              (worker, from, to) -> {
+                for (long t = from; t < to; t++) {
+                  normalize(t, normed, 4 * t * columns);
+                }
+              });
+      f32 = normed;
+    }
     return f32;
   }
 
   MemorySegment bf16() {
     if (bf16 == null) {
-      bf16 = ops.workspace().take(2L * rows * columns);
-      ops.workers()
-          .forEach(
-              rows,
-              Ops.grain(columns),
-              (worker, from, to) ->
-                  Unpack.toBf16(
-                      DType.Plain.F32,
-                      f32,
-                      4 * from * columns,
-                      bf16,
-                      2 * from * columns,
-                      (to - from) * columns));
+      var rounded = ops.workspace().take(2L * rows * columns);
+      forEachRow(
+          (t, row, at) -> Unpack.floatToBf16(row, at, rounded, 2 * t * columns, columns));
+      bf16 = rounded;
     }
     return bf16;
   }
@@ -68,15 +103,8 @@ final class Activations {
     if (quantized[bits] == null) {
       long rowBytes = QuantizedRows.rowBytes(columns);
       var q = ops.workspace().take(rows * rowBytes);
-      ops.workers()
-          .forEach(
-              rows,
-              Ops.grain(columns),
-              (worker, from, to) -> {
-                for (long t = from; t < to; t++) {
-                  QuantizedRows.quantize(f32, 4 * t * columns, q, t * rowBytes, columns, bits);
-                }
-              });
+      forEachRow(
+          (t, row, at) -> QuantizedRows.quantize(row, at, q, t * rowBytes, columns, bits));
       quantized[bits] = q;
     }
     return quantized[bits];
@@ -84,20 +112,48 @@ final class Activations {
 
   U8 u8() {
     if (u8 == null) {
-      u8 = new U8(ops.workspace().take((long) rows * columns), ops.workspace().take(4L * rows));
+      var values = ops.workspace().take((long) rows * columns);
+      var scales = ops.workspace().take(4L * rows);
+      forEachRow(
+          (t, row, at) ->
+              Floats.set(
+                  scales,
+                  0,
+                  t,
+                  Int8Products.quantize(row, at, columns, 128, values, t * columns)));
+      u8 = new U8(values, scales);
+    }
+    return u8;
+  }
+
+  /// Handles row `t` of the input, F32 from byte `at` of `row` on.
+  private interface RowKernel {
+    void run(long t, MemorySegment row, long at);
+  }
+
+  private void forEachRow(RowKernel kernel) {
+    try (var _ = ops.scope()) {
+      long stride = 4L * columns + 63 & -64;
+      var scratch = f32 == null ? ops.workspace().take(stride * ops.workers().threads()) : null;
       ops.workers()
           .forEach(
               rows,
               Ops.grain(columns),
               (worker, from, to) -> {
                 for (long t = from; t < to; t++) {
-                  float scale =
-                      Int8Products.quantize(
-                          f32, 4 * t * columns, columns, 128, u8.values, t * columns);
-                  Floats.set(u8.scales, 0, t, scale);
+                  if (scratch == null) {
+                    kernel.run(t, f32, 4 * t * columns);
+                  } else {
+                    normalize(t, scratch, worker * stride);
+                    kernel.run(t, scratch, worker * stride);
+                  }
                 }
               });
     }
-    return u8;
+  }
+
+  private void normalize(long t, MemorySegment out, long at) {
+    ops.kernels()
+        .rmsNorm(x, 4 * t * columns, norm.weight, 0, norm.eps, columns, out, at);
   }
 }

@@ -1,6 +1,5 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.Tensor;
 
 /// Checks an attention and chooses how it is done.
@@ -45,11 +44,10 @@ final class Attention {
       AttentionBias bias,
       Tensor out) {
     var sizes = AttentionSizes.of(q, k, heads, bias);
-    boolean oneDnn = f.ops().backend() == Backend.NATIVE && OneDnn.isAvailable();
     var table =
         bias instanceof AttentionBias.RelativePositions r ? new RelativeTable(f.ops(), r) : null;
     var products =
-        oneDnn
+        f.usesOneDnn()
             ? new OneDnnAttentionProducts(f, q, k, v, sizes, table)
             : new F32AttentionProducts(f.ops(), q, k, v, sizes, table);
     boolean causal = bias instanceof AttentionBias.Causal;

@@ -1,10 +1,8 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.ffm.ElementType;
 import io.gatun.ffm.MatmulSpec;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.WeightLayout;
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import java.util.List;
 
@@ -23,13 +21,13 @@ final class BatchedProduct {
     Check.same("batches of a", a.dim(0), "batches of b", b.dim(0));
     Check.same("columns of a", a.dim(2), "columns of b", b.dim(2));
     var out = f.empty(a.dim(0), a.dim(1), b.dim(1));
-    if (f.ops().backend() == Backend.NATIVE && NativeLinear.supports(f.dtype())) {
+    if (f.usesOneDnn()) {
       multiply(f, a, b, out);
       return out;
     }
     for (long batch = 0; batch < a.dim(0); batch++) {
       try (var _ = f.scope()) {
-        var product = Linear.apply(f.ops(), f.toF32(a.get(batch)), b.get(batch))[0];
+        var product = f.ops().linear(f.toF32(a.get(batch)), b.get(batch));
         LinearLayer.finish(f, product, 0, null, Epilogue.NONE, out.get(batch));
       }
     }
@@ -37,7 +35,7 @@ final class BatchedProduct {
   }
 
   private static void multiply(Functional f, Tensor a, Tensor b, Tensor out) {
-    var type = f.dtype() == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
+    var type = f.elementType();
     int m = Math.toIntExact(a.dim(1));
     int n = Math.toIntExact(b.dim(1));
     int k = Math.toIntExact(a.dim(2));

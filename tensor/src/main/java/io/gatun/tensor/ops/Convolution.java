@@ -1,6 +1,5 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ScalarConvolution;
 import io.gatun.tensor.kernel.Unpack;
@@ -32,7 +31,7 @@ final class Convolution {
     try (var _ = f.scope()) {
       if (scalar) {
         scalar(f, x, w, shape, new F32Epilogue(f, w.biasF32(), epilogue, out));
-      } else if (f.ops().backend() == Backend.NATIVE && OneDnn.isAvailable()) {
+      } else if (f.usesOneDnn()) {
         new OneDnnConvolution(f, x, w, shape, epilogue, out).run();
       } else {
         new PatchConvolution(f, x, w, shape, new F32Epilogue(f, w.biasF32(), epilogue, out)).run();

@@ -14,6 +14,7 @@ final class DotProduct implements RowProduct {
   private final Activations x;
   private final Tensor w;
   private final Tensor out;
+  private final MemorySegment input;
 
   DotProduct(Ops ops, Activations x, Tensor w, Tensor out) {
     this.w = w;
@@ -21,6 +22,7 @@ final class DotProduct implements RowProduct {
     this.backend = ops.backend();
     this.kernels = ops.kernels();
     this.x = x;
+    input = x.f32();
   }
 
   @Override
@@ -40,7 +42,7 @@ final class DotProduct implements RowProduct {
       }
       long at = f32 ? 4 * j * k : scratch.at();
       for (long t = 0; t < x.rows(); t++) {
-        float dot = kernels.dot(x.f32(), 4 * t * k, row, at, k);
+        float dot = kernels.dot(input, 4 * t * k, row, at, k);
         Floats.set(out.segment(), 0, t * n + j, dot);
       }
     }

@@ -1,5 +1,7 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.ffm.ElementType;
+import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.NetworkKernels;
@@ -37,6 +39,14 @@ public final class Functional {
           case SCALAR -> new ScalarNetworkKernels();
           case VECTOR, NATIVE -> new VectorNetworkKernels();
         };
+  }
+
+  /// The type of activations that is fastest here: BF16 where `backend` has products of it that are
+  /// faster than those of F32, else F32.
+  public static DType.Plain fastest(Backend backend) {
+    return backend == Backend.NATIVE && OneDnn.supports(ElementType.BF16)
+        ? DType.Plain.BF16
+        : DType.Plain.F32;
   }
 
   /// Tells `newObserver` of every operation from now on; null for nobody.
@@ -91,6 +101,16 @@ public final class Functional {
   /// The type of the activations.
   public DType.Plain dtype() {
     return dtype;
+  }
+
+  /// That type, as oneDNN calls it.
+  ElementType elementType() {
+    return dtype == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
+  }
+
+  /// Whether oneDNN multiplies activations, because it has fast products of their type here.
+  boolean usesOneDnn() {
+    return ops.backend() == Backend.NATIVE && OneDnn.supports(elementType());
   }
 
   public Ops ops() {

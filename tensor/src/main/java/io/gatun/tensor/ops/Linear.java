@@ -26,39 +26,36 @@ final class Linear {
     }
   }
 
-  static Tensor[] apply(Ops ops, Tensor x, Tensor... weights) {
+  static Tensor[] apply(Ops ops, Activations x, Tensor... weights) {
     check(x, weights);
-    var activations = new Activations(ops, x);
     var outs = new Tensor[weights.length];
     var rows = new long[weights.length];
     var products = new RowProduct[weights.length];
     for (int i = 0; i < weights.length; i++) {
       rows[i] = weights[i].dim(0);
-      outs[i] = ops.empty(activations.rows(), rows[i]);
+      outs[i] = ops.empty(x.rows(), rows[i]);
     }
     for (int i = 0; i < weights.length; i++) {
-      products[i] = RowProducts.choose(ops, activations, weights[i], outs[i]);
+      products[i] = RowProducts.choose(ops, x, weights[i], outs[i]);
     }
     new Linear(ops, rows, products).run(ops.workers());
     return outs;
   }
 
   /// `silu(x gate^T) * (x up^T)`.
-  static Tensor gated(Ops ops, Tensor x, Tensor gate, Tensor up) {
+  static Tensor gated(Ops ops, Activations x, Tensor gate, Tensor up) {
     check(x, gate, up);
     Check.same("rows of up", up.dim(0), "rows of gate", gate.dim(0));
-    var activations = new Activations(ops, x);
-    var out = ops.empty(activations.rows(), gate.dim(0));
-    var product = RowProducts.chooseGated(ops, activations, gate, up, out);
+    var out = ops.empty(x.rows(), gate.dim(0));
+    var product = RowProducts.chooseGated(ops, x, gate, up, out);
     new Linear(ops, new long[] {gate.dim(0)}, new RowProduct[] {product}).run(ops.workers());
     return out;
   }
 
-  private static void check(Tensor x, Tensor... weights) {
-    Check.f32("x", x);
+  private static void check(Activations x, Tensor... weights) {
     for (Tensor w : weights) {
       Check.rank("weight", w, 2);
-      Check.same("columns of the weight", w.dim(1), "columns of x", x.dim(-1));
+      Check.same("columns of the weight", w.dim(1), "columns of x", x.columns());
     }
   }
 

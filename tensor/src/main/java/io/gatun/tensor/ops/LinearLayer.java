@@ -17,7 +17,7 @@ final class LinearLayer {
     try (var _ = f.scope()) {
       if (w.quantization() == Quantization.INT8_DYNAMIC && Int8Weight.packs(f)) {
         Int8Linear.run(f, x, w, epilogue, out);
-      } else if (isNative(f) && w.quantization() != Quantization.INT8_DYNAMIC) {
+      } else if (f.usesOneDnn() && w.quantization() != Quantization.INT8_DYNAMIC) {
         NativeLinear.run(f, x, w, epilogue, out);
       } else {
         unfused(f, x, w, epilogue, out);
@@ -35,7 +35,7 @@ final class LinearLayer {
     }
     try (var _ = f.scope()) {
       boolean done =
-          isNative(f)
+          f.usesOneDnn()
               && w.quantization() != Quantization.INT8_DYNAMIC
               && NativeLinear.geglu(f, x, w, out);
       if (!done) {
@@ -53,10 +53,6 @@ final class LinearLayer {
     return f.empty(dims);
   }
 
-  private static boolean isNative(Functional f) {
-    return f.ops().backend() == Backend.NATIVE && NativeLinear.supports(f.dtype());
-  }
-
   private static void unfused(
       Functional f, Tensor x, LinearWeight w, Epilogue epilogue, Tensor out) {
     var activations = f.toF32(x);
@@ -65,13 +61,13 @@ final class LinearLayer {
     }
     if (w.quantization() != Quantization.NONE) {
       var int8 = w.int8Weight(f);
-      var product = Linear.apply(f.ops(), activations, int8.values())[0];
+      var product = f.ops().linear(activations, int8.values());
       scale(f, product, int8.scales());
       finish(f, product, 0, w.floatBias(), epilogue, out);
       return;
     }
     long first = 0;
-    for (var product : Linear.apply(f.ops(), activations, w.weights().toArray(Tensor[]::new))) {
+    for (var product : f.ops().linears(activations, w.weights().toArray(Tensor[]::new))) {
       finish(f, product, first, w.floatBias(), epilogue, out);
       first += product.dim(-1);
     }

@@ -7,7 +7,6 @@ import io.gatun.ffm.Operands;
 import io.gatun.ffm.PostOp;
 import io.gatun.ffm.PostOp.Binary.Extent;
 import io.gatun.ffm.PostOp.Binary.Op;
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -45,11 +44,6 @@ final class NativeLinear {
     weight = w.nativeWeight(f);
     scales = w.quantization() == Quantization.NONE ? null : w.int8Weight(f).scales();
     bias = w.floatBias();
-  }
-
-  /// Whether oneDNN is fast here for activations of this type.
-  static boolean supports(DType.Plain activations) {
-    return OneDnn.supports(activations == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32);
   }
 
   private static PostOp postOp(Activation activation) {

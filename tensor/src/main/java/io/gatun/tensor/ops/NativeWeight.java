@@ -49,7 +49,7 @@ final class NativeWeight {
   private MemorySegment.Scope scope;
 
   private NativeWeight(Functional f, List<Tensor> weights) {
-    type = f.dtype() == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
+    type = f.elementType();
     k = Math.toIntExact(weights.getFirst().dim(1));
     var list = new ArrayList<Block>();
     int from = 0;

@@ -50,7 +50,7 @@ final class OneDnnAttentionProducts implements AttentionProducts {
     this.v = v;
     this.s = sizes;
     this.table = table;
-    type = f.dtype() == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
+    type = f.elementType();
     int last = s.keysIn(s.keyBlocks() - 1);
     wholeKeys = Packed.of(keys(s.keysPerBlock()));
     lastKeys = Packed.of(keys(last));

@@ -5,7 +5,6 @@ import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.Operands;
 import io.gatun.ffm.PackedLayout;
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -54,7 +53,7 @@ final class OneDnnConvolution {
     this.s = s;
     this.epilogue = epilogue;
     this.out = out;
-    type = f.dtype() == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
+    type = f.elementType();
     bias = w.biasF32();
     int wanted = BANDS_PER_THREAD * f.ops().workers().threads();
     int bands = Math.clamp((long) s.batch() * s.outPixels() / MIN_PIXELS, 1, wanted);

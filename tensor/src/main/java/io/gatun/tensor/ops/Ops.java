@@ -138,13 +138,29 @@ public final class Ops implements AutoCloseable {
   /// Several products of the same x in one go: the activations are prepared once and the workers
   /// meet once.
   public Tensor[] linears(Tensor x, Tensor... weights) {
+    return linears(Activations.of(this, x), weights);
+  }
+
+  /// As [#linears(Tensor, Tensor...)], of an input that is prepared for all products that read it.
+  public Tensor[] linears(Activations x, Tensor... weights) {
     return Linear.apply(this, x, weights);
   }
 
   /// `silu(x gate^T) * (x up^T)`, the gated unit of SwiGLU (Shazeer 2020): x (T, K), gate and up
   /// (N, K) of any type, result (T, N).
-  public Tensor gatedLinear(Tensor x, Tensor gate, Tensor up) {
+  public Tensor gatedLinear(Activations x, Tensor gate, Tensor up) {
     return Linear.gated(this, x, gate, up);
+  }
+
+  /// x (..., K) as the input of products.
+  public Activations activations(Tensor x) {
+    return Activations.of(this, x);
+  }
+
+  /// As [#rmsNorm], for products: rows are rounded to what their kernels read as soon as they are
+  /// normalized.
+  public Activations normed(Tensor x, Tensor weight, float eps) {
+    return Activations.normed(this, x, weight, eps);
   }
 
   /// Adds bias (N) to each row of y (T, N).

@@ -2,6 +2,7 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.RowDots;
+import java.lang.foreign.MemorySegment;
 
 /// Weights in their file's own format, a row at a time, times a few activation rows, without
 /// unpacking.
@@ -9,9 +10,11 @@ final class RowDotProduct implements RowProduct {
   private final Activations x;
   private final Tensor w;
   private final Tensor out;
+  private final MemorySegment f32;
 
   RowDotProduct(Activations x, Tensor w, Tensor out) {
     this.x = x;
+    f32 = x.f32();
     this.w = w;
     this.out = out;
   }
@@ -30,7 +33,7 @@ final class RowDotProduct implements RowProduct {
           w.segment(),
           0,
           k,
-          x.f32(),
+          f32,
           4 * t * k,
           from,
           to,

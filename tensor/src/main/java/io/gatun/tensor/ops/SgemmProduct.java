@@ -11,11 +11,13 @@ final class SgemmProduct implements RowProduct {
   private final Activations x;
   private final Tensor w;
   private final Tensor out;
+  private final MemorySegment f32;
 
   SgemmProduct(Activations x, Tensor w, Tensor out) {
     this.w = w;
     this.out = out;
     this.x = x;
+    f32 = x.f32();
   }
 
   @Override
@@ -45,7 +47,7 @@ final class SgemmProduct implements RowProduct {
         count,
         k,
         1,
-        x.f32(),
+        f32,
         k,
         b.asSlice(at),
         k,

@@ -22,6 +22,9 @@ public final class Workers implements AutoCloseable {
     void run(int worker, long from, long to);
   }
 
+  /// Beyond any machine's cores: each thread takes memory, and time to start.
+  public static final int MAX_THREADS = 4096;
+
   private static final long SPIN_NANOS = 100_000;
   private static final int SPINS_PER_CLOCK = 64;
   private static final int SPINS_BEFORE_YIELD = 1 << 10;
@@ -50,10 +53,11 @@ public final class Workers implements AutoCloseable {
 
   /// A team of `threads`, the caller included.
   ///
-  /// @throws IllegalArgumentException if `threads` is less than 1
+  /// @throws IllegalArgumentException if `threads` is less than 1, or more than [#MAX_THREADS]
   public Workers(int threads) {
-    if (threads < 1) {
-      throw new IllegalArgumentException("threads is " + threads + "; need at least 1");
+    if (threads < 1 || threads > MAX_THREADS) {
+      throw new IllegalArgumentException(
+          "threads is %d; need 1 to %d".formatted(threads, MAX_THREADS));
     }
     helpers = new Thread[threads - 1];
     for (int i = 0; i < helpers.length; i++) {

@@ -1,7 +1,6 @@
 package io.gatun.tests.ffm;
 
 import static io.gatun.ffm.ElementType.BF16;
-import static io.gatun.ffm.ElementType.F16;
 import static io.gatun.ffm.ElementType.F32;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -18,9 +17,11 @@ import io.gatun.ffm.PostOp.Activation;
 import io.gatun.ffm.PostOp.Binary;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class OneDnnConvolutionTest {
   @BeforeAll
@@ -28,41 +29,41 @@ class OneDnnConvolutionTest {
     assertTrue(OneDnn.isAvailable(), OneDnn::problem);
   }
 
-  @Test
-  void convolutionEqualsThePlainLoop() {
-    for (ElementType type : List.of(F32, BF16)) {
-      check(ConvolutionSpec.of(1, 7, 9, 3, 5, 3, 1, 1, type), type);
-      check(ConvolutionSpec.of(2, 8, 8, 16, 33, 1, 1, 0, type), type);
-      check(ConvolutionSpec.of(1, 32, 32, 3, 20, 16, 16, 0, type), type);
-      check(ConvolutionSpec.of(2, 11, 13, 32, 32, 3, 2, 1, type).withBias(F32), type);
-      check(
-          ConvolutionSpec.of(1, 10, 10, 8, 16, 3, 2, 0, type).withPadding(new Padding(0, 0, 1, 1)),
-          type);
-      check(ConvolutionSpec.of(1, 9, 9, 24, 48, 3, 1, 1, type).withGroups(3).withBias(type), type);
-      check(ConvolutionSpec.of(1, 9, 9, 32, 32, 3, 1, 1, type).withGroups(32), type);
-    }
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "BF16"})
+  void convolutionEqualsThePlainLoop(ElementType type) {
+    OneDnnMatmulTest.needs(type);
+    check(ConvolutionSpec.of(1, 7, 9, 3, 5, 3, 1, 1, type), type);
+    check(ConvolutionSpec.of(2, 8, 8, 16, 33, 1, 1, 0, type), type);
+    check(ConvolutionSpec.of(1, 32, 32, 3, 20, 16, 16, 0, type), type);
+    check(ConvolutionSpec.of(2, 11, 13, 32, 32, 3, 2, 1, type).withBias(F32), type);
+    check(
+        ConvolutionSpec.of(1, 10, 10, 8, 16, 3, 2, 0, type).withPadding(new Padding(0, 0, 1, 1)),
+        type);
+    check(ConvolutionSpec.of(1, 9, 9, 24, 48, 3, 1, 1, type).withGroups(3).withBias(type), type);
+    check(ConvolutionSpec.of(1, 9, 9, 32, 32, 3, 1, 1, type).withGroups(32), type);
   }
 
-  @Test
-  void weightsAreConvertedWhenTheyArePacked() {
-    check(ConvolutionSpec.of(1, 9, 9, 17, 40, 3, 1, 1, BF16), F32);
-    check(ConvolutionSpec.of(1, 9, 9, 17, 40, 3, 1, 1, F32), BF16);
-    check(ConvolutionSpec.of(1, 9, 9, 17, 40, 3, 1, 1, F32), F16);
+  @ParameterizedTest
+  @CsvSource({"BF16, F32", "F32, BF16", "F32, F16"})
+  void weightsAreConvertedWhenTheyArePacked(ElementType type, ElementType stored) {
+    OneDnnMatmulTest.needs(type);
+    check(ConvolutionSpec.of(1, 9, 9, 17, 40, 3, 1, 1, type), stored);
   }
 
-  @Test
-  void postOpsRunInTheirOrder() {
-    for (ElementType type : List.of(F32, BF16)) {
-      check(
-          ConvolutionSpec.of(2, 6, 5, 19, 32, 3, 1, 1, type)
-              .withBias(F32)
-              .withPostOps(
-                  PostOp.ACCUMULATE,
-                  Activation.SILU,
-                  new Binary(Binary.Op.MULTIPLY, F32, Binary.Extent.PER_COLUMN),
-                  new Binary(Binary.Op.ADD, type, Binary.Extent.EVERY_ELEMENT)),
-          type);
-    }
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "BF16"})
+  void postOpsRunInTheirOrder(ElementType type) {
+    OneDnnMatmulTest.needs(type);
+    check(
+        ConvolutionSpec.of(2, 6, 5, 19, 32, 3, 1, 1, type)
+            .withBias(F32)
+            .withPostOps(
+                PostOp.ACCUMULATE,
+                Activation.SILU,
+                new Binary(Binary.Op.MULTIPLY, F32, Binary.Extent.PER_COLUMN),
+                new Binary(Binary.Op.ADD, type, Binary.Extent.EVERY_ELEMENT)),
+        type);
   }
 
   @Test

@@ -260,7 +260,7 @@ class MalformedTest {
 
   @Test
   void placesWithoutACheckpoint() throws IOException {
-    refused(dir.resolve("nowhere"), "no such file or directory");
+    refused(dir.resolve("nowhere"), "there is no such file or directory");
     refused(dir, "no model in this directory (looked for model.safetensors");
     Fixtures.writeGguf(dir.resolve("a.gguf"));
     Checkpoint.open(dir).close();

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// The command line as a user types it, through the launcher, on what this build has packaged.
@@ -145,12 +146,14 @@ class CommandLineTest {
 
   @Test
   void suggestsTheNearestCommand() throws Exception {
-    Launcher.assertRefused(gatun("inspekt", TINY_LLM), "Did you mean: gatun inspect");
+    Launcher.assertRefused(
+        gatun("inspekt", TINY_LLM), "There is no command 'inspekt'", "Did you mean: gatun inspect");
   }
 
   @Test
   void refusesABadRegularExpression() throws Exception {
-    Launcher.assertRefused(gatun("inspect", "--tensors", "(", TINY_LLM), "--tensors");
+    Launcher.assertRefused(
+        gatun("inspect", "--tensors", "(", TINY_LLM), "--tensors", "'(' is no regular expression");
   }
 
   @Test
@@ -208,8 +211,48 @@ class CommandLineTest {
         "JDK 25");
   }
 
-  @Test
-  void benchRefusesNoThreads() throws Exception {
-    Launcher.assertRefused(gatun("bench", "system", "--threads", "0"), "--threads");
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "bench system --threads 0",
+        "bench llm --threads 0",
+        "bench llm --prompt 128,0",
+        "bench llm --depth -1",
+        "bench sam --threads 0",
+        "bench sam --batch 0",
+        "bench diffusion --threads 0",
+        "bench diffusion --runs 0",
+        "chat --threads 0",
+        "generate --context 0",
+        "generate --max-tokens 0",
+        "segment -i x.png -p 1,1 --threads 0",
+        "imagine x --threads 0",
+        "quantize -m x --out y --threads 0",
+      })
+  void numbersOfNothing(String line) throws Exception {
+    String[] words = line.split(" ");
+    Launcher.assertRefused(
+        gatun(words), words[words.length - 2], "is not a whole number of at least 1", "See: ");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "bench|What to measure is not given",
+        "bench llm --weights q3|--weights is q3; need one of",
+        "bench diffusion --shape vit_b|--shape is vit_b; need one of",
+        "bench diffusion --dtype f16|'f16' is not one of bf16, f32",
+        "bench sam --quantize q8|'q8' is not one of none, int8, int8-dynamic",
+        "cache|list or clear",
+        "cache clear nothing|nothing named \"nothing\"",
+        "cache list --jso|--json",
+        "doctor extra|'extra'",
+        "doctor --jsn|--json",
+        "jshell nowhere.jsh|nowhere.jsh: there is no such file",
+        "--vers|Unknown option: '--vers'",
+      })
+  void wrongWords(String line, String message) throws Exception {
+    Launcher.assertRefused(gatun(line.split(" ")), message);
   }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.models.image.Image;
+import io.gatun.tests.TestData;
 import io.gatun.tests.tools.Launcher.Result;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,8 +23,9 @@ class ImagineCommandTest {
   private static Launcher launcher;
 
   @BeforeAll
-  static void isBuilt() {
+  static void isBuilt() throws Exception {
     launcher = Launcher.in(temp);
+    Files.copy(TestData.pretrained("tiny-sam/scene0.png"), temp.resolve("scene0.png"));
   }
 
   private static Result gatun(String... args) throws Exception {
@@ -104,14 +106,21 @@ class ImagineCommandTest {
       value = {
         "x --width 65 | multiples of 8",
         "x --scheduler heun | there is no scheduler \"heun\"",
-        "x --lora nonesuch.safetensors:0.5 | nonesuch.safetensors: no such file",
+        "x --lora nonesuch.safetensors:0.5 | nonesuch.safetensors: there is no such file",
         "x --lora a.safetensors:much | \"much\" is no number",
         "x --model nonesuch | nonesuch does not exist",
         "x --dtype f16 | not one of bf16, f32",
         "x --out out.gif | .png or .jpg",
         "x --out nowhere/out.png | there is no folder",
         "x --init-image nonesuch.png | there is no such file",
-        "x --strength 2 | strength is 2.0",
+        "x --strength 0.5 | --strength says how much of --init-image is kept",
+        "x --strength 2 --init-image scene0.png | strength is 2.0",
+        "x --width 100000 --height 100000 | need at most 16777216 pixels in an image",
+        "x --quantize-layers attn | --quantize-layers says which layers --quantize is for",
+        "x --quantize int8 --quantize-layers ( | '(' is no regular expression",
+        "x --rng mt | 'mt' is not one of philox, torch",
+        "x --steps 0 | steps is 0; need at least 1",
+        "--from nonesuch.png | nonesuch.png: there is no such file",
         "--steps 3 | Give a prompt"
       })
   void saysWhatIsWrong(String args, String message) throws Exception {

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// What the commands that run a language model say to users who ask for what cannot be.
@@ -121,6 +122,32 @@ class RefusalsTest {
     assertRefused(generate(option, "q3"), option, "'q3' is not one of", "gatun generate --help");
   }
 
+  /// Also of a chat, which has nothing to choose before its first question.
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--temp -1|temperature is -1.0; need 0 or more",
+        "--top-k -1|top-k is -1; need 0",
+        "--top-p 2|top-p is 2.0; need above 0 and at most 1",
+        "--min-p 1.5|min-p is 1.5; need 0 to 1",
+        "--repeat-penalty 0|repeat penalty is 0.0; need above 0",
+        "--stop=|'--stop' (TEXT): it is empty",
+        "--cache-limit 0G|'0G' is no size such as 500M or 50G",
+        "--threads 100000|threads is 100000; need 1 to 4096",
+      })
+  void valuesOutOfRange(String options, String message) throws Exception {
+    for (String command : new String[] {"generate", "chat"}) {
+      assertRefused(launcher.gatun((command + " " + options).split(" ")), message);
+    }
+  }
+
+  @Test
+  void aDirectoryForAText() throws Exception {
+    assertRefused(
+        launcher.gatun("perplexity", "-f", temp.toString()), temp + ": is a directory; need a file");
+  }
+
   @Test
   void aTextThatIsNotUtf8() throws Exception {
     Path file = Files.write(temp.resolve("latin1.txt"), new byte[] {'a', (byte) 0xE9, 'b'});
@@ -152,7 +179,9 @@ class RefusalsTest {
 
   @Test
   void idsThatAreNone() throws Exception {
-    assertRefused(launcher.gatun("tokenize", "--decode", "1,x"), "--decode", "1,2,3");
+    for (String ids : new String[] {"1,x", "1,,2", ",1", "1,", "[1,2", "", "1;2"}) {
+      assertRefused(launcher.gatun("tokenize", "--decode", ids), "'" + ids + "'", "such as 1,2,3");
+    }
     assertRefused(
         launcher.gatun("tokenize", "--decode", "4096"), "token id 4096 is not in the vocabulary");
     assertRefused(launcher.gatun("tokenize", "--decode", "1", "--text", "a"), "--text");

@@ -235,13 +235,14 @@ class SegmentCommandTest {
         "-e -p 1,1|--everything asks at points of its own",
         "-p 1,1 --points-per-side 4|need --everything",
         "-e --points-per-side 0|pointsPerSide is 0",
+        "-e --points-per-side 100000|pointsPerSide is 100000; need 1 to 1024",
         "-e --output-mode png|'png' is not one of binary_mask",
         "-e --cutout a.png|--cutout shows one object",
         "-p 1,1 --out mask.gif|--out is mask.gif; need a name that ends in .png",
         "-p 1,1 --cutout a.jpg|need a name that ends in .png",
         "-p 1,1 --out nowhere/a.png|there is no folder nowhere",
-        "-p 1,1 --dtype f16|'f16' is not one of",
-        "-p 1,1 --quantize int4|'int4' is not one of int8",
+        "-p 1,1 --dtype f16|'f16' is not one of bf16, f32",
+        "-p 1,1 --quantize int4|'int4' is not one of none, int8, int8-dynamic",
         "-p 1,1 --max-pixels 65535|is 256 x 256 pixels, 65,536 in all; at most 65,535",
         "-p 1,1 --mask-input no.png|no.png: there is no such file",
         "-p 1,1 --model no.pth|no.pth",
@@ -249,6 +250,14 @@ class SegmentCommandTest {
   void refuses(String args, String words) throws Exception {
     String[] all = ("-i " + SCENE0 + " " + args).split(" ");
     assertRefused(segment(all), words);
+  }
+
+  /// As `gatun imagine` reads the same options.
+  @Test
+  void typesInEitherCase() throws Exception {
+    Result result =
+        done("-i", SCENE0, "-p", "159,139", "--quantize", "none", "--dtype", "F32", "--json");
+    assertEquals(golden("scene0.point"), result.json().at("/masks/0/area").asInt(), 20);
   }
 
   @Test
