@@ -210,6 +210,8 @@ public final class TiledPanels {
     store(most.mul(1f / 127), d);
   }
 
+  /// Rounded floats of groups, in terms of the rows' scales.
+  ///
   /// @param from address of floats for even lanes; those for odd ones are `bytes` behind
   /// @param half what is subtracted
   private static void groupFactors(
