@@ -2,6 +2,7 @@ package io.gatun.tools;
 
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -71,6 +72,8 @@ public final class Main implements Runnable {
   private boolean debug;
 
   public static void main(String[] args) {
+    // Numbers have a point, whatever the user's language: other programs read them, too.
+    Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
     // Libraries that are no modules are on the class path, which modules do not read unasked.
     Main.class.getModule().addReads(ClassLoader.getSystemClassLoader().getUnnamedModule());
     Health.warn(System.err);

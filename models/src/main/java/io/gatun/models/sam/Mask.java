@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Objects;
 
 /// Which pixels of an image belong to an object.
@@ -256,6 +257,6 @@ public final class Mask {
   public String toString() {
     return "Mask(%d x %d, %d pixels%s)"
         .formatted(
-            width, height, area(), Float.isNaN(score) ? "" : ", score %.2f".formatted(score));
+            width, height, area(), Float.isNaN(score) ? "" : String.format(Locale.ROOT, ", score %.2f", score));
   }
 }

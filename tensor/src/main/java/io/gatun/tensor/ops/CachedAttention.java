@@ -238,10 +238,12 @@ final class CachedAttention {
         float old = Floats.get(memory, max, m);
         float now = Math.max(old, kernels.max(memory, row + 4L * lo, hi - lo));
         if (now > old) {
-          float factor = (float) Math.exp(old - now);
-          long sum = state.sum(at, m);
-          kernels.scale(memory, sum, factor, c, memory, sum);
-          Floats.set(memory, total, m, Floats.get(memory, total, m) * factor);
+          if (old > Float.NEGATIVE_INFINITY) {
+            float factor = (float) Math.exp(old - now);
+            long sum = state.sum(at, m);
+            kernels.scale(memory, sum, factor, c, memory, sum);
+            Floats.set(memory, total, m, Floats.get(memory, total, m) * factor);
+          }
           Floats.set(memory, max, m, now);
         }
       }

@@ -68,9 +68,13 @@ record Launcher(Path temp, Map<String, String> environment, String input) {
     // The build that these tests are part of must not be started again by them.
     builder.environment().put("GATUN_BUILD", "never");
     builder.environment().put("GATUN_JAVA_HOME", System.getProperty("java.home"));
-    // The user's own cache is not the tests' to fill.
+    // The user's own cache is not the tests' to fill, nor the display.
     Path cache = TestData.ROOT.resolve("tests/target/cache");
-    builder.environment().put("GATUN_JAVA_OPTS", "-Dgatun.cache=" + cache);
+    builder
+        .environment()
+        .put(
+            "GATUN_JAVA_OPTS",
+            "-Dgatun.cache=%s -Djava.awt.headless=true -Djava.io.tmpdir=%s".formatted(cache, temp));
     builder.environment().putAll(environment);
     int code = builder.start().waitFor();
     return new Result(code, read(out), read(err));

@@ -19,9 +19,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// The README's Java compiles and runs as the README says.
+/// The README's Java compiles and runs as the README says, and so do its lines for jshell.
 class ReadmeTest {
   private static final Path TARGET = TestData.ROOT.resolve("tools/target");
+  private static final String PROMPT = "jshell> ";
   private static final Pattern BLOCK = Pattern.compile("(?s)```java\n// (\\S+\\.java)\n(.*?)```");
 
   @TempDir private static Path temp;
@@ -88,6 +89,37 @@ class ReadmeTest {
   void draws() throws Exception {
     runs("drawing/Drawing", TestData.pretrained("tiny-sd").toString());
     assertEquals(64, Image.read(temp.resolve("circle.png")).width());
+  }
+
+  @Test
+  void jshellAnswers() throws Exception {
+    String readme = Files.readString(TestData.ROOT.resolve("README.md"));
+    var asked = new StringBuilder();
+    var answers = new ArrayList<String>();
+    Matcher block = Pattern.compile("(?s)```\n(jshell> .*?)```").matcher(readme);
+    assertTrue(block.find());
+    for (String line : block.group(1).lines().toList()) {
+      if (line.startsWith(PROMPT)) {
+        asked.append(line.substring(PROMPT.length())).append('\n');
+      } else if (!line.isBlank()) {
+        answers.add(line);
+      }
+    }
+    Result result = launcher.reading(asked.toString()).gatun("jshell");
+    assertEquals(0, result.code(), result.err());
+    // What the README leaves out is as long as a text or an array, or names a file.
+    answers.addAll(
+        List.of(
+            "$2 ==> \"",
+            "$4 ==> float[1024] {",
+            "sam ==> Sam(tiny-sam: ",
+            "img ==> SamPredictor(256 x 192 pixels)",
+            "$7 ==> \"no display; Image(256 x 192 grey) is written to ",
+            "sd ==> StableDiffusion(tiny-sd: ",
+            "$9 ==> \"no display; Image(64 x 64 RGB) is written to "));
+    for (String answer : answers) {
+      assertTrue(result.out().contains(answer), answer + " is not in " + result.out());
+    }
   }
 
   /// What a class prints that is compiled and started from the class path.
