@@ -27,13 +27,14 @@ public final class ResnetBlock2D {
     convShortcut = in == out ? null : weights.linear("conv_shortcut", out, in);
   }
 
-  /// h = conv1(silu(norm1(x))) + linear(temb); shortcut(x) + conv2(silu(norm2(h)))
+  /// h = conv1(silu(norm1(x))) + linear(temb); y = shortcut(x); y += conv2(silu(norm2(h)))
   ///
   /// @param x (B, H, W, I)
   /// @param temb silu of the time embedding (B, E); null for none
   /// @return (B, H, W, O)
   public Tensor forward(Functional f, Tensor x, Tensor temb) {
-    return Scoped.call(
+    var y = convShortcut == null ? f.cast(x) : f.linear(x, convShortcut);
+    Scoped.run(
         f,
         () -> {
           var first =
@@ -41,9 +42,8 @@ public final class ResnetBlock2D {
                   ? Epilogue.NONE
                   : Epilogue.addColumns(f.linear(temb, timeEmbProj));
           var h = f.conv2d(norm1.forward(f, x, Activation.SILU), conv1, first); // (B, H, W, O)
-          h = norm2.forward(f, h, Activation.SILU);
-          var shortcut = convShortcut == null ? x : f.linear(x, convShortcut);
-          return f.conv2d(h, conv2, Epilogue.add(shortcut));
+          f.addConv2d(y, norm2.forward(f, h, Activation.SILU), conv2);
         });
+    return y;
   }
 }

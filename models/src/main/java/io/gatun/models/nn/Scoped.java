@@ -9,6 +9,13 @@ import java.util.function.Supplier;
 public final class Scoped {
   private Scoped() {}
 
+  /// Runs `body`, which keeps nothing that it takes from the workspace.
+  public static void run(Functional f, Runnable body) {
+    try (var _ = f.scope()) {
+      body.run();
+    }
+  }
+
   /// The result of `body`, moved to where the workspace was before it.
   public static Tensor call(Functional f, Supplier<Tensor> body) {
     Tensor result;

@@ -67,7 +67,14 @@ public final class GgufVocabulary {
         }
       }
     } else if (file.toString().endsWith(".json")) {
-      map.put(PREFIX + "merges", merges(file));
+      List<String> merges = merges(file);
+      if (merges.isEmpty()) {
+        throw new CheckpointException(
+            "%s: this tokenizer has no merges, of which GGUF makes every tokenizer that has no bytes"
+                    .formatted(file)
+                + " among its pieces. Quantize to int4 or int8, which keeps it as it is.");
+      }
+      map.put(PREFIX + "merges", merges);
       for (String pre : GgufPreTokenizers.candidates()) {
         map.put(PREFIX + "pre", pre);
         if (isSame(tokenizer, map, model)) {

@@ -3,7 +3,6 @@ package io.gatun.models.unet;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionBias;
-import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import java.util.List;
@@ -20,8 +19,8 @@ final class Attention {
     toOut = weights.linear("to_out.0", channels, channels);
   }
 
-  /// residual + softmax(q k^T / sqrt(C / heads)) v Wout: x and residual (B, T, C).
-  Tensor forward(Functional f, Tensor x, Tensor residual) {
+  /// h += softmax(q k^T / sqrt(C / heads)) v Wout, of x: h and x (B, T, C).
+  void addTo(Functional f, Tensor h, Tensor x) {
     long c = x.dim(2);
     var qkv = f.linear(x, toQkv); // (B, T, 3 C)
     var y =
@@ -32,7 +31,7 @@ final class Attention {
             heads,
             scale(c, heads),
             AttentionBias.NONE);
-    return f.linear(y, toOut, Epilogue.add(residual));
+    f.addLinear(h, y, toOut);
   }
 
   static float scale(long channels, int heads) {

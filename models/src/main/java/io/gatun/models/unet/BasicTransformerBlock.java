@@ -29,15 +29,11 @@ final class BasicTransformerBlock {
     ff = new FeedForward(weights.at("ff"), channels);
   }
 
-  /// h = x + attn1(norm1(x)); h = h + attn2(norm2(h), text); h + ff(norm3(h)): x (B, T, C).
-  Tensor forward(Functional f, Tensor x, Conditioning conditioning) {
-    return Scoped.call(
-        f,
-        () -> {
-          var h = Scoped.call(f, () -> attn1.forward(f, norm1.forward(f, x), x));
-          var text = conditioning.keysAndValues(condition);
-          var g = Scoped.call(f, () -> attn2.forward(f, norm2.forward(f, h), text, h));
-          return ff.forward(f, norm3.forward(f, g), g);
-        });
+  /// h += attn1(norm1(h)); h += attn2(norm2(h), text); h += ff(norm3(h)): h (B, T, C).
+  void update(Functional f, Tensor h, Conditioning conditioning) {
+    Scoped.run(f, () -> attn1.addTo(f, h, norm1.forward(f, h)));
+    var text = conditioning.keysAndValues(condition);
+    Scoped.run(f, () -> attn2.addTo(f, h, norm2.forward(f, h), text));
+    Scoped.run(f, () -> ff.addTo(f, h, norm3.forward(f, h)));
   }
 }

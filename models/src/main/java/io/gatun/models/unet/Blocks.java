@@ -1,7 +1,6 @@
 package io.gatun.models.unet;
 
 import io.gatun.models.nn.ResnetBlock2D;
-import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
@@ -35,9 +34,10 @@ final class Blocks {
       Transformer2DModel attention,
       Tensor temb,
       Conditioning conditioning) {
-    if (attention == null) {
-      return resnet.forward(f, x, temb);
+    var h = resnet.forward(f, x, temb);
+    if (attention != null) {
+      attention.update(f, h, conditioning);
     }
-    return Scoped.call(f, () -> attention.forward(f, resnet.forward(f, x, temb), conditioning));
+    return h;
   }
 }

@@ -3,7 +3,6 @@ package io.gatun.models.unet;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionBias;
-import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import java.util.List;
@@ -28,9 +27,9 @@ final class CrossAttention {
     return f.linear(context, toKv);
   }
 
-  /// residual + softmax(q k^T / sqrt(C / heads)) v Wout: x and residual (B, T, C), keysAndValues
-  /// (B, S, 2 C).
-  Tensor forward(Functional f, Tensor x, Tensor keysAndValues, Tensor residual) {
+  /// h += softmax(q k^T / sqrt(C / heads)) v Wout, of x: h and x (B, T, C), keysAndValues (B, S, 2
+  /// C).
+  void addTo(Functional f, Tensor h, Tensor x, Tensor keysAndValues) {
     long c = x.dim(2);
     var y =
         f.attention(
@@ -40,6 +39,6 @@ final class CrossAttention {
             heads,
             Attention.scale(c, heads),
             AttentionBias.NONE);
-    return f.linear(y, toOut, Epilogue.add(residual));
+    f.addLinear(h, y, toOut);
   }
 }

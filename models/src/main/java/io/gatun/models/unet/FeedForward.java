@@ -2,7 +2,6 @@ package io.gatun.models.unet;
 
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 
@@ -19,8 +18,8 @@ final class FeedForward {
     out = weights.linear("net.2", channels, FACTOR * channels);
   }
 
-  /// values, gates = x Wproj; residual + (values * gelu(gates)) Wout: x and residual (B, T, C).
-  Tensor forward(Functional f, Tensor x, Tensor residual) {
-    return f.linear(f.linearGeglu(x, proj), out, Epilogue.add(residual));
+  /// values, gates = x Wproj; h += (values * gelu(gates)) Wout: h and x (B, T, C).
+  void addTo(Functional f, Tensor h, Tensor x) {
+    f.addLinear(h, f.linearGeglu(x, proj), out);
   }
 }

@@ -5,7 +5,6 @@ import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
-import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import java.util.ArrayList;
@@ -38,19 +37,18 @@ final class Transformer2DModel {
     projOut = weights.linear("proj_out", channels, channels);
   }
 
-  /// x + projOut(blocks(projIn(norm(x)))): x (B, H, W, C).
-  Tensor forward(Functional f, Tensor x, Conditioning conditioning) {
-    return Scoped.call(
+  /// x += projOut(blocks(projIn(norm(x)))): x (B, H, W, C).
+  void update(Functional f, Tensor x, Conditioning conditioning) {
+    Scoped.run(
         f,
         () -> {
           var h =
               f.linear(norm.forward(f, x, Activation.NONE), projIn)
                   .reshape(x.dim(0), x.dim(1) * x.dim(2), x.dim(3)); // (B, T, C)
           for (var block : transformerBlocks) {
-            h = block.forward(f, h, conditioning);
+            block.update(f, h, conditioning);
           }
-          var image = h.reshape(x.shape().dims()); // (B, H, W, C)
-          return f.linear(image, projOut, Epilogue.add(x));
+          f.addLinear(x, h.reshape(x.shape().dims()), projOut); // (B, H, W, C)
         });
   }
 }

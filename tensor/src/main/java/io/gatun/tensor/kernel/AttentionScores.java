@@ -1,11 +1,14 @@
 package io.gatun.tensor.kernel;
 
 import static io.gatun.ffm.RawMemory.ALL;
+import static io.gatun.ffm.RawMemory.address;
 import static io.gatun.tensor.kernel.Elements.FLOAT;
 import static io.gatun.tensor.kernel.Lanes.COUNT;
 import static io.gatun.tensor.kernel.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.Lanes.floats;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -123,6 +126,48 @@ public record AttentionScores(
         }
       }
     }
+  }
+
+  /// Makes a row of scores weights `exp(score - reference)` in BF16, which are within 1e-4 of their
+  /// size before they are rounded.
+  ///
+  /// @param scores `n` F32 from byte `at` on
+  /// @param weights `n` BF16 from byte `weightsAt` on
+  /// @return the sum of the weights before they are rounded
+  public static float weights(
+      MemorySegment scores, long at, int n, float reference, MemorySegment weights, long weightsAt) {
+    long from = address(scores, at, 4L * n);
+    long to = address(weights, weightsAt, 2L * n);
+    float sum = weights(from, n, reference, to);
+    Reference.reachabilityFence(scores);
+    Reference.reachabilityFence(weights);
+    return sum;
+  }
+
+  private static float weights(long from, int n, float reference, long to) {
+    int bound = n - n % COUNT;
+    var base = FloatVector.broadcast(FLOATS, -reference * LOG2_E);
+    var sum = FloatVector.zero(FLOATS);
+    for (int i = 0; i < bound; i += COUNT) {
+      var bits = exp(floats(from + 4L * i), base);
+      storeBf16(bits, to + 2L * i);
+      sum = sum.add(bits.reinterpretAsFloats());
+    }
+    if (bound < n && n >= COUNT) {
+      // The last vector begins among weights that are there already.
+      int last = n - COUNT;
+      var bits = exp(floats(from + 4L * last), base);
+      storeBf16(bits, to + 2L * last);
+      return Lanes.sum(
+          sum.add(bits.reinterpretAsFloats(), FLOATS.indexInRange(last - bound, COUNT)));
+    }
+    float total = Lanes.sum(sum);
+    for (int i = bound; i < n; i++) {
+      float weight = (float) Math.exp(ALL.get(FLOAT, from + 4L * i) - reference);
+      ALL.set(Elements.SHORT, to + 2L * i, Elements.floatToBf16(weight));
+      total += weight;
+    }
+    return total;
   }
 
   private int visible(int i) {

@@ -100,31 +100,9 @@ public record Int8Products(
     }
   }
 
-  /// Stores `silu(gate) * up`, of which gate has the first half of the columns and up the second.
-  ///
-  /// @param n columns of a half that are stored, a multiple of 32
-  /// @param y F32, rows `yStride` bytes apart, from byte `yAt`
-  public void storeGated(int n, MemorySegment y, long yAt, long yStride) {
-    long p = address(memory, products, 4L * rows * columns);
-    long a = address(rowScales, rowScalesAt, 4L * rows);
-    long w = address(memory, scales, 4L * columns);
-    long s = address(memory, sums, 4L * columns);
-    long to = address(y, yAt, (rows - 1) * yStride + 4L * n);
-    storeGated(p, a, w, s, rows, 2L * columns, 4L * n, to, yStride);
-    fence(y);
-  }
-
-  private static void storeGated(
-      long p, long a, long w, long s, int rows, long half, long bytes, long to, long yStride) {
-    for (int t = 0; t < rows; t++, p += 2 * half, to += yStride) {
-      float scale = ALL.get(FLOAT, a + 4L * t);
-      for (long c = 0; c < bytes; c += 4L * COUNT) {
-        long u = c + half;
-        FloatVector gate = toFloat(ints(p + c).sub(ints(s + c))).mul(floats(w + c).mul(scale));
-        FloatVector up = toFloat(ints(p + u).sub(ints(s + u))).mul(floats(w + u).mul(scale));
-        Lanes.store(VectorMath.swish(gate, 1).mul(up), to + c);
-      }
-    }
+  /// Leaves the floats where the products are.
+  public void toFloats() {
+    store(columns, memory, products, 4L * columns);
   }
 
   private void fence(MemorySegment y) {

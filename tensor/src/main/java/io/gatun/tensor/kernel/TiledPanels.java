@@ -3,6 +3,8 @@ package io.gatun.tensor.kernel;
 import static io.gatun.ffm.RawMemory.ALL;
 import static io.gatun.ffm.RawMemory.address;
 import static io.gatun.tensor.kernel.Elements.LONG;
+import static io.gatun.tensor.kernel.Elements.FLOAT;
+import static io.gatun.tensor.kernel.Elements.SHORT;
 import static io.gatun.tensor.kernel.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.Lanes.INTS;
 import static io.gatun.tensor.kernel.Lanes.IN_BOUNDS;
@@ -48,7 +50,7 @@ public final class TiledPanels {
   /// What a rounding shift adds before it shifts 8 fraction bits out.
   private static final int HALF = 128;
 
-  /// Rows that are all zero have scale 0, of which any finite multiple is still 0.
+  /// The scale of rows that are all zero, of which any will do.
   private static final float LEAST = 1e-12f;
 
   private TiledPanels() {}
@@ -137,24 +139,32 @@ public final class TiledPanels {
   /// @param f address of the factors and offsets
   /// @param d address of the rows' scales; those of odd lanes go 64 bytes behind
   private static void factors(int bits, long w, int shift, int tile, int groups, long f, long d) {
-    float most = bits == 4 ? 8 : 127;
-    float zero = bits == 4 ? 8 : 0;
+    rowScales(bits == 4 ? 8f / 127 : 1, w, tile, Math.ceilDiv(groups, 1 << shift), f, d);
+    groupFactors(bits == 4 ? 8 : 0, w, shift, tile, groups, f, d);
+  }
+
+  // A number at a time: where a method has many vectors, C2 stops inlining, and each becomes an
+  // object.
+  private static void rowScales(float factor, long w, int tile, int tiles, long f, long d) {
     ShortVector greatest = ShortVector.zero(WORDS);
-    for (int g = 0; g < groups; g += 1 << shift) {
-      greatest = greatest.max(words(w + (long) (g >> shift) * tile).and((short) 0x7FFF));
+    for (int i = 0; i < tiles; i++) {
+      greatest = greatest.max(words(w + (long) i * tile).and((short) 0x7FFF));
     }
-    IntVector bit = greatest.reinterpretAsInts();
-    FloatVector even = f16(bit.lanewise(LSHL, 16)).mul(most / 127);
-    FloatVector odd = f16(bit).mul(most / 127);
-    store(even, d);
-    store(odd, d + TiledProduct.ODD_BYTES);
-    FloatVector evenInverse = FloatVector.broadcast(FLOATS, 256).div(even.max(LEAST));
-    FloatVector oddInverse = FloatVector.broadcast(FLOATS, 256).div(odd.max(LEAST));
+    store(greatest, f);
+    for (int lane = 0; lane < BYTES / 2; lane++) {
+      float scale = Math.max(LEAST, Float.float16ToFloat(ALL.get(SHORT, f + 2 * lane)) * factor);
+      ALL.set(FLOAT, d + lane % 2 * TiledProduct.ODD_BYTES + lane / 2 * 4, scale);
+    }
+  }
+
+  private static void groupFactors(
+      int zero, long w, int shift, int tile, int groups, long f, long d) {
+    FloatVector all = FloatVector.broadcast(FLOATS, 256);
+    FloatVector even = all.div(Lanes.floats(d));
+    FloatVector odd = all.div(Lanes.floats(d + TiledProduct.ODD_BYTES));
     for (int g = 0; g < groups; g++, f += FACTORS_BYTES) {
       IntVector scale = words(w + (long) (g >> shift) * tile).reinterpretAsInts();
-      FloatVector e = f16(scale.lanewise(LSHL, 16)).mul(evenInverse);
-      FloatVector o = f16(scale).mul(oddInverse);
-      ShortVector factor = round(e, o);
+      ShortVector factor = round(f16(scale.lanewise(LSHL, 16)).mul(even), f16(scale).mul(odd));
       store(factor, f);
       store(factor.mul((short) zero).sub((short) HALF), f + BYTES);
     }

@@ -76,6 +76,8 @@ public final class Unpack {
       MemorySegment.copy(src, srcByteOffset, dst, dstByteOffset, n * 2);
     } else if (dtype == DType.Plain.F32) {
       floatToBf16(src, srcByteOffset, dst, dstByteOffset, n);
+    } else if (dtype == DType.Plain.F16) {
+      f16ToBf16(src, srcByteOffset, dst, dstByteOffset, n);
     } else {
       throughFloats(dtype, src, srcByteOffset, dst, dstByteOffset, n);
     }
@@ -103,6 +105,18 @@ public final class Unpack {
     long to = address(dst, dstByteOffset, n * 2);
     try {
       floatToBf16(from, to, n);
+    } finally {
+      Reference.reachabilityFence(src);
+      Reference.reachabilityFence(dst);
+    }
+  }
+
+  private static void f16ToBf16(
+      MemorySegment src, long srcByteOffset, MemorySegment dst, long dstByteOffset, long n) {
+    long from = address(src, srcByteOffset, n * 2);
+    long to = address(dst, dstByteOffset, n * 2);
+    try {
+      f16ToBf16(from, to, n);
     } finally {
       Reference.reachabilityFence(src);
       Reference.reachabilityFence(dst);
@@ -194,6 +208,16 @@ public final class Unpack {
     }
     for (; i < n; i++) {
       ALL.set(FLOAT, to + i * 4, Lanes.f16(from + i * 2));
+    }
+  }
+
+  private static void f16ToBf16(long from, long to, long n) {
+    long i = 0;
+    for (; i <= n - COUNT; i += COUNT) {
+      storeShorts(Lanes.toBf16(Lanes.f16(shorts(from + i * 2))), to + i * 2);
+    }
+    for (; i < n; i++) {
+      ALL.set(SHORT, to + i * 2, Elements.floatToBf16(Lanes.f16(from + i * 2)));
     }
   }
 

@@ -17,7 +17,7 @@ final class CachedAttention {
   private static final int PAGE = KvCache.PAGE;
 
   /// Rows of the stacked matrix that one task handles at the most.
-  private static final int ROWS = 128;
+  private static final int ROWS = 256;
 
   /// Pages of a part, whose scores are handled together.
   private static final int PART = 4;
@@ -68,7 +68,7 @@ final class CachedAttention {
     parts = tokens <= tokensPerTask ? Math.ceilDiv(lastPage(tokens) - firstPage(0), PART) : 1;
     out = ops.empty(tokens, heads, c);
     state = new State(tokensPerTask * group, c);
-    products = new PageProducts(ops, cache, state.rows, SCORES);
+    products = PageProducts.of(ops, cache, layer, state.rows, SCORES);
     scratchBytes = state.bytes() + 4L * state.rows * (c + SCORES) + products.scratchBytes();
     long states = parts > 1 ? parts * cache.heads() * state.bytes() : 0;
     memory = ops.workspace().take(states + scratchBytes * ops.workers().threads());
@@ -114,7 +114,9 @@ final class CachedAttention {
             1,
             (worker, from, to) -> {
               for (long i = from; i < to; i++) {
-                block(worker, (int) (i % g), (int) (i / g / parts), (int) (i / g % parts));
+                // The last block, which sees most, first, so that the workers end together.
+                int block = (int) (blocks - 1 - i / g / parts);
+                block(worker, (int) (i % g), block, (int) (i / g % parts));
               }
             });
     if (parts > 1) {
@@ -166,34 +168,10 @@ final class CachedAttention {
     products.prepareQueries(memory, queries, rows, rest);
     for (int page = from; page < to; page += PART) {
       int n = Math.min(Math.min(PART, to - page) * PAGE, end - page * PAGE);
-      for (int i = 0; i < n; i += PAGE) {
-        var stored = cache.page(page + i / PAGE);
-        int positions = Math.min(PAGE, n - i);
-        long keys = cache.keysAt(layer, head);
-        products.scores(memory, queries, stored, keys, rows, positions, scores + 4L * i, rest);
-        if (cache.hasScales()) {
-          mulRows(scores + 4L * i, rows, positions, stored, cache.keyScalesAt(layer, head));
-        }
-      }
-      softmax(rows, n, page, first, scores, at);
-      for (int i = 0; i < n && cache.hasScales(); i += PAGE) {
-        long scales = cache.valueScalesAt(layer, head);
-        mulRows(scores + 4L * i, rows, Math.min(PAGE, n - i), cache.page(page + i / PAGE), scales);
-      }
-      products.prepareWeights(memory, scores, rows, rest);
-      for (int i = 0; i < n; i += PAGE) {
-        long values = cache.valuesAt(layer, head);
-        products.sums(
-            memory,
-            scores,
-            i,
-            cache.page(page + i / PAGE),
-            values,
-            rows,
-            Math.min(PAGE, n - i),
-            at,
-            rest);
-      }
+      var positions = new PageProducts.Positions(head, page, n);
+      products.scores(memory, queries, rows, positions, scores, rest);
+      softmax(rows, n, page, first, scores, at, rest);
+      products.sums(memory, scores, rows, positions, at, rest);
     }
     if (parts == 1) {
       scatter(head, first, count, at);
@@ -246,17 +224,9 @@ final class CachedAttention {
     return (float) Math.exp(Floats.get(memory, state.max(partAt(head, part)), m) - max);
   }
 
-  /// Multiplies each row of the scores with the scales of the positions.
-  private void mulRows(long scores, int rows, int n, MemorySegment scales, long scalesAt) {
-    for (int m = 0; m < rows; m++) {
-      long row = scores + 4L * m * SCORES;
-      kernels.mul(memory, row, scales, scalesAt, n, memory, row);
-    }
-  }
-
   /// Turns the scores of some pages into weights relative to each row's greatest score so far, and
   /// brings the sums of earlier pages onto the same footing.
-  private void softmax(int rows, int n, int page, int first, long scores, long at) {
+  private void softmax(int rows, int n, int page, int first, long scores, long at, long scratch) {
     long max = state.max(at);
     long total = state.total(at);
     for (int m = 0; m < rows; m++) {
@@ -268,17 +238,18 @@ final class CachedAttention {
         float old = Floats.get(memory, max, m);
         float now = Math.max(old, kernels.max(memory, row + 4L * lo, hi - lo));
         if (now > old) {
-          float factor = (float) Math.exp(old - now);
-          long sum = state.sum(at, m);
-          kernels.scale(memory, sum, factor, c, memory, sum);
-          Floats.set(memory, total, m, Floats.get(memory, total, m) * factor);
+          if (old > Float.NEGATIVE_INFINITY) {
+            float factor = (float) Math.exp(old - now);
+            long sum = state.sum(at, m);
+            kernels.scale(memory, sum, factor, c, memory, sum);
+            Floats.set(memory, total, m, Floats.get(memory, total, m) * factor);
+          }
           Floats.set(memory, max, m, now);
         }
-        float sum = kernels.expSum(memory, row + 4L * lo, now, hi - lo);
-        Floats.set(memory, total, m, Floats.get(memory, total, m) + sum);
       }
-      memory.asSlice(row, 4L * lo).fill((byte) 0);
-      memory.asSlice(row + 4L * hi, 4L * (n - hi)).fill((byte) 0);
+      float reference = Floats.get(memory, max, m);
+      float sum = products.weights(memory, scores, m, lo, hi, n, reference, scratch);
+      Floats.set(memory, total, m, Floats.get(memory, total, m) + sum);
     }
   }
 }

@@ -1,7 +1,9 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
+import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
+import java.util.Arrays;
 
 /// The operations' complaints.
 final class Check {
@@ -40,6 +42,16 @@ final class Check {
                   t.shape(),
                   t.isContiguous() ? "" : " with gaps",
                   dtype.name()));
+    }
+  }
+
+  /// A tensor that a result of `dims` is added to.
+  static void result(String name, Tensor t, DType.Plain dtype, long... dims) {
+    activations(name, t, dtype);
+    if (!Arrays.equals(t.shape().dims(), dims)) {
+      throw new IllegalArgumentException(
+          "%s has shape %s; need %s, that of what is added to it"
+              .formatted(name, t.shape(), Shape.of(dims)));
     }
   }
 

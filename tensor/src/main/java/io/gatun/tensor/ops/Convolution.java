@@ -17,19 +17,29 @@ final class Convolution {
   }
 
   static Tensor apply(Functional f, Tensor x, ConvWeight w, Epilogue epilogue) {
+    return into(f, x, w, epilogue, f.empty(ConvShape.of(x, w).outDims()));
+  }
+
+  /// Adds a convolution's result to y, and returns it.
+  static Tensor add(Functional f, Tensor y, Tensor x, ConvWeight w) {
+    Check.result("y", y, f.dtype(), ConvShape.of(x, w).outDims());
+    return into(f, x, w, Epilogue.add(y), y);
+  }
+
+  /// Fills `out`, which may be the epilogue's residual, and returns it.
+  private static Tensor into(
+      Functional f, Tensor x, ConvWeight w, Epilogue epilogue, Tensor out) {
     Check.activations("x", x, f.dtype());
     var shape = ConvShape.of(x, w);
-    boolean scalar = f.ops().backend() == Backend.SCALAR;
-    if (!scalar && w.isPatchwise() && x.size() > 0) {
-      return patchwise(f, x, w, shape, epilogue);
-    }
-    var out = f.empty(shape.outDims());
     epilogue.check(f, out);
     if (out.size() == 0) {
       return out;
     }
+    boolean scalar = f.ops().backend() == Backend.SCALAR;
     try (var _ = f.scope()) {
-      if (scalar) {
+      if (!scalar && w.isPatchwise()) {
+        patchwise(f, x, w, shape, epilogue, out);
+      } else if (scalar) {
         scalar(f, x, w, shape, new F32Epilogue(f, w.biasF32(), epilogue, out));
       } else if (f.usesOneDnn()) {
         new OneDnnConvolution(f, x, w, shape, epilogue, out).run();
@@ -42,27 +52,20 @@ final class Convolution {
 
   /// The linear layer that a convolution is whose kernels do not overlap: of pixels, where a kernel
   /// is one, or else of patches, which are as many values as the image's.
-  private static Tensor patchwise(
-      Functional f, Tensor x, ConvWeight w, ConvShape s, Epilogue epilogue) {
-    long[] dims = s.outDims();
-    long[] rows = {dims[0], dims[1] * dims[2], dims[3]};
+  private static void patchwise(
+      Functional f, Tensor x, ConvWeight w, ConvShape s, Epilogue epilogue, Tensor out) {
+    long[] rows = {s.batch(), s.outPixels(), s.outChannels()};
+    var flat = out.reshape(rows);
     var residual = epilogue.residual();
-    var flat =
-        new Epilogue(
-            epilogue.activation(),
-            epilogue.columns(),
-            residual == null ? null : residual.reshape(rows));
-    if (s.taps() == 1) {
-      return LinearLayer.apply(f, x.reshape(rows[0], rows[1], s.channels()), w.asLinear(), flat)
-          .reshape(dims);
+    if (residual != null) {
+      residual = epilogue.inPlace(out) ? flat : residual.reshape(rows);
     }
-    var out = f.empty(dims);
-    try (var _ = f.scope()) {
-      var patches = Images.patches(f, x, s.outHeight(), s.outWidth(), w.stride());
-      var y = LinearLayer.apply(f, patches, w.asLinear(), flat);
-      MemorySegment.copy(y.segment(), 0, out.segment(), 0, out.byteSize());
-    }
-    return out;
+    var patches =
+        s.taps() == 1
+            ? x.reshape(rows[0], rows[1], s.channels())
+            : Images.patches(f, x, s.outHeight(), s.outWidth(), w.stride());
+    var rest = new Epilogue(epilogue.activation(), epilogue.columns(), residual);
+    LinearLayer.into(f, patches, w.asLinear(), rest, flat);
   }
 
   private static void scalar(

@@ -26,6 +26,11 @@ public record Epilogue(Activation activation, Tensor columns, Tensor residual) {
     return new Epilogue(Activation.NONE, columns, null);
   }
 
+  /// Whether the residual is also where the result goes.
+  boolean inPlace(Tensor out) {
+    return residual == out;
+  }
+
   /// @param out the result (B, ..., N)
   /// @throws IllegalArgumentException if an operand does not fit it
   void check(Functional f, Tensor out) {

@@ -155,6 +155,16 @@ public final class Functional {
         "linear", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.apply(this, x, w, epilogue));
   }
 
+  /// `y += x W^T + bias`, in place: x (..., K), y (..., N).
+  public void addLinear(Tensor y, Tensor x, LinearWeight w) {
+    var _ =
+        observed(
+            "addLinear",
+            2 * x.size() * w.outFeatures(),
+            x,
+            () -> LinearLayer.add(this, y, x, w));
+  }
+
   /// `values * gelu(gates)`, where `x W^T + bias` (..., 2 C) holds values, then gates: the product
   /// and [#geglu] at once, without the gates in memory. Result (..., C).
   public Tensor linearGeglu(Tensor x, LinearWeight w) {
@@ -177,6 +187,13 @@ public final class Functional {
   public Tensor conv2d(Tensor x, ConvWeight w, Epilogue epilogue) {
     return observed(
         "conv2d", Convolution.flops(x, w), x, () -> Convolution.apply(this, x, w, epilogue));
+  }
+
+  /// `y += ` the convolution of x (B, H, W, C) that `w` describes, in place: y (B, outHeight,
+  /// outWidth, O).
+  public void addConv2d(Tensor y, Tensor x, ConvWeight w) {
+    var _ =
+        observed("addConv2d", Convolution.flops(x, w), x, () -> Convolution.add(this, y, x, w));
   }
 
   /// The transposed convolution with 2x2 kernels and stride 2: x (B, H, W, C), weight (C, O, 2, 2)

@@ -1,6 +1,7 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.Kernels;
 
 /// `silu(gate) * up` of the products with two weights as [PanelProduct] makes them, which go
 /// through oneDNN side by side and meet before anything is stored.
@@ -8,13 +9,15 @@ final class GatedPanelProduct implements RowProduct {
   /// Rows of either weight in a product.
   private static final int HALF = BLOCK / 2;
 
+  private final Kernels kernels;
   private final Activations x;
   private final Tensor gate;
   private final Tensor up;
   private final Tensor out;
   private final Panels panels;
 
-  GatedPanelProduct(Activations x, Tensor gate, Tensor up, Tensor out) {
+  GatedPanelProduct(Kernels kernels, Activations x, Tensor gate, Tensor up, Tensor out) {
+    this.kernels = kernels;
     this.x = x;
     this.gate = gate;
     this.up = up;
@@ -34,9 +37,19 @@ final class GatedPanelProduct implements RowProduct {
       panels.unpack(scratch, gate, row, count, 0);
       panels.unpack(scratch, up, row, count, HALF);
       for (int t = 0; t < x.rows(); t += Panels.ROWS) {
-        panels
-            .multiply(scratch, t, Math.min(Panels.ROWS, x.rows() - t))
-            .storeGated(count, out.segment(), 4 * (t * out.dim(1) + row), 4 * out.dim(1));
+        var products = panels.multiply(scratch, t, Math.min(Panels.ROWS, x.rows() - t));
+        products.toFloats();
+        for (int i = 0; i < products.rows(); i++) {
+          long at = products.products() + 4L * i * 2 * HALF;
+          kernels.siluMul(
+              products.memory(),
+              at,
+              products.memory(),
+              at + 4 * HALF,
+              count,
+              out.segment(),
+              4 * ((t + i) * out.dim(1) + row));
+        }
       }
     }
   }

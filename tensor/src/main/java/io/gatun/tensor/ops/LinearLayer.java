@@ -9,7 +9,17 @@ final class LinearLayer {
   private LinearLayer() {}
 
   static Tensor apply(Functional f, Tensor x, LinearWeight w, Epilogue epilogue) {
-    var out = result(f, x, w, w.outFeatures());
+    return into(f, x, w, epilogue, f.empty(dims(f, x, w, w.outFeatures())));
+  }
+
+  /// Adds a layer's result to y, and returns it.
+  static Tensor add(Functional f, Tensor y, Tensor x, LinearWeight w) {
+    Check.result("y", y, f.dtype(), dims(f, x, w, w.outFeatures()));
+    return into(f, x, w, Epilogue.add(y), y);
+  }
+
+  /// Fills `out` (..., N), which may be the epilogue's residual, and returns it.
+  static Tensor into(Functional f, Tensor x, LinearWeight w, Epilogue epilogue, Tensor out) {
     epilogue.check(f, out);
     if (out.size() == 0) {
       return out;
@@ -29,7 +39,7 @@ final class LinearLayer {
   static Tensor geglu(Functional f, Tensor x, LinearWeight w) {
     long half = w.outFeatures() / 2;
     Check.same("rows of the weight", w.outFeatures(), "of values and as many gates", 2 * half);
-    var out = result(f, x, w, half);
+    var out = f.empty(dims(f, x, w, half));
     if (out.size() == 0) {
       return out;
     }
@@ -45,12 +55,12 @@ final class LinearLayer {
     return out;
   }
 
-  private static Tensor result(Functional f, Tensor x, LinearWeight w, long columns) {
+  private static long[] dims(Functional f, Tensor x, LinearWeight w, long columns) {
     Check.dtype("x", x, f.dtype());
     Check.same("columns of x", x.dim(-1), "columns of the weight", w.inFeatures());
     var dims = x.shape().dims();
     dims[dims.length - 1] = columns;
-    return f.empty(dims);
+    return dims;
   }
 
   private static void unfused(

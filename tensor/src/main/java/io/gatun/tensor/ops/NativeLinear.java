@@ -8,15 +8,27 @@ import io.gatun.ffm.PostOp;
 import io.gatun.ffm.PostOp.Binary.Extent;
 import io.gatun.ffm.PostOp.Binary.Op;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /// A linear layer through oneDNN, with everything that follows fused: tasks of some rows of
 /// activations and a block of the weight.
 final class NativeLinear {
-  /// Rows of activations in a task.
+  /// Rows of activations in a task: their results stay in the second cache until they are finished.
   private static final long ROWS = 512;
+
+  /// Rows of activations in a task that has oneDNN rearrange its weights, which takes as long
+  /// whatever the rows.
+  private static final long ROWS_PER_REARRANGEMENT = 2048;
+
+  /// Rows of activations that are not worth sharing out.
+  private static final long MIN_ROWS = 128;
+
+  /// Tasks for each thread, so that little is waited for at the end.
+  private static final int TASKS_PER_THREAD = 2;
 
   private final Functional f;
   private final Tensor x;
@@ -75,7 +87,7 @@ final class NativeLinear {
     int n = Math.toIntExact(out.dim(-1));
     // A task's rows are of one image, where images have columns of their own.
     long images = epilogue.columns() == null ? 1 : epilogue.columns().dim(0);
-    var tail = postOps(epilogue, weight.type());
+    var tail = postOps(epilogue, weight.type(), out);
     forEach(
         images,
         weight.blocks().length,
@@ -88,15 +100,16 @@ final class NativeLinear {
             long column = image * n + block.from();
             operands.add(epilogue.columns().segment().asSlice(column * weight.type().bytes()));
           }
-          if (epilogue.residual() != null) {
+          if (epilogue.residual() != null && !epilogue.inPlace(out)) {
             operands.add(epilogue.residual().segment().asSlice(at));
           }
-          multiply(row, count, block, scratch, tail, operands, out.segment().asSlice(at));
+          multiply(row, count, block, scratch, tail, operands, out.segment().asSlice(at), ldc);
         });
   }
 
-  /// What `epilogue` is to oneDNN.
-  static List<PostOp> postOps(Epilogue epilogue, ElementType type) {
+  /// What `epilogue` is to oneDNN, which is faster at adding to what is there than at adding another
+  /// operand.
+  static List<PostOp> postOps(Epilogue epilogue, ElementType type, Tensor out) {
     var ops = new ArrayList<PostOp>();
     if (epilogue.columns() != null) {
       ops.add(new PostOp.Binary(Op.ADD, type, Extent.PER_COLUMN));
@@ -105,32 +118,59 @@ final class NativeLinear {
     if (activation != null) {
       ops.add(activation);
     }
-    if (epilogue.residual() != null) {
+    if (epilogue.inPlace(out)) {
+      ops.add(PostOp.ACCUMULATE);
+    } else if (epilogue.residual() != null) {
       ops.add(new PostOp.Binary(Op.ADD, type, Extent.EVERY_ELEMENT));
     }
     return ops;
   }
 
-  /// Gates first, into scratch memory, whose rows are as far apart as the result's, and then values
-  /// times these.
+  /// Gates into scratch memory, values to where the result goes, and there both become it: while
+  /// the second cache has them, that takes less than oneDNN's operations after a product do.
   private void geglu() {
     int half = weight.blocks().length / 2;
     int bytes = weight.type().bytes();
-    List<PostOp> gelu = List.of(PostOp.Activation.GELU_ERF);
-    List<PostOp> times =
-        List.of(new PostOp.Binary(Op.MULTIPLY, weight.type(), Extent.EVERY_ELEMENT));
+    int widest = Arrays.stream(weight.blocks()).mapToInt(NativeWeight.Block::count).max().orElseThrow();
     forEach(
         1,
         half,
-        Math.min(rows, ROWS) * ldc * bytes,
+        Math.min(rows, ROWS) * widest * bytes + 64 + 2 * floatBytes(widest),
         (image, row, count, index, scratch) -> {
           var values = weight.blocks()[index];
           var gates = weight.blocks()[half + index];
-          var gate = scratch.memory().asSlice(scratch.at() + weightScratch());
-          multiply(row, count, gates, scratch, gelu, List.of(), gate);
+          int n = gates.count();
+          long gateAt = scratch.at() + weightScratch();
+          var memory = scratch.memory();
+          multiply(row, count, gates, scratch, List.of(), List.of(), memory.asSlice(gateAt), n);
           long at = (row * ldc + values.from()) * bytes;
-          multiply(row, count, values, scratch, times, List.of(gate), out.segment().asSlice(at));
+          multiply(row, count, values, scratch, List.of(), List.of(), out.segment().asSlice(at), ldc);
+          var floats = new Scratch(memory, gateAt + (long) count * n * bytes + 63 & -64);
+          for (int i = 0; i < count; i++) {
+            long value = at + (long) i * ldc * bytes;
+            geglu(out.segment(), value, memory, gateAt + (long) i * n * bytes, n, floats);
+          }
         });
+  }
+
+  private static long floatBytes(int n) {
+    return 4L * n + 63 & -64;
+  }
+
+  /// Values, in place, times GELU of gates.
+  private void geglu(
+      MemorySegment values, long at, MemorySegment gates, long gatesAt, int n, Scratch scratch) {
+    if (weight.type() == ElementType.F32) {
+      f.kernels().geglu(values, at, gates, gatesAt, n, values, at);
+      return;
+    }
+    var floats = scratch.memory();
+    long x = scratch.at();
+    long gate = x + floatBytes(n);
+    Unpack.toFloat(DType.Plain.BF16, values, at, floats, x, n);
+    Unpack.toFloat(DType.Plain.BF16, gates, gatesAt, floats, gate, n);
+    f.kernels().geglu(floats, x, floats, gate, n, floats, x);
+    Unpack.floatToBf16(floats, x, values, at, n);
   }
 
   private interface Task {
@@ -146,9 +186,7 @@ final class NativeLinear {
 
   private void forEach(long images, int blocks, long scratchBytes, Task task) {
     long perImage = rows / images;
-    // Converting a block is worth doing for many rows.
-    long most = weight.isConverted() && scratchBytes == 0 ? perImage : ROWS;
-    long chunks = Math.ceilDiv(perImage, most);
+    long chunks = chunks(perImage, images * blocks, scratchBytes == 0);
     long perChunk = Math.ceilDiv(perImage, chunks);
     long stride = weightScratch() + scratchBytes + 63 & -64;
     var memory = f.ops().workspace().take(stride * f.ops().workers().threads());
@@ -169,6 +207,20 @@ final class NativeLinear {
             });
   }
 
+  /// Into how many parts an image's rows are divided.
+  private long chunks(long perImage, long tasksPerChunk, boolean any) {
+    if (!any) {
+      return Math.ceilDiv(perImage, ROWS);
+    }
+    if (weight.isConverted()) {
+      return 1; // converting a block is worth doing for many rows
+    }
+    long most = weight.isPacked() ? ROWS : ROWS_PER_REARRANGEMENT;
+    long tasks = (long) TASKS_PER_THREAD * f.ops().workers().threads();
+    long wanted = Math.min(Math.ceilDiv(tasks, tasksPerChunk), Math.ceilDiv(perImage, MIN_ROWS));
+    return Math.max(Math.ceilDiv(perImage, most), wanted);
+  }
+
   private void multiply(
       long row,
       int count,
@@ -176,7 +228,8 @@ final class NativeLinear {
       Scratch scratch,
       List<PostOp> tail,
       List<MemorySegment> tailOperands,
-      MemorySegment target) {
+      MemorySegment target,
+      int distance) {
     var type = weight.type();
     boolean scaled = scales != null;
     var postOps = tail;
@@ -206,7 +259,7 @@ final class NativeLinear {
             type,
             lda,
             block.layout(),
-            ldc,
+            distance,
             blockBias == null ? null : ElementType.F32,
             false,
             postOps);

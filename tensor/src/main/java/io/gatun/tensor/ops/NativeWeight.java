@@ -19,9 +19,18 @@ import java.util.concurrent.ConcurrentHashMap;
 /// activations', converted block by block in each product.
 final class NativeWeight {
   /// The bytes that a block should have: a part of a core's second cache.
-  private static final long BLOCK_BYTES = 512 << 10;
+  private static final long BLOCK_BYTES = 800 << 10;
+
+  /// The rows that a block should have at least: the activations are read again for each block.
+  private static final int MIN_ROWS = 160;
+
+  /// The rows that a block should have at most: there are results of as many columns.
+  private static final int MAX_ROWS = 480;
 
   private static final int ALIGNMENT = 64;
+
+  /// Blocks of one size have a multiple of this many rows.
+  private static final int UNIT = 32;
 
   /// Rows of activations for which the layouts are chosen.
   private static final int TYPICAL_ROWS = 512;
@@ -88,13 +97,16 @@ final class NativeWeight {
     return result;
   }
 
-  /// Of n rows, as many as make blocks of about [#BLOCK_BYTES], and, where that can be, blocks of
-  /// one size in both halves of the rows.
+  /// Of n rows, as many as make blocks of about [#BLOCK_BYTES], and, where that can be, one block or
+  /// blocks of one size in both halves of the rows.
   static int rowsPerBlock(int n, long rowBytes) {
-    int most = (int) Math.max(ALIGNMENT, BLOCK_BYTES / rowBytes);
+    int most = Math.clamp(BLOCK_BYTES / rowBytes, MIN_ROWS, MAX_ROWS);
     int count = Math.ceilDiv(n, most);
+    if (count == 1) {
+      return n;
+    }
     for (int even = count + count % 2; even <= 2 * count; even += 2) {
-      if (n % (even * ALIGNMENT) == 0) {
+      if (n % (even * UNIT) == 0) {
         return n / even;
       }
     }
@@ -174,6 +186,11 @@ final class NativeWeight {
       equal = blocks[i].count == blocks[half + i].count;
     }
     return equal;
+  }
+
+  /// Whether oneDNN finds the weights in the layout that it likes best.
+  boolean isPacked() {
+    return blocks[0].layout instanceof PackedLayout;
   }
 
   /// Whether each product converts blocks.

@@ -110,7 +110,7 @@ final class OneDnnConvolution {
             type,
             bias == null ? null : ElementType.F32,
             null,
-            NativeLinear.postOps(epilogue, type));
+            NativeLinear.postOps(epilogue, type, out));
     var packed = spec.withLayout(OneDnn.packedLayout(spec));
     return new Plan(
         packed, weights.computeIfAbsent(packed.layout(), any -> w.packed(f, packed)));
@@ -130,7 +130,7 @@ final class OneDnnConvolution {
     if (columns != null) {
       others.add(columns.segment().asSlice(image * columns.dim(1) * bytes));
     }
-    if (residual != null) {
+    if (residual != null && !epilogue.inPlace(out)) {
       others.add(residual.segment().asSlice(target));
     }
     OneDnn.convolution(

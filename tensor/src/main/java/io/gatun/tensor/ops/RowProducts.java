@@ -59,7 +59,7 @@ final class RowProducts {
   /// The products with two weights as `silu(gate) * up`.
   static RowProduct chooseGated(Ops ops, Activations x, Tensor gate, Tensor up, Tensor out) {
     if (panels(ops, x, gate) && gate.dtype().equals(up.dtype())) {
-      return new GatedPanelProduct(x, gate, up, out);
+      return new GatedPanelProduct(ops.kernels(), x, gate, up, out);
     }
     var upOut = ops.empty(out.shape().dims());
     var gateProduct = choose(ops, x, gate, out);
