@@ -13,12 +13,16 @@ import java.util.Map;
 
 /// Options as settings in [ImageParameters], and back.
 ///
-/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Dtype`, `Prompt syntax`, `Lora 1`
-/// and `VAE tile` are Gatun's own, which other programs pass over.
+/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Dtype`, `Prompt syntax`, `Lora 1`,
+/// `Negative text` (empty, which is another thing for SDXL than none), `VAE file` and `VAE tile` are
+/// Gatun's own, which other programs pass over.
 public final class ImageSettings {
   private static final String OWN = "default";
   private static final String WEIGHTED = "weighted";
   private static final String LORA = "Lora ";
+  private static final String NEGATIVE = "Negative text";
+  private static final String EMPTY = "empty";
+  private static final String VAE = "VAE file";
 
   private ImageSettings() {}
 
@@ -50,8 +54,14 @@ public final class ImageSettings {
     if (o.weighted) {
       s.put("Prompt syntax", WEIGHTED);
     }
+    if (o.negative != null && o.negative.isEmpty()) {
+      s.put(NEGATIVE, EMPTY);
+    }
     if (o.vaeTile > 0) {
       s.put("VAE tile", "" + o.vaeTile);
+    }
+    if (loaded.vae != null) {
+      s.put(VAE, loaded.vae.toString());
     }
     int lora = 1;
     for (Map.Entry<Path, Double> each : loaded.loras.entrySet()) {
@@ -66,8 +76,8 @@ public final class ImageSettings {
     return value == Math.rint(value) ? "" + (long) value : "" + value;
   }
 
-  /// Sets how the pipeline was loaded that an image was made with: the type of its activations and
-  /// its low-rank adaptations.
+  /// Sets how the pipeline was loaded that an image was made with: the type of its activations, its
+  /// autoencoder if that was another, and its low-rank adaptations.
   ///
   /// @throws IllegalArgumentException if a setting is not as it should be
   public static void read(ImageParameters parameters, StableDiffusionOptions o) {
@@ -77,6 +87,8 @@ public final class ImageSettings {
             (name, value) -> {
               if (name.equals("Dtype")) {
                 o.dtype(value.equals("f32") ? DType.Plain.F32 : DType.Plain.BF16);
+              } else if (name.equals(VAE)) {
+                o.vae(Path.of(value));
               } else if (name.startsWith(LORA) && !name.equals("Lora hashes")) {
                 lora(value, o);
               }
@@ -150,6 +162,11 @@ public final class ImageSettings {
         }
       }
       case "Prompt syntax" -> o.weighted(value.equals(WEIGHTED));
+      case NEGATIVE -> {
+        if (value.equals(EMPTY)) {
+          o.negative("");
+        }
+      }
       case "VAE tile" -> o.vaeTile(Integer.parseInt(value));
       default -> {} // other programs' settings, and files, which the caller names
     }

@@ -3,6 +3,7 @@ package io.gatun.models;
 import io.gatun.models.image.Filter;
 import io.gatun.models.image.Image;
 import io.gatun.models.vae.AutoencoderKL;
+import io.gatun.models.vae.AutoencoderTiny;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import java.lang.foreign.Arena;
@@ -19,10 +20,13 @@ final class LatentImages {
   private static final int PREVIEW = 16;
 
   private final AutoencoderKL vae;
+  private final AutoencoderTiny tiny;
   private final Functional f;
 
-  LatentImages(AutoencoderKL vae, Functional f) {
+  /// @param tiny what decodes in place of `vae`; null for nothing
+  LatentImages(AutoencoderKL vae, AutoencoderTiny tiny, Functional f) {
     this.vae = vae;
+    this.tiny = tiny;
     this.f = f;
   }
 
@@ -35,20 +39,36 @@ final class LatentImages {
     return vae.config().latentChannels();
   }
 
+  /// See [AutoencoderKL#releaseWeights].
+  void releaseWeights() {
+    vae.releaseWeights();
+    if (tiny != null) {
+      tiny.releaseWeights();
+    }
+  }
+
   /// The image of latents, as a whole, or in squares of `tile` latents if that is not 0.
   Image decode(float[] latents, int height, int width, int tile) {
     try (var _ = f.scope()) {
       Tensor z = f.ops().empty(1, height, width, channels());
+      float scale = tiny == null ? vae.config().scalingFactor() : 1;
       for (int i = 0; i < latents.length; i++) {
-        set(z, i, latents[i] / vae.config().scalingFactor());
+        set(z, i, latents[i] / scale);
       }
-      Tensor pixels = tile == 0 ? vae.decode(z) : vae.decodeTiled(z, tile); // (1, 8H, 8W, 3)
+      Tensor pixels = decode(z, tile); // (1, 8H, 8W, 3)
       var bytes = Arena.ofAuto().allocate(pixels.size());
       for (long i = 0; i < pixels.size(); i++) {
         bytes.set(ValueLayout.JAVA_BYTE, i, toByte(get(pixels, i)));
       }
       return Image.of(width * factor(), height * factor(), RGB, bytes);
     }
+  }
+
+  private Tensor decode(Tensor z, int tile) {
+    if (tiny != null) {
+      return tile == 0 ? tiny.decode(z) : tiny.decodeTiled(z, tile);
+    }
+    return tile == 0 ? vae.decode(z) : vae.decodeTiled(z, tile);
   }
 
   /// 0 to 255 for -1 to 1.

@@ -9,6 +9,7 @@ import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.models.diffusion.Scheduler;
 import io.gatun.models.diffusion.SchedulerConfig;
 import io.gatun.models.diffusion.Schedulers;
+import io.gatun.models.diffusion.VaeFile;
 import io.gatun.models.image.Filter;
 import io.gatun.models.image.Image;
 import io.gatun.models.nn.Weights;
@@ -16,6 +17,7 @@ import io.gatun.models.unet.UNet2DConditionConfig;
 import io.gatun.models.unet.UNet2DConditionModel;
 import io.gatun.models.vae.AutoencoderKL;
 import io.gatun.models.vae.AutoencoderKLConfig;
+import io.gatun.models.vae.AutoencoderTiny;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
 import java.nio.file.Path;
@@ -35,17 +37,21 @@ import java.util.function.Consumer;
 ///
 /// One thread at a time may use it.
 public final class StableDiffusion implements AutoCloseable {
-  /// Of the UNet's linear layers; its convolutions, which are packed always, are 0.8 GB in SDXL.
-  private static final long PACKING_BUDGET = 1L << 30;
+  /// For the UNet's weights in another form: with what SDXL's activations need at 1024 x 1024 less
+  /// than 3 GB.
+  private static final long PACKING_BUDGET = 15L << 27;
 
-  /// Of the images that are made at once: sizes in numbers stay below the range of int.
-  private static final int MAX_PIXELS = 1 << 28;
+  /// SDXL's activations take about half a gigabyte for a million.
+  private static final long MOST_PIXELS = 1L << 24;
+
+  private static final long MOST_PIXELS_OF_BATCH = 4 * MOST_PIXELS;
 
   private final PipelineFiles files;
   private final StableDiffusionOptions options;
   private final Ops ops;
   private final Functional f;
   private final LoraSet loras;
+  private final VaeFile vaeFile;
   private final SchedulerConfig schedulerConfig;
   private final TextConditions text;
   private final UNet2DConditionModel unet;
@@ -57,7 +63,10 @@ public final class StableDiffusion implements AutoCloseable {
     this.ops = ops;
     f = new Functional(ops, options.dtype());
     loras = LoraSet.open(options.loras);
+    VaeFile otherVae = null;
     try {
+      otherVae = options.vae == null ? null : VaeFile.open(options.vae, options.loadMode);
+      vaeFile = otherVae;
       schedulerConfig = new SchedulerConfig(files.config("scheduler"));
       // A prompt is read once: to pack what reads it would take longer and much memory.
       var once = new Functional(ops, options.dtype());
@@ -70,23 +79,55 @@ public final class StableDiffusion implements AutoCloseable {
               UNet2DConditionConfig.of(unetKeys),
               weights("unet", f).quantized(options.quantization),
               f);
-      var vaeConfig = AutoencoderKLConfig.of(files.config("vae"));
-      images = new LatentImages(new AutoencoderKL(vaeConfig, files.weights("vae"), f), f);
+      images = images();
       int in = unet.config().inChannels();
-      if (in != vaeConfig.latentChannels() || unet.config().numClassEmbeds() > 0) {
+      if (in != images.channels() || unet.config().numClassEmbeds() > 0) {
         throw new CheckpointException(
             "%s: \"in_channels\" is %d and \"num_class_embeds\" %d; the autoencoder's latents have %d channels: Gatun runs pipelines whose UNet reads just these, not those made for inpainting or upscaling"
                 .formatted(
                     unetKeys.where(),
                     in,
                     unet.config().numClassEmbeds(),
-                    vaeConfig.latentChannels()));
+                    images.channels()));
       }
       loras.checkFits(options.notices);
     } catch (RuntimeException | Error e) {
       loras.close();
+      if (otherVae != null) {
+        otherVae.close();
+      }
       throw e;
     }
+  }
+
+  /// The autoencoders: the pipeline's or another of its architecture, and a tiny one if there is.
+  private LatentImages images() {
+    var own = new Functional(ops, options.dtype());
+    boolean tiny = vaeFile != null && vaeFile.isTiny();
+    if (vaeFile == null || tiny) {
+      var config = AutoencoderKLConfig.of(files.config("vae"));
+      var vae = new AutoencoderKL(config, files.weights("vae"), own);
+      return new LatentImages(vae, tiny ? tiny(config) : null, own);
+    }
+    var config = AutoencoderKLConfig.of(vaeFile.config(files.config("vae")));
+    var weights = vaeFile.weights(config.blockOutChannels().size());
+    return new LatentImages(new AutoencoderKL(config, weights, own), null, own);
+  }
+
+  private AutoencoderTiny tiny(AutoencoderKLConfig config) {
+    var decoder = vaeFile.tinyDecoder();
+    long channels = AutoencoderTiny.latentChannels(decoder);
+    if (channels != config.latentChannels() || config.factor() != AutoencoderTiny.FACTOR) {
+      throw new CheckpointException(
+          "%s decodes latents of %d channels to %d times their size; the model's have %d channels and %d times. Choose the tiny autoencoder of the model's kind: taesd for Stable Diffusion 1 and 2, taesdxl for XL"
+              .formatted(
+                  options.vae,
+                  channels,
+                  AutoencoderTiny.FACTOR,
+                  config.latentChannels(),
+                  config.factor()));
+    }
+    return new AutoencoderTiny(null, decoder, new Functional(ops, options.dtype()));
   }
 
   private Weights weights(String part, Functional functional) {
@@ -147,7 +188,11 @@ public final class StableDiffusion implements AutoCloseable {
     return imagine(prompt, o -> {});
   }
 
-  /// Makes images of a prompt.
+  /// Makes images of a prompt: all of a batch go through the UNet together, and then through the
+  /// autoencoder one by one.
+  ///
+  /// Neither keeps memory for the other's time but the mapped weights: what the UNet had brought
+  /// into another form is made again for the next call, which takes a part of its first step's time.
   ///
   /// @throws IllegalArgumentException if the options do not fit together or the model
   /// @throws java.util.concurrent.CancellationException if a step was told to cancel
@@ -168,6 +213,7 @@ public final class StableDiffusion implements AutoCloseable {
     double textSeconds = (System.nanoTime() - began) / 1e9;
 
     float[] image = o.initImage == null ? null : encoded(o, size, denoising, generators);
+    release();
     float[] noise =
         o.noise == null ? denoising.noise(generators) : denoising.fromChannelsFirst(o.noise);
     var stepSeconds = new double[scheduler.timesteps().length];
@@ -178,6 +224,7 @@ public final class StableDiffusion implements AutoCloseable {
             kept(image, noise, size, o),
             generators,
             stepSeconds);
+    release();
 
     began = System.nanoTime();
     var out = new ArrayList<Image>();
@@ -186,8 +233,16 @@ public final class StableDiffusion implements AutoCloseable {
       out.add(images.decode(one, size.height(), size.width(), o.vaeTile));
     }
     double decodeSeconds = (System.nanoTime() - began) / 1e9;
+    release();
     return new Imagined(
         out, parameters(prompt, o, size, scheduler), stepSeconds, textSeconds, decodeSeconds);
+  }
+
+  /// Gives back the memory that a part of the work took and the next has no use for.
+  private void release() {
+    f.releaseWeights();
+    images.releaseWeights();
+    ops.workspace().trim();
   }
 
   private Denoising.Size size(ImagineOptions o) {
@@ -199,10 +254,11 @@ public final class StableDiffusion implements AutoCloseable {
           "a size of %d x %d; width and height must be multiples of %d, the nearest are %d x %d"
               .formatted(width, height, factor, nearest(width, factor), nearest(height, factor)));
     }
-    if ((double) width * height * o.batch > MAX_PIXELS) {
+    long pixels = (long) width * height;
+    if (pixels > MOST_PIXELS || pixels * o.batch > MOST_PIXELS_OF_BATCH) {
       throw new IllegalArgumentException(
-          "a size of %d x %d for %d images; need at most %d pixels in all"
-              .formatted(width, height, o.batch, MAX_PIXELS));
+          "a size of %d x %d for %d images; need at most %d pixels in an image, such as 4096 x 4096, and %d in all"
+              .formatted(width, height, o.batch, MOST_PIXELS, MOST_PIXELS_OF_BATCH));
     }
     return new Denoising.Size(o.batch, height / factor, width / factor, images.channels());
   }
@@ -318,6 +374,9 @@ public final class StableDiffusion implements AutoCloseable {
   public void close() {
     ops.close();
     loras.close();
+    if (vaeFile != null) {
+      vaeFile.close();
+    }
     files.close();
   }
 }

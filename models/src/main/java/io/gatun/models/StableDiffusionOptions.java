@@ -17,6 +17,7 @@ public final class StableDiffusionOptions {
   int threads = Workers.defaultThreads();
   LoadMode loadMode = LoadMode.MAP;
   Quantization quantization = Quantization.NONE;
+  Path vae;
   final Map<Path, Double> loras = new LinkedHashMap<>();
   Consumer<String> notices = line -> {};
   private DType.Plain dtype;
@@ -51,6 +52,14 @@ public final class StableDiffusionOptions {
   /// How the UNet's linear layers are quantized; by default they are not.
   public StableDiffusionOptions quantization(Quantization value) {
     quantization = value;
+    return this;
+  }
+
+  /// Another autoencoder than the pipeline's: a directory or file with an AutoencoderKL, or with the
+  /// tiny one (TAESD) for its kind of latents, which decodes in a small part of the time and memory,
+  /// nearly as well. A tiny one decodes alone; initial images are encoded by the pipeline's own.
+  public StableDiffusionOptions vae(Path value) {
+    vae = value;
     return this;
   }
 

@@ -39,6 +39,14 @@ final class DiffusionModelOptions {
   private Pattern quantizeLayers;
 
   @Option(
+      names = "--vae",
+      paramLabel = "PATH",
+      description =
+          "Decode with another autoencoder: a diffusers directory or a file. A tiny one (TAESD) takes"
+              + " a small part of the time and memory.")
+  private Path vae;
+
+  @Option(
       names = "--lora",
       paramLabel = "FILE[:SCALE]",
       description = "Add a low-rank adaptation; may be given several times.")
@@ -61,6 +69,9 @@ final class DiffusionModelOptions {
         o -> {
           if (parameters != null && loras.isEmpty()) {
             ImageSettings.read(parameters, o);
+          }
+          if (vae != null) {
+            o.vae(vae);
           }
           loras.forEach(lora -> ImageSettings.lora(lora, o));
           o.backend(run.backend())

@@ -111,8 +111,8 @@ final class LdmNames {
     return "output_blocks.%d.%s".formatted(layer, slot);
   }
 
-  /// The autoencoder's names, whose decoder counts its blocks from the image on.
-  static WeightNames vae(int blocks) {
+  /// The autoencoder's names behind `prefix`, whose decoder counts its blocks from the image on.
+  static WeightNames vae(String prefix, int blocks) {
     return name -> {
       var up = UP.matcher(name);
       String to =
@@ -121,7 +121,7 @@ final class LdmNames {
                   .replace(".resnets.", ".block.")
                   .replace(".upsamplers.0.", ".upsample.")
               : name;
-      return Stored.of("first_stage_model." + replace(to, VAE));
+      return Stored.of(prefix + replace(to, VAE));
     };
   }
 

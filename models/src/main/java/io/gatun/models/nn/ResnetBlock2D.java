@@ -37,13 +37,15 @@ public final class ResnetBlock2D {
     Scoped.run(
         f,
         () -> {
-          var first =
-              timeEmbProj == null
-                  ? Epilogue.NONE
-                  : Epilogue.addColumns(f.linear(temb, timeEmbProj));
-          var h = f.conv2d(norm1.forward(f, x, Activation.SILU), conv1, first); // (B, H, W, O)
+          var h = Scoped.call(f, () -> first(f, x, temb));
           f.addConv2d(y, norm2.forward(f, h, Activation.SILU), conv2);
         });
     return y;
+  }
+
+  private Tensor first(Functional f, Tensor x, Tensor temb) {
+    var columns =
+        timeEmbProj == null ? Epilogue.NONE : Epilogue.addColumns(f.linear(temb, timeEmbProj));
+    return f.conv2d(norm1.forward(f, x, Activation.SILU), conv1, columns); // (B, H, W, O)
   }
 }

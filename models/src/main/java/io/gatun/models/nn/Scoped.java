@@ -3,7 +3,9 @@ package io.gatun.models.nn;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 
 /// Runs a part of a network in a scope of its own, which only its result survives.
 public final class Scoped {
@@ -22,9 +24,30 @@ public final class Scoped {
     try (var _ = f.scope()) {
       result = body.get();
     }
+    return moved(f, result);
+  }
+
+  /// The result of layers one after the other, moved to where the workspace was before them: no more
+  /// than two of their results are there at a time.
+  public static Tensor chain(Functional f, Tensor in, List<? extends UnaryOperator<Tensor>> layers) {
+    var x = in;
+    try (var before = f.scope()) {
+      for (var layer : layers) {
+        var result = layer.apply(x);
+        before.close();
+        x = moved(f, result);
+      }
+    }
+    return x == in ? in : moved(f, x);
+  }
+
+  /// A copy at the workspace's mark, of what may lie there.
+  private static Tensor moved(Functional f, Tensor result) {
     // What was taken lies untouched until the next taking, which may overlap it.
     var kept = f.ops().workspace().take(result.dtype(), result.shape().dims());
-    MemorySegment.copy(result.segment(), 0, kept.segment(), 0, result.byteSize());
+    if (kept.segment().address() != result.segment().address()) {
+      MemorySegment.copy(result.segment(), 0, kept.segment(), 0, result.byteSize());
+    }
     return kept;
   }
 }

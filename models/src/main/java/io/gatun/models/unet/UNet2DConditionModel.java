@@ -26,6 +26,7 @@ import java.util.function.BiConsumer;
 public final class UNet2DConditionModel {
   private final UNet2DConditionConfig config;
   private final Functional f;
+  private final Functional once;
   private final Conditions conditions = new Conditions();
   private final TimestepEmbedding timeEmbedding;
   private final TimestepEmbedding addEmbedding;
@@ -43,6 +44,8 @@ public final class UNet2DConditionModel {
   public UNet2DConditionModel(UNet2DConditionConfig config, Weights checkpoint, Functional f) {
     this.config = config;
     this.f = f;
+    once = new Functional(f.ops(), f.dtype());
+    once.packingBudget(0);
     var weights = checkpoint.because(config.reason());
     int width = config.blockOutChannels().getFirst();
     int e = config.timeEmbeddingDim();
@@ -94,8 +97,10 @@ public final class UNet2DConditionModel {
     int batch = Math.toIntExact(context.dim(0));
     Embeddings embeddings = new Embeddings(config, f, batch);
     var text = f.cast(context);
+    // Their weights are read once for all steps: to pack them would take room from those of each.
     var keysAndValues =
-        conditions.attentions().stream().map(a -> a.keysAndValues(f, text)).toList();
+        conditions.attentions().stream().map(a -> a.keysAndValues(once, text)).toList();
+    once.releaseWeights();
     return new Conditioning(
         batch,
         keysAndValues,

@@ -49,6 +49,11 @@ public final class AutoencoderKL {
     return config;
   }
 
+  /// Gives back what was kept to be faster, see [Functional#releaseWeights].
+  public void releaseWeights() {
+    f.releaseWeights();
+  }
+
   /// The image (B, 8 H, 8 W, 3) of latents (B, H, W, L), about -1..1, not clamped.
   public Tensor decode(Tensor z) {
     return decode(z, (name, x) -> {});

@@ -18,6 +18,9 @@ import java.util.List;
 /// not to be divided by a scaling factor. Both are F32. The network is a list of layers, which
 /// shows from the names of the tensors.
 public final class AutoencoderTiny {
+  /// Pixels to a latent, in both directions.
+  public static final int FACTOR = 8;
+
   private static final float LATENT_MAGNITUDE = 3;
   private static final int IMAGE_CHANNELS = 3;
 
@@ -67,10 +70,11 @@ public final class AutoencoderTiny {
     var weights = checkpoint.because("of its place in a tiny autoencoder's list of layers");
     var layers = new ArrayList<Layer>();
     int first = weights.has("0.weight") ? 0 : 1;
-    var shape = weights.shape(first + ".weight");
-    long channels = shape.dim(0);
+    long channels = weights.shape(first + ".weight").dim(0);
     layers.add(
-        conv(weights.conv("" + first, channels, shape.dim(1), 3), Epilogue.of(Activation.RELU)));
+        conv(
+            weights.conv("" + first, channels, latentChannels(checkpoint), 3),
+            Epilogue.of(Activation.RELU)));
     for (int i = first + 2; ; i++) {
       if (weights.has(i + ".conv.0.weight")) {
         layers.add(new AutoencoderTinyBlock(weights.at("" + i), channels)::forward);
@@ -84,6 +88,11 @@ public final class AutoencoderTiny {
         layers.add((f, x) -> Scoped.call(f, () -> f.conv2d(f.upsampleNearest2x(x), smooth)));
       }
     }
+  }
+
+  /// The channels of latents that a decoder of these weights reads.
+  public static long latentChannels(Weights decoder) {
+    return decoder.shape(decoder.has("0.weight") ? "0.weight" : "1.weight").dim(1);
   }
 
   private static Layer conv(ConvWeight weight, Epilogue epilogue) {
@@ -121,6 +130,16 @@ public final class AutoencoderTiny {
           }
           return image;
         });
+  }
+
+  /// As [#decode], but in overlapping squares of `tile` rows and columns of latents at most.
+  public Tensor decodeTiled(Tensor z, int tile) {
+    return new TiledDecoding(f, this::decode, tile, tile / 4).decode(z, FACTOR, IMAGE_CHANNELS);
+  }
+
+  /// Gives back what was kept to be faster, see [Functional#releaseWeights].
+  public void releaseWeights() {
+    f.releaseWeights();
   }
 
   private Tensor run(List<Layer> layers, Tensor input) {

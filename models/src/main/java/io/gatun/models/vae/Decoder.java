@@ -12,6 +12,7 @@ import io.gatun.tensor.ops.Functional;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
+import java.util.function.UnaryOperator;
 
 /// From latents to images.
 final class Decoder {
@@ -48,30 +49,30 @@ final class Decoder {
 
   /// z (B, H, W, L), result (B, 8 H, 8 W, 3).
   Tensor forward(Functional f, Tensor z, BiConsumer<String, Tensor> probe) {
-    return Scoped.call(
-        f,
-        () -> {
-          var h = f.conv2d(z, convIn);
-          probe.accept("decoder.conv_in", h);
-          h = midBlock.forward(f, h);
-          probe.accept("decoder.mid_block", h);
-          for (int i = 0; i < upBlocks.size(); i++) {
-            var in = h;
-            var resnets = upBlocks.get(i);
-            var upsampler = i < upsamplers.size() ? upsamplers.get(i) : null;
-            h =
-                Scoped.call(
-                    f,
-                    () -> {
-                      var y = in;
-                      for (var resnet : resnets) {
-                        y = resnet.forward(f, y, null);
-                      }
-                      return upsampler == null ? y : upsampler.forward(f, y);
-                    });
-            probe.accept("decoder.up_blocks." + i, h);
-          }
-          return f.conv2d(convNormOut.forward(f, h, Activation.SILU), convOut);
-        });
+    var layers = new ArrayList<UnaryOperator<Tensor>>();
+    layers.add(x -> f.conv2d(x, convIn));
+    layers.add(shown("decoder.conv_in", probe));
+    layers.add(x -> midBlock.forward(f, x));
+    layers.add(shown("decoder.mid_block", probe));
+    for (int i = 0; i < upBlocks.size(); i++) {
+      for (var resnet : upBlocks.get(i)) {
+        layers.add(x -> resnet.forward(f, x, null));
+      }
+      if (i < upsamplers.size()) {
+        var upsampler = upsamplers.get(i);
+        layers.add(x -> upsampler.forward(f, x));
+      }
+      layers.add(shown("decoder.up_blocks." + i, probe));
+    }
+    layers.add(x -> f.conv2d(convNormOut.forward(f, x, Activation.SILU), convOut));
+    return Scoped.chain(f, z, layers);
+  }
+
+  /// Shows a layer's result, and hands it on.
+  static UnaryOperator<Tensor> shown(String name, BiConsumer<String, Tensor> probe) {
+    return x -> {
+      probe.accept(name, x);
+      return x;
+    };
   }
 }

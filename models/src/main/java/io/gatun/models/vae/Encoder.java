@@ -12,6 +12,7 @@ import io.gatun.tensor.ops.Functional;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
+import java.util.function.UnaryOperator;
 
 /// From images to the moments of their latents.
 final class Encoder {
@@ -47,30 +48,22 @@ final class Encoder {
 
   /// x (B, H, W, 3), result (B, H / 8, W / 8, 2 L): means, then logarithms of variances.
   Tensor forward(Functional f, Tensor x, BiConsumer<String, Tensor> probe) {
-    return Scoped.call(
-        f,
-        () -> {
-          var h = f.conv2d(x, convIn);
-          probe.accept("encoder.conv_in", h);
-          for (int i = 0; i < downBlocks.size(); i++) {
-            var in = h;
-            var resnets = downBlocks.get(i);
-            var downsampler = i < downsamplers.size() ? downsamplers.get(i) : null;
-            h =
-                Scoped.call(
-                    f,
-                    () -> {
-                      var y = in;
-                      for (var resnet : resnets) {
-                        y = resnet.forward(f, y, null);
-                      }
-                      return downsampler == null ? y : downsampler.forward(f, y);
-                    });
-            probe.accept("encoder.down_blocks." + i, h);
-          }
-          h = midBlock.forward(f, h);
-          probe.accept("encoder.mid_block", h);
-          return f.conv2d(convNormOut.forward(f, h, Activation.SILU), convOut);
-        });
+    var layers = new ArrayList<UnaryOperator<Tensor>>();
+    layers.add(h -> f.conv2d(h, convIn));
+    layers.add(Decoder.shown("encoder.conv_in", probe));
+    for (int i = 0; i < downBlocks.size(); i++) {
+      for (var resnet : downBlocks.get(i)) {
+        layers.add(h -> resnet.forward(f, h, null));
+      }
+      if (i < downsamplers.size()) {
+        var downsampler = downsamplers.get(i);
+        layers.add(h -> downsampler.forward(f, h));
+      }
+      layers.add(Decoder.shown("encoder.down_blocks." + i, probe));
+    }
+    layers.add(h -> midBlock.forward(f, h));
+    layers.add(Decoder.shown("encoder.mid_block", probe));
+    layers.add(h -> f.conv2d(convNormOut.forward(f, h, Activation.SILU), convOut));
+    return Scoped.chain(f, x, layers);
   }
 }

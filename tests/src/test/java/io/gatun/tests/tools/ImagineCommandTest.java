@@ -115,7 +115,7 @@ class ImagineCommandTest {
         "x --init-image nonesuch.png | there is no such file",
         "x --strength 0.5 | --strength says how much of --init-image is kept",
         "x --strength 2 --init-image scene0.png | strength is 2.0",
-        "x --width 100000 --height 100000 | need at most 268435456 pixels in all",
+        "x --width 100000 --height 100000 | need at most 16777216 pixels in an image",
         "x --quantize-layers attn | --quantize-layers says which layers --quantize is for",
         "x --quantize int8 --quantize-layers ( | '(' is no regular expression",
         "x --rng mt | 'mt' is not one of philox, torch",
