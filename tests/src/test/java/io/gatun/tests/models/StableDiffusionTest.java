@@ -59,7 +59,7 @@ class StableDiffusionTest {
       assertEquals(20, latents.size());
       for (int i = 0; i < 20; i++) {
         Tensor expected = golden.tensor("pipeline.latents").slice(0, i, i + 1);
-        Results.assertClose("latents " + i, nhwc(expected), latents.get(i), 1e-4f);
+        Goldens.assertClose("latents " + i, Goldens.nhwc(expected), latents.get(i), 1e-4f);
       }
       assertImage(golden.tensor("pipeline.image"), made.image(), 0.02);
     }
@@ -114,8 +114,8 @@ class StableDiffusionTest {
                       .noise(golden.tensor("initial_noise").toFloats())
                       .onStep(step -> latents.add(step.latents())));
       for (int i = 0; i < 4; i++) {
-        Tensor expected = nhwc(golden.tensor("step%d.latents".formatted(i)));
-        Results.assertClose(name + " latents " + i, expected, latents.get(i), 1e-4f);
+        Tensor expected = Goldens.nhwc(golden.tensor("step%d.latents".formatted(i)));
+        Goldens.assertClose(name + " latents " + i, expected, latents.get(i), 1e-4f);
       }
       assertImage(golden.tensor("decoded"), made.image(), 0.02);
     }
@@ -561,12 +561,6 @@ class StableDiffusionTest {
     double mean = sum / (3.0 * found.width() * found.height());
     assertTrue(mean <= tolerance, "mean absolute difference " + mean + " of 255");
   }
-
-  private static Tensor nhwc(Tensor nchw) {
-    var t = nchw.transpose(1, 2).transpose(2, 3);
-    return Tensor.ofFloats(Arena.ofAuto(), t.toFloats(), t.shape().dims());
-  }
-
   private static StableDiffusion load(Path path, DType.Plain dtype) {
     return StableDiffusion.load(path, o -> o.dtype(dtype));
   }
