@@ -13,9 +13,9 @@ import java.util.Map;
 
 /// Options as settings in [ImageParameters], and back.
 ///
-/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Dtype`, `Prompt syntax`, `Lora 1`,
-/// `Negative text` (empty, which is another thing for SDXL than none), `VAE file` and `VAE tile` are
-/// Gatun's own, which other programs pass over.
+/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Dtype`, `Prompt syntax`, `Lora
+/// 1`, `Negative text` (empty, which is another thing for SDXL than none), `VAE file` and `VAE
+/// tile` are Gatun's own, which other programs pass over.
 public final class ImageSettings {
   private static final String OWN = "default";
   private static final String WEIGHTED = "weighted";

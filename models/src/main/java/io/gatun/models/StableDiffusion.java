@@ -37,8 +37,8 @@ import java.util.function.Consumer;
 ///
 /// One thread at a time may use it.
 public final class StableDiffusion implements AutoCloseable {
-  /// Bytes for the UNet's weights in another form: with what SDXL's activations need at 1024 x 1024 less
-  /// than 3 GB.
+  /// Bytes for the UNet's weights in another form: with what SDXL's activations need at 1024 x 1024
+  /// less than 3 GB.
   public static final long PACKING_BUDGET = 15L << 27;
 
   /// SDXL's activations take about half a gigabyte for a million.
@@ -85,10 +85,7 @@ public final class StableDiffusion implements AutoCloseable {
         throw new CheckpointException(
             "%s: \"in_channels\" is %d and \"num_class_embeds\" %d; the autoencoder's latents have %d channels: Gatun runs pipelines whose UNet reads just these, not those made for inpainting or upscaling"
                 .formatted(
-                    unetKeys.where(),
-                    in,
-                    unet.config().numClassEmbeds(),
-                    images.channels()));
+                    unetKeys.where(), in, unet.config().numClassEmbeds(), images.channels()));
       }
       loras.checkFits(options.notices);
     } catch (RuntimeException | Error e) {
@@ -192,7 +189,8 @@ public final class StableDiffusion implements AutoCloseable {
   /// autoencoder one by one.
   ///
   /// Neither keeps memory for the other's time but the mapped weights: what the UNet had brought
-  /// into another form is made again for the next call, which takes a part of its first step's time.
+  /// into another form is made again for the next call, which takes a part of its first step's
+  /// time.
   ///
   /// @throws IllegalArgumentException if the options do not fit together or the model
   /// @throws java.util.concurrent.CancellationException if a step was told to cancel

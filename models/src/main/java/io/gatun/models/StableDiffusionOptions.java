@@ -55,9 +55,10 @@ public final class StableDiffusionOptions {
     return this;
   }
 
-  /// Another autoencoder than the pipeline's: a directory or file with an AutoencoderKL, or with the
-  /// tiny one (TAESD) for its kind of latents, which decodes in a small part of the time and memory,
-  /// nearly as well. A tiny one decodes alone; initial images are encoded by the pipeline's own.
+  /// Another autoencoder than the pipeline's: a directory or file with an AutoencoderKL, or with
+  /// the tiny one (TAESD) for its kind of latents, which decodes in a small part of the time and
+  /// memory, nearly as well. A tiny one decodes alone; initial images are encoded by the pipeline's
+  /// own.
   public StableDiffusionOptions vae(Path value) {
     vae = value;
     return this;

@@ -172,7 +172,10 @@ final class BenchLlm implements Runnable {
   private Checkpoint open(Path path) {
     return model != null && pack.isAuto()
         ? new PackedModels(
-                PackedModels.folder(), threads.count(), pack.limit(), spec.commandLine().getErr()::println)
+                PackedModels.folder(),
+                threads.count(),
+                pack.limit(),
+                spec.commandLine().getErr()::println)
             .open(path, LoadMode.MAP)
         : Checkpoint.open(path);
   }

@@ -42,8 +42,8 @@ final class DiffusionModelOptions {
       names = "--vae",
       paramLabel = "PATH",
       description =
-          "Decode with another autoencoder: a diffusers directory or a file. A tiny one (TAESD) takes"
-              + " a small part of the time and memory.")
+          "Decode with another autoencoder: a diffusers directory or a file. A tiny one (TAESD)"
+              + " takes a small part of the time and memory.")
   private Path vae;
 
   @Option(
@@ -92,7 +92,8 @@ final class DiffusionModelOptions {
     }
     if (network.quantize() == Quantization.Mode.NONE) {
       throw new ParameterException(
-          command.commandLine(), "--quantize-layers says which layers --quantize is for; give that");
+          command.commandLine(),
+          "--quantize-layers says which layers --quantize is for; give that");
     }
     return all.only(quantizeLayers);
   }

@@ -28,7 +28,10 @@ final class Imagine implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Parameters(arity = "0..1", paramLabel = "PROMPT", description = "What to draw; an empty text leaves that to the model.")
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "PROMPT",
+      description = "What to draw; an empty text leaves that to the model.")
   private String prompt;
 
   @Mixin private DiffusionModelOptions model;

@@ -10,8 +10,12 @@ import picocli.CommandLine.Option;
 final class ImagineMixin {
   private static final int VAE_TILE = 64;
 
-  @Option(names = "--negative", paramLabel = "TEXT", description =
-          "What not to draw. SDXL takes an empty text for another thing than none, as diffusers does.")
+  @Option(
+      names = "--negative",
+      paramLabel = "TEXT",
+      description =
+          "What not to draw. SDXL takes an empty text for another thing than none, as diffusers"
+              + " does.")
   private String negative;
 
   @Option(

@@ -132,8 +132,7 @@ public enum KnownPipeline {
     return switch (part) {
       case "unet" ->
           LdmNames.unet(config.texts("up_block_types"), config.count("layers_per_block"));
-      case "vae" -> 
-              LdmNames.vae("first_stage_model.", config.counts("block_out_channels").size());
+      case "vae" -> LdmNames.vae("first_stage_model.", config.counts("block_out_channels").size());
       case "text_encoder" ->
           switch (this) {
             case SD1 -> LdmNames.clip("cond_stage_model.transformer.");

@@ -257,6 +257,9 @@ public final class Mask {
   public String toString() {
     return "Mask(%d x %d, %d pixels%s)"
         .formatted(
-            width, height, area(), Float.isNaN(score) ? "" : String.format(Locale.ROOT, ", score %.2f", score));
+            width,
+            height,
+            area(),
+            Float.isNaN(score) ? "" : String.format(Locale.ROOT, ", score %.2f", score));
   }
 }

@@ -112,8 +112,7 @@ final class OneDnnConvolution {
             null,
             NativeLinear.postOps(epilogue, type, out));
     var packed = spec.withLayout(OneDnn.packedLayout(spec));
-    return new Plan(
-        packed, weights.computeIfAbsent(packed.layout(), any -> w.packed(f, packed)));
+    return new Plan(packed, weights.computeIfAbsent(packed.layout(), any -> w.packed(f, packed)));
   }
 
   private void band(int image, int row) {

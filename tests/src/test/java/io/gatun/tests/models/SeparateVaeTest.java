@@ -137,7 +137,9 @@ class SeparateVaeTest {
       Path file = folder.resolve(prefix + "grey.safetensors");
       try (var saved = Checkpoint.open(weights)) {
         var writer = new SafetensorsWriter();
-        saved.tensors().forEach((name, tensor) -> writer.add(prefix + ldm(name), grey(name, tensor)));
+        saved
+            .tensors()
+            .forEach((name, tensor) -> writer.add(prefix + ldm(name), grey(name, tensor)));
         writer.write(file);
       }
       try (var sd = load(file, DType.Plain.F32)) {

@@ -194,8 +194,7 @@ class StableDiffusionTest {
       for (int column = 0; column < SCHEDULERS.size(); column++) {
         String scheduler = SCHEDULERS.get(column);
         for (int row = 0; row < prompts.size(); row++) {
-          var expected =
-              recorded.crop(64 * column, 64 * row, 64 * (column + 1), 64 * (row + 1));
+          var expected = recorded.crop(64 * column, 64 * row, 64 * (column + 1), 64 * (row + 1));
           var found =
               sd.imagine(
                       prompts.get(row),
@@ -561,6 +560,7 @@ class StableDiffusionTest {
     double mean = sum / (3.0 * found.width() * found.height());
     assertTrue(mean <= tolerance, "mean absolute difference " + mean + " of 255");
   }
+
   private static StableDiffusion load(Path path, DType.Plain dtype) {
     return StableDiffusion.load(path, o -> o.dtype(dtype));
   }

@@ -145,7 +145,8 @@ class RefusalsTest {
   @Test
   void aDirectoryForAText() throws Exception {
     assertRefused(
-        launcher.gatun("perplexity", "-f", temp.toString()), temp + ": is a directory; need a file");
+        launcher.gatun("perplexity", "-f", temp.toString()),
+        temp + ": is a directory; need a file");
   }
 
   @Test
