@@ -286,6 +286,27 @@ class StableDiffusionTest {
     }
   }
 
+  /// Nothing is kept between images, and the next is none the worse for it; while the UNet runs
+  /// nothing is kept for the autoencoder.
+  @Test
+  void memoryIsGivenBack() {
+    try (var sd = load(TINY, DType.Plain.BF16)) {
+      var images = new ArrayList<Image>();
+      for (int i = 0; i < 2; i++) {
+        images.add(
+            sd.imagine(
+                    CAPTION,
+                    o ->
+                        o.steps(3)
+                            .seed(5)
+                            .onStep(s -> assertTrue(sd.ops().workspace().byteSize() > 0)))
+                .image());
+        assertEquals(0, sd.ops().workspace().byteSize());
+      }
+      assertEquals(0, difference(images.get(0), images.get(1)));
+    }
+  }
+
   /// A step may cancel, and its preview looks like the image.
   @Test
   void stepsPreviewAndCancel() {
@@ -372,6 +393,21 @@ class StableDiffusionTest {
     }
   }
 
+  /// SDXL knows an empty negative text from none, and so does an image's file.
+  @Test
+  void anEmptyNegativeTextIsRepeated(@TempDir Path folder) {
+    try (var sd = load(TestData.shared("sdxl-tiny-random"), DType.Plain.F32)) {
+      Image none = sd.imagine("a cat", o -> o.steps(2).seed(1)).image();
+      var empty = sd.imagine("a cat", o -> o.steps(2).seed(1).negative(""));
+      assertTrue(difference(none, empty.image()) > 0);
+      empty.write(0, folder.resolve("a.png"));
+      var read = ImageParameters.parse(Image.readText(folder.resolve("a.png")).get("parameters"));
+      var again = sd.imagine(read.prompt(), o -> ImageSettings.read(read, o));
+      assertEquals(0, difference(empty.image(), again.image()));
+      assertEquals(read, again.parameters().getFirst());
+    }
+  }
+
   /// The web UI's names for samplers, in their older and newer form.
   @ParameterizedTest
   @CsvSource({
@@ -401,6 +437,8 @@ class StableDiffusionTest {
     try (var sd = load(TINY, DType.Plain.BF16)) {
       refused(
           "multiples of 8, the nearest are 64 x 72", () -> sd.imagine("x", o -> o.size(65, 71)));
+      refused("need at most 16777216 pixels", () -> sd.imagine("x", o -> o.width(8_000_000)));
+      refused("67108864 in all", () -> sd.imagine("x", o -> o.size(4096, 4096).batch(5)));
       refused("choose one of euler,", () -> sd.imagine("x", o -> o.scheduler("heun")));
       refused("needs an initial image", () -> sd.imagine("x", o -> o.mask(black())));
       refused(
