@@ -1,6 +1,5 @@
 package io.gatun.tools;
 
-import io.gatun.ffm.ElementType;
 import io.gatun.ffm.UserCache;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.StableDiffusion;
@@ -99,7 +98,9 @@ final class BenchDiffusion implements Runnable {
     figures.put("threads", threads.count());
     figures.put("dtype", dtype.name());
     figures.put("quantize", network.quantize().name());
-    roof = roof();
+    var products = Roofs.products(dtype, threads.count());
+    roof = products.rate();
+    figures.put("gemm", products.library());
     figures.put("gemm_flop_per_second", roof);
     long start = System.nanoTime();
     try (var files = PipelineFiles.open(path, LoadMode.MAP);
@@ -168,13 +169,6 @@ final class BenchDiffusion implements Runnable {
           "--shape is %s; need one of %s".formatted(name, SyntheticDiffusion.SHAPES.keySet()));
     }
     return SyntheticDiffusion.checkpoint(UserCache.folder(), name, DType.Plain.BF16);
-  }
-
-  private double roof() {
-    var type = dtype == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
-    try (var roofs = new Roofs(threads.count())) {
-      return roofs.oneDnn(type, type, ElementType.F32).median();
-    }
   }
 
   /// Reads a text with all of the pipeline's encoders.
@@ -266,7 +260,7 @@ final class BenchDiffusion implements Runnable {
     var table = new Table("lr");
     table.row("load", "%.3f s".formatted(number("load_seconds")));
     table.row(
-        "oneDNN %s product".formatted(figures.get("dtype")), "%.0f GFLOP/s".formatted(roof / 1e9));
+        "%s product".formatted(figures.get("gemm")), "%.0f GFLOP/s".formatted(roof / 1e9));
     for (String name : new String[] {"text_encode", "unet_step", "vae_decode"}) {
       table.row(
           name.replace('_', ' '),

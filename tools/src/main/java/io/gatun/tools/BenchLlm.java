@@ -1,7 +1,5 @@
 package io.gatun.tools;
 
-import io.gatun.ffm.ElementType;
-import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.UserCache;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.LoadMode;
@@ -107,7 +105,9 @@ final class BenchLlm implements Runnable {
     }
     double bandwidth = Roofs.readBandwidth(threads.count()).median();
     figures.put("read_bandwidth_bytes_per_second", bandwidth);
-    double peak = peak();
+    var products = Roofs.products(DType.Plain.BF16, threads.count());
+    double peak = products.rate();
+    figures.put("gemm", products.library());
     figures.put("bf16_gemm_flop_per_second", peak);
     long start = System.nanoTime();
     try (var checkpoint = open(path);
@@ -184,14 +184,6 @@ final class BenchLlm implements Runnable {
     return Tokenizers.file(path).isPresent();
   }
 
-  private double peak() {
-    try (var roofs = new Roofs(threads.count())) {
-      return OneDnn.supports(ElementType.BF16)
-          ? roofs.oneDnn(ElementType.BF16, ElementType.BF16, ElementType.F32).median()
-          : roofs.openBlas().getFirst().median();
-    }
-  }
-
   /// Prompt tokens per second: the median of a few prompts.
   private double prefill(Llama llama, Ops ops, int n) {
     var ids = new int[n];
@@ -263,7 +255,8 @@ final class BenchLlm implements Runnable {
     var table = new Table("lr");
     table.row("read bandwidth", "%.1f GB/s".formatted(giga(f, "read_bandwidth_bytes_per_second")));
     table.row(
-        "oneDNN bf16 product", "%.0f GFLOP/s".formatted(giga(f, "bf16_gemm_flop_per_second")));
+        f.get("gemm") + " product",
+        "%.0f GFLOP/s".formatted(giga(f, "bf16_gemm_flop_per_second")));
     table.row("load", "%.3f s".formatted(number(f, "load_seconds")));
     if (f.containsKey("first_token_seconds")) {
       table.row("command to first token", "%.2f s".formatted(number(f, "first_token_seconds")));

@@ -1,6 +1,5 @@
 package io.gatun.tools;
 
-import io.gatun.ffm.ElementType;
 import io.gatun.ffm.UserCache;
 import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Sam;
@@ -110,7 +109,8 @@ final class BenchSam implements Runnable {
         encode[i] = seconds(() -> sam.encode(input, side, side).close());
       }
       log("images", RUNS, Arrays.stream(encode).sum());
-      double roof = roof(sam.functional().dtype());
+      var products = Roofs.products(sam.functional().dtype(), options.threads());
+      double roof = products.rate();
       Arrays.sort(encode);
       double median = encode[RUNS / 2];
       long flops = sam.imageEncoder().flops();
@@ -118,6 +118,7 @@ final class BenchSam implements Runnable {
       figures.put("encode_first_seconds", first);
       figures.put("encode_seconds", median);
       figures.put("encode_best_seconds", encode[0]);
+      figures.put("gemm", products.library());
       figures.put("gemm_flop_per_second", roof);
       figures.put("encode_share_of_gemm", flops / median / roof);
       try (var image = sam.encode(input, side, side)) {
@@ -162,13 +163,6 @@ final class BenchSam implements Runnable {
     }
   }
 
-  private double roof(DType.Plain dtype) {
-    var type = dtype == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
-    try (var roofs = new Roofs(options.threads())) {
-      return roofs.oneDnn(type, type, ElementType.F32).median();
-    }
-  }
-
   private static double seconds(Runnable run) {
     long start = System.nanoTime();
     run.run();
@@ -177,7 +171,9 @@ final class BenchSam implements Runnable {
 
   private static String text(Map<String, Object> f) {
     var table = new Table("lr");
-    table.row("oneDNN product", "%.0f GFLOP/s".formatted(number(f, "gemm_flop_per_second") / 1e9));
+    table.row(
+        f.get("gemm") + " product",
+        "%.0f GFLOP/s".formatted(number(f, "gemm_flop_per_second") / 1e9));
     table.row("load", "%.3f s".formatted(number(f, "load_seconds")));
     table.row(
         "encode",

@@ -4,6 +4,7 @@ import io.gatun.ffm.ElementType;
 import io.gatun.ffm.MatmulSpec;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.OpenBlas;
+import io.gatun.tensor.DType;
 import io.gatun.tensor.VectorUnit;
 import io.gatun.tensor.ops.Workers;
 import java.lang.foreign.Arena;
@@ -11,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.locks.LockSupport;
 
 /// Measures what this machine can do at most: the roofs that other measurements are shares of.
@@ -79,6 +81,25 @@ final class Roofs implements AutoCloseable {
             workers.forEach(workers.threads(), 1, (worker, from, to) -> {});
           }
         });
+  }
+
+  /// The products that a network with activations of type `dtype` is made of here.
+  ///
+  /// @param library that makes them, and in which type
+  /// @param rate in FLOP per second
+  record Products(String library, double rate) {}
+
+  /// Measures the products of `dtype`, BF16 or F32: oneDNN's where it is fast in that type, else
+  /// OpenBLAS's, in F32.
+  static Products products(DType.Plain dtype, int threads) {
+    var type = dtype == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
+    try (var roofs = new Roofs(threads)) {
+      return OneDnn.supports(type)
+          ? new Products(
+              "oneDNN " + dtype.name().toLowerCase(Locale.ROOT),
+              roofs.oneDnn(type, type, ElementType.F32).median())
+          : new Products("OpenBLAS f32", roofs.openBlas().getFirst().median());
+    }
   }
 
   /// OpenBLAS's f32 product in FLOP per second: called by our workers, and on as many threads of
