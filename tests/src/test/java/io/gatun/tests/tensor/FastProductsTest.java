@@ -15,6 +15,8 @@ import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /// Products whose activations are rounded stay as near to the exact ones as their bits allow.
 class FastProductsTest {
@@ -55,20 +57,23 @@ class FastProductsTest {
     }
   }
 
-  @Test
-  void attentionOfManyRows() {
-    var q = random(70, 8, 32);
-    var k = random(70, 2, 32);
-    var v = random(70, 2, 32);
-    for (int window : new int[] {0, 33}) {
-      check(
-          ops -> {
-            try (var cache = new KvCache(1, 2, 32, DType.Plain.F16, 70)) {
-              cache.put(ops, 0, 0, k, v);
-              return ops.attention(q, cache, 0, 0, 0.18f, window);
-            }
-          },
-          0.005);
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "F16", "BF16", "I8"})
+  void attentionOfManyRows(DType.Plain type) {
+    for (int tokens : new int[] {70, 330}) {
+      var q = random(tokens, 8, 32);
+      var k = random(tokens, 2, 32);
+      var v = random(tokens, 2, 32);
+      for (int window : new int[] {0, 33}) {
+        check(
+            ops -> {
+              try (var cache = new KvCache(1, 2, 32, type, tokens)) {
+                cache.put(ops, 0, 0, k, v);
+                return ops.attention(q, cache, 0, 0, 0.18f, window);
+              }
+            },
+            0.005);
+      }
     }
   }
 
