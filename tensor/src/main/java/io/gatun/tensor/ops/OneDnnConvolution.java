@@ -31,13 +31,10 @@ final class OneDnnConvolution {
   private static final long SLICED_BYTES = 8 << 20;
 
   /// The most output pixels of an image that is not divided into bands.
-  private static final int SLICED_PIXELS = 1024;
+  private static final int SLICED_PIXELS = 256;
 
-  /// Output channels in a slice, and in one for the smallest images.
-  private static final int SLICE = 64;
-
-  private static final int SMALL_SLICE = 32;
-  private static final int SMALL_PIXELS = 256;
+  /// Output channels in a slice.
+  private static final int SLICE = 32;
 
   private final Functional f;
   private final Tensor x;
@@ -96,12 +93,12 @@ final class OneDnnConvolution {
   /// The output channels of a slice; all, where there is one slice.
   private int slice() {
     long bytes = (long) s.taps() * s.channels() * s.outChannels() * type.bytes();
-    int channels = s.outPixels() <= SMALL_PIXELS ? SMALL_SLICE : SLICE;
     boolean sliced =
         bytes > SLICED_BYTES
             && s.outPixels() <= SLICED_PIXELS
-            && s.outChannels() % channels == 0;
-    return sliced ? channels : s.outChannels();
+            && s.stride() == 1
+            && s.outChannels() % SLICE == 0;
+    return sliced ? SLICE : s.outChannels();
   }
 
   private boolean isSliced() {

@@ -121,7 +121,7 @@ class ConvolutionTest {
   void largeWeightsAndSmallImages() {
     var weight = fixture.random(DType.Plain.F32, 512, 1024, 3, 3);
     var bias = fixture.random(DType.Plain.F32, 512);
-    for (int[] size : new int[][] {{2, 3, 4}, {1, 16, 17}}) {
+    for (int[] size : new int[][] {{2, 3, 4}, {3, 1, 5}}) {
       var columns = fixture.random(DType.Plain.F32, size[0], 512);
       var x = fixture.random(DType.Plain.F32, size[0], size[1], size[2], 1024);
       var residual = fixture.random(DType.Plain.F32, size[0], size[1], size[2], 512);

@@ -176,19 +176,19 @@ class FunctionalTest {
       var w = weights(n, k);
       var bias = random(n);
       var y = random(2, 35, n);
+      agree(
+          backend,
+          dtype,
+          k,
+          (f, a) -> {
+            var sum = f.cast(y);
+            f.addLinear(sum, a.of(x), LinearWeight.of(w, bias));
+            return sum;
+          });
       for (var quantization : Quantization.values()) {
         if (n % 32 != 0 && quantization != Quantization.NONE) {
           continue;
         }
-        agree(
-            backend,
-            dtype,
-            k,
-            (f, a) -> {
-              var sum = f.cast(y);
-              f.addLinear(sum, a.of(x), LinearWeight.of(w, bias).quantized(quantization));
-              return sum;
-            });
         try (var ops = new Ops(backend, 2)) {
           var f = new Functional(ops, Plain.F32);
           var layer = LinearWeight.of(w, bias).quantized(quantization);
