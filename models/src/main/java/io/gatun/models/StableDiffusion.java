@@ -37,9 +37,9 @@ import java.util.function.Consumer;
 ///
 /// One thread at a time may use it.
 public final class StableDiffusion implements AutoCloseable {
-  /// For the UNet's weights in another form: with what SDXL's activations need at 1024 x 1024 less
+  /// Bytes for the UNet's weights in another form: with what SDXL's activations need at 1024 x 1024 less
   /// than 3 GB.
-  private static final long PACKING_BUDGET = 15L << 27;
+  public static final long PACKING_BUDGET = 15L << 27;
 
   /// SDXL's activations take about half a gigabyte for a million.
   private static final long MOST_PIXELS = 1L << 24;

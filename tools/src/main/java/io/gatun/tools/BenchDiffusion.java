@@ -3,6 +3,7 @@ package io.gatun.tools;
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.UserCache;
 import io.gatun.loaders.LoadMode;
+import io.gatun.models.StableDiffusion;
 import io.gatun.models.clip.CLIPTextConfig;
 import io.gatun.models.clip.CLIPTextModel;
 import io.gatun.models.clip.CLIPTextModelWithProjection;
@@ -104,7 +105,7 @@ final class BenchDiffusion implements Runnable {
     try (var files = PipelineFiles.open(path, LoadMode.MAP);
         var ops = new Ops(Backend.NATIVE, threads.count())) {
       var f = new Functional(ops, dtype);
-      f.packingBudget(1L << 30); // as StableDiffusion has it
+      f.packingBudget(StableDiffusion.PACKING_BUDGET);
       f.observer(times);
       var unet =
           new UNet2DConditionModel(
@@ -128,6 +129,9 @@ final class BenchDiffusion implements Runnable {
       measure("text_encode", f, text);
       denoise(unet, f, latents);
       noteMemory("unet", ops);
+      // As StableDiffusion does, so that the two are not in memory together.
+      f.releaseWeights();
+      ops.workspace().trim();
       int tile = Math.min(latents, TILE);
       measure(
           "vae_decode",

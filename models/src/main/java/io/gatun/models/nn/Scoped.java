@@ -30,15 +30,14 @@ public final class Scoped {
   /// The result of layers one after the other, moved to where the workspace was before them: no more
   /// than two of their results are there at a time.
   public static Tensor chain(Functional f, Tensor in, List<? extends UnaryOperator<Tensor>> layers) {
+    var before = f.scope();
     var x = in;
-    try (var before = f.scope()) {
-      for (var layer : layers) {
-        var result = layer.apply(x);
-        before.close();
-        x = moved(f, result);
-      }
+    for (var layer : layers) {
+      var result = layer.apply(x);
+      before.close();
+      x = moved(f, result);
     }
-    return x == in ? in : moved(f, x);
+    return x;
   }
 
   /// A copy at the workspace's mark, of what may lie there.

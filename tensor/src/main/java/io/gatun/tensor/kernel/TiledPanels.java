@@ -36,6 +36,9 @@ public final class TiledPanels {
   /// Bytes of the factors and offsets of a group's vector.
   private static final int FACTORS_BYTES = 2 * BYTES;
 
+  /// Bytes of the scales and minima of a group's vector, as floats.
+  private static final int MINIMA_BYTES = 4 * BYTES;
+
   /// Columns of a step: those with factors of their own.
   private static final int GROUP = QuantizedRows.GROUP;
 
@@ -50,14 +53,14 @@ public final class TiledPanels {
   /// What a rounding shift adds before it shifts 8 fraction bits out.
   private static final int HALF = 128;
 
-  /// The scale of rows that are all zero, of which any will do.
+  /// About the scale of rows that are all zero, for which any will do.
   private static final float LEAST = 1e-12f;
 
   private TiledPanels() {}
 
   /// The bytes of scratch memory that [#unpack] needs for rows of so many columns.
   public static long scratchBytes(int columns) {
-    return (long) columns / GROUP * FACTORS_BYTES;
+    return (long) columns / GROUP * (FACTORS_BYTES + MINIMA_BYTES);
   }
 
   /// Unpacks one tile row, 32 rows of K columns.
@@ -170,27 +173,54 @@ public final class TiledPanels {
     }
   }
 
-  /// As [#factors], for weights with minima.
+  /// As [#factors], for weights with minima. Their scales and minima as floats go behind the factors
+  /// and offsets: for even lanes and then for odd ones, a vector for each group's scale and then for
+  /// each group's minimum.
   ///
   /// @param w address of these lanes' part of the first tile
   private static void factorsWithMinima(long w, int groups, long f, long d) {
+    long scales = f + (long) groups * FACTORS_BYTES;
+    long bytes = (long) groups * BYTES;
     for (int lane = 0; lane < 2; lane++) {
-      FloatVector most = FloatVector.zero(FLOATS);
-      for (int g = 0; g < groups; g++) {
-        FloatVector a = ofMinima(w, g, lane, 0);
-        FloatVector b = ofMinima(w, g, lane, 1);
-        most = most.max(b.abs()).max(a.mul(15).sub(b).abs());
+      long at = scales + 2 * bytes * lane;
+      for (int minimum = 0; minimum < 2; minimum++) {
+        expandMinima(w, groups, lane, minimum, at + minimum * bytes);
       }
-      FloatVector scale = most.mul(1f / 127);
-      store(scale, d + lane * (long) TiledProduct.ODD_BYTES);
-      store(FloatVector.broadcast(FLOATS, 256).div(scale.max(LEAST)), f + lane * (long) BYTES);
+      rowScales(at, bytes, d + lane * (long) TiledProduct.ODD_BYTES);
     }
-    FloatVector even = Lanes.floats(f);
-    FloatVector odd = Lanes.floats(f + BYTES);
-    for (int g = 0; g < groups; g++, f += FACTORS_BYTES) {
-      store(round(ofMinima(w, g, 0, 0).mul(even), ofMinima(w, g, 1, 0).mul(odd)), f);
-      ShortVector offset = round(ofMinima(w, g, 0, 1).mul(even), ofMinima(w, g, 1, 1).mul(odd));
-      store(offset.sub((short) HALF), f + BYTES);
+    for (int minimum = 0; minimum < 2; minimum++) {
+      long at = scales + minimum * bytes;
+      groupFactors(at, 2 * bytes, (short) (minimum * HALF), groups, f + minimum * BYTES, d);
+    }
+  }
+
+  private static void expandMinima(long w, int groups, int lane, int minimum, long to) {
+    for (int g = 0; g < groups; g++) {
+      store(ofMinima(w, g, lane, minimum), to + (long) g * BYTES);
+    }
+  }
+
+  private static void rowScales(long scales, long bytes, long d) {
+    FloatVector most = FloatVector.broadcast(FLOATS, LEAST);
+    for (long at = scales; at < scales + bytes; at += BYTES) {
+      FloatVector minimum = Lanes.floats(at + bytes);
+      FloatVector greatest = Lanes.floats(at).mul(15).sub(minimum);
+      most = most.max(minimum.abs()).max(greatest.abs());
+    }
+    store(most.mul(1f / 127), d);
+  }
+
+  /// Rounded floats of groups, in terms of the rows' scales.
+  ///
+  /// @param from address of floats for even lanes; those for odd ones are `bytes` behind
+  /// @param half what is subtracted
+  private static void groupFactors(
+      long from, long bytes, short half, int groups, long f, long d) {
+    FloatVector all = FloatVector.broadcast(FLOATS, 256);
+    FloatVector even = all.div(Lanes.floats(d));
+    FloatVector odd = all.div(Lanes.floats(d + TiledProduct.ODD_BYTES));
+    for (int g = 0; g < groups; g++, f += FACTORS_BYTES, from += BYTES) {
+      store(round(Lanes.floats(from).mul(even), Lanes.floats(from + bytes).mul(odd)).sub(half), f);
     }
   }
 

@@ -5,7 +5,6 @@ import io.gatun.ffm.MatmulSpec;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.PostOp;
 import io.gatun.ffm.WeightLayout;
-import io.gatun.tensor.DType;
 import io.gatun.tensor.kernel.AttentionScores;
 import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Kernels;
@@ -124,7 +123,7 @@ final class Bf16PageProducts implements PageProducts {
   /// Rounds `count` elements from the `first` of a head's on, which are F32, F16 or BF16.
   private void round(
       MemorySegment page, long head, int first, MemorySegment memory, long at, int count) {
-    var type = (DType.Plain) cache.dtype();
+    var type = cache.dtype();
     Unpack.toBf16(type, page, head + (long) first * type.blockBytes(), memory, at, count);
   }
 

@@ -29,7 +29,6 @@ final class CachedAttention {
   private final Kernels kernels;
   private final Tensor q;
   private final KvCache cache;
-  private final int layer;
   private final int position;
   private final int window;
   private final float scale;
@@ -56,7 +55,6 @@ final class CachedAttention {
     this.kernels = ops.kernels();
     this.q = q;
     this.cache = cache;
-    this.layer = layer;
     this.position = position;
     this.scale = scale;
     this.window = window;

@@ -29,6 +29,8 @@ interface PageProducts {
     }
   }
 
+  /// The products in the types that suit the rows, the backend and the machine.
+  ///
   /// @param rows the most rows of queries
   /// @param columns the most positions of a call, a whole number of pages
   static PageProducts of(Ops ops, KvCache cache, int layer, int rows, int columns) {

@@ -38,7 +38,11 @@ final class Goldens implements AutoCloseable {
 
   /// A recorded (B, C, H, W) as (B, H, W, C).
   Tensor image(String name) {
-    var nchw = recorded.tensor(name);
+    return nhwc(recorded.tensor(name));
+  }
+
+  /// (B, C, H, W) as (B, H, W, C), contiguous.
+  static Tensor nhwc(Tensor nchw) {
     var nhwc = nchw.transpose(1, 2).transpose(2, 3);
     return Tensor.ofFloats(Arena.ofAuto(), nhwc.toFloats(), nhwc.shape().dims());
   }
@@ -63,24 +67,55 @@ final class Goldens implements AutoCloseable {
   void check(String name, Tensor found) {
     var expected = recorded.tensor(name).shape().rank() == 4 ? image(name) : recorded.tensor(name);
     assertArrayEquals(expected.shape().dims(), found.shape().dims(), name);
+    if (dtype == DType.Plain.F32) {
+      assertClose(name, expected, found, F32);
+    } else {
+      assertCloseOnTheWhole(name, expected, found, BF16);
+    }
+    compared.add(name);
+  }
+
+  /// Equal everywhere within `tolerance` of the greatest expected magnitude.
+  static void assertClose(String what, Tensor expected, Tensor found, double tolerance) {
+    assertClose(what, expected, found.toFloats(), tolerance);
+  }
+
+  /// Equal everywhere within `tolerance` of the greatest expected magnitude.
+  static void assertClose(String what, Tensor expected, float[] found, double tolerance) {
     float[] e = expected.toFloats();
-    float[] f = found.toFloats();
+    assertEquals(e.length, found.length, what);
     double max = 0;
     double worst = 0;
+    for (int i = 0; i < e.length; i++) {
+      max = Math.max(max, Math.abs(e[i]));
+      worst = Math.max(worst, difference(e[i], found[i]));
+    }
+    assertWithin(what, worst == 0 ? 0 : worst / max, tolerance);
+  }
+
+  /// The root mean square of the differences is within `tolerance` of that of the expected values.
+  private static void assertCloseOnTheWhole(
+      String what, Tensor expected, Tensor found, double tolerance) {
+    float[] e = expected.toFloats();
+    float[] f = found.toFloats();
     double squares = 0;
     double errors = 0;
     for (int i = 0; i < e.length; i++) {
-      double difference = Float.isFinite(f[i]) ? e[i] - f[i] : Double.POSITIVE_INFINITY;
-      max = Math.max(max, Math.abs(e[i]));
-      worst = Math.max(worst, Math.abs(difference));
+      double difference = difference(e[i], f[i]);
       squares += e[i] * e[i];
       errors += difference * difference;
     }
-    double share = dtype == DType.Plain.F32 ? worst / max : Math.sqrt(errors / squares);
-    double limit = dtype == DType.Plain.F32 ? F32 : BF16;
+    assertWithin(what, Math.sqrt(errors / squares), tolerance);
+  }
+
+  /// Infinite for what is no number, which would hide from a comparison.
+  private static double difference(float expected, float found) {
+    return Float.isFinite(found) ? Math.abs((double) expected - found) : Double.POSITIVE_INFINITY;
+  }
+
+  private static void assertWithin(String what, double share, double limit) {
     assertTrue(
-        share <= limit, () -> "%s differs by %.2g; %.2g is allowed".formatted(name, share, limit));
-    compared.add(name);
+        share <= limit, () -> "%s differs by %.2g; %.2g is allowed".formatted(what, share, limit));
   }
 
   /// In F32, compares an intermediate result, if there is a record of that name.

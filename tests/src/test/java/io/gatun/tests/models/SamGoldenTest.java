@@ -15,6 +15,7 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tests.TestData;
+import io.gatun.tests.sam.SamGoldens;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
@@ -41,12 +42,12 @@ class SamGoldenTest {
     try (var golden = Checkpoint.open(DIR.resolve("goldens.safetensors"));
         var stages = Checkpoint.open(DIR.resolve("goldens_debug.safetensors"));
         var sam = Sam.load(DIR, o -> o.backend(backend).dtype(dtype).threads(2))) {
-      encoderStages(sam, nhwc(golden.tensor("scene0.image")), stages, tolerance);
+      encoderStages(sam, Goldens.nhwc(golden.tensor("scene0.image")), stages, tolerance);
       for (var scene : List.of("scene0", "scene1", "scene2")) {
         try (var image = sam.encode(Image.read(DIR.resolve(scene + ".png")))) {
-          Results.assertClose(
+          Goldens.assertClose(
               scene + " embedding",
-              nhwc(golden.tensor(scene + ".embedding")),
+              Goldens.nhwc(golden.tensor(scene + ".embedding")),
               image.embedding(),
               tolerance);
           for (JsonNode p : json.get("prompts")) {
@@ -73,9 +74,9 @@ class SamGoldenTest {
                   // The recorded patches are without the positions.
                   var patches = stages.tensor("patch_embed.output");
                   var positions = sam.checkpoint().tensor("image_encoder.pos_embed");
-                  Results.assertClose("patches", sum(patches, positions), x, tolerance);
+                  Goldens.assertClose("patches", sum(patches, positions), x, tolerance);
                 } else {
-                  Results.assertClose(
+                  Goldens.assertClose(
                       "block " + block,
                       stages.tensor("block%d.output".formatted(block)),
                       x,
@@ -100,8 +101,8 @@ class SamGoldenTest {
     var prompt = prompt(p, golden);
     boolean multimask = p.get("multimask_output").asBoolean();
     var found = image.decode(List.of(prompt), multimask);
-    Results.assertClose(key + " masks", golden.tensor(key + ".low_res"), found.logits(), tolerance);
-    Results.assertClose(
+    Goldens.assertClose(key + " masks", golden.tensor(key + ".low_res"), found.logits(), tolerance);
+    Goldens.assertClose(
         key + " ious", golden.tensor(key + ".iou"), found.iouPredictions(), tolerance);
     var masks = image.predict(List.of(prompt), multimask).getFirst().masks();
     double iou = mask(golden.tensor(key + ".mask")).iou(masks.get(p.get("best").asInt()));
@@ -122,10 +123,10 @@ class SamGoldenTest {
     Prompt prompt = null;
     for (int i = 0; i < json.get("points_xy").size(); i++) {
       float[] xy = floats(json.get("points_xy").get(i));
-      prompt = Results.withPoint(prompt, xy[0], xy[1], json.get("labels").get(i).asInt());
+      prompt = SamGoldens.withPoint(prompt, xy[0], xy[1], json.get("labels").get(i).asInt());
     }
     if (!json.get("box_xyxy").isNull()) {
-      prompt = Results.withBox(prompt, floats(json.get("box_xyxy")));
+      prompt = SamGoldens.withBox(prompt, floats(json.get("box_xyxy")));
     }
     var mask = json.get("mask_input");
     return mask.isNull() ? prompt : prompt.withMask(golden.tensor(mask.asText()).toFloats());
@@ -137,11 +138,5 @@ class SamGoldenTest {
       out[i] = array.get(i).floatValue();
     }
     return out;
-  }
-
-  /// (1, C, H, W) as (1, H, W, C), contiguous.
-  private static Tensor nhwc(Tensor t) {
-    var view = t.transpose(1, 2).transpose(2, 3);
-    return Tensor.ofFloats(Arena.ofAuto(), view.toFloats(), view.shape().dims());
   }
 }

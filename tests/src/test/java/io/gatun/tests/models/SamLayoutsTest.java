@@ -7,6 +7,7 @@ import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Sam;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
+import io.gatun.tests.sam.SamGoldens;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -33,15 +34,15 @@ class SamLayoutsTest {
         var sam =
             Sam.load(resource(file), o -> o.backend(backend).dtype(DType.Plain.F32).threads(2));
         var image = sam.encode(golden.tensor("image"), SIZE, SIZE)) {
-      Results.assertClose(
+      Goldens.assertClose(
           "embedding", golden.tensor(key + ".embedding"), image.embedding(), TOLERANCE);
       int compared = 0;
       for (String name : golden.tensors().keySet()) {
         if (name.matches(key + "\\.\\w+\\.(multi|single)")) {
           var prompts = prompts(name.split("\\.", -1)[1], golden);
           var found = image.decode(prompts, name.endsWith("multi"));
-          Results.assertClose(name, golden.tensor(name), found.logits(), TOLERANCE);
-          Results.assertClose(
+          Goldens.assertClose(name, golden.tensor(name), found.logits(), TOLERANCE);
+          Goldens.assertClose(
               name + ".iou", golden.tensor(name + ".iou"), found.iouPredictions(), TOLERANCE);
           compared++;
         }
@@ -56,7 +57,7 @@ class SamLayoutsTest {
     try (var golden = Checkpoint.open(resource("goldens.safetensors"));
         var sam = Sam.load(resource("sam.pth"), o -> o.imgSize(64).dtype(DType.Plain.F32));
         var image = sam.encode(golden.tensor("larger"), 64, 64)) {
-      Results.assertClose(
+      Goldens.assertClose(
           "embedding", golden.tensor("sam.larger.embedding"), image.embedding(), TOLERANCE);
     }
   }
@@ -69,10 +70,10 @@ class SamLayoutsTest {
       Prompt prompt = null;
       for (int p = 0; p < 2 && (all || form.equals("points")); p++) {
         float[] xy = golden.tensor("points").get(i).get(p).toFloats();
-        prompt = Results.withPoint(prompt, xy[0], xy[1], labels[i][p]);
+        prompt = SamGoldens.withPoint(prompt, xy[0], xy[1], labels[i][p]);
       }
       if (all || form.equals("boxes")) {
-        prompt = Results.withBox(prompt, golden.tensor("boxes").get(i).toFloats());
+        prompt = SamGoldens.withBox(prompt, golden.tensor("boxes").get(i).toFloats());
       }
       if (all || form.equals("mask")) {
         float[] logits = golden.tensor("mask").get(i).toFloats();

@@ -59,7 +59,7 @@ class StableDiffusionTest {
       assertEquals(20, latents.size());
       for (int i = 0; i < 20; i++) {
         Tensor expected = golden.tensor("pipeline.latents").slice(0, i, i + 1);
-        Results.assertClose("latents " + i, nhwc(expected), latents.get(i), 1e-4f);
+        Goldens.assertClose("latents " + i, Goldens.nhwc(expected), latents.get(i), 1e-4f);
       }
       assertImage(golden.tensor("pipeline.image"), made.image(), 0.02);
     }
@@ -114,8 +114,8 @@ class StableDiffusionTest {
                       .noise(golden.tensor("initial_noise").toFloats())
                       .onStep(step -> latents.add(step.latents())));
       for (int i = 0; i < 4; i++) {
-        Tensor expected = nhwc(golden.tensor("step%d.latents".formatted(i)));
-        Results.assertClose(name + " latents " + i, expected, latents.get(i), 1e-4f);
+        Tensor expected = Goldens.nhwc(golden.tensor("step%d.latents".formatted(i)));
+        Goldens.assertClose(name + " latents " + i, expected, latents.get(i), 1e-4f);
       }
       assertImage(golden.tensor("decoded"), made.image(), 0.02);
     }
@@ -286,6 +286,27 @@ class StableDiffusionTest {
     }
   }
 
+  /// Nothing is kept between images, and the next is none the worse for it; while the UNet runs
+  /// nothing is kept for the autoencoder.
+  @Test
+  void memoryIsGivenBack() {
+    try (var sd = load(TINY, DType.Plain.BF16)) {
+      var images = new ArrayList<Image>();
+      for (int i = 0; i < 2; i++) {
+        images.add(
+            sd.imagine(
+                    CAPTION,
+                    o ->
+                        o.steps(3)
+                            .seed(5)
+                            .onStep(s -> assertTrue(sd.ops().workspace().byteSize() > 0)))
+                .image());
+        assertEquals(0, sd.ops().workspace().byteSize());
+      }
+      assertEquals(0, difference(images.get(0), images.get(1)));
+    }
+  }
+
   /// A step may cancel, and its preview looks like the image.
   @Test
   void stepsPreviewAndCancel() {
@@ -372,6 +393,21 @@ class StableDiffusionTest {
     }
   }
 
+  /// SDXL knows an empty negative text from none, and so does an image's file.
+  @Test
+  void anEmptyNegativeTextIsRepeated(@TempDir Path folder) {
+    try (var sd = load(TestData.shared("sdxl-tiny-random"), DType.Plain.F32)) {
+      Image none = sd.imagine("a cat", o -> o.steps(2).seed(1)).image();
+      var empty = sd.imagine("a cat", o -> o.steps(2).seed(1).negative(""));
+      assertTrue(difference(none, empty.image()) > 0);
+      empty.write(0, folder.resolve("a.png"));
+      var read = ImageParameters.parse(Image.readText(folder.resolve("a.png")).get("parameters"));
+      var again = sd.imagine(read.prompt(), o -> ImageSettings.read(read, o));
+      assertEquals(0, difference(empty.image(), again.image()));
+      assertEquals(read, again.parameters().getFirst());
+    }
+  }
+
   /// The web UI's names for samplers, in their older and newer form.
   @ParameterizedTest
   @CsvSource({
@@ -401,6 +437,8 @@ class StableDiffusionTest {
     try (var sd = load(TINY, DType.Plain.BF16)) {
       refused(
           "multiples of 8, the nearest are 64 x 72", () -> sd.imagine("x", o -> o.size(65, 71)));
+      refused("need at most 16777216 pixels", () -> sd.imagine("x", o -> o.width(8_000_000)));
+      refused("67108864 in all", () -> sd.imagine("x", o -> o.size(4096, 4096).batch(5)));
       refused("choose one of euler,", () -> sd.imagine("x", o -> o.scheduler("heun")));
       refused("needs an initial image", () -> sd.imagine("x", o -> o.mask(black())));
       refused(
@@ -523,12 +561,6 @@ class StableDiffusionTest {
     double mean = sum / (3.0 * found.width() * found.height());
     assertTrue(mean <= tolerance, "mean absolute difference " + mean + " of 255");
   }
-
-  private static Tensor nhwc(Tensor nchw) {
-    var t = nchw.transpose(1, 2).transpose(2, 3);
-    return Tensor.ofFloats(Arena.ofAuto(), t.toFloats(), t.shape().dims());
-  }
-
   private static StableDiffusion load(Path path, DType.Plain dtype) {
     return StableDiffusion.load(path, o -> o.dtype(dtype));
   }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.models.sam.MaskAnnotation;
+import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Rle;
 import io.gatun.tests.TestData;
 import java.io.IOException;
@@ -14,9 +15,25 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 
-/// What the reference made (make_goldens.py beside the files), and comparing with it.
-final class SamGoldens {
+/// What the reference made (make_goldens.py beside the files) of which prompts, and comparing with
+/// it.
+public final class SamGoldens {
   private SamGoldens() {}
+
+  /// A prompt, or null for none yet, and a point of which `label` says whether it is on the object.
+  public static Prompt withPoint(Prompt prompt, float x, float y, int label) {
+    if (label == Prompt.FOREGROUND) {
+      return prompt == null ? Prompt.point(x, y) : prompt.withPoint(x, y);
+    }
+    return prompt == null ? Prompt.background(x, y) : prompt.withBackground(x, y);
+  }
+
+  /// A prompt, or null for none yet, and the box x0, y0, x1, y1.
+  public static Prompt withBox(Prompt prompt, float... box) {
+    return prompt == null
+        ? Prompt.box(box[0], box[1], box[2], box[3])
+        : prompt.withBox(box[0], box[1], box[2], box[3]);
+  }
 
   static Path path(String name) {
     return TestData.ROOT.resolve("tests/src/test/resources/sam").resolve(name);

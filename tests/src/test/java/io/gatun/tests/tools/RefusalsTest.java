@@ -134,7 +134,7 @@ class RefusalsTest {
         "--repeat-penalty 0|repeat penalty is 0.0; need above 0",
         "--stop=|'--stop' (TEXT): it is empty",
         "--cache-limit 0G|'0G' is no size such as 500M or 50G",
-        "--threads 100000|threads is 100000; need 1 to 4096",
+        "--threads 4097|threads is 4097; need 1 to 4096",
       })
   void valuesOutOfRange(String options, String message) throws Exception {
     for (String command : new String[] {"generate", "chat"}) {
