@@ -96,7 +96,7 @@ class SeparateVaeTest {
       assertEquals(0, StableDiffusionTest.difference(whole, tiled));
       // An initial image is encoded by the pipeline's own.
       try (var own = StableDiffusion.load(TINY_SD, o -> o.dtype(DType.Plain.F32))) {
-        Results.assertClose("latents", afterOneStep(own, expected), values(sd, expected), 1e-6f);
+        Goldens.assertClose("latents", afterOneStep(own, expected), values(sd, expected), 1e-6f);
       }
     }
   }
