@@ -27,9 +27,10 @@ public final class Scoped {
     return moved(f, result);
   }
 
-  /// The result of layers one after the other, moved to where the workspace was before them: no more
-  /// than two of their results are there at a time.
-  public static Tensor chain(Functional f, Tensor in, List<? extends UnaryOperator<Tensor>> layers) {
+  /// The result of layers one after the other, moved to where the workspace was before them: no
+  /// more than two of their results are there at a time.
+  public static Tensor chain(
+      Functional f, Tensor in, List<? extends UnaryOperator<Tensor>> layers) {
     var before = f.scope();
     var x = in;
     for (var layer : layers) {

@@ -3,7 +3,6 @@ package io.gatun.tensor.ops;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ScalarConvolution;
 import io.gatun.tensor.kernel.Unpack;
-import java.lang.foreign.MemorySegment;
 
 /// Checks a convolution and chooses how it is done.
 final class Convolution {
@@ -27,8 +26,7 @@ final class Convolution {
   }
 
   /// Fills `out`, which may be the epilogue's residual, and returns it.
-  private static Tensor into(
-      Functional f, Tensor x, ConvWeight w, Epilogue epilogue, Tensor out) {
+  private static Tensor into(Functional f, Tensor x, ConvWeight w, Epilogue epilogue, Tensor out) {
     Check.activations("x", x, f.dtype());
     var shape = ConvShape.of(x, w);
     epilogue.check(f, out);

@@ -66,9 +66,9 @@ public final class Functional {
   }
 
   /// Sets how many bytes of weights may be kept in another form than the checkpoint's, which makes
-  /// products faster; 2 GiB unless set. Weights that find no room are used where they lie, or, where
-  /// that cannot be, brought into their form for each use. Weights that are quantized without their
-  /// inputs are kept in any case, and count.
+  /// products faster; 2 GiB unless set. Weights that find no room are used where they lie, or,
+  /// where that cannot be, brought into their form for each use. Weights that are quantized without
+  /// their inputs are kept in any case, and count.
   public void packingBudget(long bytes) {
     packed.budget(bytes);
   }
@@ -159,10 +159,7 @@ public final class Functional {
   public void addLinear(Tensor y, Tensor x, LinearWeight w) {
     var _ =
         observed(
-            "addLinear",
-            2 * x.size() * w.outFeatures(),
-            x,
-            () -> LinearLayer.add(this, y, x, w));
+            "addLinear", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.add(this, y, x, w));
   }
 
   /// `values * gelu(gates)`, where `x W^T + bias` (..., 2 C) holds values, then gates: the product
@@ -192,8 +189,7 @@ public final class Functional {
   /// `y += ` the convolution of x (B, H, W, C) that `w` describes, in place: y (B, outHeight,
   /// outWidth, O).
   public void addConv2d(Tensor y, Tensor x, ConvWeight w) {
-    var _ =
-        observed("addConv2d", Convolution.flops(x, w), x, () -> Convolution.add(this, y, x, w));
+    var _ = observed("addConv2d", Convolution.flops(x, w), x, () -> Convolution.add(this, y, x, w));
   }
 
   /// The transposed convolution with 2x2 kernels and stride 2: x (B, H, W, C), weight (C, O, 2, 2)

@@ -108,8 +108,8 @@ final class NativeLinear {
         });
   }
 
-  /// What `epilogue` is to oneDNN, which is faster at adding to what is there than at adding another
-  /// operand.
+  /// What `epilogue` is to oneDNN, which is faster at adding to what is there than at adding
+  /// another operand.
   static List<PostOp> postOps(Epilogue epilogue, ElementType type, Tensor out) {
     var ops = new ArrayList<PostOp>();
     if (epilogue.columns() != null) {
@@ -132,7 +132,8 @@ final class NativeLinear {
   private void geglu() {
     int half = weight.blocks().length / 2;
     int bytes = weight.type().bytes();
-    int widest = Arrays.stream(weight.blocks()).mapToInt(NativeWeight.Block::count).max().orElseThrow();
+    int widest =
+        Arrays.stream(weight.blocks()).mapToInt(NativeWeight.Block::count).max().orElseThrow();
     forEach(
         1,
         half,
@@ -145,7 +146,8 @@ final class NativeLinear {
           var memory = scratch.memory();
           multiply(row, count, gates, scratch, List.of(), List.of(), memory.asSlice(gateAt), n);
           long at = (row * ldc + values.from()) * bytes;
-          multiply(row, count, values, scratch, List.of(), List.of(), out.segment().asSlice(at), ldc);
+          multiply(
+              row, count, values, scratch, List.of(), List.of(), out.segment().asSlice(at), ldc);
           var floats = new Scratch(memory, gateAt + (long) count * n * bytes + 63 & -64);
           for (int i = 0; i < count; i++) {
             long value = at + (long) i * ldc * bytes;

@@ -97,8 +97,8 @@ final class NativeWeight {
     return result;
   }
 
-  /// Of n rows, as many as make blocks of about [#BLOCK_BYTES], and, where that can be, one block or
-  /// blocks of one size in both halves of the rows.
+  /// Of n rows, as many as make blocks of about [#BLOCK_BYTES], and, where that can be, one block
+  /// or blocks of one size in both halves of the rows.
   static int rowsPerBlock(int n, long rowBytes) {
     int most = Math.clamp(BLOCK_BYTES / rowBytes, MIN_ROWS, MAX_ROWS);
     int count = Math.ceilDiv(n, most);

@@ -171,8 +171,7 @@ final class OneDnnConvolution {
             null,
             postOps());
     var packed = spec.withLayout(OneDnn.packedLayout(spec));
-    return new Plan(
-        packed, weights.computeIfAbsent(packed.layout(), any -> w.packed(f, packed)));
+    return new Plan(packed, weights.computeIfAbsent(packed.layout(), any -> w.packed(f, packed)));
   }
 
   private List<PostOp> postOps() {

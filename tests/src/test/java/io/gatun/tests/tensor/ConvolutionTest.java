@@ -137,8 +137,7 @@ class ConvolutionTest {
                       fixture.as(f.dtype(), residual))));
     }
     var x = fixture.random(DType.Plain.F32, 1, 5, 2, 1024);
-    fixture.agree(
-        "alone ", f -> f.conv2d(fixture.as(f.dtype(), x), ConvWeight.same(weight, null)));
+    fixture.agree("alone ", f -> f.conv2d(fixture.as(f.dtype(), x), ConvWeight.same(weight, null)));
   }
 
   @Test
