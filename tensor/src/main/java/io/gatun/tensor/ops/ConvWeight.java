@@ -171,22 +171,30 @@ public final class ConvWeight {
   /// The weight as `spec` wants it, in memory of `f` for packed weights, or in its workspace where
   /// there is no room.
   ///
-  /// @param spec a convolution with these weights, with its layout
+  /// @param spec a convolution with these weights, or with slices of them that have fewer output
+  ///   channels, with its layout
+  /// @return the slices in the order of their channels, each of the layout's size
   MemorySegment packed(Functional f, ConvolutionSpec spec) {
     var layout = spec.layout();
     var kept = packed.get(layout);
     if (isAlive(kept)) {
       return kept;
     }
-    boolean keep = f.packed().reserve(layout.byteSize());
+    long slices = outChannels() / spec.outChannels();
+    long bytes = layout.byteSize();
+    boolean keep = f.packed().reserve(slices * bytes);
     var target =
         keep
-            ? f.packed().arena().allocate(layout.byteSize(), 64)
-            : f.ops().workspace().take(layout.byteSize());
+            ? f.packed().arena().allocate(slices * bytes, 64)
+            : f.ops().workspace().take(slices * bytes);
     var type = spec.weights() == ElementType.BF16 ? DType.Plain.BF16 : DType.Plain.F32;
     try (var arena = Arena.ofConfined()) {
       var rows = weight.dtype() == type ? weight.segment() : convert(arena, type);
-      OneDnn.pack(spec, spec.weights(), rows, layout, target);
+      long stride = weight.size() / slices * type.blockBytes();
+      for (long i = 0; i < slices; i++) {
+        var slice = rows.asSlice(i * stride, stride);
+        OneDnn.pack(spec, spec.weights(), slice, layout, target.asSlice(i * bytes, bytes));
+      }
     }
     if (keep) {
       packed.put(layout, target);

@@ -28,7 +28,7 @@ public record Epilogue(Activation activation, Tensor columns, Tensor residual) {
 
   /// Whether the residual is also where the result goes.
   boolean inPlace(Tensor out) {
-    return residual == out;
+    return residual != null && residual == out;
   }
 
   /// @param out the result (B, ..., N)

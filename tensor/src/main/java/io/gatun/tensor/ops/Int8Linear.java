@@ -73,6 +73,39 @@ final class Int8Linear {
     }
   }
 
+  /// Fills `out` (..., N / 2) with values times GELU of gates, or returns false if the weight's
+  /// blocks do not suit.
+  static boolean geglu(Functional f, Tensor x, LinearWeight w, Tensor out) {
+    var weight = w.int8Weight(f);
+    if (!weight.hasHalves()) {
+      return false;
+    }
+    new Int8Linear(f, x, weight, w.floatBias()).geglu(out);
+    return true;
+  }
+
+  private void geglu(Tensor out) {
+    int half = weight.blocks().size() / 2;
+    long columns = out.dim(-1);
+    forEach(
+        half,
+        2,
+        (worker, row, count, index, tiles) -> {
+          var values = multiply(row, count, index, tiles, 0);
+          var gates = multiply(row, count, half + index, tiles, 1);
+          values.toFloats();
+          gates.toFloats();
+          int n = values.n();
+          var memory = values.products();
+          long at = values.at();
+          f.kernels().geglu(memory, at, memory, gates.at(), count * n, memory, at);
+          for (int i = 0; i < count; i++) {
+            long to = (row + i) * columns + values.first();
+            RowMap.store(f.ops().backend(), memory, at + 4L * i * n, out, to, n);
+          }
+        });
+  }
+
   /// What happens to the products of some rows and a block of the weight.
   private interface End {
     void accept(int worker, long row, Int8Tile tile);
@@ -106,41 +139,64 @@ final class Int8Linear {
   }
 
   private void forEach(End end) {
-    int blocks = weight.blocks().size();
-    int most = weight.blocks().stream().mapToInt(Int8Weight.Block::count).max().orElseThrow();
-    long stride = 4L * most * ROWS;
-    var products = f.ops().workspace().take(stride * f.ops().workers().threads());
+    forEach(
+        weight.blocks().size(),
+        1,
+        (worker, row, count, index, tiles) ->
+            end.accept(worker, row, multiply(row, count, index, tiles, 0)));
+  }
+
+  private interface Task {
+    /// Handles some rows of activations.
+    ///
+    /// @param block the task's number of those of these rows
+    void run(int worker, long row, int count, int block, Scratch tiles);
+  }
+
+  /// @param blocks tasks for the same rows
+  /// @param tiles products of rows and a block of the weight that a task has at a time
+  private void forEach(int blocks, int tiles, Task task) {
+    long stride = tiles * tileBytes();
+    var memory = f.ops().workspace().take(stride * f.ops().workers().threads());
     f.ops()
         .workers()
         .forEach(
             Math.ceilDiv(rows, ROWS) * blocks,
             1,
             (worker, from, to) -> {
-              for (long task = from; task < to; task++) {
-                var block = weight.blocks().get((int) (task % blocks));
-                long row = task / blocks * ROWS;
+              var scratch = new Scratch(memory, worker * stride);
+              for (long i = from; i < to; i++) {
+                long row = i / blocks * ROWS;
                 int count = (int) Math.min(ROWS, rows - row);
-                long at = worker * stride;
-                OneDnn.matmul(
-                    block.spec().withRows(count),
-                    u8.asSlice(row * k, (long) count * k),
-                    block.memory(),
-                    products.asSlice(at, 4L * count * block.count()));
-                end.accept(
-                    worker,
-                    row,
-                    new Int8Tile(
-                        products,
-                        at,
-                        rowScales,
-                        4 * row,
-                        weight.scales(),
-                        weight.sums(),
-                        bias,
-                        block.from(),
-                        count,
-                        block.count()));
+                task.run(worker, row, count, (int) (i % blocks), scratch);
               }
             });
+  }
+
+  private long tileBytes() {
+    int most = weight.blocks().stream().mapToInt(Int8Weight.Block::count).max().orElseThrow();
+    return 4L * most * ROWS;
+  }
+
+  /// The products of `count` rows with a block of the weight, in tile `tile` of the scratch memory.
+  private Int8Tile multiply(long row, int count, int index, Scratch tiles, int tile) {
+    var block = weight.blocks().get(index);
+    long at = tiles.at() + tile * tileBytes();
+    OneDnn.matmul(
+        block.spec().withRows(count),
+        u8.asSlice(row * k, (long) count * k),
+        block.memory(),
+        tiles.memory().asSlice(at, 4L * count * block.count()));
+    return new Int8Tile(
+        tiles.memory(),
+        at,
+        rowScales,
+        4 * row,
+        weight.scales(),
+        weight.sums(),
+        bias,
+        block.from(),
+        count,
+        block.count());
   }
 }

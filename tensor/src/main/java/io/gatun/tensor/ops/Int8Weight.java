@@ -103,6 +103,11 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
     return result;
   }
 
+  /// Whether the second half of the rows has blocks of the same sizes as the first.
+  boolean hasHalves() {
+    return NativeWeight.hasHalves(blocks.stream().mapToInt(Block::count).toArray());
+  }
+
   private static MatmulSpec spec(int count, int k) {
     return MatmulSpec.of(
         TYPICAL_ROWS, count, k, ElementType.U8, ElementType.S8, ElementType.S32, true);

@@ -45,9 +45,9 @@ final class LinearLayer {
     }
     try (var _ = f.scope()) {
       boolean done =
-          f.usesOneDnn()
-              && w.quantization() != Quantization.INT8_DYNAMIC
-              && NativeLinear.geglu(f, x, w, out);
+          w.quantization() == Quantization.INT8_DYNAMIC
+              ? Int8Weight.packs(f) && Int8Linear.geglu(f, x, w, out)
+              : f.usesOneDnn() && NativeLinear.geglu(f, x, w, out);
       if (!done) {
         Elementwise.geglu(f, apply(f, x, w, Epilogue.NONE), out);
       }

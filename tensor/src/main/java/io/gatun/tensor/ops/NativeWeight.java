@@ -180,12 +180,14 @@ final class NativeWeight {
 
   /// Whether the second half of the rows has blocks of the same sizes as the first.
   boolean hasHalves() {
-    int half = blocks.length / 2;
-    boolean equal = blocks.length == 2 * half;
-    for (int i = 0; equal && i < half; i++) {
-      equal = blocks[i].count == blocks[half + i].count;
-    }
-    return equal;
+    return hasHalves(Arrays.stream(blocks).mapToInt(Block::count).toArray());
+  }
+
+  /// Whether the second half of the blocks has as many rows as the first, one by one.
+  static boolean hasHalves(int[] counts) {
+    int half = counts.length / 2;
+    return Arrays.equals(counts, 0, half, counts, counts.length - half, counts.length)
+        && counts.length == 2 * half;
   }
 
   /// Whether oneDNN finds the weights in the layout that it likes best.

@@ -11,6 +11,7 @@ import io.gatun.tensor.ops.ConvWeight.Padding;
 import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
+import java.util.ArrayList;
 import org.junit.jupiter.api.Test;
 
 /// Convolutions give on every backend and in both types what the definition gives.
@@ -112,6 +113,58 @@ class ConvolutionTest {
                       activation,
                       fixture.as(f.dtype(), columns),
                       fixture.as(f.dtype(), residual))));
+    }
+  }
+
+  /// Weights that no cache holds are shared out by output channels where images are small.
+  @Test
+  void largeWeightsAndSmallImages() {
+    var weight = fixture.random(DType.Plain.F32, 512, 1024, 3, 3);
+    var bias = fixture.random(DType.Plain.F32, 512);
+    for (int[] size : new int[][] {{2, 3, 4}, {3, 1, 5}}) {
+      var columns = fixture.random(DType.Plain.F32, size[0], 512);
+      var x = fixture.random(DType.Plain.F32, size[0], size[1], size[2], 1024);
+      var residual = fixture.random(DType.Plain.F32, size[0], size[1], size[2], 512);
+      fixture.agree(
+          "%d x %d ".formatted(size[1], size[2]),
+          f ->
+              f.conv2d(
+                  fixture.as(f.dtype(), x),
+                  ConvWeight.same(weight, bias),
+                  new Epilogue(
+                      Activation.SILU,
+                      fixture.as(f.dtype(), columns),
+                      fixture.as(f.dtype(), residual))));
+    }
+    var x = fixture.random(DType.Plain.F32, 1, 5, 2, 1024);
+    fixture.agree("alone ", f -> f.conv2d(fixture.as(f.dtype(), x), ConvWeight.same(weight, null)));
+  }
+
+  @Test
+  void inPlace() {
+    for (int[] size : new int[][] {{16, 24, 3, 1}, {16, 24, 1, 1}, {16, 24, 2, 2}}) {
+      var x = fixture.random(DType.Plain.F32, 2, 12, 8, size[0]);
+      var weight = fixture.random(DType.Plain.F32, size[1], size[0], size[2], size[2]);
+      var bias = fixture.random(DType.Plain.F32, size[1]);
+      int stride = size[3];
+      var y = fixture.random(DType.Plain.F32, 2, 12 / stride, 8 / stride, size[1]);
+      var padding = Padding.of(size[2] == 3 ? 1 : 0);
+      var found = new ArrayList<float[]>();
+      fixture.agree(
+          "%d x %d ".formatted(size[2], size[2]),
+          f -> {
+            var sum = f.cast(y);
+            var w = ConvWeight.of(weight, bias, stride, padding);
+            f.addConv2d(sum, fixture.as(f.dtype(), x), w);
+            found.add(sum.toFloats());
+            return sum;
+          });
+      float[] apart =
+          fixture.result(
+              Backend.SCALAR,
+              DType.Plain.F32,
+              f -> f.add(f.conv2d(x, ConvWeight.of(weight, bias, stride, padding)), y));
+      FunctionalFixture.compare(apart, found.getFirst(), 1e-5, "one after the other");
     }
   }
 

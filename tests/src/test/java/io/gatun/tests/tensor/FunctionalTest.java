@@ -167,6 +167,39 @@ class FunctionalTest {
     }
   }
 
+  @ParameterizedTest
+  @MethodSource("variants")
+  void linearInPlace(Backend backend, Plain dtype) {
+    int k = 96;
+    for (int n : new int[] {7, 64, 224}) {
+      var x = random(2, 35, k);
+      var w = weights(n, k);
+      var bias = random(n);
+      var y = random(2, 35, n);
+      agree(
+          backend,
+          dtype,
+          k,
+          (f, a) -> {
+            var sum = f.cast(y);
+            f.addLinear(sum, a.of(x), LinearWeight.of(w, bias));
+            return sum;
+          });
+      for (var quantization : Quantization.values()) {
+        if (n % 32 != 0 && quantization != Quantization.NONE) {
+          continue;
+        }
+        try (var ops = new Ops(backend, 2)) {
+          var f = new Functional(ops, Plain.F32);
+          var layer = LinearWeight.of(w, bias).quantized(quantization);
+          var sum = f.cast(y);
+          f.addLinear(sum, x, layer);
+          assertArrayEquals(f.add(f.linear(x, layer), y).toFloats(), sum.toFloats(), 1e-4f);
+        }
+      }
+    }
+  }
+
   /// Without room for packed copies, the weights are read where they lie or converted on the way.
   @ParameterizedTest
   @MethodSource("variants")
@@ -478,6 +511,7 @@ class FunctionalTest {
       refused(() -> f.linear(random(3, 8), w));
       refused(() -> f.linear(convert(random(3, 7), Plain.BF16), w));
       refused(() -> f.linear(x, w, Epilogue.add(x)));
+      refused(() -> f.addLinear(x, x, w));
       refused(() -> f.linear(x, w, Epilogue.addColumns(convert(random(3, 4), Plain.BF16))));
       refused(() -> LinearWeight.of(random(4, 8), random(8)));
       refused(() -> w.quantized(Quantization.INT8));
