@@ -130,7 +130,6 @@ final class BlockAttention {
     if (table != null) {
       products.positions(b, at + positionsAt);
     }
-    fill(at + referencesAt, rows, Float.NEGATIVE_INFINITY);
     // Relative to some of its scores a row's weights seldom overflow.
     if (!weigh(b, at, true)) {
       for (int keyBlock = 0; keyBlock < keyBlocks(b); keyBlock++) {
@@ -147,7 +146,6 @@ final class BlockAttention {
   /// @param sample whether some scores of the first block of keys become the references
   /// @return whether no row's weights have overflowed
   private boolean weigh(AttentionProducts.Block b, long at, boolean sample) {
-    fill(at + totalsAt, b.rows(), 0);
     for (int keyBlock = 0; keyBlock < keyBlocks(b); keyBlock++) {
       products.scores(b, keyBlock, at + AttentionScores.GAP);
       var scores = scores(b, keyBlock, at);
