@@ -259,8 +259,7 @@ final class BenchDiffusion implements Runnable {
   private String text() {
     var table = new Table("lr");
     table.row("load", "%.3f s".formatted(number("load_seconds")));
-    table.row(
-        "%s product".formatted(figures.get("gemm")), "%.0f GFLOP/s".formatted(roof / 1e9));
+    table.row("%s product".formatted(figures.get("gemm")), "%.0f GFLOP/s".formatted(roof / 1e9));
     for (String name : new String[] {"text_encode", "unet_step", "vae_decode"}) {
       table.row(
           name.replace('_', ' '),

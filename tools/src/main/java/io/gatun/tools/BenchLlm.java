@@ -255,8 +255,7 @@ final class BenchLlm implements Runnable {
     var table = new Table("lr");
     table.row("read bandwidth", "%.1f GB/s".formatted(giga(f, "read_bandwidth_bytes_per_second")));
     table.row(
-        f.get("gemm") + " product",
-        "%.0f GFLOP/s".formatted(giga(f, "bf16_gemm_flop_per_second")));
+        f.get("gemm") + " product", "%.0f GFLOP/s".formatted(giga(f, "bf16_gemm_flop_per_second")));
     table.row("load", "%.3f s".formatted(number(f, "load_seconds")));
     if (f.containsKey("first_token_seconds")) {
       table.row("command to first token", "%.2f s".formatted(number(f, "first_token_seconds")));

@@ -36,8 +36,8 @@ public final class VaeFile implements AutoCloseable {
     file.close();
     throw new CheckpointException(
         ("%s holds no decoder of images: need the tensors \"decoder.conv_in.weight\""
-             + " (AutoencoderKL), \"decoder.layers.0.weight\" (AutoencoderTiny), or \"1.weight\""
-             + " and \"3.conv.0.weight\" (taesd_decoder). List it with: gatun inspect %s")
+                + " (AutoencoderKL), \"decoder.layers.0.weight\" (AutoencoderTiny), or \"1.weight\""
+                + " and \"3.conv.0.weight\" (taesd_decoder). List it with: gatun inspect %s")
             .formatted(path, path));
   }
 
