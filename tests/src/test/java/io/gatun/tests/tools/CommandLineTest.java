@@ -95,7 +95,8 @@ class CommandLineTest {
             .out()
             .lines()
             .map(String::strip)
-            .filter(line -> line.matches("\\d+ +\\d+ .* io\\.gatun\\.tensor\\.kernel\\..* bytes\\)"))
+            .filter(
+                line -> line.matches("\\d+ +\\d+ .* io\\.gatun\\.tensor\\.kernel\\..* bytes\\)"))
             .toList();
     assertFalse(kernels.isEmpty(), result.out());
     // Time, number, and five letters or spaces; the fourth is b where the caller waits.
