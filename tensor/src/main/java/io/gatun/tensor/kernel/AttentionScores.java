@@ -135,7 +135,12 @@ public record AttentionScores(
   /// @param weights `n` BF16 from byte `weightsAt` on
   /// @return the sum of the weights before they are rounded
   public static float weights(
-      MemorySegment scores, long at, int n, float reference, MemorySegment weights, long weightsAt) {
+      MemorySegment scores,
+      long at,
+      int n,
+      float reference,
+      MemorySegment weights,
+      long weightsAt) {
     long from = address(scores, at, 4L * n);
     long to = address(weights, weightsAt, 2L * n);
     float sum = weights(from, n, reference, to);

@@ -2,8 +2,8 @@ package io.gatun.tensor.kernel;
 
 import static io.gatun.ffm.RawMemory.ALL;
 import static io.gatun.ffm.RawMemory.address;
-import static io.gatun.tensor.kernel.Elements.LONG;
 import static io.gatun.tensor.kernel.Elements.FLOAT;
+import static io.gatun.tensor.kernel.Elements.LONG;
 import static io.gatun.tensor.kernel.Elements.SHORT;
 import static io.gatun.tensor.kernel.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.Lanes.INTS;
@@ -173,9 +173,9 @@ public final class TiledPanels {
     }
   }
 
-  /// As [#factors], for weights with minima. Their scales and minima as floats go behind the factors
-  /// and offsets: for even lanes and then for odd ones, a vector for each group's scale and then for
-  /// each group's minimum.
+  /// As [#factors], for weights with minima. Their scales and minima as floats go behind the
+  /// factors and offsets: for even lanes and then for odd ones, a vector for each group's scale and
+  /// then for each group's minimum.
   ///
   /// @param w address of these lanes' part of the first tile
   private static void factorsWithMinima(long w, int groups, long f, long d) {
@@ -214,8 +214,7 @@ public final class TiledPanels {
   ///
   /// @param from address of floats for even lanes; those for odd ones are `bytes` behind
   /// @param half what is subtracted
-  private static void groupFactors(
-      long from, long bytes, short half, int groups, long f, long d) {
+  private static void groupFactors(long from, long bytes, short half, int groups, long f, long d) {
     FloatVector all = FloatVector.broadcast(FLOATS, 256);
     FloatVector even = all.div(Lanes.floats(d));
     FloatVector odd = all.div(Lanes.floats(d + TiledProduct.ODD_BYTES));

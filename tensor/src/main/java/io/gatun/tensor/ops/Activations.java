@@ -91,8 +91,7 @@ public final class Activations {
   MemorySegment bf16() {
     if (bf16 == null) {
       var rounded = ops.workspace().take(2L * rows * columns);
-      forEachRow(
-          (t, row, at) -> Unpack.floatToBf16(row, at, rounded, 2 * t * columns, columns));
+      forEachRow((t, row, at) -> Unpack.floatToBf16(row, at, rounded, 2 * t * columns, columns));
       bf16 = rounded;
     }
     return bf16;
@@ -103,8 +102,7 @@ public final class Activations {
     if (quantized[bits] == null) {
       long rowBytes = QuantizedRows.rowBytes(columns);
       var q = ops.workspace().take(rows * rowBytes);
-      forEachRow(
-          (t, row, at) -> QuantizedRows.quantize(row, at, q, t * rowBytes, columns, bits));
+      forEachRow((t, row, at) -> QuantizedRows.quantize(row, at, q, t * rowBytes, columns, bits));
       quantized[bits] = q;
     }
     return quantized[bits];
@@ -117,10 +115,7 @@ public final class Activations {
       forEachRow(
           (t, row, at) ->
               Floats.set(
-                  scales,
-                  0,
-                  t,
-                  Int8Products.quantize(row, at, columns, 128, values, t * columns)));
+                  scales, 0, t, Int8Products.quantize(row, at, columns, 128, values, t * columns)));
       u8 = new U8(values, scales);
     }
     return u8;
@@ -153,7 +148,6 @@ public final class Activations {
   }
 
   private void normalize(long t, MemorySegment out, long at) {
-    ops.kernels()
-        .rmsNorm(x, 4 * t * columns, norm.weight, 0, norm.eps, columns, out, at);
+    ops.kernels().rmsNorm(x, 4 * t * columns, norm.weight, 0, norm.eps, columns, out, at);
   }
 }

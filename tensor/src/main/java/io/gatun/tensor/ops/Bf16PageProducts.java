@@ -115,8 +115,7 @@ final class Bf16PageProducts implements PageProducts {
         round(page, head, 0, memory, at, positions.inPage(i) * c);
       }
     }
-    var spec =
-        spec(m, c, positions.n(), columns, c, c).withPostOps(PostOp.ACCUMULATE);
+    var spec = spec(m, c, positions.n(), columns, c, c).withPostOps(PostOp.ACCUMULATE);
     multiply(spec, memory, scratch + weights(), scratch, to);
   }
 

@@ -66,8 +66,7 @@ class NormedProductsTest {
   @Test
   void refusesAWeightOfAnotherLength() {
     try (var ops = new Ops(Backend.VECTOR, 1)) {
-      assertThrows(
-          IllegalArgumentException.class, () -> ops.normed(random(2, K / 2), norm, EPS));
+      assertThrows(IllegalArgumentException.class, () -> ops.normed(random(2, K / 2), norm, EPS));
     }
   }
 
