@@ -9,10 +9,8 @@ import io.gatun.ffm.PostOp.Binary.Extent;
 import io.gatun.ffm.PostOp.Binary.Op;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /// A linear layer through oneDNN, with everything that follows fused: tasks of some rows of
@@ -104,7 +102,7 @@ final class NativeLinear {
           if (epilogue.residual() != null && !epilogue.inPlace(out)) {
             operands.add(epilogue.residual().segment().asSlice(at));
           }
-          multiply(row, count, block, scratch, tail, operands, out.segment().asSlice(at), ldc);
+          multiply(row, count, block, scratch, tail, operands, out.segment().asSlice(at));
         });
   }
 
@@ -127,53 +125,26 @@ final class NativeLinear {
     return ops;
   }
 
-  /// Gates into scratch memory, values to where the result goes, and there both become it: while
-  /// the second cache has them, that takes less than oneDNN's operations after a product do.
+  /// Gates first, into scratch memory, whose rows are as far apart as the result's, and then values
+  /// times these.
   private void geglu() {
     int half = weight.blocks().length / 2;
     int bytes = weight.type().bytes();
-    int widest =
-        Arrays.stream(weight.blocks()).mapToInt(NativeWeight.Block::count).max().orElseThrow();
+    List<PostOp> gelu = List.of(PostOp.Activation.GELU_ERF);
+    List<PostOp> times =
+        List.of(new PostOp.Binary(Op.MULTIPLY, weight.type(), Extent.EVERY_ELEMENT));
     forEach(
         1,
         half,
-        Math.min(rows, ROWS) * widest * bytes + 64 + 2 * floatBytes(widest),
+        Math.min(rows, ROWS) * ldc * bytes,
         (image, row, count, index, scratch) -> {
           var values = weight.blocks()[index];
           var gates = weight.blocks()[half + index];
-          int n = gates.count();
-          long gateAt = scratch.at() + weightScratch();
-          var memory = scratch.memory();
-          multiply(row, count, gates, scratch, List.of(), List.of(), memory.asSlice(gateAt), n);
+          var gate = scratch.memory().asSlice(scratch.at() + weightScratch());
+          multiply(row, count, gates, scratch, gelu, List.of(), gate);
           long at = (row * ldc + values.from()) * bytes;
-          multiply(
-              row, count, values, scratch, List.of(), List.of(), out.segment().asSlice(at), ldc);
-          var floats = new Scratch(memory, gateAt + (long) count * n * bytes + 63 & -64);
-          for (int i = 0; i < count; i++) {
-            long value = at + (long) i * ldc * bytes;
-            geglu(out.segment(), value, memory, gateAt + (long) i * n * bytes, n, floats);
-          }
+          multiply(row, count, values, scratch, times, List.of(gate), out.segment().asSlice(at));
         });
-  }
-
-  private static long floatBytes(int n) {
-    return 4L * n + 63 & -64;
-  }
-
-  /// Values, in place, times GELU of gates.
-  private void geglu(
-      MemorySegment values, long at, MemorySegment gates, long gatesAt, int n, Scratch scratch) {
-    if (weight.type() == ElementType.F32) {
-      f.kernels().geglu(values, at, gates, gatesAt, n, values, at);
-      return;
-    }
-    var floats = scratch.memory();
-    long x = scratch.at();
-    long gate = x + floatBytes(n);
-    Unpack.toFloat(DType.Plain.BF16, values, at, floats, x, n);
-    Unpack.toFloat(DType.Plain.BF16, gates, gatesAt, floats, gate, n);
-    f.kernels().geglu(floats, x, floats, gate, n, floats, x);
-    Unpack.floatToBf16(floats, x, values, at, n);
   }
 
   private interface Task {
@@ -231,8 +202,7 @@ final class NativeLinear {
       Scratch scratch,
       List<PostOp> tail,
       List<MemorySegment> tailOperands,
-      MemorySegment target,
-      int distance) {
+      MemorySegment target) {
     var type = weight.type();
     boolean scaled = scales != null;
     var postOps = tail;
@@ -262,7 +232,7 @@ final class NativeLinear {
             type,
             lda,
             block.layout(),
-            distance,
+            ldc,
             blockBias == null ? null : ElementType.F32,
             false,
             postOps);
