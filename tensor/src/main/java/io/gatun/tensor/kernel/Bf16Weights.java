@@ -40,8 +40,8 @@ final class Bf16Weights {
   // 2^(m - 1) / m on [1, 2) by the cubic of least error relative to it.
   private static final FloatVector C3 = all(-0.10644569f);
   private static final FloatVector C2 = all(0.7074758f);
-  private static final FloatVector C1 = all(-1.3773076f);
-  private static final FloatVector C0 = all(1.7756148f);
+  private static final FloatVector C1 = all(-1.3773077f);
+  private static final FloatVector C0 = all(1.7756149f);
 
   private Bf16Weights() {}
 

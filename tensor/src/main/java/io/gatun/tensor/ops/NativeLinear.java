@@ -7,7 +7,6 @@ import io.gatun.ffm.Operands;
 import io.gatun.ffm.PostOp;
 import io.gatun.ffm.PostOp.Binary.Extent;
 import io.gatun.ffm.PostOp.Binary.Op;
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
