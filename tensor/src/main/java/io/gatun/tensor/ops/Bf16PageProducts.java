@@ -92,7 +92,8 @@ final class Bf16PageProducts implements PageProducts {
     long at = scratch + weights() + 2L * row * columns;
     long first = scores + 4L * (row * columns + from);
     memory.asSlice(at, 2L * from).fill((byte) 0);
-    memory.asSlice(at + 2L * to, 2L * (n - to)).fill((byte) 0);
+    // oneDNN may read on up to a multiple of 32 and multiply by 0 what lies there.
+    memory.asSlice(at + 2L * to, 2L * ((n + 31 & -32) - to)).fill((byte) 0);
     return AttentionScores.weights(memory, first, to - from, max, memory, at + 2L * from);
   }
 

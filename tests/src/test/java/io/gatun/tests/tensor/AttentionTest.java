@@ -93,6 +93,34 @@ class AttentionTest {
                 bias));
   }
 
+  /// Whatever lies behind the queries, or unused in the workspace.
+  @Test
+  void readsNothingElse() {
+    for (int c : new int[] {24, 40, 64, 77, 80}) {
+      var q = fixture.random(DType.Plain.F32, 1, 65, 2L * c);
+      for (int i = 0; i < 2 * c; i++) {
+        Floats.set(q.segment(), 0, 2L * c * 64 + i, Float.NaN);
+      }
+      var k = fixture.random(DType.Plain.F32, 1, 77, 2L * c);
+      var v = fixture.random(DType.Plain.F32, 1, 77, 2L * c);
+      fixture.agree(
+          "heads of %d: ".formatted(c),
+          f -> {
+            var all = fixture.as(f.dtype(), q);
+            try (var _ = f.scope()) {
+              f.ops().workspace().take(16 << 20).fill((byte) -1);
+            }
+            return f.attention(
+                all.slice(1, 0, 64),
+                fixture.as(f.dtype(), k),
+                fixture.as(f.dtype(), v),
+                2,
+                0.15f,
+                AttentionBias.NONE);
+          });
+    }
+  }
+
   @Test
   void causal() {
     for (int tokens : new int[] {1, 17, 77, 300, 1100}) {
