@@ -84,28 +84,6 @@ class CommandLineTest {
   }
 
   @Test
-  void waitsForTheCompilerOfKernels() throws Exception {
-    Result result =
-        launcher
-            .with("GATUN_JAVA_OPTS", "-XX:+PrintCompilation")
-            .gatun("generate", "--model", TINY_LLM, "--max-tokens", "4");
-    assertEquals(0, result.code(), result.err());
-    List<String> kernels =
-        result
-            .out()
-            .lines()
-            .map(String::strip)
-            .filter(
-                line -> line.matches("\\d+ +\\d+ .* io\\.gatun\\.tensor\\.kernel\\..* bytes\\)"))
-            .toList();
-    assertFalse(kernels.isEmpty(), result.out());
-    // Time, number, and five letters or spaces; the fourth is b where the caller waits.
-    for (String line : kernels) {
-      assertTrue(line.matches("\\d+ +\\d+ ...b.*"), line);
-    }
-  }
-
-  @Test
   void inspectListsTheModelThatShips() throws Exception {
     Result result = gatun("inspect", TINY_LLM);
     assertEquals(0, result.code(), result.err());
