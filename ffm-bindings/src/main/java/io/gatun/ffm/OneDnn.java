@@ -51,7 +51,8 @@ public final class OneDnn {
   /// f32), u8 or s8 with s8 (C in s32, f32 or bf16).
   ///
   /// With AMX, oneDNN 3.11 reads on between the rows of a bf16 A whose lda is greater than k, up to
-  /// a multiple of 32 elements, and multiplies what lies there by 0: it must not be NaN or infinite.
+  /// a multiple of 32 elements, and multiplies what lies there by 0: it must not be NaN or
+  /// infinite.
   ///
   /// @throws IllegalArgumentException if a segment is smaller than its matrix
   /// @throws UnsupportedOperationException if oneDNN cannot do this here

@@ -181,7 +181,7 @@ class FunctionalTest {
           dtype,
           k,
           (f, a) -> {
-            var sum = f.cast(y);
+            var sum = f.cast(a.of(y));
             f.addLinear(sum, a.of(x), LinearWeight.of(w, bias));
             return sum;
           });
