@@ -55,10 +55,9 @@ public final class CLIPTextModel {
     return Scoped.call(f, () -> normalized(hiddenState(ids, 0)));
   }
 
-  /// The hidden states (B, S, D) after all but the last `skip` layers, not normalized:
-  /// hidden_states[-1
-  /// - skip] of the reference. SDXL is conditioned on those with skip 1; Stable Diffusion with a
-  ///   "clip skip" on theirs, [normalized][#normalized].
+  /// The hidden states (B, S, D) after all but the last `skip` layers, not normalized: the
+  /// reference's `hidden_states[-(skip + 1)]`. SDXL is conditioned on those with skip 1; Stable
+  /// Diffusion with a "clip skip" on theirs, [normalized][#normalized].
   ///
   /// @throws IllegalArgumentException if there are not that many layers, or texts are of different
   ///   or too great length

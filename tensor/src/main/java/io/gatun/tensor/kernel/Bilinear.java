@@ -8,8 +8,8 @@ import static io.gatun.tensor.kernel.Elements.SHORT;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 
-/// Bilinear interpolation of NHWC images, with half-pixel centres: output pixel i of n lies at `(i
-/// + 0.5) * m / n - 0.5` of the m input pixels, and what lies outside is the nearest pixel.
+/// Bilinear interpolation of NHWC images, with half-pixel centres: of m input pixels, output pixel
+/// i of n lies at `(i + 0.5) * m / n - 0.5`, and what lies outside is the nearest pixel.
 public final class Bilinear {
   private Bilinear() {}
 

@@ -67,8 +67,8 @@ public final class TiledPanels {
   ///
   /// @param w the tiles of these rows from byte `wAt`
   /// @param memory native memory for everything else; the rest are offsets into it
-  /// @param first where the first 16 rows go: row r's column k to `first + (k / 4 * stride + r) * 4
-  ///   + k % 4`
+  /// @param first where the first 16 rows go: row r's column k goes to `first + (k / 4 * stride +
+  ///   r) * 4 + k % 4`
   /// @param second where the other 16 rows go, likewise
   /// @param stride columns of a panel
   /// @param scales 32 F32: each row's scale

@@ -16,9 +16,8 @@ public sealed interface AttentionBias {
 
   /// Decomposed relative positions (Li et al. 2022, MViTv2, as SAM's image encoder uses them):
   /// queries and keys are the cells of one grid of gridHeight x gridWidth, row by row, and the
-  /// score of query (i, j) and key (m, n) gets `q . height[i - m + gridHeight - 1] + q . width[j -
-  /// n
-  /// + gridWidth - 1]`, where q is not scaled.
+  /// score of query (i, j) and key (m, n) gets the products of q, not scaled, with two rows:
+  /// `height[i - m + gridHeight - 1]` and `width[j - n + gridWidth - 1]`.
   ///
   /// @param height (2 gridHeight - 1, C) F32, shared by all heads
   /// @param width (2 gridWidth - 1, C) F32

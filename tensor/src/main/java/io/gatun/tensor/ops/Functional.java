@@ -202,9 +202,9 @@ public final class Functional {
         () -> ConvTranspose.apply(this, x, weight, bias));
   }
 
-  /// Layer normalization over the innermost dimension (Ba et al. 2016): `(x - mean) / sqrt(variance
-  /// + eps) * weight + bias`. x (..., C), weight and bias (C). For NHWC images this is SAM's
-  ///   LayerNorm2d.
+  /// Layer normalization over the innermost dimension (Ba et al. 2016), for NHWC images SAM's
+  /// LayerNorm2d: `(x - mean) / sqrt(variance + eps) * weight + bias`. x (..., C), weight and bias
+  /// (C).
   public Tensor layerNorm(Tensor x, Tensor weight, Tensor bias, float eps) {
     return observed("layerNorm", 0, x, () -> Normalization.layer(this, x, weight, bias, eps));
   }

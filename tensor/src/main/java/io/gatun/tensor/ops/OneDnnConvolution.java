@@ -176,8 +176,8 @@ final class OneDnnConvolution {
 
   private List<PostOp> postOps() {
     // What a slice is added to was copied to where its result goes.
-    var residual = isSliced() ? epilogue.residual() : out;
-    return NativeLinear.postOps(epilogue, type, residual);
+    var result = isSliced() ? epilogue.residual() : out;
+    return NativeLinear.postOps(epilogue, type, result);
   }
 
   /// One image's channels from `index * slice` on, through scratch memory without gaps between the
