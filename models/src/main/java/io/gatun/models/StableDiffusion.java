@@ -87,6 +87,10 @@ public final class StableDiffusion implements AutoCloseable {
                 .formatted(
                     unetKeys.where(), in, unet.config().numClassEmbeds(), images.channels()));
       }
+      files.requireAllUsed(vaeFile != null && !vaeFile.isTiny());
+      if (vaeFile != null) {
+        vaeFile.requireAllUsed();
+      }
       loras.checkFits(options.notices);
     } catch (RuntimeException | Error e) {
       loras.close();
@@ -151,7 +155,7 @@ public final class StableDiffusion implements AutoCloseable {
   public static StableDiffusion load(Path path, Consumer<StableDiffusionOptions> choose) {
     var options = new StableDiffusionOptions();
     choose.accept(options);
-    var files = PipelineFiles.open(path, options.loadMode);
+    var files = PipelineFiles.open(path, options.loadMode, options.prediction);
     Ops ops = null;
     try {
       ops = new Ops(options.backend, options.threads);

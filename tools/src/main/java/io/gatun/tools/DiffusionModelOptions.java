@@ -4,11 +4,13 @@ import io.gatun.models.ImageSettings;
 import io.gatun.models.Pretrained;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.diffusion.ImageParameters;
+import io.gatun.models.diffusion.PredictionType;
 import io.gatun.models.nn.Quantization;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -37,6 +39,15 @@ final class DiffusionModelOptions {
       description =
           "Of those, only layers in whose name this is found, such as \"attn1|ff\" (default: all).")
   private Pattern quantizeLayers;
+
+  @Option(
+      names = "--prediction-type",
+      paramLabel = "epsilon|v_prediction",
+      converter = PredictionTypeConverter.class,
+      description =
+          "What the UNet predicts: the noise (epsilon) or v. Only for files that do not say, as"
+              + " single files of Stable Diffusion 2.")
+  private PredictionType predictionType;
 
   @Option(
       names = "--vae",
@@ -73,6 +84,9 @@ final class DiffusionModelOptions {
           if (vae != null) {
             o.vae(vae);
           }
+          if (predictionType != null) {
+            o.predictionType(predictionType);
+          }
           loras.forEach(lora -> ImageSettings.lora(lora, o));
           o.backend(run.backend())
               .threads(run.threads())
@@ -96,5 +110,12 @@ final class DiffusionModelOptions {
           "--quantize-layers says which layers --quantize is for; give that");
     }
     return all.only(quantizeLayers);
+  }
+
+  static final class PredictionTypeConverter implements ITypeConverter<PredictionType> {
+    @Override
+    public PredictionType convert(String value) {
+      return Choice.of(PredictionType.class, value);
+    }
   }
 }
