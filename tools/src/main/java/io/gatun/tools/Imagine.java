@@ -92,7 +92,8 @@ final class Imagine implements Callable<Integer> {
     try (var sd = model.load(remade)) {
       double loaded = (System.nanoTime() - began) / 1e9;
       Imagined made;
-      try (var progress = new StepProgress(spec.commandLine().getErr(), quiet)) {
+      try (var progress =
+          new StepProgress(spec.commandLine().getErr(), !quiet && Stdio.of(spec).isInteractive())) {
         made =
             sd.imagine(
                 text,

@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.models.image.Image;
+import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
-import io.gatun.tests.tools.Launcher.Result;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -24,9 +24,8 @@ class ImagineCommandTest {
   private static Launcher launcher;
 
   @BeforeAll
-  static void isBuilt() throws Exception {
+  static void isBuilt() {
     launcher = Launcher.in(temp);
-    Files.copy(TestData.pretrained("tiny-sam/scene0.png"), temp.resolve("scene0.png"));
   }
 
   private static Result gatun(String... args) throws Exception {
@@ -143,7 +142,8 @@ class ImagineCommandTest {
         "--steps 3 | Give a prompt"
       })
   void saysWhatIsWrong(String args, String message) throws Exception {
-    Result result = launcher.gatun(("imagine " + args).split(" "));
+    String scene = TestData.pretrained("tiny-sam/scene0.png").toString();
+    Result result = InProcess.gatun(("imagine " + args.replace("scene0.png", scene)).split(" "));
     assertEquals(2, result.code(), result.err());
     assertTrue(result.err().contains(message), result.err());
     assertFalse(result.err().contains("Exception"), result.err());
