@@ -159,7 +159,7 @@ public final class LlmSession implements AutoCloseable {
     long start = System.nanoTime();
     feed(Arrays.copyOfRange(prompt, length, prompt.length));
     long first = System.nanoTime();
-    var writer = new AnswerWriter(llm.tokenizer(), options);
+    var writer = new AnswerWriter(llm.tokenizer(), prompt, options);
     Generation.Reason reason = null;
     while (reason == null) {
       if (writer.count() == options.maxTokens) {
