@@ -30,6 +30,7 @@ public final class KvCache implements AutoCloseable {
   private final int headSize;
   private final DType.Plain dtype;
   private final int capacity;
+  private final Owner owner = new Owner("conversation");
   private final Arena arena = Arena.ofShared();
   private final List<MemorySegment> pages = new ArrayList<>();
 
@@ -66,6 +67,12 @@ public final class KvCache implements AutoCloseable {
     return dtype;
   }
 
+  /// Whose turn it is to use the conversation: hold a turn around what must not be mixed with what
+  /// other threads do.
+  public Owner owner() {
+    return owner;
+  }
+
   /// The memory taken so far.
   public long byteSize() {
     return pages.size() * pageBytes();
@@ -74,6 +81,7 @@ public final class KvCache implements AutoCloseable {
   /// Stores k and v, each (T, G, C) F32, as the positions from `position` on of one layer.
   ///
   /// @throws IndexOutOfBoundsException if that exceeds the capacity
+  /// @throws IllegalStateException if the cache is closed, or another thread is using it
   public void put(Ops ops, int layer, int position, Tensor k, Tensor v) {
     int tokens = Math.toIntExact(k.dim(0));
     Check.sameShape(k, v);
@@ -84,10 +92,11 @@ public final class KvCache implements AutoCloseable {
           "positions %d..%d; the cache holds %d"
               .formatted(position, position + tokens - 1, capacity));
     }
-    while (pages.size() * PAGE < position + tokens) {
-      pages.add(arena.allocate(pageBytes(), 64));
-    }
-    try (var _ = ops.scope()) {
+    try (var _ = owner.claim();
+        var _ = ops.scope()) {
+      while (pages.size() * PAGE < position + tokens) {
+        pages.add(arena.allocate(pageBytes(), 64));
+      }
       var row = ops.workspace().take((long) headSize * ops.workers().threads());
       ops.workers()
           .forEach(
@@ -186,9 +195,10 @@ public final class KvCache implements AutoCloseable {
     return layers * heads * headBytes();
   }
 
-  /// Frees the memory.
+  /// Frees the memory, after an operation of another thread that uses it; a second call does
+  /// nothing.
   @Override
   public void close() {
-    arena.close();
+    owner.close(arena::close);
   }
 }
