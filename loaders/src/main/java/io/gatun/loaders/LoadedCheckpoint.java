@@ -1,6 +1,7 @@
 package io.gatun.loaders;
 
 import io.gatun.loaders.file.FileContents;
+import io.gatun.loaders.file.HeapBudget;
 import io.gatun.loaders.file.SourceFile;
 import io.gatun.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -47,8 +48,9 @@ final class LoadedCheckpoint implements Checkpoint {
   private void load(ModelFiles found, LoadMode mode) {
     metadata.putAll(found.metadata());
     var files = new ArrayList<>(found.files());
+    var budget = new HeapBudget();
     for (int i = 0; i < files.size(); i++) {
-      var file = SourceFile.open(files.get(i), mode, arena);
+      var file = SourceFile.open(files.get(i), mode, arena, budget);
       FileContents contents = FileType.read(file);
       if (i == 0) {
         format = contents.format();

@@ -59,6 +59,7 @@ public final class StableDiffusion implements AutoCloseable {
   private final TextConditions text;
   private final UNet2DConditionModel unet;
   private final LatentImages images;
+  private List<SourceFile> loadedFiles;
 
   private StableDiffusion(PipelineFiles files, StableDiffusionOptions options, Ops ops) {
     this.files = files;
@@ -358,12 +359,33 @@ public final class StableDiffusion implements AutoCloseable {
   private List<ImageParameters> parameters(
       String prompt, ImagineOptions o, Denoising.Size size, Scheduler scheduler) {
     var all = new ArrayList<ImageParameters>();
+    var sources = new ArrayList<>(loadedFiles());
+    if (o.initImage != null) {
+      sources.add(SourceFile.of(SourceFile.Kind.INIT_IMAGE, o.initImage));
+    }
+    if (o.mask != null) {
+      sources.add(SourceFile.of(SourceFile.Kind.MASK, o.mask));
+    }
     for (int b = 0; b < o.batch; b++) {
       all.add(
-          ImageSettings.write(
-              prompt, o, b, size, images.factor(), scheduler, files.path(), options));
+          ImageSettings.write(prompt, o, b, size, images.factor(), scheduler, options, sources));
     }
     return all;
+  }
+
+  /// What was loaded beside the model's own files; their bytes are hashed once.
+  private List<SourceFile> loadedFiles() {
+    if (loadedFiles == null) {
+      loadedFiles = new ArrayList<>();
+      String model = SourceFile.name(files.path());
+      loadedFiles.add(new SourceFile(SourceFile.Kind.MODEL, model, "", 1));
+      if (options.vae != null) {
+        loadedFiles.add(SourceFile.of(SourceFile.Kind.VAE, options.vae, 1));
+      }
+      options.loras.forEach(
+          (file, scale) -> loadedFiles.add(SourceFile.of(SourceFile.Kind.LORA, file, scale)));
+    }
+    return loadedFiles;
   }
 
   /// `StableDiffusion(tiny-sd: StableDiffusionPipeline, 64 x 64, BF16)`.

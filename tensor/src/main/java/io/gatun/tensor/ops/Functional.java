@@ -98,7 +98,7 @@ public final class Functional {
       return t.segment();
     }
     var values = ops.empty(t.size()).segment();
-    WeightRows.toFloat(ops.backend(), t.reshape(1, t.size()), 0, 1, values, 0);
+    WeightRows.toFloat(ops.backend(), ops.dense(t).reshape(1, t.size()), 0, 1, values, 0);
     return values;
   }
 
@@ -131,12 +131,12 @@ public final class Functional {
     return ops.workspace().take(dtype, dims);
   }
 
-  /// A copy of a plain tensor of any type, in the activations' type.
+  /// A copy of a plain tensor of any type and layout, in the activations' type, without gaps.
   public Tensor cast(Tensor x) {
     return observed("cast", 0, x, () -> Elementwise.cast(this, x, dtype));
   }
 
-  /// A copy of activations as F32.
+  /// A copy of activations of any layout as F32, without gaps.
   public Tensor toF32(Tensor x) {
     return observed("toF32", 0, x, () -> Elementwise.cast(this, x, DType.Plain.F32));
   }

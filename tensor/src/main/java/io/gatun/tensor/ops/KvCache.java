@@ -39,7 +39,13 @@ public final class KvCache implements AutoCloseable {
   /// @param heads key/value heads, G
   /// @param dtype F32, F16, BF16 or I8
   /// @param capacity the most positions it may hold
+  /// @throws IllegalArgumentException if a size is less than 1, or the type is none of these
   public KvCache(int layers, int heads, int headSize, DType.Plain dtype, int capacity) {
+    if (Math.min(Math.min(layers, heads), Math.min(headSize, capacity)) < 1) {
+      throw new IllegalArgumentException(
+          "%d layers, %d heads of %d, capacity %d; need at least 1 of each"
+              .formatted(layers, heads, headSize, capacity));
+    }
     if (!TYPES.contains(dtype)) {
       throw new IllegalArgumentException("cache type is " + dtype + "; need one of " + TYPES);
     }
@@ -83,11 +89,13 @@ public final class KvCache implements AutoCloseable {
   /// @throws IndexOutOfBoundsException if that exceeds the capacity
   /// @throws IllegalStateException if the cache is closed, or another thread is using it
   public void put(Ops ops, int layer, int position, Tensor k, Tensor v) {
-    int tokens = Math.toIntExact(k.dim(0));
+    Check.index("layer", layer, layers);
+    Check.rank("k", k, 3);
     Check.sameShape(k, v);
+    int tokens = Math.toIntExact(k.dim(0));
     Check.same("heads", k.dim(1), "heads of the cache", heads);
     Check.same("head size", k.dim(2), "head size of the cache", headSize);
-    if (position < 0 || position + tokens > capacity) {
+    if (position < 0 || tokens > capacity - position) {
       throw new IndexOutOfBoundsException(
           "positions %d..%d; the cache holds %d"
               .formatted(position, position + tokens - 1, capacity));
@@ -151,6 +159,17 @@ public final class KvCache implements AutoCloseable {
     float valueScale = ops.kernels().quantize(v.segment(), at, headSize, page, values);
     Floats.set(page, keyScalesAt(layer, head), slot, keyScale);
     Floats.set(page, valueScalesAt(layer, head), slot, valueScale);
+  }
+
+  /// Asks that rows `position` and the `tokens` from there on have been put.
+  ///
+  /// @throws IndexOutOfBoundsException if there is no such layer or page
+  void checkStored(int layer, int position, long tokens) {
+    Check.index("layer", layer, layers);
+    if (position < 0 || position + tokens > (long) pages.size() * PAGE) {
+      throw new IndexOutOfBoundsException(
+          "positions %d..%d; none were put there".formatted(position, position + tokens - 1));
+    }
   }
 
   /// Whether keys and values are integers, of which each has a scale.

@@ -6,6 +6,7 @@ import io.gatun.tensor.kernel.Dequantize;
 import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Kernels;
 import io.gatun.tensor.kernel.ScalarKernels;
+import io.gatun.tensor.kernel.TiledLayout;
 import io.gatun.tensor.kernel.VectorKernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -93,6 +94,11 @@ public final class Ops implements AutoCloseable {
     return workspace.take(DType.Plain.F32, dims);
   }
 
+  /// The tensor, or where it has gaps, which kernels cannot read, a copy in the workspace.
+  Tensor dense(Tensor t) {
+    return t.isContiguous() ? t : t.copy((bytes, alignment) -> workspace.take(bytes));
+  }
+
   /// The rows `ids` of a table (V, D) of any type, as F32 (T, D).
   ///
   /// @throws IndexOutOfBoundsException if an id is not a row of the table
@@ -103,19 +109,30 @@ public final class Ops implements AutoCloseable {
       var out = empty(ids.length, d);
       for (int t = 0; t < ids.length; t++) {
         Check.index("token id", ids[t], table.dim(0));
-        WeightRows.toFloat(backend, table, ids[t], 1, out.segment(), 4L * t * d);
+        if (table.isContiguous()) {
+          WeightRows.toFloat(backend, table, ids[t], 1, out.segment(), 4L * t * d);
+        } else {
+          try (var _ = scope()) {
+            var row = dense(table.slice(0, ids[t], ids[t] + 1));
+            WeightRows.toFloat(backend, row, 0, 1, out.segment(), 4L * t * d);
+          }
+        }
       }
       return out;
     }
   }
 
   /// Copies of the rows `rows` of x (T, D).
+  ///
+  /// @throws IndexOutOfBoundsException if x has no such row
   public Tensor gatherRows(Tensor x, int[] rows) {
     try (var _ = owner.operation()) {
+      Check.rank("x", x, 2);
       Check.f32("x", x);
       long d = x.dim(-1);
       var out = empty(rows.length, d);
       for (int i = 0; i < rows.length; i++) {
+        Check.index("row", rows[i], x.dim(0));
         MemorySegment.copy(x.segment(), 4 * rows[i] * d, out.segment(), 4 * i * d, 4 * d);
       }
       return out;
@@ -127,14 +144,20 @@ public final class Ops implements AutoCloseable {
     return Dequantize.supports(dtype);
   }
 
-  /// A copy of a tensor of any type as F32, in memory of `arena`.
+  /// A copy of a tensor of any type and layout as F32 without gaps, in memory of `arena`.
   public static Tensor toF32(Tensor t, Arena arena) {
     var out = Tensor.allocate(arena, DType.Plain.F32, t.shape().dims());
-    Dequantize.toFloat(t.dtype(), t.segment(), 0, out.segment(), 0, t.size());
+    if (t.dtype() instanceof DType.Tiled tiled) {
+      TiledLayout.toFloat(tiled, t.segment(), t.dim(1), 0, t.dim(0), out.segment(), 0);
+    } else {
+      var dense = t.isContiguous() ? t : t.copy(Arena.ofAuto());
+      Dequantize.toFloat(t.dtype(), dense.segment(), 0, out.segment(), 0, t.size());
+    }
     return out;
   }
 
-  /// `x w^T`: x (T, K), w (N, K) of any type, result (T, N).
+  /// `x w^T`: x (T, K), w (N, K) of any type, result (T, N). A weight with gaps, such as a
+  /// transposed one, is copied in each call.
   public Tensor linear(Tensor x, Tensor w) {
     return linears(x, w)[0];
   }
@@ -247,6 +270,8 @@ public final class Ops implements AutoCloseable {
       Check.f32("y", y);
       long d = x.dim(-1);
       Check.same("y", y.size(), "columns", d);
+      Check.rank("x", x, 2);
+      Check.index("row", row, x.dim(0));
       kernels.addScaled(y.segment(), 0, factor, d, x.segment(), 4 * row * d);
     }
   }
@@ -258,6 +283,13 @@ public final class Ops implements AutoCloseable {
       Check.rank("x", x, 3);
       Check.f32("x", x);
       Check.writable("x", x);
+      Check.rank("cos", cos, 2);
+      Check.f32("cos", cos);
+      Check.f32("sin", sin);
+      if (!sin.shape().equals(cos.shape())) {
+        throw new IllegalArgumentException(
+            "sin has shape %s; need that of cos, %s".formatted(sin.shape(), cos.shape()));
+      }
       Check.same("cos rows", cos.dim(0), "tokens", x.dim(0));
       Check.same("cos columns", cos.dim(1), "head size", x.dim(2));
       int c = Math.toIntExact(x.dim(2));
@@ -341,8 +373,10 @@ public final class Ops implements AutoCloseable {
   /// The column of the greatest element of a row of x (T, N); the first of equals.
   public int argmax(Tensor x, long row) {
     try (var _ = owner.operation()) {
+      Check.rank("x", x, 2);
       Check.f32("x", x);
-      long n = x.dim(-1);
+      Check.index("row", row, x.dim(0));
+      long n = x.dim(1);
       float max = kernels.max(x.segment(), 4 * row * n, n);
       for (int i = 0; i < n; i++) {
         if (Floats.get(x.segment(), 4 * row * n, i) == max) {
