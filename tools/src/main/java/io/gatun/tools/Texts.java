@@ -1,6 +1,7 @@
 package io.gatun.tools;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -32,9 +33,9 @@ final class Texts {
   ///
   /// @throws UncheckedIOException if it cannot be read
   /// @throws IllegalArgumentException if it is not UTF-8
-  static String readStandardInput() {
+  static String read(InputStream standardInput) {
     try {
-      return decode(System.in.readAllBytes(), "standard input");
+      return decode(standardInput.readAllBytes(), "standard input");
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

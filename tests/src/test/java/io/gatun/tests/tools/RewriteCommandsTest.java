@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
-import io.gatun.tests.tools.Launcher.Result;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.regex.Pattern;
@@ -47,12 +47,12 @@ class RewriteCommandsTest {
   void refusesWhatItCannotDo() throws Exception {
     String out = temp.resolve("refused").toString();
     Launcher.assertRefused(
-        launcher.gatun("quantize", "-m", TINY_LLM, "--group-size", "48", "--out", out),
+        InProcess.gatun("quantize", "-m", TINY_LLM, "--group-size", "48", "--out", out),
         "need 32, 64 or 128");
     String nowhere = temp.resolve("no/such/folder").toString();
     Launcher.assertRefused(
-        launcher.gatun("quantize", "-m", TINY_LLM, "--out", nowhere), "cannot be written");
-    Launcher.assertRefused(launcher.gatun("pack", "-m", TINY_LLM, "--out", out), "only GGUF");
+        InProcess.gatun("quantize", "-m", TINY_LLM, "--out", nowhere), "cannot be written");
+    Launcher.assertRefused(InProcess.gatun("pack", "-m", TINY_LLM, "--out", out), "only GGUF");
     assertFalse(Files.exists(Path.of(out)));
   }
 
