@@ -17,7 +17,8 @@ import java.util.function.ToDoubleFunction;
 /// ```
 ///
 /// Source: `segment_anything/automatic_mask_generator.py`. Masks are held as run lengths; of a
-/// batch of points only the low-resolution logits exist at a time.
+/// batch of points only the low-resolution logits exist at a time. Several threads may use it if
+/// they may use the predictor; they take turns batch by batch.
 public final class SamAutomaticMaskGenerator {
   /// Hears how far the work is.
   @FunctionalInterface
@@ -36,10 +37,10 @@ public final class SamAutomaticMaskGenerator {
   }
 
   private final MaskPredictor predictor;
-  private final MaskGeneratorOptions options = new MaskGeneratorOptions();
+  private final MaskGeneratorOptions options;
   private final List<double[]> grids;
 
-  /// With the reference's parameters.
+  /// With the parameters that suit the model: the reference's, unless its configuration has others.
   public SamAutomaticMaskGenerator(MaskPredictor predictor) {
     this(predictor, o -> {});
   }
@@ -49,6 +50,7 @@ public final class SamAutomaticMaskGenerator {
   /// @throws IllegalArgumentException if they do not fit together
   public SamAutomaticMaskGenerator(MaskPredictor predictor, Consumer<MaskGeneratorOptions> choose) {
     this.predictor = predictor;
+    options = new MaskGeneratorOptions(predictor.maskGeneratorDefaults());
     choose.accept(options);
     grids = options.grids();
   }
@@ -122,7 +124,13 @@ public final class SamAutomaticMaskGenerator {
     for (int i = 0; i < points.length; i += 2) {
       prompts.add(Prompt.point((float) points[i], (float) points[i + 1]));
     }
-    LowResMasks low = encoded.decode(prompts, true);
+    try (var _ = encoded.workers().owner().turn()) {
+      return judged(encoded, encoded.decode(prompts, true), points, image, crop);
+    }
+  }
+
+  private List<Candidate> judged(
+      EncodedImage encoded, LowResMasks low, double[] points, Image image, int[] crop) {
     var upscaler = low.upscaler(encoded);
     var found = new Candidate[low.iouPredictions().length];
     encoded

@@ -4,6 +4,7 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /// The hyper-parameters of a Segment Anything model; components are named as the reference's
 /// constructor arguments.
@@ -30,6 +31,9 @@ import java.util.List;
 /// @param pixelMean of red, green and blue, 0 to 255
 /// @param pixelStd likewise
 /// @param maskThreshold the logit above which a pixel belongs to a mask
+/// @param maskGenerator parameters of the mask generator that suit the model, by the reference's
+///   names; empty for the reference's
+/// @param trainedOn what the model has seen, if that was less than the world: `drawn shapes`
 public record SamConfig(
     int imgSize,
     int positionGrid,
@@ -52,7 +56,9 @@ public record SamConfig(
     float decoderLayerNormEps,
     List<Float> pixelMean,
     List<Float> pixelStd,
-    float maskThreshold) {
+    float maskThreshold,
+    Map<String, Double> maskGenerator,
+    String trainedOn) {
   private static final List<Float> PIXEL_MEAN = List.of(123.675f, 116.28f, 103.53f);
   private static final List<Float> PIXEL_STD = List.of(58.395f, 57.12f, 57.375f);
 
@@ -117,7 +123,9 @@ public record SamConfig(
             file.decoderLayerNormEps(),
             file.pixels("pixel_mean", PIXEL_MEAN),
             file.pixels("pixel_std", PIXEL_STD),
-            file.maskThreshold());
+            file.maskThreshold(),
+            file.maskGenerator(),
+            file.trainedOn());
     file.check(config);
     return config;
   }

@@ -8,7 +8,10 @@ import io.gatun.models.nn.JsonKeys;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 
 /// The config.json beside a Segment Anything model, in transformers' spelling or that of
@@ -21,11 +24,10 @@ final class SamConfigFile {
   private static final int OUT_CHANS = 256;
   private static final int INTERNAL = 128;
 
-  /// How everything in an image is looked for by default; sizes that follow from others.
+  /// Sizes that follow from others.
   private static final Pattern HARMLESS =
       Pattern.compile(
-          "image_size|img_size|scale|.*_thresh(old)?|points_per_.*|stability_score_.*|crop_.*"
-              + "|min_mask_region_area|projection_dim|intermediate_size|num_pos_feats|mlp_ratio"
+          "image_size|img_size|scale|projection_dim|intermediate_size|num_pos_feats|mlp_ratio"
               + "|attention_downsample_rate|image_embedding_size|input_image_size|qkv_bias");
 
   private final Checkpoint checkpoint;
@@ -98,6 +100,26 @@ final class SamConfigFile {
 
   float maskThreshold() {
     return (float) keys.number("mask_threshold", 0);
+  }
+
+  /// How everything in an image is looked for by default, by the names of
+  /// [MaskGeneratorOptions]'s settings.
+  Map<String, Double> maskGenerator() {
+    var parameters = new LinkedHashMap<String, Double>();
+    var generator = keys.section("mask_generator");
+    for (String name : (Iterable<String>) () -> generator.json().fieldNames()) {
+      parameters.put(name, generator.number(name, 0));
+    }
+    try {
+      var _ = new MaskGeneratorOptions(parameters);
+    } catch (IllegalArgumentException e) {
+      throw new CheckpointException(generator.where() + ": " + e.getMessage(), e);
+    }
+    return Collections.unmodifiableMap(parameters);
+  }
+
+  String trainedOn() {
+    return keys.text("trained_on", "");
   }
 
   /// Three numbers for red, green and blue.
