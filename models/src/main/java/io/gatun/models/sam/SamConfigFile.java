@@ -102,8 +102,8 @@ final class SamConfigFile {
     return (float) keys.number("mask_threshold", 0);
   }
 
-  /// How everything in an image is looked for by default, by the names of
-  /// [MaskGeneratorOptions]'s settings.
+  /// How everything in an image is looked for by default, by the names of [MaskGeneratorOptions]'s
+  /// settings.
   Map<String, Double> maskGenerator() {
     var parameters = new LinkedHashMap<String, Double>();
     var generator = keys.section("mask_generator");
