@@ -11,6 +11,7 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.models.Generation;
 import io.gatun.models.Llm;
 import io.gatun.models.LlmSession;
+import io.gatun.models.text.SamplingOptions;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tests.TestData;
 import java.nio.file.Path;
@@ -28,7 +29,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.function.Executable;
 
-/// A language model in the hands of several threads, closed at any moment, interrupted at any moment.
+/// A language model in the hands of several threads, closed at any moment, interrupted at any
+/// moment.
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class SharedLlmTest {
   private static final Path TINY = TestData.pretrained("tiny-llm");
@@ -45,7 +47,8 @@ class SharedLlmTest {
 
   private static String text(LlmSession session, Llm llm, String prompt) {
     return session
-        .generate(llm.tokenizer().encode(prompt), o -> o.maxTokens(24).sampling(Greedy.SAMPLING))
+        .generate(
+            llm.tokenizer().encode(prompt), o -> o.maxTokens(24).sampling(SamplingOptions.GREEDY))
         .text();
   }
 
@@ -165,7 +168,7 @@ class SharedLlmTest {
                 o ->
                     o.maxTokens(1_000_000)
                         .contextShift(true)
-                        .sampling(Greedy.ENDLESS)
+                        .sampling(SamplingOptions.GREEDY)
                         .sink(piece -> begun.countDown()));
           } catch (IllegalStateException e) {
             return e.getMessage();
@@ -214,7 +217,9 @@ class SharedLlmTest {
                   () ->
                       session.generate(
                           new int[] {5, 6},
-                          o -> o.sampling(Greedy.ENDLESS).sink(piece -> close(closing, otherThread))));
+                          o ->
+                              o.sampling(SamplingOptions.GREEDY)
+                                  .sink(piece -> close(closing, otherThread))));
           assertEquals(wholeModel ? CLOSED : "the conversation is closed", e.getMessage());
         }
       }
@@ -250,7 +255,7 @@ class SharedLlmTest {
               llm.tokenizer().encode(PROMPTS.getFirst()),
               o ->
                   o.maxTokens(24)
-                      .sampling(Greedy.SAMPLING)
+                      .sampling(SamplingOptions.GREEDY)
                       .sink(
                           piece -> {
                             if (nested.get() == null) {
@@ -374,9 +379,7 @@ class SharedLlmTest {
     var tensor = checkpoint.tensor("model.norm.weight");
     checkpoint.close();
     checkpoint.close();
-    var e =
-        assertThrows(
-            IllegalStateException.class, () -> checkpoint.tensor("model.norm.weight"));
+    var e = assertThrows(IllegalStateException.class, () -> checkpoint.tensor("model.norm.weight"));
     assertTrue(e.getMessage().contains("closed"), e::getMessage);
     assertThrows(IllegalStateException.class, tensor::toFloats);
   }

@@ -443,8 +443,7 @@ class OwnerTest {
           }
         }
       }
-      assertArrayEquals(
-          new byte[] {1, 1}, kept.asSlice(0, 2).toArray(ValueLayout.JAVA_BYTE));
+      assertArrayEquals(new byte[] {1, 1}, kept.asSlice(0, 2).toArray(ValueLayout.JAVA_BYTE));
     }
   }
 
