@@ -8,6 +8,7 @@ import io.gatun.tests.TestData;
 import io.gatun.tests.tools.Launcher.Result;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -41,6 +42,9 @@ class RewriteCommandsTest {
     assertTrue(again.err().contains("--force"), again.err());
     Result forced = launcher.gatun("quantize", "--model", TINY_LLM, "--out", out, "--force");
     assertEquals(0, forced.code(), forced.err());
+    Launcher.assertRefused(
+        launcher.gatun("quantize", "--model", out, "--out", out, "--force"),
+        "where the model itself lies");
   }
 
   @Test
@@ -74,10 +78,23 @@ class RewriteCommandsTest {
     assertTrue(line.find(), list.out());
     String name = line.group(1);
     Launcher.assertRefused(cached.gatun("cache", "clear", "nothing"), "nothing named");
+    Launcher.assertRefused(cached.gatun("cache", "clear"), "without a question, add --yes");
+    assertTrue(Files.exists(temp.resolve("cache").resolve(name)));
     Result cleared = cached.gatun("cache", "clear", name, "--json");
     assertEquals(name, cleared.json().at("/removed/0/name").asText());
     assertEquals(1, cleared.json().at("/removed").size());
     assertFalse(cached.gatun("cache", "list").out().contains("packed/"));
+    Result all = cached.gatun("cache", "clear", "--yes");
+    assertEquals(0, all.code(), all.err());
+    try (var left = Files.list(temp.resolve("cache"))) {
+      assertEquals(List.of(temp.resolve("cache/CACHEDIR.TAG")), left.toList());
+    }
+
+    Path home = Files.createDirectories(temp.resolve("home/.ssh")).getParent();
+    Files.writeString(home.resolve(".ssh/key"), "x");
+    var astray = launcher.with("GATUN_JAVA_OPTS", "-Dgatun.cache=" + home);
+    Launcher.assertRefused(astray.gatun("cache", "clear", "--yes"), "holds other files");
+    assertTrue(Files.exists(home.resolve(".ssh/key")));
 
     Result never = cached.gatun("generate", "-m", model, "-n", "1", "-q", "--pack", "never");
     assertEquals(0, never.code(), never.err());
