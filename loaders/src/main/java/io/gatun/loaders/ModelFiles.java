@@ -1,16 +1,17 @@
 package io.gatun.loaders;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadFeature;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import io.gatun.loaders.file.SourceFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -40,8 +41,12 @@ record ModelFiles(List<Path> files, Map<String, Object> metadata, Map<String, Pa
   private static final Pattern CHECKPOINT =
       Pattern.compile(".*\\.(safetensors|gguf|pth|pt|bin|ckpt)");
   private static final Pattern SPLIT = Pattern.compile("(.*)-00001-of-(\\d{5})\\.gguf");
+  private static final int MAX_METADATA = 1000;
   private static final long MAX_INDEX = 64 << 20;
-  private static final int MAX_SPLITS = 10_000;
+  private static final int MAX_FILES = 10_000;
+
+  /// A model of a trillion weights has a quarter of it.
+  private static final int MAX_TENSORS = 1 << 19;
 
   /// @throws CheckpointException if there is nothing at the path that could be a checkpoint
   static ModelFiles find(Path path) {
@@ -132,7 +137,7 @@ record ModelFiles(List<Path> files, Map<String, Object> metadata, Map<String, Pa
       return List.of();
     }
     Matcher name = SPLIT.matcher(first.path().getFileName().toString());
-    if (!name.matches() || Integer.parseInt(name.group(2)) != count || count > MAX_SPLITS) {
+    if (!name.matches() || Integer.parseInt(name.group(2)) != count || count > MAX_FILES) {
       throw first.error(
           "is part %s of a model in %d files; open the first, NAME-00001-of-%05d.gguf, with the others beside it"
               .formatted(metadata.get("split.no"), count, count));
@@ -155,19 +160,14 @@ record ModelFiles(List<Path> files, Map<String, Object> metadata, Map<String, Pa
   }
 
   private static ModelFiles fromIndex(Path index) {
-    // Made only here: the mapper's start costs more than opening a file.
-    var json =
-        JsonMapper.builder()
-            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-            .build();
-    JsonNode root;
-    try {
+    try (var in = Files.newInputStream(index);
+        // Made only here: its start costs more than opening a file.
+        var json = new JsonFactory().createParser(in)) {
       if (Files.size(index) > MAX_INDEX) {
         throw new CheckpointException(
             "%s: larger than %d bytes, too much for an index".formatted(index, MAX_INDEX));
       }
-      root = json.readTree(Files.readAllBytes(index));
+      return fromIndex(index, json);
     } catch (JsonProcessingException e) {
       throw new CheckpointException(
           "%s: not the JSON it should be: %s".formatted(index, e.getOriginalMessage()), e);
@@ -175,41 +175,102 @@ record ModelFiles(List<Path> files, Map<String, Object> metadata, Map<String, Pa
       throw new CheckpointException(
           "%s: cannot be read: %s".formatted(index, SourceFile.reason(e)), e);
     }
-    JsonNode map = root.path("weight_map");
-    if (!map.isObject() || map.isEmpty()) {
+  }
+
+  private static ModelFiles fromIndex(Path index, JsonParser json) throws IOException {
+    var metadata = new LinkedHashMap<String, Object>();
+    var shards = new LinkedHashMap<String, Path>();
+    if (json.nextToken() == JsonToken.START_OBJECT) {
+      while (json.nextToken() == JsonToken.FIELD_NAME) {
+        String key = json.currentName();
+        boolean object = json.nextToken() == JsonToken.START_OBJECT;
+        if (object && key.equals("weight_map")) {
+          readShards(index, json, shards);
+        } else if (object && key.equals("metadata")) {
+          readMetadata(index, json, metadata);
+        } else {
+          json.skipChildren();
+        }
+      }
+    }
+    if (shards.isEmpty() || json.nextToken() != null) {
       throw new CheckpointException(
           index + ": no weight_map, the object from tensor names to files that an index has");
     }
-    var shards = new LinkedHashMap<String, Path>();
-    map.properties().forEach(e -> shards.put(e.getKey(), shard(index, e.getKey(), e.getValue())));
     var files = List.copyOf(new LinkedHashSet<>(shards.values()));
+    if (files.size() > MAX_FILES) {
+      throw new CheckpointException(
+          "%s: names %d files; at most %d are read".formatted(index, files.size(), MAX_FILES));
+    }
     files.forEach(file -> existing(file, index));
-    var metadata = new LinkedHashMap<String, Object>();
-    root.path("metadata")
-        .properties()
-        .forEach(e -> metadata.put(e.getKey(), json.convertValue(e.getValue(), Object.class)));
     return new ModelFiles(files, metadata, shards);
   }
 
+  private static void readShards(Path index, JsonParser json, Map<String, Path> shards)
+      throws IOException {
+    var files = new HashMap<String, Path>();
+    while (json.nextToken() == JsonToken.FIELD_NAME) {
+      String tensor = json.currentName();
+      if (json.nextToken() != JsonToken.VALUE_STRING) {
+        throw noShard(index, tensor, json.getText());
+      }
+      Path file = files.computeIfAbsent(json.getText(), name -> shard(index, tensor, name));
+      if (shards.put(tensor, file) != null) {
+        throw new CheckpointException(
+            "%s: tensor \"%s\" is in the weight_map twice".formatted(index, tensor));
+      }
+      if (shards.size() > MAX_TENSORS) {
+        throw new CheckpointException(
+            "%s: names more than %d tensors, too many for a model".formatted(index, MAX_TENSORS));
+      }
+    }
+  }
+
+  /// What an index says of the whole, which is its size and sometimes a few words.
+  private static void readMetadata(Path index, JsonParser json, Map<String, Object> metadata)
+      throws IOException {
+    while (json.nextToken() == JsonToken.FIELD_NAME) {
+      String key = json.currentName();
+      switch (json.nextToken()) {
+        case VALUE_STRING -> metadata.put(key, json.getText());
+        case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> metadata.put(key, json.getNumberValue());
+        case VALUE_TRUE, VALUE_FALSE -> metadata.put(key, json.getBooleanValue());
+        default -> json.skipChildren();
+      }
+      if (metadata.size() > MAX_METADATA) {
+        throw new CheckpointException(
+            "%s: more than %d metadata entries, too many for an index"
+                .formatted(index, MAX_METADATA));
+      }
+    }
+  }
+
   /// A shard lies beside its index: a name that leads elsewhere is refused.
-  private static Path shard(Path index, String tensor, JsonNode value) {
-    String name = value.isTextual() ? value.textValue() : "";
+  private static Path shard(Path index, String tensor, String name) {
     if (name.isEmpty()
         || name.equals(".")
         || name.equals("..")
         || name.chars().anyMatch(c -> c == '/' || c == '\\' || c == ':' || c < ' ')) {
-      throw new CheckpointException(
-          "%s: the shard of tensor \"%s\" is %s; need the plain name of a file in the same directory"
-              .formatted(index, tensor, value));
+      throw noShard(index, tensor, quoted(name));
     }
     try {
       return index.resolveSibling(name);
     } catch (InvalidPathException e) {
       throw new CheckpointException(
           "%s: the shard of tensor \"%s\" is %s, which is no file name here"
-              .formatted(index, tensor, value),
+              .formatted(index, tensor, quoted(name)),
           e);
     }
+  }
+
+  private static CheckpointException noShard(Path index, String tensor, String found) {
+    return new CheckpointException(
+        "%s: the shard of tensor \"%s\" is %s; need the plain name of a file in the same directory"
+            .formatted(index, tensor, found));
+  }
+
+  private static String quoted(String text) {
+    return "\"" + new String(JsonStringEncoder.getInstance().quoteAsString(text)) + "\"";
   }
 
   /// @throws CheckpointException if a tensor is not in the file where the index says

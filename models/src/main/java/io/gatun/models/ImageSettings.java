@@ -1,21 +1,26 @@
 package io.gatun.models;
 
+import io.gatun.models.SourceFile.Kind;
 import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.diffusion.Rng;
 import io.gatun.models.diffusion.Scheduler;
 import io.gatun.models.diffusion.Schedulers;
 import io.gatun.tensor.DType;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
 /// Options as settings in [ImageParameters], and back.
 ///
 /// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Dtype`, `Prompt syntax`, `Lora
-/// 1`, `Negative text` (empty, which is another thing for SDXL than none), `VAE file` and `VAE
-/// tile` are Gatun's own, which other programs pass over.
+/// 1`, `Lora 1 hash`, `Negative text` (empty, which is another thing for SDXL than none), `VAE
+/// file`, `VAE file hash`, `VAE tile`, `Init image hash` and `Mask hash` are Gatun's own, which
+/// other programs pass over.
+///
+/// What comes from an image's file is a stranger's word: it sets numbers and choices. Of files
+/// there are only names and hashes, see [#files].
 public final class ImageSettings {
   private static final String OWN = "default";
   private static final String WEIGHTED = "weighted";
@@ -23,6 +28,11 @@ public final class ImageSettings {
   private static final String NEGATIVE = "Negative text";
   private static final String EMPTY = "empty";
   private static final String VAE = "VAE file";
+  private static final String INIT_IMAGE = "Init image hash";
+  private static final String MASK = "Mask hash";
+  private static final String HASH = " hash";
+  private static final int MOST_LORAS = 100;
+  private static final int SHOWN = 40;
 
   private ImageSettings() {}
 
@@ -33,15 +43,14 @@ public final class ImageSettings {
       Denoising.Size size,
       int factor,
       Scheduler scheduler,
-      Path model,
-      StableDiffusionOptions loaded) {
+      StableDiffusionOptions loaded,
+      List<SourceFile> files) {
     var s = new LinkedHashMap<String, String>();
     s.put("Steps", "" + o.steps);
     s.put("Sampler", Schedulers.samplerName(scheduler));
     s.put("CFG scale", plain(o.guidance));
     s.put("Seed", "" + (o.seed + image));
     s.put("Size", "%dx%d".formatted(size.width() * factor, size.height() * factor));
-    s.put("Model", model.getFileName().toString());
     if (o.initImage != null) {
       s.put("Denoising strength", plain(o.strength));
     }
@@ -60,15 +69,25 @@ public final class ImageSettings {
     if (o.vaeTile > 0) {
       s.put("VAE tile", "" + o.vaeTile);
     }
-    if (loaded.vae != null) {
-      s.put(VAE, loaded.vae.toString());
-    }
     int lora = 1;
-    for (Map.Entry<Path, Double> each : loaded.loras.entrySet()) {
-      s.put(LORA + lora++, each.getKey() + ":" + plain(each.getValue()));
+    for (SourceFile file : files) {
+      switch (file.kind()) {
+        case MODEL -> s.put("Model", file.name());
+        case VAE -> putFile(VAE, file, "", s);
+        case LORA -> putFile(LORA + lora++, file, ":" + plain(file.scale()), s);
+        case INIT_IMAGE -> s.put(INIT_IMAGE, file.hash());
+        case MASK -> s.put(MASK, file.hash());
+      }
     }
     s.put("Version", "Gatun");
     return new ImageParameters(prompt, o.negative == null ? "" : o.negative, s);
+  }
+
+  private static void putFile(String key, SourceFile file, String scale, Map<String, String> s) {
+    s.put(key, file.name() + scale);
+    if (!file.hash().isEmpty()) {
+      s.put(key + HASH, file.hash());
+    }
   }
 
   /// Without the ".0" of whole numbers.
@@ -76,48 +95,67 @@ public final class ImageSettings {
     return value == Math.rint(value) ? "" + (long) value : "" + value;
   }
 
-  /// Sets how the pipeline was loaded that an image was made with: the type of its activations, its
-  /// autoencoder if that was another, and its low-rank adaptations.
-  ///
-  /// @throws IllegalArgumentException if a setting is not as it should be
+  /// Sets how the pipeline was loaded that an image was made with, as far as that needs no files.
   public static void read(ImageParameters parameters, StableDiffusionOptions o) {
-    parameters
-        .settings()
-        .forEach(
-            (name, value) -> {
-              if (name.equals("Dtype")) {
-                o.dtype(value.equals("f32") ? DType.Plain.F32 : DType.Plain.BF16);
-              } else if (name.equals(VAE)) {
-                o.vae(Path.of(value));
-              } else if (name.startsWith(LORA) && !name.equals("Lora hashes")) {
-                lora(value, o);
-              }
-            });
+    String dtype = parameters.settings().get("Dtype");
+    if (dtype != null) {
+      o.dtype(dtype.equals("f32") ? DType.Plain.F32 : DType.Plain.BF16);
+    }
   }
 
-  /// Adds an adaptation as a user writes it: `FILE:SCALE`, or `FILE` for a scale of 1.
+  /// The files that an image was made with, for the caller to find: the model, another autoencoder,
+  /// adaptations in their order, an initial image, a mask.
   ///
-  /// @throws IllegalArgumentException if there is no file, or what follows the last colon is no
-  ///   number
-  public static void lora(String fileAndScale, StableDiffusionOptions o) {
-    if (fileAndScale.isBlank()) {
-      throw new IllegalArgumentException("the adaptation has no name; need FILE or FILE:SCALE");
+  /// @throws IllegalArgumentException if an adaptation's scale is no number
+  public static List<SourceFile> files(ImageParameters parameters) {
+    Map<String, String> s = parameters.settings();
+    var files = new ArrayList<SourceFile>();
+    if (s.containsKey("Model")) {
+      files.add(file(Kind.MODEL, s.get("Model"), 1, null));
     }
-    int colon = fileAndScale.lastIndexOf(':');
-    Path whole = Path.of(fileAndScale);
-    if (colon <= 0 || Files.exists(whole)) {
-      o.lora(whole, 1);
-      return;
+    if (s.containsKey(VAE)) {
+      files.add(file(Kind.VAE, s.get(VAE), 1, s.get(VAE + HASH)));
     }
-    String scale = fileAndScale.substring(colon + 1);
+    for (int i = 1; s.containsKey(LORA + i) && i <= MOST_LORAS; i++) {
+      String value = s.get(LORA + i);
+      int colon = value.lastIndexOf(':');
+      double scale = colon < 0 ? 1 : number(LORA + i, value, value.substring(colon + 1));
+      String name = colon < 0 ? value : value.substring(0, colon);
+      files.add(file(Kind.LORA, name, scale, s.get(LORA + i + HASH)));
+    }
+    if (s.containsKey("Denoising strength") || s.containsKey(INIT_IMAGE)) {
+      files.add(file(Kind.INIT_IMAGE, "", 1, s.get(INIT_IMAGE)));
+    }
+    if (s.containsKey(MASK)) {
+      files.add(file(Kind.MASK, "", 1, s.get(MASK)));
+    }
+    return files;
+  }
+
+  private static SourceFile file(Kind kind, String name, double scale, String hash) {
+    return new SourceFile(
+        kind, shown(SourceFile.name(name)), hash == null ? "" : shown(hash), scale);
+  }
+
+  private static double number(String name, String value, String number) {
     try {
-      o.lora(Path.of(fileAndScale.substring(0, colon)), Double.parseDouble(scale));
+      return Double.parseDouble(number);
     } catch (NumberFormatException e) {
-      throw new IllegalArgumentException(
-          "the adaptation \"%s\": \"%s\" is no number; need FILE:SCALE, as in style.safetensors:0.8"
-              .formatted(fileAndScale, scale),
-          e);
+      throw noNumber(name, value, e);
     }
+  }
+
+  private static IllegalArgumentException noNumber(
+      String name, String value, NumberFormatException cause) {
+    return new IllegalArgumentException(
+        "the image's parameters say \"%s: %s\"; need a number".formatted(name, shown(value)),
+        cause);
+  }
+
+  /// A stranger's text in a message: without what a terminal would obey, and not pages of it.
+  private static String shown(String text) {
+    String line = text.replaceAll("\\p{Cntrl}", "?");
+    return line.length() <= SHOWN ? line : line.substring(0, SHOWN) + "...";
   }
 
   /// Sets the options that an image was made with, but for those that name files.
@@ -134,8 +172,7 @@ public final class ImageSettings {
           try {
             set(name, value, s, o);
           } catch (NumberFormatException e) {
-            throw new IllegalArgumentException(
-                "the image's parameters say \"%s: %s\"; need a number".formatted(name, value), e);
+            throw noNumber(name, value, e);
           }
         });
   }
@@ -146,11 +183,11 @@ public final class ImageSettings {
       case "CFG scale" -> o.guidance(Double.parseDouble(value));
       case "Seed" -> o.seed(Long.parseLong(value));
       case "Size" -> {
-        String[] sides = value.split("x", -1);
-        if (sides.length != 2) {
+        int x = value.indexOf('x');
+        if (x < 0) {
           throw new NumberFormatException(value);
         }
-        o.size(Integer.parseInt(sides[0]), Integer.parseInt(sides[1]));
+        o.size(Integer.parseInt(value.substring(0, x)), Integer.parseInt(value.substring(x + 1)));
       }
       case "Denoising strength" -> o.strength(Double.parseDouble(value));
       case "Clip skip" -> o.clipSkip(Integer.parseInt(value) - 1);
@@ -177,7 +214,7 @@ public final class ImageSettings {
     if (name == null) {
       throw new IllegalArgumentException(
           "the image was made with the sampler \"%s\", which Gatun does not have; choose another with --scheduler: %s"
-              .formatted((sampler + " " + type).strip(), Schedulers.names()));
+              .formatted(shown((sampler + " " + type).strip()), Schedulers.names()));
     }
     return name;
   }

@@ -35,7 +35,10 @@ import java.util.function.Consumer;
 /// }
 /// ```
 ///
-/// One thread at a time may use it.
+/// Any thread may use it: calls from several threads take turns, one call at a time. An interrupt
+/// ends a call within a layer, with a [java.util.concurrent.CancellationException]; the thread
+/// stays interrupted. The parts, such as [#unet] and [#ops], are for one thread at a time, and
+/// refuse a second one.
 public final class StableDiffusion implements AutoCloseable {
   /// Bytes for the UNet's weights in another form: with what SDXL's activations need at 1024 x 1024
   /// less than 3 GB.
@@ -56,6 +59,7 @@ public final class StableDiffusion implements AutoCloseable {
   private final TextConditions text;
   private final UNet2DConditionModel unet;
   private final LatentImages images;
+  private List<SourceFile> loadedFiles;
 
   private StableDiffusion(PipelineFiles files, StableDiffusionOptions options, Ops ops) {
     this.files = files;
@@ -193,10 +197,18 @@ public final class StableDiffusion implements AutoCloseable {
   /// time.
   ///
   /// @throws IllegalArgumentException if the options do not fit together or the model
-  /// @throws java.util.concurrent.CancellationException if a step was told to cancel
+  /// @throws java.util.concurrent.CancellationException if a step was told to cancel, or the thread
+  ///   is interrupted
+  /// @throws IllegalStateException if the model is closed, before or meanwhile
   public Imagined imagine(String prompt, Consumer<ImagineOptions> choose) {
     var o = new ImagineOptions();
     choose.accept(o);
+    try (var _ = ops.owner().turn()) {
+      return imagine(prompt, o);
+    }
+  }
+
+  private Imagined imagine(String prompt, ImagineOptions o) {
     var size = size(o);
     var scheduler =
         o.scheduler == null
@@ -347,17 +359,41 @@ public final class StableDiffusion implements AutoCloseable {
   private List<ImageParameters> parameters(
       String prompt, ImagineOptions o, Denoising.Size size, Scheduler scheduler) {
     var all = new ArrayList<ImageParameters>();
+    var sources = new ArrayList<>(loadedFiles());
+    if (o.initImage != null) {
+      sources.add(SourceFile.of(SourceFile.Kind.INIT_IMAGE, o.initImage));
+    }
+    if (o.mask != null) {
+      sources.add(SourceFile.of(SourceFile.Kind.MASK, o.mask));
+    }
     for (int b = 0; b < o.batch; b++) {
       all.add(
-          ImageSettings.write(
-              prompt, o, b, size, images.factor(), scheduler, files.path(), options));
+          ImageSettings.write(prompt, o, b, size, images.factor(), scheduler, options, sources));
     }
     return all;
+  }
+
+  /// What was loaded beside the model's own files; their bytes are hashed once.
+  private List<SourceFile> loadedFiles() {
+    if (loadedFiles == null) {
+      loadedFiles = new ArrayList<>();
+      String model = SourceFile.name(files.path());
+      loadedFiles.add(new SourceFile(SourceFile.Kind.MODEL, model, "", 1));
+      if (options.vae != null) {
+        loadedFiles.add(SourceFile.of(SourceFile.Kind.VAE, options.vae, 1));
+      }
+      options.loras.forEach(
+          (file, scale) -> loadedFiles.add(SourceFile.of(SourceFile.Kind.LORA, file, scale)));
+    }
+    return loadedFiles;
   }
 
   /// `StableDiffusion(tiny-sd: StableDiffusionPipeline, 64 x 64, BF16)`.
   @Override
   public String toString() {
+    if (ops.owner().isClosed()) {
+      return "StableDiffusion(%s: closed)".formatted(files.path().getFileName());
+    }
     return "StableDiffusion(%s: %s, %d x %d, %s)"
         .formatted(
             files.path().getFileName(),
@@ -368,6 +404,10 @@ public final class StableDiffusion implements AutoCloseable {
   }
 
   /// Ends the threads and unmaps the weights.
+  ///
+  /// A call that is running on another thread ends at its next operation, which is waited for, with
+  /// an [IllegalStateException], `the model is closed`; so does every later use. From
+  /// [ImagineOptions#onStep], too, it can be closed. A second call does nothing.
   @Override
   public void close() {
     ops.close();

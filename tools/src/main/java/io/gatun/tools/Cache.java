@@ -3,14 +3,15 @@ package io.gatun.tools;
 import io.gatun.ffm.files.CacheEntry;
 import io.gatun.ffm.files.UserCache;
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
+import java.util.Scanner;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -154,12 +155,16 @@ final class Cache implements Runnable {
       String what =
           "%d of Gatun's files and folders, %s, in %s"
               .formatted(entries.size(), Units.bytes(sum(entries)), UserCache.folder());
-      if (!Terminals.isInteractive()) {
+      var stdio = Stdio.of(spec);
+      if (!stdio.isInteractive()) {
         throw new ParameterException(
             spec.commandLine(), "to remove %s without a question, add --yes".formatted(what));
       }
-      String answer = System.console().readLine("Remove %s? [y/N] ", what);
-      return answer != null && answer.strip().toLowerCase(Locale.ROOT).matches("y|yes");
+      var err = spec.commandLine().getErr();
+      err.print("Remove " + what + "? [y/N] ");
+      err.flush();
+      var answer = new Scanner(stdio.in(), StandardCharsets.UTF_8);
+      return answer.hasNextLine() && answer.nextLine().strip().matches("(?i:y|yes)");
     }
   }
 }

@@ -59,9 +59,10 @@ final class ChatCommand implements Runnable {
   @Override
   public void run() {
     answer.check();
+    var stdio = Stdio.of(spec);
     try (var llm = model.load();
         var chat = llm.newChat();
-        var input = Terminals.isInteractive() ? TerminalInput.open() : pipe()) {
+        var input = stdio.isInteractive() ? TerminalInput.open() : pipe(stdio)) {
       chat.start(system);
       for (String line = input.readLine(); line != null; line = input.readLine()) {
         String text = line.strip();
@@ -120,8 +121,8 @@ final class ChatCommand implements Runnable {
   }
 
   /// Lines from a pipe or file.
-  private Input pipe() {
-    var in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+  private Input pipe(Stdio stdio) {
+    var in = new BufferedReader(new InputStreamReader(stdio.in(), StandardCharsets.UTF_8));
     var out = spec.commandLine().getOut();
     return new Input() {
       @Override

@@ -3,11 +3,13 @@ package io.gatun.tools;
 import io.gatun.models.ImageSettings;
 import io.gatun.models.Pretrained;
 import io.gatun.models.StableDiffusion;
-import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.nn.Quantization;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -56,24 +58,25 @@ final class DiffusionModelOptions {
 
   /// Loads the pipeline.
   ///
-  /// @param parameters of an image that is to be made again; null for none
-  StableDiffusion load(ImageParameters parameters) {
+  /// @param from an image that is to be made again; null for none
+  StableDiffusion load(FromImage from) {
     var err = command.commandLine().getErr();
     Path path = model != null ? model : Pretrained.path("tiny-sd");
-    String made = parameters == null ? null : parameters.settings().get("Model");
-    if (made != null && !made.equals(path.getFileName().toString())) {
-      err.println("gatun: warning: the image was made with the model " + made + ", not " + path);
+    Map<Path, Double> adaptations = new LinkedHashMap<>();
+    loras.forEach(lora -> addLora(lora, adaptations));
+    if (from != null) {
+      from.checkModel(path, vae, adaptations.keySet());
     }
     return StableDiffusion.load(
         path,
         o -> {
-          if (parameters != null && loras.isEmpty()) {
-            ImageSettings.read(parameters, o);
+          if (from != null) {
+            ImageSettings.read(from.parameters(), o);
           }
           if (vae != null) {
             o.vae(vae);
           }
-          loras.forEach(lora -> ImageSettings.lora(lora, o));
+          adaptations.forEach(o::lora);
           o.backend(run.backend())
               .threads(run.threads())
               .loadMode(run.load())
@@ -83,6 +86,27 @@ final class DiffusionModelOptions {
             o.dtype(network.dtype());
           }
         });
+  }
+
+  /// `FILE:SCALE`, or `FILE` for a scale of 1.
+  private static void addLora(String text, Map<Path, Double> adaptations) {
+    if (text.isBlank()) {
+      throw new IllegalArgumentException("the adaptation has no name; need FILE or FILE:SCALE");
+    }
+    int colon = text.lastIndexOf(':');
+    if (colon <= 0 || Files.exists(Path.of(text))) {
+      adaptations.put(Path.of(text), 1.0);
+      return;
+    }
+    String scale = text.substring(colon + 1);
+    try {
+      adaptations.put(Path.of(text.substring(0, colon)), Double.parseDouble(scale));
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException(
+          "the adaptation \"%s\": \"%s\" is no number; need FILE:SCALE, as in style.safetensors:0.8"
+              .formatted(text, scale),
+          e);
+    }
   }
 
   private Quantization quantization() {

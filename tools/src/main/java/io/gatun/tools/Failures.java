@@ -24,6 +24,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
 final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
   private static final int OURS = 1;
   private static final int THE_USERS = 2;
+  private static final int CLOSED_PIPE = 141; // as the shell says of SIGPIPE
+
+  private static final int LONGEST = 4096;
 
   private final BooleanSupplier debug;
 
@@ -35,7 +38,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   public int handleParseException(ParameterException e, String[] args) {
     PrintWriter err = e.getCommandLine().getErr();
     String command = e.getCommandLine().getCommandSpec().qualifiedName();
-    err.println(command + ": " + sentence(message(e)));
+    err.println(command + ": " + brief(sentence(message(e))));
     UnmatchedArgumentException.printSuggestions(e, err);
     err.println("See: " + command + " --help");
     return THE_USERS;
@@ -55,18 +58,31 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     if (cause instanceof ParameterException p) {
       return handleParseException(p, new String[0]);
     }
+    if (cause instanceof OutputException failed) {
+      return report(failed, command.getErr());
+    }
+    command.getOut().flush();
     PrintWriter err = command.getErr();
     String said = forTheUser(cause);
     if (said != null) {
-      err.println(command.getCommandSpec().qualifiedName() + ": " + said);
+      err.println(command.getCommandSpec().qualifiedName() + ": " + brief(said));
     } else {
-      err.println("gatun: internal error: " + cause);
+      err.println("gatun: internal error: " + brief(cause.toString()));
       err.println("Please report this, with what the same command prints with --debug added.");
     }
     if (debug.getAsBoolean()) {
       cause.printStackTrace(err);
     }
     return said != null ? THE_USERS : OURS;
+  }
+
+  /// Says that results could not be written, unless nobody reads them.
+  static int report(OutputException e, PrintWriter err) {
+    if (e.isClosedPipe()) {
+      return CLOSED_PIPE;
+    }
+    err.println("gatun: the output cannot be written: " + e.getCause().getMessage());
+    return OURS;
   }
 
   /// What to tell the user, or null if the failure is ours.
@@ -93,6 +109,13 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       case FileSystemException e when e.getFile() != null -> e.getFile() + ": " + e.getReason();
       default -> cause.getMessage();
     };
+  }
+
+  /// What quotes a file may be of any length.
+  private static String brief(String message) {
+    return message.length() <= LONGEST
+        ? message
+        : "%s... (%d characters)".formatted(message.substring(0, LONGEST), message.length());
   }
 
   private static String sentence(String message) {

@@ -2,7 +2,6 @@ package io.gatun.tools;
 
 import io.gatun.models.ImageSettings;
 import io.gatun.models.Imagined;
-import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.image.Image;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -73,29 +72,34 @@ final class Imagine implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    var parameters = from == null ? null : parameters();
-    String text = prompt != null || parameters == null ? prompt : parameters.prompt();
+    var remade = from == null ? null : new FromImage(spec, from);
+    String text = prompt != null || remade == null ? prompt : remade.parameters().prompt();
     if (text == null) {
       throw new ParameterException(spec.commandLine(), "Give a prompt, or --from an image");
     }
     if (how.hasStrength() && initImage == null) {
       throw new ParameterException(
-          spec.commandLine(), "--strength says how much of --init-image is kept; give that, too");
+          spec.commandLine(),
+          "--strength says how far the result may be from --init-image; give that, too");
     }
     checkOut();
     Image start = initImage == null ? null : Image.read(initImage);
     Image painted = mask == null ? null : Image.read(mask);
+    if (remade != null) {
+      remade.checkImages(start, painted);
+    }
     long began = System.nanoTime();
-    try (var sd = model.load(parameters)) {
+    try (var sd = model.load(remade)) {
       double loaded = (System.nanoTime() - began) / 1e9;
       Imagined made;
-      try (var progress = new StepProgress(spec.commandLine().getErr(), quiet)) {
+      try (var progress =
+          new StepProgress(spec.commandLine().getErr(), !quiet && Stdio.of(spec).isInteractive())) {
         made =
             sd.imagine(
                 text,
                 o -> {
-                  if (parameters != null) {
-                    ImageSettings.read(parameters, o);
+                  if (remade != null) {
+                    ImageSettings.read(remade.parameters(), o);
                   }
                   how.apply(o);
                   o.initImage(start).mask(painted).onStep(progress);
@@ -126,22 +130,6 @@ final class Imagine implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--out " + out + ": there is no folder " + folder);
     }
-  }
-
-  private ImageParameters parameters() {
-    String text = Image.readText(from).get(ImageParameters.KEYWORD);
-    if (text == null) {
-      throw new ParameterException(
-          spec.commandLine(),
-          from + " carries no parameters; images made by gatun imagine do, as PNG files");
-    }
-    var parameters = ImageParameters.parse(text);
-    if (parameters.settings().containsKey("Denoising strength") && initImage == null) {
-      throw new ParameterException(
-          spec.commandLine(),
-          from + " was made from another image; name that with --init-image (and --mask)");
-    }
-    return parameters;
   }
 
   private void write(Imagined made) {

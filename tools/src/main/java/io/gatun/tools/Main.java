@@ -1,5 +1,8 @@
 package io.gatun.tools;
 
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -7,6 +10,8 @@ import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExecutionException;
+import picocli.CommandLine.Help;
+import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -48,6 +53,8 @@ public final class Main implements Runnable {
     COMMANDS.put("bench", Bench.class);
   }
 
+  private final Stdio stdio;
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -71,20 +78,30 @@ public final class Main implements Runnable {
       description = "Show what happens inside, and stack traces.")
   private boolean debug;
 
+  private Main(Stdio stdio) {
+    this.stdio = stdio;
+  }
+
   public static void main(String[] args) {
     // Numbers have a point, whatever the user's language: other programs read them, too.
     Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
     // Libraries that are no modules are on the class path, which modules do not read unasked.
     Main.class.getModule().addReads(ClassLoader.getSystemClassLoader().getUnnamedModule());
     Health.warn(System.err);
-    System.exit(run(args));
+    System.exit(run(Stdio.ofProcess(), args));
+  }
+
+  /// Runs one command line that has nothing to read, and returns its exit code.
+  public static int run(OutputStream out, OutputStream err, String... args) {
+    return run(Stdio.of(InputStream.nullInputStream(), out, err), args);
   }
 
   /// Runs one command line and returns its exit code.
-  static int run(String... args) {
-    var main = new Main();
+  public static int run(Stdio stdio, String... args) {
+    var main = new Main(stdio);
     var failures = new Failures(() -> main.debug);
-    var commands = new CommandLine(main);
+    // Results may quote files, which must not colour a terminal; so nothing is coloured.
+    var commands = new CommandLine(main).setColorScheme(Help.defaultColorScheme(Ansi.OFF));
     // Building the model of a command takes milliseconds: only those that are needed.
     String first = args.length == 0 ? "" : args[0];
     COMMANDS.forEach(
@@ -95,11 +112,28 @@ public final class Main implements Runnable {
             commands.addSubcommand(name, type);
           }
         });
-    return commands
-        .setParameterExceptionHandler(failures)
-        .setExecutionExceptionHandler(failures)
-        .setExecutionStrategy(main::execute)
-        .execute(args);
+    PrintWriter out = stdio.results();
+    PrintWriter err = stdio.messages();
+    try {
+      int code =
+          commands
+              .setOut(out)
+              .setErr(err)
+              .setParameterExceptionHandler(failures)
+              .setExecutionExceptionHandler(failures)
+              .setExecutionStrategy(main::execute)
+              .execute(args);
+      out.flush();
+      return code;
+    } catch (OutputException e) {
+      return Failures.report(e, err);
+    } finally {
+      err.flush();
+    }
+  }
+
+  Stdio stdio() {
+    return stdio;
   }
 
   private int execute(ParseResult parsed) {
@@ -108,6 +142,8 @@ public final class Main implements Runnable {
     }
     try {
       return new RunLast().execute(parsed);
+    } catch (OutputException e) {
+      return Failures.report(e, spec.commandLine().getErr());
     } catch (Error e) { // picocli hands only exceptions to its handlers
       throw new ExecutionException(spec.commandLine(), e.toString(), e);
     }

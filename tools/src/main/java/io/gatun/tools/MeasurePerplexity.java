@@ -74,9 +74,8 @@ final class MeasurePerplexity implements Runnable {
   }
 
   /// A line that whoever sits at the terminal sees change.
-  @SuppressWarnings("SystemConsoleNull") // it is null where the JDK's own console is in use
   private void progress(Perplexity soFar) {
-    if (Terminals.isInteractive()) {
+    if (Stdio.of(spec).isInteractive()) {
       var err = spec.commandLine().getErr();
       err.printf(Locale.ROOT, "%,d tokens, perplexity %.4f\r", soFar.tokens(), soFar.perplexity());
       err.flush();

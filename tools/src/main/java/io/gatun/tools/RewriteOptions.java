@@ -39,10 +39,10 @@ final class RewriteOptions {
     long after = rewrite.bytes();
     long start = System.nanoTime();
     try (var workers = new Workers(threads.count())) {
-      if (Terminals.isInteractive()) {
+      if (Stdio.of(command.getCommandSpec()).isInteractive()) {
         try (var bar =
             new ProgressBarBuilder()
-                .setTaskName(out.getFileName().toString())
+                .setTaskName(SafeWriter.safe(out.getFileName().toString()))
                 .setInitialMax(after)
                 .setUnit(" MB", 1_000_000)
                 .setStyle(ProgressBarStyle.ASCII)

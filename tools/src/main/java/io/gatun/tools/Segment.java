@@ -290,14 +290,14 @@ final class Segment implements Callable<Integer> {
     report(loaded, encode, "all points decoded", decode);
   }
 
-  private static List<MaskAnnotation> generate(
+  private List<MaskAnnotation> generate(
       SamAutomaticMaskGenerator generator, Path file, Image picture) {
-    if (!Terminals.isInteractive()) {
+    if (!Stdio.of(spec).isInteractive()) {
       return generator.generate(picture);
     }
     try (var bar =
         new ProgressBarBuilder()
-            .setTaskName(file.getFileName().toString())
+            .setTaskName(SafeWriter.safe(file.getFileName().toString()))
             .setUnit(" points", 1)
             .setStyle(ProgressBarStyle.ASCII)
             .build()) {

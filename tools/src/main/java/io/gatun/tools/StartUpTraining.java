@@ -37,7 +37,7 @@ final class StartUpTraining {
   }
 
   private static void run(String... command) {
-    if (Main.run(command) != 0) {
+    if (Main.run(Stdio.ofProcess(), command) != 0) {
       throw new IllegalStateException("failed: gatun " + String.join(" ", command));
     }
   }

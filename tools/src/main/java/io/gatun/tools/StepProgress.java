@@ -18,9 +18,9 @@ final class StepProgress implements Consumer<ImagineStep>, AutoCloseable {
   private volatile boolean stop;
   private ProgressBar bar;
 
-  StepProgress(PrintWriter err, boolean quiet) {
+  StepProgress(PrintWriter err, boolean shown) {
     this.err = err;
-    shown = !quiet && Terminals.isInteractive();
+    this.shown = shown;
     before = Signals.register("INT", this::interrupt);
   }
 

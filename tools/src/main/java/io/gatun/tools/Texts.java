@@ -1,13 +1,14 @@
 package io.gatun.tools;
 
+import io.gatun.ffm.files.AtomicFile;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 
 /// Reads the text that a command works on, and writes what comes of it.
 final class Texts {
@@ -32,9 +33,9 @@ final class Texts {
   ///
   /// @throws UncheckedIOException if it cannot be read
   /// @throws IllegalArgumentException if it is not UTF-8
-  static String readStandardInput() {
+  static String read(InputStream standardInput) {
     try {
-      return decode(System.in.readAllBytes(), "standard input");
+      return decode(standardInput.readAllBytes(), "standard input");
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -55,15 +56,8 @@ final class Texts {
   ///
   /// @throws UncheckedIOException if it cannot be written
   static void write(Path file, String text) {
-    Path temporary = file.resolveSibling("." + file.getFileName() + ".tmp");
     try {
-      try {
-        Files.writeString(temporary, text);
-        Files.move(
-            temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      } finally {
-        Files.deleteIfExists(temporary);
-      }
+      AtomicFile.write(file, text);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

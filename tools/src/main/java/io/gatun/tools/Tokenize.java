@@ -34,7 +34,7 @@ final class Tokenize implements Runnable {
   /// What to work on: one of these.
   private static final class Source {
     @Option(
-        names = {"-t", "--text"},
+        names = {"-p", "--prompt"},
         paramLabel = "TEXT",
         description = "The text.")
     private String text;
@@ -105,7 +105,7 @@ final class Tokenize implements Runnable {
     if (source.text != null) {
       return source.text;
     }
-    return source.file != null ? Texts.read(source.file) : Texts.readStandardInput();
+    return source.file != null ? Texts.read(source.file) : Texts.read(Stdio.of(spec).in());
   }
 
   private int[] parse(String list) {

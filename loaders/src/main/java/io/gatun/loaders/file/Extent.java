@@ -4,11 +4,13 @@ import io.gatun.loaders.CheckpointException;
 import java.util.Comparator;
 import java.util.List;
 
-/// The bytes of a tensor, `begin` (inclusive) to `end` (exclusive).
-public record Extent(String tensor, long begin, long end) {
+/// The bytes of a tensor or a storage of several, `begin` (inclusive) to `end` (exclusive).
+///
+/// @param what they are, for messages: `tensor "a"`
+public record Extent(String what, long begin, long end) {
   /// The extents in the order of their bytes.
   ///
-  /// @throws CheckpointException if two tensors share a byte
+  /// @throws CheckpointException if two share a byte
   public static List<Extent> sorted(SourceFile file, List<Extent> extents) {
     var sorted =
         extents.stream()
@@ -18,8 +20,8 @@ public record Extent(String tensor, long begin, long end) {
     for (Extent e : sorted) {
       if (before != null && e.begin < before.end) {
         throw file.error(
-            "tensors \"%s\" (bytes %d..%d) and \"%s\" (bytes %d..%d) overlap: the file is damaged or forged"
-                .formatted(before.tensor, before.begin, before.end, e.tensor, e.begin, e.end));
+            "%s (bytes %d..%d) and %s (bytes %d..%d) overlap: the file is damaged or forged"
+                .formatted(before.what, before.begin, before.end, e.what, e.begin, e.end));
       }
       before = e;
     }

@@ -18,29 +18,35 @@ public final class SourceFile {
   /// Reads into a copy go by pieces of this size, so that each is one short system call.
   private static final long CHUNK = 64L << 20;
 
+  /// What a reader sees of a file; buffers cannot have 2 GB.
+  private static final long READ = 1L << 30;
+
   private static final ValueLayout.OfLong LONG =
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final Path path;
   private final MemorySegment bytes;
+  private final HeapBudget budget;
 
-  private SourceFile(Path path, MemorySegment bytes) {
+  private SourceFile(Path path, MemorySegment bytes, HeapBudget budget) {
     this.path = path;
     this.bytes = bytes;
+    this.budget = budget;
   }
 
   /// Maps the file, or reads the whole of it, into memory that lives as long as `arena`.
   ///
+  /// @param budget of the heap, which the files of a checkpoint share
   /// @throws CheckpointException if it cannot be read or, for a copy, memory does not suffice
-  public static SourceFile open(Path path, LoadMode mode, Arena arena) {
+  public static SourceFile open(Path path, LoadMode mode, Arena arena, HeapBudget budget) {
     try (var channel = FileChannel.open(path)) {
       long size = channel.size();
       var bytes =
           switch (mode) {
             case MAP -> channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
-            case COPY -> copy(channel, size, path, arena);
+            case COPY -> copy(channel, size, path, arena).asReadOnly();
           };
-      return new SourceFile(path, bytes);
+      return new SourceFile(path, bytes, budget);
     } catch (IOException e) {
       throw new CheckpointException("%s: cannot be read: %s".formatted(path, reason(e)), e);
     }
@@ -102,6 +108,23 @@ public final class SourceFile {
     return bytes.asSlice(offset, length);
   }
 
+  /// Allows for a header of so many bytes to be read.
+  public void allow(long headerBytes) {
+    budget.allow(headerBytes);
+  }
+
+  /// Counts heap that is taken for what the header says.
+  ///
+  /// @param bytes about as many as are kept
+  /// @throws CheckpointException if that is more than a header of its size can need
+  public void spend(long bytes) {
+    if (!budget.spend(bytes)) {
+      throw error(
+          "its header unfolds to more than %d MB: damaged or forged; convert the model to safetensors with a tool that you trust"
+              .formatted(budget.allowed() >> 20));
+    }
+  }
+
   /// Advises the system that the bytes will be read soon; a copy needs no advice.
   public void willNeed(long offset, long length) {
     if (bytes.isMapped()) {
@@ -114,7 +137,8 @@ public final class SourceFile {
     return slice(offset, 8, what).get(LONG, 0);
   }
 
-  /// A reader of `length` bytes from `offset` on; at most the first 2 GB of them.
+  /// A reader of `length` bytes from `offset` on; at most the first GB of them, in which all
+  /// headers end.
   public ByteReader reader(long offset, long length, String what) {
     var window = slice(offset, length, what);
     return new ByteReader(this, offset, buffer(window.asSlice(0, cap(window.byteSize()))));
@@ -143,7 +167,7 @@ public final class SourceFile {
   }
 
   private static long cap(long length) {
-    return Math.min(length, Integer.MAX_VALUE);
+    return Math.min(length, READ);
   }
 
   /// An exception whose message begins with this file's path.

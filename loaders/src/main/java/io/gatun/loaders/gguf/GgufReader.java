@@ -36,8 +36,15 @@ public final class GgufReader {
   private static final int MAX_NAME = 65_535;
   private static final int MAX_DIMS = 8;
 
-  /// The bytes of a string or an array; the largest vocabularies take a tenth of it.
-  private static final int MAX_VALUE = 64 << 20;
+  /// The bytes of an array; the largest vocabularies take a tenth of it.
+  private static final int MAX_ARRAY = 64 << 20;
+
+  private static final int MAX_STRING = 16 << 20;
+
+  /// About what an entry of a table, a list or a tensor takes beside its own bytes.
+  private static final int ENTRY = 128;
+
+  private static final int TENSOR = 512;
 
   private static final int MAX_ARRAY_DEPTH = 4;
   private static final int MAX_NESTED_ARRAYS = 1 << 16;
@@ -62,6 +69,7 @@ public final class GgufReader {
 
   private FileContents read() {
     in.skip(4);
+    file.allow(file.size());
     int version = in.i32();
     checkVersion(version);
     int tensorCount = in.count(1, "tensors");
@@ -121,6 +129,7 @@ public final class GgufReader {
           "a name of %s bytes; at most %d are read"
               .formatted(Long.toUnsignedString(length), MAX_NAME));
     }
+    file.spend(ENTRY + 2 * length);
     return in.utf8(length);
   }
 
@@ -135,13 +144,20 @@ public final class GgufReader {
 
   private Object readValue(GgufType type, int depth) {
     return switch (type) {
-      case STRING -> in.utf8(checkLength(in.count(1, "bytes of text")));
+      case STRING -> readText();
       case ARRAY -> readArray(depth + 1);
       case BOOL -> readBoolean();
       default ->
           GgufArray.value(
               type, ByteBuffer.wrap(in.bytes(type.bytes())).order(ByteOrder.LITTLE_ENDIAN), 0);
     };
+  }
+
+  private String readText() {
+    int length = in.count(1, "bytes of text");
+    checkLength(length, MAX_STRING);
+    file.spend(2L * length);
+    return in.utf8(length);
   }
 
   private boolean readBoolean() {
@@ -159,14 +175,18 @@ public final class GgufReader {
       case ARRAY -> readArrays(depth);
       default -> {
         int count = in.count(type.bytes(), "elements");
-        yield GgufArray.ofNumbers(type, in.bytes(checkLength((long) count * type.bytes())));
+        long bytes = (long) count * type.bytes();
+        checkLength(bytes, MAX_ARRAY);
+        file.spend(ENTRY + bytes);
+        yield GgufArray.ofNumbers(type, in.bytes(bytes));
       }
     };
   }
 
   private List<Object> readStrings() {
     int count = in.count(8, "strings");
-    checkLength(8L * count);
+    checkLength(8L * count, MAX_ARRAY);
+    file.spend(ENTRY + 4L * count);
     var starts = new int[count];
     ByteReader ahead = file.reader(in.position(), in.remaining(), "strings");
     int length = 0;
@@ -179,8 +199,10 @@ public final class GgufReader {
                 .formatted(i, count));
       }
       ahead.skip(bytes);
-      length = (int) checkLength(8L + length + bytes);
+      checkLength(8L + length + bytes, MAX_ARRAY);
+      length += (int) (8 + bytes);
     }
+    file.spend(length);
     return GgufArray.ofStrings(in.bytes(length), starts);
   }
 
@@ -199,11 +221,10 @@ public final class GgufReader {
     return Collections.unmodifiableList(arrays);
   }
 
-  private long checkLength(long bytes) {
-    if (bytes > MAX_VALUE) {
-      throw in.error("a value of %d bytes; at most %d are read".formatted(bytes, MAX_VALUE));
+  private void checkLength(long bytes, int most) {
+    if (bytes > most) {
+      throw in.error("a value of %d bytes; at most %d are read".formatted(bytes, most));
     }
-    return bytes;
   }
 
   private long alignment(Map<String, Object> metadata) {
@@ -237,6 +258,7 @@ public final class GgufReader {
             "unknown tensor type %s: made by a newer llama.cpp, or damaged"
                 .formatted(Integer.toUnsignedString(number)));
       }
+      file.spend(TENSOR);
       infos.add(new Info(name, dtype, shape(dims), in.i64()));
     }
     return infos;
@@ -279,7 +301,7 @@ public final class GgufReader {
         throw file.error(where + " is in the file twice");
       }
       if (tensor.byteSize() > 0) {
-        extents.add(new Extent(info.name, begin, begin + tensor.byteSize()));
+        extents.add(new Extent(where, begin, begin + tensor.byteSize()));
       }
     }
     Extent.sorted(file, extents);

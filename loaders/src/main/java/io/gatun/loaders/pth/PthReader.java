@@ -3,6 +3,7 @@ package io.gatun.loaders.pth;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
 import io.gatun.loaders.file.ByteReader;
+import io.gatun.loaders.file.Extent;
 import io.gatun.loaders.file.FileContents;
 import io.gatun.loaders.file.SourceFile;
 import io.gatun.loaders.pth.TorchObjects.Storage;
@@ -14,6 +15,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -30,6 +32,8 @@ public final class PthReader {
   private static final String PICKLE = "data.pkl";
   private static final long MAX_PICKLE = 64 << 20;
 
+  private static final long MAX_BYTE_ORDER = 16;
+
   private PthReader() {}
 
   /// The zip form, of PyTorch 1.6 and later: `NAME/data.pkl` and a file `NAME/data/KEY` for each
@@ -41,20 +45,26 @@ public final class PthReader {
     var zip = new ZipDirectory(file);
     String root = root(file, zip);
     if (zip.has(root + "byteorder")) {
+      checkSize(file, zip, root + "byteorder", MAX_BYTE_ORDER);
       byte[] order = zip.data(root + "byteorder").toArray(ValueLayout.JAVA_BYTE);
       if (!new String(order, StandardCharsets.ISO_8859_1).strip().equals("little")) {
         throw bigEndian(file);
       }
     }
+    checkSize(file, zip, root + PICKLE, MAX_PICKLE);
     long size = zip.size(root + PICKLE);
-    if (size > MAX_PICKLE) {
-      throw file.error(
-          "%s%s has %d bytes; at most %d are read".formatted(root, PICKLE, size, MAX_PICKLE));
-    }
     var in = file.reader(zip.offset(root + PICKLE), size, root + PICKLE);
     in.context(root + PICKLE);
-    Object pickled = new Unpickler(in).load();
+    file.allow(size);
+    Object pickled = new Unpickler(file, in).load();
     return contents(file, "PyTorch zip", pickled, key -> zip.data(root + "data/" + key));
+  }
+
+  private static void checkSize(SourceFile file, ZipDirectory zip, String entry, long most) {
+    if (zip.size(entry) > most) {
+      throw file.error(
+          "%s has %d bytes; at most %d are read".formatted(entry, zip.size(entry), most));
+    }
   }
 
   private static String root(SourceFile file, ZipDirectory zip) {
@@ -87,26 +97,27 @@ public final class PthReader {
   ///   values
   public static FileContents readLegacy(SourceFile file) {
     ByteReader in = file.reader(0, Math.min(file.size(), MAX_PICKLE), "the file");
+    file.allow(in.remaining());
     in.context("the magic number");
-    if (!MAGIC.equals(new Unpickler(in).load())) {
+    if (!MAGIC.equals(new Unpickler(file, in).load())) {
       throw file.error(
           "a Python pickle, but not from torch.save; save the model with torch.save or as"
               + " safetensors");
     }
     in.context("the protocol version");
-    if (!Long.valueOf(PROTOCOL).equals(new Unpickler(in).load())) {
+    if (!Long.valueOf(PROTOCOL).equals(new Unpickler(file, in).load())) {
       throw in.error("need " + PROTOCOL);
     }
     in.context("the machine's description");
-    if (!(new Unpickler(in).load() instanceof Map<?, ?> machine)
+    if (!(new Unpickler(file, in).load() instanceof Map<?, ?> machine)
         || Boolean.FALSE.equals(machine.get("little_endian"))) {
       throw bigEndian(file);
     }
     in.context("the pickle");
-    var unpickler = new Unpickler(in);
+    var unpickler = new Unpickler(file, in);
     Object pickled = unpickler.load();
     in.context("the storages' keys");
-    if (!(new Unpickler(in).load() instanceof List<?> keys)) {
+    if (!(new Unpickler(file, in).load() instanceof List<?> keys)) {
       throw in.error("need a list");
     }
     Map<String, MemorySegment> data = storages(file, in.position(), keys, unpickler.storages());
@@ -161,7 +172,21 @@ public final class PthReader {
               var bytes = data.computeIfAbsent(t.storage().key(), storages);
               tensors.put(name, tensor(file, name, t, bytes));
             });
+    checkApart(file, data);
     return new FileContents(Format.PTH, version, tensors, dict.metadata());
+  }
+
+  /// Tensors may share a storage; storages share nothing.
+  private static void checkApart(SourceFile file, Map<String, MemorySegment> storages) {
+    var extents = new ArrayList<Extent>();
+    storages.forEach(
+        (key, bytes) -> {
+          if (bytes.byteSize() > 0) {
+            long begin = file.offsetOf(bytes);
+            extents.add(new Extent("storage " + key, begin, begin + bytes.byteSize()));
+          }
+        });
+    Extent.sorted(file, extents);
   }
 
   private static Tensor tensor(SourceFile file, String name, TorchTensor t, MemorySegment bytes) {

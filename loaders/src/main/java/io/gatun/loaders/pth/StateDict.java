@@ -6,7 +6,9 @@ import io.gatun.loaders.pth.TorchObjects.TorchTensor;
 import io.gatun.loaders.pth.TorchObjects.Tuple;
 import io.gatun.tensor.DType;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,13 +25,19 @@ final class StateDict {
   private static final int MAX_DEPTH = 64;
   private static final int MAX_NAME = 4096;
 
-  /// References are shared in a pickle, so that small files can unfold without end.
-  private static final int MAX_NODES = 1 << 21;
+  /// About what a value takes of the heap where it unfolds, as an item, an entry or a tensor:
+  /// references are shared in a pickle, so that small files could unfold without end.
+  private static final int NODE = 16;
+
+  private static final int ENTRY = 64;
+  private static final int TENSOR = 256;
 
   private final SourceFile file;
   private final Map<String, TorchTensor> tensors = new LinkedHashMap<>();
   private final Map<String, Object> metadata = new LinkedHashMap<>();
-  private int nodes;
+
+  /// Which containers have tensors in them: asked at every level, but found out once.
+  private final Map<Object, Boolean> withTensors = new IdentityHashMap<>();
 
   /// @throws CheckpointException if the pickled object unfolds too far, or two names collide
   StateDict(SourceFile file, Object pickled) {
@@ -67,11 +75,20 @@ final class StateDict {
     check("", depth);
     return switch (o) {
       case TorchTensor _ -> true;
-      case Map<?, ?> map -> map.values().stream().anyMatch(v -> hasTensors(v, depth + 1));
-      case List<?> list -> list.stream().anyMatch(v -> hasTensors(v, depth + 1));
-      case Tuple(var items) -> items.stream().anyMatch(v -> hasTensors(v, depth + 1));
+      case Map<?, ?> map -> hasTensors(map, map.values(), depth);
+      case List<?> list -> hasTensors(list, list, depth);
+      case Tuple(var items) -> hasTensors(items, items, depth);
       default -> false;
     };
+  }
+
+  private boolean hasTensors(Object container, Collection<?> values, int depth) {
+    Boolean known = withTensors.get(container);
+    if (known == null) {
+      known = values.stream().anyMatch(v -> hasTensors(v, depth + 1));
+      withTensors.put(container, known);
+    }
+    return known;
   }
 
   private void flatten(String name, Object o, int depth, Object except) {
@@ -107,6 +124,7 @@ final class StateDict {
     return switch (o) {
       case Map<?, ?> map -> {
         var copy = new LinkedHashMap<String, Object>();
+        file.spend((long) ENTRY * map.size());
         map.forEach((key, value) -> copy.put(key.toString(), plain(value, depth + 1)));
         yield Collections.unmodifiableMap(copy);
       }
@@ -132,14 +150,16 @@ final class StateDict {
     if (tensors.containsKey(name) || metadata.containsKey(name)) {
       throw file.error("\"%s\" is in the file twice".formatted(name));
     }
+    file.spend(into == tensors ? TENSOR : ENTRY);
     into.put(name, value);
   }
 
   private void check(String name, int depth) {
-    if (depth > MAX_DEPTH || name.length() > MAX_NAME || ++nodes > MAX_NODES) {
+    if (depth > MAX_DEPTH || name.length() > MAX_NAME) {
       throw file.error(
-          "dictionaries and lists nested deeper than %d, or more than %d values, or names longer than %d: damaged or forged"
-              .formatted(MAX_DEPTH, MAX_NODES, MAX_NAME));
+          "dictionaries and lists nested deeper than %d, or names longer than %d: damaged or forged"
+              .formatted(MAX_DEPTH, MAX_NAME));
     }
+    file.spend(NODE + 2L * name.length());
   }
 }

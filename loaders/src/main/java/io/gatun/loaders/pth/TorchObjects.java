@@ -8,6 +8,11 @@ import java.util.Map;
 
 /// The Python objects that a checkpoint may name, and nothing else: what [Unpickler] can make.
 final class TorchObjects {
+  /// PyTorch's own limit.
+  private static final int MAX_DIMS = 64;
+
+  private static final int MAX_DEVICE = 64;
+
   private static final Map<String, Object> ALLOWED = new LinkedHashMap<>();
 
   static {
@@ -88,6 +93,11 @@ final class TorchObjects {
     REBUILD_TENSOR,
     REBUILD_TENSOR_V3,
     REBUILD_PARAMETER;
+
+    /// Whether a call copies the sequence that it is given, which may be shared.
+    boolean copies() {
+      return this == ORDERED_DICT || this == SET || this == SIZE;
+    }
 
     /// Calls the function.
     ///
@@ -171,6 +181,10 @@ final class TorchObjects {
 
   private static String device(List<Object> args) {
     String type = argument(args, 0, String.class);
+    if (type.length() > MAX_DEVICE) {
+      throw new IllegalArgumentException(
+          "the name of a device has %d characters".formatted(type.length()));
+    }
     return args.size() > 1 ? type + ":" + argument(args, 1, Long.class) : type;
   }
 
@@ -184,11 +198,24 @@ final class TorchObjects {
 
   private static List<Long> longs(List<Object> args, int index) {
     List<Object> items = items(args, index);
-    var longs = new ArrayList<Long>();
+    if (items.size() > MAX_DIMS) {
+      throw new IllegalArgumentException(
+          "a tensor has %d dimensions; at most %d are read".formatted(items.size(), MAX_DIMS));
+    }
+    var longs = new ArrayList<Long>(items.size());
     for (int i = 0; i < items.size(); i++) {
       longs.add(argument(items, i, Long.class));
     }
     return longs;
+  }
+
+  /// How many values the sequence has that a function is given first; 0 for none.
+  static int length(List<Object> args) {
+    return switch (args.isEmpty() ? null : args.getFirst()) {
+      case Tuple(var items) -> items.size();
+      case List<?> items -> items.size();
+      case null, default -> 0;
+    };
   }
 
   @SuppressWarnings("unchecked")

@@ -2,11 +2,11 @@ package io.gatun.loaders.pth;
 
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.file.ByteReader;
+import io.gatun.loaders.file.SourceFile;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -22,19 +22,24 @@ import java.util.Map;
 /// Source: `Lib/pickletools.py` of CPython, which describes every opcode; `_weights_only_unpickler`
 /// of PyTorch, whose subset this is.
 final class Unpickler {
-  /// Bounds the heap: a container takes some 50 bytes, but may take one byte of a file.
-  private static final int MAX_CONTAINERS = 1 << 21;
+  /// About what an opcode takes of the heap beside the text that follows it: most make a value, or
+  /// an entry of the memo.
+  private static final int STEP = 32;
 
+  private static final int CONTAINER = 64;
+  private static final int ENTRY = 48;
+  private static final int MAX_TEXT = 16 << 20;
   private static final int MAX_INTEGER_BYTES = 255;
   private static final Object MARK = new Object();
 
+  private final SourceFile file;
   private final ByteReader in;
   private final Map<String, TorchObjects.Storage> storages = new LinkedHashMap<>();
   private final ArrayList<Object> stack = new ArrayList<>();
-  private final Map<Integer, Object> memo = new HashMap<>();
-  private int containers;
+  private final ArrayList<Object> memo = new ArrayList<>();
 
-  Unpickler(ByteReader in) {
+  Unpickler(SourceFile file, ByteReader in) {
+    this.file = file;
     this.in = in;
   }
 
@@ -52,6 +57,7 @@ final class Unpickler {
     try {
       while (true) {
         int opcode = in.u8();
+        file.spend(STEP);
         if (opcode == '.') {
           return pop();
         }
@@ -82,9 +88,9 @@ final class Unpickler {
       case 'U', 'C' -> push(latin1(in.u8()));
       case 'T', 'B' -> push(latin1(in.i32()));
       case 0x8e -> push(latin1(in.i64()));
-      case 0x8c -> push(in.utf8(in.u8()));
-      case 'X' -> push(in.utf8(in.i32()));
-      case 0x8d -> push(in.utf8(in.i64()));
+      case 0x8c -> push(utf8(in.u8()));
+      case 'X' -> push(utf8(in.i32()));
+      case 0x8d -> push(utf8(in.i64()));
       case ']', 0x8f -> push(container(new ArrayList<>()));
       case '}' -> push(container(new LinkedHashMap<>()));
       case ')' -> push(tuple(List.of()));
@@ -97,9 +103,9 @@ final class Unpickler {
       case 'e', 0x90 -> append(popMark());
       case 's' -> setTopItems(popLast(2));
       case 'u' -> setTopItems(popMark());
-      case 'q' -> memo.put(in.u8(), top());
-      case 'r' -> memo.put(in.i32(), top());
-      case 0x94 -> memo.put(memo.size(), top());
+      case 'q' -> remember(in.u8());
+      case 'r' -> remember(in.i32());
+      case 0x94 -> remember(memo.size());
       case 'h' -> push(remembered(in.u8()));
       case 'j' -> push(remembered(in.i32()));
       case 'c' -> push(global(in.line(), in.line()));
@@ -170,11 +176,7 @@ final class Unpickler {
   }
 
   private <T> T container(T made) {
-    if (++containers > MAX_CONTAINERS) {
-      throw in.error(
-          "more than %d lists, tuples and dictionaries: too many for a checkpoint"
-              .formatted(MAX_CONTAINERS));
-    }
+    file.spend(CONTAINER);
     return made;
   }
 
@@ -200,17 +202,30 @@ final class Unpickler {
     if (items.size() % 2 != 0) {
       throw new IllegalArgumentException("a dictionary key without a value");
     }
+    file.spend((long) ENTRY * items.size() / 2);
     for (int i = 0; i < items.size(); i += 2) {
       dict.put(TorchObjects.key(items.get(i)), items.get(i + 1));
     }
   }
 
+  /// Pickles count up what they remember.
+  private void remember(int index) {
+    if (index < 0 || index > memo.size()) {
+      throw new IllegalArgumentException(
+          "value %d is remembered after %d".formatted(index, memo.size()));
+    }
+    if (index == memo.size()) {
+      memo.add(top());
+    } else {
+      memo.set(index, top());
+    }
+  }
+
   private Object remembered(int index) {
-    Object o = memo.get(index);
-    if (o == null) {
+    if (index < 0 || index >= memo.size()) {
       throw new IllegalArgumentException("nothing remembered as " + index);
     }
-    return o;
+    return memo.get(index);
   }
 
   private Object global(Object module, Object name) {
@@ -226,6 +241,9 @@ final class Unpickler {
   private Object call(List<Object> functionAndArguments) {
     if (functionAndArguments.get(0) instanceof TorchObjects.Function f
         && functionAndArguments.get(1) instanceof TorchObjects.Tuple(var args)) {
+      if (f.copies()) {
+        file.spend((long) ENTRY * TorchObjects.length(args));
+      }
       return container(f.call(args));
     }
     throw new IllegalArgumentException("a call of what is no function");
@@ -251,7 +269,20 @@ final class Unpickler {
     return storage;
   }
 
+  private String utf8(long length) {
+    checkText(length);
+    return in.utf8(length);
+  }
+
+  private void checkText(long length) {
+    if (length > MAX_TEXT) {
+      throw in.error("a text of %d bytes; at most %d are read".formatted(length, MAX_TEXT));
+    }
+    file.spend(2 * Math.max(0, length));
+  }
+
   private String latin1(long length) {
+    checkText(length);
     return new String(in.bytes(length), StandardCharsets.ISO_8859_1);
   }
 

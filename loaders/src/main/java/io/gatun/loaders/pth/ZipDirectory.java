@@ -25,6 +25,10 @@ final class ZipDirectory {
   private static final int CENTRAL_BYTES = 46;
   private static final int MAX_COMMENT = 65_535;
   private static final int MAX_ENTRIES = 1 << 18;
+
+  /// About what an entry takes of the heap beside its name.
+  private static final int ENTRY = 192;
+
   private static final long IN_ZIP64 = 0xFFFF_FFFFL;
 
   private record Entry(int flags, int method, long size, long storedSize, long header) {}
@@ -61,6 +65,7 @@ final class ZipDirectory {
               .formatted(Long.toUnsignedString(count), MAX_ENTRIES));
     }
     var directory = file.reader(start, size, "the zip directory");
+    file.allow(size);
     directory.context("the zip directory");
     for (int i = 0; i < count; i++) {
       readEntry(directory);
@@ -98,6 +103,7 @@ final class ZipDirectory {
     int commentLength = in.u16();
     in.skip(8);
     long header = in.i32() & IN_ZIP64;
+    file.spend(ENTRY + 2L * nameLength);
     String name = in.utf8(nameLength);
     for (int left = extraLength; left >= 4; ) {
       int id = in.u16();

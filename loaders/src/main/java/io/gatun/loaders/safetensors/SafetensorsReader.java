@@ -36,8 +36,19 @@ public final class SafetensorsReader {
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private static final int MAX_TENSORS = 1 << 18;
+  private static final int MAX_DIMS = 64;
+
+  /// About what a tensor, and an entry of the metadata, takes of the heap beside its name.
+  private static final int TENSOR = 512;
+
+  private static final int ENTRY = 128;
+
   private static final JsonFactory JSON =
-      JsonFactory.builder().disable(JsonFactory.Feature.CHARSET_DETECTION).build();
+      JsonFactory.builder()
+          .disable(JsonFactory.Feature.CHARSET_DETECTION)
+          // Names occur once: to keep them for all time would only take memory.
+          .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+          .build();
 
   private record Entry(String dtype, Shape shape, long begin, long end) {}
 
@@ -63,6 +74,7 @@ public final class SafetensorsReader {
           "the header's length is %s bytes; the file has %d after it, and the format allows 2 to %d: it is truncated, damaged or no safetensors file; get it again"
               .formatted(Long.toUnsignedString(length), file.size() - 8, MAX_HEADER));
     }
+    file.allow(length);
     try (var in = file.stream(8, (int) length, "the header");
         var json = JSON.createParser(in)) {
       readHeader(json);
@@ -88,6 +100,7 @@ public final class SafetensorsReader {
     expect(json, json.nextToken(), JsonToken.START_OBJECT, "the header");
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       String name = json.currentName();
+      file.spend(TENSOR + 2L * name.length());
       if (name.equals("__metadata__")) {
         readMetadata(json);
       } else if (entries.put(name, readEntry(json, name)) != null) {
@@ -109,6 +122,7 @@ public final class SafetensorsReader {
     while (json.nextToken() == JsonToken.FIELD_NAME) {
       String key = json.currentName();
       expect(json, json.nextToken(), JsonToken.VALUE_STRING, "__metadata__ \"" + key + "\"");
+      file.spend(ENTRY + 2L * (key.length() + json.getTextLength()));
       if (metadata.put(key, json.getText()) != null) {
         throw file.error("__metadata__ has \"%s\" twice".formatted(key));
       }
@@ -163,6 +177,9 @@ public final class SafetensorsReader {
         throw file.error("%s has the negative number %d".formatted(where, value));
       }
       values.add(value);
+      if (values.size() > MAX_DIMS) {
+        throw file.error("%s has more than %d numbers".formatted(where, MAX_DIMS));
+      }
     }
     return values;
   }
@@ -192,18 +209,18 @@ public final class SafetensorsReader {
                 "tensor \"%s\" has data_offsets %d to %d, out of range: the data has %d bytes; the file is truncated or damaged; get it again"
                     .formatted(name, e.begin, e.end, dataSize));
           }
-          extents.add(new Extent(name, e.begin, e.end));
+          extents.add(new Extent("tensor \"" + name + "\"", e.begin, e.end));
         });
     long end = 0;
     String before = "the header";
     for (Extent e : Extent.sorted(file, extents)) {
       if (e.begin() > end) {
         throw file.error(
-            "a hole of %d bytes before tensor \"%s\" (after %s): the format allows none"
-                .formatted(e.begin() - end, e.tensor(), before));
+            "a hole of %d bytes before %s (after %s): the format allows none"
+                .formatted(e.begin() - end, e.what(), before));
       }
       end = Math.max(end, e.end());
-      before = "tensor \"" + e.tensor() + "\"";
+      before = e.what();
     }
     if (end < dataSize) {
       throw file.error(

@@ -5,8 +5,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /// What an image was made with, as the text that AUTOMATIC1111's web UI puts into PNG files under
@@ -30,8 +28,7 @@ public record ImageParameters(String prompt, String negativePrompt, Map<String, 
   /// Below this a last line is taken for one of the prompt's.
   private static final int FEWEST_SETTINGS = 3;
 
-  private static final Pattern SETTING =
-      Pattern.compile("\\s*(\\w[\\w \\-/]+):\\s*(\"(?:\\\\.|[^\\\\\"])+\"|[^,]*)(?:,|$)");
+  private static final int SHORTEST_NAME = 2;
 
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -57,13 +54,62 @@ public record ImageParameters(String prompt, String negativePrompt, Map<String, 
         hasSettings ? settings : Map.of());
   }
 
+  /// `name: value` and `name: "value"` between commas, in one walk over the line; what fits neither
+  /// is passed over.
   private static Map<String, String> settings(String line) {
     var settings = new LinkedHashMap<String, String>();
-    Matcher matcher = SETTING.matcher(line);
-    while (matcher.find()) {
-      settings.put(matcher.group(1), unquoted(matcher.group(2)));
+    int from = 0;
+    for (int colon = line.indexOf(':'); colon >= 0; colon = line.indexOf(':', from)) {
+      String name = nameBefore(line, from, colon);
+      from = colon + 1;
+      if (name.length() >= SHORTEST_NAME) {
+        int end = endOfValue(line, from);
+        settings.put(name, unquoted(line.substring(from, end).stripLeading()));
+        from = Math.min(end + 1, line.length());
+      }
     }
     return settings;
+  }
+
+  /// The longest name that ends at a colon.
+  private static String nameBefore(String line, int from, int colon) {
+    int start = colon;
+    while (start > from && isOfName(line.charAt(start - 1))) {
+      start--;
+    }
+    while (start < colon && !isWord(line.charAt(start))) {
+      start++;
+    }
+    return line.substring(start, colon);
+  }
+
+  private static boolean isWord(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  }
+
+  private static boolean isOfName(char c) {
+    return isWord(c) || c == ' ' || c == '-' || c == '/';
+  }
+
+  /// The comma behind a value, or the line's end. Commas within quotes do not count, if a comma or
+  /// the end follows the quotes.
+  private static int endOfValue(String line, int from) {
+    int start = from;
+    while (start < line.length() && Character.isWhitespace(line.charAt(start))) {
+      start++;
+    }
+    if (start < line.length() && line.charAt(start) == '"') {
+      int quote = start + 1;
+      while (quote < line.length() && line.charAt(quote) != '"') {
+        quote += line.charAt(quote) == '\\' ? 2 : 1;
+      }
+      int after = quote + 1;
+      if (quote < line.length() && (after == line.length() || line.charAt(after) == ',')) {
+        return after;
+      }
+    }
+    int comma = line.indexOf(',', from);
+    return comma < 0 ? line.length() : comma;
   }
 
   private static String unquoted(String value) {

@@ -1,16 +1,13 @@
 package io.gatun.models.image;
 
-import java.awt.image.ComponentColorModel;
-import java.awt.image.ComponentSampleModel;
+import java.awt.Rectangle;
+import java.awt.image.BufferedImage;
+import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.file.FileSystemException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -20,13 +17,14 @@ import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReadParam;
 import javax.imageio.ImageReader;
-import javax.imageio.ImageTypeSpecifier;
 import javax.imageio.stream.ImageInputStream;
 
 /// Image files from outside: which kind, how large, then the pixels.
 final class ImageReading {
   private static final List<String> FORMATS = List.of("png", "jpeg", "bmp", "gif", "webp");
-  private static final long MAX_FILE = 1L << 30;
+
+  /// So many pixels are decoded on the heap at a time: decoders begin again for each part.
+  private static final int STRIP_PIXELS = 12_000_000;
 
   private final Path file;
   private final long maxPixels;
@@ -39,7 +37,12 @@ final class ImageReading {
 
   Image read() {
     try (var arena = Arena.ofConfined()) {
-      var bytes = contents(arena);
+      var bytes = FileBytes.read(file, arena);
+      if (PngChunks.isPng(bytes)) {
+        var png = new PngReader(bytes);
+        checkSize(png.width(), png.height());
+        return png.read();
+      }
       try (var input = new FileInput(bytes)) {
         ImageReader reader = readerOf(input, bytes);
         try {
@@ -49,40 +52,8 @@ final class ImageReading {
           reader.dispose();
         }
       }
-    } catch (NoSuchFileException e) {
-      throw new ImageException(file + ": there is no such file.", e);
-    } catch (FileSystemException e) {
-      throw new ImageException(
-          file + ": cannot be read: " + (e.getReason() != null ? e.getReason() : "denied") + ".",
-          e);
-    } catch (IOException | RuntimeException e) {
-      // Decoders meet damaged files with any exception.
-      if (e instanceof ImageException known) {
-        throw known;
-      }
-      throw damaged(e.getMessage() != null ? e.getMessage() : e.toString(), e);
-    }
-  }
-
-  private MemorySegment contents(Arena arena) throws IOException {
-    if (Files.isDirectory(file)) {
-      throw new ImageException(file + ": is a directory; need an image file.");
-    }
-    try (var channel = FileChannel.open(file)) {
-      long size = channel.size();
-      if (size == 0 || size > MAX_FILE) {
-        throw new ImageException(
-            "%s: has %,d bytes; need an image file of 1 to %,d bytes."
-                .formatted(file, size, MAX_FILE));
-      }
-      var bytes = arena.allocate(size);
-      var buffer = bytes.asByteBuffer();
-      while (buffer.hasRemaining()) {
-        if (channel.read(buffer) < 0) {
-          throw damaged("it got shorter while it was read", null);
-        }
-      }
-      return bytes;
+    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+      throw FileBytes.exception(file, e);
     }
   }
 
@@ -117,21 +88,15 @@ final class ImageReading {
             damage.add(warning);
           }
         });
-    Image image;
     if (format(reader).equals("webp")) {
       checkRiffLength(bytes);
     }
-    if (format(reader).equals("jpeg")) {
-      image = decodeJpeg(reader, JpegHeader.of(bytes), width, height);
-    } else {
-      var type = reader.getImageTypes(0).next();
-      image =
-          format(reader).equals("png") && isBytes(type)
-              ? decodeInPlace(reader, width, height, type.getNumBands())
-              : Samples.toImage(reader.read(0));
-    }
+    Image image =
+        format(reader).equals("jpeg")
+            ? decodeJpeg(reader, JpegHeader.of(bytes), width, height)
+            : decodeStrips(reader, width, height);
     if (!damage.isEmpty()) {
-      throw damaged(damage.getFirst(), null);
+      throw new IOException(damage.getFirst());
     }
     return image;
   }
@@ -147,11 +112,11 @@ final class ImageReading {
   }
 
   /// WebP's decoder takes what is cut off for zeros.
-  private void checkRiffLength(MemorySegment bytes) {
+  private static void checkRiffLength(MemorySegment bytes) throws IOException {
     var length = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     long needed = 8 + Integer.toUnsignedLong(bytes.get(length, 4));
     if (bytes.byteSize() < needed) {
-      throw damaged("it has %d bytes of %d".formatted(bytes.byteSize(), needed), null);
+      throw new EOFException("it has %d bytes of %d".formatted(bytes.byteSize(), needed));
     }
   }
 
@@ -159,7 +124,7 @@ final class ImageReading {
       throws IOException {
     Image stored =
         header.components() == 4
-            ? Inks.toImage(reader.readRaster(0, null), header.adobeTransform())
+            ? decodeInks(reader, header.adobeTransform(), width, height)
             : decodeInPlace(reader, width, height, header.components());
     int o = header.orientation();
     if (o == 1) {
@@ -170,10 +135,42 @@ final class ImageReading {
     return Image.of(swaps ? height : width, swaps ? width : height, stored.channels(), upright);
   }
 
-  private static boolean isBytes(ImageTypeSpecifier type) {
-    return type.getSampleModel() instanceof ComponentSampleModel
-        && type.getColorModel() instanceof ComponentColorModel
-        && type.getBitsPerBand(0) == 8;
+  /// Decoders that make pictures on the heap do so in parts.
+  private static Image decodeStrips(ImageReader reader, int width, int height) throws IOException {
+    MemorySegment memory = null;
+    int channels = 0;
+    for (var strip : strips(width, height)) {
+      BufferedImage picture = reader.read(0, strip);
+      if (memory == null) {
+        channels = Samples.channels(picture);
+        memory = Image.allocate(width, height, channels);
+      }
+      Samples.copy(picture, memory, (long) strip.getSourceRegion().y * width * channels, channels);
+    }
+    return Image.of(width, height, channels, memory);
+  }
+
+  private static Image decodeInks(ImageReader reader, int adobeTransform, int width, int height)
+      throws IOException {
+    var memory = Image.allocate(width, height, 3);
+    for (var strip : strips(width, height)) {
+      long at = (long) strip.getSourceRegion().y * width * 3;
+      Inks.toRgb(reader.readRaster(0, strip), adobeTransform, memory, at);
+    }
+    return Image.of(width, height, 3, memory);
+  }
+
+  private static List<ImageReadParam> strips(int width, int height) {
+    int rows = Math.max(1, STRIP_PIXELS / width);
+    return IntStream.range(0, Math.ceilDiv(height, rows))
+        .mapToObj(
+            i -> {
+              var param = new ImageReadParam();
+              int y = i * rows;
+              param.setSourceRegion(new Rectangle(0, y, width, Math.min(rows, height - y)));
+              return param;
+            })
+        .toList();
   }
 
   /// Decodes 8-bit samples as they are, with no colour management, into an image's memory.
@@ -186,18 +183,6 @@ final class ImageReading {
     param.setDestinationBands(same);
     param.setDestination(OffHeapRaster.image(memory, width, height, bands));
     reader.read(0, param);
-    return bands == 2
-        ? Samples.greyAlpha(memory, width, height)
-        : Image.of(width, height, bands, memory);
-  }
-
-  private ImageException damaged(String what, Throwable cause) {
-    return new ImageException(
-        "%s: is damaged or truncated: %s. Get the file again.".formatted(file, strip(what)), cause);
-  }
-
-  private static String strip(String message) {
-    String line = message.lines().findFirst().orElse("").strip();
-    return line.endsWith(".") ? line.substring(0, line.length() - 1) : line;
+    return Image.of(width, height, bands, memory);
   }
 }

@@ -1,6 +1,7 @@
 package io.gatun.models.image;
 
 import java.awt.image.Raster;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /// JPEG files in printing inks (CMYK, YCCK), without a colour profile, as Pillow converts them.
@@ -15,10 +16,10 @@ final class Inks {
 
   /// @param raster (H, W, 4) 8-bit samples as stored
   /// @param transform Adobe's transform; -1 if no Adobe program wrote the file
-  static Image toImage(Raster raster, int transform) {
+  /// @param memory takes (H, W, 3) bytes from `start`
+  static void toRgb(Raster raster, int transform, MemorySegment memory, long start) {
     int width = raster.getWidth();
     int height = raster.getHeight();
-    var memory = Image.allocate(width, height, 3);
     var row = new int[width * 4];
     for (int y = 0; y < height; y++) {
       raster.getPixels(raster.getMinX(), raster.getMinY() + y, width, 1, row);
@@ -31,12 +32,11 @@ final class Inks {
         for (int c = 0; c < 3; c++) {
           int ink = inverted ? 255 - row[4 * x + c] : row[4 * x + c];
           int rgb = light - divideBy255(ink * light);
-          long at = ((long) y * width + x) * 3 + c;
+          long at = start + ((long) y * width + x) * 3 + c;
           memory.set(ValueLayout.JAVA_BYTE, at, (byte) Math.clamp(rgb, 0, 255));
         }
       }
     }
-    return Image.of(width, height, 3, memory);
   }
 
   /// Replaces luminance and two colour differences at `at` by three inks (ITU-T T.871).

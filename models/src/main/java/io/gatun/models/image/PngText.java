@@ -1,24 +1,30 @@
 package io.gatun.models.image;
 
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import javax.imageio.ImageIO;
-import javax.imageio.ImageReader;
+import java.util.zip.InflaterInputStream;
 import javax.imageio.metadata.IIOInvalidTreeException;
 import javax.imageio.metadata.IIOMetadata;
 import javax.imageio.metadata.IIOMetadataNode;
-import javax.imageio.stream.FileImageInputStream;
-import org.w3c.dom.NamedNodeMap;
 
 /// Named texts in PNG files.
 ///
 /// Source: PNG specification, third edition, section 11.3.3 (tEXt, zTXt, iTXt); Java's metadata
 /// format `javax_imageio_png_1.0`.
 final class PngText {
+  /// Of all texts together; what image generators write has some thousands.
+  private static final int MOST_BYTES = 16 << 20;
+
+  private static final int MOST_TEXTS = 1000;
   private static final String TREE = "javax_imageio_png_1.0";
 
   private PngText() {}
@@ -64,40 +70,78 @@ final class PngText {
     return StandardCharsets.ISO_8859_1.newEncoder().canEncode(text);
   }
 
-  /// All texts of a PNG file, in its order within each kind of chunk.
+  /// All texts of a PNG file, in its order.
   static Map<String, String> read(Path file) {
-    if (!Files.exists(file)) {
-      throw new ImageException(file + ": there is no such file.");
-    }
-    ImageReader reader = ImageIO.getImageReadersByFormatName("png").next();
-    try (var input = new FileImageInputStream(file.toFile())) {
-      reader.setInput(input, true, false);
-      var texts = new LinkedHashMap<String, String>();
-      var kinds = reader.getImageMetadata(0).getAsTree(TREE).getChildNodes();
-      for (int i = 0; i < kinds.getLength(); i++) {
-        var entries = kinds.item(i).getChildNodes();
-        for (int j = 0; j < entries.getLength(); j++) {
-          NamedNodeMap fields = entries.item(j).getAttributes();
-          var keyword = fields.getNamedItem("keyword");
-          var value =
-              fields.getNamedItem(
-                  switch (entries.item(j).getNodeName()) {
-                    case "tEXtEntry" -> "value";
-                    case "zTXtEntry", "iTXtEntry" -> "text";
-                    default -> "";
-                  });
-          if (keyword != null && value != null) {
-            texts.put(keyword.getNodeValue(), value.getNodeValue());
-          }
-        }
+    try (var arena = Arena.ofConfined()) {
+      var bytes = FileBytes.read(file, arena);
+      if (!PngChunks.isPng(bytes)) {
+        throw new ImageException(file + ": is no PNG file, and no other carries texts.");
       }
-      return texts;
-    } catch (IOException | RuntimeException e) {
-      throw new ImageException(
-          "%s: no texts of a PNG image can be read from it: %s.".formatted(file, e.getMessage()),
-          e);
-    } finally {
-      reader.dispose();
+      return texts(new PngChunks(bytes));
+    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+      throw FileBytes.exception(file, e);
     }
+  }
+
+  private static Map<String, String> texts(PngChunks chunks) throws IOException {
+    var texts = new LinkedHashMap<String, String>();
+    int left = MOST_BYTES;
+    for (var chunk = chunks.next(); !chunk.type().equals("IEND"); chunk = chunks.next()) {
+      var type = chunk.type();
+      if (!type.equals("tEXt") && !type.equals("zTXt") && !type.equals("iTXt")) {
+        continue;
+      }
+      if (chunk.unchecked().byteSize() > left || texts.size() == MOST_TEXTS) {
+        throw tooMuch();
+      }
+      var in = ByteBuffer.wrap(chunk.data().toArray(ValueLayout.JAVA_BYTE));
+      String keyword = field(in, StandardCharsets.ISO_8859_1);
+      boolean international = type.equals("iTXt");
+      boolean compressed = international ? in.get() == 1 : type.equals("zTXt");
+      if (international || compressed) {
+        in.get(); // the one way of compression that there is
+      }
+      if (international) {
+        field(in, StandardCharsets.ISO_8859_1); // language
+        field(in, StandardCharsets.UTF_8); // the keyword in that language
+      }
+      byte[] text = compressed ? inflate(in, left) : rest(in);
+      left -= text.length;
+      texts.put(
+          keyword,
+          new String(text, international ? StandardCharsets.UTF_8 : StandardCharsets.ISO_8859_1));
+    }
+    return texts;
+  }
+
+  /// What lies before the next zero byte.
+  private static String field(ByteBuffer in, Charset charset) {
+    int start = in.position();
+    while (in.get() != 0) {
+      // goes on; the buffer's end is damage
+    }
+    return new String(in.array(), start, in.position() - 1 - start, charset);
+  }
+
+  private static byte[] rest(ByteBuffer in) {
+    return Arrays.copyOfRange(in.array(), in.position(), in.limit());
+  }
+
+  /// A few bytes may unfold to gigabytes.
+  private static byte[] inflate(ByteBuffer in, int limit) throws IOException {
+    try (var stream =
+        new InflaterInputStream(
+            new ByteArrayInputStream(in.array(), in.position(), in.remaining()))) {
+      byte[] text = stream.readNBytes(limit + 1);
+      if (text.length > limit) {
+        throw tooMuch();
+      }
+      return text;
+    }
+  }
+
+  private static IOException tooMuch() {
+    return new IOException(
+        "its texts are longer than %,d bytes, or more than %,d".formatted(MOST_BYTES, MOST_TEXTS));
   }
 }

@@ -12,41 +12,53 @@ import java.lang.foreign.ValueLayout;
 final class Samples {
   private Samples() {}
 
-  /// A picture of any type; RGBA if it can be transparent, grey if it has one component.
-  static Image toImage(BufferedImage picture) {
-    int width = picture.getWidth();
-    int height = picture.getHeight();
+  /// 4 if it can be transparent, 1 if it has one component, else 3.
+  static int channels(BufferedImage picture) {
     ColorModel model = picture.getColorModel();
-    return model instanceof ComponentColorModel
-        ? ofComponents(picture.getRaster(), width, height)
-        : ofColours(picture, width, height, model.hasAlpha() ? 4 : 3);
+    if (model.hasAlpha()) {
+      return 4;
+    }
+    return model instanceof ComponentColorModel && model.getNumComponents() == 1 ? 1 : 3;
   }
 
-  private static Image ofComponents(Raster raster, int width, int height) {
+  /// Copies a picture of any type to where its rows belong.
+  ///
+  /// @param at where its first pixel goes
+  /// @param channels how many the memory has
+  static void copy(BufferedImage picture, MemorySegment memory, long at, int channels) {
+    if (picture.getColorModel() instanceof ComponentColorModel model
+        && model.getNumComponents() == channels) {
+      copyComponents(picture.getRaster(), memory, at);
+    } else {
+      copyColours(picture, memory, at, channels);
+    }
+  }
+
+  private static void copyComponents(Raster raster, MemorySegment memory, long start) {
     int bands = raster.getNumBands();
     var shift = new int[bands];
     for (int b = 0; b < bands; b++) {
       shift[b] = Math.max(0, raster.getSampleModel().getSampleSize(b) - 8);
     }
-    var memory = Image.allocate(width, height, bands);
     int[] row = null;
-    for (int y = 0; y < height; y++) {
-      row = raster.getPixels(raster.getMinX(), raster.getMinY() + y, width, 1, row);
-      long at = (long) y * width * bands;
+    long at = start;
+    for (int y = 0; y < raster.getHeight(); y++) {
+      row = raster.getPixels(raster.getMinX(), raster.getMinY() + y, raster.getWidth(), 1, row);
       for (int i = 0; i < row.length; i++) {
         memory.set(ValueLayout.JAVA_BYTE, at + i, (byte) (row[i] >> shift[i % bands]));
       }
+      at += row.length;
     }
-    return bands == 2 ? greyAlpha(memory, width, height) : Image.of(width, height, bands, memory);
   }
 
   /// Palettes and packed pixels, whose colours are sRGB already.
-  private static Image ofColours(BufferedImage picture, int width, int height, int channels) {
-    var memory = Image.allocate(width, height, channels);
+  private static void copyColours(
+      BufferedImage picture, MemorySegment memory, long start, int channels) {
+    int width = picture.getWidth();
     var row = new int[width];
-    for (int y = 0; y < height; y++) {
+    long at = start;
+    for (int y = 0; y < picture.getHeight(); y++) {
       picture.getRGB(0, y, width, 1, row, 0, width);
-      long at = (long) y * width * channels;
       for (int x = 0; x < width; x++, at += channels) {
         int argb = row[x];
         memory.set(ValueLayout.JAVA_BYTE, at, (byte) (argb >> 16));
@@ -57,20 +69,5 @@ final class Samples {
         }
       }
     }
-    return Image.of(width, height, channels, memory);
-  }
-
-  /// Grey with alpha as RGBA.
-  static Image greyAlpha(MemorySegment samples, int width, int height) {
-    var memory = Image.allocate(width, height, 4);
-    for (long i = 0; i < (long) width * height; i++) {
-      byte grey = samples.get(ValueLayout.JAVA_BYTE, 2 * i);
-      for (int c = 0; c < 3; c++) {
-        memory.set(ValueLayout.JAVA_BYTE, 4 * i + c, grey);
-      }
-      byte alpha = samples.get(ValueLayout.JAVA_BYTE, 2 * i + 1);
-      memory.set(ValueLayout.JAVA_BYTE, 4 * i + 3, alpha);
-    }
-    return Image.of(width, height, 4, memory);
   }
 }

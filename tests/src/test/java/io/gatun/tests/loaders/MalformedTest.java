@@ -29,8 +29,8 @@ class MalformedTest {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
-        "{A,'b':{'dtype':'F32','shape':[2],'data_offsets':[4,12]}} | 12 | \"a\" (bytes 0..8) and"
-            + " \"b\" (bytes 4..12) overlap",
+        "{A,'b':{'dtype':'F32','shape':[2],'data_offsets':[4,12]}} | 12 | tensor \"a\" (bytes 0..8)"
+            + " and tensor \"b\" (bytes 4..12) overlap",
         "{A,'b':{'dtype':'F32','shape':[2],'data_offsets':[12,20]}} | 20 | hole of 4 bytes before"
             + " tensor \"b\"",
         "{A} | 9 | 1 bytes after the last tensor",
@@ -200,7 +200,7 @@ class MalformedTest {
     refusedPickle("}]K\1s.", "a dictionary key");
     refusedPickle("]q\0h\0a.", "nested deeper than 64");
     refusedPickle("]".repeat(200) + "a".repeat(199) + ".", "nested deeper than 64");
-    refusedPickle("X\u00ff\u00ff\u00ff\u007f.", "needs 2147483647 bytes more");
+    refusedPickle("X\u00ff\u00ff\u00ff\u007f.", "a text of 2147483647 bytes");
     refusedPickle("\u008b\u00ff\u00ff\u00ff\u007f.", "an integer of 2147483647 bytes");
   }
 
@@ -211,7 +211,7 @@ class MalformedTest {
       pickle.append("]h").append((char) i).append("ah").append((char) i).append('a');
       pickle.append('q').append((char) (i + 1));
     }
-    refusedPickle(pickle + ".", "more than 2097152 values");
+    refusedPickle(pickle + ".", "unfolds to more than 1 MB");
   }
 
   @Test
@@ -303,7 +303,7 @@ class MalformedTest {
     Files.writeString(index, "{\"weight_map\": {}}");
     refused(dir, "no weight_map");
     Files.writeString(index, "{\"weight_map\": {\"a\": \"1.safetensors\", \"a\": \"x\"}}");
-    refused(dir, "Duplicate field 'a'");
+    refused(dir, "tensor \"a\" is in the weight_map twice");
   }
 
   private void refused(String name, byte[] content, String... messages) throws IOException {

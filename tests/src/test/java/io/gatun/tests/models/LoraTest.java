@@ -217,7 +217,7 @@ class LoraTest {
           sd.imagine(
               "a red circle", o -> o.steps(3).seed(1).onStep(step -> last.add(step.latents())));
       assertEquals(
-          lora == null ? null : lora + ":0.7",
+          lora == null ? null : lora.getFileName() + ":0.7",
           made.parameters().getFirst().settings().get("Lora 1"));
     }
     return last.getLast();

@@ -13,12 +13,13 @@ import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Packing;
 import io.gatun.tensor.ops.Precision;
+import io.gatun.tests.Processes;
+import io.gatun.tests.Processes.Result;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Collectors;
@@ -35,21 +36,9 @@ class DeterminismTest {
 
   @Test
   void interpretedAndCompiledKernelsAgree() throws Exception {
-    var process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xint",
-                "--add-modules=jdk.incubator.vector",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty("java.class.path"),
-                DeterminismTest.class.getName())
-            .redirectError(ProcessBuilder.Redirect.DISCARD)
-            .start();
-    String interpreted =
-        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertEquals(0, process.waitFor(), interpreted);
-    assertEquals(interpreted.strip(), results(2, ROUNDS));
+    Result result = Processes.run(Processes.java(DeterminismTest.class, List.of("-Xint")));
+    assertEquals(0, result.code(), result.out() + result.err());
+    assertEquals(result.out().strip(), results(2, ROUNDS));
   }
 
   @Test

@@ -7,10 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.kernel.Dequantize;
 import io.gatun.tensor.kernel.RowDots;
+import io.gatun.tests.Processes;
+import io.gatun.tests.Processes.Result;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -41,19 +42,9 @@ class RowDotsTest {
   @ParameterizedTest
   @ValueSource(ints = {16, 32, 64})
   void agreesAtEveryVectorWidth(int bytes) throws Exception {
-    var process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:MaxVectorSize=" + bytes,
-                "--add-modules=jdk.incubator.vector",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty("java.class.path"),
-                RowDotsTest.class.getName())
-            .redirectErrorStream(true)
-            .start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertEquals(0, process.waitFor(), output);
+    Result result =
+        Processes.run(Processes.java(RowDotsTest.class, List.of("-XX:MaxVectorSize=" + bytes)));
+    assertEquals(0, result.code(), result.out() + result.err());
   }
 
   /// Runs the checks without JUnit.

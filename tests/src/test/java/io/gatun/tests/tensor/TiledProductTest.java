@@ -11,12 +11,13 @@ import io.gatun.tensor.kernel.QuantizedRows;
 import io.gatun.tensor.kernel.ScalarTiled;
 import io.gatun.tensor.kernel.TiledPack;
 import io.gatun.tensor.kernel.TiledProduct;
+import io.gatun.tests.Processes;
+import io.gatun.tests.Processes.Result;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -57,20 +58,8 @@ class TiledProductTest {
   }
 
   private static void inNewJvm(String flag, String check) throws Exception {
-    var process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                flag,
-                "--add-modules=jdk.incubator.vector",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty("java.class.path"),
-                TiledProductTest.class.getName(),
-                check)
-            .redirectErrorStream(true)
-            .start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertEquals(0, process.waitFor(), output);
+    Result result = Processes.run(Processes.java(TiledProductTest.class, List.of(flag), check));
+    assertEquals(0, result.code(), result.out() + result.err());
   }
 
   /// Runs the checks without JUnit.

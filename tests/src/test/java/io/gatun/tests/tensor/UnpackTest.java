@@ -7,11 +7,11 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.kernel.Dequantize;
 import io.gatun.tensor.kernel.Elements;
 import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tests.Processes;
+import io.gatun.tests.Processes.Result;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -34,19 +34,9 @@ class UnpackTest {
   @ParameterizedTest
   @ValueSource(ints = {16, 32})
   void equalsTheScalarReferenceOnNarrowerVectors(int bytes) throws Exception {
-    var process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-XX:MaxVectorSize=" + bytes,
-                "--add-modules=jdk.incubator.vector",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty("java.class.path"),
-                UnpackTest.class.getName())
-            .redirectErrorStream(true)
-            .start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertEquals(0, process.waitFor(), output);
+    Result result =
+        Processes.run(Processes.java(UnpackTest.class, List.of("-XX:MaxVectorSize=" + bytes)));
+    assertEquals(0, result.code(), result.out() + result.err());
   }
 
   /// Runs the checks without JUnit.

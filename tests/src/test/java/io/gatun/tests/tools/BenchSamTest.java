@@ -6,27 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.tests.TestData;
-import java.nio.file.Path;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /// `gatun bench sam` as a user types it.
 class BenchSamTest {
-  @TempDir private Path temp;
-
-  private Launcher launcher;
-
-  @BeforeEach
-  void isBuilt() {
-    launcher = Launcher.in(temp);
-  }
-
   @Test
   void tinySam() throws Exception {
     String model = TestData.pretrained("tiny-sam").toString();
     var result =
-        launcher.gatun(
+        InProcess.gatun(
             "bench", "sam", "--model", model, "--dtype", "f32", "--batch", "100", "--json");
     assertEquals(0, result.code(), result.err());
     JsonNode json = result.json();
@@ -48,10 +36,10 @@ class BenchSamTest {
 
   @Test
   void refusesWhatItCannotMeasure() throws Exception {
-    assertRefused(launcher.gatun("bench", "sam", "--shape", "vit_x"), "vit_x", "vit_b");
-    assertRefused(launcher.gatun("bench", "sam", "--batch", "0"), "--batch");
-    assertRefused(launcher.gatun("bench", "sam", "--dtype", "f16"), "f16", "bf16");
+    assertRefused(InProcess.gatun("bench", "sam", "--shape", "vit_x"), "vit_x", "vit_b");
+    assertRefused(InProcess.gatun("bench", "sam", "--batch", "0"), "--batch");
+    assertRefused(InProcess.gatun("bench", "sam", "--dtype", "f16"), "f16", "bf16");
     assertRefused(
-        launcher.gatun("bench", "sam", "--model", "x.pth", "--shape", "vit_b"), "--shape");
+        InProcess.gatun("bench", "sam", "--model", "x.pth", "--shape", "vit_b"), "--shape");
   }
 }

@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
-import io.gatun.tests.tools.Launcher.Result;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -57,7 +57,7 @@ class CommandLineTest {
 
   @Test
   void helpListsTheCommands() throws Exception {
-    Result result = gatun("--help");
+    Result result = InProcess.gatun("--help");
     assertEquals(0, result.code(), result.err());
     assertTrue(result.out().contains("inspect"), result.out());
     assertTrue(result.out().contains("doctor"), result.out());
@@ -85,7 +85,7 @@ class CommandLineTest {
 
   @Test
   void inspectListsTheModelThatShips() throws Exception {
-    Result result = gatun("inspect", TINY_LLM);
+    Result result = InProcess.gatun("inspect", TINY_LLM);
     assertEquals(0, result.code(), result.err());
     assertTrue(
         result.out().matches("(?s).*model\\.norm\\.weight +BF16 +\\(128,\\) +256\\n.*"),
@@ -95,7 +95,8 @@ class CommandLineTest {
 
   @Test
   void inspectPrintsJson() throws Exception {
-    Result result = gatun("inspect", "--json", "--tensors", "layers\\.0\\..*norm", TINY_LLM);
+    Result result =
+        InProcess.gatun("inspect", "--json", "--tensors", "layers\\.0\\..*norm", TINY_LLM);
     assertEquals(0, result.code(), result.err());
     JsonNode json = result.json();
     assertEquals("SAFETENSORS", json.at("/format").asText());
@@ -113,7 +114,7 @@ class CommandLineTest {
         safetensors(
             "escape.safetensors",
             "{\"a\\u001b[2J\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}");
-    Result result = gatun("inspect", path.toString());
+    Result result = InProcess.gatun("inspect", path.toString());
     assertEquals(0, result.code(), result.err());
     assertTrue(result.out().contains("a\\u001b[2J"), result.out());
     assertFalse(result.out().contains("\u001b"), "an escape character reached the terminal");
@@ -121,13 +122,15 @@ class CommandLineTest {
 
   @Test
   void refusesAMissingFile() throws Exception {
-    Launcher.assertRefused(gatun("inspect", "nowhere.gguf"), "nowhere.gguf", "no such file");
+    Launcher.assertRefused(
+        InProcess.gatun("inspect", "nowhere.gguf"), "nowhere.gguf", "no such file");
   }
 
   @Test
   void refusesADirectoryWithoutAModel() throws Exception {
     Path empty = Files.createDirectories(temp.resolve("empty"));
-    Launcher.assertRefused(gatun("inspect", empty.toString()), "no model in this directory");
+    Launcher.assertRefused(
+        InProcess.gatun("inspect", empty.toString()), "no model in this directory");
   }
 
   @Test
@@ -135,30 +138,34 @@ class CommandLineTest {
     byte[] whole = Files.readAllBytes(TestData.pretrained("tiny-llm/model.safetensors"));
     Path file = temp.resolve("truncated.safetensors");
     Files.write(file, Arrays.copyOf(whole, whole.length / 2));
-    Launcher.assertRefused(gatun("inspect", file.toString()), "truncated");
+    Launcher.assertRefused(InProcess.gatun("inspect", file.toString()), "truncated");
   }
 
   @Test
   void refusesAnUnknownOption() throws Exception {
     Launcher.assertRefused(
-        gatun("inspect", "--jsn", TINY_LLM), "--jsn", "--json", "gatun inspect --help");
+        InProcess.gatun("inspect", "--jsn", TINY_LLM), "--jsn", "--json", "gatun inspect --help");
   }
 
   @Test
   void suggestsTheNearestCommand() throws Exception {
     Launcher.assertRefused(
-        gatun("inspekt", TINY_LLM), "There is no command 'inspekt'", "Did you mean: gatun inspect");
+        InProcess.gatun("inspekt", TINY_LLM),
+        "There is no command 'inspekt'",
+        "Did you mean: gatun inspect");
   }
 
   @Test
   void refusesABadRegularExpression() throws Exception {
     Launcher.assertRefused(
-        gatun("inspect", "--tensors", "(", TINY_LLM), "--tensors", "'(' is no regular expression");
+        InProcess.gatun("inspect", "--tensors", "(", TINY_LLM),
+        "--tensors",
+        "'(' is no regular expression");
   }
 
   @Test
   void debugShowsTheStackTrace() throws Exception {
-    Result result = gatun("inspect", "--debug", "nowhere.gguf");
+    Result result = InProcess.gatun("inspect", "--debug", "nowhere.gguf");
     assertEquals(2, result.code());
     assertTrue(result.err().contains("\tat io.gatun"), result.err());
   }
@@ -254,7 +261,10 @@ class CommandLineTest {
   void numbersOfNothing(String line) throws Exception {
     String[] words = line.split(" ");
     Launcher.assertRefused(
-        gatun(words), words[words.length - 2], "is not a whole number of at least 1", "See: ");
+        InProcess.gatun(words),
+        words[words.length - 2],
+        "is not a whole number of at least 1",
+        "See: ");
   }
 
   @ParameterizedTest
@@ -271,10 +281,15 @@ class CommandLineTest {
         "cache list --jso|--json",
         "doctor extra|'extra'",
         "doctor --jsn|--json",
-        "jshell nowhere.jsh|nowhere.jsh: there is no such file",
         "--vers|Unknown option: '--vers'",
       })
   void wrongWords(String line, String message) throws Exception {
-    Launcher.assertRefused(gatun(line.split(" ")), message);
+    Launcher.assertRefused(InProcess.gatun(line.split(" ")), message);
+  }
+
+  /// The launcher's own words.
+  @Test
+  void aScriptThatIsNotThere() throws Exception {
+    Launcher.assertRefused(gatun("jshell", "nowhere.jsh"), "nowhere.jsh: there is no such file");
   }
 }

@@ -6,10 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.models.image.Image;
+import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
-import io.gatun.tests.tools.Launcher.Result;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,9 +24,8 @@ class ImagineCommandTest {
   private static Launcher launcher;
 
   @BeforeAll
-  static void isBuilt() throws Exception {
+  static void isBuilt() {
     launcher = Launcher.in(temp);
-    Files.copy(TestData.pretrained("tiny-sam/scene0.png"), temp.resolve("scene0.png"));
   }
 
   private static Result gatun(String... args) throws Exception {
@@ -100,6 +100,24 @@ class ImagineCommandTest {
     assertTrue(from.err().contains("--init-image"), from.err());
   }
 
+  /// A stranger's image chooses no files: it names them, and the user gives them.
+  @Test
+  void openNothingThatAnImageNames() throws Exception {
+    for (var source :
+        Map.of(
+                "VAE file: /etc/passwd", "was made with another autoencoder, passwd; name it",
+                "Lora 1: /etc/passwd:0.5", "adaptations; give --lora passwd:0.5",
+                "Mask hash: 0123456789", "was made from a mask; name that with --mask")
+            .entrySet()) {
+      Path image = temp.resolve("stranger.png");
+      String text = "x\nSteps: 1, Seed: 1, Sampler: Euler, " + source.getKey();
+      Image.read(temp.resolve("scene0.png")).write(image, Map.of("parameters", text));
+      Result result = launcher.gatun("imagine", "--from", image.toString());
+      Launcher.assertRefused(result, source.getValue());
+      assertFalse(result.err().contains("root:"), result.err());
+    }
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -113,7 +131,7 @@ class ImagineCommandTest {
         "x --out out.gif | .png or .jpg",
         "x --out nowhere/out.png | there is no folder",
         "x --init-image nonesuch.png | there is no such file",
-        "x --strength 0.5 | --strength says how much of --init-image is kept",
+        "x --strength 0.5 | --strength says how far the result may be from --init-image",
         "x --strength 2 --init-image scene0.png | strength is 2.0",
         "x --width 100000 --height 100000 | need at most 16777216 pixels in an image",
         "x --quantize-layers attn | --quantize-layers says which layers --quantize is for",
@@ -124,7 +142,8 @@ class ImagineCommandTest {
         "--steps 3 | Give a prompt"
       })
   void saysWhatIsWrong(String args, String message) throws Exception {
-    Result result = launcher.gatun(("imagine " + args).split(" "));
+    String scene = TestData.pretrained("tiny-sam/scene0.png").toString();
+    Result result = InProcess.gatun(("imagine " + args.replace("scene0.png", scene)).split(" "));
     assertEquals(2, result.code(), result.err());
     assertTrue(result.err().contains(message), result.err());
     assertFalse(result.err().contains("Exception"), result.err());

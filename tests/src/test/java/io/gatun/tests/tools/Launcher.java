@@ -5,11 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gatun.tests.Processes;
+import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,16 +16,10 @@ import java.util.Map;
 
 /// Starts tools/gatun as a user does, on what this build has packaged.
 ///
-/// @param temp where it runs and what it says is kept
+/// @param temp where it runs
 /// @param environment variables that are set beside the test's own
 /// @param input what it reads from standard input
 record Launcher(Path temp, Map<String, String> environment, String input) {
-  record Result(int code, String out, String err) {
-    JsonNode json() throws IOException {
-      return new ObjectMapper().readTree(out);
-    }
-  }
-
   /// A launcher in a folder of the test's own; where nothing is packaged the test is skipped.
   static Launcher in(Path temp) {
     assumeTrue(
@@ -55,16 +47,7 @@ record Launcher(Path temp, Map<String, String> environment, String input) {
   }
 
   Result run(Path directory, List<String> command) throws Exception {
-    Path in = Files.createTempFile(temp, "in", ".txt");
-    Path out = Files.createTempFile(temp, "out", ".txt");
-    Path err = Files.createTempFile(temp, "err", ".txt");
-    Files.writeString(in, input);
-    var builder =
-        new ProcessBuilder(command)
-            .directory(directory.toFile())
-            .redirectInput(in.toFile())
-            .redirectOutput(out.toFile())
-            .redirectError(err.toFile());
+    var builder = new ProcessBuilder(command).directory(directory.toFile());
     // The build that these tests are part of must not be started again by them.
     builder.environment().put("GATUN_BUILD", "never");
     builder.environment().put("GATUN_JAVA_HOME", System.getProperty("java.home"));
@@ -76,22 +59,17 @@ record Launcher(Path temp, Map<String, String> environment, String input) {
             "GATUN_JAVA_OPTS",
             "-Dgatun.cache=%s -Djava.awt.headless=true -Djava.io.tmpdir=%s".formatted(cache, temp));
     builder.environment().putAll(environment);
-    int code = builder.start().waitFor();
-    return new Result(code, read(out), read(err));
-  }
-
-  private static String read(Path file) throws IOException {
-    return Files.readString(file, StandardCharsets.UTF_8);
+    return Processes.run(builder, input);
   }
 
   /// A mistake of the user's: exit code 2, these words on stderr, and no stack trace.
   static void assertRefused(Result result, String... words) {
-    assertEquals(2, result.code, result.err);
-    assertEquals("", result.out);
-    assertFalse(result.err.contains("\tat "), result.err);
-    assertFalse(result.err.contains("internal error"), result.err);
+    assertEquals(2, result.code(), result.err());
+    assertEquals("", result.out());
+    assertFalse(result.err().contains("\tat "), result.err());
+    assertFalse(result.err().contains("internal error"), result.err());
     for (String word : words) {
-      assertTrue(result.err.contains(word), result.err);
+      assertTrue(result.err().contains(word), result.err());
     }
   }
 }

@@ -6,14 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
-import io.gatun.tests.tools.Launcher.Result;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.function.Consumer;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,17 +23,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 class RefusalsTest {
   @TempDir private static Path temp;
 
-  private static Launcher launcher;
-
-  @BeforeAll
-  static void isBuilt() {
-    launcher = Launcher.in(temp);
-  }
-
   private static Result generate(String... args) throws Exception {
     String[] all = Arrays.copyOf(new String[] {"generate", "-n", "4"}, 3 + args.length);
     System.arraycopy(args, 0, all, 3, args.length);
-    return launcher.gatun(all);
+    return InProcess.gatun(all);
   }
 
   /// A copy of tiny-llm with one of its JSON files changed.
@@ -59,7 +51,7 @@ class RefusalsTest {
   @ValueSource(strings = {"generate", "chat", "perplexity", "tokenize"})
   void aModelThatIsNotThere(String command) throws Exception {
     assertRefused(
-        launcher.gatun(command, "--model", "nowhere.gguf"), "nowhere.gguf", "no such file");
+        InProcess.gatun(command, "--model", "nowhere.gguf"), "nowhere.gguf", "no such file");
   }
 
   @Test
@@ -138,14 +130,14 @@ class RefusalsTest {
       })
   void valuesOutOfRange(String options, String message) throws Exception {
     for (String command : new String[] {"generate", "chat"}) {
-      assertRefused(launcher.gatun((command + " " + options).split(" ")), message);
+      assertRefused(InProcess.gatun((command + " " + options).split(" ")), message);
     }
   }
 
   @Test
   void aDirectoryForAText() throws Exception {
     assertRefused(
-        launcher.gatun("perplexity", "-f", temp.toString()),
+        InProcess.gatun("perplexity", "-f", temp.toString()),
         temp + ": is a directory; need a file");
   }
 
@@ -153,7 +145,7 @@ class RefusalsTest {
   void aTextThatIsNotUtf8() throws Exception {
     Path file = Files.write(temp.resolve("latin1.txt"), new byte[] {'a', (byte) 0xE9, 'b'});
     for (String command : new String[] {"generate", "perplexity", "tokenize"}) {
-      assertRefused(launcher.gatun(command, "-f", file.toString()), "latin1.txt", "not UTF-8");
+      assertRefused(InProcess.gatun(command, "-f", file.toString()), "latin1.txt", "not UTF-8");
     }
   }
 
@@ -161,19 +153,21 @@ class RefusalsTest {
   void aTextTooShortToMeasure() throws Exception {
     Path file = Files.createFile(temp.resolve("empty.txt"));
     assertRefused(
-        launcher.gatun("perplexity", "-f", file.toString()), "the text has 1 tokens", "at least 2");
+        InProcess.gatun("perplexity", "-f", file.toString()),
+        "the text has 1 tokens",
+        "at least 2");
   }
 
   @Test
   void windowsWithGapsBetweenThem() throws Exception {
     assertRefused(
-        launcher.gatun("perplexity", "--context", "16", "--stride", "17"), "stride is 17", "16");
+        InProcess.gatun("perplexity", "--context", "16", "--stride", "17"), "stride is 17", "16");
   }
 
   @Test
   void noTextToMeasureWith() throws Exception {
     assertRefused(
-        launcher.gatun("perplexity", "--model", tinyWith("", json -> {})),
+        InProcess.gatun("perplexity", "--model", tinyWith("", json -> {})),
         "heldout.txt",
         "Give --file");
   }
@@ -181,10 +175,10 @@ class RefusalsTest {
   @Test
   void idsThatAreNone() throws Exception {
     for (String ids : new String[] {"1,x", "1,,2", ",1", "1,", "[1,2", "", "1;2"}) {
-      assertRefused(launcher.gatun("tokenize", "--decode", ids), "'" + ids + "'", "such as 1,2,3");
+      assertRefused(InProcess.gatun("tokenize", "--decode", ids), "'" + ids + "'", "such as 1,2,3");
     }
     assertRefused(
-        launcher.gatun("tokenize", "--decode", "4096"), "token id 4096 is not in the vocabulary");
-    assertRefused(launcher.gatun("tokenize", "--decode", "1", "--text", "a"), "--text");
+        InProcess.gatun("tokenize", "--decode", "4096"), "token id 4096 is not in the vocabulary");
+    assertRefused(InProcess.gatun("tokenize", "--decode", "1", "--prompt", "a"), "--prompt");
   }
 }

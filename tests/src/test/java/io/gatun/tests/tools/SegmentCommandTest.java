@@ -10,14 +10,13 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.models.image.Image;
 import io.gatun.models.sam.Mask;
 import io.gatun.models.sam.Rle;
+import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
-import io.gatun.tests.tools.Launcher.Result;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,20 +30,13 @@ class SegmentCommandTest {
 
   @TempDir private static Path temp;
 
-  private static Launcher launcher;
-
-  @BeforeAll
-  static void isBuilt() {
-    launcher = Launcher.in(temp);
-  }
-
-  private static Result segment(String... args) throws Exception {
+  private static Result segment(String... args) {
     String[] all = Arrays.copyOf(new String[] {"segment"}, 1 + args.length);
     System.arraycopy(args, 0, all, 1, args.length);
-    return launcher.gatun(all);
+    return InProcess.gatun(all);
   }
 
-  private static Result done(String... args) throws Exception {
+  private static Result done(String... args) {
     Result result = segment(args);
     assertEquals(0, result.code(), result.err());
     return result;
@@ -147,7 +139,10 @@ class SegmentCommandTest {
 
   @Test
   void withoutOutputsTheMaskLiesInTheCurrentFolder() throws Exception {
-    done("-i", SCENE2, "-p", "63,159", "--quantize", "int8", "--threads", "1");
+    Result result =
+        Launcher.in(temp)
+            .gatun("segment", "-i", SCENE2, "-p", "63,159", "--quantize", "int8", "--threads", "1");
+    assertEquals(0, result.code(), result.err());
     Mask mask = Mask.of(Image.read(temp.resolve("scene2-mask.png")));
     assertEquals(golden("scene2.point"), mask.area(), 700);
   }
@@ -299,7 +294,7 @@ class SegmentCommandTest {
   void jshell() throws Exception {
     Path mask = temp.resolve("jshell.png");
     Result result =
-        launcher
+        Launcher.in(temp)
             .reading(
                 """
                 var sam = Sam.load("%s")

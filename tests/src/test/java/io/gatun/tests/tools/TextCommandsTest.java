@@ -5,27 +5,19 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
-import io.gatun.tests.tools.Launcher.Result;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// `gatun tokenize`, `gatun perplexity` and `gatun jshell`, through the launcher.
+/// `gatun tokenize`, `gatun perplexity` and `gatun jshell`, in process but for the last.
 class TextCommandsTest {
   @TempDir private static Path temp;
 
-  private static Launcher launcher;
-
-  @BeforeAll
-  static void isBuilt() {
-    launcher = Launcher.in(temp);
-  }
-
-  private static Result gatun(String... args) throws Exception {
-    Result result = launcher.gatun(args);
+  private static Result gatun(String... args) {
+    Result result = InProcess.gatun(args);
     assertEquals(0, result.code(), result.err());
     return result;
   }
@@ -39,17 +31,17 @@ class TextCommandsTest {
         684  ĠRICHARD
          60  :
         """,
-        gatun("tokenize", "--text", "KING RICHARD:").out());
+        gatun("tokenize", "--prompt", "KING RICHARD:").out());
   }
 
   @Test
   void tokenizeReadsStandardInput() throws Exception {
-    var reading = launcher.reading("é</s>");
-    JsonNode json = reading.gatun("tokenize", "--json").json();
+    JsonNode json = InProcess.reading("é</s>", "tokenize", "--json").json();
     assertEquals("[0,197,171,1]", json.get("ids").toString());
     assertEquals("[\"<s>\",\"Ã\",\"©\",\"</s>\"]", json.get("pieces").toString());
     assertEquals("é</s>", json.get("text").asText());
-    JsonNode plain = reading.gatun("tokenize", "--json", "--no-special", "--plain").json();
+    JsonNode plain =
+        InProcess.reading("é</s>", "tokenize", "--json", "--no-special", "--plain").json();
     assertEquals(197, plain.at("/ids/0").asInt());
     assertTrue(plain.get("ids").size() > 3, "</s> is one token, though it should be text");
   }
@@ -64,14 +56,14 @@ class TextCommandsTest {
   void tokenizeNeedsNoWeights() throws Exception {
     Path folder = Files.createDirectories(temp.resolve("vocabulary"));
     Files.copy(TestData.pretrained("tiny-llm/tokenizer.json"), folder.resolve("tokenizer.json"));
-    Result result = gatun("tokenize", "--model", folder.toString(), "--text", "KING");
+    Result result = gatun("tokenize", "--model", folder.toString(), "--prompt", "KING");
     assertTrue(result.out().contains("457"), result.out());
   }
 
   @Test
   void tokenizeReadsGguf() throws Exception {
     Path model = TestData.shared("ggml-vocab/ggml-vocab-llama-spm.gguf");
-    Result result = gatun("tokenize", "--model", model.toString(), "--text", "Hello world");
+    Result result = gatun("tokenize", "--model", model.toString(), "--prompt", "Hello world");
     assertEquals("    1  <s>\n15043  ▁Hello\n 3186  ▁world\n", result.out());
   }
 
@@ -108,7 +100,7 @@ class TextCommandsTest {
         System.out.println(llm.checkpoint().tensor("model.norm.weight"))
         System.out.println(Runtime.getRuntime().maxMemory() >> 20)
         """;
-    Result result = launcher.reading(script).gatun("jshell", "-");
+    Result result = Launcher.in(temp).reading(script).gatun("jshell", "-");
     assertEquals(0, result.code(), result.err());
     var lines = result.out().lines().toList();
     assertEquals("I am a brief", lines.get(0), result.out());
