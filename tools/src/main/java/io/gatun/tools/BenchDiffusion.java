@@ -1,6 +1,7 @@
 package io.gatun.tools;
 
 import io.gatun.loaders.LoadMode;
+import io.gatun.models.Pretrained;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.clip.CLIPTextConfig;
 import io.gatun.models.clip.CLIPTextModel;
@@ -159,7 +160,7 @@ final class BenchDiffusion implements Runnable {
       if (shape != null) {
         throw new ParameterException(spec.commandLine(), "--model has its own shape");
       }
-      return model;
+      return Pretrained.find(model);
     }
     String name = shape == null ? "sd15" : shape;
     if (!SyntheticDiffusion.SHAPES.containsKey(name)) {

@@ -3,6 +3,7 @@ package io.gatun.tools;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.PackedModels;
+import io.gatun.models.Pretrained;
 import io.gatun.models.llama.Llama;
 import io.gatun.models.llama.LlamaConfig;
 import io.gatun.models.text.Tokenizers;
@@ -145,7 +146,7 @@ final class BenchLlm implements Runnable {
         throw new ParameterException(
             spec.commandLine(), "--model brings its own shape and weights; leave those out");
       }
-      return model;
+      return Pretrained.find(model);
     }
     var synthetic = SyntheticLlama.SHAPES.get(shape == null ? "tinyllama-1.1b" : shape);
     if (synthetic == null) {

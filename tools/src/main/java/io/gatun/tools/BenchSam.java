@@ -1,5 +1,6 @@
 package io.gatun.tools;
 
+import io.gatun.models.Pretrained;
 import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Sam;
 import io.gatun.models.sam.SamPredictor;
@@ -86,7 +87,7 @@ final class BenchSam implements Runnable {
         throw new ParameterException(
             spec.commandLine(), "--model brings its own shape; leave --shape out");
       }
-      return model;
+      return Pretrained.find(model);
     }
     var synthetic = SyntheticSam.SHAPES.get(shape == null ? "vit_b" : shape);
     if (synthetic == null) {

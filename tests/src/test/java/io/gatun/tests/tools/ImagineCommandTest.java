@@ -126,7 +126,7 @@ class ImagineCommandTest {
         "x --scheduler heun | there is no scheduler \"heun\"",
         "x --lora nonesuch.safetensors:0.5 | nonesuch.safetensors: there is no such file",
         "x --lora a.safetensors:much | \"much\" is no number",
-        "x --model nonesuch | nonesuch does not exist",
+        "x --model nonesuch | nonesuch: there is no such file or directory",
         "x --dtype f16 | not one of bf16, f32",
         "x --out out.gif | .png or .jpg",
         "x --out nowhere/out.png | there is no folder",

@@ -13,10 +13,13 @@ import io.gatun.models.sam.Rle;
 import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -99,7 +102,8 @@ class SegmentCommandTest {
                 "--dtype",
                 "f32",
                 "--json")
-            .json();
+            .json()
+            .get(0);
     assertEquals(1, json.get("masks").size());
     JsonNode mask = json.get("masks").get(0);
     assertEquals(golden("scene0.box_point"), mask.get("area").asInt(), 20);
@@ -125,7 +129,8 @@ class SegmentCommandTest {
   @Test
   void multimaskGivesThree() throws Exception {
     assertEquals(
-        3, done("-i", SCENE0, "-p", "159,139", "--multimask", "--json").json().get("masks").size());
+        3,
+        done("-i", SCENE0, "-p", "159,139", "--multimask", "--json").json().at("/0/masks").size());
   }
 
   @Test
@@ -252,7 +257,7 @@ class SegmentCommandTest {
   void typesInEitherCase() throws Exception {
     Result result =
         done("-i", SCENE0, "-p", "159,139", "--quantize", "none", "--dtype", "F32", "--json");
-    assertEquals(golden("scene0.point"), result.json().at("/masks/0/area").asInt(), 20);
+    assertEquals(golden("scene0.point"), result.json().at("/0/masks/0/area").asInt(), 20);
   }
 
   @Test
@@ -285,8 +290,50 @@ class SegmentCommandTest {
     Result result =
         segment("-i", SCENE0, "-e", "--points-per-side", "1", "--pred-iou-thresh", "2", "--json");
     assertEquals(0, result.code(), result.err());
-    assertEquals(0, result.json().at("/masks").size(), result.out());
+    assertEquals(0, result.json().at("/0/masks").size(), result.out());
     assertTrue(result.err().contains("--pred-iou-thresh 0.5"), result.err());
+  }
+
+  /// Whatever was written is named, on stdout or in the JSON.
+  @Test
+  void namesTheFilesThatItWrote() {
+    String mask = file("named.png");
+    String overlay = file("named-overlay.png");
+    Result text = InProcess.gatun("segment", "-i", SCENE0, "-p", "159,139", "--overlay", overlay);
+    assertTrue(text.out().endsWith("wrote " + overlay + "\n"), text.out());
+    Result both =
+        InProcess.gatun("segment", "-i", SCENE0, "-p", "159,139", "-o", mask, "--overlay", overlay);
+    assertTrue(both.out().startsWith(mask + ": score"), both.out());
+    assertTrue(both.out().endsWith("wrote " + overlay + "\n"), both.out());
+    Result all = InProcess.gatun("segment", "-i", SCENE0, "--everything", "--overlay", overlay);
+    assertTrue(all.out().endsWith(" masks\nwrote " + overlay + "\n"), all.out());
+  }
+
+  @Test
+  void namesFilesInJson() throws Exception {
+    String mask = file("json.png");
+    Result result = InProcess.gatun("segment", "-i", SCENE0, "-p", "159,139", "-o", mask, "--json");
+    assertEquals(mask, result.json().at("/0/files/0").asText(), result.out());
+    assertEquals(SCENE0, result.json().at("/0/image").asText());
+  }
+
+  /// A drawn scene is what the model that comes with Gatun knows; a photograph is not.
+  @Test
+  void warnsOfPhotographs() {
+    var pixels = Arena.ofAuto().allocate(64 * 64 * 3);
+    var random = new Random(1);
+    for (int i = 0; i < pixels.byteSize(); i++) {
+      pixels.set(ValueLayout.JAVA_BYTE, i, (byte) random.nextInt());
+    }
+    String photo = file("photo.png");
+    Image.of(64, 64, 3, pixels).write(Path.of(photo));
+    String warning = "tiny-sam knows drawn shapes only";
+    Result drawn = InProcess.gatun("segment", "-i", SCENE0, "-p", "9,9", "-o", file("d.png"));
+    assertFalse(drawn.err().contains(warning), drawn.err());
+    Result text = InProcess.gatun("segment", "-i", photo, "-p", "9,9", "-o", file("d.png"));
+    assertTrue(text.err().contains(warning), text.err());
+    Result json = InProcess.gatun("segment", "-i", photo, "-p", "9,9", "--json");
+    assertFalse(json.err().contains(warning), json.err());
   }
 
   /// From jshell as from Java.
