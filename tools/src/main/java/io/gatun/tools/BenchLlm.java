@@ -1,6 +1,5 @@
 package io.gatun.tools;
 
-import io.gatun.ffm.UserCache;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.PackedModels;
@@ -160,7 +159,7 @@ final class BenchLlm implements Runnable {
       var type =
           SyntheticLlama.Weights.valueOf(
               weights == null ? "INT4" : weights.toUpperCase(Locale.ROOT));
-      return synthetic.checkpoint(UserCache.folder(), type);
+      return synthetic.checkpoint(type);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(
           spec.commandLine(),
@@ -173,11 +172,7 @@ final class BenchLlm implements Runnable {
   /// Random weights are measured in the layout that was asked for.
   private Checkpoint open(Path path) {
     return model != null && pack.isAuto()
-        ? new PackedModels(
-                PackedModels.folder(),
-                threads.count(),
-                pack.limit(),
-                spec.commandLine().getErr()::println)
+        ? new PackedModels(threads.count(), pack.limit(), spec.commandLine().getErr()::println)
             .open(path, LoadMode.MAP)
         : Checkpoint.open(path);
   }

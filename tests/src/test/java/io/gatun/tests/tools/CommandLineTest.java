@@ -207,6 +207,28 @@ class CommandLineTest {
     assertTrue(result.err().contains("GATUN_JAVA_OPTS"), result.err());
   }
 
+  /// As in many containers and services.
+  @Test
+  void needsNoHome() throws Exception {
+    var command =
+        List.of(
+            "env",
+            "-u",
+            "HOME",
+            "-u",
+            "JAVA_HOME",
+            "-u",
+            "GATUN_JAVA_HOME",
+            "PATH=/usr/bin:/bin",
+            TestData.ROOT.resolve("tools/gatun").toString(),
+            "--which-jdk");
+    Result result = launcher.run(temp, command);
+    // It looks in every place for a JDK, and may find none there.
+    assertTrue(result.code() == 0 || result.err().contains("needs a JDK 25"), result.err());
+    Result version = launcher.run(temp, List.of("env", "-u", "HOME", command.get(8), "--version"));
+    assertEquals(0, version.code(), version.err());
+  }
+
   @Test
   void saysWhichJavaItNeeds() throws Exception {
     Path old = Files.createDirectories(temp.resolve("jdk-17/bin")).getParent();
