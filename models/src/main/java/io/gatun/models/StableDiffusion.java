@@ -151,10 +151,12 @@ public final class StableDiffusion implements AutoCloseable {
 
   /// Loads a pipeline from a diffusers directory or a file that holds all its parts.
   ///
+  /// @param pathOrName where it lies, or one of [Pretrained#NAMES]
   /// @throws CheckpointException if there is no such pipeline, or Gatun cannot run it
-  public static StableDiffusion load(Path path, Consumer<StableDiffusionOptions> choose) {
+  public static StableDiffusion load(Path pathOrName, Consumer<StableDiffusionOptions> choose) {
     var options = new StableDiffusionOptions();
     choose.accept(options);
+    Path path = Pretrained.find(pathOrName);
     var files = PipelineFiles.open(path, options.loadMode);
     Ops ops = null;
     try {

@@ -35,7 +35,6 @@ final class DiffusionModelOptions {
   @Option(
       names = "--quantize-layers",
       paramLabel = "REGEX",
-      converter = PatternConverter.class,
       description =
           "Of those, only layers in whose name this is found, such as \"attn1|ff\" (default: all).")
   private Pattern quantizeLayers;
@@ -61,7 +60,7 @@ final class DiffusionModelOptions {
   /// @param from an image that is to be made again; null for none
   StableDiffusion load(FromImage from) {
     var err = command.commandLine().getErr();
-    Path path = model != null ? model : Pretrained.path("tiny-sd");
+    Path path = model != null ? Pretrained.find(model) : Pretrained.path("tiny-sd");
     Map<Path, Double> adaptations = new LinkedHashMap<>();
     loras.forEach(lora -> addLora(lora, adaptations));
     if (from != null) {

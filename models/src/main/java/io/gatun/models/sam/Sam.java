@@ -2,6 +2,7 @@ package io.gatun.models.sam;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.models.Pretrained;
 import io.gatun.models.image.Image;
 import io.gatun.models.nn.Quantization;
 import io.gatun.models.nn.Weights;
@@ -9,6 +10,7 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
@@ -70,11 +72,12 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   /// Loads a model from Meta's .pth file, a safetensors file with the same names, or Hugging Face's
   /// directory.
   ///
+  /// @param pathOrName where it lies, or one of [Pretrained#NAMES]
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
-  public static Sam load(Path path, Consumer<SamOptions> choose) {
+  public static Sam load(Path pathOrName, Consumer<SamOptions> choose) {
     var options = new SamOptions();
     choose.accept(options);
-    var checkpoint = Checkpoint.open(path, options.loadMode);
+    var checkpoint = Checkpoint.open(Pretrained.find(pathOrName), options.loadMode);
     try {
       var ops = new Ops(options.backend, options.threads);
       try {
@@ -123,6 +126,11 @@ public final class Sam implements MaskPredictor, AutoCloseable {
         var _ = ops.scope()) {
       return encode(preprocess.input(ops, image), image.width(), image.height());
     }
+  }
+
+  @Override
+  public Map<String, Double> maskGeneratorDefaults() {
+    return config.maskGenerator();
   }
 
   /// Looks at an image that is already resized, normalized and padded.

@@ -8,7 +8,10 @@ import io.gatun.models.nn.JsonKeys;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /// The hyper-parameters of a Segment Anything model; components are named as the reference's
 /// constructor arguments.
@@ -35,6 +38,9 @@ import java.util.List;
 /// @param pixelMean of red, green and blue, 0 to 255
 /// @param pixelStd likewise
 /// @param maskThreshold the logit above which a pixel belongs to a mask
+/// @param maskGenerator parameters of the mask generator that suit the model, by the reference's
+///   names; empty for the reference's
+/// @param trainedOn what the model has seen, if that was less than the world: `drawn shapes`
 public record SamConfig(
     int imgSize,
     int positionGrid,
@@ -57,7 +63,9 @@ public record SamConfig(
     float decoderLayerNormEps,
     List<Float> pixelMean,
     List<Float> pixelStd,
-    float maskThreshold) {
+    float maskThreshold,
+    Map<String, Double> maskGenerator,
+    String trainedOn) {
   private static final List<Float> PIXEL_MEAN = List.of(123.675f, 116.28f, 103.53f);
   private static final List<Float> PIXEL_STD = List.of(58.395f, 57.12f, 57.375f);
 
@@ -128,7 +136,23 @@ public record SamConfig(
         (float) transformer.number("layer_norm_eps", 1e-5),
         floats(json, "pixel_mean", PIXEL_MEAN),
         floats(json, "pixel_std", PIXEL_STD),
-        (float) json.number("mask_threshold", 0));
+        (float) json.number("mask_threshold", 0),
+        maskGenerator(json),
+        json.text("trained_on", ""));
+  }
+
+  private static Map<String, Double> maskGenerator(JsonKeys json) {
+    var parameters = new LinkedHashMap<String, Double>();
+    var keys = section(json, "mask_generator", "mask_generator");
+    for (var name : (Iterable<String>) () -> keys.json().fieldNames()) {
+      parameters.put(name, keys.number(name, 0));
+    }
+    try {
+      var _ = new MaskGeneratorOptions(parameters);
+    } catch (IllegalArgumentException e) {
+      throw new CheckpointException(keys.where() + ": " + e.getMessage(), e);
+    }
+    return Collections.unmodifiableMap(parameters);
   }
 
   public SamConfig {

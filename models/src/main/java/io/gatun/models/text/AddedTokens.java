@@ -2,31 +2,37 @@ package io.gatun.models.text;
 
 import java.util.ArrayList;
 import java.util.BitSet;
-import java.util.Comparator;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
 /// Cuts a text at the added tokens in it: the leftmost first, of those the longest.
 final class AddedTokens {
   /// A part of a text: a token if `id` is not negative, else text from the offset `start`.
   record Part(String text, int id, int start) {}
 
-  private final Map<Character, List<AddedToken>> byFirstChar = new HashMap<>();
-  private final BitSet firstChars = new BitSet();
+  /// What is looked for, each text once.
+  private final Vocabulary matches;
 
-  AddedTokens(List<AddedToken> tokens) {
-    for (AddedToken token : tokens) {
+  /// The tokens that look for `matches.piece(i)`: of those with the same rules only the first.
+  private final List<List<AddedToken>> tokens;
+
+  private final BitSet firstChars = new BitSet();
+  private final BitSet lengths = new BitSet();
+
+  AddedTokens(List<AddedToken> all) {
+    var byMatch = new LinkedHashMap<String, List<AddedToken>>();
+    for (AddedToken token : all) {
       if (!token.match().isEmpty()) {
-        char first = token.match().charAt(0);
-        byFirstChar.computeIfAbsent(first, c -> new ArrayList<>()).add(token);
-        firstChars.set(first);
+        var same = byMatch.computeIfAbsent(token.match(), m -> new ArrayList<>(1));
+        if (same.stream().noneMatch(token::isFoundWhere)) {
+          same.add(token);
+        }
+        firstChars.set(token.match().charAt(0));
+        lengths.set(token.match().length());
       }
     }
-    for (List<AddedToken> tokensOfChar : byFirstChar.values()) {
-      tokensOfChar.sort(
-          Comparator.comparingInt((AddedToken token) -> token.match().length()).reversed());
-    }
+    matches = new Vocabulary(byMatch.keySet().toArray(String[]::new));
+    tokens = List.copyOf(byMatch.values());
   }
 
   /// The parts of `text`, none of them empty; special tokens count only if `special`.
@@ -65,14 +71,22 @@ final class AddedTokens {
   }
 
   private AddedToken match(String text, int at, boolean special) {
-    for (AddedToken token : byFirstChar.get(text.charAt(at))) {
-      if ((special || !token.special())
-          && text.startsWith(token.match(), at)
-          && (!token.singleWord() || isWord(text, at, at + token.match().length()))) {
-        return token;
+    AddedToken longest = null;
+    long hash = 0;
+    int limit = Math.min(text.length(), at + matches.longest());
+    for (int end = at + 1; end <= limit; end++) {
+      hash = Vocabulary.hash(hash, text.charAt(end - 1));
+      int found = lengths.get(end - at) ? matches.find(text, at, end, hash) : -1;
+      if (found >= 0) {
+        for (AddedToken token : tokens.get(found)) {
+          if ((special || !token.special()) && (!token.singleWord() || isWord(text, at, end))) {
+            longest = token;
+            break;
+          }
+        }
       }
     }
-    return null;
+    return longest;
   }
 
   private static boolean isWord(String text, int start, int end) {
