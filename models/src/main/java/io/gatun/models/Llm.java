@@ -64,8 +64,7 @@ public final class Llm implements AutoCloseable {
     Path path = Pretrained.find(pathOrName);
     var checkpoint =
         options.pack
-            ? new PackedModels(
-                    PackedModels.folder(), options.threads, options.cacheLimit, options.notices)
+            ? new PackedModels(options.threads, options.cacheLimit, options.notices)
                 .open(path, options.loadMode)
             : Checkpoint.open(path, options.loadMode);
     try {
