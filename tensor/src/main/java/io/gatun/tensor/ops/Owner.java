@@ -142,6 +142,8 @@ public final class Owner {
     return closed;
   }
 
+  /// Refuses what comes after the end.
+  ///
   /// @throws IllegalStateException if it is closed
   public void checkOpen() {
     if (closed) {
