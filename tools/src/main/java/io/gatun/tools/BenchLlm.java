@@ -67,12 +67,13 @@ final class BenchLlm implements Runnable {
   @Mixin private ThreadsOption threads;
 
   @Option(
-      names = "--prompt",
+      names = "--prompt-tokens",
       paramLabel = "N",
       split = ",",
       converter = CountConverter.class,
-      description = "Prompt lengths to measure (default: 128,512).")
-  private int[] prompts = {128, 512};
+      defaultValue = "128,512",
+      description = "Prompt lengths to measure (default: ${DEFAULT-VALUE}).")
+  private int[] prompts;
 
   @Option(
       names = "--depth",
@@ -85,9 +86,9 @@ final class BenchLlm implements Runnable {
   @Option(
       names = "--kv",
       paramLabel = "f16|bf16|f32|int8",
-      converter = ModelOptions.KvConverter.class,
-      description = "Type of the key/value cache (default: f16).")
-  private DType.Plain kv = DType.Plain.F16;
+      defaultValue = "f16",
+      description = "Type of the key/value cache (default: ${DEFAULT-VALUE}).")
+  private DType.Plain kv;
 
   @Mixin private PackOptions pack;
 

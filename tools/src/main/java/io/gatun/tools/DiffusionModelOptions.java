@@ -35,7 +35,6 @@ final class DiffusionModelOptions {
   @Option(
       names = "--quantize-layers",
       paramLabel = "REGEX",
-      converter = PatternConverter.class,
       description =
           "Of those, only layers in whose name this is found, such as \"attn1|ff\" (default: all).")
   private Pattern quantizeLayers;

@@ -223,8 +223,8 @@ final class Segment implements Callable<Integer> {
         }
       }
       var written = SegmentOutputs.write(files, picture, complete, masks, prompts.multimask);
-      result.put("encodeSeconds", encode);
-      result.put("decodeSeconds", decode);
+      result.put("encode_seconds", encode);
+      result.put("decode_seconds", decode);
       result.put("masks", maps);
       for (int i = 0; i < masks.size() && !outputs.json; i++) {
         String name =
@@ -324,8 +324,8 @@ final class Segment implements Callable<Integer> {
     double encode = encodeNanos[0] / 1e9;
     double decode = secondsSince(start) - encode;
     var written = SegmentOutputs.write(files, picture, found, everything.outputMode());
-    result.put("encodeSeconds", encode);
-    result.put("decodeSeconds", decode);
+    result.put("encode_seconds", encode);
+    result.put("decode_seconds", decode);
     result.put("masks", SegmentOutputs.maps(found, everything.outputMode()));
     if (!outputs.json) {
       spec.commandLine().getOut().printf("%s: %d masks%n", file, found.size());

@@ -245,7 +245,7 @@ class CommandLineTest {
       strings = {
         "bench system --threads 0",
         "bench llm --threads 0",
-        "bench llm --prompt 128,0",
+        "bench llm --prompt-tokens 128,0",
         "bench llm --depth -1",
         "bench sam --threads 0",
         "bench sam --batch 0",
@@ -254,7 +254,7 @@ class CommandLineTest {
         "chat --threads 0",
         "generate --context 0",
         "generate --max-tokens 0",
-        "segment -i x.png -p 1,1 --threads 0",
+        "segment -i x.png --point 1,1 --threads 0",
         "imagine x --threads 0",
         "quantize -m x --out y --threads 0",
       })
