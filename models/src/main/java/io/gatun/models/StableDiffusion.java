@@ -91,6 +91,10 @@ public final class StableDiffusion implements AutoCloseable {
                 .formatted(
                     unetKeys.where(), in, unet.config().numClassEmbeds(), images.channels()));
       }
+      files.requireAllUsed(vaeFile != null && !vaeFile.isTiny());
+      if (vaeFile != null) {
+        vaeFile.requireAllUsed();
+      }
       loras.checkFits(options.notices);
     } catch (RuntimeException | Error e) {
       loras.close();
@@ -157,7 +161,7 @@ public final class StableDiffusion implements AutoCloseable {
     var options = new StableDiffusionOptions();
     choose.accept(options);
     Path path = Pretrained.find(pathOrName);
-    var files = PipelineFiles.open(path, options.loadMode);
+    var files = PipelineFiles.open(path, options.loadMode, options.prediction);
     Ops ops = null;
     try {
       ops = new Ops(options.backend, options.threads);

@@ -142,7 +142,7 @@ public final class Owner {
     return closed;
   }
 
-  /// Refuses what comes after the end.
+  /// Makes sure that it is open.
   ///
   /// @throws IllegalStateException if it is closed
   public void checkOpen() {
