@@ -67,7 +67,7 @@ public final class Chat implements AutoCloseable {
   }
 
   private int[] prompt() {
-    return llm.tokenizer().encode(template.render(messages, true), false, true);
+    return template.encode(messages, true);
   }
 
   /// Frees the cache.

@@ -12,10 +12,25 @@ final class AddedTokens {
   /// A part of a text: a token if `id` is not negative, else text from the offset `start`.
   record Part(String text, int id, int start) {}
 
+  /// Whether a special token may stand between two places of a text.
+  interface Trust {
+    boolean at(int start, int end);
+
+    /// Everywhere but where a character is in `untrusted`.
+    static Trust outside(BitSet untrusted) {
+      return (start, end) -> {
+        int first = untrusted.nextSetBit(start);
+        return first < 0 || first >= end;
+      };
+    }
+  }
+
+  private final List<AddedToken> special;
   private final Map<Character, List<AddedToken>> byFirstChar = new HashMap<>();
   private final BitSet firstChars = new BitSet();
 
   AddedTokens(List<AddedToken> tokens) {
+    special = tokens.stream().filter(AddedToken::special).toList();
     for (AddedToken token : tokens) {
       if (!token.match().isEmpty()) {
         char first = token.match().charAt(0);
@@ -29,12 +44,12 @@ final class AddedTokens {
     }
   }
 
-  /// The parts of `text`, none of them empty; special tokens count only if `special`.
-  List<Part> split(String text, boolean special) {
+  /// The parts of `text`, none of them empty; special tokens count only where there is trust.
+  List<Part> split(String text, Trust trust) {
     var parts = new ArrayList<Part>();
     int done = 0;
     for (int i = 0; i < text.length(); ) {
-      AddedToken token = firstChars.get(text.charAt(i)) ? match(text, i, special) : null;
+      AddedToken token = firstChars.get(text.charAt(i)) ? match(text, i, trust) : null;
       if (token == null) {
         i++;
         continue;
@@ -64,10 +79,40 @@ final class AddedTokens {
     return parts;
   }
 
-  private AddedToken match(String text, int at, boolean special) {
+  /// The trust in a part's text after normalization, which moves its characters: the nth mention of
+  /// a special token in the one is the nth in the other. Where they do not correspond, all of the
+  /// part must be trusted.
+  Trust afterNormalizing(Part raw, String normalized, Trust trust) {
+    int end = raw.start() + raw.text().length();
+    if (special.isEmpty() || trust.at(raw.start(), end)) {
+      return (from, to) -> true;
+    }
+    var trusted = new HashMap<Integer, Integer>(); // a place in the normalized text, and its end
+    for (AddedToken token : special) {
+      List<Integer> before = mentions(raw.text(), token.content());
+      List<Integer> after = mentions(normalized, token.match());
+      for (int i = 0; i < after.size() && before.size() == after.size(); i++) {
+        int start = raw.start() + before.get(i);
+        if (trust.at(start, start + token.content().length())) {
+          trusted.merge(after.get(i), after.get(i) + token.match().length(), Math::max);
+        }
+      }
+    }
+    return (from, to) -> trusted.getOrDefault(from, 0) >= to;
+  }
+
+  private static List<Integer> mentions(String text, String token) {
+    var places = new ArrayList<Integer>();
+    for (int at = text.indexOf(token); !token.isEmpty() && at >= 0; at = text.indexOf(token, at + 1)) {
+      places.add(at);
+    }
+    return places;
+  }
+
+  private AddedToken match(String text, int at, Trust trust) {
     for (AddedToken token : byFirstChar.get(text.charAt(at))) {
-      if ((special || !token.special())
-          && text.startsWith(token.match(), at)
+      if (text.startsWith(token.match(), at)
+          && (!token.special() || trust.at(at, at + token.match().length()))
           && (!token.singleWord() || isWord(text, at, at + token.match().length()))) {
         return token;
       }

@@ -49,18 +49,32 @@ public final class Tokenizer {
   /// @param parseSpecial special tokens written in the text stand for themselves; if not, they are
   ///   text like any other, as is right for text that is not trusted
   public int[] encode(String text, boolean addSpecial, boolean parseSpecial) {
+    return encode(text, addSpecial, (start, end) -> parseSpecial);
+  }
+
+  /// The ids of a text of which a part is not trusted: special tokens stand for themselves where no
+  /// character of theirs is in `untrusted`. All else is encoded as one text, whoever wrote it.
+  ///
+  /// @param addSpecial put around the text what the model expects there (BOS, EOS)
+  /// @param untrusted the places of the characters (Java's) that came from outside
+  public int[] encode(String text, boolean addSpecial, BitSet untrusted) {
+    return encode(text, addSpecial, AddedTokens.Trust.outside(untrusted));
+  }
+
+  private int[] encode(String text, boolean addSpecial, AddedTokens.Trust trust) {
     var ids = new Ids();
     if (addSpecial) {
       ids.addAll(marks.prefix());
     }
     var encoder = new WordEncoder(ids);
-    for (AddedTokens.Part raw : inRawText.split(text, parseSpecial)) {
+    for (AddedTokens.Part raw : inRawText.split(text, trust)) {
       if (raw.id() >= 0) {
         ids.add(raw.id());
         continue;
       }
       String normalized = pipeline.normalizer().apply(raw.text());
-      for (AddedTokens.Part part : inNormalizedText.split(normalized, parseSpecial)) {
+      var within = inNormalizedText.afterNormalizing(raw, normalized, trust);
+      for (AddedTokens.Part part : inNormalizedText.split(normalized, within)) {
         if (part.id() >= 0) {
           ids.add(part.id());
         } else {
