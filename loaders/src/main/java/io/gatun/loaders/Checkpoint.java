@@ -57,6 +57,7 @@ public interface Checkpoint extends AutoCloseable {
   /// The tensor of that name.
   ///
   /// @throws CheckpointException if there is none
+  /// @throws IllegalStateException if the checkpoint is closed
   Tensor tensor(String name);
 
   /// The file that holds the tensor of that name.
@@ -68,6 +69,17 @@ public interface Checkpoint extends AutoCloseable {
   /// use all tensors soon, as a model is. Opening alone reads nothing but headers. Returns at once.
   void readAhead();
 
+  /// The same checkpoint for others to look at: it is refused to close, since who opened it, such
+  /// as a model, does that.
+  default Checkpoint lent() {
+    return new LentCheckpoint(this);
+  }
+
+  /// Whether it is closed.
+  boolean isClosed();
+
+  /// Unmaps the files; a second call does nothing. Nobody may be computing with the tensors: the
+  /// memory that they read would be gone.
   @Override
   void close();
 }

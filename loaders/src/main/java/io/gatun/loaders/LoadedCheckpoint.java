@@ -11,6 +11,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /// One file or several, opened together.
 final class LoadedCheckpoint implements Checkpoint {
@@ -21,6 +22,7 @@ final class LoadedCheckpoint implements Checkpoint {
 
   private final Path path;
   private final Arena arena = Arena.ofShared();
+  private final AtomicBoolean closed = new AtomicBoolean();
   private final List<SourceFile> sources = new ArrayList<>();
   private final List<Part> parts = new ArrayList<>();
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
@@ -109,6 +111,9 @@ final class LoadedCheckpoint implements Checkpoint {
 
   @Override
   public Tensor tensor(String name) {
+    if (isClosed()) {
+      throw new IllegalStateException(path + ": the checkpoint is closed");
+    }
     Tensor tensor = tensors.get(name);
     if (tensor == null) {
       throw missing(name);
@@ -140,15 +145,20 @@ final class LoadedCheckpoint implements Checkpoint {
   /// advice.
   private void adviseAll() {
     for (SourceFile file : sources) {
-      for (long at = 0; at < file.size() && arena.scope().isAlive(); at += READ_AHEAD) {
+      for (long at = 0; at < file.size() && !isClosed(); at += READ_AHEAD) {
         file.willNeed(at, Math.min(READ_AHEAD, file.size() - at));
       }
     }
   }
 
   @Override
+  public boolean isClosed() {
+    return closed.get();
+  }
+
+  @Override
   public void close() {
-    if (arena.scope().isAlive()) {
+    if (!closed.getAndSet(true)) {
       arena.close();
     }
   }

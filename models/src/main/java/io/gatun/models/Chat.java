@@ -2,12 +2,14 @@ package io.gatun.models;
 
 import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.ChatTemplate.Message;
+import io.gatun.tensor.ops.Owner;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import java.util.function.Consumer;
 
 /// A conversation in the form of the checkpoint's own chat template. What was said stays in the
-/// cache, so each turn reads only what is new.
+/// cache, so each turn reads only what is new. Any thread may use it; calls wait for each other.
 public final class Chat implements AutoCloseable {
   private final Llm llm;
   private final ChatTemplate template;
@@ -22,37 +24,56 @@ public final class Chat implements AutoCloseable {
 
   /// Starts anew, with instructions for the assistant, or none if `system` is empty.
   public void start(String system) {
-    messages.clear();
-    if (!system.isEmpty()) {
-      messages.add(new Message("system", system));
+    try (var _ = session.change()) {
+      messages.clear();
+      if (!system.isEmpty()) {
+        messages.add(new Message("system", system));
+      }
     }
   }
 
   /// What was said so far, the system's message first if there is one.
   public List<Message> messages() {
-    return List.copyOf(messages);
+    try (var _ = session.owner().turn()) {
+      return List.copyOf(messages);
+    }
   }
 
   /// Says something and returns the answer. A conversation that outgrows the context loses its
   /// oldest turns, the system's message aside.
   ///
+  /// An answer that is interrupted stays as far as it came; if nothing had come, the conversation
+  /// is as it was before.
+  ///
   /// @throws IllegalArgumentException if the message alone exceeds the context, or the template
   ///   refuses the conversation; it is then as it was before
+  /// @throws IllegalStateException if it or the model is closed, or its own sink calls
   public Generation say(String text, Consumer<GenerateOptions> choose) {
-    var before = List.copyOf(messages);
-    messages.add(new Message("user", text));
+    Owner.Use turn;
     try {
-      int[] prompt = prompt();
-      while (prompt.length >= session.capacity() && dropOldestTurn()) {
-        prompt = prompt();
+      turn = session.change();
+    } catch (CancellationException interrupted) {
+      return Generation.cancelled(0);
+    }
+    try (turn) {
+      var before = List.copyOf(messages);
+      messages.add(new Message("user", text));
+      boolean answered = false;
+      try {
+        int[] prompt = prompt();
+        while (prompt.length >= session.capacity() && dropOldestTurn()) {
+          prompt = prompt();
+        }
+        var answer = session.generate(prompt, choose);
+        answered = answer.ids().length > 0 || answer.reason() != Generation.Reason.CANCELLED;
+        messages.add(new Message("assistant", answer.text()));
+        return answer;
+      } finally {
+        if (!answered) {
+          messages.clear();
+          messages.addAll(before);
+        }
       }
-      var answer = session.generate(prompt, choose);
-      messages.add(new Message("assistant", answer.text()));
-      return answer;
-    } catch (RuntimeException e) {
-      messages.clear();
-      messages.addAll(before);
-      throw e;
     }
   }
 
@@ -70,7 +91,16 @@ public final class Chat implements AutoCloseable {
     return template.encode(messages, true);
   }
 
-  /// Frees the cache.
+  /// `Chat(4 messages)`.
+  @Override
+  public String toString() {
+    return session.owner().isClosed()
+        ? "Chat(closed)"
+        : "Chat(%d messages)".formatted(messages.size());
+  }
+
+  /// Ends the answer that another thread is getting and frees the cache; a second call does
+  /// nothing.
   @Override
   public void close() {
     session.close();

@@ -131,7 +131,7 @@ final class Denoising {
                 stepSeconds[i],
                 latents,
                 x -> images.preview(x, size.height(), size.width()));
-        options.onStep.accept(step);
+        f.ops().owner().callback(() -> options.onStep.accept(step));
         if (step.isCancelled()) {
           throw new CancellationException(
               "cancelled after step %d of %d".formatted(i + 1, timesteps.length));

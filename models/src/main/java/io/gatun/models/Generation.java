@@ -27,17 +27,22 @@ public record Generation(
     LENGTH,
     /// The context is full.
     CONTEXT,
-    /// Whoever listened had enough.
+    /// The thread was interrupted, which it still is.
     CANCELLED
   }
 
   /// Prompt tokens per second.
   public double prefillRate() {
-    return promptTokens / prefillSeconds;
+    return promptTokens == 0 ? 0 : promptTokens / prefillSeconds;
   }
 
   /// Tokens per second after the first.
   public double decodeRate() {
-    return Math.max(0, ids.length - 1) / decodeSeconds;
+    return ids.length < 2 ? 0 : (ids.length - 1) / decodeSeconds;
+  }
+
+  /// One that was interrupted before anything was written.
+  static Generation cancelled(double prefillSeconds) {
+    return new Generation("", new int[0], Reason.CANCELLED, 0, prefillSeconds, 0);
   }
 }

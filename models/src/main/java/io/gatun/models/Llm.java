@@ -19,7 +19,10 @@ import java.util.function.Consumer;
 /// }
 /// ```
 ///
-/// One thread at a time may use it and its sessions.
+/// Any thread may use it: calls from several threads take turns, step by step, in the order in
+/// which they come. An interrupt ends what a call computes within a layer, and the thread stays
+/// interrupted ([LlmSession] has the details). The parts, such as [#model] and [#ops], are for one
+/// thread at a time, and refuse a second one.
 public final class Llm implements AutoCloseable {
   private final Checkpoint checkpoint;
   private final Llama model;
@@ -86,8 +89,9 @@ public final class Llm implements AutoCloseable {
     return tokenizer;
   }
 
+  /// The checkpoint, which is closed with the model and not otherwise.
   public Checkpoint checkpoint() {
-    return checkpoint;
+    return checkpoint.lent();
   }
 
   public Ops ops() {
@@ -95,11 +99,14 @@ public final class Llm implements AutoCloseable {
   }
 
   /// A conversation of its own, with an empty cache.
+  ///
+  /// @throws IllegalStateException if the model is closed
   public LlmSession newSession() {
     return newSession(contextLimit());
   }
 
   LlmSession newSession(int context) {
+    ops.owner().checkOpen();
     return new LlmSession(this, context, options.kv);
   }
 
@@ -116,7 +123,9 @@ public final class Llm implements AutoCloseable {
   /// A conversation in the form of the checkpoint's own chat template.
   ///
   /// @throws CheckpointException if the checkpoint has no template
+  /// @throws IllegalStateException if the model is closed
   public Chat newChat() {
+    ops.owner().checkOpen();
     return new Chat(this, ChatTemplate.load(checkpoint.path(), checkpoint.metadata(), tokenizer));
   }
 
@@ -165,10 +174,14 @@ public final class Llm implements AutoCloseable {
   /// `Llm(model.gguf: llama, 22 layers of 2048, context 2048)`.
   @Override
   public String toString() {
+    var name = checkpoint.path().getFileName();
+    if (ops.owner().isClosed()) {
+      return "Llm(%s: closed)".formatted(name);
+    }
     var config = model.config();
     return "Llm(%s: %s, %d layers of %d, context %d)"
         .formatted(
-            checkpoint.path().getFileName(),
+            name,
             config.modelType(),
             config.numHiddenLayers(),
             config.hiddenSize(),
@@ -176,6 +189,10 @@ public final class Llm implements AutoCloseable {
   }
 
   /// Ends the threads and unmaps the weights.
+  ///
+  /// Other threads' calls end at their next operation, which is waited for, with an
+  /// [IllegalStateException], `the model is closed`; so does every later use. Sessions keep their
+  /// memory until they are closed themselves. A second call does nothing.
   @Override
   public void close() {
     ops.close();

@@ -4,12 +4,19 @@ import io.gatun.models.text.Sampler;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.KvCache;
+import io.gatun.tensor.ops.Owner;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.concurrent.CancellationException;
 import java.util.function.Consumer;
 
 /// One conversation: the tokens so far and the cache of their keys and values.
+///
+/// Any thread may use it, and any number of sessions of one [Llm] at once: calls of one session
+/// wait for each other, and sessions share the model step by step. An interrupt ends what a call
+/// computes within a layer; the thread stays interrupted. [#generate] then returns what there is;
+/// other calls throw a [CancellationException], and leave the tokens as they were.
 public final class LlmSession implements AutoCloseable {
   /// Prompt tokens that are read in one step; more would only take more memory.
   private static final int CHUNK = 512;
@@ -21,6 +28,7 @@ public final class LlmSession implements AutoCloseable {
   private final KvCache cache;
   private int[] tokens = new int[64];
   private int length;
+  private boolean writing;
   private final float[] logits;
 
   LlmSession(Llm llm, int context, DType.Plain kv) {
@@ -30,8 +38,28 @@ public final class LlmSession implements AutoCloseable {
   }
 
   /// The tokens that the cache holds.
+  ///
+  /// @throws IllegalStateException if it is closed
   public int[] tokens() {
-    return Arrays.copyOf(tokens, length);
+    try (var _ = owner().turn()) {
+      return Arrays.copyOf(tokens, length);
+    }
+  }
+
+  /// Whose turn it is to use this conversation.
+  Owner owner() {
+    return cache.owner();
+  }
+
+  /// Begins a call that changes the tokens.
+  Owner.Use change() {
+    var turn = owner().turn();
+    if (writing) {
+      turn.close();
+      throw new IllegalStateException(
+          "an answer is being written: its sink may read the conversation, but not change it");
+    }
+    return turn;
   }
 
   /// The most tokens that it can hold.
@@ -40,8 +68,12 @@ public final class LlmSession implements AutoCloseable {
   }
 
   /// Forgets all tokens from position `to` on.
+  ///
+  /// @throws IllegalStateException if it is closed, or its own sink calls
   public void truncate(int to) {
-    length = Math.min(length, to);
+    try (var _ = change()) {
+      length = Math.min(length, to);
+    }
   }
 
   /// Reads tokens and returns the logits for the next one; the array is overwritten by the next
@@ -49,14 +81,29 @@ public final class LlmSession implements AutoCloseable {
   ///
   /// @throws IllegalArgumentException if there are none, or the context is exceeded
   /// @throws IndexOutOfBoundsException if one is not in the vocabulary
+  /// @throws IllegalStateException if it or the model is closed, or its own sink calls
+  /// @throws CancellationException if the thread is interrupted
   public float[] feed(int... ids) {
+    try (var _ = change()) {
+      read(ids);
+      return logits;
+    }
+  }
+
+  /// Reads all of `ids`, or, if that fails, none.
+  private void read(int[] ids) {
     checkPrompt(ids.length);
     checkRoom(ids.length);
-    for (int from = 0; from < ids.length; from += CHUNK) {
-      int to = Math.min(ids.length, from + CHUNK);
-      step(Arrays.copyOfRange(ids, from, to), to == ids.length);
+    int before = length;
+    try {
+      for (int from = 0; from < ids.length; from += CHUNK) {
+        int to = Math.min(ids.length, from + CHUNK);
+        step(Arrays.copyOfRange(ids, from, to), to == ids.length);
+      }
+    } catch (RuntimeException | Error e) {
+      length = before;
+      throw e;
     }
-    return logits;
   }
 
   private static void checkPrompt(int tokens) {
@@ -78,7 +125,8 @@ public final class LlmSession implements AutoCloseable {
 
   private void step(int[] ids, boolean last) {
     var ops = llm.ops();
-    try (var _ = ops.scope()) {
+    try (var _ = ops.owner().turn();
+        var _ = ops.scope()) {
       var hidden = llm.model().forward(ops, ids, length, cache);
       if (last) {
         var row = llm.model().logits(ops, hidden.slice(0, ids.length - 1, ids.length)); // (1, V)
@@ -105,6 +153,8 @@ public final class LlmSession implements AutoCloseable {
   /// @param from the first to judge, at least 1
   /// @throws IllegalArgumentException if there is none to judge, or the context is exceeded
   /// @throws IndexOutOfBoundsException if one is not in the vocabulary
+  /// @throws IllegalStateException if it or the model is closed, or its own sink calls
+  /// @throws CancellationException if the thread is interrupted
   public float[] score(int[] ids, int from) {
     int read = ids.length - 1;
     if (from < 1 || from > read) {
@@ -112,24 +162,37 @@ public final class LlmSession implements AutoCloseable {
           "cannot judge from token %d on of %d: need one before it and one to judge"
               .formatted(from, ids.length));
     }
-    checkRoom(read);
-    var scores = new float[ids.length - from];
-    for (int start = 0; start < read; start += CHUNK) {
-      int end = Math.min(read, start + CHUNK);
-      int[] chunk = Arrays.copyOfRange(ids, start, end);
-      try (var _ = llm.ops().scope()) {
-        var hidden = llm.model().forward(llm.ops(), chunk, length, cache); // (T, D)
-        // Row t predicts the token after it, start + t + 1.
-        for (int t = Math.max(0, from - 1 - start); t < chunk.length; t += SCORED) {
-          int to = Math.min(chunk.length, t + SCORED);
-          int[] targets = Arrays.copyOfRange(ids, start + t + 1, start + to + 1);
-          float[] p = score(hidden.slice(0, t, to), targets);
-          System.arraycopy(p, 0, scores, start + t + 1 - from, p.length);
+    try (var _ = change()) {
+      checkRoom(read);
+      int before = length;
+      var scores = new float[ids.length - from];
+      try {
+        for (int start = 0; start < read; start += CHUNK) {
+          scoreChunk(ids, start, Math.min(read, start + CHUNK), from, scores);
         }
+      } catch (RuntimeException | Error e) {
+        length = before;
+        throw e;
       }
-      append(chunk);
+      return scores;
     }
-    return scores;
+  }
+
+  /// Reads `ids[start]` to `ids[end - 1]`, and scores the token after each from `from` on.
+  private void scoreChunk(int[] ids, int start, int end, int from, float[] scores) {
+    int[] chunk = Arrays.copyOfRange(ids, start, end);
+    try (var _ = llm.ops().owner().turn();
+        var _ = llm.ops().scope()) {
+      var hidden = llm.model().forward(llm.ops(), chunk, length, cache); // (T, D)
+      // Row t predicts the token after it, start + t + 1.
+      for (int t = Math.max(0, from - 1 - start); t < chunk.length; t += SCORED) {
+        int to = Math.min(chunk.length, t + SCORED);
+        int[] targets = Arrays.copyOfRange(ids, start + t + 1, start + to + 1);
+        float[] p = score(hidden.slice(0, t, to), targets);
+        System.arraycopy(p, 0, scores, start + t + 1 - from, p.length);
+      }
+    }
+    append(chunk);
   }
 
   private float[] score(Tensor hidden, int[] targets) {
@@ -143,21 +206,48 @@ public final class LlmSession implements AutoCloseable {
   /// on.
   ///
   /// The token that ends the answer is returned but not read, so the session then holds the prompt
-  /// and the answer up to it.
+  /// and the answer up to it. One that is interrupted ends with [Generation.Reason#CANCELLED]; if
+  /// that was while the prompt was being read, nothing is written, and the session holds what it
+  /// held before of the prompt.
+  ///
+  /// The sink may read the session and close it or the model, which ends the answer with an
+  /// exception; so does closing either on another thread.
   ///
   /// @throws IllegalArgumentException if the prompt is empty or longer than the context
+  /// @throws IllegalStateException if it or the model is closed, or its own sink calls
   public Generation generate(int[] prompt, Consumer<GenerateOptions> choose) {
     var options = new GenerateOptions();
     choose.accept(options);
+    var sink = options.sink;
+    options.sink = text -> owner().callback(() -> sink.accept(text));
+    Owner.Use turn;
+    try {
+      turn = change();
+    } catch (CancellationException interrupted) {
+      return Generation.cancelled(0);
+    }
+    try (turn) {
+      writing = true;
+      return answer(prompt, options);
+    } finally {
+      writing = false;
+    }
+  }
+
+  private Generation answer(int[] prompt, GenerateOptions options) {
     checkPrompt(prompt.length);
     int kept = Arrays.mismatch(tokens, 0, length, prompt, 0, prompt.length);
     // At least one token must be read, to have logits.
-    truncate(Math.min(kept < 0 ? length : kept, prompt.length - 1));
+    length = Math.min(kept < 0 ? length : kept, prompt.length - 1);
     int read = prompt.length - length;
     var sampler = new Sampler(options.sampling);
     sampler.accept(prompt);
     long start = System.nanoTime();
-    feed(Arrays.copyOfRange(prompt, length, prompt.length));
+    try {
+      read(Arrays.copyOfRange(prompt, length, prompt.length));
+    } catch (CancellationException interrupted) {
+      return Generation.cancelled((System.nanoTime() - start) / 1e9);
+    }
     long first = System.nanoTime();
     var writer = new AnswerWriter(llm.tokenizer(), options);
     Generation.Reason reason = null;
@@ -167,15 +257,8 @@ public final class LlmSession implements AutoCloseable {
       } else {
         int id = sampler.sample(logits);
         reason = writer.write(id);
-        if (reason == null && length == capacity()) {
-          if (options.contextShift && length > 2) {
-            shift();
-          } else {
-            reason = Generation.Reason.CONTEXT;
-          }
-        }
-        if (reason == null && writer.count() < options.maxTokens) {
-          feed(id);
+        if (reason == null) {
+          reason = readOn(id, writer.count() < options.maxTokens, options.contextShift);
         }
       }
     }
@@ -184,16 +267,44 @@ public final class LlmSession implements AutoCloseable {
         writer.finish(), writer.ids(), reason, read, (first - start) / 1e9, decode);
   }
 
+  /// Makes room for a token that was written, and reads it if another is to follow.
+  ///
+  /// @return why the answer ends here, or null if it goes on
+  private Generation.Reason readOn(int id, boolean more, boolean contextShift) {
+    try {
+      if (length == capacity()) {
+        if (!contextShift || length <= 2) {
+          return Generation.Reason.CONTEXT;
+        }
+        shift();
+      }
+      if (more) {
+        read(new int[] {id});
+      }
+      return null;
+    } catch (CancellationException interrupted) {
+      return Generation.Reason.CANCELLED;
+    }
+  }
+
   /// Forgets the older half of the tokens but the first, and reads the rest again in its new place:
   /// keys hold their position, and moving them would not give what the model was trained on.
   private void shift() {
     int[] kept = Arrays.copyOfRange(tokens, length / 2, length);
     kept[0] = tokens[0];
-    truncate(0);
-    feed(kept);
+    length = 0;
+    read(kept);
   }
 
-  /// Frees the cache.
+  /// `LlmSession(12 of 2048 tokens)`.
+  @Override
+  public String toString() {
+    return owner().isClosed()
+        ? "LlmSession(closed)"
+        : "LlmSession(%d of %d tokens)".formatted(length, capacity());
+  }
+
+  /// Ends what it is doing on another thread and frees the cache; a second call does nothing.
   @Override
   public void close() {
     cache.close();

@@ -35,7 +35,10 @@ import java.util.function.Consumer;
 /// }
 /// ```
 ///
-/// One thread at a time may use it.
+/// Any thread may use it: calls from several threads take turns, one call at a time. An interrupt
+/// ends a call within a layer, with a [java.util.concurrent.CancellationException]; the thread
+/// stays interrupted. The parts, such as [#unet] and [#ops], are for one thread at a time, and
+/// refuse a second one.
 public final class StableDiffusion implements AutoCloseable {
   /// Bytes for the UNet's weights in another form: with what SDXL's activations need at 1024 x 1024
   /// less than 3 GB.
@@ -194,10 +197,18 @@ public final class StableDiffusion implements AutoCloseable {
   /// time.
   ///
   /// @throws IllegalArgumentException if the options do not fit together or the model
-  /// @throws java.util.concurrent.CancellationException if a step was told to cancel
+  /// @throws java.util.concurrent.CancellationException if a step was told to cancel, or the thread
+  ///   is interrupted
+  /// @throws IllegalStateException if the model is closed, before or meanwhile
   public Imagined imagine(String prompt, Consumer<ImagineOptions> choose) {
     var o = new ImagineOptions();
     choose.accept(o);
+    try (var _ = ops.owner().turn()) {
+      return imagine(prompt, o);
+    }
+  }
+
+  private Imagined imagine(String prompt, ImagineOptions o) {
     var size = size(o);
     var scheduler =
         o.scheduler == null
@@ -380,6 +391,9 @@ public final class StableDiffusion implements AutoCloseable {
   /// `StableDiffusion(tiny-sd: StableDiffusionPipeline, 64 x 64, BF16)`.
   @Override
   public String toString() {
+    if (ops.owner().isClosed()) {
+      return "StableDiffusion(%s: closed)".formatted(files.path().getFileName());
+    }
     return "StableDiffusion(%s: %s, %d x %d, %s)"
         .formatted(
             files.path().getFileName(),
@@ -390,6 +404,10 @@ public final class StableDiffusion implements AutoCloseable {
   }
 
   /// Ends the threads and unmaps the weights.
+  ///
+  /// A call that is running on another thread ends at its next operation, which is waited for, with
+  /// an [IllegalStateException], `the model is closed`; so does every later use. From
+  /// [ImagineOptions#onStep], too, it can be closed. A second call does nothing.
   @Override
   public void close() {
     ops.close();

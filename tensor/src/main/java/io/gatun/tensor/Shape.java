@@ -64,6 +64,17 @@ public final class Shape {
     return strides;
   }
 
+  /// Asks that `other` be this shape or the end of it, so that its elements can be repeated.
+  ///
+  /// @throws IllegalArgumentException if it is not
+  public void requireEnd(Shape other) {
+    int skipped = dims.length - other.dims.length;
+    if (skipped < 0 || !Arrays.equals(Arrays.copyOfRange(dims, skipped, dims.length), other.dims)) {
+      throw new IllegalArgumentException(
+          "shape %s does not fit %s: need the same shape or the end of it".formatted(other, this));
+    }
+  }
+
   @Override
   public boolean equals(Object o) {
     return o instanceof Shape s && Arrays.equals(dims, s.dims);

@@ -3,15 +3,21 @@ package io.gatun.tensor;
 import io.gatun.tensor.kernel.Elements;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.function.DoubleUnaryOperator;
 
 /// A typed, shaped view of off-heap memory.
 ///
 /// A tensor owns nothing: whoever owns the segment's arena (a checkpoint, a session, a step
 /// workspace) decides how long it lives. Slices, reshapes and transposes are views of the same
 /// memory. Strides are in elements; the innermost dimension of a block type is always contiguous.
+///
+/// [#map], [#plus], [#minus], [#times], [#matmul], [#sum] and their like are for looking around, on
+/// tensors of any type that can be computed with: they run on the calling thread, and their results
+/// are F32 in memory that the collector frees. Models compute with `Ops`.
 public final class Tensor {
   private final MemorySegment segment;
   private final DType dtype;
@@ -137,7 +143,7 @@ public final class Tensor {
   /// @throws IndexOutOfBoundsException if the range leaves the dimension
   /// @throws IllegalArgumentException if a block type is cut inside a block
   public Tensor slice(int dim, long from, long to) {
-    int d = dim < 0 ? dim + shape.rank() : dim;
+    int d = dimension(dim);
     if (from < 0 || to < from || to > shape.dim(d)) {
       throw new IndexOutOfBoundsException(
           "slice %d..%d of dimension %d of shape %s".formatted(from, to, d, shape));
@@ -148,7 +154,15 @@ public final class Tensor {
   }
 
   /// Element `index` of the outermost dimension, which is dropped.
+  ///
+  /// @throws IndexOutOfBoundsException if there is no such element
+  /// @throws IllegalArgumentException if a block type is cut inside a block
   public Tensor get(long index) {
+    int d = dimension(0);
+    if (index < 0 || index >= shape.dim(d)) {
+      throw new IndexOutOfBoundsException(
+          "element %d of dimension 0 of shape %s".formatted(index, shape));
+    }
     var t = slice(0, index, index + 1);
     return t.view(
         0,
@@ -159,24 +173,70 @@ public final class Tensor {
   /// The same elements in another shape.
   ///
   /// @throws IllegalArgumentException if the sizes differ, the tensor has gaps, or a block would be
-  ///   split
+  ///   split; of a tiled type also if the shape differs at all
   public Tensor reshape(long... dims) {
     var s = Shape.of(dims);
-    if (s.size() != size() || !isContiguous()) {
+    if (s.size() != size()) {
       throw new IllegalArgumentException(
-          "cannot view %s%s as %s".formatted(shape, isContiguous() ? "" : " with gaps", s));
+          "cannot view %s, which has %d elements, as %s, which has %d"
+              .formatted(shape, size(), s, s.size()));
+    }
+    if (!isContiguous()) {
+      throw new IllegalArgumentException(
+          "cannot view %s with gaps as %s; copy(arena) has none".formatted(shape, s));
+    }
+    if (dtype instanceof DType.Tiled && !s.equals(shape)) {
+      throw new IllegalArgumentException(
+          "a %s tensor has no views: it is tiled; cannot view %s as %s"
+              .formatted(dtype.name(), shape, s));
+    }
+    if (dtype.blockSize() > 1 && s.dim(-1) % dtype.blockSize() != 0) {
+      throw new IllegalArgumentException(
+          "cannot view %s as %s: %s has blocks of %d elements, and a view cannot split one"
+              .formatted(shape, s, dtype.name(), dtype.blockSize()));
     }
     return of(segment, dtype, s);
+  }
+
+  /// A copy of the same type and shape without gaps, in memory of `memory`: an arena's, say.
+  public Tensor copy(SegmentAllocator memory) {
+    var copy = of(memory.allocate(Math.max(1, dtype.byteSize(shape)), 64), dtype, shape);
+    if (isContiguous()) {
+      copy.segment.copyFrom(segment);
+    } else {
+      copyTo(copy.segment);
+    }
+    return copy;
+  }
+
+  /// Copies the elements in row-major order: row by row, or, where rows have gaps too, one by one.
+  private void copyTo(MemorySegment target) {
+    int rank = shape.rank();
+    boolean rows = dtype.blockSize() > 1 || shape.dim(-1) == 1 || strides[rank - 1] == 1;
+    int outer = rows ? rank - 1 : rank;
+    long unit = rows ? shape.dim(-1) : 1;
+    long bytes = unit / dtype.blockSize() * dtype.blockBytes();
+    var index = new long[outer];
+    for (long n = 0; n < size() / Math.max(1, unit); n++) {
+      long at = 0;
+      for (int i = 0; i < outer; i++) {
+        at += index[i] * strides[i];
+      }
+      long from = at / dtype.blockSize() * dtype.blockBytes();
+      MemorySegment.copy(segment, from, target, n * bytes, bytes);
+      for (int i = outer - 1; i >= 0 && ++index[i] == shape.dim(i); i--) {
+        index[i] = 0;
+      }
+    }
   }
 
   /// The view with dimensions `a` and `b` exchanged.
   ///
   /// @throws IllegalArgumentException if that would move the innermost dimension of a block type
   public Tensor transpose(int a, int b) {
-    int rank = shape.rank();
-    int i = a < 0 ? a + rank : a;
-    int j = b < 0 ? b + rank : b;
-    if (dtype.blockSize() > 1 && i != j && Math.max(i, j) == rank - 1) {
+    int i = dimension(a);
+    int j = dimension(b);
+    if (dtype.blockSize() > 1 && i != j && Math.max(i, j) == shape.rank() - 1) {
       throw new IllegalArgumentException(
           "cannot move the innermost dimension of a " + dtype.name() + " tensor: it holds blocks");
     }
@@ -189,21 +249,33 @@ public final class Tensor {
     return new Tensor(segment, dtype, Shape.of(dims), st);
   }
 
+  /// The dimension that `dim` means, negative ones counted from the end.
+  private int dimension(int dim) {
+    int rank = shape.rank();
+    if (dim < -rank || dim >= rank) {
+      throw new IndexOutOfBoundsException("dimension %d of shape %s".formatted(dim, shape));
+    }
+    return dim < 0 ? dim + rank : dim;
+  }
+
   private Tensor view(long elementOffset, long[] dims, long[] newStrides) {
     if (dtype instanceof DType.Tiled) {
       throw new IllegalArgumentException("a " + dtype.name() + " tensor has no views: it is tiled");
     }
     var s = Shape.of(dims);
     int block = dtype.blockSize();
-    if (elementOffset % block != 0 || (s.rank() > 0 && s.dim(-1) % block != 0)) {
+    if (elementOffset % block != 0 || (s.rank() == 0 ? 1 : s.dim(-1)) % block != 0) {
       throw new IllegalArgumentException(
           "%s has blocks of %d elements; a view cannot split one".formatted(dtype.name(), block));
+    }
+    if (s.size() == 0) {
+      return new Tensor(segment.asSlice(0, 0), dtype, s, newStrides);
     }
     long last = 0;
     for (int i = 0; i < dims.length; i++) {
       last += (dims[i] - 1) * newStrides[i];
     }
-    long extent = s.size() == 0 ? 0 : Math.ceilDiv(last + 1, (long) block) * dtype.blockBytes();
+    long extent = Math.ceilDiv(last + 1, (long) block) * dtype.blockBytes();
     long offset = elementOffset / block * dtype.blockBytes();
     return new Tensor(segment.asSlice(offset, extent), dtype, s, newStrides);
   }
@@ -236,8 +308,71 @@ public final class Tensor {
     return out;
   }
 
+  /// The values that `function` gives for each element.
+  public Tensor map(DoubleUnaryOperator function) {
+    return TensorMath.map(this, function);
+  }
+
+  /// `this + other`, where the shape of `other` is this one's or the end of it, and is then
+  /// repeated.
+  ///
+  /// @throws IllegalArgumentException if it is neither
+  public Tensor plus(Tensor other) {
+    return TensorMath.plus(this, other, 1);
+  }
+
+  /// `this - other`, of shapes as for [#plus].
+  ///
+  /// @throws IllegalArgumentException as [#plus]
+  public Tensor minus(Tensor other) {
+    return TensorMath.plus(this, other, -1);
+  }
+
+  /// `this * other`, element by element, of shapes as for [#plus].
+  ///
+  /// @throws IllegalArgumentException as [#plus]
+  public Tensor times(Tensor other) {
+    return TensorMath.times(this, other);
+  }
+
+  /// The matrix product of this (M, K) and `other` (K, N): (M, N). A weight (N, K) comes as
+  /// `w.transpose(0, 1)`.
+  ///
+  /// @throws IllegalArgumentException if these are no matrices that fit
+  public Tensor matmul(Tensor other) {
+    return TensorMath.matmul(this, other);
+  }
+
+  /// The sum of all elements.
+  public double sum() {
+    return TensorMath.sum(this);
+  }
+
+  /// The mean of all elements; NaN if there are none.
+  public double mean() {
+    return TensorMath.sum(this) / size();
+  }
+
+  /// The greatest element; NaN if one is; negative infinity if there are none.
+  public float max() {
+    return TensorMath.max(this);
+  }
+
+  /// The least element; NaN if one is; infinity if there are none.
+  public float min() {
+    return TensorMath.min(this);
+  }
+
+  /// The index in row-major order of the greatest element, the first of equals.
+  ///
+  /// @throws IllegalArgumentException if there are no elements, or one is NaN
+  public long argmax() {
+    return TensorMath.argmax(this);
+  }
+
   /// `BF16 (4096, 4096) [0.0123, -0.0045, 0.0310, ...] min -0.31 max 0.29 mean 0.0001`; statistics
-  /// only up to a million elements.
+  /// only up to a million elements. A small matrix is shown whole, a row to a line. A tensor whose
+  /// memory is gone says `closed`.
   @Override
   public String toString() {
     return TensorFormat.format(this);

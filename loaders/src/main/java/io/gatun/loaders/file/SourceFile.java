@@ -44,7 +44,7 @@ public final class SourceFile {
       var bytes =
           switch (mode) {
             case MAP -> channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
-            case COPY -> copy(channel, size, path, arena);
+            case COPY -> copy(channel, size, path, arena).asReadOnly();
           };
       return new SourceFile(path, bytes, budget);
     } catch (IOException e) {

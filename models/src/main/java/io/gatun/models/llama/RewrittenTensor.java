@@ -6,6 +6,7 @@ import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Packing;
 import io.gatun.tensor.ops.Workers;
+import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.function.LongConsumer;
 import java.util.function.LongUnaryOperator;
@@ -34,7 +35,9 @@ record RewrittenTensor(
   /// @param progress is told how many as they are written
   TensorData data(Workers workers, LongConsumer progress) {
     return sink -> {
-      for (Tensor source : sources) {
+      for (Tensor stored : sources) {
+        // PyTorch stores some tensors transposed, say.
+        Tensor source = stored.isContiguous() ? stored : stored.copy(Arena.ofAuto());
         if (isCopy()) {
           sink.write(source.segment());
           progress.accept(source.byteSize());

@@ -31,14 +31,15 @@ public final class Scoped {
   /// more than two of their results are there at a time.
   public static Tensor chain(
       Functional f, Tensor in, List<? extends UnaryOperator<Tensor>> layers) {
-    var before = f.scope();
     var x = in;
-    for (var layer : layers) {
-      var result = layer.apply(x);
-      before.close();
-      x = moved(f, result);
+    try (var scope = f.scope()) {
+      for (var layer : layers) {
+        var result = layer.apply(x);
+        scope.reset();
+        x = moved(f, result);
+      }
     }
-    return x;
+    return layers.isEmpty() ? in : moved(f, x);
   }
 
   /// A copy at the workspace's mark, of what may lie there.

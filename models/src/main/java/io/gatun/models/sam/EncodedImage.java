@@ -1,13 +1,15 @@
 package io.gatun.models.sam;
 
 import io.gatun.models.image.Filter;
+import io.gatun.models.image.Image;
 import io.gatun.tensor.ops.Workers;
 import java.util.Arrays;
 import java.util.List;
 
 /// An image that a model has looked at once; prompts about it take milliseconds then.
 ///
-/// One thread at a time may use it and the predictor that it comes from.
+/// Calls from several threads take turns, with each other and with the predictor's that it comes
+/// from.
 public interface EncodedImage extends AutoCloseable {
   /// The image's width in pixels, before it was resized for the model.
   int width();
@@ -48,7 +50,9 @@ public interface EncodedImage extends AutoCloseable {
     for (Prompt prompt : prompts) {
       prompt.check(prompts.getFirst(), width(), height());
     }
-    return decode(prompts, multimaskOutput).predictions(this);
+    try (var _ = workers().owner().turn()) {
+      return decode(prompts, multimaskOutput).predictions(this);
+    }
   }
 
   /// Logits for a mask of this image, as [Prompt#withMask] takes them: 10 on the object, -10
@@ -61,7 +65,10 @@ public interface EncodedImage extends AutoCloseable {
     var fit = new ResizeLongestSide(side);
     int w = fit.width(width(), height());
     int h = fit.height(width(), height());
-    var small = mask.toImage().resize(w, h, Filter.BILINEAR, workers());
+    Image small;
+    try (var _ = workers().owner().turn()) {
+      small = mask.toImage().resize(w, h, Filter.BILINEAR, workers());
+    }
     var logits = new float[side * side];
     Arrays.fill(logits, -10);
     for (int y = 0; y < h; y++) {
@@ -75,7 +82,7 @@ public interface EncodedImage extends AutoCloseable {
   /// The threads that the model computes on.
   Workers workers();
 
-  /// Gives the embedding's memory back.
+  /// Gives the embedding's memory back; a second call does nothing.
   @Override
   void close();
 }

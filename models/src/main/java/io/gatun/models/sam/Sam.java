@@ -21,7 +21,10 @@ import java.util.regex.Pattern;
 /// }
 /// ```
 ///
-/// One thread at a time may use it and the images that it has encoded.
+/// Any thread may use it and the images that it has encoded: calls from several threads take turns.
+/// An interrupt ends what a call computes within a layer, with a
+/// [java.util.concurrent.CancellationException]; the thread stays interrupted. The parts, such as
+/// [#functional] and [#imageEncoder], are for one thread at a time, and refuse a second one.
 public final class Sam implements MaskPredictor, AutoCloseable {
   private static final Pattern ENCODER_LINEARS = Pattern.compile("^image_encoder\\.blocks\\.");
 
@@ -90,8 +93,9 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     return config;
   }
 
+  /// The checkpoint, which is closed with the model and not otherwise.
   public Checkpoint checkpoint() {
-    return checkpoint;
+    return checkpoint.lent();
   }
 
   /// The operations on this model's activations.
@@ -111,9 +115,12 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     return maskDecoder;
   }
 
+  /// @throws IllegalStateException if the model is closed
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   @Override
   public SamPredictor encode(Image image) {
-    try (var _ = ops.scope()) {
+    try (var _ = ops.owner().turn();
+        var _ = ops.scope()) {
       return encode(preprocess.input(ops, image), image.width(), image.height());
     }
   }
@@ -123,8 +130,11 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   /// @param input (1, imgSize, imgSize, 3) F32
   /// @param width the image's width in pixels before it was resized
   /// @param height likewise
+  /// @throws IllegalStateException if the model is closed
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   public SamPredictor encode(Tensor input, int width, int height) {
-    try (var _ = ops.scope()) {
+    try (var _ = ops.owner().turn();
+        var _ = ops.scope()) {
       var embedding = imageEncoder.forward(functional, input);
       return new SamPredictor(this, embedding, width, height);
     }
@@ -133,6 +143,9 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   /// `Sam(tiny-sam: 4 blocks of 96, images of 256 x 256, BF16)`.
   @Override
   public String toString() {
+    if (ops.owner().isClosed()) {
+      return "Sam(%s: closed)".formatted(checkpoint.path().getFileName());
+    }
     return "Sam(%s: %d blocks of %d, images of %d x %d, %s)"
         .formatted(
             checkpoint.path().getFileName(),
@@ -144,6 +157,10 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   }
 
   /// Ends the threads and unmaps the weights.
+  ///
+  /// Other threads' calls end at their next operation, which is waited for, with an
+  /// [IllegalStateException], `the model is closed`; so does every later use, also of images that
+  /// were encoded. A second call does nothing.
   @Override
   public void close() {
     ops.close();

@@ -17,7 +17,8 @@ import java.util.function.ToDoubleFunction;
 /// ```
 ///
 /// Source: `segment_anything/automatic_mask_generator.py`. Masks are held as run lengths; of a
-/// batch of points only the low-resolution logits exist at a time.
+/// batch of points only the low-resolution logits exist at a time. Several threads may use it if
+/// they may use the predictor; they take turns batch by batch.
 public final class SamAutomaticMaskGenerator {
   /// Hears how far the work is.
   @FunctionalInterface
@@ -122,7 +123,13 @@ public final class SamAutomaticMaskGenerator {
     for (int i = 0; i < points.length; i += 2) {
       prompts.add(Prompt.point((float) points[i], (float) points[i + 1]));
     }
-    LowResMasks low = encoded.decode(prompts, true);
+    try (var _ = encoded.workers().owner().turn()) {
+      return judged(encoded, encoded.decode(prompts, true), points, image, crop);
+    }
+  }
+
+  private List<Candidate> judged(
+      EncodedImage encoded, LowResMasks low, double[] points, Image image, int[] crop) {
     var upscaler = low.upscaler(encoded);
     var found = new Candidate[low.iouPredictions().length];
     encoded

@@ -4,18 +4,23 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Owner;
 import io.gatun.tensor.ops.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /// An image's embedding, and the masks that the model finds in it.
+///
+/// Any thread may use it: calls from several threads take turns. What [#decode] returns is
+/// overwritten by the next call of any thread.
 public final class SamPredictor implements EncodedImage {
   /// Prompts that are decoded together: enough to fill the tokens' products, few enough that what
   /// they make of the image, a few megabytes each, stays near the caches.
   private static final int PROMPTS = 4;
 
   private final Sam sam;
+  private final Owner owner = new Owner("image");
   private final int width;
   private final int height;
   private final Arena arena = Arena.ofShared();
@@ -70,10 +75,29 @@ public final class SamPredictor implements EncodedImage {
     return embedding;
   }
 
+  /// The model's turn comes first, so that no thread has the image and waits for the model. Both
+  /// are had until the image's masks are made of its logits.
+  @Override
+  public List<Prediction> predict(List<Prompt> prompts, boolean multimaskOutput) {
+    try (var _ = workers().owner().turn();
+        var _ = owner.claim()) {
+      return EncodedImage.super.predict(prompts, multimaskOutput);
+    }
+  }
+
   /// @throws IllegalArgumentException if a prompt is empty or reaches outside the image, they have
   ///   not the same form, or a mask has another size than those that the model makes
+  /// @throws IllegalStateException if the image or the model is closed
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   @Override
   public LowResMasks decode(List<Prompt> prompts, boolean multimaskOutput) {
+    try (var _ = workers().owner().turn();
+        var _ = owner.claim()) {
+      return decodeAll(prompts, multimaskOutput);
+    }
+  }
+
+  private LowResMasks decodeAll(List<Prompt> prompts, boolean multimaskOutput) {
     for (var prompt : prompts) {
       prompt.check(prompts.getFirst(), width, height);
     }
@@ -111,6 +135,7 @@ public final class SamPredictor implements EncodedImage {
     var shape = Shape.of(dims);
     long bytes = DType.Plain.F32.byteSize(shape);
     if (logits.byteSize() < bytes) {
+      logits = MemorySegment.NULL; // there may be no memory for more
       logitsArena.close();
       logitsArena = Arena.ofShared();
       logits = logitsArena.allocate(bytes, 64);
@@ -121,12 +146,18 @@ public final class SamPredictor implements EncodedImage {
   /// `SamPredictor(640 x 480 pixels)`.
   @Override
   public String toString() {
-    return "SamPredictor(%d x %d pixels)".formatted(width, height);
+    return owner.isClosed()
+        ? "SamPredictor(closed)"
+        : "SamPredictor(%d x %d pixels)".formatted(width, height);
   }
 
+  /// Gives the memory back, after a call of another thread; a second call does nothing.
   @Override
   public void close() {
-    logitsArena.close();
-    arena.close();
+    owner.close(
+        () -> {
+          logitsArena.close();
+          arena.close();
+        });
   }
 }

@@ -1,6 +1,6 @@
 package io.gatun.tensor.kernel;
 
-import static io.gatun.ffm.RawMemory.address;
+import static io.gatun.ffm.raw.RawMemory.address;
 import static io.gatun.tensor.kernel.Lanes.COUNT;
 import static io.gatun.tensor.kernel.Lanes.INTS;
 import static io.gatun.tensor.kernel.Lanes.floats;
@@ -8,7 +8,7 @@ import static io.gatun.tensor.kernel.Lanes.shorts;
 import static io.gatun.tensor.kernel.Lanes.store;
 import static io.gatun.tensor.kernel.Lanes.storeShorts;
 
-import io.gatun.ffm.RawMemory;
+import io.gatun.ffm.raw.RawMemory;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;

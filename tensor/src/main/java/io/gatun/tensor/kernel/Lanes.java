@@ -1,6 +1,6 @@
 package io.gatun.tensor.kernel;
 
-import static io.gatun.ffm.RawMemory.ALL;
+import static io.gatun.ffm.raw.RawMemory.ALL;
 
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;

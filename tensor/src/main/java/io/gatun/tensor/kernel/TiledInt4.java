@@ -1,6 +1,6 @@
 package io.gatun.tensor.kernel;
 
-import static io.gatun.ffm.RawMemory.ALL;
+import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.tensor.kernel.Elements.SHORT;
 import static io.gatun.tensor.kernel.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.Lanes.ORDER;

@@ -1,7 +1,7 @@
 package io.gatun.tensor.kernel;
 
-import static io.gatun.ffm.RawMemory.ALL;
-import static io.gatun.ffm.RawMemory.address;
+import static io.gatun.ffm.raw.RawMemory.ALL;
+import static io.gatun.ffm.raw.RawMemory.address;
 import static io.gatun.tensor.kernel.Elements.FLOAT;
 
 import io.gatun.tensor.DType.Tiled;

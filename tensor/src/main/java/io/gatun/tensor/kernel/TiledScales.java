@@ -1,6 +1,6 @@
 package io.gatun.tensor.kernel;
 
-import static io.gatun.ffm.RawMemory.ALL;
+import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.tensor.kernel.Elements.FLOAT;
 import static io.gatun.tensor.kernel.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.Lanes.INTS;

@@ -8,6 +8,9 @@ final class Attention {
 
   static Tensor apply(
       Functional f, Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionBias bias) {
+    if (heads < 1) {
+      throw new IllegalArgumentException("heads is " + heads + "; need at least 1");
+    }
     check(f, "q", q, heads);
     check(f, "k", k, heads);
     check(f, "v", v, heads);
@@ -28,10 +31,15 @@ final class Attention {
       if (f.ops().backend() == Backend.SCALAR) {
         new ScalarAttention(f, q, k, v, heads, scale, bias, out).run();
       } else {
-        inBlocks(f, q, k, v, heads, scale, bias, out);
+        inBlocks(f, apart(f, q), apart(f, k), apart(f, v), heads, scale, bias, out);
       }
     }
     return out;
+  }
+
+  /// Rows that do not overlap, as those of a repeated row do: products want them so.
+  private static Tensor apart(Functional f, Tensor t) {
+    return t.dim(1) > 1 && t.stride(1) < t.dim(2) ? f.ops().dense(t) : t;
   }
 
   private static void inBlocks(
@@ -59,7 +67,7 @@ final class Attention {
     Check.same("columns of " + name + " modulo heads", t.dim(2) % heads, "needed", 0);
     if (t.dtype() != f.dtype() || (t.dim(2) > 1 && t.stride(2) != 1)) {
       throw new IllegalArgumentException(
-          "%s is %s %s; need %s, the activations' type, with columns side by side"
+          "%s is %s %s; need %s, the activations' type, with no gaps between columns"
               .formatted(name, t.dtype().name(), t.shape(), f.dtype().name()));
     }
   }
@@ -70,6 +78,8 @@ final class Attention {
       case AttentionBias.Causal() ->
           Check.same("keys of causal attention", k.dim(1), "queries", q.dim(1));
       case AttentionBias.RelativePositions(Tensor height, Tensor width, int rows, int columns) -> {
+        Check.rank("relative positions in height", height, 2);
+        Check.rank("relative positions in width", width, 2);
         Check.f32("relative positions in height", height);
         Check.f32("relative positions in width", width);
         Check.same("queries", q.dim(1), "cells of the grid", (long) rows * columns);

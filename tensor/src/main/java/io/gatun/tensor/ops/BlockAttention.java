@@ -1,6 +1,6 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.ffm.RawMemory;
+import io.gatun.ffm.raw.RawMemory;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.AttentionScores;

@@ -98,6 +98,7 @@ final class CachedAttention {
     Check.rank("q", q, 3);
     Check.same("head size", q.dim(2), "head size of the cache", cache.headSize());
     Check.same("H modulo G", q.dim(1) % cache.heads(), "needed", 0);
+    cache.checkStored(layer, position, q.dim(0));
     var attention = new CachedAttention(ops, q, cache, layer, position, scale, window);
     attention.run();
     return attention.out;

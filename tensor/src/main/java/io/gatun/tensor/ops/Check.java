@@ -48,10 +48,20 @@ final class Check {
   /// A tensor that a result of `dims` is added to.
   static void result(String name, Tensor t, DType.Plain dtype, long... dims) {
     activations(name, t, dtype);
+    writable(name, t);
     if (!Arrays.equals(t.shape().dims(), dims)) {
       throw new IllegalArgumentException(
           "%s has shape %s; need %s, that of what is added to it"
               .formatted(name, t.shape(), Shape.of(dims)));
+    }
+  }
+
+  /// A tensor that an operation changes.
+  static void writable(String name, Tensor t) {
+    if (t.segment().isReadOnly()) {
+      throw new IllegalArgumentException(
+          "%s, %s %s, is read-only: it lies in a checkpoint's file. Change a copy of it"
+              .formatted(name, t.dtype().name(), t.shape()));
     }
   }
 

@@ -24,11 +24,11 @@ final class ConvTranspose {
     var out = f.empty(x.dim(0), 2 * x.dim(1), 2L * width, o);
     try (var _ = f.scope()) {
       var ops = f.ops();
-      var matrices = matrices(ops, weight, c, o);
+      var matrices = matrices(ops, ops.dense(weight), c, o);
       var epilogue =
           new F32Epilogue(
               f,
-              twice(ops, bias, o),
+              twice(ops, ops.dense(bias), o),
               Epilogue.NONE,
               out.reshape(1, 2 * x.dim(1) * x.dim(0), width, 2L * o));
       long scratchBytes = 4L * width * (c + 2L * o);

@@ -49,13 +49,17 @@ public final class ConvWeight {
 
   /// A convolution with any stride and padding.
   ///
-  /// @param weight (O, I, kernelHeight, kernelWidth) of any type, PyTorch's order, where it lies
+  /// @param weight (O, I, kernelHeight, kernelWidth) of any type, PyTorch's order, where it lies,
+  ///   or, if it has gaps, a copy
   /// @param bias (O) of any type; null for none
   /// @param stride in both directions
   public static ConvWeight of(Tensor weight, Tensor bias, int stride, Padding padding) {
     Check.rank("weight", weight, 4);
-    if (!weight.isContiguous()) {
-      throw new IllegalArgumentException("the weight " + weight.shape() + " has gaps");
+    if (stride < 1
+        || Math.min(padding.top, padding.left) < 0
+        || Math.min(padding.bottom, padding.right) < 0) {
+      throw new IllegalArgumentException(
+          "stride is %d and padding %s; need at least 1 and 0".formatted(stride, padding));
     }
     if (Math.max(padding.top, padding.bottom) >= weight.dim(2)
         || Math.max(padding.left, padding.right) >= weight.dim(3)) {
@@ -65,7 +69,11 @@ public final class ConvWeight {
     if (bias != null) {
       Check.same("bias", bias.size(), "output channels of the weight", weight.dim(0));
     }
-    return new ConvWeight(weight, bias, stride, padding);
+    return new ConvWeight(
+        LinearWeight.dense(weight),
+        bias == null ? null : LinearWeight.dense(bias),
+        stride,
+        padding);
   }
 
   /// A convolution of stride 1 that keeps the size of the image: kernels of odd size k, k / 2 zeros

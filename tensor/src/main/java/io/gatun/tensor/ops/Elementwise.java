@@ -4,20 +4,31 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.NetworkKernels;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 
 /// Operations that know no neighbours.
 final class Elementwise {
   private Elementwise() {}
 
-  /// A copy of a plain tensor, whose rows may lie apart, in a type of activations.
+  /// A copy of a plain tensor, which may have gaps, in a type of activations.
   static Tensor cast(Functional f, Tensor x, DType.Plain to) {
     if (!(x.dtype() instanceof DType.Plain)) {
       throw new IllegalArgumentException(
           "%s %s is not of a plain type".formatted(x.dtype().name(), x.shape()));
     }
-    var rows = new RowOffsets(x);
     var out = f.ops().workspace().take(to, x.shape().dims());
+    if (!RowOffsets.hasWholeRows(x)) {
+      try (var _ = f.scope()) {
+        copy(f, f.ops().dense(x), out);
+      }
+    } else {
+      copy(f, x, out);
+    }
+    return out;
+  }
+
+  private static void copy(Functional f, Tensor x, Tensor out) {
+    var rows = new RowOffsets(x);
+    var to = (DType.Plain) out.dtype();
     var backend = f.ops().backend();
     long n = rows.columns();
     long stride = 4L * Math.min(n, RowMap.CHUNK);
@@ -49,7 +60,6 @@ final class Elementwise {
                 }
               });
     }
-    return out;
   }
 
   static Tensor embedding(Functional f, int[] ids, Tensor table) {
@@ -132,7 +142,7 @@ final class Elementwise {
 
   static Tensor add(Functional f, Tensor x, Tensor y) {
     Check.activations("y", y, f.dtype());
-    checkEnd(x, y);
+    x.shape().requireEnd(y.shape());
     var kernels = f.ops().kernels();
     var backend = f.ops().backend();
     long period = y.size();
@@ -157,16 +167,6 @@ final class Elementwise {
             i += count;
           }
         });
-  }
-
-  private static void checkEnd(Tensor x, Tensor y) {
-    long[] dims = x.shape().dims();
-    int skipped = dims.length - y.shape().rank();
-    if (skipped < 0
-        || !Arrays.equals(Arrays.copyOfRange(dims, skipped, dims.length), y.shape().dims())) {
-      throw new IllegalArgumentException(
-          "cannot add %s to %s: need its shape or the end of it".formatted(y.shape(), x.shape()));
-    }
   }
 
   static Tensor concat(Functional f, Tensor... tensors) {

@@ -15,8 +15,8 @@ import java.util.function.Supplier;
 ///
 /// Results come from the step's workspace and are contiguous; sums are F32 inside whatever the
 /// type. Norms and biases may be of any type, and so may weights. One thread at a time may use an
-/// instance. Shape legend: B images, H and W rows and columns, C channels, T tokens (rows), K input
-/// and N output features; "..." any leading dimensions.
+/// instance, or its [Ops]. Shape legend: B images, H and W rows and columns, C channels, T tokens
+/// (rows), K input and N output features; "..." any leading dimensions.
 public final class Functional {
   private final Ops ops;
   private final DType.Plain dtype;
@@ -56,13 +56,15 @@ public final class Functional {
 
   /// The result of an operation, told to the observer.
   private Tensor observed(String name, long flops, Tensor input, Supplier<Tensor> operation) {
-    if (observer == null) {
-      return operation.get();
+    try (var _ = ops.owner().operation()) {
+      if (observer == null) {
+        return operation.get();
+      }
+      long start = System.nanoTime();
+      var result = operation.get();
+      observer.operation(name, input.shape(), result.shape(), flops, System.nanoTime() - start);
+      return result;
     }
-    long start = System.nanoTime();
-    var result = operation.get();
-    observer.operation(name, input.shape(), result.shape(), flops, System.nanoTime() - start);
-    return result;
   }
 
   /// Sets how many bytes of weights may be kept in another form than the checkpoint's, which makes
@@ -76,7 +78,9 @@ public final class Functional {
   /// Gives back the memory of weights in another form than the checkpoint's. They are brought into
   /// it again when they are next used.
   public void releaseWeights() {
-    packed.release();
+    try (var _ = ops.owner().claim()) {
+      packed.release();
+    }
   }
 
   PackedMemory packed() {
@@ -94,7 +98,7 @@ public final class Functional {
       return t.segment();
     }
     var values = ops.empty(t.size()).segment();
-    WeightRows.toFloat(ops.backend(), t.reshape(1, t.size()), 0, 1, values, 0);
+    WeightRows.toFloat(ops.backend(), ops.dense(t).reshape(1, t.size()), 0, 1, values, 0);
     return values;
   }
 
@@ -127,12 +131,12 @@ public final class Functional {
     return ops.workspace().take(dtype, dims);
   }
 
-  /// A copy of a plain tensor of any type, in the activations' type.
+  /// A copy of a plain tensor of any type and layout, in the activations' type, without gaps.
   public Tensor cast(Tensor x) {
     return observed("cast", 0, x, () -> Elementwise.cast(this, x, dtype));
   }
 
-  /// A copy of activations as F32.
+  /// A copy of activations of any layout as F32, without gaps.
   public Tensor toF32(Tensor x) {
     return observed("toF32", 0, x, () -> Elementwise.cast(this, x, DType.Plain.F32));
   }

@@ -30,6 +30,7 @@ public final class KvCache implements AutoCloseable {
   private final int headSize;
   private final DType.Plain dtype;
   private final int capacity;
+  private final Owner owner = new Owner("conversation");
   private final Arena arena = Arena.ofShared();
   private final List<MemorySegment> pages = new ArrayList<>();
 
@@ -38,7 +39,13 @@ public final class KvCache implements AutoCloseable {
   /// @param heads key/value heads, G
   /// @param dtype F32, F16, BF16 or I8
   /// @param capacity the most positions it may hold
+  /// @throws IllegalArgumentException if a size is less than 1, or the type is none of these
   public KvCache(int layers, int heads, int headSize, DType.Plain dtype, int capacity) {
+    if (Math.min(Math.min(layers, heads), Math.min(headSize, capacity)) < 1) {
+      throw new IllegalArgumentException(
+          "%d layers, %d heads of %d, capacity %d; need at least 1 of each"
+              .formatted(layers, heads, headSize, capacity));
+    }
     if (!TYPES.contains(dtype)) {
       throw new IllegalArgumentException("cache type is " + dtype + "; need one of " + TYPES);
     }
@@ -66,6 +73,12 @@ public final class KvCache implements AutoCloseable {
     return dtype;
   }
 
+  /// Whose turn it is to use the conversation: hold a turn around what must not be mixed with what
+  /// other threads do.
+  public Owner owner() {
+    return owner;
+  }
+
   /// The memory taken so far.
   public long byteSize() {
     return pages.size() * pageBytes();
@@ -74,20 +87,24 @@ public final class KvCache implements AutoCloseable {
   /// Stores k and v, each (T, G, C) F32, as the positions from `position` on of one layer.
   ///
   /// @throws IndexOutOfBoundsException if that exceeds the capacity
+  /// @throws IllegalStateException if the cache is closed, or another thread is using it
   public void put(Ops ops, int layer, int position, Tensor k, Tensor v) {
-    int tokens = Math.toIntExact(k.dim(0));
+    Check.index("layer", layer, layers);
+    Check.rank("k", k, 3);
     Check.sameShape(k, v);
+    int tokens = Math.toIntExact(k.dim(0));
     Check.same("heads", k.dim(1), "heads of the cache", heads);
     Check.same("head size", k.dim(2), "head size of the cache", headSize);
-    if (position < 0 || position + tokens > capacity) {
+    if (position < 0 || tokens > capacity - position) {
       throw new IndexOutOfBoundsException(
           "positions %d..%d; the cache holds %d"
               .formatted(position, position + tokens - 1, capacity));
     }
-    while (pages.size() * PAGE < position + tokens) {
-      pages.add(arena.allocate(pageBytes(), 64));
-    }
-    try (var _ = ops.scope()) {
+    try (var _ = owner.claim();
+        var _ = ops.scope()) {
+      while (pages.size() * PAGE < position + tokens) {
+        pages.add(arena.allocate(pageBytes(), 64));
+      }
       var row = ops.workspace().take((long) headSize * ops.workers().threads());
       ops.workers()
           .forEach(
@@ -144,6 +161,17 @@ public final class KvCache implements AutoCloseable {
     Floats.set(page, valueScalesAt(layer, head), slot, valueScale);
   }
 
+  /// Asks that rows `position` and the `tokens` from there on have been put.
+  ///
+  /// @throws IndexOutOfBoundsException if there is no such layer or page
+  void checkStored(int layer, int position, long tokens) {
+    Check.index("layer", layer, layers);
+    if (position < 0 || position + tokens > (long) pages.size() * PAGE) {
+      throw new IndexOutOfBoundsException(
+          "positions %d..%d; none were put there".formatted(position, position + tokens - 1));
+    }
+  }
+
   /// Whether keys and values are integers, of which each has a scale.
   boolean hasScales() {
     return dtype == DType.Plain.I8;
@@ -186,9 +214,10 @@ public final class KvCache implements AutoCloseable {
     return layers * heads * headBytes();
   }
 
-  /// Frees the memory.
+  /// Frees the memory, after an operation of another thread that uses it; a second call does
+  /// nothing.
   @Override
   public void close() {
-    arena.close();
+    owner.close(arena::close);
   }
 }

@@ -36,7 +36,7 @@ final class Linear {
       outs[i] = ops.empty(x.rows(), rows[i]);
     }
     for (int i = 0; i < weights.length; i++) {
-      products[i] = RowProducts.choose(ops, x, weights[i], outs[i]);
+      products[i] = RowProducts.choose(ops, x, ops.dense(weights[i]), outs[i]);
     }
     new Linear(ops, rows, products).run(ops.workers());
     return outs;
@@ -47,7 +47,7 @@ final class Linear {
     check(x, gate, up);
     Check.same("rows of up", up.dim(0), "rows of gate", gate.dim(0));
     var out = ops.empty(x.rows(), gate.dim(0));
-    var product = RowProducts.chooseGated(ops, x, gate, up, out);
+    var product = RowProducts.chooseGated(ops, x, ops.dense(gate), ops.dense(up), out);
     new Linear(ops, new long[] {gate.dim(0)}, new RowProduct[] {product}).run(ops.workers());
     return out;
   }

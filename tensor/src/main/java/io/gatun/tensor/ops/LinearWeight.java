@@ -27,14 +27,20 @@ public final class LinearWeight {
 
   /// Weights as a checkpoint stores them.
   ///
-  /// @param weight (N, K) of any type, where it lies
+  /// @param weight (N, K) of any type, where it lies, or, if it has gaps, a copy
   /// @param bias (N) of any type; null for none
   public static LinearWeight of(Tensor weight, Tensor bias) {
     Check.rank("weight", weight, 2);
     if (bias != null) {
       Check.same("bias", bias.size(), "rows of the weight", weight.dim(0));
     }
-    return new LinearWeight(List.of(new Part(weight, bias)), Quantization.NONE);
+    var part = new Part(dense(weight), bias == null ? null : dense(bias));
+    return new LinearWeight(List.of(part), Quantization.NONE);
+  }
+
+  /// The tensor, or, where it has gaps, a copy that lives as long as it is used.
+  static Tensor dense(Tensor t) {
+    return t.isContiguous() ? t : t.copy(Arena.ofAuto());
   }
 
   /// Layers of the same input as one, whose results lie side by side: queries, keys and values. The

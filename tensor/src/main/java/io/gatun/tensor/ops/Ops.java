@@ -6,6 +6,7 @@ import io.gatun.tensor.kernel.Dequantize;
 import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Kernels;
 import io.gatun.tensor.kernel.ScalarKernels;
+import io.gatun.tensor.kernel.TiledLayout;
 import io.gatun.tensor.kernel.VectorKernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -17,14 +18,17 @@ import java.util.Set;
 /// hands the rows to kernels on all workers.
 ///
 /// Activations are F32 and contiguous; weights come in whatever type the checkpoint stores. One
-/// thread at a time may use an instance. Shape legend: T tokens (rows), K input features, N output
-/// features, H heads, G key/value heads, C head size.
+/// thread at a time may use an instance: an operation, or a scope that is open, keeps others out,
+/// whose operations throw an [IllegalStateException] at once; so do all after [#close]. Shape
+/// legend: T tokens (rows), K input features, N output features, H heads, G key/value heads, C head
+/// size.
 public final class Ops implements AutoCloseable {
   private final Backend backend;
   private final Precision precision;
   private final Kernels kernels;
+  private final Owner owner = new Owner("model");
   private final Workers workers;
-  private final Workspace workspace = new Workspace();
+  private final Workspace workspace = new Workspace(owner);
   private final Set<PackedMemory> packed = new HashSet<>();
 
   /// Operations on `threads` threads, as exact as F32 allows.
@@ -41,11 +45,17 @@ public final class Ops implements AutoCloseable {
           case SCALAR -> new ScalarKernels();
           case VECTOR, NATIVE -> new VectorKernels();
         };
-    this.workers = new Workers(threads);
+    this.workers = new Workers(threads, owner);
   }
 
   public Backend backend() {
     return backend;
+  }
+
+  /// Whose turn it is to use these operations: hold a turn around those that belong together, to
+  /// wait for other threads instead of being refused.
+  public Owner owner() {
+    return owner;
   }
 
   public Workers workers() {
@@ -84,29 +94,49 @@ public final class Ops implements AutoCloseable {
     return workspace.take(DType.Plain.F32, dims);
   }
 
+  /// The tensor, or where it has gaps, which kernels cannot read, a copy in the workspace.
+  Tensor dense(Tensor t) {
+    return t.isContiguous() ? t : t.copy((bytes, alignment) -> workspace.take(bytes));
+  }
+
   /// The rows `ids` of a table (V, D) of any type, as F32 (T, D).
   ///
   /// @throws IndexOutOfBoundsException if an id is not a row of the table
   public Tensor embedding(int[] ids, Tensor table) {
-    Check.rank("table", table, 2);
-    long d = table.dim(1);
-    var out = empty(ids.length, d);
-    for (int t = 0; t < ids.length; t++) {
-      Check.index("token id", ids[t], table.dim(0));
-      WeightRows.toFloat(backend, table, ids[t], 1, out.segment(), 4L * t * d);
+    try (var _ = owner.operation()) {
+      Check.rank("table", table, 2);
+      long d = table.dim(1);
+      var out = empty(ids.length, d);
+      for (int t = 0; t < ids.length; t++) {
+        Check.index("token id", ids[t], table.dim(0));
+        if (table.isContiguous()) {
+          WeightRows.toFloat(backend, table, ids[t], 1, out.segment(), 4L * t * d);
+        } else {
+          try (var _ = scope()) {
+            var row = dense(table.slice(0, ids[t], ids[t] + 1));
+            WeightRows.toFloat(backend, row, 0, 1, out.segment(), 4L * t * d);
+          }
+        }
+      }
+      return out;
     }
-    return out;
   }
 
   /// Copies of the rows `rows` of x (T, D).
+  ///
+  /// @throws IndexOutOfBoundsException if x has no such row
   public Tensor gatherRows(Tensor x, int[] rows) {
-    Check.f32("x", x);
-    long d = x.dim(-1);
-    var out = empty(rows.length, d);
-    for (int i = 0; i < rows.length; i++) {
-      MemorySegment.copy(x.segment(), 4 * rows[i] * d, out.segment(), 4 * i * d, 4 * d);
+    try (var _ = owner.operation()) {
+      Check.rank("x", x, 2);
+      Check.f32("x", x);
+      long d = x.dim(-1);
+      var out = empty(rows.length, d);
+      for (int i = 0; i < rows.length; i++) {
+        Check.index("row", rows[i], x.dim(0));
+        MemorySegment.copy(x.segment(), 4 * rows[i] * d, out.segment(), 4 * i * d, 4 * d);
+      }
+      return out;
     }
-    return out;
   }
 
   /// Whether weights of this type can be computed with.
@@ -114,14 +144,20 @@ public final class Ops implements AutoCloseable {
     return Dequantize.supports(dtype);
   }
 
-  /// A copy of a tensor of any type as F32, in memory of `arena`.
+  /// A copy of a tensor of any type and layout as F32 without gaps, in memory of `arena`.
   public static Tensor toF32(Tensor t, Arena arena) {
     var out = Tensor.allocate(arena, DType.Plain.F32, t.shape().dims());
-    Dequantize.toFloat(t.dtype(), t.segment(), 0, out.segment(), 0, t.size());
+    if (t.dtype() instanceof DType.Tiled tiled) {
+      TiledLayout.toFloat(tiled, t.segment(), t.dim(1), 0, t.dim(0), out.segment(), 0);
+    } else {
+      var dense = t.isContiguous() ? t : t.copy(Arena.ofAuto());
+      Dequantize.toFloat(t.dtype(), dense.segment(), 0, out.segment(), 0, t.size());
+    }
     return out;
   }
 
-  /// `x w^T`: x (T, K), w (N, K) of any type, result (T, N).
+  /// `x w^T`: x (T, K), w (N, K) of any type, result (T, N). A weight with gaps, such as a
+  /// transposed one, is copied in each call.
   public Tensor linear(Tensor x, Tensor w) {
     return linears(x, w)[0];
   }
@@ -143,147 +179,184 @@ public final class Ops implements AutoCloseable {
 
   /// As [#linears(Tensor, Tensor...)], of an input that is prepared for all products that read it.
   public Tensor[] linears(Activations x, Tensor... weights) {
-    return Linear.apply(this, x, weights);
+    try (var _ = owner.operation()) {
+      return Linear.apply(this, x, weights);
+    }
   }
 
   /// `silu(x gate^T) * (x up^T)`, the gated unit of SwiGLU (Shazeer 2020): x (T, K), gate and up
   /// (N, K) of any type, result (T, N).
   public Tensor gatedLinear(Activations x, Tensor gate, Tensor up) {
-    return Linear.gated(this, x, gate, up);
+    try (var _ = owner.operation()) {
+      return Linear.gated(this, x, gate, up);
+    }
   }
 
   /// x (..., K) as the input of products.
   public Activations activations(Tensor x) {
-    return Activations.of(this, x);
+    try (var _ = owner.operation()) {
+      return Activations.of(this, x);
+    }
   }
 
   /// As [#rmsNorm], for products: rows are rounded to what their kernels read as soon as they are
   /// normalized.
   public Activations normed(Tensor x, Tensor weight, float eps) {
-    return Activations.normed(this, x, weight, eps);
+    try (var _ = owner.operation()) {
+      return Activations.normed(this, x, weight, eps);
+    }
   }
 
   /// Adds bias (N) to each row of y (T, N).
   public void addBias(Tensor y, Tensor bias) {
-    Check.f32("y", y);
-    Check.f32("bias", bias);
-    long n = y.dim(-1);
-    Check.same("bias", bias.size(), "columns", n);
-    workers.forEach(
-        y.size() / n,
-        8,
-        (worker, from, to) -> {
-          for (long t = from; t < to; t++) {
-            kernels.add(y.segment(), 4 * t * n, bias.segment(), 0, n, y.segment(), 4 * t * n);
-          }
-        });
+    try (var _ = owner.operation()) {
+      Check.f32("y", y);
+      Check.writable("y", y);
+      Check.f32("bias", bias);
+      long n = y.dim(-1);
+      Check.same("bias", bias.size(), "columns", n);
+      workers.forEach(
+          y.size() / n,
+          8,
+          (worker, from, to) -> {
+            for (long t = from; t < to; t++) {
+              kernels.add(y.segment(), 4 * t * n, bias.segment(), 0, n, y.segment(), 4 * t * n);
+            }
+          });
+    }
   }
 
   /// RMSNorm over the innermost dimension: `x / sqrt(mean(x^2) + eps) * weight` (Zhang and Sennrich
   /// 2019). x (..., D), weight (D) F32.
   public Tensor rmsNorm(Tensor x, Tensor weight, float eps) {
-    Check.f32("x", x);
-    Check.f32("weight", weight);
-    int d = Math.toIntExact(x.dim(-1));
-    Check.same("weight", weight.size(), "columns", d);
-    var out = empty(x.shape().dims());
-    workers.forEach(
-        x.size() / d,
-        grain(d),
-        (worker, from, to) -> {
-          for (long t = from; t < to; t++) {
-            long at = 4 * t * d;
-            kernels.rmsNorm(x.segment(), at, weight.segment(), 0, eps, d, out.segment(), at);
-          }
-        });
-    return out;
+    try (var _ = owner.operation()) {
+      Check.f32("x", x);
+      Check.f32("weight", weight);
+      int d = Math.toIntExact(x.dim(-1));
+      Check.same("weight", weight.size(), "columns", d);
+      var out = empty(x.shape().dims());
+      workers.forEach(
+          x.size() / d,
+          grain(d),
+          (worker, from, to) -> {
+            for (long t = from; t < to; t++) {
+              long at = 4 * t * d;
+              kernels.rmsNorm(x.segment(), at, weight.segment(), 0, eps, d, out.segment(), at);
+            }
+          });
+      return out;
+    }
   }
 
   /// `x += y`, of equal shapes.
   public void addInPlace(Tensor x, Tensor y) {
-    Check.sameShape(x, y);
-    workers.forEach(
-        x.size(),
-        1 << 14,
-        (worker, from, to) ->
-            kernels.add(
-                x.segment(), 4 * from, y.segment(), 4 * from, to - from, x.segment(), 4 * from));
+    try (var _ = owner.operation()) {
+      Check.sameShape(x, y);
+      Check.writable("x", x);
+      workers.forEach(
+          x.size(),
+          1 << 14,
+          (worker, from, to) ->
+              kernels.add(
+                  x.segment(), 4 * from, y.segment(), 4 * from, to - from, x.segment(), 4 * from));
+    }
   }
 
   /// `x[row] += y * factor` for one row of x (T, D) and y (1, D).
   public void addScaledRow(Tensor x, long row, Tensor y, float factor) {
-    Check.f32("x", x);
-    Check.f32("y", y);
-    long d = x.dim(-1);
-    Check.same("y", y.size(), "columns", d);
-    kernels.addScaled(y.segment(), 0, factor, d, x.segment(), 4 * row * d);
+    try (var _ = owner.operation()) {
+      Check.f32("x", x);
+      Check.writable("x", x);
+      Check.f32("y", y);
+      long d = x.dim(-1);
+      Check.same("y", y.size(), "columns", d);
+      Check.rank("x", x, 2);
+      Check.index("row", row, x.dim(0));
+      kernels.addScaled(y.segment(), 0, factor, d, x.segment(), 4 * row * d);
+    }
   }
 
   /// Rotates the heads of x (T, H, C) in place (RoPE, Su et al. 2021); cos and sin (T, C) as
   /// [Kernels#rope] wants them.
   public void rope(Tensor x, Tensor cos, Tensor sin, boolean interleaved) {
-    Check.rank("x", x, 3);
-    Check.f32("x", x);
-    Check.same("cos rows", cos.dim(0), "tokens", x.dim(0));
-    Check.same("cos columns", cos.dim(1), "head size", x.dim(2));
-    int c = Math.toIntExact(x.dim(2));
-    long heads = x.dim(1);
-    workers.forEach(
-        x.dim(0) * heads,
-        grain(c),
-        (worker, from, to) -> {
-          for (long i = from; i < to; i++) {
-            kernels.rope(
-                x.segment(),
-                4 * i * c,
-                cos.segment(),
-                sin.segment(),
-                4 * (i / heads) * c,
-                c,
-                interleaved);
-          }
-        });
+    try (var _ = owner.operation()) {
+      Check.rank("x", x, 3);
+      Check.f32("x", x);
+      Check.writable("x", x);
+      Check.rank("cos", cos, 2);
+      Check.f32("cos", cos);
+      Check.f32("sin", sin);
+      if (!sin.shape().equals(cos.shape())) {
+        throw new IllegalArgumentException(
+            "sin has shape %s; need that of cos, %s".formatted(sin.shape(), cos.shape()));
+      }
+      Check.same("cos rows", cos.dim(0), "tokens", x.dim(0));
+      Check.same("cos columns", cos.dim(1), "head size", x.dim(2));
+      int c = Math.toIntExact(x.dim(2));
+      long heads = x.dim(1);
+      workers.forEach(
+          x.dim(0) * heads,
+          grain(c),
+          (worker, from, to) -> {
+            for (long i = from; i < to; i++) {
+              kernels.rope(
+                  x.segment(),
+                  4 * i * c,
+                  cos.segment(),
+                  sin.segment(),
+                  4 * (i / heads) * c,
+                  c,
+                  interleaved);
+            }
+          });
+    }
   }
 
   /// Softmax over the innermost dimension, in place.
   public void softmax(Tensor x) {
-    Check.f32("x", x);
-    int n = Math.toIntExact(x.dim(-1));
-    workers.forEach(
-        x.size() / n,
-        grain(n),
-        (worker, from, to) -> {
-          for (long t = from; t < to; t++) {
-            long at = 4 * t * n;
-            float sum = kernels.expSum(x.segment(), at, kernels.max(x.segment(), at, n), n);
-            kernels.scale(x.segment(), at, 1 / sum, n, x.segment(), at);
-          }
-        });
+    try (var _ = owner.operation()) {
+      Check.f32("x", x);
+      Check.writable("x", x);
+      int n = Math.toIntExact(x.dim(-1));
+      workers.forEach(
+          x.size() / n,
+          grain(n),
+          (worker, from, to) -> {
+            for (long t = from; t < to; t++) {
+              long at = 4 * t * n;
+              float sum = kernels.expSum(x.segment(), at, kernels.max(x.segment(), at, n), n);
+              kernels.scale(x.segment(), at, 1 / sum, n, x.segment(), at);
+            }
+          });
+    }
   }
 
   /// `ln softmax(x)[t][columns[t]]` for each row t of x (T, N), which is overwritten.
   ///
   /// @throws IndexOutOfBoundsException if a column is not one of x
   public float[] logSoftmax(Tensor x, int[] columns) {
-    Check.f32("x", x);
-    int n = Math.toIntExact(x.dim(-1));
-    Check.same("columns", columns.length, "rows", x.size() / n);
-    for (int column : columns) {
-      Check.index("column", column, n);
+    try (var _ = owner.operation()) {
+      Check.f32("x", x);
+      Check.writable("x", x);
+      int n = Math.toIntExact(x.dim(-1));
+      Check.same("columns", columns.length, "rows", x.size() / n);
+      for (int column : columns) {
+        Check.index("column", column, n);
+      }
+      var out = new float[columns.length];
+      workers.forEach(
+          out.length,
+          grain(n),
+          (worker, from, to) -> {
+            for (int t = (int) from; t < to; t++) {
+              long at = 4L * t * n;
+              float chosen = Floats.get(x.segment(), at, columns[t]);
+              float max = kernels.max(x.segment(), at, n);
+              out[t] = chosen - max - (float) Math.log(kernels.expSum(x.segment(), at, max, n));
+            }
+          });
+      return out;
     }
-    var out = new float[columns.length];
-    workers.forEach(
-        out.length,
-        grain(n),
-        (worker, from, to) -> {
-          for (int t = (int) from; t < to; t++) {
-            long at = 4L * t * n;
-            float chosen = Floats.get(x.segment(), at, columns[t]);
-            float max = kernels.max(x.segment(), at, n);
-            out[t] = chosen - max - (float) Math.log(kernels.expSum(x.segment(), at, max, n));
-          }
-        });
-    return out;
   }
 
   /// Causal attention of q (T, H, C), whose first row is at `position`, over what the cache holds
@@ -291,20 +364,27 @@ public final class Ops implements AutoCloseable {
   /// a row sees only the last `window` positions, its own included.
   public Tensor attention(
       Tensor q, KvCache cache, int layer, int position, float scale, int window) {
-    return CachedAttention.apply(this, q, cache, layer, position, scale, window);
+    try (var _ = owner.operation();
+        var _ = cache.owner().claim()) {
+      return CachedAttention.apply(this, q, cache, layer, position, scale, window);
+    }
   }
 
   /// The column of the greatest element of a row of x (T, N); the first of equals.
   public int argmax(Tensor x, long row) {
-    Check.f32("x", x);
-    long n = x.dim(-1);
-    float max = kernels.max(x.segment(), 4 * row * n, n);
-    for (int i = 0; i < n; i++) {
-      if (Floats.get(x.segment(), 4 * row * n, i) == max) {
-        return i;
+    try (var _ = owner.operation()) {
+      Check.rank("x", x, 2);
+      Check.f32("x", x);
+      Check.index("row", row, x.dim(0));
+      long n = x.dim(1);
+      float max = kernels.max(x.segment(), 4 * row * n, n);
+      for (int i = 0; i < n; i++) {
+        if (Floats.get(x.segment(), 4 * row * n, i) == max) {
+          return i;
+        }
       }
+      throw new IllegalArgumentException("row " + row + " has no greatest element: it holds NaN");
     }
-    throw new IllegalArgumentException("row " + row + " has no greatest element: it holds NaN");
   }
 
   /// So many rows of `columns` elements make a chunk worth handing to another thread.
@@ -313,10 +393,19 @@ public final class Ops implements AutoCloseable {
   }
 
   /// Ends the workers and frees the workspace; tensors taken from it are gone.
+  ///
+  /// Waits for an operation or a scope of another thread; operations that would begin from then on
+  /// throw. A second call does nothing.
+  ///
+  /// @throws IllegalStateException if a task of the workers calls it
   @Override
   public void close() {
-    workers.close();
-    workspace.close();
-    List.copyOf(packed).forEach(PackedMemory::release);
+    workers.checkOutside();
+    owner.close(
+        () -> {
+          workers.end();
+          workspace.free();
+          List.copyOf(packed).forEach(PackedMemory::release);
+        });
   }
 }

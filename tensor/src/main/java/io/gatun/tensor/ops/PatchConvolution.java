@@ -18,6 +18,9 @@ final class PatchConvolution {
   /// Output channels are split into multiples of so many where pixels alone are too few tasks.
   private static final int CHANNELS = 64;
 
+  /// Tasks that there should be at least, for many threads.
+  private static final int TASKS = 32;
+
   private final Ops ops;
   private final DType.Plain dtype;
   private final MemorySegment x;
@@ -39,7 +42,8 @@ final class PatchConvolution {
     this.s = s;
     this.epilogue = epilogue;
     blocks = Math.ceilDiv(s.outPixels(), PIXELS);
-    int parts = Math.ceilDiv(4 * ops.workers().threads(), s.batch() * blocks);
+    // Whatever the number of threads, for products may sum up in another order for other sizes.
+    int parts = Math.ceilDiv(TASKS, s.batch() * blocks);
     int units = Math.ceilDiv(s.outChannels(), CHANNELS);
     channelsPerTask = Math.min(s.outChannels(), Math.ceilDiv(units, parts) * CHANNELS);
     tapsAtOnce = Math.clamp(DEPTH / s.channels(), 1, s.taps());

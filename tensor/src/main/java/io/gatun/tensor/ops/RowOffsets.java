@@ -12,12 +12,12 @@ final class RowOffsets {
 
   /// @throws IllegalArgumentException if a row has gaps
   RowOffsets(Tensor x) {
-    int last = x.shape().rank() - 1;
-    if (last < 0 || (x.dim(last) > 1 && x.stride(last) != 1)) {
+    if (!hasWholeRows(x)) {
       throw new IllegalArgumentException(
-          "a tensor of shape %s has gaps within its rows; need contiguous rows"
+          "a tensor of shape %s has gaps within its rows; need contiguous rows: copy it with copy(arena)"
               .formatted(x.shape()));
     }
+    int last = x.shape().rank() - 1;
     columns = x.dim(last);
     dims = new long[last];
     strides = new long[last];
@@ -29,6 +29,11 @@ final class RowOffsets {
     }
     count = rows;
     distance = evenDistance();
+  }
+
+  /// Whether the elements of a row lie side by side.
+  static boolean hasWholeRows(Tensor x) {
+    return x.shape().rank() > 0 && (x.dim(-1) <= 1 || x.stride(-1) == 1);
   }
 
   private long evenDistance() {

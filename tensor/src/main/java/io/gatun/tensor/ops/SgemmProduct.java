@@ -22,19 +22,21 @@ final class SgemmProduct implements RowProduct {
 
   @Override
   public long scratchBytes() {
-    return 4L * BLOCK * x.columns();
+    return w.dtype() == DType.Plain.F32 ? 0 : 4L * BLOCK * x.columns();
   }
 
   @Override
   public void multiply(Scratch scratch, long from, long to) {
-    if (w.dtype() == DType.Plain.F32) {
-      sgemm(w.segment(), 4 * from * x.columns(), from, (int) (to - from));
-      return;
-    }
+    // Always as many rows at a time: OpenBLAS may sum up in another order for another number, and a
+    // worker gets more or fewer depending on how many there are.
     for (long row = from; row < to; row += BLOCK) {
       int count = (int) Math.min(BLOCK, to - row);
-      WeightRows.toFloat(Backend.NATIVE, w, row, count, scratch.memory(), scratch.at());
-      sgemm(scratch.memory(), scratch.at(), row, count);
+      if (w.dtype() == DType.Plain.F32) {
+        sgemm(w.segment(), 4 * row * x.columns(), row, count);
+      } else {
+        WeightRows.toFloat(Backend.NATIVE, w, row, count, scratch.memory(), scratch.at());
+        sgemm(scratch.memory(), scratch.at(), row, count);
+      }
     }
   }
 

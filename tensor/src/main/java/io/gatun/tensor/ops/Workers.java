@@ -2,6 +2,7 @@ package io.gatun.tensor.ops;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
@@ -9,8 +10,8 @@ import java.util.concurrent.locks.LockSupport;
 /// A fixed team of threads that shares the rows of one operation at a time.
 ///
 /// The calling thread is worker 0. The others spin for a moment after an operation, since the next
-/// one mostly follows within microseconds, and then park. One thread at a time may call [#forEach];
-/// a task must not call it again.
+/// one mostly follows within microseconds, and then park. One thread at a time may call [#forEach],
+/// as [#owner] sees to; a task can neither call it again nor close the team.
 public final class Workers implements AutoCloseable {
   /// A share of an operation.
   @FunctionalInterface
@@ -38,6 +39,7 @@ public final class Workers implements AutoCloseable {
     }
   }
 
+  private final Owner owner;
   private final Thread[] helpers;
   private final AtomicLong next = new AtomicLong();
   private final AtomicInteger running = new AtomicInteger();
@@ -49,20 +51,34 @@ public final class Workers implements AutoCloseable {
   private long chunk;
   private volatile Throwable failure;
   private volatile int epoch;
-  private volatile boolean closed;
+  private volatile boolean ended;
 
   /// A team of `threads`, the caller included.
   ///
   /// @throws IllegalArgumentException if `threads` is less than 1, or more than [#MAX_THREADS]
   public Workers(int threads) {
+    this(threads, new Owner("team of threads"));
+  }
+
+  Workers(int threads, Owner owner) {
     if (threads < 1 || threads > MAX_THREADS) {
       throw new IllegalArgumentException(
           "threads is %d; need 1 to %d".formatted(threads, MAX_THREADS));
     }
+    this.owner = owner;
     helpers = new Thread[threads - 1];
     for (int i = 0; i < helpers.length; i++) {
       int worker = i + 1;
-      helpers[i] = Thread.ofPlatform().daemon().name("gatun-" + worker).start(() -> help(worker));
+      helpers[i] =
+          Thread.ofPlatform().daemon().name("gatun-" + worker).unstarted(() -> help(worker));
+    }
+    try {
+      for (Thread helper : helpers) {
+        helper.start();
+      }
+    } catch (OutOfMemoryError e) { // the system gives no more threads
+      end();
+      throw e;
     }
   }
 
@@ -75,24 +91,43 @@ public final class Workers implements AutoCloseable {
     return helpers.length + 1;
   }
 
+  /// Whose turn it is to use the team and all that is computed on it: hold a turn around several
+  /// calls that belong together.
+  public Owner owner() {
+    return owner;
+  }
+
   /// Runs `task` over the items 0 .. n-1 on all threads and returns when all are done. Threads take
   /// chunks of a multiple of `grain` items as they get free, so a slowed thread delays little.
   ///
   /// @throws RuntimeException what a task threw, on the calling thread
-  @SuppressWarnings("ThreadPriorityCheck") // yielding costs nothing but time that was lost anyway
+  /// @throws IllegalStateException if the team is closed, another thread uses it, or a task calls
   public void forEach(long n, long grain, Task t) {
-    if (n <= 0) {
-      return;
+    try (var _ = owner.claim()) {
+      if (task != null) {
+        throw new IllegalStateException("a task cannot share out work itself");
+      }
+      if (n > 0) {
+        task = t;
+        try {
+          share(n, grain);
+        } finally {
+          task = null;
+        }
+      }
     }
+  }
+
+  @SuppressWarnings("ThreadPriorityCheck") // yielding costs nothing but time that was lost anyway
+  private void share(long n, long grain) {
     long grains = Math.ceilDiv(n, grain);
     if (helpers.length == 0 || grains == 1) {
-      t.run(0, 0, n);
+      task.run(0, 0, n);
       return;
     }
     // Fixed chunks, so that results do not depend on timing; small ones, so that little is waited
     // for.
     long perChunk = Math.max(1, grains / (8L * threads()));
-    task = t;
     items = n;
     chunk = perChunk * grain;
     failure = null;
@@ -112,7 +147,6 @@ public final class Workers implements AutoCloseable {
         Thread.yield(); // where others compute too, a helper may need this very core
       }
     }
-    task = null;
     if (failure != null) {
       rethrow(failure);
     }
@@ -133,7 +167,7 @@ public final class Workers implements AutoCloseable {
     int seen = 0;
     while (true) {
       seen = await(seen);
-      if (closed) {
+      if (ended) {
         return;
       }
       work(worker);
@@ -168,21 +202,41 @@ public final class Workers implements AutoCloseable {
     }
   }
 
-  /// Ends the threads.
+  /// Waits for an operation that is running, and ends the threads.
+  ///
+  /// @throws IllegalStateException if a task calls it
   @Override
   public void close() {
-    closed = true;
+    checkOutside();
+    owner.close(this::end);
+  }
+
+  /// @throws IllegalStateException if a task calls it: what it would wait for waits for it
+  void checkOutside() {
+    boolean inTask =
+        owner.isInside() ? task != null : List.of(helpers).contains(Thread.currentThread());
+    if (inTask) {
+      throw new IllegalStateException("a task cannot close the threads that it runs on");
+    }
+  }
+
+  /// Ends the threads, which must be idle.
+  void end() {
+    ended = true;
     EPOCH.setVolatile(this, epoch + 1);
+    boolean interrupted = false;
     for (Thread helper : helpers) {
       LockSupport.unpark(helper);
-    }
-    for (Thread helper : helpers) {
-      try {
-        helper.join();
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        return;
+      while (helper.isAlive()) {
+        try {
+          helper.join();
+        } catch (InterruptedException e) {
+          interrupted = true; // their memory is freed next, so they must be gone
+        }
       }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
     }
   }
 }

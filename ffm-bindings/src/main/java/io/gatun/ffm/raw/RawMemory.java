@@ -1,4 +1,4 @@
-package io.gatun.ffm;
+package io.gatun.ffm.raw;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;

@@ -1,0 +1,198 @@
+package io.gatun.tensor.ops;
+
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/// Lets one thread at a time use what cannot be shared: a model's threads and memory, or the cache
+/// of a conversation.
+///
+/// Whole calls of a model take a [turn][#turn]: they wait for each other, first come, first served.
+/// Whoever calls single operations [claims][#claim] for as long as each lasts, and is refused if
+/// another thread is inside. Both may be nested on one thread, cost a few nanoseconds, and allocate
+/// nothing.
+///
+/// Closing needs no turn: it refuses whatever begins from then on, so that a long call ends at its
+/// next operation, and waits for that. Once closed, turns and claims throw an
+/// [IllegalStateException], `the model is closed`.
+public final class Owner {
+  /// A use that ends when it is closed, by the thread that began it: `try (var _ = owner.turn())`.
+  @FunctionalInterface
+  public interface Use extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  private final String what;
+  private final ReentrantLock lock = new ReentrantLock(true);
+  private final Condition returned = lock.newCondition();
+  private final Use claim = this::leave;
+  private final Use turn = this::endTurn;
+  private volatile boolean closed;
+  // Whose callback runs within its turn.
+  private volatile Thread away;
+  private int turns;
+  private boolean freed;
+
+  /// @param what is used, for messages: `model`
+  public Owner(String what) {
+    this.what = what;
+  }
+
+  /// Waits until no other thread is inside, and keeps others out until the turn is closed. Within
+  /// it an interrupt ends what runs at its next operation.
+  ///
+  /// @throws IllegalStateException if it is closed, also while waiting
+  /// @throws CancellationException if the thread is interrupted, which it then still is
+  public Use turn() {
+    checkOpen();
+    try {
+      lock.lockInterruptibly();
+      try {
+        while (!closed && isAway()) {
+          returned.await();
+        }
+      } catch (InterruptedException e) {
+        lock.unlock();
+        throw e;
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw interrupted();
+    }
+    refuseIfClosed();
+    turns++;
+    return turn;
+  }
+
+  /// Keeps other threads out until the claim is closed.
+  ///
+  /// @throws IllegalStateException at once if it is closed, or another thread is inside
+  public Use claim() {
+    if (away == Thread.currentThread()) {
+      lock.lock(); // others may hold it for a moment, to see that they have to wait
+    } else if (!lock.tryLock() || leaveIfAway()) {
+      checkOpen();
+      throw new IllegalStateException(
+          "another thread is using the %s. Use it from one thread at a time, or through what waits for its turn, such as sessions"
+              .formatted(what));
+    }
+    refuseIfClosed();
+    return claim;
+  }
+
+  /// As [#claim], at the beginning of an operation.
+  ///
+  /// @throws CancellationException within a turn, if the thread is interrupted, which it then still
+  ///   is
+  Use operation() {
+    var use = claim();
+    if (turns > 0 && Thread.currentThread().isInterrupted()) {
+      use.close();
+      throw interrupted();
+    }
+    return use;
+  }
+
+  /// Runs code of the caller's within a turn. Others go on waiting, but the thread is not inside
+  /// meanwhile: closing need not wait for it. So the code may do what it likes, also close or use
+  /// what is owned here.
+  public void callback(Runnable code) {
+    int holds = lock.getHoldCount();
+    if (holds == 0) {
+      code.run();
+      return;
+    }
+    Thread before = away;
+    away = Thread.currentThread();
+    for (int i = 0; i < holds; i++) {
+      lock.unlock();
+    }
+    try {
+      code.run();
+    } finally {
+      for (int i = 0; i < holds; i++) {
+        lock.lock();
+      }
+      away = before;
+      returned.signalAll();
+    }
+  }
+
+  /// Refuses all further use, waits for what is running, and runs `free`, once and for all: closing
+  /// a second time only waits for the first.
+  ///
+  /// On a thread that is inside itself, such as in an observer of operations, it does not wait for
+  /// that: what the thread is in the middle of gets an exception at its next operation.
+  public void close(Runnable free) {
+    closed = true;
+    lock.lock();
+    try {
+      returned.signalAll();
+      if (!freed) {
+        freed = true;
+        free.run();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  public boolean isClosed() {
+    return closed;
+  }
+
+  /// @throws IllegalStateException if it is closed
+  public void checkOpen() {
+    if (closed) {
+      throw new IllegalStateException("the %s is closed".formatted(what));
+    }
+  }
+
+  /// Whether the current thread is inside.
+  boolean isInside() {
+    return lock.isHeldByCurrentThread();
+  }
+
+  /// @throws IllegalStateException if the current thread is not inside
+  void checkInside() {
+    if (!isInside()) {
+      throw new IllegalStateException(
+          "another thread began this use of the %s, and must end it".formatted(what));
+    }
+  }
+
+  private boolean isAway() {
+    return away != null && away != Thread.currentThread();
+  }
+
+  private boolean leaveIfAway() {
+    if (isAway()) {
+      lock.unlock();
+      return true;
+    }
+    return false;
+  }
+
+  private void refuseIfClosed() {
+    if (closed) {
+      lock.unlock();
+      checkOpen();
+    }
+  }
+
+  private CancellationException interrupted() {
+    return new CancellationException("interrupted");
+  }
+
+  private void endTurn() {
+    checkInside();
+    turns--;
+    lock.unlock();
+  }
+
+  private void leave() {
+    checkInside();
+    lock.unlock();
+  }
+}
