@@ -4,8 +4,8 @@ import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Locale;
 
-/// A line on a terminal that shows how far a work is and how long it may still take:
-/// `steps  40% [========            ]  8/20 0:12, 0:18 left`.
+/// A line on a terminal that shows how far a work is and how long it may still take: `steps 40%
+/// [======== ] 8/20 0:12, 0:18 left`.
 final class ProgressBar implements AutoCloseable {
   private static final int WIDTH = 30;
 

@@ -184,10 +184,7 @@ final class ExpressionParser {
 
   private Expression product() {
     Expression left = power();
-    while (in.atOperator("*")
-        || in.atOperator("/")
-        || in.atOperator("//")
-        || in.atOperator("%")) {
+    while (in.atOperator("*") || in.atOperator("/") || in.atOperator("//") || in.atOperator("%")) {
       left = new Arithmetic(in.next().text(), left, power());
     }
     return left;

@@ -188,8 +188,7 @@ final class Filters {
     Text from = Strings.soft(arguments.need("old"), run);
     Text to = Strings.soft(arguments.need("new"), run);
     Object count = arguments.take("count", null);
-    return Strings.replace(
-        text, from, to, count == null ? -1 : Numbers.toInt(count, "count"), run);
+    return Strings.replace(text, from, to, count == null ? -1 : Numbers.toInt(count, "count"), run);
   }
 
   private static Object indent(Text text, Arguments arguments, Run run) {

@@ -7,7 +7,6 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.MathContext;
 import java.math.RoundingMode;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -19,7 +18,8 @@ final class Formatting {
   private static final int MAX_PRECISION = 100;
 
   private static final Pattern PERCENT =
-      Pattern.compile("%(?:\\(([^)]*+)\\))?([-+ #0]*+)(\\d*+)(?:\\.(\\d*+))?[hlL]?(.)", Pattern.DOTALL);
+      Pattern.compile(
+          "%(?:\\(([^)]*+)\\))?([-+ #0]*+)(\\d*+)(?:\\.(\\d*+))?[hlL]?(.)", Pattern.DOTALL);
   private static final Pattern SPEC =
       Pattern.compile(
           "(?:(.)?([<>=^]))?([-+ ])?(#)?(0)?(\\d*+)([,_])?(?:\\.(\\d++))?([a-zA-Z%])?",
@@ -168,8 +168,7 @@ final class Formatting {
     return out.build();
   }
 
-  private static Object argument(
-      String name, List<Object> positional, Map<String, Object> named) {
+  private static Object argument(String name, List<Object> positional, Map<String, Object> named) {
     if (name.matches("\\d{1,9}")) {
       int index = Integer.parseInt(name);
       if (index >= positional.size()) {
@@ -193,8 +192,7 @@ final class Formatting {
       } else {
         String key = step.group(2);
         value =
-            Access.item(
-                value, key.matches("\\d{1,9}") ? Long.valueOf(key) : Text.own(key), run);
+            Access.item(value, key.matches("\\d{1,9}") ? Long.valueOf(key) : Text.own(key), run);
       }
       done = step.end();
     }
@@ -260,8 +258,7 @@ final class Formatting {
     }
     run.charge(20 + 4L * spec.precision() + Numbers.cost(value));
     boolean integer = Numbers.isInteger(value);
-    char type =
-        spec.type() != 0 ? spec.type() : integer ? 'd' : spec.precision() < 0 ? 'r' : 'g';
+    char type = spec.type() != 0 ? spec.type() : integer ? 'd' : spec.precision() < 0 ? 'r' : 'g';
     String digits =
         switch (type) {
           case 'd', 'x', 'X', 'o', 'b' -> {

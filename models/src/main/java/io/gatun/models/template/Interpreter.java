@@ -74,9 +74,7 @@ final class Interpreter {
           end = run(chosen(branches, otherwise, scope), scope, out);
       case For loop -> {
         run.at(loop.line());
-        end =
-            new Loop(this, loop, scope, null)
-                .run(expressions.value(loop.values(), scope), out);
+        end = new Loop(this, loop, scope, null).run(expressions.value(loop.values(), scope), out);
       }
       case Statement.Set(Target target, Expression value, int line) -> {
         run.at(line);
@@ -91,8 +89,7 @@ final class Interpreter {
         Arguments arguments = expressions.arguments(call.arguments(), scope);
         var named = arguments.restNamed();
         named.put("caller", function(call.caller(), scope));
-        Object result =
-            expressions.call(function, new Arguments(arguments.rest(), named));
+        Object result = expressions.call(function, new Arguments(arguments.rest(), named));
         out.append(Printing.text(result, run));
       }
       case FilterBlock(List<FilterCall> filters, List<Statement> body, int line) ->
@@ -275,7 +272,8 @@ final class Interpreter {
     /// `loop(values)`: the same body over other values.
     private Object again(Arguments arguments, Run run) {
       if (!statement.recursive()) {
-        throw new TemplateError("The loop must have the 'recursive' marker to be called recursively.");
+        throw new TemplateError(
+            "The loop must have the 'recursive' marker to be called recursively.");
       }
       Object values = arguments.need("iterable");
       arguments.done("loop");

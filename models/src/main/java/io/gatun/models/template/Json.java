@@ -94,8 +94,7 @@ final class Json {
     boolean any = false;
     List<Map.Entry<Object, Object>> ordered = new ArrayList<>(entries.entrySet());
     if (sortKeys) {
-      ordered.sort(
-          Comparator.comparing(Map.Entry::getKey, (a, b) -> Values.compare(a, b, run)));
+      ordered.sort(Comparator.comparing(Map.Entry::getKey, (a, b) -> Values.compare(a, b, run)));
     }
     for (Map.Entry<Object, Object> entry : ordered) {
       next(any, level + 1);

@@ -18,8 +18,7 @@ final class ListFilters {
   private ListFilters() {}
 
   static void putAll(Map<String, Filter> all) {
-    all.put(
-        "list", (value, arguments, run) -> Seq.list(new ArrayList<>(items(value, run))));
+    all.put("list", (value, arguments, run) -> Seq.list(new ArrayList<>(items(value, run))));
     all.put("first", (value, arguments, run) -> end(items(value, run), true));
     all.put("last", (value, arguments, run) -> end(items(value, run), false));
     all.put("join", ListFilters::join);
@@ -97,7 +96,8 @@ final class ListFilters {
     return caseSensitive ? field : item -> TextMethods.folded(field.apply(item));
   }
 
-  private static void sort(List<Object> items, UnaryOperator<Object> key, boolean reverse, Run run) {
+  private static void sort(
+      List<Object> items, UnaryOperator<Object> key, boolean reverse, Run run) {
     Comparator<Object> order =
         (a, b) -> {
           int c = Values.compare(key.apply(a), key.apply(b), run);
@@ -183,9 +183,7 @@ final class ListFilters {
     List<Object> positional = arguments.rest();
     Map<String, Object> named = arguments.restNamed();
     return Seq.iterator(
-        each(
-            items,
-            item -> Filters.apply(name, item, new Arguments(positional, named), run)));
+        each(items, item -> Filters.apply(name, item, new Arguments(positional, named), run)));
   }
 
   /// Those for which a test (or their truth) is `wanted`; with `attribute`, of a field of theirs.

@@ -72,7 +72,7 @@ final class Numbers {
   /// An argument that is a whole number that Java's loops can count to.
   static int toInt(Object value, String what) {
     return switch (value) {
-      case Long n -> (int) Math.clamp(n, Integer.MIN_VALUE, Integer.MAX_VALUE);
+      case Long n -> Math.clamp(n, Integer.MIN_VALUE, Integer.MAX_VALUE);
       case Boolean b -> b ? 1 : 0;
       case BigInteger n -> n.signum() < 0 ? Integer.MIN_VALUE : Integer.MAX_VALUE;
       case null, default ->
@@ -155,9 +155,7 @@ final class Numbers {
     if (Double.isNaN(x) || Double.isInfinite(x) || digits > 308) {
       return x;
     }
-    return new BigDecimal(x)
-        .setScale(Math.max(digits, -330), RoundingMode.HALF_EVEN)
-        .doubleValue();
+    return new BigDecimal(x).setScale(Math.max(digits, -330), RoundingMode.HALF_EVEN).doubleValue();
   }
 
   /// As `repr` writes it.
@@ -205,7 +203,8 @@ final class Numbers {
   static Object parseInteger(String text, int base) {
     String digits = Strings.strip(text).toLowerCase(Locale.ROOT).replace("_", "");
     String sign = digits.startsWith("-") ? "-" : "";
-    String unsigned = digits.startsWith("-") || digits.startsWith("+") ? digits.substring(1) : digits;
+    String unsigned =
+        digits.startsWith("-") || digits.startsWith("+") ? digits.substring(1) : digits;
     String prefix = base == 16 ? "0x" : base == 8 ? "0o" : base == 2 ? "0b" : "\0";
     unsigned = unsigned.startsWith(prefix) ? unsigned.substring(2) : unsigned;
     if (unsigned.isEmpty()
@@ -227,7 +226,8 @@ final class Numbers {
     if (digits.matches("[+-]?nan")) {
       return Double.NaN;
     }
-    if (digits.length() > MAX_DIGITS || !digits.matches("[+-]?(\\d++\\.?\\d*+|\\.\\d++)(e[+-]?\\d++)?")) {
+    if (digits.length() > MAX_DIGITS
+        || !digits.matches("[+-]?(\\d++\\.?\\d*+|\\.\\d++)(e[+-]?\\d++)?")) {
       return null;
     }
     return Double.valueOf(digits);

@@ -102,7 +102,8 @@ final class Parser {
       case "continue" -> loopControl(new Continue());
       case "include", "import", "from", "extends" ->
           throw TemplateError.syntax(
-              line, "'%s' reads other templates, which a chat template may not".formatted(name.text()));
+              line,
+              "'%s' reads other templates, which a chat template may not".formatted(name.text()));
       default -> throw TemplateError.syntax(line, "unknown statement '%s'".formatted(name.text()));
     };
   }

@@ -20,8 +20,7 @@ final class Strings {
   /// `strip`, `lstrip` or `rstrip`: without white space, or the characters of `set`, at the ends.
   static Text strip(Text text, Text set, boolean left, boolean right) {
     String chars = text.chars();
-    IntPredicate goes =
-        set == null ? Characters::isSpace : c -> set.chars().indexOf(c) >= 0;
+    IntPredicate goes = set == null ? Characters::isSpace : c -> set.chars().indexOf(c) >= 0;
     int start = 0;
     int end = chars.length();
     while (left && start < end && goes.test(chars.codePointAt(start))) {

@@ -69,7 +69,8 @@ final class Text implements Comparable<Text> {
   /// The code points from `start` to `end`.
   Text slice(int start, int end) {
     int from = offset(start);
-    return sub(from, length() == chars.length() ? end : chars.offsetByCodePoints(from, end - start));
+    return sub(
+        from, length() == chars.length() ? end : chars.offsetByCodePoints(from, end - start));
   }
 
   /// One code point.

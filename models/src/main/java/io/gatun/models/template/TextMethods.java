@@ -151,9 +151,7 @@ final class TextMethods {
                 "startswith and endswith need strings, not " + Values.typeName(each));
       }
       run.chargeChars(affix.chars().length());
-      if (start
-          ? part.chars().startsWith(affix.chars())
-          : part.chars().endsWith(affix.chars())) {
+      if (start ? part.chars().startsWith(affix.chars()) : part.chars().endsWith(affix.chars())) {
         return true;
       }
     }
@@ -180,10 +178,7 @@ final class TextMethods {
     }
     run.chargeSearch(text, part);
     Text within = text.slice(from, to);
-    int at =
-        last
-            ? within.chars().lastIndexOf(part.chars())
-            : within.chars().indexOf(part.chars());
+    int at = last ? within.chars().lastIndexOf(part.chars()) : within.chars().indexOf(part.chars());
     return at < 0 ? -1L : from + within.point(at);
   }
 
@@ -213,22 +208,20 @@ final class TextMethods {
 
   private static Text pad(Text text, Arguments arguments, double left, Run run) {
     int width = arguments.takeInt("width", 0);
-    return Strings.pad(text, width, arguments.has("fillchar") ? arguments.needText("fillchar") : SPACE, left, run);
+    return Strings.pad(
+        text, width, arguments.has("fillchar") ? arguments.needText("fillchar") : SPACE, left, run);
   }
 
   private static Text zeros(Text text, int width, Run run) {
     boolean signed = text.chars().startsWith("-") || text.chars().startsWith("+");
     Text sign = text.sub(0, signed ? 1 : 0);
     Text digits = text.sub(signed ? 1 : 0);
-    Text padded =
-        Strings.pad(digits, width - (signed ? 1L : 0L), Text.own("0"), 1, run);
+    Text padded = Strings.pad(digits, width - (signed ? 1L : 0L), Text.own("0"), 1, run);
     return new TextBuilder(run).append(sign).append(padded).build();
   }
 
   /// As Python's filters compare without regard to case.
   static Object folded(Object value) {
-    return value instanceof Text text
-        ? Text.own(text.chars().toLowerCase(Locale.ROOT))
-        : value;
+    return value instanceof Text text ? Text.own(text.chars().toLowerCase(Locale.ROOT)) : value;
   }
 }

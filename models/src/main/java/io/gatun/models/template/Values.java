@@ -197,7 +197,8 @@ final class Values {
   /// A key for an error message.
   static String named(Object key) {
     return switch (key) {
-      case Text text when text.chars().length() > 60 -> "'" + text.chars().substring(0, 60) + "...'";
+      case Text text when text.chars().length() > 60 ->
+          "'" + text.chars().substring(0, 60) + "...'";
       case Text text -> "'" + text + "'";
       case Long n -> n.toString();
       case null, default -> "of type " + typeName(key);
@@ -351,8 +352,7 @@ final class Values {
       throw undefined.error();
     }
     throw new TemplateError(
-        "'<' not supported between instances of '%s' and '%s'"
-            .formatted(typeName(a), typeName(b)));
+        "'<' not supported between instances of '%s' and '%s'".formatted(typeName(a), typeName(b)));
   }
 
   /// Python's `in`.

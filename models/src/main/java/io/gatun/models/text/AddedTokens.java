@@ -103,7 +103,9 @@ final class AddedTokens {
 
   private static List<Integer> mentions(String text, String token) {
     var places = new ArrayList<Integer>();
-    for (int at = text.indexOf(token); !token.isEmpty() && at >= 0; at = text.indexOf(token, at + 1)) {
+    for (int at = text.indexOf(token);
+        !token.isEmpty() && at >= 0;
+        at = text.indexOf(token, at + 1)) {
       places.add(at);
     }
     return places;

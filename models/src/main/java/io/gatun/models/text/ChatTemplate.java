@@ -20,9 +20,9 @@ import java.util.stream.Stream;
 /// A checkpoint's own form of a conversation: a Jinja template, rendered as Hugging Face's
 /// `apply_chat_template` does.
 ///
-/// The template comes from outside: it can read no files, and its time and memory are bounded. So do
-/// the messages: whatever a template does with them, the names of special tokens in them stay text.
-/// Only what the template writes itself becomes special tokens.
+/// The template comes from outside: it can read no files, and its time and memory are bounded. So
+/// do the messages: whatever a template does with them, the names of special tokens in them stay
+/// text. Only what the template writes itself becomes special tokens.
 public final class ChatTemplate {
   /// One turn of a conversation; the role is `system`, `user` or `assistant`, or another that the
   /// template knows.
@@ -43,8 +43,16 @@ public final class ChatTemplate {
   /// Roles that templates make special tokens of, as in `<|user|>`: nobody chooses them freely.
   private static final Set<String> ROLES =
       Set.of(
-          "system", "developer", "user", "assistant", "model", "tool", "function", "ipython",
-          "observation", "environment");
+          "system",
+          "developer",
+          "user",
+          "assistant",
+          "model",
+          "tool",
+          "function",
+          "ipython",
+          "observation",
+          "environment");
 
   private final Map<String, Template> templates;
   private final Tokenizer tokenizer;

@@ -27,9 +27,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// refused within [Limits].
 class HostileTemplatesTest {
   private static final String PIECES =
-      "{% {%- %} -%} {{ }} {# #} ( ) [ ] { } ' \" \\ | . , : = ~ + - * / // ** < > == != not in is and"
-          + " or if else for endfor endif set macro endmacro call loop range(9999) 99999999999 messages"
-          + " x namespace() self _ 0 [::-1] |join |tojson(indent=99999) |length \n ü 😀 \u0001 \u0000";
+      "{% {%- %} -%} {{ }} {# #} ( ) [ ] { } ' \" \\ | . , : = ~ + - * / // ** < > == != not in is"
+          + " and or if else for endfor endif set macro endmacro call loop range(9999) 99999999999"
+          + " messages x namespace() self _ 0 [::-1] |join |tojson(indent=99999) |length \n"
+          + " ü 😀 \u0001 \u0000";
 
   private static final Map<String, Object> VARIABLES =
       Map.of(
@@ -62,7 +63,8 @@ class HostileTemplatesTest {
   @ValueSource(
       strings = {
         // Jinjava (CVE-2026-25526) reached a class, its protection domain and a URL this way.
-        "{% for class,x in [loop] %}{% for protectionDomain,y in [class] %}{{ y }}{% endfor %}{% endfor %}",
+        "{% for class,x in [loop] %}{% for protectionDomain,y in [class] %}{{ y }}{% endfor %}{%"
+            + " endfor %}",
         "{{ loop.class.protectionDomain }}",
         "{{ ''.getClass().forName('java.lang.Runtime') }}",
         "{{ messages.getClass() }}",
@@ -103,22 +105,34 @@ class HostileTemplatesTest {
             + " range(1000) %}{% endfor %}{% endfor %}{% endfor %}{% endfor %}",
         "{% for a in range(100000) %}{% for b in range(100000) %}x{% endfor %}{% endfor %}",
         "{% for a in range(9999) %}{{ range(99999)|list|length }}{% endfor %}",
-        "{% for a in range(99999) %}{{ messages|tojson|length }}{{ messages|string|upper }}{% endfor %}",
+        "{% for a in range(99999) %}{{ messages|tojson|length }}{{ messages|string|upper }}{%"
+            + " endfor %}",
         "{{ range(100000)|map('string')|map('center', 99)|join|length }}",
         "{{ [range(100000)|list]|map('list')|list }}{{ range(100000)|map('upper')|list * 50 }}",
         "{{ range(100000)|batch(1, 'x')|list|tojson }}{{ range(10)|slice(1000000000)|list }}",
-        "{{ range(100000)|sort(reverse=true)|sort|unique|sort|list|length }}{{ range(100000)|list + range(100000)|list * 99}}",
-        "{% set ns = namespace(l=[]) %}{% for a in range(99999) %}{% set ns.l = ns.l + [a] %}{% endfor %}",
-        "{% set ns = namespace(l={}) %}{% for a in range(99999) %}{% set ns.l = dict(ns.l, **{'k' ~ a: a}) %}{% endfor %}",
-        "{% set ns = namespace(l=[1]) %}{% for a in range(99) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l == [ns.l, 1] }}{{ ns.l }}",
-        "{% set ns = namespace(l=[1], m=[1]) %}{% for a in range(99) %}{% set ns.l = [ns.l, ns.l] %}{% set ns.m = [ns.m, ns.m] %}{% endfor %}{{ ns.l == ns.m }}",
-        "{% set ns = namespace(s='x') %}{% for a in range(99999) %}{% set ns.s = ns.s ~ a %}{% if 'y' in ns.s %}{% endif %}{% endfor %}",
-        "{% set a = ('a' * 300000) %}{% set b = 'a' * 150000 ~ 'b' %}{{ b in a }}{{ a.count(b) }}{{ a.find(b) }}{{ a.replace(b, '') }}",
-        "{% set a = 'é' * 300000 %}{% for i in range(99999) %}{{ a.split('é')|length }}{{ a[i] }}{% endfor %}",
+        "{{ range(100000)|sort(reverse=true)|sort|unique|sort|list|length }}{{ range(100000)|list +"
+            + " range(100000)|list * 99}}",
+        "{% set ns = namespace(l=[]) %}{% for a in range(99999) %}{% set ns.l = ns.l + [a] %}{%"
+            + " endfor %}",
+        "{% set ns = namespace(l={}) %}{% for a in range(99999) %}{% set ns.l = dict(ns.l, **{'k' ~"
+            + " a: a}) %}{% endfor %}",
+        "{% set ns = namespace(l=[1]) %}{% for a in range(99) %}{% set ns.l = [ns.l, ns.l] %}{%"
+            + " endfor %}{{ ns.l == [ns.l, 1] }}{{ ns.l }}",
+        "{% set ns = namespace(l=[1], m=[1]) %}{% for a in range(99) %}{% set ns.l = [ns.l, ns.l]"
+            + " %}{% set ns.m = [ns.m, ns.m] %}{% endfor %}{{ ns.l == ns.m }}",
+        "{% set ns = namespace(s='x') %}{% for a in range(99999) %}{% set ns.s = ns.s ~ a %}{% if"
+            + " 'y' in ns.s %}{% endif %}{% endfor %}",
+        "{% set a = ('a' * 300000) %}{% set b = 'a' * 150000 ~ 'b' %}{{ b in a }}{{ a.count(b) }}{{"
+            + " a.find(b) }}{{ a.replace(b, '') }}",
+        "{% set a = 'é' * 300000 %}{% for i in range(99999) %}{{ a.split('é')|length }}{{ a[i] }}{%"
+            + " endfor %}",
         "{% set a = '😀' * 300000 %}{% for i in range(99999) %}{{ a[i] }}{% endfor %}",
-        "{% macro f() %}{% for i in range(1000) %}{{ caller() }}{% endfor %}{% endmacro %}{% call f() %}{% call f() %}{% call f() %}{% endcall %}{% endcall %}{% endcall %}",
-        "{% for i in range(99999) %}{% set x = loop.cycle(1, 2) %}{% if loop.changed(messages) %}{% endif %}{{ loop }}{% endfor %}",
-        "{% for i in range(99999) %}{{ 7 ** 5000 % 99991 }}{{ 9.5 | round(3) }}{% set x = '%.90f' % 0.1 %}{% endfor %}",
+        "{% macro f() %}{% for i in range(1000) %}{{ caller() }}{% endfor %}{% endmacro %}{% call"
+            + " f() %}{% call f() %}{% call f() %}{% endcall %}{% endcall %}{% endcall %}",
+        "{% for i in range(99999) %}{% set x = loop.cycle(1, 2) %}{% if loop.changed(messages) %}{%"
+            + " endif %}{{ loop }}{% endfor %}",
+        "{% for i in range(99999) %}{{ 7 ** 5000 % 99991 }}{{ 9.5 | round(3) }}{% set x = '%.90f' %"
+            + " 0.1 %}{% endfor %}",
         "{% set x = 'x' * 999999 %}{{ x.replace('', 'yy') }}",
         "{% for i in range(99999) %}{% set x = ('1' * 4000)|int * 3 %}{% endfor %}",
       })
@@ -143,7 +157,8 @@ class HostileTemplatesTest {
         "{% set x = 'x' * 999999 %}{{ x ~ x ~ x ~ x }}",
         "{% set x = 'x' * 999999 %}{{ [x, x, x] | join(x) }}",
         "{% set x = 'x' * 999999 %}{{ x }}{{ x }}{{ x }}",
-        "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
+        "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{%"
+            + " endfor %}",
       })
   void endlessTextEnds(String source) {
     refused(source, "characters");
@@ -166,13 +181,18 @@ class HostileTemplatesTest {
         "{{ {[1]: 2} }}",
         "{{ messages | batch(0) }}",
         "{% set ns = namespace() %}{% set ns.me = ns %}{{ ns }}",
-        "{% set ns = namespace(l=[]) %}{% for i in range(9999) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}",
-        "{% set ns = namespace(l=[]) %}{% for i in range(9999) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l | tojson }}",
-        "{% set ns = namespace(l={}, m={}) %}{% for i in range(9999) %}{% set ns.l = {'a': ns.l} %}{% set ns.m = {'a': ns.m} %}{% endfor %}{{ ns.l == ns.m }}",
-        "{% set ns = namespace(l=[], m=[]) %}{% for i in range(9999) %}{% set ns.l = [ns.l] %}{% set ns.m = [ns.m] %}{% endfor %}{{ ns.l < ns.m }}",
+        "{% set ns = namespace(l=[]) %}{% for i in range(9999) %}{% set ns.l = [ns.l] %}{% endfor"
+            + " %}{{ ns.l }}",
+        "{% set ns = namespace(l=[]) %}{% for i in range(9999) %}{% set ns.l = [ns.l] %}{% endfor"
+            + " %}{{ ns.l | tojson }}",
+        "{% set ns = namespace(l={}, m={}) %}{% for i in range(9999) %}{% set ns.l = {'a': ns.l}"
+            + " %}{% set ns.m = {'a': ns.m} %}{% endfor %}{{ ns.l == ns.m }}",
+        "{% set ns = namespace(l=[], m=[]) %}{% for i in range(9999) %}{% set ns.l = [ns.l] %}{%"
+            + " set ns.m = [ns.m] %}{% endfor %}{{ ns.l < ns.m }}",
         "{% macro f(x) %}{{ f(x + 1) }}{% endmacro %}{{ f(0) }}",
         "{% macro f() %}{{ g() }}{% endmacro %}{% macro g() %}{{ f() }}{% endmacro %}{{ f() }}",
-        "{% macro f() %}{% call f() %}{{ caller() }}{% endcall %}{{ caller }}{% endmacro %}{% call f() %}{% endcall %}",
+        "{% macro f() %}{% call f() %}{{ caller() }}{% endcall %}{{ caller }}{% endmacro %}{% call"
+            + " f() %}{% endcall %}",
         "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}",
       })
   void mistakesOfScaleAreRefused(String source) {
@@ -193,7 +213,8 @@ class HostileTemplatesTest {
     refused("{{ messages" + "[0:]".repeat(n) + " }}", "levels deep");
     refused("{% if 1 %}".repeat(n) + "{% endif %}".repeat(n), "levels deep");
     refused("{% for x in [1] %}".repeat(n) + "{% endfor %}".repeat(n), "levels deep");
-    refused("{% for " + "(".repeat(n) + "x" + ")".repeat(n) + " in [] %}{% endfor %}", "levels deep");
+    refused(
+        "{% for " + "(".repeat(n) + "x" + ")".repeat(n) + " in [] %}{% endfor %}", "levels deep");
     refused("{% macro f() %}".repeat(n), "levels deep");
     refused("x".repeat((1 << 20) + 1), "1,048,577 characters");
     refused("{{ " + "9".repeat(5000) + " }}", "digits");
@@ -224,7 +245,8 @@ class HostileTemplatesTest {
   void longConversations() {
     var messages = new ArrayList<Map<String, Object>>();
     for (int i = 0; i < 2000; i++) {
-      messages.add(Map.of("role", i % 2 == 0 ? "user" : "assistant", "content", "word ".repeat(400)));
+      messages.add(
+          Map.of("role", i % 2 == 0 ? "user" : "assistant", "content", "word ".repeat(400)));
     }
     String source =
         "{% for m in messages %}<|{{ m.role }}|>{% if '</think>' in m.content %}{{"

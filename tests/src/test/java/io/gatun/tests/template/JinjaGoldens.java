@@ -63,8 +63,7 @@ final class JinjaGoldens {
         .properties()
         .forEach(
             value ->
-                variables.put(
-                    value.getKey(), JSON.convertValue(value.getValue(), Object.class)));
+                variables.put(value.getKey(), JSON.convertValue(value.getValue(), Object.class)));
     return variables;
   }
 
@@ -83,7 +82,8 @@ final class JinjaGoldens {
         message = e.getMessage();
       }
       if (expected.has("text") && !expected.get("text").asText().equals(text)) {
-        wrong.add(where + (text == null ? message : difference(text, expected.get("text").asText())));
+        wrong.add(
+            where + (text == null ? message : difference(text, expected.get("text").asText())));
       }
       JsonNode error = expected.path("error");
       if (expected.has("error") && text != null) {
