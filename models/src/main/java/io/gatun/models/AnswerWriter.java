@@ -15,10 +15,11 @@ final class AnswerWriter {
   private int[] ids = new int[64];
   private int count;
 
-  AnswerWriter(Tokenizer tokenizer, GenerateOptions options) {
+  /// A writer for what follows `prompt`: the text of both is the prompt's and then the answer's.
+  AnswerWriter(Tokenizer tokenizer, int[] prompt, GenerateOptions options) {
     this.tokenizer = tokenizer;
     this.options = options;
-    decoder = tokenizer.streamingDecoder(true);
+    decoder = tokenizer.streamingDecoderAfter(prompt, true);
   }
 
   int count() {
@@ -40,7 +41,9 @@ final class AnswerWriter {
     if (tokenizer.isEnd(id)) {
       return Generation.Reason.END;
     }
-    text.append(decoder.push(id));
+    if (tokenizer.has(id)) { // an embedding may have rows for tokens that are not there
+      text.append(decoder.push(id));
+    }
     for (String stop : options.stop) {
       int at = text.indexOf(stop, Math.max(0, shown - stop.length()));
       if (at >= 0) {

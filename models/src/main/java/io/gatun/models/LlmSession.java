@@ -228,9 +228,11 @@ public final class LlmSession implements AutoCloseable {
     }
     try (turn) {
       writing = true;
-      return answer(prompt, options);
-    } finally {
-      writing = false;
+      try {
+        return answer(prompt, options);
+      } finally {
+        writing = false;
+      }
     }
   }
 
@@ -249,7 +251,7 @@ public final class LlmSession implements AutoCloseable {
       return Generation.cancelled((System.nanoTime() - start) / 1e9);
     }
     long first = System.nanoTime();
-    var writer = new AnswerWriter(llm.tokenizer(), options);
+    var writer = new AnswerWriter(llm.tokenizer(), prompt, options);
     Generation.Reason reason = null;
     while (reason == null) {
       if (writer.count() == options.maxTokens) {

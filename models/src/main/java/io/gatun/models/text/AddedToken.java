@@ -21,9 +21,18 @@ record AddedToken(
     boolean rstrip,
     boolean normalized) {
 
+  /// What a text may be expected to hold: to look for longer ones would take time at every
+  /// character.
+  static final int LONGEST = 512;
+
   /// One that is found in the raw text just as it is written.
   static AddedToken plain(int id, String content, boolean special) {
     return new AddedToken(id, content, content, special, false, false, false, false);
+  }
+
+  /// Whether this token is found wherever `other`, which looks for the same text, is.
+  boolean isFoundWhere(AddedToken other) {
+    return special == other.special && singleWord == other.singleWord;
   }
 
   /// This token, looked for in text that went through `normalizer` if it is to be.
@@ -32,5 +41,10 @@ record AddedToken(
         ? new AddedToken(
             id, content, normalizer.apply(content), special, singleWord, lstrip, rstrip, true)
         : this;
+  }
+
+  /// This token, looked for in text before normalization.
+  AddedToken asWritten() {
+    return new AddedToken(id, content, content, special, singleWord, lstrip, rstrip, false);
   }
 }

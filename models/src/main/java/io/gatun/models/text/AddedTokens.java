@@ -2,10 +2,8 @@ package io.gatun.models.text;
 
 import java.util.ArrayList;
 import java.util.BitSet;
-import java.util.Comparator;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
 /// Cuts a text at the added tokens in it: the leftmost first, of those the longest.
 final class AddedTokens {
@@ -14,6 +12,8 @@ final class AddedTokens {
 
   /// Whether a special token may stand between two places of a text.
   interface Trust {
+    Trust EVERYWHERE = (start, end) -> true;
+
     boolean at(int start, int end);
 
     /// Everywhere but where a character is in `untrusted`.
@@ -25,23 +25,33 @@ final class AddedTokens {
     }
   }
 
-  private final List<AddedToken> special;
-  private final Map<Character, List<AddedToken>> byFirstChar = new HashMap<>();
-  private final BitSet firstChars = new BitSet();
+  /// What is looked for, each text once.
+  private final Vocabulary matches;
 
-  AddedTokens(List<AddedToken> tokens) {
-    special = tokens.stream().filter(AddedToken::special).toList();
-    for (AddedToken token : tokens) {
+  /// The tokens that look for `matches.piece(i)`: of those with the same rules only the first.
+  private final List<List<AddedToken>> tokens;
+
+  private final BitSet firstChars = new BitSet();
+  private final BitSet lengths = new BitSet();
+
+  AddedTokens(List<AddedToken> all) {
+    var byMatch = new LinkedHashMap<String, List<AddedToken>>();
+    for (AddedToken token : all) {
       if (!token.match().isEmpty()) {
-        char first = token.match().charAt(0);
-        byFirstChar.computeIfAbsent(first, c -> new ArrayList<>()).add(token);
-        firstChars.set(first);
+        var same = byMatch.computeIfAbsent(token.match(), m -> new ArrayList<>(1));
+        if (same.stream().noneMatch(token::isFoundWhere)) {
+          same.add(token);
+        }
+        firstChars.set(token.match().charAt(0));
+        lengths.set(token.match().length());
       }
     }
-    for (List<AddedToken> tokensOfChar : byFirstChar.values()) {
-      tokensOfChar.sort(
-          Comparator.comparingInt((AddedToken token) -> token.match().length()).reversed());
-    }
+    matches = new Vocabulary(byMatch.keySet().toArray(String[]::new));
+    tokens = List.copyOf(byMatch.values());
+  }
+
+  boolean isEmpty() {
+    return tokens.isEmpty();
   }
 
   /// The parts of `text`, none of them empty; special tokens count only where there is trust.
@@ -79,47 +89,40 @@ final class AddedTokens {
     return parts;
   }
 
-  /// The trust in a part's text after normalization, which moves its characters: the nth mention of
-  /// a special token in the one is the nth in the other. Where they do not correspond, all of the
-  /// part must be trusted.
-  Trust afterNormalizing(Part raw, String normalized, Trust trust) {
-    int end = raw.start() + raw.text().length();
-    if (special.isEmpty() || trust.at(raw.start(), end)) {
-      return (from, to) -> true;
-    }
-    var trusted = new HashMap<Integer, Integer>(); // a place in the normalized text, and its end
-    for (AddedToken token : special) {
-      List<Integer> before = mentions(raw.text(), token.content());
-      List<Integer> after = mentions(normalized, token.match());
-      for (int i = 0; i < after.size() && before.size() == after.size(); i++) {
-        int start = raw.start() + before.get(i);
-        if (trust.at(start, start + token.content().length())) {
-          trusted.merge(after.get(i), after.get(i) + token.match().length(), Math::max);
-        }
-      }
-    }
-    return (from, to) -> trusted.getOrDefault(from, 0) >= to;
-  }
+  /// A place where a token is written.
+  record Mention(int id, int start, int end) {}
 
-  private static List<Integer> mentions(String text, String token) {
-    var places = new ArrayList<Integer>();
-    for (int at = text.indexOf(token);
-        !token.isEmpty() && at >= 0;
-        at = text.indexOf(token, at + 1)) {
-      places.add(at);
+  /// All places where a token is written, those that overlap, too; the longest at each.
+  List<Mention> mentions(String text) {
+    var places = new ArrayList<Mention>();
+    for (int i = 0; i < text.length(); i++) {
+      AddedToken token =
+          firstChars.get(text.charAt(i)) ? match(text, i, Trust.EVERYWHERE) : null;
+      if (token != null) {
+        places.add(new Mention(token.id(), i, i + token.match().length()));
+      }
     }
     return places;
   }
 
   private AddedToken match(String text, int at, Trust trust) {
-    for (AddedToken token : byFirstChar.get(text.charAt(at))) {
-      if (text.startsWith(token.match(), at)
-          && (!token.special() || trust.at(at, at + token.match().length()))
-          && (!token.singleWord() || isWord(text, at, at + token.match().length()))) {
-        return token;
+    AddedToken longest = null;
+    long hash = 0;
+    int limit = Math.min(text.length(), at + matches.longest());
+    for (int end = at + 1; end <= limit; end++) {
+      hash = Vocabulary.hash(hash, text.charAt(end - 1));
+      int found = lengths.get(end - at) ? matches.find(text, at, end, hash) : -1;
+      if (found >= 0) {
+        for (AddedToken token : tokens.get(found)) {
+          if ((!token.special() || trust.at(at, end))
+              && (!token.singleWord() || isWord(text, at, end))) {
+            longest = token;
+            break;
+          }
+        }
       }
     }
-    return null;
+    return longest;
   }
 
   private static boolean isWord(String text, int start, int end) {

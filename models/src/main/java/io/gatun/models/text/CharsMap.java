@@ -15,12 +15,17 @@ import java.util.function.UnaryOperator;
 /// it out: 32-bit units with a label, an offset and a leaf flag), then the replacements, each ended
 /// by 0.
 final class CharsMap implements UnaryOperator<String> {
+  /// In bytes; known rules are for up to 20. A damaged trie may have circles.
+  private static final int LONGEST_RULE = 256;
+
   private final int[] units;
   private final byte[] replacements;
+  private final Path file;
 
-  private CharsMap(int[] units, byte[] replacements) {
+  private CharsMap(int[] units, byte[] replacements, Path file) {
     this.units = units;
     this.replacements = replacements;
+    this.file = file;
   }
 
   /// Reads the rules; no bytes mean no rules.
@@ -41,7 +46,7 @@ final class CharsMap implements UnaryOperator<String> {
     buffer.asIntBuffer().get(units);
     byte[] replacements = new byte[bytes.length - 4 - trieBytes];
     buffer.position(4 + trieBytes).get(replacements);
-    return new CharsMap(units, replacements);
+    return new CharsMap(units, replacements, file);
   }
 
   @Override
@@ -53,7 +58,7 @@ final class CharsMap implements UnaryOperator<String> {
       int node = offset(units[0]);
       int length = 0;
       int value = -1;
-      for (int j = i; j < in.length; j++) {
+      for (int j = i; j < Math.min(in.length, i + LONGEST_RULE); j++) {
         int label = in[j] & 0xFF;
         unit = node ^ label;
         if (unit >= units.length || (units[unit] & 0x800000FF) != label) {
@@ -72,6 +77,7 @@ final class CharsMap implements UnaryOperator<String> {
         for (int k = value; k < replacements.length && replacements[k] != 0; k++) {
           out.write(replacements[k]);
         }
+        Normalizers.checkLength(out.size() / 3, text, file);
       }
       i += length;
     }

@@ -11,10 +11,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.text.Normalizer;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.UnaryOperator;
 import java.util.zip.GZIPInputStream;
@@ -89,7 +89,11 @@ final class ClipVocabulary {
       while (pieces.size() <= id) {
         pieces.add(null);
       }
-      pieces.set(id, entry.getKey());
+      if (pieces.set(id, entry.getKey()) != null) {
+        throw new CheckpointException(
+            "%s: two pieces, one of them \"%s\", have the id %d"
+                .formatted(file, entry.getKey(), id));
+      }
     }
     return pieces;
   }
@@ -157,16 +161,15 @@ final class ClipVocabulary {
       added.add(new AddedToken(id, pad, pad, true, false, false, false, true));
     }
     var words =
-        PreTokenizer.split(PreTokenizer.compile(WORDS), PreTokenizer.Behavior.REMOVED, true)
+        PreTokenizer.split(FilePattern.of(WORDS, file), PreTokenizer.Behavior.REMOVED, true)
             .then(PreTokenizer.bytes());
     var model =
         new BpeModel(vocabulary, merges, new UnknownRule(null, end, false), false, END_OF_WORD);
-    var ends = new BitSet();
-    ends.set(end);
     return new Tokenizer(
+        file,
         vocabulary,
         added,
-        new Tokenizer.Pipeline(normalizer, words, model, Decoder.ofByteLevel()),
-        new Tokenizer.Marks(start, end, new int[] {start}, new int[] {end}, ends));
+        new Tokenizer.Pipeline(normalizer, words, model, Decoder.ofByteLevel(file)),
+        new Tokenizer.Marks(start, end, new int[] {start}, new int[] {end}, Set.of(end)));
   }
 }

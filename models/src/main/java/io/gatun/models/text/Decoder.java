@@ -1,6 +1,8 @@
 package io.gatun.models.text;
 
+import io.gatun.loaders.CheckpointException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.List;
 
 /// What bytes a piece stands for.
@@ -9,18 +11,25 @@ import java.util.List;
 /// @param byteFallback `<0xE2>` stands for that byte
 /// @param replacements pairs of a string and what replaces it, in order
 /// @param leadingSpaces how many spaces at the very beginning of the text are not part of it
+/// @param file where it is from, for messages
 record Decoder(
-    boolean byteLevel, boolean byteFallback, List<String[]> replacements, int leadingSpaces) {
+    boolean byteLevel,
+    boolean byteFallback,
+    List<String[]> replacements,
+    int leadingSpaces,
+    Path file) {
+  /// More than this no token is.
+  private static final int LONGEST = 1 << 20;
 
   /// GPT-2's alphabet.
-  static Decoder ofByteLevel() {
-    return new Decoder(true, false, List.of(), 0);
+  static Decoder ofByteLevel(Path file) {
+    return new Decoder(true, false, List.of(), 0, file);
   }
 
   /// SentencePiece: visible spaces, byte tokens, and the space that encoding put before the text.
-  static Decoder ofSentencePiece(boolean prefixed) {
+  static Decoder ofSentencePiece(boolean prefixed, Path file) {
     return new Decoder(
-        false, true, List.<String[]>of(new String[] {"\u2581", " "}), prefixed ? 1 : 0);
+        false, true, List.<String[]>of(new String[] {"\u2581", " "}), prefixed ? 1 : 0, file);
   }
 
   byte[] bytes(String piece) {
@@ -32,6 +41,11 @@ record Decoder(
     }
     String text = piece;
     for (String[] replacement : replacements) {
+      if ((long) text.length() * (replacement[1].length() + 1) > LONGEST) {
+        throw new CheckpointException(
+            "%s: the decoder makes more than %d characters of one token; the file is damaged"
+                .formatted(file, LONGEST));
+      }
       text = text.replace(replacement[0], replacement[1]);
     }
     return text.getBytes(StandardCharsets.UTF_8);

@@ -40,7 +40,7 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
     List<Float> scores = sized("scores", Float.class, tokens.size());
     List<Long> types = types(tokens.size());
     for (int id = 0; id < tokens.size(); id++) {
-      model.add(tokens.get(id), scores.get(id), types.get(id).intValue());
+      model.add(tokens.get(id), scores.get(id), type(types, id));
     }
     model.unigram = unigram;
     model.userDefinedInRawText = !unigram;
@@ -52,14 +52,14 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
     model.eos = id("eos_token_id", unigram ? 1 : 2, tokens.size());
     model.addBos = flag("add_bos_token", !unigram);
     model.addEos = flag("add_eos_token", unigram);
-    return model.build(endings(tokens.size()));
+    return model.build(endings(tokens.size()), file);
   }
 
   private Tokenizer byteLevel() {
     List<String> tokens = list("tokens", String.class);
     List<Long> types = types(tokens.size());
     String pre = metadata.containsKey(PREFIX + "pre") ? text("pre") : "default";
-    PreTokenizer words = GgufPreTokenizers.find(pre);
+    PreTokenizer words = GgufPreTokenizers.find(pre, file);
     if (words == null) {
       throw new CheckpointException(
           "%s: tokenizer.ggml.pre is \"%s\"; Gatun has %s"
@@ -70,7 +70,7 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
     int eos = id("eos_token_id", -1, tokens.size());
     var added = new ArrayList<AddedToken>();
     for (int id = 0; id < tokens.size(); id++) {
-      int type = types.get(id).intValue();
+      int type = type(types, id);
       boolean special =
           type == SentencePiece.CONTROL
               || type == SentencePiece.UNKNOWN
@@ -87,13 +87,14 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
     boolean addBos = flag("add_bos_token", llama3) && bos >= 0;
     boolean addEos = flag("add_eos_token", false) && eos >= 0;
     return new Tokenizer(
+        file,
         vocabulary,
         added,
         new Tokenizer.Pipeline(
             normalizer,
             words,
             new BpeModel(vocabulary, merges(vocabulary), unknown, llama3, ""),
-            Decoder.ofByteLevel()),
+            Decoder.ofByteLevel(file)),
         new Tokenizer.Marks(
             bos,
             eos,
@@ -142,6 +143,15 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
     return metadata.containsKey(PREFIX + "token_type")
         ? sized("token_type", Long.class, size)
         : Collections.nCopies(size, (long) SentencePiece.NORMAL);
+  }
+
+  /// The type of a token; 0, undefined, is one that text does not become.
+  private int type(List<Long> types, int id) {
+    long type = types.get(id);
+    if (type < 0 || type > SentencePiece.BYTE) {
+      throw damaged("token_type", type + " for token " + id, "0 to " + SentencePiece.BYTE);
+    }
+    return (int) type;
   }
 
   private String text(String key) {

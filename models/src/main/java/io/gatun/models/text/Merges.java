@@ -1,6 +1,7 @@
 package io.gatun.models.text;
 
 import java.util.List;
+import java.util.SplittableRandom;
 import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 
@@ -18,11 +19,12 @@ interface Merges {
     return (long) priority << 32 | id;
   }
 
-  /// SentencePiece's BPE: two symbols merge if together they are a piece, the best score first.
+  /// SentencePiece's BPE: two symbols merge if together they are a piece, the best score first;
+  /// pieces whose score is NaN (control tokens, bytes) are none that text becomes.
   static Merges byScore(Vocabulary vocabulary, float[] scores) {
     return (text, from, to, left, right) -> {
       int id = vocabulary.find(text, from, to);
-      if (id < 0) {
+      if (id < 0 || Float.isNaN(scores[id])) {
         return NONE;
       }
       int bits = Float.floatToIntBits(scores[id]);
@@ -33,6 +35,9 @@ interface Merges {
 
   /// BPE by a list of merges: pairs of ids in a hash table with open addressing.
   final class Table implements Merges {
+    /// Drawn anew for each run, so that no file can be made of pairs that all collide.
+    private static final long FACTOR = new SplittableRandom().nextLong() | 1;
+
     private final long[] pairs;
     private final long[] merges;
 
@@ -90,8 +95,7 @@ interface Merges {
 
     private int slot(int left, int right) {
       long key = key(left, right);
-      long spread = key * 0x9E3779B97F4A7C15L;
-      int slot = (int) (spread >>> 32) & pairs.length - 1;
+      int slot = (int) (key * FACTOR >>> 64 - Long.numberOfTrailingZeros(pairs.length));
       while (pairs[slot] != 0 && pairs[slot] != key) {
         slot = slot + 1 & pairs.length - 1;
       }

@@ -1,6 +1,9 @@
 package io.gatun.models.text;
 
+import io.gatun.loaders.CheckpointException;
+import java.nio.file.Path;
 import java.text.Normalizer;
+import java.util.List;
 import java.util.function.UnaryOperator;
 
 /// What is done to a text before it is cut into words.
@@ -10,6 +13,47 @@ final class Normalizers {
   /// `first`, then `second`.
   static UnaryOperator<String> then(UnaryOperator<String> first, UnaryOperator<String> second) {
     return text -> second.apply(first.apply(text));
+  }
+
+  /// One after the other.
+  ///
+  /// @param file whose normalizers they are, for messages
+  static UnaryOperator<String> sequence(List<UnaryOperator<String>> all, Path file) {
+    return text -> {
+      String result = text;
+      for (UnaryOperator<String> each : all) {
+        result = each.apply(result);
+        checkLength(result.length(), text, file);
+      }
+      return result;
+    };
+  }
+
+  /// What the pattern finds becomes `content`.
+  static UnaryOperator<String> replace(FilePattern pattern, String content, Path file) {
+    return text -> {
+      FilePattern.Search search = pattern.search(text);
+      int done = 0;
+      var result = new StringBuilder();
+      while (search.find()) {
+        result.append(text, done, search.start()).append(content);
+        checkLength(result.length(), text, file);
+        done = search.end();
+      }
+      return done == 0 && result.isEmpty()
+          ? text
+          : result.append(text, done, text.length()).toString();
+    };
+  }
+
+  /// No normalization makes a text much longer: 18 times where a ligature is written out (NFKD of
+  /// U+FDFA). A file that does is damaged, or made to exhaust the memory.
+  static void checkLength(int length, String text, Path file) {
+    if (length > 32L * text.length() + 65_536) {
+      throw new CheckpointException(
+          "%s: the normalizer makes more than %d characters of a text of %d; the file is damaged"
+              .formatted(file, length, text.length()));
+    }
   }
 
   /// One of Unicode's normal forms.

@@ -3,9 +3,6 @@ package io.gatun.models.text;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 
 /// Cuts a text into words, across whose borders no token reaches.
 interface PreTokenizer {
@@ -45,20 +42,20 @@ interface PreTokenizer {
   }
 
   /// Words are the pattern's matches and what lies between them.
-  static PreTokenizer isolate(String regex) {
-    return split(compile(regex), Behavior.ISOLATED, false);
+  static PreTokenizer isolate(FilePattern pattern) {
+    return split(pattern, Behavior.ISOLATED, false);
   }
 
   /// Cuts at the pattern's matches, or with `invert` at what lies between them.
-  static PreTokenizer split(Pattern pattern, Behavior behavior, boolean invert) {
+  static PreTokenizer split(FilePattern pattern, Behavior behavior, boolean invert) {
     return (text, first, out) -> {
       var cut = new Cut(text, behavior, out);
-      Matcher matcher = pattern.matcher(text);
+      FilePattern.Search search = pattern.search(text);
       int done = 0;
-      while (matcher.find()) {
-        cut.segment(done, matcher.start(), invert);
-        cut.segment(matcher.start(), matcher.end(), !invert);
-        done = matcher.end();
+      while (search.find()) {
+        cut.segment(done, search.start(), invert);
+        cut.segment(search.start(), search.end(), !invert);
+        done = search.end();
       }
       cut.segment(done, text.length(), invert);
       cut.finish();
@@ -120,16 +117,6 @@ interface PreTokenizer {
       }
       out.accept(text.substring(start));
     };
-  }
-
-  /// Compiles a pattern as Hugging Face's tokenizers write them (Oniguruma, Ruby's syntax).
-  ///
-  /// @throws PatternSyntaxException if Java cannot
-  static Pattern compile(String regex) {
-    // Long property names are scripts and binary properties, which Java wants prefixed.
-    String java =
-        regex.replaceAll("\\\\([pP])\\{(\\^?)(?!Is|In)([A-Z][A-Za-z_]{2,})\\}", "\\\\$1{$2Is$3}");
-    return Pattern.compile(java, Pattern.UNICODE_CHARACTER_CLASS);
   }
 
   /// Puts matches and gaps together as the behavior wants.

@@ -23,6 +23,13 @@ record ProtoReader(ByteBuffer bytes) {
       return need(0).value;
     }
 
+    int int32() {
+      if (value != (int) value) {
+        throw new DamagedException("field %d is %d, not of 32 bits".formatted(number, value));
+      }
+      return (int) need(0).value;
+    }
+
     float float32() {
       return Float.intBitsToFloat((int) need(5).value);
     }

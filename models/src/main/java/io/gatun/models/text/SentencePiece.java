@@ -54,7 +54,12 @@ final class SentencePiece {
     types.add(type);
   }
 
-  Tokenizer build(TokenizerConfig config) {
+  Tokenizer build(TokenizerConfig config, Path file) {
+    if (unk < -1 || unk >= pieces.size()) {
+      throw new CheckpointException(
+          "%s: the unknown token's id is %d; need one below %d"
+              .formatted(file, unk, pieces.size()));
+    }
     var vocabulary = new Vocabulary(pieces.toArray(String[]::new));
     var usable = new float[pieces.size()];
     var tokens = new HashMap<Integer, AddedToken>();
@@ -77,7 +82,7 @@ final class SentencePiece {
     var unknown = new UnknownRule(bytes ? vocabulary.byteIds() : null, unk, true);
     Model model =
         unigram
-            ? new UnigramModel(vocabulary, usable, unknown)
+            ? new UnigramModel(vocabulary, usable, unknown, file)
             : new BpeModel(vocabulary, Merges.byScore(vocabulary, usable), unknown, false, "");
     UnaryOperator<String> normalizer =
         Normalizers.then(
@@ -90,9 +95,11 @@ final class SentencePiece {
     }
     List<AddedToken> all = List.copyOf(tokens.values());
     return new Tokenizer(
+        file,
         vocabulary,
         all,
-        new Tokenizer.Pipeline(normalizer, words, model, Decoder.ofSentencePiece(dummyPrefix)),
+        new Tokenizer.Pipeline(
+            normalizer, words, model, Decoder.ofSentencePiece(dummyPrefix, file)),
         marks(config, all));
   }
 
@@ -144,7 +151,7 @@ final class SentencePiece {
     model.added.forEach(token -> ids.put(token.content(), token.id()));
     String eosText = config.token("eos_token");
     model.eos = ids.getOrDefault(eosText == null ? "" : eosText, model.eos);
-    return model.build(config);
+    return model.build(config, file);
   }
 
   private void addPiece(ProtoReader message) {
@@ -159,7 +166,13 @@ final class SentencePiece {
           switch (field.number()) {
             case 1 -> piece.text = field.text();
             case 2 -> piece.score = field.float32();
-            case 3 -> piece.type = (int) field.varint();
+            case 3 -> {
+              if (field.varint() < NORMAL || field.varint() > BYTE) {
+                throw new ProtoReader.DamagedException(
+                    "piece %d has type %d".formatted(pieces.size(), field.varint()));
+              }
+              piece.type = (int) field.varint();
+            }
             default -> {} // extensions
           }
         });
@@ -184,9 +197,9 @@ final class SentencePiece {
                     file + ": treat_whitespace_as_suffix is on, which Gatun does not have");
               }
             }
-            case 40 -> unk = (int) field.varint();
-            case 41 -> bos = (int) field.varint();
-            case 42 -> eos = (int) field.varint();
+            case 40 -> unk = field.int32();
+            case 41 -> bos = field.int32();
+            case 42 -> eos = field.int32();
             default -> {} // how it was trained
           }
         });
@@ -243,6 +256,6 @@ final class SentencePiece {
           "%s: not a llama2.c tokenizer: it has %d pieces; need <unk>, <s>, </s> and 256 bytes at least"
               .formatted(file, model.pieces.size()));
     }
-    return model.build(config);
+    return model.build(config, file);
   }
 }

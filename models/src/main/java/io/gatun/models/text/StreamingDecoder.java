@@ -28,11 +28,13 @@ public final class StreamingDecoder {
       return "";
     }
     int from = 0;
-    if (bytes.length > 0) {
-      while (from < Math.min(leadingSpaces, bytes.length) && bytes[from] == ' ') {
+    while (leadingSpaces > 0 && from < bytes.length) {
+      if (bytes[from] == ' ') {
         from++;
+        leadingSpaces--;
+      } else {
+        leadingSpaces = 0;
       }
-      leadingSpaces = 0;
     }
     byte[] all = Arrays.copyOf(pending, pending.length + bytes.length - from);
     System.arraycopy(bytes, from, all, pending.length, bytes.length - from);

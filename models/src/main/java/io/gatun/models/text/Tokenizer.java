@@ -1,12 +1,14 @@
 package io.gatun.models.text;
 
+import io.gatun.loaders.CheckpointException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 
 /// Text to token ids and back. Immutable, for use by any number of threads.
@@ -19,22 +21,64 @@ public final class Tokenizer {
 
   /// The ids that mark a text's beginning and end (-1: none), and what encoding puts around it.
   @SuppressWarnings("ArrayRecordComponent") // never compared
-  record Marks(int bos, int eos, int[] prefix, int[] suffix, BitSet ends) {}
+  record Marks(int bos, int eos, int[] prefix, int[] suffix, Set<Integer> ends) {}
 
   private final Vocabulary vocabulary;
   private final Map<Integer, AddedToken> added = new HashMap<>();
+  private final Map<String, Integer> addedIds = new HashMap<>();
   private final AddedTokens inRawText;
   private final AddedTokens inNormalizedText;
+
+  /// The special ones of these, as they are written before normalization and after.
+  private final AddedTokens rawMarks;
+
+  private final AddedTokens normalizedMarks;
   private final Pipeline pipeline;
   private final Marks marks;
+  private final int size;
 
-  Tokenizer(Vocabulary vocabulary, List<AddedToken> added, Pipeline pipeline, Marks marks) {
+  /// @param file where it is from, for messages
+  /// @throws CheckpointException if an added token is too long to look for, or what is put around a
+  ///   text is not in the vocabulary
+  Tokenizer(
+      Path file, Vocabulary vocabulary, List<AddedToken> added, Pipeline pipeline, Marks marks) {
     this.vocabulary = vocabulary;
     this.pipeline = pipeline;
     this.marks = marks;
-    added.forEach(token -> this.added.put(token.id(), token));
+    int last = vocabulary.size() - 1;
+    for (AddedToken token : added) {
+      if (token.match().length() > AddedToken.LONGEST) {
+        throw new CheckpointException(
+            "%s: the added token %d has %d characters; Gatun looks for %d at most"
+                .formatted(file, token.id(), token.match().length(), AddedToken.LONGEST));
+      }
+      this.added.put(token.id(), token);
+      addedIds.putIfAbsent(token.content(), token.id());
+      last = Math.max(last, token.id());
+    }
+    size = last + 1;
+    checkMark(file, "BOS", marks.bos());
+    checkMark(file, "EOS", marks.eos());
+    for (int id : marks.prefix()) {
+      checkMark(file, "what begins a text", id);
+    }
+    for (int id : marks.suffix()) {
+      checkMark(file, "what ends a text", id);
+    }
     inRawText = new AddedTokens(added.stream().filter(token -> !token.normalized()).toList());
-    inNormalizedText = new AddedTokens(added.stream().filter(AddedToken::normalized).toList());
+    List<AddedToken> normalized = added.stream().filter(AddedToken::normalized).toList();
+    inNormalizedText = new AddedTokens(normalized);
+    List<AddedToken> special = normalized.stream().filter(AddedToken::special).toList();
+    rawMarks = new AddedTokens(special.stream().map(AddedToken::asWritten).toList());
+    normalizedMarks = new AddedTokens(special);
+  }
+
+  private void checkMark(Path file, String mark, int id) {
+    if (id != -1 && !has(id)) {
+      throw new CheckpointException(
+          "%s: %s is the token %d, which is not in the vocabulary of %d. The tokenizer is damaged, or belongs to another model's configuration."
+              .formatted(file, mark, id, size));
+    }
   }
 
   /// The ids of `text` as the model expects a prompt: with BOS and EOS where its rules put them,
@@ -73,7 +117,7 @@ public final class Tokenizer {
         continue;
       }
       String normalized = pipeline.normalizer().apply(raw.text());
-      var within = inNormalizedText.afterNormalizing(raw, normalized, trust);
+      AddedTokens.Trust within = afterNormalizing(raw, normalized, trust);
       for (AddedTokens.Part part : inNormalizedText.split(normalized, within)) {
         if (part.id() >= 0) {
           ids.add(part.id());
@@ -86,6 +130,28 @@ public final class Tokenizer {
       ids.addAll(marks.suffix());
     }
     return ids.toArray();
+  }
+
+  /// The trust in a part's text after normalization, which moves its characters: the nth special
+  /// token that is written in the one is the nth in the other. Where these are not the same tokens,
+  /// only a part that is trusted as a whole may have any.
+  private AddedTokens.Trust afterNormalizing(
+      AddedTokens.Part raw, String normalized, AddedTokens.Trust trust) {
+    int end = raw.start() + raw.text().length();
+    if (normalizedMarks.isEmpty() || trust.at(raw.start(), end)) {
+      return AddedTokens.Trust.EVERYWHERE;
+    }
+    List<AddedTokens.Mention> before = rawMarks.mentions(raw.text());
+    List<AddedTokens.Mention> after = normalizedMarks.mentions(normalized);
+    var trusted = new HashMap<Integer, Integer>(); // where one begins, and where it ends
+    for (int i = 0; i < after.size() && before.size() == after.size(); i++) {
+      AddedTokens.Mention mention = before.get(i);
+      if (mention.id() == after.get(i).id()
+          && trust.at(raw.start() + mention.start(), raw.start() + mention.end())) {
+        trusted.put(after.get(i).start(), after.get(i).end());
+      }
+    }
+    return (from, to) -> trusted.getOrDefault(from, 0) >= to;
   }
 
   /// The text of the ids, without the special tokens among them.
@@ -110,6 +176,21 @@ public final class Tokenizer {
   /// A decoder for the tokens of one text as they come.
   public StreamingDecoder streamingDecoder(boolean skipSpecial) {
     return new StreamingDecoder(this, skipSpecial, pipeline.decoder().leadingSpaces());
+  }
+
+  /// A decoder for the tokens that follow `before`: what it gives is what they add to the text. The
+  /// space that a vocabulary puts before a whole text is not lost in the middle of one, and a
+  /// character that `before` leaves incomplete is completed.
+  ///
+  /// Ids in `before` that are not in the vocabulary stand for no text.
+  public StreamingDecoder streamingDecoderAfter(int[] before, boolean skipSpecial) {
+    StreamingDecoder decoder = streamingDecoder(skipSpecial);
+    for (int id : before) {
+      if (has(id)) {
+        decoder.push(id);
+      }
+    }
+    return decoder;
   }
 
   /// The bytes of one token, possibly only a part of a UTF-8 character; a special token's are those
@@ -140,12 +221,7 @@ public final class Tokenizer {
 
   /// The id of the token that the vocabulary spells like this, if there is one.
   public OptionalInt id(String piece) {
-    for (AddedToken token : added.values()) {
-      if (token.content().equals(piece)) {
-        return OptionalInt.of(token.id());
-      }
-    }
-    return optional(vocabulary.find(piece));
+    return optional(addedIds.getOrDefault(piece, vocabulary.find(piece)));
   }
 
   /// Whether the token is a mark (BOS, a role, an end) and not text.
@@ -154,9 +230,10 @@ public final class Tokenizer {
     return token != null && token.special();
   }
 
-  /// Whether the vocabulary has the id at all: some leave gaps.
-  boolean has(int id) {
-    return added.containsKey(id) || (id < vocabulary.size() && vocabulary.piece(id) != null);
+  /// Whether the vocabulary has the id at all: some leave gaps, and a model's embedding may have
+  /// rows beyond it.
+  public boolean has(int id) {
+    return added.containsKey(id) || vocabulary.piece(id) != null;
   }
 
   /// Whether the token is looked for in the text before all else.
@@ -166,7 +243,7 @@ public final class Tokenizer {
 
   /// Whether the token ends an answer: EOS or the model's end of a turn.
   public boolean isEnd(int id) {
-    return id >= 0 && marks.ends().get(id);
+    return marks.ends().contains(id);
   }
 
   /// The token before every text, if the vocabulary has one, whether or not encoding adds it.
@@ -181,8 +258,7 @@ public final class Tokenizer {
 
   /// The number of ids: the highest one and one more. A model's embedding may have more rows.
   public int size() {
-    int last = added.keySet().stream().mapToInt(id -> id).max().orElse(-1);
-    return Math.max(vocabulary.size(), last + 1);
+    return size;
   }
 
   private static OptionalInt optional(int id) {

@@ -9,7 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.BitSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -31,7 +31,7 @@ record TokenizerConfig(JsonNode tokenizer, JsonNode model, JsonNode generation) 
           "<|EOT|>",
           "<end_of_turn>",
           "<end_of_utterance>",
-          "<｜end▁of▁sentence｜>");
+          "<\uFF5Cend\u2581of\u2581sentence\uFF5C>");
 
   private static final List<String> USUAL_BOS = List.of("<s>", "<|begin_of_text|>", "<bos>");
   private static final List<String> USUAL_EOS =
@@ -103,26 +103,26 @@ record TokenizerConfig(JsonNode tokenizer, JsonNode model, JsonNode generation) 
 
   /// The ids that end an answer: EOS, what `generation_config.json` lists, and the special tokens
   /// that are known to end a turn.
-  BitSet ends(int eos, List<AddedToken> added) {
-    BitSet ends = knownEnds(eos, added);
+  Set<Integer> ends(int eos, List<AddedToken> added) {
+    Set<Integer> ends = knownEnds(eos, added);
     JsonNode listed = generation.path("eos_token_id");
     for (JsonNode id : listed.isArray() ? listed : List.of(listed)) {
       if (id.isInt() && id.intValue() >= 0) {
-        ends.set(id.intValue());
+        ends.add(id.intValue());
       }
     }
     return ends;
   }
 
   /// EOS and the special tokens that are known to end a turn.
-  static BitSet knownEnds(int eos, List<AddedToken> added) {
-    var ends = new BitSet();
+  static Set<Integer> knownEnds(int eos, List<AddedToken> added) {
+    var ends = new HashSet<Integer>();
     if (eos >= 0) {
-      ends.set(eos);
+      ends.add(eos);
     }
     for (AddedToken token : added) {
       if (token.special() && ENDS.contains(token.content())) {
-        ends.set(token.id());
+        ends.add(token.id());
       }
     }
     return ends;

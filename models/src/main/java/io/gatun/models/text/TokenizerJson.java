@@ -17,12 +17,15 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.UnaryOperator;
-import java.util.regex.PatternSyntaxException;
 
 /// Reads Hugging Face's `tokenizer.json`; the vocabulary and the merges as a stream.
 final class TokenizerJson {
   private static final int MAX_ID = 1 << 22;
+
+  private static final Set<String> STAGES =
+      Set.of("normalizer", "pre_tokenizer", "post_processor", "decoder", "added_tokens");
 
   /// Pieces are names, each there once: a table of names would only cost time.
   private static final ObjectMapper STREAM =
@@ -62,11 +65,6 @@ final class TokenizerJson {
     } catch (JsonProcessingException e) {
       throw new CheckpointException(
           "%s: this is not valid JSON: %s. Get the file again.".formatted(file, e.getMessage()), e);
-    } catch (PatternSyntaxException e) {
-      throw new CheckpointException(
-          "%s: the pattern \"%s\" is not one that Java understands: %s"
-              .formatted(file, e.getPattern(), e.getDescription()),
-          e);
     } catch (IOException e) {
       throw new CheckpointException("%s: cannot be read: %s".formatted(file, e.getMessage()), e);
     }
@@ -93,8 +91,10 @@ final class TokenizerJson {
       JsonToken token = parser.nextToken();
       if (name.equals("model") && token == JsonToken.START_OBJECT) {
         parseModel(parser);
-      } else {
+      } else if (STAGES.contains(name)) {
         root.set(name, STREAM.readTree(parser));
+      } else {
+        parser.skipChildren();
       }
     }
   }
@@ -126,7 +126,9 @@ final class TokenizerJson {
       expect(parser.nextToken(), JsonToken.VALUE_STRING, "a piece in model.vocab");
       put(size, parser.getText());
       parser.nextToken();
-      scores = Arrays.copyOf(scores, pieces.length);
+      if (scores.length < pieces.length) {
+        scores = Arrays.copyOf(scores, pieces.length);
+      }
       scores[size - 1] = parser.getFloatValue();
       expect(parser.nextToken(), JsonToken.END_ARRAY, "a piece in model.vocab");
     }
@@ -165,6 +167,11 @@ final class TokenizerJson {
     if (id >= pieces.length) {
       pieces = Arrays.copyOf(pieces, Math.max(2 * pieces.length, id + 1));
     }
+    if (pieces[id] != null && !pieces[id].equals(piece)) {
+      throw new CheckpointException(
+          "%s: \"%s\" and \"%s\" both have the id %d; need one for each"
+              .formatted(file, pieces[id], piece, id));
+    }
     pieces[id] = piece;
     size = Math.max(size, id + 1);
   }
@@ -176,6 +183,10 @@ final class TokenizerJson {
   }
 
   private Tokenizer build(TokenizerConfig config) {
+    if (size == 0) {
+      throw new CheckpointException(
+          file + ": this is no tokenizer: it has no model.vocab with pieces. Get the file again.");
+    }
     var vocabulary = new Vocabulary(Arrays.copyOf(pieces, size));
     var stages = new TokenizerJsonStages(file, vocabulary);
     UnaryOperator<String> normalizer = stages.normalizer(root.path("normalizer"));
@@ -187,6 +198,7 @@ final class TokenizerJson {
     }
     Decoder decoder = stages.decoder(root.path("decoder"));
     return new Tokenizer(
+        file,
         vocabulary,
         added,
         new Tokenizer.Pipeline(normalizer, words, encoder, decoder),

@@ -12,11 +12,11 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.UnaryOperator;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /// The stages that a `tokenizer.json` describes, by their type names there.
 record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
+  /// The most stages of one kind; known tokenizers have up to nine.
+  private static final int MOST = 64;
 
   static CheckpointException unsupported(Path file, String stage, JsonNode node) {
     String text = node.toString();
@@ -30,21 +30,53 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
     return switch (type) {
       case "" -> UnaryOperator.identity();
       case "Sequence" -> {
-        UnaryOperator<String> all = UnaryOperator.identity();
-        for (JsonNode each : node.path("normalizers")) {
-          all = Normalizers.then(all, normalizer(each));
+        var all = new ArrayList<UnaryOperator<String>>();
+        for (JsonNode each : sequence(node, "normalizers")) {
+          all.add(normalizer(each));
         }
-        yield all;
+        yield Normalizers.sequence(all, file);
       }
       case "NFC", "NFD", "NFKC", "NFKD" -> Normalizers.form(Form.valueOf(type));
       case "Lowercase" -> text -> text.toLowerCase(Locale.ROOT);
       case "Prepend" -> Normalizers.prepend(node.path("prepend").asText());
       case "Strip" -> strip(node);
       case "Replace" -> replace(node);
-      case "Precompiled" ->
-          CharsMap.of(Base64.getDecoder().decode(node.path("precompiled_charsmap").asText()), file);
+      case "Precompiled" -> CharsMap.of(base64(node.path("precompiled_charsmap").asText()), file);
       default -> throw unsupported(file, "normalizer", node);
     };
+  }
+
+  private byte[] base64(String text) {
+    try {
+      return Base64.getDecoder().decode(text);
+    } catch (IllegalArgumentException e) {
+      throw new CheckpointException(
+          "%s: precompiled_charsmap is not base64: %s. Get the file again."
+              .formatted(file, e.getMessage()),
+          e);
+    }
+  }
+
+  /// The stages of a sequence, sequences within it laid out flat.
+  private List<JsonNode> sequence(JsonNode node, String key) {
+    var all = new ArrayList<JsonNode>();
+    flatten(node, key, all);
+    return all;
+  }
+
+  private void flatten(JsonNode node, String key, List<JsonNode> all) {
+    for (JsonNode each : node.path(key)) {
+      if (each.path("type").asText().equals("Sequence")) {
+        flatten(each, key, all);
+      } else {
+        all.add(each);
+      }
+      if (all.size() > MOST) {
+        throw new CheckpointException(
+            "%s: more than %d %s, one after the other; the file is damaged"
+                .formatted(file, MOST, key));
+      }
+    }
   }
 
   private static UnaryOperator<String> strip(JsonNode node) {
@@ -56,13 +88,13 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
   private UnaryOperator<String> replace(JsonNode node) {
     String content = node.path("content").asText();
     JsonNode pattern = node.path("pattern");
-    if (pattern.path("String").isTextual()) {
-      String from = pattern.path("String").textValue();
-      return text -> text.replace(from, content);
+    if (pattern.path("String").isTextual() && !pattern.path("String").textValue().isEmpty()) {
+      FilePattern from = FilePattern.literal(pattern.path("String").textValue(), file);
+      return Normalizers.replace(from, content, file);
     }
     if (pattern.path("Regex").isTextual()) {
-      Pattern regex = PreTokenizer.compile(pattern.path("Regex").textValue());
-      return text -> regex.matcher(text).replaceAll(Matcher.quoteReplacement(content));
+      return Normalizers.replace(
+          FilePattern.of(pattern.path("Regex").textValue(), file), content, file);
     }
     throw unsupported(file, "normalizer", node);
   }
@@ -72,7 +104,7 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
       case "" -> PreTokenizer.none();
       case "Sequence" -> {
         PreTokenizer all = null;
-        for (JsonNode each : node.path("pretokenizers")) {
+        for (JsonNode each : sequence(node, "pretokenizers")) {
           PreTokenizer next = preTokenizer(each);
           all = all == null ? next : all.then(next);
         }
@@ -81,7 +113,7 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
       case "ByteLevel" -> {
         PreTokenizer words =
             node.path("use_regex").asBoolean(true)
-                ? PreTokenizer.isolate(PreTokenizer.GPT2).then(PreTokenizer.bytes())
+                ? isolate(PreTokenizer.GPT2).then(PreTokenizer.bytes())
                 : PreTokenizer.bytes();
         yield node.path("add_prefix_space").asBoolean()
             ? PreTokenizer.prefixSpace().then(words)
@@ -89,17 +121,20 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
       }
       case "Split" ->
           PreTokenizer.split(pattern(node), behavior(node), node.path("invert").asBoolean());
-      case "Digits" ->
-          PreTokenizer.isolate(node.path("individual_digits").asBoolean() ? "\\p{N}" : "\\p{N}+");
+      case "Digits" -> isolate(node.path("individual_digits").asBoolean() ? "\\p{N}" : "\\p{N}+");
       case "Punctuation" ->
-          PreTokenizer.split(PreTokenizer.compile("[\\p{P}$+<=>^`|~]"), behavior(node), false);
+          PreTokenizer.split(FilePattern.of("[\\p{P}$+<=>^`|~]", file), behavior(node), false);
       case "WhitespaceSplit" ->
-          PreTokenizer.split(PreTokenizer.compile("\\s+"), Behavior.REMOVED, false);
+          PreTokenizer.split(FilePattern.of("\\s+", file), Behavior.REMOVED, false);
       case "Whitespace" ->
-          PreTokenizer.split(PreTokenizer.compile("\\w+|[^\\w\\s]+"), Behavior.REMOVED, true);
+          PreTokenizer.split(FilePattern.of("\\w+|[^\\w\\s]+", file), Behavior.REMOVED, true);
       case "Metaspace" -> metaspace(node);
       default -> throw unsupported(file, "pre_tokenizer", node);
     };
+  }
+
+  private PreTokenizer isolate(String regex) {
+    return PreTokenizer.isolate(FilePattern.of(regex, file));
   }
 
   private PreTokenizer metaspace(JsonNode node) {
@@ -125,13 +160,13 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
     };
   }
 
-  private Pattern pattern(JsonNode node) {
+  private FilePattern pattern(JsonNode node) {
     JsonNode pattern = node.path("pattern");
     if (pattern.path("String").isTextual()) {
-      return Pattern.compile(pattern.path("String").textValue(), Pattern.LITERAL);
+      return FilePattern.literal(pattern.path("String").textValue(), file);
     }
     if (pattern.path("Regex").isTextual()) {
-      return PreTokenizer.compile(pattern.path("Regex").textValue());
+      return FilePattern.of(pattern.path("Regex").textValue(), file);
     }
     throw unsupported(file, "pre_tokenizer", node);
   }
@@ -153,7 +188,7 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
     var replacements = new ArrayList<String[]>();
     int leadingSpaces = 0;
     boolean sequence = node.path("type").asText().equals("Sequence");
-    for (JsonNode each : sequence ? node.path("decoders") : List.of(node)) {
+    for (JsonNode each : sequence ? sequence(node, "decoders") : List.of(node)) {
       switch (each.path("type").asText("")) {
         case "ByteLevel" -> byteLevel = true;
         case "ByteFallback" -> byteFallback = true;
@@ -164,7 +199,7 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
         }
         case "Replace" -> {
           JsonNode from = each.path("pattern").path("String");
-          if (!from.isTextual()) {
+          if (!from.isTextual() || from.textValue().isEmpty()) {
             throw unsupported(file, "decoder", each);
           }
           replacements.add(new String[] {from.textValue(), each.path("content").asText()});
@@ -179,7 +214,7 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
         default -> throw unsupported(file, "decoder", each);
       }
     }
-    return new Decoder(byteLevel, byteFallback, replacements, leadingSpaces);
+    return new Decoder(byteLevel, byteFallback, replacements, leadingSpaces, file);
   }
 
   Model model(
@@ -223,7 +258,13 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
 
   private Model unigram(JsonNode node, float[] scores, List<AddedToken> added) {
     float[] usable = Arrays.copyOf(scores, vocabulary.size());
-    UnknownRule unknown = unknown(node, node.path("unk_id").asInt(-1));
+    int unk = node.path("unk_id").asInt(-1);
+    if (unk < -1 || unk >= usable.length) {
+      throw new CheckpointException(
+          "%s: model.unk_id is %s; need an id below %d"
+              .formatted(file, node.path("unk_id"), usable.length));
+    }
+    UnknownRule unknown = unknown(node, unk);
     added.stream()
         .filter(token -> token.special() && token.id() < usable.length)
         .forEach(token -> usable[token.id()] = Float.NaN);
@@ -231,7 +272,7 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
       Arrays.stream(unknown.byteIds()).filter(id -> id >= 0).forEach(id -> usable[id] = Float.NaN);
     }
     return new UnigramModel(
-        vocabulary, usable, new UnknownRule(unknown.byteIds(), unknown.unkId(), true));
+        vocabulary, usable, new UnknownRule(unknown.byteIds(), unknown.unkId(), true), file);
   }
 
   private UnknownRule unknown(JsonNode node, int unkId) {

@@ -1,5 +1,7 @@
 package io.gatun.models.text;
 
+import io.gatun.loaders.CheckpointException;
+import java.nio.file.Path;
 import java.util.Arrays;
 
 /// SentencePiece's unigram model: the segmentation whose pieces' scores (log probabilities) sum to
@@ -8,21 +10,43 @@ final class UnigramModel implements Model {
   /// How much worse than the worst piece an unknown character is, as in SentencePiece.
   private static final float UNKNOWN_PENALTY = 10;
 
+  /// Sums of such scores stay finite for any text.
+  private static final float GREATEST_SCORE = 1e20f;
+
   private final Vocabulary vocabulary;
   private final float[] scores;
   private final UnknownRule unknown;
   private final float unknownScore;
+  private final int longest;
 
   /// `scores[id]` is NaN for tokens that text never becomes (control, bytes, unknown, unused).
-  UnigramModel(Vocabulary vocabulary, float[] scores, UnknownRule unknown) {
+  ///
+  /// @throws CheckpointException if a score is no number, or a piece so long that looking for it at
+  ///   every character would take too long
+  UnigramModel(Vocabulary vocabulary, float[] scores, UnknownRule unknown, Path file) {
     this.vocabulary = vocabulary;
     this.scores = scores;
     this.unknown = unknown;
     float worst = Float.POSITIVE_INFINITY;
-    for (float score : scores) {
-      worst = Float.isNaN(score) ? worst : Math.min(worst, score);
+    int longest = 0;
+    for (int id = 0; id < scores.length; id++) {
+      if (!Float.isNaN(scores[id])) {
+        if (Math.abs(scores[id]) > GREATEST_SCORE) {
+          throw new CheckpointException(
+              "%s: the score of token %d is %s; need the logarithm of its probability. The file is damaged."
+                  .formatted(file, id, scores[id]));
+        }
+        worst = Math.min(worst, scores[id]);
+        longest = Math.max(longest, vocabulary.length(id));
+      }
+    }
+    if (longest > AddedToken.LONGEST) {
+      throw new CheckpointException(
+          "%s: a piece has %d characters; a unigram vocabulary's have %d at most"
+              .formatted(file, longest, AddedToken.LONGEST));
     }
     unknownScore = worst - UNKNOWN_PENALTY;
+    this.longest = longest;
   }
 
   @Override
@@ -36,10 +60,10 @@ final class UnigramModel implements Model {
     for (int start = 0; start < length; ) {
       int characterEnd = word.offsetByCodePoints(start, 1);
       boolean single = false;
-      int hash = 0;
-      int limit = Math.min(length, start + vocabulary.longest());
+      long hash = 0;
+      int limit = Math.min(length, start + longest);
       for (int end = start + 1; end <= limit; end++) {
-        hash = 31 * hash + word.charAt(end - 1);
+        hash = Vocabulary.hash(hash, word.charAt(end - 1));
         int id = vocabulary.find(word, start, end, hash);
         if (id >= 0 && !Float.isNaN(scores[id])) {
           single |= end == characterEnd;

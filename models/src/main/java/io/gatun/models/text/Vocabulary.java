@@ -1,9 +1,18 @@
 package io.gatun.models.text;
 
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.SplittableRandom;
+
 /// Pieces by id and ids by piece; a piece is found by a range of a text without making a string.
+///
+/// A piece's hash is a polynomial of its characters, as `String.hashCode` is, but with 64 bits and
+/// a factor drawn anew for each run: no file can be made of pieces that all collide.
 final class Vocabulary {
   /// SentencePiece's visible space.
   static final char SPACE = '\u2581';
+
+  private static final long FACTOR = new SplittableRandom().nextLong() | 1;
 
   private final String[] pieces;
 
@@ -16,19 +25,20 @@ final class Vocabulary {
   /// `pieces[id]` is null where no token has that id; of two equal pieces the higher id is found.
   Vocabulary(String[] pieces) {
     this.pieces = pieces;
-    table = new long[Integer.highestOneBit(Math.max(8, pieces.length)) << 2];
+    int count = (int) Arrays.stream(pieces).filter(Objects::nonNull).count();
+    table = new long[Integer.highestOneBit(Math.max(8, count)) << 2];
     int max = 0;
     for (int id = 0; id < pieces.length; id++) {
       String piece = pieces[id];
       if (piece != null) {
         max = Math.max(max, piece.length());
-        int hash = piece.hashCode();
+        long hash = hash(0, piece, 0, piece.length());
         int slot = slot(hash);
         while (table[slot] != 0
             && !(isHash(table[slot], hash) && pieces[(int) table[slot] - 1].equals(piece))) {
           slot = slot + 1 & table.length - 1;
         }
-        table[slot] = (long) hash << 32 | id + 1;
+        table[slot] = (hash & 0xFFFFFFFF_00000000L) | id + 1;
       }
     }
     longest = max;
@@ -48,9 +58,15 @@ final class Vocabulary {
     return id >= 0 && id < pieces.length ? pieces[id] : null;
   }
 
+  /// The length in chars of the piece of that id, 0 if there is none.
+  int length(int id) {
+    String piece = piece(id);
+    return piece == null ? 0 : piece.length();
+  }
+
   /// The id of that piece, or -1.
   int find(String piece) {
-    return find(piece, 0, piece.length(), piece.hashCode());
+    return find(piece, 0, piece.length());
   }
 
   /// The id of the piece that `text` has at `from` to `to`, or -1.
@@ -58,15 +74,23 @@ final class Vocabulary {
     if (to - from > longest) {
       return -1;
     }
-    int hash = 0;
-    for (int i = from; i < to; i++) {
-      hash = 31 * hash + text.charAt(i);
-    }
-    return find(text, from, to, hash);
+    return find(text, from, to, hash(0, text, from, to));
   }
 
-  /// As above for a caller that has the range's hash, which is computed as `String.hashCode` is.
-  int find(String text, int from, int to, int hash) {
+  /// The hash of a text that is one character longer than that of `hash`; the empty text's is 0.
+  static long hash(long hash, char next) {
+    return hash * FACTOR + next + 1;
+  }
+
+  private static long hash(long hash, String text, int from, int to) {
+    for (int i = from; i < to; i++) {
+      hash = hash(hash, text.charAt(i));
+    }
+    return hash;
+  }
+
+  /// As above for a caller that has the range's hash.
+  int find(String text, int from, int to, long hash) {
     int length = to - from;
     for (int slot = slot(hash); table[slot] != 0; slot = slot + 1 & table.length - 1) {
       if (isHash(table[slot], hash)) {
@@ -81,11 +105,11 @@ final class Vocabulary {
 
   /// The id of the piece that `left` and `right` are together, or -1.
   int findJoined(String left, String right) {
-    int hash = left.hashCode();
-    for (int i = 0; i < right.length(); i++) {
-      hash = 31 * hash + right.charAt(i);
-    }
     int length = left.length() + right.length();
+    if (length > longest) {
+      return -1;
+    }
+    long hash = hash(hash(0, left, 0, left.length()), right, 0, right.length());
     for (int slot = slot(hash); table[slot] != 0; slot = slot + 1 & table.length - 1) {
       if (isHash(table[slot], hash)) {
         int id = (int) table[slot] - 1;
@@ -125,12 +149,13 @@ final class Vocabulary {
     return ids;
   }
 
-  private static boolean isHash(long entry, int hash) {
-    return (int) (entry >> 32) == hash;
+  private static boolean isHash(long entry, long hash) {
+    return (entry ^ hash) >>> 32 == 0;
   }
 
-  private int slot(int hash) {
-    int spread = hash * 0x9E3779B9;
-    return (spread ^ spread >>> 15) & table.length - 1;
+  private int slot(long hash) {
+    // The polynomial's low bits depend on the low bits of the characters alone, its high bits on
+    // all.
+    return (int) (hash * 0x9E3779B97F4A7C15L >>> 32) & table.length - 1;
   }
 }

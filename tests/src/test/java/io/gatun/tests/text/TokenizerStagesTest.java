@@ -160,7 +160,7 @@ class TokenizerStagesTest {
         "tokenizer.json",
         "{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(\"}}, \"model\":"
             + " {\"vocab\": {\"a\": 0}, \"merges\": []}}",
-        "the pattern");
+        "pattern");
     assertDamaged("tokenizer.model", "\n\u00FFabc", "not a SentencePiece model");
     assertDamaged("tokenizer.bin", "abcdefghijkl", "not a llama2.c tokenizer");
     var tokens = new HashMap<String, Object>(Map.of("tokenizer.ggml.model", "gpt2"));
