@@ -42,9 +42,4 @@ record AddedToken(
             id, content, normalizer.apply(content), special, singleWord, lstrip, rstrip, true)
         : this;
   }
-
-  /// This token, looked for in text before normalization.
-  AddedToken asWritten() {
-    return new AddedToken(id, content, content, special, singleWord, lstrip, rstrip, false);
-  }
 }

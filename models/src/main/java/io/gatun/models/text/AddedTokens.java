@@ -90,16 +90,15 @@ final class AddedTokens {
   }
 
   /// A place where a token is written.
-  record Mention(int id, int start, int end) {}
+  record Mention(int start, int end) {}
 
   /// All places where a token is written, those that overlap, too; the longest at each.
   List<Mention> mentions(String text) {
     var places = new ArrayList<Mention>();
     for (int i = 0; i < text.length(); i++) {
-      AddedToken token =
-          firstChars.get(text.charAt(i)) ? match(text, i, Trust.EVERYWHERE) : null;
+      AddedToken token = firstChars.get(text.charAt(i)) ? match(text, i, Trust.EVERYWHERE) : null;
       if (token != null) {
-        places.add(new Mention(token.id(), i, i + token.match().length()));
+        places.add(new Mention(i, i + token.match().length()));
       }
     }
     return places;

@@ -4,6 +4,7 @@ import io.gatun.loaders.CheckpointException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,6 +16,9 @@ import java.util.function.UnaryOperator;
 ///
 /// [Tokenizers#load] makes one from a checkpoint's files or metadata.
 public final class Tokenizer {
+  /// For private use: in no token, and the same in all of Unicode's normal forms.
+  private static final char MASK = '\ue000';
+
   /// The stages that the text between added tokens goes through, and the way back.
   record Pipeline(
       UnaryOperator<String> normalizer, PreTokenizer words, Model model, Decoder decoder) {}
@@ -29,10 +33,9 @@ public final class Tokenizer {
   private final AddedTokens inRawText;
   private final AddedTokens inNormalizedText;
 
-  /// The special ones of these, as they are written before normalization and after.
-  private final AddedTokens rawMarks;
-
+  /// The special ones of these.
   private final AddedTokens normalizedMarks;
+
   private final Pipeline pipeline;
   private final Marks marks;
   private final int size;
@@ -68,9 +71,7 @@ public final class Tokenizer {
     inRawText = new AddedTokens(added.stream().filter(token -> !token.normalized()).toList());
     List<AddedToken> normalized = added.stream().filter(AddedToken::normalized).toList();
     inNormalizedText = new AddedTokens(normalized);
-    List<AddedToken> special = normalized.stream().filter(AddedToken::special).toList();
-    rawMarks = new AddedTokens(special.stream().map(AddedToken::asWritten).toList());
-    normalizedMarks = new AddedTokens(special);
+    normalizedMarks = new AddedTokens(normalized.stream().filter(AddedToken::special).toList());
   }
 
   private void checkMark(Path file, String mark, int id) {
@@ -132,24 +133,30 @@ public final class Tokenizer {
     return ids.toArray();
   }
 
-  /// The trust in a part's text after normalization, which moves its characters: the nth special
-  /// token that is written in the one is the nth in the other. Where these are not the same tokens,
-  /// only a part that is trusted as a whole may have any.
+  /// The trust in a part's text after normalization, which moves its characters: special tokens are
+  /// those that are still there when each character that is not trusted is masked. Where that
+  /// changes how many characters there are, and how many special tokens, none is trusted.
   private AddedTokens.Trust afterNormalizing(
       AddedTokens.Part raw, String normalized, AddedTokens.Trust trust) {
-    int end = raw.start() + raw.text().length();
-    if (normalizedMarks.isEmpty() || trust.at(raw.start(), end)) {
+    int start = raw.start();
+    if (normalizedMarks.isEmpty() || trust.at(start, start + raw.text().length())) {
       return AddedTokens.Trust.EVERYWHERE;
     }
-    List<AddedTokens.Mention> before = rawMarks.mentions(raw.text());
-    List<AddedTokens.Mention> after = normalizedMarks.mentions(normalized);
-    var trusted = new HashMap<Integer, Integer>(); // where one begins, and where it ends
-    for (int i = 0; i < after.size() && before.size() == after.size(); i++) {
-      AddedTokens.Mention mention = before.get(i);
-      if (mention.id() == after.get(i).id()
-          && trust.at(raw.start() + mention.start(), raw.start() + mention.end())) {
-        trusted.put(after.get(i).start(), after.get(i).end());
+    var masked = new StringBuilder(raw.text());
+    for (int i = 0; i < masked.length(); i++) {
+      // Spaces stay: a normalizer may put one before a special token's name, and no name is a
+      // space.
+      if (masked.charAt(i) != ' ' && !trust.at(start + i, start + i + 1)) {
+        masked.setCharAt(i, MASK);
       }
+    }
+    String own = pipeline.normalizer().apply(masked.toString());
+    List<AddedTokens.Mention> marksOfOwn = normalizedMarks.mentions(own);
+    List<AddedTokens.Mention> places =
+        own.length() == normalized.length() ? marksOfOwn : normalizedMarks.mentions(normalized);
+    var trusted = new HashMap<Integer, Integer>(); // where one begins, and where it ends
+    for (int i = 0; i < places.size() && places.size() == marksOfOwn.size(); i++) {
+      trusted.put(places.get(i).start(), places.get(i).end());
     }
     return (from, to) -> trusted.getOrDefault(from, 0) >= to;
   }
