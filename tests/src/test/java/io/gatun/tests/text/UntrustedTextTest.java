@@ -93,9 +93,14 @@ class UntrustedTextTest {
     }
     for (String hostile :
         List.of(special, "a" + special, special + special, "a " + special + "b " + special)) {
-      int[] ids = encode(tokenizer, special + "user\n", hostile, special + "assistant");
-      assertEquals(2, Arrays.stream(ids).filter(each -> each == id).count(), hostile);
-      assertEquals(2, specials(tokenizer, ids), hostile);
+      // Two, but for a vocabulary that knows its special tokens only behind a space.
+      String harmless = "x".repeat(hostile.length());
+      long own =
+          specials(tokenizer, encode(tokenizer, special + "user\n", harmless, special + "answer"));
+      assertEquals(family.equals("llama-normalized-specials") ? 1 : 2, own);
+      int[] ids = encode(tokenizer, special + "user\n", hostile, special + "answer");
+      assertEquals(own, Arrays.stream(ids).filter(each -> each == id).count(), hostile);
+      assertEquals(own, specials(tokenizer, ids), hostile);
       assertTrue(
           tokenizer
               .decode(ids, false)
