@@ -3,10 +3,35 @@ package io.gatun.models;
 import io.gatun.loaders.CheckpointException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 
-/// The small models that come with Gatun.
+/// The small models that come with Gatun, in `models/pretrained` of its sources; its jars do not
+/// hold them.
+///
+/// `Llm.load("tiny-llm")`, `Sam.load("tiny-sam")`, `StableDiffusion.load("tiny-sd")` and the
+/// command line's `--model` know them by name. What lies at a path counts first: in a folder that
+/// has a `tiny-llm` of its own, that is meant.
 public final class Pretrained {
+  /// Their names.
+  public static final List<String> NAMES = List.of("tiny-llm", "tiny-sam", "tiny-sd");
+
   private Pretrained() {}
+
+  /// What a user means by a path: the file or directory there, or else the model of that name that
+  /// comes with Gatun.
+  ///
+  /// @throws CheckpointException if there is neither
+  public static Path find(Path path) {
+    if (Files.exists(path)) {
+      return path;
+    }
+    if (NAMES.contains(path.toString())) {
+      return path(path.toString());
+    }
+    throw new CheckpointException(
+        "%s: there is no such file or directory. Models that come with Gatun go by their names: %s"
+            .formatted(path, String.join(", ", NAMES)));
+  }
 
   /// Where a model lies: `tiny-llm`.
   ///
@@ -17,9 +42,8 @@ public final class Pretrained {
     Path path = Path.of(home, "models", "pretrained", name);
     if (!Files.exists(path)) {
       throw new CheckpointException(
-          "%s, which comes with Gatun, is not at %s. Name the model's path, or set -Dgatun.home to the"
-                  .formatted(name, path.toAbsolutePath())
-              + " folder that holds Gatun");
+          "%s comes with Gatun's sources, not with its jars, and is not at %s. Name a model's path, or set -Dgatun.home to the folder that holds the sources"
+              .formatted(name, path.toAbsolutePath()));
     }
     return path;
   }

@@ -1,7 +1,7 @@
 package io.gatun.tools;
 
-import io.gatun.ffm.UserCache;
 import io.gatun.loaders.LoadMode;
+import io.gatun.models.Pretrained;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.clip.CLIPTextConfig;
 import io.gatun.models.clip.CLIPTextModel;
@@ -160,7 +160,7 @@ final class BenchDiffusion implements Runnable {
       if (shape != null) {
         throw new ParameterException(spec.commandLine(), "--model has its own shape");
       }
-      return model;
+      return Pretrained.find(model);
     }
     String name = shape == null ? "sd15" : shape;
     if (!SyntheticDiffusion.SHAPES.containsKey(name)) {
@@ -168,7 +168,7 @@ final class BenchDiffusion implements Runnable {
           spec.commandLine(),
           "--shape is %s; need one of %s".formatted(name, SyntheticDiffusion.SHAPES.keySet()));
     }
-    return SyntheticDiffusion.checkpoint(UserCache.folder(), name, DType.Plain.BF16);
+    return SyntheticDiffusion.checkpoint(name, DType.Plain.BF16);
   }
 
   /// Reads a text with all of the pipeline's encoders.

@@ -1,6 +1,6 @@
 package io.gatun.tools;
 
-import io.gatun.ffm.UserCache;
+import io.gatun.models.Pretrained;
 import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Sam;
 import io.gatun.models.sam.SamPredictor;
@@ -87,7 +87,7 @@ final class BenchSam implements Runnable {
         throw new ParameterException(
             spec.commandLine(), "--model brings its own shape; leave --shape out");
       }
-      return model;
+      return Pretrained.find(model);
     }
     var synthetic = SyntheticSam.SHAPES.get(shape == null ? "vit_b" : shape);
     if (synthetic == null) {
@@ -95,7 +95,7 @@ final class BenchSam implements Runnable {
           spec.commandLine(),
           "--shape is %s; need one of %s".formatted(shape, SyntheticSam.SHAPES.keySet()));
     }
-    return synthetic.checkpoint(UserCache.folder());
+    return synthetic.checkpoint();
   }
 
   private void measure(Sam sam, Map<String, Object> figures) {

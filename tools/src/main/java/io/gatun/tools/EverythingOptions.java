@@ -7,7 +7,8 @@ import picocli.CommandLine;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 
-/// The options of the automatic mask generator: the reference's names and defaults.
+/// The options of the automatic mask generator: the reference's names, and its defaults where the
+/// model brings no others.
 final class EverythingOptions {
   /// How masks are written.
   enum OutputMode {
@@ -18,8 +19,8 @@ final class EverythingOptions {
 
   /// What to do where no mask is found.
   static final String NONE =
-      "no mask is as good as asked for. The defaults suit the large models; a small one finds more"
-          + " with, for instance, --pred-iou-thresh 0.5 --stability-score-thresh 0.8";
+      "no mask is as good as asked for. Ask for less, for instance with --pred-iou-thresh 0.5"
+          + " --stability-score-thresh 0.7";
 
   @Option(
       names = {"-e", "--everything"},
@@ -29,7 +30,7 @@ final class EverythingOptions {
   @Option(
       names = "--points-per-side",
       paramLabel = "N",
-      description = "Ask at N x N points (default: 32).")
+      description = "Ask at N x N points (default: 32, or what suits the model).")
   private Integer pointsPerSide;
 
   @Option(
@@ -41,13 +42,15 @@ final class EverythingOptions {
   @Option(
       names = "--pred-iou-thresh",
       paramLabel = "X",
-      description = "Keep masks that the model thinks to be better than this (default: 0.88).")
+      description =
+          "Keep masks that the model thinks to be better than this (default: 0.88, or what suits"
+              + " the model).")
   private Float predIouThresh;
 
   @Option(
       names = "--stability-score-thresh",
       paramLabel = "X",
-      description = "Keep masks at least this stable (default: 0.95).")
+      description = "Keep masks at least this stable (default: 0.95, or what suits the model).")
   private Float stabilityScoreThresh;
 
   @Option(
@@ -59,7 +62,9 @@ final class EverythingOptions {
   @Option(
       names = "--box-nms-thresh",
       paramLabel = "X",
-      description = "Drop masks whose box overlaps a better one's by more (default: 0.7).")
+      description =
+          "Drop masks whose box overlaps a better one's by more (default: 0.7, or"
+              + " what suits the model).")
   private Float boxNmsThresh;
 
   @Option(
@@ -90,24 +95,17 @@ final class EverythingOptions {
   @Option(
       names = "--min-mask-region-area",
       paramLabel = "N",
-      description = "Remove holes and islands of fewer pixels (default: 0).")
+      description =
+          "Remove holes and islands of fewer pixels (default: 0, or what suits the model).")
   private Integer minMaskRegionArea;
 
   @Option(
       names = "--output-mode",
       paramLabel = "binary_mask|uncompressed_rle|coco_rle",
-      converter = OutputModeConverter.class,
       description =
           "What --out is: a folder of PNG files with a metadata.csv (the default), or a JSON file"
               + " of run lengths, as numbers or compressed.")
   private OutputMode outputMode;
-
-  static final class OutputModeConverter implements CommandLine.ITypeConverter<OutputMode> {
-    @Override
-    public OutputMode convert(String value) {
-      return Choice.of(OutputMode.class, value);
-    }
-  }
 
   OutputMode outputMode() {
     return outputMode == null ? OutputMode.BINARY_MASK : outputMode;

@@ -1,6 +1,7 @@
 package io.gatun.tools;
 
 import io.gatun.loaders.Checkpoint;
+import io.gatun.models.Pretrained;
 import io.gatun.tensor.Tensor;
 import java.lang.reflect.Array;
 import java.nio.file.Path;
@@ -37,7 +38,6 @@ final class Inspect implements Runnable {
   @Option(
       names = "--tensors",
       paramLabel = "REGEX",
-      converter = PatternConverter.class,
       description = "List and count only the tensors in whose names this is found.")
   private Pattern tensors = Pattern.compile("");
 
@@ -68,7 +68,7 @@ final class Inspect implements Runnable {
   @Override
   public void run() {
     long start = System.nanoTime();
-    try (var checkpoint = Checkpoint.open(path)) {
+    try (var checkpoint = Checkpoint.open(Pretrained.find(path))) {
       double millis = (System.nanoTime() - start) / 1e6;
       var chosen = new LinkedHashMap<String, Tensor>();
       var all = new Sum();

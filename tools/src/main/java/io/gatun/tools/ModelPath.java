@@ -12,8 +12,9 @@ final class ModelPath {
       names = {"-m", "--model"},
       paramLabel = "PATH",
       description =
-          "A GGUF file, a Hugging Face directory, or a .safetensors, .pth or .bin file with its"
-              + " config.json beside it. Without it: tiny-llm, which comes with Gatun and writes"
+          "A GGUF file, a Hugging Face directory, a .safetensors, .pth or .bin file with its"
+              + " config.json beside it, or the name of a model that comes with Gatun. Without it:"
+              + " tiny-llm, which comes with Gatun and writes"
               + " something like Shakespeare.")
   private Path model;
 
@@ -27,7 +28,7 @@ final class ModelPath {
 
   /// The model that was asked for, or the one that comes with Gatun.
   Path model() {
-    return model != null ? model : Pretrained.path("tiny-llm");
+    return model != null ? Pretrained.find(model) : Pretrained.path("tiny-llm");
   }
 
   /// The tokenizer's file, or null if it lies beside the model or in it.

@@ -1,6 +1,7 @@
 package io.gatun.tools;
 
 import io.gatun.loaders.Checkpoint;
+import io.gatun.models.Pretrained;
 import io.gatun.models.llama.LlamaRewrite;
 import io.gatun.tensor.DType;
 import java.nio.file.Path;
@@ -53,7 +54,7 @@ final class Quantize implements Runnable {
   @Override
   public void run() {
     DType type = type();
-    try (var checkpoint = Checkpoint.open(model)) {
+    try (var checkpoint = Checkpoint.open(Pretrained.find(model))) {
       var rewrite =
           switch (type) {
             case DType.Tiled tiled -> LlamaRewrite.quantized(checkpoint, tiled);

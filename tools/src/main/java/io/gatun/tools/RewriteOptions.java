@@ -1,5 +1,6 @@
 package io.gatun.tools;
 
+import io.gatun.ffm.files.AtomicFile;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.models.llama.LlamaRewrite;
 import io.gatun.tensor.Tensor;
@@ -81,6 +82,7 @@ final class RewriteOptions {
     if (!Files.isDirectory(out)) {
       return false;
     }
+    AtomicFile.removeAbandoned(out);
     try (var files = Files.list(out)) {
       return files.findAny().isEmpty();
     } catch (IOException e) {

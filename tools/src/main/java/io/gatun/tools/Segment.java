@@ -16,6 +16,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -43,6 +44,8 @@ import picocli.CommandLine.Spec;
 final class Segment implements Callable<Integer> {
   private static final List<String> ENDINGS =
       List.of(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp");
+
+  private static final int MOST_COLOURS_OF_DRAWINGS = 1000;
 
   @Spec private CommandSpec spec;
 
@@ -101,7 +104,7 @@ final class Segment implements Callable<Integer> {
       double loaded = secondsSince(start);
       var result = segment(sam, image, picture, asked, outputs.files(image, everything), loaded);
       if (outputs.json) {
-        spec.commandLine().getOut().println(Json.of(result));
+        spec.commandLine().getOut().println(Json.of(List.of(result)));
       }
     }
     spec.commandLine().getOut().flush();
@@ -181,6 +184,7 @@ final class Segment implements Callable<Integer> {
       List<Prompt> asked,
       SegmentOutputs.Files files,
       double loaded) {
+    warnOfPhotograph(sam, file, picture);
     var result = new LinkedHashMap<String, Object>();
     result.put("image", file.toString());
     result.put("width", picture.width());
@@ -218,9 +222,9 @@ final class Segment implements Callable<Integer> {
           maps.add(asMap(complete.get(i), mask));
         }
       }
-      SegmentOutputs.write(files, picture, complete, masks, prompts.multimask);
-      result.put("encodeSeconds", encode);
-      result.put("decodeSeconds", decode);
+      var written = SegmentOutputs.write(files, picture, complete, masks, prompts.multimask);
+      result.put("encode_seconds", encode);
+      result.put("decode_seconds", decode);
       result.put("masks", maps);
       for (int i = 0; i < masks.size() && !outputs.json; i++) {
         String name =
@@ -228,10 +232,44 @@ final class Segment implements Callable<Integer> {
                 ? SegmentOutputs.numbered(files.out(), i, masks.size()).toString()
                 : file.toString();
         spec.commandLine().getOut().println(name + ": " + describe(masks.get(i)));
+        written.remove(Path.of(name)); // is named
       }
+      tell(written, result);
       String what = complete.size() == 1 ? "prompt" : complete.size() + " prompts";
       report(loaded, encode, what + " decoded", decode);
     }
+  }
+
+  private void tell(List<Path> written, Map<String, Object> result) {
+    if (outputs.json) {
+      result.put("files", written.stream().map(Path::toString).toList());
+    } else {
+      written.forEach(file -> spec.commandLine().getOut().println("wrote " + file));
+    }
+  }
+
+  /// A photograph has thousands of colours, a drawing hundreds.
+  private void warnOfPhotograph(Sam sam, Path file, Image picture) {
+    String known = sam.config().trainedOn();
+    if (!outputs.json && !known.isEmpty() && colours(picture) > MOST_COLOURS_OF_DRAWINGS) {
+      spec.commandLine()
+          .getErr()
+          .println(
+              "gatun segment: warning: %s knows %s only, and %s looks like a photograph: the masks will mean little. For photographs name a published model with --model"
+                  .formatted(sam.checkpoint().path().getFileName(), known, file));
+    }
+  }
+
+  /// How many there are, to five bits of red, green and blue.
+  private static int colours(Image picture) {
+    var seen = new BitSet();
+    Image rgb = picture.rgb();
+    for (int y = 0; y < rgb.height(); y++) {
+      for (int x = 0; x < rgb.width(); x++) {
+        seen.set(rgb.get(x, y, 0) >> 3 << 10 | rgb.get(x, y, 1) >> 3 << 5 | rgb.get(x, y, 2) >> 3);
+      }
+    }
+    return seen.cardinality();
   }
 
   private static Map<String, Object> asMap(Prompt prompt, Mask mask) {
@@ -265,25 +303,34 @@ final class Segment implements Callable<Integer> {
       double loaded,
       Map<String, Object> result) {
     var encodeNanos = new long[1];
-    MaskPredictor timed =
-        crop -> {
-          long start = System.nanoTime();
-          EncodedImage encoded = sam.encode(crop);
-          encodeNanos[0] += System.nanoTime() - start;
-          return encoded;
+    var timed =
+        new MaskPredictor() {
+          @Override
+          public EncodedImage encode(Image crop) {
+            long start = System.nanoTime();
+            EncodedImage encoded = sam.encode(crop);
+            encodeNanos[0] += System.nanoTime() - start;
+            return encoded;
+          }
+
+          @Override
+          public Map<String, Double> maskGeneratorDefaults() {
+            return sam.maskGeneratorDefaults();
+          }
         };
     var generator = new SamAutomaticMaskGenerator(timed, everything::configure);
     long start = System.nanoTime();
     List<MaskAnnotation> found = generate(generator, file, picture);
     double encode = encodeNanos[0] / 1e9;
     double decode = secondsSince(start) - encode;
-    SegmentOutputs.write(files, picture, found, everything.outputMode());
-    result.put("encodeSeconds", encode);
-    result.put("decodeSeconds", decode);
+    var written = SegmentOutputs.write(files, picture, found, everything.outputMode());
+    result.put("encode_seconds", encode);
+    result.put("decode_seconds", decode);
     result.put("masks", SegmentOutputs.maps(found, everything.outputMode()));
     if (!outputs.json) {
       spec.commandLine().getOut().printf("%s: %d masks%n", file, found.size());
     }
+    tell(written, result);
     if (found.isEmpty()) {
       spec.commandLine().getErr().println("gatun segment: " + file + ": " + EverythingOptions.NONE);
     }

@@ -47,8 +47,8 @@ final class SegmentOutputs {
   @Option(
       names = "--json",
       description =
-          "Print JSON: for each mask its score, area, box (x, y, width, height) and COCO run"
-              + " lengths.")
+          "Print JSON: for each image the files that were written, and for each mask its score,"
+              + " area, box (x, y, width, height) and COCO run lengths.")
   boolean json;
 
   /// What is written for one image; null for what is not.
@@ -130,22 +130,32 @@ final class SegmentOutputs {
   /// Writes the masks of a prompt or of several.
   ///
   /// @param apart whether the masks overlap and are drawn on overlays of their own
-  static void write(
+  /// @return the files
+  static List<Path> write(
       Files files, Image image, List<Prompt> prompts, List<Mask> masks, boolean apart) {
+    var written = new ArrayList<Path>();
     for (int i = 0; i < masks.size(); i++) {
+      Mask mask = masks.get(i);
       if (files.out != null) {
-        masks.get(i).toImage().write(numbered(files.out, i, masks.size()));
+        write(mask.toImage(), numbered(files.out, i, masks.size()), written);
       }
       if (files.cutout != null) {
-        masks.get(i).cutout(image).write(numbered(files.cutout, i, masks.size()));
+        write(mask.cutout(image), numbered(files.cutout, i, masks.size()), written);
       }
       if (files.overlay != null && apart) {
-        draw(image, prompts, List.of(masks.get(i))).write(numbered(files.overlay, i, masks.size()));
+        Path file = numbered(files.overlay, i, masks.size());
+        write(draw(image, prompts, List.of(mask)), file, written);
       }
     }
     if (files.overlay != null && !apart) {
-      draw(image, prompts, masks).write(files.overlay);
+      write(draw(image, prompts, masks), files.overlay, written);
     }
+    return written;
+  }
+
+  private static void write(Image picture, Path file, List<Path> written) {
+    picture.write(file);
+    written.add(file);
   }
 
   private static Image draw(Image image, List<Prompt> prompts, List<Mask> masks) {
@@ -167,8 +177,11 @@ final class SegmentOutputs {
   }
 
   /// Writes all masks of an image.
-  static void write(
+  ///
+  /// @return the files, or the folder of them
+  static List<Path> write(
       Files files, Image image, List<MaskAnnotation> found, EverythingOptions.OutputMode mode) {
+    var written = new ArrayList<Path>();
     if (files.overlay != null) {
       // Small ones on top.
       var masks =
@@ -176,7 +189,7 @@ final class SegmentOutputs {
               .sorted(Comparator.comparing(MaskAnnotation::area).reversed())
               .map(MaskAnnotation::mask)
               .toList();
-      draw(image, List.of(), masks).write(files.overlay);
+      write(draw(image, List.of(), masks), files.overlay, written);
     }
     if (files.out != null) {
       switch (mode) {
@@ -184,7 +197,9 @@ final class SegmentOutputs {
         case UNCOMPRESSED_RLE, COCO_RLE ->
             Texts.write(files.out, Json.of(maps(found, mode)) + System.lineSeparator());
       }
+      written.add(files.out);
     }
+    return written;
   }
 
   static List<Object> maps(List<MaskAnnotation> found, EverythingOptions.OutputMode mode) {

@@ -105,7 +105,7 @@ public final class LlamaRewrite {
 
   private void plan(String name, Tensor tensor, Function<DType, DType> choose) {
     DType dtype = names.isLinear(name) ? choose.apply(tensor.dtype()) : tensor.dtype();
-    if (tensor.dim(-1) % dtype.blockSize() != 0) {
+    if (tensor.shape().rank() > 0 && tensor.dim(-1) % dtype.blockSize() != 0) {
       notes.add(
           "%s stays %s: its rows of %d are no whole groups of %d"
               .formatted(name, tensor.dtype().name(), tensor.dim(-1), dtype.blockSize()));
@@ -147,8 +147,10 @@ public final class LlamaRewrite {
   ///
   /// @param out the file, or the directory, which is made if it is not there
   /// @param progress is told the tensors' bytes as they are written, piece by piece
-  /// @throws CheckpointException if it cannot be written; nothing is left of it
+  /// @throws CheckpointException if it cannot be written, when nothing is left of it; or if it
+  ///   would be written over the model that is read, into its directory, or into the one above
   public void write(Path out, Workers workers, LongConsumer progress) {
+    ModelFolder.requireOutside(checkpoint, out, !isGguf());
     if (isGguf()) {
       var writer = new GgufWriter();
       metadata.forEach(writer::metadata);
@@ -163,7 +165,7 @@ public final class LlamaRewrite {
       for (var t : outputs) {
         writer.add(t.name(), t.dtype(), t.shape(), t.data(workers, progress));
       }
-      writer.write(out.resolve("model.safetensors"));
+      writer.write(directory.file("model.safetensors"));
       directory.copy();
     }
   }

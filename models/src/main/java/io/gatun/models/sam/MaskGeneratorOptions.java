@@ -1,11 +1,13 @@
 package io.gatun.models.sam;
 
 import java.util.List;
+import java.util.Map;
 
 /// How the automatic mask generator works: `o -> o.pointsPerSide(16).predIouThresh(0.8f)`.
 ///
-/// Names and defaults are those of the reference, which chose the defaults for ViT-H. Its
-/// `output_mode` is not among them: a [MaskAnnotation] gives its mask in all three forms.
+/// Names and defaults are those of the reference, which chose the defaults for ViT-H; a model may
+/// bring others in its configuration, under `mask_generator`. The reference's `output_mode` is not
+/// among them: a [MaskAnnotation] gives its mask in all three forms.
 public final class MaskGeneratorOptions {
   int pointsPerSide = 32;
   int pointsPerBatch = 64;
@@ -20,7 +22,31 @@ public final class MaskGeneratorOptions {
   List<double[]> pointGrids;
   int minMaskRegionArea;
 
-  MaskGeneratorOptions() {}
+  /// @param defaults of a model, by the reference's names
+  /// @throws IllegalArgumentException if there is no parameter of such a name, or it cannot have
+  ///   that value
+  MaskGeneratorOptions(Map<String, Double> defaults) {
+    defaults.forEach(
+        (name, value) -> {
+          float number = value.floatValue();
+          switch (name) {
+            case "points_per_side" -> pointsPerSide(value.intValue());
+            case "points_per_batch" -> pointsPerBatch(value.intValue());
+            case "pred_iou_thresh" -> predIouThresh(number);
+            case "stability_score_thresh" -> stabilityScoreThresh(number);
+            case "stability_score_offset" -> stabilityScoreOffset(number);
+            case "box_nms_thresh" -> boxNmsThresh(number);
+            case "crop_n_layers" -> cropNLayers(value.intValue());
+            case "crop_nms_thresh" -> cropNmsThresh(number);
+            case "crop_overlap_ratio" -> cropOverlapRatio(value);
+            case "crop_n_points_downscale_factor" -> cropNPointsDownscaleFactor(value.intValue());
+            case "min_mask_region_area" -> minMaskRegionArea(value.intValue());
+            default ->
+                throw new IllegalArgumentException(
+                    "the mask generator has no parameter \"%s\"".formatted(name));
+          }
+        });
+  }
 
   /// Points along each side of the image; by default 32, 1024 in all.
   public MaskGeneratorOptions pointsPerSide(int value) {

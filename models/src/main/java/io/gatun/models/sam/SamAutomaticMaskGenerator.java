@@ -37,10 +37,10 @@ public final class SamAutomaticMaskGenerator {
   }
 
   private final MaskPredictor predictor;
-  private final MaskGeneratorOptions options = new MaskGeneratorOptions();
+  private final MaskGeneratorOptions options;
   private final List<double[]> grids;
 
-  /// With the reference's parameters.
+  /// With the parameters that suit the model: the reference's, unless its configuration has others.
   public SamAutomaticMaskGenerator(MaskPredictor predictor) {
     this(predictor, o -> {});
   }
@@ -50,6 +50,7 @@ public final class SamAutomaticMaskGenerator {
   /// @throws IllegalArgumentException if they do not fit together
   public SamAutomaticMaskGenerator(MaskPredictor predictor, Consumer<MaskGeneratorOptions> choose) {
     this.predictor = predictor;
+    options = new MaskGeneratorOptions(predictor.maskGeneratorDefaults());
     choose.accept(options);
     grids = options.grids();
   }

@@ -24,8 +24,9 @@ class ImagineCommandTest {
   private static Launcher launcher;
 
   @BeforeAll
-  static void isBuilt() {
+  static void isBuilt() throws Exception {
     launcher = Launcher.in(temp);
+    Files.copy(TestData.pretrained("tiny-sam/scene0.png"), temp.resolve("scene0.png"));
   }
 
   private static Result gatun(String... args) throws Exception {
@@ -126,7 +127,7 @@ class ImagineCommandTest {
         "x --scheduler heun | there is no scheduler \"heun\"",
         "x --lora nonesuch.safetensors:0.5 | nonesuch.safetensors: there is no such file",
         "x --lora a.safetensors:much | \"much\" is no number",
-        "x --model nonesuch | nonesuch does not exist",
+        "x --model nonesuch | nonesuch: there is no such file or directory",
         "x --dtype f16 | not one of bf16, f32",
         "x --out out.gif | .png or .jpg",
         "x --out nowhere/out.png | there is no folder",
@@ -142,7 +143,7 @@ class ImagineCommandTest {
         "--steps 3 | Give a prompt"
       })
   void saysWhatIsWrong(String args, String message) throws Exception {
-    String scene = TestData.pretrained("tiny-sam/scene0.png").toString();
+    String scene = temp.resolve("scene0.png").toString();
     Result result = InProcess.gatun(("imagine " + args.replace("scene0.png", scene)).split(" "));
     assertEquals(2, result.code(), result.err());
     assertTrue(result.err().contains(message), result.err());

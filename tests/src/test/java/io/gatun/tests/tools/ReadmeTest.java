@@ -79,7 +79,14 @@ class ReadmeTest {
   void findsMasks() throws Exception {
     String scene = TestData.pretrained("tiny-sam/scene1.png").toString();
     String out = runs("masks/Masks", TestData.pretrained("tiny-sam").toString(), scene);
-    assertTrue(out.matches("\\d+ pixels, score \\d\\.\\d+\\R"), out);
+    Matcher said = Pattern.compile("(\\d+) pixels, score (\\d\\.\\d+)\\R").matcher(out);
+    assertTrue(said.matches(), out);
+    // The shape at that point has about 9,000 pixels, and the model is sure of it.
+    assertEquals(9000, Integer.parseInt(said.group(1)), 1000);
+    assertTrue(Double.parseDouble(said.group(2)) > 0.8, out);
+    Image mask = Image.read(temp.resolve("mask.png"));
+    assertEquals(255, mask.get(55, 165, 0));
+    assertEquals(0, mask.get(170, 90, 0));
     for (String name : new String[] {"overlay.png", "mask.png"}) {
       assertEquals(256, Image.read(temp.resolve(name)).width(), name);
     }
@@ -88,7 +95,12 @@ class ReadmeTest {
   @Test
   void draws() throws Exception {
     runs("drawing/Drawing", TestData.pretrained("tiny-sd").toString());
-    assertEquals(64, Image.read(temp.resolve("circle.png")).width());
+    Image circle = Image.read(temp.resolve("circle.png"));
+    assertTrue(circle.get(36, 32, 0) > 180 && circle.get(36, 32, 2) < 80, "red in the middle");
+    for (int corner : new int[] {2, 61}) {
+      assertTrue(circle.get(corner, 2, 2) > 180 && circle.get(corner, 2, 0) < 80, "blue around");
+      assertTrue(circle.get(corner, 61, 2) > 180 && circle.get(corner, 61, 0) < 80, "blue around");
+    }
   }
 
   @Test

@@ -76,7 +76,8 @@ class TextCommandsTest {
     JsonNode found = gatun("perplexity", "--json", "--precision", "f32", "--kv", "f32").json();
     assertEquals(golden.get("perplexity").asDouble(), found.get("perplexity").asDouble(), 1e-3);
     assertEquals(golden.get("mean_nll_nats").asDouble(), found.get("nll").asDouble(), 1e-4);
-    assertEquals(golden.get("bits_per_byte").asDouble(), found.get("bitsPerByte").asDouble(), 1e-4);
+    assertEquals(
+        golden.get("bits_per_byte").asDouble(), found.get("bits_per_byte").asDouble(), 1e-4);
     assertEquals(golden.get("predicted_tokens").asInt(), found.get("tokens").asInt());
     assertEquals(golden.get("bytes").asInt(), found.get("bytes").asInt());
   }
