@@ -1,6 +1,7 @@
 package io.gatun.models;
 
 import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.Interruption;
 import io.gatun.models.TextConditions.Condition;
 import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.diffusion.LoraSet;
@@ -155,7 +156,16 @@ public final class StableDiffusion implements AutoCloseable {
   ///
   /// @param pathOrName where it lies, or one of [Pretrained#NAMES]
   /// @throws CheckpointException if there is no such pipeline, or Gatun cannot run it
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   public static StableDiffusion load(Path pathOrName, Consumer<StableDiffusionOptions> choose) {
+    try {
+      return open(pathOrName, choose);
+    } catch (RuntimeException e) {
+      throw Interruption.or(e);
+    }
+  }
+
+  private static StableDiffusion open(Path pathOrName, Consumer<StableDiffusionOptions> choose) {
     var options = new StableDiffusionOptions();
     choose.accept(options);
     Path path = Pretrained.find(pathOrName);
