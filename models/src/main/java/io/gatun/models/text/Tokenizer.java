@@ -60,8 +60,12 @@ public final class Tokenizer {
       last = Math.max(last, token.id());
     }
     size = last + 1;
-    checkMark(file, "BOS", marks.bos());
-    checkMark(file, "EOS", marks.eos());
+    if (marks.bos() != -1) {
+      checkMark(file, "BOS", marks.bos());
+    }
+    if (marks.eos() != -1) {
+      checkMark(file, "EOS", marks.eos());
+    }
     for (int id : marks.prefix()) {
       checkMark(file, "what begins a text", id);
     }
@@ -75,7 +79,7 @@ public final class Tokenizer {
   }
 
   private void checkMark(Path file, String mark, int id) {
-    if (id != -1 && !has(id)) {
+    if (!has(id)) {
       throw new CheckpointException(
           "%s: %s is the token %d, which is not in the vocabulary of %d. The tokenizer is damaged, or belongs to another model's configuration."
               .formatted(file, mark, id, size));
