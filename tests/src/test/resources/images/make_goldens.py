@@ -1,9 +1,8 @@
 """Makes the files of this folder with Pillow 11.3.0 and numpy: small images in every format that
 Gatun reads, what Pillow makes of them (expected-*.png), and resized ones (resize-*.png)."""
 import struct
-import zlib
-
 import sys
+import zlib
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps

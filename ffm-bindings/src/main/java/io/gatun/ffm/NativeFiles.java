@@ -1,15 +1,16 @@
 package io.gatun.ffm;
 
+import io.gatun.ffm.files.AtomicFile;
+import io.gatun.ffm.files.Stamp;
+import io.gatun.ffm.files.UserCache;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.net.JarURLConnection;
 import java.net.URI;
 import java.net.URL;
-import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.channels.Channels;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.jar.JarEntry;
@@ -17,11 +18,13 @@ import java.util.jar.JarFile;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
 
-/// Unpacks native files from the jars on the class path into a per-user cache.
+/// Unpacks native files from the jars on the class path into the user's cache.
 ///
-/// The cache folder's name holds the files' checksums and sizes, which a jar's directory lists, so
-/// that a warm start reads no file. A file is written beside its place, checked, and renamed into
-/// it: processes that start at once each rename a complete file, and nobody sees half of one.
+/// What is in a library runs in this process. So a file is loaded only from a folder in which
+/// nobody else can put anything, and only as this process or an earlier one left it (see
+/// [UserCache] and [Stamp]); any other file is unpacked again, from the jar, over it. The folder's
+/// name holds the files' checksums and sizes, which a jar's directory lists, so that a warm start
+/// reads no file.
 final class NativeFiles {
   private NativeFiles() {}
 
@@ -50,12 +53,12 @@ final class NativeFiles {
         entries.add(entry);
         key.append("-%08x-%x".formatted(entry.getCrc(), entry.getSize()));
       }
-      Path dir =
-          Files.createDirectories(UserCache.folder().resolve("natives").resolve(key.toString()));
+      Path dir = UserCache.open("natives/" + key);
+      requireNothingElse(dir, names);
       var files = new ArrayList<Path>();
       for (JarEntry entry : entries) {
         Path file = dir.resolve(entry.getName().substring(folder.length()));
-        if (!isWhole(file, entry)) {
+        if (!Stamp.isUnchanged(file)) {
           unpack(jar, entry, file);
         }
         files.add(file);
@@ -72,38 +75,34 @@ final class NativeFiles {
     return url;
   }
 
-  // The size alone: it catches what is likely (a full disk, a broken copy) at no cost.
-  private static boolean isWhole(Path file, JarEntry entry) throws IOException {
-    return Files.isRegularFile(file) && Files.size(file) == entry.getSize();
+  /// A library looks for those that it needs in its own folder first.
+  private static void requireNothingElse(Path dir, List<String> names) throws IOException {
+    try (var files = Files.newDirectoryStream(dir)) {
+      for (Path file : files) {
+        String name = file.getFileName().toString();
+        // Temporary files begin with a dot; no library's name does.
+        if (!name.startsWith(".") && !names.contains(name.replaceFirst("\\.stamp$", ""))) {
+          throw new IOException(file + " is not of Gatun's making; remove it");
+        }
+      }
+    }
   }
 
   private static void unpack(JarFile jar, JarEntry entry, Path file) throws IOException {
-    Path temp = Files.createTempFile(file.getParent(), file.getFileName().toString(), ".part");
-    try {
-      var crc = new CRC32();
-      try (var in = new CheckedInputStream(jar.getInputStream(entry), crc);
-          OutputStream out = Files.newOutputStream(temp)) {
-        in.transferTo(out);
-      }
-      if (crc.getValue() != entry.getCrc() || Files.size(temp) != entry.getSize()) {
+    var crc = new CRC32();
+    try (var temporary = new AtomicFile(file);
+        var in = new CheckedInputStream(jar.getInputStream(entry), crc)) {
+      long bytes = in.transferTo(Channels.newOutputStream(temporary.channel()));
+      if (crc.getValue() != entry.getCrc() || bytes != entry.getSize()) {
         throw new IOException("%s: %s is damaged".formatted(jar.getName(), entry.getName()));
       }
-      move(temp, file);
+      temporary.commit();
     } catch (FileSystemException e) {
       // Windows refuses to replace a library that another process has loaded; then it is there.
-      if (!isWhole(file, entry)) {
+      if (!Stamp.isUnchanged(file)) {
         throw e;
       }
-    } finally {
-      Files.deleteIfExists(temp);
     }
-  }
-
-  private static void move(Path from, Path to) throws IOException {
-    try {
-      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
-    } catch (AtomicMoveNotSupportedException e) {
-      Files.move(from, to, StandardCopyOption.REPLACE_EXISTING);
-    }
+    Stamp.write(file);
   }
 }

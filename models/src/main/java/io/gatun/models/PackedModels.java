@@ -1,6 +1,8 @@
 package io.gatun.models;
 
-import io.gatun.ffm.UserCache;
+import io.gatun.ffm.files.AtomicFile;
+import io.gatun.ffm.files.Stamp;
+import io.gatun.ffm.files.UserCache;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
@@ -10,14 +12,14 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Packing;
 import io.gatun.tensor.ops.Workers;
 import java.io.IOException;
-import java.io.InputStream;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.attribute.FileTime;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -25,46 +27,63 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /// GGUF files repacked into tiles, kept in the user's cache: each is packed once and mapped from
 /// there ever after.
 ///
-/// A packed file is found by the original's size, time of modification and first megabyte, so that
-/// a changed original is packed anew. Using it makes it the latest; when there are too many bytes,
-/// the ones not used for longest go. Any number of processes may do all this at once.
+/// A packed file is found by the original's size, time of modification, header and samples of every
+/// tensor, so that a changed original is packed anew. A packed file that anything has changed since
+/// (see [Stamp]) is made again. Using it makes it the latest; when there are too many bytes, the
+/// ones not used for longest go. Any number of processes may do all this at once.
 public final class PackedModels {
   /// Packed files of another layout are not found any more, and go when their time has come.
-  private static final int LAYOUT = 1;
+  private static final int LAYOUT = 2;
+
+  /// What packed files are called, and nothing else that may lie beside them.
+  private static final Pattern NAME = Pattern.compile(".+-[0-9a-f]{16}\\.gguf");
 
   private static final int HEADER = 1 << 20;
+
+  /// Of each tensor, this many bytes are read in this many places.
+  private static final int SAMPLE = 256;
+
+  private static final int SAMPLES = 4;
 
   /// The least default limit; a large disk allows a tenth of it.
   private static final long LIMIT = 20_000_000_000L;
 
-  /// What is still being written is touched more often than that.
-  private static final Duration ABANDONED = Duration.ofHours(1);
-
-  private final Path folder;
+  private final Folder folder;
   private final int threads;
   private final long limit;
   private final Consumer<String> notices;
 
-  /// @param folder where they are kept: [#folder()] but for tests
+  /// Where they are kept; an `IOException` says why they cannot be.
+  private interface Folder {
+    Path open() throws IOException;
+  }
+
+  /// In the user's cache.
+  ///
   /// @param threads that pack
   /// @param limit the most bytes of packed files, or 0 for the default: 20 GB, or a tenth of the
   ///   disk where that is more
   /// @param notices takes a line when a model is packed or cannot be
+  public PackedModels(int threads, long limit, Consumer<String> notices) {
+    this(() -> UserCache.openLasting("packed"), threads, limit, notices);
+  }
+
+  /// The same in another folder.
   public PackedModels(Path folder, int threads, long limit, Consumer<String> notices) {
+    this(() -> Files.createDirectories(folder), threads, limit, notices);
+  }
+
+  private PackedModels(Folder folder, int threads, long limit, Consumer<String> notices) {
     this.folder = folder;
     this.threads = threads;
     this.limit = limit;
     this.notices = notices;
-  }
-
-  /// Where the packed files are.
-  public static Path folder() {
-    return UserCache.folder().resolve("packed");
   }
 
   /// Opens a model's packed form, which is made now if it is not there. What is no GGUF file, or
@@ -75,9 +94,8 @@ public final class PackedModels {
   public Checkpoint open(Path model, LoadMode mode) {
     try (var original = Checkpoint.open(model)) {
       if (original.format() == Format.GGUF && isWorthIt(original)) {
-        Path packed = folder.resolve(name(original));
-        if (isWhole(packed) || pack(original, packed)) {
-          touch(packed);
+        Path packed = find(original);
+        if (packed != null) {
           return Checkpoint.open(packed, mode);
         }
       }
@@ -96,69 +114,72 @@ public final class PackedModels {
     return packable > all / 4;
   }
 
-  private static boolean isWhole(Path packed) {
-    if (!Files.exists(packed)) {
-      return false;
-    }
-    try (var _ = Checkpoint.open(packed)) {
-      return true;
-    } catch (CheckpointException damaged) {
-      return false;
-    }
-  }
-
-  private boolean pack(Checkpoint original, Path packed) {
-    var rewrite = LlamaRewrite.packed(original);
-    Path model = original.path();
+  /// The packed form, or null where it cannot be made; a notice has said why.
+  private Path find(Checkpoint original) {
     try {
-      Files.createDirectories(folder);
-      long allowed = limit > 0 ? limit : defaultLimit();
-      if (rewrite.bytes() > allowed) {
-        notices.accept(
-            "%s: runs from its own blocks: packed, its %s would pass the cache's limit of %s"
-                .formatted(model, size(rewrite.bytes()), size(allowed)));
-        return false;
+      Path packed = folder.open().resolve(name(original));
+      if (Stamp.isUnchanged(packed) || pack(original, packed)) {
+        Stamp.touch(packed);
+        return packed;
       }
-      evict(allowed - rewrite.bytes());
-      long free = Files.getFileStore(folder).getUsableSpace();
-      if (rewrite.bytes() > free) {
-        notices.accept(
-            "%s: runs from its own blocks: packed, it would take %s, and %s has %s free"
-                .formatted(model, size(rewrite.bytes()), folder, size(free)));
-        return false;
-      }
-      notices.accept(
-          "%s: packing its %s for faster runs, this once, into %s"
-              .formatted(model, size(rewrite.bytes()), folder));
-      try (var workers = new Workers(threads)) {
-        rewrite.write(packed, workers, bytes -> {});
-      }
-      return true;
     } catch (CheckpointException e) {
-      notices.accept("%s: runs from its own blocks: %s".formatted(model, e.getMessage()));
+      notices.accept("%s: runs from its own blocks: %s".formatted(original.path(), e.getMessage()));
     } catch (IOException e) {
       notices.accept(
-          "%s: runs from its own blocks: the cache cannot be written: %s".formatted(model, e));
+          "%s: runs from its own blocks: the cache cannot be used: %s"
+              .formatted(original.path(), reason(e)));
     }
-    return false;
+    return null;
+  }
+
+  private static String reason(IOException e) {
+    return e.getClass() == IOException.class ? e.getMessage() : e.toString();
+  }
+
+  private boolean pack(Checkpoint original, Path packed) throws IOException {
+    var rewrite = LlamaRewrite.packed(original);
+    Path model = original.path();
+    Path directory = packed.getParent();
+    AtomicFile.removeAbandoned(directory);
+    long allowed = limit > 0 ? limit : defaultLimit(directory);
+    if (rewrite.bytes() > allowed) {
+      notices.accept(
+          "%s: runs from its own blocks: packed, its %s would pass the cache's limit of %s"
+              .formatted(model, size(rewrite.bytes()), size(allowed)));
+      return false;
+    }
+    evict(directory, allowed - rewrite.bytes());
+    long free = Files.getFileStore(directory).getUsableSpace();
+    if (rewrite.bytes() > free) {
+      notices.accept(
+          "%s: runs from its own blocks: packed, it would take %s, and %s has %s free"
+              .formatted(model, size(rewrite.bytes()), directory, size(free)));
+      return false;
+    }
+    notices.accept(
+        "%s: packing its %s for faster runs, this once, into %s"
+            .formatted(model, size(rewrite.bytes()), directory));
+    try (var workers = new Workers(threads)) {
+      rewrite.write(packed, workers, bytes -> {});
+    }
+    Stamp.write(packed);
+    return true;
   }
 
   /// Makes room: the files of this cache that were not used for longest go until at most `allowed`
-  /// bytes are left, and whatever a killed process left behind.
-  private void evict(long allowed) throws IOException {
+  /// bytes are left.
+  private static void evict(Path directory, long allowed) throws IOException {
     record Entry(Path path, long bytes, Instant used) {}
     var entries = new ArrayList<Entry>();
-    try (Stream<Path> files = Files.list(folder)) {
+    try (Stream<Path> files = Files.list(directory)) {
       for (Path file : files.toList()) {
-        try {
-          var used = Files.getLastModifiedTime(file).toInstant();
-          if (file.toString().endsWith(".gguf")) {
-            entries.add(new Entry(file, Files.size(file), used));
-          } else if (used.isBefore(Instant.now().minus(ABANDONED))) {
-            Files.deleteIfExists(file);
+        boolean isPacked = NAME.matcher(file.getFileName().toString()).matches();
+        if (isPacked && Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+          try {
+            entries.add(new Entry(file, Files.size(file), Stamp.used(file)));
+          } catch (IOException gone) {
+            // Another process was faster.
           }
-        } catch (IOException goneOrInUse) {
-          // Another process was faster, or, on Windows, has it mapped.
         }
       }
     }
@@ -168,6 +189,7 @@ public final class PackedModels {
       if (sum > allowed) {
         try {
           Files.deleteIfExists(entry.path);
+          Files.deleteIfExists(Stamp.of(entry.path));
           sum -= entry.bytes;
         } catch (IOException inUse) {
           // On Windows a mapped file stays.
@@ -176,38 +198,46 @@ public final class PackedModels {
     }
   }
 
-  private long defaultLimit() throws IOException {
-    return Math.max(LIMIT, Files.getFileStore(folder).getTotalSpace() / 10);
-  }
-
-  private static void touch(Path packed) {
-    try {
-      Files.setLastModifiedTime(packed, FileTime.from(Instant.now()));
-    } catch (IOException readOnly) {
-      // It only goes earlier than it should.
-    }
+  private static long defaultLimit(Path directory) throws IOException {
+    return Math.max(LIMIT, Files.getFileStore(directory).getTotalSpace() / 10);
   }
 
   /// The original's name, for people, and what tells it from every other file.
-  private static String name(Checkpoint original) {
+  private static String name(Checkpoint original) throws IOException {
+    MessageDigest digest;
     try {
-      var digest = MessageDigest.getInstance("SHA-256");
-      digest.update((byte) LAYOUT);
-      List<Checkpoint.Part> parts = original.parts();
-      for (var part : parts) {
-        long modified = Files.getLastModifiedTime(part.path()).toMillis();
-        digest.update(ByteBuffer.allocate(16).putLong(part.bytes()).putLong(modified).flip());
-        try (InputStream in = Files.newInputStream(part.path())) {
-          digest.update(in.readNBytes(HEADER));
-        }
-      }
-      String stem = parts.getFirst().path().getFileName().toString().replaceFirst("\\.gguf$", "");
-      String hash = HexFormat.of().formatHex(digest.digest(), 0, 8);
-      return stem + "-" + hash + ".gguf";
-    } catch (IOException e) {
-      throw new CheckpointException(original.path() + ": cannot be read: " + e.getMessage(), e);
+      digest = MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);
+    }
+    digest.update((byte) LAYOUT);
+    List<Checkpoint.Part> parts = original.parts();
+    // What is no tensor's is a header's: names, shapes, metadata.
+    long headers = parts.stream().mapToLong(Checkpoint.Part::bytes).sum();
+    for (Tensor t : original.tensors().values()) {
+      headers -= t.byteSize();
+    }
+    for (var part : parts) {
+      long modified = Files.getLastModifiedTime(part.path()).toMillis();
+      digest.update(ByteBuffer.allocate(16).putLong(part.bytes()).putLong(modified).flip());
+      try (var file = FileChannel.open(part.path())) {
+        long header = Math.min(part.bytes(), Math.max(headers, HEADER));
+        digest.update(file.map(FileChannel.MapMode.READ_ONLY, 0, header));
+      }
+    }
+    // A model that was trained further differs in its tensors, perhaps only in a few of them.
+    for (Tensor t : original.tensors().values()) {
+      sample(t.segment(), digest);
+    }
+    String stem = parts.getFirst().path().getFileName().toString().replaceFirst("\\.gguf$", "");
+    return stem + "-" + HexFormat.of().formatHex(digest.digest(), 0, 8) + ".gguf";
+  }
+
+  private static void sample(MemorySegment bytes, MessageDigest digest) {
+    long length = Math.min(SAMPLE, bytes.byteSize());
+    for (int i = 0; i < SAMPLES; i++) {
+      long at = (bytes.byteSize() - length) / (SAMPLES - 1) * i;
+      digest.update(bytes.asSlice(at, length).asByteBuffer());
     }
   }
 

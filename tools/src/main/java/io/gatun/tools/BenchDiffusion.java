@@ -1,6 +1,5 @@
 package io.gatun.tools;
 
-import io.gatun.ffm.UserCache;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.Pretrained;
 import io.gatun.models.StableDiffusion;
@@ -169,7 +168,7 @@ final class BenchDiffusion implements Runnable {
           spec.commandLine(),
           "--shape is %s; need one of %s".formatted(name, SyntheticDiffusion.SHAPES.keySet()));
     }
-    return SyntheticDiffusion.checkpoint(UserCache.folder(), name, DType.Plain.BF16);
+    return SyntheticDiffusion.checkpoint(name, DType.Plain.BF16);
   }
 
   /// Reads a text with all of the pipeline's encoders.

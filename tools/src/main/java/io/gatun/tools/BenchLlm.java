@@ -1,6 +1,5 @@
 package io.gatun.tools;
 
-import io.gatun.ffm.UserCache;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.PackedModels;
@@ -68,12 +67,13 @@ final class BenchLlm implements Runnable {
   @Mixin private ThreadsOption threads;
 
   @Option(
-      names = "--prompt",
+      names = "--prompt-tokens",
       paramLabel = "N",
       split = ",",
       converter = CountConverter.class,
-      description = "Prompt lengths to measure (default: 128,512).")
-  private int[] prompts = {128, 512};
+      defaultValue = "128,512",
+      description = "Prompt lengths to measure (default: ${DEFAULT-VALUE}).")
+  private int[] prompts;
 
   @Option(
       names = "--depth",
@@ -86,9 +86,9 @@ final class BenchLlm implements Runnable {
   @Option(
       names = "--kv",
       paramLabel = "f16|bf16|f32|int8",
-      converter = ModelOptions.KvConverter.class,
-      description = "Type of the key/value cache (default: f16).")
-  private DType.Plain kv = DType.Plain.F16;
+      defaultValue = "f16",
+      description = "Type of the key/value cache (default: ${DEFAULT-VALUE}).")
+  private DType.Plain kv;
 
   @Mixin private PackOptions pack;
 
@@ -159,7 +159,7 @@ final class BenchLlm implements Runnable {
       var type =
           SyntheticLlama.Weights.valueOf(
               weights == null ? "INT4" : weights.toUpperCase(Locale.ROOT));
-      return synthetic.checkpoint(UserCache.folder(), type);
+      return synthetic.checkpoint(type);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(
           spec.commandLine(),
@@ -172,11 +172,7 @@ final class BenchLlm implements Runnable {
   /// Random weights are measured in the layout that was asked for.
   private Checkpoint open(Path path) {
     return model != null && pack.isAuto()
-        ? new PackedModels(
-                PackedModels.folder(),
-                threads.count(),
-                pack.limit(),
-                spec.commandLine().getErr()::println)
+        ? new PackedModels(threads.count(), pack.limit(), spec.commandLine().getErr()::println)
             .open(path, LoadMode.MAP)
         : Checkpoint.open(path);
   }

@@ -1,6 +1,5 @@
 package io.gatun.tools;
 
-import io.gatun.ffm.UserCache;
 import io.gatun.models.Pretrained;
 import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Sam;
@@ -96,7 +95,7 @@ final class BenchSam implements Runnable {
           spec.commandLine(),
           "--shape is %s; need one of %s".formatted(shape, SyntheticSam.SHAPES.keySet()));
     }
-    return synthetic.checkpoint(UserCache.folder());
+    return synthetic.checkpoint();
   }
 
   private void measure(Sam sam, Map<String, Object> figures) {

@@ -1,14 +1,9 @@
 package io.gatun.tools;
 
-import io.gatun.ffm.UserCache;
-import java.io.IOException;
+import io.gatun.ffm.files.CacheEntry;
+import io.gatun.ffm.files.UserCache;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
-import java.nio.file.FileVisitResult;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -16,7 +11,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
+import java.util.Scanner;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -40,83 +35,8 @@ final class Cache implements Runnable {
     throw new ParameterException(spec.commandLine(), "Say what to do: list or clear");
   }
 
-  /// One thing that was put there: `packed/NAME`, `natives/NAME`, ...
-  ///
-  /// @param used when it was last written, or, for packed models, used
-  private record Entry(String name, Path path, long bytes, Instant used) {
-    /// Whether `wanted` is its name, with or without its kind, or its kind.
-    boolean is(String wanted) {
-      return name.equals(wanted) || name.startsWith(wanted + "/") || name.endsWith("/" + wanted);
-    }
-  }
-
-  private static List<Entry> entries() {
-    var entries = new ArrayList<Entry>();
-    Path folder = UserCache.folder();
-    for (Path kind : children(folder)) {
-      for (Path path : Files.isDirectory(kind) ? children(kind) : List.of(kind)) {
-        String name = folder.relativize(path).toString().replace('\\', '/');
-        entries.add(entry(name, path));
-      }
-    }
-    return entries;
-  }
-
-  private static List<Path> children(Path folder) {
-    if (!Files.isDirectory(folder)) {
-      return List.of();
-    }
-    try (Stream<Path> files = Files.list(folder)) {
-      return files.sorted().toList();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static Entry entry(String name, Path path) {
-    long bytes = 0;
-    Instant used = Instant.EPOCH;
-    try (Stream<Path> files = Files.walk(path)) {
-      for (Path file : files.filter(Files::isRegularFile).toList()) {
-        var attributes = Files.readAttributes(file, BasicFileAttributes.class);
-        bytes += attributes.size();
-        var modified = attributes.lastModifiedTime().toInstant();
-        used = modified.isAfter(used) ? modified : used;
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    return new Entry(name, path, bytes, used);
-  }
-
-  private static void delete(Path path) {
-    try {
-      Files.walkFileTree(
-          path,
-          new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-                throws IOException {
-              Files.delete(file);
-              return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(Path dir, IOException e) throws IOException {
-              if (e != null) {
-                throw e;
-              }
-              Files.delete(dir);
-              return FileVisitResult.CONTINUE;
-            }
-          });
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static long sum(List<Entry> entries) {
-    return entries.stream().mapToLong(Entry::bytes).sum();
+  private static long sum(List<CacheEntry> entries) {
+    return entries.stream().mapToLong(CacheEntry::bytes).sum();
   }
 
   private static String age(Instant used) {
@@ -127,13 +47,13 @@ final class Cache implements Runnable {
     return age.toHours() > 1 ? age.toHours() + " hours ago" : age.toMinutes() + " min ago";
   }
 
-  private static Map<String, Object> json(String key, List<Entry> entries) {
+  private static Map<String, Object> json(String key, List<CacheEntry> entries) {
     var list = new ArrayList<Object>();
     for (var e : entries) {
       var map = new LinkedHashMap<String, Object>();
-      map.put("name", e.name);
-      map.put("bytes", e.bytes);
-      map.put("used", e.used.toString());
+      map.put("name", e.name());
+      map.put("bytes", e.bytes());
+      map.put("used", e.used().toString());
       list.add(map);
     }
     var all = new LinkedHashMap<String, Object>();
@@ -143,10 +63,10 @@ final class Cache implements Runnable {
     return all;
   }
 
-  private static void print(PrintWriter out, List<Entry> entries) {
+  private static void print(PrintWriter out, List<CacheEntry> entries) {
     var table = new Table("lrr");
     for (var e : entries) {
-      table.row(e.name, Units.bytes(e.bytes), age(e.used));
+      table.row(e.name(), Units.bytes(e.bytes()), age(e.used()));
     }
     out.print(table);
   }
@@ -163,8 +83,8 @@ final class Cache implements Runnable {
 
     @Override
     public void run() {
-      var entries = entries();
-      entries.sort(Comparator.comparing(Entry::used).reversed());
+      var entries = CacheEntry.all();
+      entries.sort(Comparator.comparing(CacheEntry::used).reversed());
       var out = spec.commandLine().getOut();
       if (json) {
         out.println(Json.of(json("entries", entries)));
@@ -178,8 +98,12 @@ final class Cache implements Runnable {
 
   @Command(
       name = "clear",
-      description =
-          "Remove what is there: all, or what NAME says. Gatun makes it again when needed.",
+      description = {
+        "Remove what is there: all, or what NAME says. Gatun makes it again when needed.",
+        "",
+        "Asks before it removes everything or a kind, and needs --yes where nobody can be asked;"
+            + " what is named in full goes at once. Files that are not Gatun's stay."
+      },
       sortOptions = false)
   static final class Clear implements Runnable {
     @Spec private CommandSpec spec;
@@ -190,12 +114,17 @@ final class Cache implements Runnable {
         description = "A name that gatun cache list shows, or a kind: packed, natives, synthetic.")
     private String name;
 
+    @Option(
+        names = {"-y", "--yes"},
+        description = "Do not ask.")
+    private boolean yes;
+
     @Option(names = "--json", description = "Print JSON.")
     private boolean json;
 
     @Override
     public void run() {
-      var entries = entries();
+      var entries = CacheEntry.all();
       entries.removeIf(e -> name != null && !e.is(name));
       if (name != null && entries.isEmpty()) {
         throw new ParameterException(
@@ -203,7 +132,10 @@ final class Cache implements Runnable {
             "nothing named \"%s\" in %s; see: gatun cache list"
                 .formatted(name, UserCache.folder()));
       }
-      entries.forEach(e -> delete(e.path));
+      if (!isAgreed(entries)) {
+        return;
+      }
+      entries.forEach(CacheEntry::remove);
       var out = spec.commandLine().getOut();
       if (json) {
         out.println(Json.of(json("removed", entries)));
@@ -212,6 +144,27 @@ final class Cache implements Runnable {
         out.printf("freed %s%n", Units.bytes(sum(entries)));
       }
       out.flush();
+    }
+
+    private boolean isAgreed(List<CacheEntry> entries) {
+      if (yes
+          || entries.isEmpty()
+          || name != null && entries.stream().allMatch(e -> e.isNamed(name))) {
+        return true;
+      }
+      String what =
+          "%d of Gatun's files and folders, %s, in %s"
+              .formatted(entries.size(), Units.bytes(sum(entries)), UserCache.folder());
+      var stdio = Stdio.of(spec);
+      if (!stdio.isInteractive()) {
+        throw new ParameterException(
+            spec.commandLine(), "to remove %s without a question, add --yes".formatted(what));
+      }
+      var err = spec.commandLine().getErr();
+      err.print("Remove " + what + "? [y/N] ");
+      err.flush();
+      var answer = new Scanner(stdio.in(), StandardCharsets.UTF_8);
+      return answer.hasNextLine() && answer.nextLine().strip().matches("(?i:y|yes)");
     }
   }
 }

@@ -68,7 +68,7 @@ final class Doctor implements Runnable {
     java.put("vm", System.getProperty("java.vm.name"));
     java.put("mode", System.getProperty("java.vm.info"));
     java.put("c2", hasC2());
-    java.put("heapLimit", Runtime.getRuntime().maxMemory());
+    java.put("heap_limit", Runtime.getRuntime().maxMemory());
     return java;
   }
 
@@ -102,9 +102,9 @@ final class Doctor implements Runnable {
     cpu.put("model", Machine.cpuModel());
     cpu.put("architecture", System.getProperty("os.arch"));
     cpu.put("features", Machine.cpuFeatures());
-    cpu.put("physicalCores", Machine.physicalCores());
-    cpu.put("logicalCpus", Machine.logicalCpus());
-    cpu.put("usableCpus", Runtime.getRuntime().availableProcessors());
+    cpu.put("physical_cores", Machine.physicalCores());
+    cpu.put("logical_cpus", Machine.logicalCpus());
+    cpu.put("usable_cpus", Runtime.getRuntime().availableProcessors());
     cpu.put("quota", Machine.cpuQuota() == 0 ? null : Machine.cpuQuota());
     return cpu;
   }
@@ -114,7 +114,7 @@ final class Doctor implements Runnable {
     memory.put("total", Machine.memoryTotal());
     memory.put("available", Machine.memoryAvailable());
     memory.put("limit", Machine.memoryLimit() == 0 ? null : Machine.memoryLimit());
-    memory.put("hugePages", Machine.transparentHugePages());
+    memory.put("huge_pages", Machine.transparentHugePages());
     return memory;
   }
 

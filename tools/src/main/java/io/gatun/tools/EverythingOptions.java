@@ -102,18 +102,10 @@ final class EverythingOptions {
   @Option(
       names = "--output-mode",
       paramLabel = "binary_mask|uncompressed_rle|coco_rle",
-      converter = OutputModeConverter.class,
       description =
           "What --out is: a folder of PNG files with a metadata.csv (the default), or a JSON file"
               + " of run lengths, as numbers or compressed.")
   private OutputMode outputMode;
-
-  static final class OutputModeConverter implements CommandLine.ITypeConverter<OutputMode> {
-    @Override
-    public OutputMode convert(String value) {
-      return Choice.of(OutputMode.class, value);
-    }
-  }
 
   OutputMode outputMode() {
     return outputMode == null ? OutputMode.BINARY_MASK : outputMode;

@@ -10,11 +10,15 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
+import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.ExecutionException;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.MissingParameterException;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -25,6 +29,15 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   private static final int OURS = 1;
   private static final int THE_USERS = 2;
   private static final int CLOSED_PIPE = 141; // as the shell says of SIGPIPE
+
+  /// Options that were called otherwise, or are in other commands.
+  private static final Map<String, String> RENAMED =
+      Map.of(
+          "segment -p", "--point X,Y",
+          "imagine -n", "--batch N",
+          "tokenize -t", "-p or --prompt TEXT",
+          "tokenize --text", "-p or --prompt TEXT",
+          "llm --prompt", "--prompt-tokens N");
 
   private static final int LONGEST = 4096;
 
@@ -45,11 +58,50 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   }
 
   private static String message(ParameterException e) {
-    boolean main = e.getCommandLine().getParent() == null;
-    if (main && e instanceof UnmatchedArgumentException unmatched && !unmatched.isUnknownOption()) {
-      return "There is no command '" + unmatched.getUnmatched().getFirst() + "'";
+    return switch (e) {
+      case UnmatchedArgumentException unmatched -> unmatched(unmatched);
+      case MissingParameterException missing -> missing(missing);
+      default -> e.getMessage();
+    };
+  }
+
+  private static String unmatched(UnmatchedArgumentException e) {
+    CommandLine command = e.getCommandLine();
+    String word = e.getUnmatched().getFirst();
+    String option = word.replaceFirst("=.*", "");
+    String now = RENAMED.get(command.getCommandName() + " " + option);
+    if (now != null) {
+      return "There is no " + option + " here; use " + now;
     }
-    return e.getMessage().replaceFirst("^Error: ", "");
+    if (e.isUnknownOption()) {
+      return "Unknown option: '" + word + "'";
+    }
+    if (!command.getSubcommands().isEmpty()) {
+      return "There is no command '" + word + "'";
+    }
+    boolean text = command.getCommandSpec().findOption("--prompt") != null;
+    return text
+        ? "'" + word + "' is a word too many; a text of several words needs quotes: --prompt '...'"
+        : "'" + word + "' is a word too many";
+  }
+
+  private static String missing(MissingParameterException e) {
+    String names =
+        e.getMissing().stream()
+            .map(
+                arg ->
+                    arg instanceof OptionSpec o
+                        ? o.longestName() + " " + o.paramLabel()
+                        : arg.paramLabel())
+            .collect(Collectors.joining(", "));
+    if (e.getMessage().startsWith("Missing required")
+        && !e.getMessage().startsWith("Missing required parameter for option")) {
+      return names + " is missing";
+    }
+    return e.getMessage().contains("but found")
+        ? "%s needs a value. One that begins with a hyphen is written as %s=VALUE"
+            .formatted(names, names.replaceFirst(" .*", ""))
+        : names + " needs a value";
   }
 
   @Override

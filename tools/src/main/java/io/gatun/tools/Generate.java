@@ -2,13 +2,15 @@ package io.gatun.tools;
 
 import io.gatun.models.Generation;
 import io.gatun.models.Llm;
-import java.nio.file.Path;
+import java.io.PrintWriter;
+import java.io.Writer;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// `gatun generate`: continues a text.
@@ -21,17 +23,7 @@ final class Generate implements Runnable {
 
   @Mixin private ModelOptions model;
 
-  @Option(
-      names = {"-p", "--prompt"},
-      paramLabel = "TEXT",
-      description = "What to write on from (default: nothing but the model's beginning of text).")
-  private String prompt;
-
-  @Option(
-      names = {"-f", "--file"},
-      paramLabel = "FILE",
-      description = "Read the prompt from a UTF-8 file.")
-  private Path file;
+  @Mixin private TextOptions text;
 
   @Mixin private AnswerOptions answer = new AnswerOptions(256);
 
@@ -40,57 +32,89 @@ final class Generate implements Runnable {
       description = "Print the text alone, without the prompt and the figures.")
   private boolean quiet;
 
+  @Option(
+      names = "--json",
+      description = "Print one JSON object at the end: the text, its token ids and the figures.")
+  private boolean json;
+
   @Override
   public void run() {
     answer.check();
-    String text = text();
+    String start = prompt();
     var out = spec.commandLine().getOut();
-    long start = System.nanoTime();
+    long began = System.nanoTime();
     try (var llm = model.load();
         var session = llm.newSession()) {
-      double loaded = (System.nanoTime() - start) / 1e9;
-      int[] prompt = llm.tokenizer().encode(text);
+      double loaded = (System.nanoTime() - began) / 1e9;
+      int[] prompt = llm.tokenizer().encode(start);
       var result =
           session.generate(
               prompt,
               o -> {
-                answer.apply(o, out);
+                answer.apply(o, json ? new PrintWriter(Writer.nullWriter()) : out);
                 // What is going to be refused should not stand before the message that says so.
-                if (!quiet && prompt.length <= session.capacity()) {
-                  out.print(text);
+                if (!quiet && !json && prompt.length <= session.capacity()) {
+                  out.print(start);
                   out.flush();
                 }
               });
-      out.println();
+      out.println(json ? Json.of(asMap(llm, start, result, loaded)) : "");
       out.flush();
-      if (!quiet) {
-        spec.commandLine().getErr().println(figures(llm, result, loaded));
+      var err = spec.commandLine().getErr();
+      if (!json && result.reason() == Generation.Reason.CONTEXT) {
+        err.println(contextFull(session.capacity()));
+      }
+      if (!quiet && !json) {
+        err.println(figures(result, loaded));
       }
     }
   }
 
-  private String text() {
-    if (prompt != null && file != null) {
-      throw new ParameterException(spec.commandLine(), "Give --prompt or --file, not both");
-    }
-    if (file == null) {
-      return prompt == null ? "" : prompt;
-    }
-    return Texts.read(file);
+  /// What to say of an answer that ended for want of room.
+  static String contextFull(int capacity) {
+    return "[the context of %d tokens is full, which ended the answer: --context makes it longer, and --context-shift goes on without its older half]"
+        .formatted(capacity);
   }
 
-  static String figures(Llm llm, Generation g, double loaded) {
-    double rate = g.ids().length > 1 ? g.decodeRate() : 0;
+  /// The line feed that ends the last line of a file or of `echo` is no part of a prompt.
+  private String prompt() {
+    String read = text.read();
+    return read == null ? "" : text.isTyped() ? read : read.replaceFirst("\\R\\z", "");
+  }
+
+  private static Map<String, Object> asMap(Llm llm, String start, Generation g, double loaded) {
+    var map = new LinkedHashMap<String, Object>();
+    map.put("model", llm.checkpoint().path().toString());
+    map.put("prompt", start);
+    map.putAll(asMap(g));
+    map.put("load_seconds", loaded);
+    return map;
+  }
+
+  /// An answer as `--json` prints it.
+  static Map<String, Object> asMap(Generation g) {
+    var map = new LinkedHashMap<String, Object>();
+    map.put("text", g.text());
+    map.put("ids", g.ids());
+    map.put("reason", g.reason().name().toLowerCase(Locale.ROOT));
+    map.put("prompt_tokens", g.promptTokens());
+    map.put("prefill_seconds", g.prefillSeconds());
+    map.put("decode_seconds", g.decodeSeconds());
+    map.put("seed", g.seed());
+    return map;
+  }
+
+  static String figures(Generation g, double loaded) {
     return String.format(
         Locale.ROOT,
         "[loaded in %.2f s; first token after %.2f s; prompt %d tokens, %.1f tok/s; wrote %d"
-            + " tokens, %.1f tok/s, reading %s]",
+            + " tokens, %.1f tok/s; seed %d]",
         loaded,
         loaded + g.prefillSeconds(),
         g.promptTokens(),
         g.prefillRate(),
         g.ids().length,
-        rate,
-        WeightReading.describe(llm, rate));
+        g.decodeRate(),
+        g.seed());
   }
 }

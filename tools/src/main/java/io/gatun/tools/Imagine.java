@@ -5,8 +5,11 @@ import io.gatun.models.Imagined;
 import io.gatun.models.image.Image;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import picocli.CommandLine.Command;
@@ -32,6 +35,8 @@ final class Imagine implements Callable<Integer> {
       paramLabel = "PROMPT",
       description = "What to draw; an empty text leaves that to the model.")
   private String prompt;
+
+  @Mixin private TextOptions text;
 
   @Mixin private DiffusionModelOptions model;
 
@@ -66,6 +71,11 @@ final class Imagine implements Callable<Integer> {
   private Path from;
 
   @Option(
+      names = "--json",
+      description = "Print JSON: for each image its file, size, seed and all parameters.")
+  private boolean json;
+
+  @Option(
       names = {"-q", "--quiet"},
       description = "Print no progress and no figures.")
   private boolean quiet;
@@ -73,10 +83,7 @@ final class Imagine implements Callable<Integer> {
   @Override
   public Integer call() {
     var remade = from == null ? null : new FromImage(spec, from);
-    String text = prompt != null || remade == null ? prompt : remade.parameters().prompt();
-    if (text == null) {
-      throw new ParameterException(spec.commandLine(), "Give a prompt, or --from an image");
-    }
+    String wanted = prompt(remade);
     if (how.hasStrength() && initImage == null) {
       throw new ParameterException(
           spec.commandLine(),
@@ -96,7 +103,7 @@ final class Imagine implements Callable<Integer> {
           new StepProgress(spec.commandLine().getErr(), !quiet && Stdio.of(spec).isInteractive())) {
         made =
             sd.imagine(
-                text,
+                wanted,
                 o -> {
                   if (remade != null) {
                     ImageSettings.read(remade.parameters(), o);
@@ -116,6 +123,24 @@ final class Imagine implements Callable<Integer> {
     }
   }
 
+  private String prompt(FromImage remade) {
+    if (prompt != null && text.isGiven()) {
+      throw new ParameterException(
+          spec.commandLine(), "Give the prompt once: as PROMPT, with --prompt or with --file");
+    }
+    if (prompt != null) {
+      return prompt;
+    }
+    if (remade != null && !text.isGiven()) {
+      return remade.parameters().prompt();
+    }
+    String read = text.read();
+    if (read == null || (read.isBlank() && !text.isGiven())) {
+      throw new ParameterException(spec.commandLine(), "Give a prompt, or --from an image");
+    }
+    return text.isTyped() ? read : read.strip();
+  }
+
   /// An image that took minutes should not fail to be written.
   private void checkOut() {
     if (out == null) {
@@ -133,20 +158,28 @@ final class Imagine implements Callable<Integer> {
   }
 
   private void write(Imagined made) {
+    var out = spec.commandLine().getOut();
+    var written = new ArrayList<Map<String, Object>>();
     for (int i = 0; i < made.images().size(); i++) {
       Path file = file(made, i);
       made.write(i, file);
-      spec.commandLine()
-          .getOut()
-          .println(
-              "%s: %d x %d, seed %s"
-                  .formatted(
-                      file,
-                      made.images().get(i).width(),
-                      made.images().get(i).height(),
-                      made.parameters().get(i).settings().get("Seed")));
+      Image image = made.images().get(i);
+      String seed = made.parameters().get(i).settings().get("Seed");
+      if (!json) {
+        out.println("%s: %d x %d, seed %s".formatted(file, image.width(), image.height(), seed));
+      }
+      var map = new LinkedHashMap<String, Object>();
+      map.put("file", file.toString());
+      map.put("width", image.width());
+      map.put("height", image.height());
+      map.put("seed", Long.valueOf(seed));
+      map.put("parameters", made.parameters().get(i).format());
+      written.add(map);
     }
-    spec.commandLine().getOut().flush();
+    if (json) {
+      out.println(Json.of(written));
+    }
+    out.flush();
   }
 
   private Path file(Imagined made, int i) {

@@ -2,7 +2,6 @@ package io.gatun.tools;
 
 import io.gatun.models.ImagineOptions;
 import io.gatun.models.diffusion.Rng;
-import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 
 /// The options that say how an image is made. What is not given stays as it is: as an image's file
@@ -48,7 +47,7 @@ final class ImagineMixin {
   private Integer height;
 
   @Option(
-      names = {"-n", "--batch"},
+      names = "--batch",
       paramLabel = "N",
       description = "Images at once, with the seeds that follow each other (default: 1).")
   private Integer batch;
@@ -70,7 +69,6 @@ final class ImagineMixin {
   @Option(
       names = "--rng",
       paramLabel = "philox|torch",
-      converter = RngConverter.class,
       description =
           "Where noise comes from: philox (the default), or torch, as PyTorch draws it on a CPU.")
   private Rng rng;
@@ -136,13 +134,6 @@ final class ImagineMixin {
     }
     if (vaeTiling != null) {
       o.vaeTile(vaeTiling ? VAE_TILE : 0);
-    }
-  }
-
-  static final class RngConverter implements ITypeConverter<Rng> {
-    @Override
-    public Rng convert(String value) {
-      return Choice.of(Rng.class, value);
     }
   }
 }

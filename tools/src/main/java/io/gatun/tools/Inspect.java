@@ -38,7 +38,6 @@ final class Inspect implements Runnable {
   @Option(
       names = "--tensors",
       paramLabel = "REGEX",
-      converter = PatternConverter.class,
       description = "List and count only the tensors in whose names this is found.")
   private Pattern tensors = Pattern.compile("");
 

@@ -8,13 +8,19 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 final class Json {
   private Json() {}
 
+  /// The same in one line.
+  static String line(Object value) {
+    return write(JsonMapper.builder().build(), value);
+  }
+
   /// Maps, lists, strings and numbers as indented JSON.
   static String of(Object value) {
+    return write(JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build(), value);
+  }
+
+  private static String write(JsonMapper mapper, Object value) {
     try {
-      return JsonMapper.builder()
-          .enable(SerializationFeature.INDENT_OUTPUT)
-          .build()
-          .writeValueAsString(value);
+      return mapper.writeValueAsString(value);
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(e);
     }

@@ -10,7 +10,6 @@ import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExecutionException;
-import picocli.CommandLine.Help;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,6 +33,9 @@ import picocli.CommandLine.Spec;
 public final class Main implements Runnable {
   private static final List<String> VERSION = List.of("-V", "--version");
 
+  /// Commands that know all others.
+  private static final List<String> OF_ALL = List.of("completion", "help");
+
   /// In the order of the help.
   private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
 
@@ -51,6 +53,8 @@ public final class Main implements Runnable {
     COMMANDS.put("inspect", Inspect.class);
     COMMANDS.put("doctor", Doctor.class);
     COMMANDS.put("bench", Bench.class);
+    COMMANDS.put("completion", Completion.class);
+    COMMANDS.put("help", Help.class);
   }
 
   private final Stdio stdio;
@@ -85,8 +89,6 @@ public final class Main implements Runnable {
   public static void main(String[] args) {
     // Numbers have a point, whatever the user's language: other programs read them, too.
     Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
-    // Libraries that are no modules are on the class path, which modules do not read unasked.
-    Main.class.getModule().addReads(ClassLoader.getSystemClassLoader().getUnnamedModule());
     Health.warn(System.err);
     System.exit(run(Stdio.ofProcess(), args));
   }
@@ -101,22 +103,27 @@ public final class Main implements Runnable {
     var main = new Main(stdio);
     var failures = new Failures(() -> main.debug);
     // Results may quote files, which must not colour a terminal; so nothing is coloured.
-    var commands = new CommandLine(main).setColorScheme(Help.defaultColorScheme(Ansi.OFF));
+    var commands =
+        new CommandLine(main).setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
     // Building the model of a command takes milliseconds: only those that are needed.
     String first = args.length == 0 ? "" : args[0];
     COMMANDS.forEach(
         (name, type) -> {
           boolean needed =
-              COMMANDS.containsKey(first) ? name.equals(first) : !VERSION.contains(first);
+              COMMANDS.containsKey(first) && !OF_ALL.contains(first)
+                  ? name.equals(first)
+                  : !VERSION.contains(first);
           if (needed) {
             commands.addSubcommand(name, type);
           }
         });
+    Converters.register(commands);
     PrintWriter out = stdio.results();
     PrintWriter err = stdio.messages();
     try {
       int code =
           commands
+              .setOverwrittenOptionsAllowed(true)
               .setOut(out)
               .setErr(err)
               .setParameterExceptionHandler(failures)

@@ -29,7 +29,9 @@ final class MeasurePerplexity implements Runnable {
   @Option(
       names = {"-f", "--file"},
       paramLabel = "FILE",
-      description = "The text, in UTF-8 (default: heldout.txt beside the model, if it has one).")
+      description =
+          "The text, in UTF-8; - is standard input (default: heldout.txt beside the model, if it"
+              + " has one).")
   private Path file;
 
   @Option(
@@ -45,7 +47,7 @@ final class MeasurePerplexity implements Runnable {
   @Override
   public void run() {
     try (var llm = model.load()) {
-      String text = Texts.read(file != null ? file : heldOut(llm.checkpoint().path()));
+      String text = TextOptions.read(file != null ? file : heldOut(model.path()), spec);
       var result =
           llm.perplexity(
               text,
@@ -105,14 +107,14 @@ final class MeasurePerplexity implements Runnable {
     map.put("model", llm.checkpoint().path().toString());
     map.put("perplexity", p.perplexity());
     map.put("nll", p.nll());
-    map.put("bitsPerByte", p.bitsPerByte());
+    map.put("bits_per_byte", p.bitsPerByte());
     map.put("tokens", p.tokens());
     map.put("bytes", p.bytes());
     map.put("window", p.window());
     map.put("stride", p.stride());
-    map.put("tokensRead", p.read());
+    map.put("tokens_read", p.read());
     map.put("seconds", p.seconds());
-    map.put("tokensPerSecond", p.rate());
+    map.put("tokens_per_second", p.rate());
     return map;
   }
 }

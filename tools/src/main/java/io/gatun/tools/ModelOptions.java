@@ -3,9 +3,7 @@ package io.gatun.tools;
 import io.gatun.models.Llm;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Precision;
-import java.util.LinkedHashMap;
-import java.util.SequencedMap;
-import picocli.CommandLine.ITypeConverter;
+import java.nio.file.Path;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -23,28 +21,35 @@ final class ModelOptions {
   @Option(
       names = "--precision",
       paramLabel = "fast|f32",
-      converter = PrecisionConverter.class,
+      defaultValue = "fast",
       description =
-          "fast (the default) may round activations to the weights' precision; f32 does not.")
-  private Precision precision = Precision.FAST;
+          "fast may round activations to the weights' precision; f32 does not (default:"
+              + " ${DEFAULT-VALUE}).")
+  private Precision precision;
 
   @Option(
       names = "--kv",
       paramLabel = "f16|bf16|f32|int8",
-      converter = KvConverter.class,
+      defaultValue = "f16",
       description =
-          "Type of the key/value cache (default: f16). int8, with a scale for each key and value of"
-              + " a head, takes half the memory of f16 and is read faster in long contexts.")
-  private DType.Plain kv = DType.Plain.F16;
+          "Type of the key/value cache (default: ${DEFAULT-VALUE}). int8, with a scale for each key"
+              + " and value of a head, takes half the memory of f16 and is read faster in long"
+              + " contexts.")
+  private DType.Plain kv;
 
   @Option(
-      names = "--context",
+      names = {"-c", "--context"},
       paramLabel = "N",
       converter = CountConverter.class,
       description = "Most tokens that the model looks at together (default: its own limit).")
   private Integer context;
 
   @Mixin private PackOptions pack;
+
+  /// The model that was asked for, which may run from a packed copy elsewhere.
+  Path path() {
+    return files.model();
+  }
 
   Llm load() {
     var llm =
@@ -76,28 +81,5 @@ final class ModelOptions {
               context, limit);
     }
     return llm;
-  }
-
-  static final class PrecisionConverter implements ITypeConverter<Precision> {
-    @Override
-    public Precision convert(String value) {
-      return Choice.of(Precision.class, value);
-    }
-  }
-
-  static final class KvConverter implements ITypeConverter<DType.Plain> {
-    private static final SequencedMap<String, DType.Plain> WORDS = new LinkedHashMap<>();
-
-    static {
-      WORDS.put("f16", DType.Plain.F16);
-      WORDS.put("bf16", DType.Plain.BF16);
-      WORDS.put("f32", DType.Plain.F32);
-      WORDS.put("int8", DType.Plain.I8);
-    }
-
-    @Override
-    public DType.Plain convert(String value) {
-      return Choice.of(WORDS, value);
-    }
   }
 }

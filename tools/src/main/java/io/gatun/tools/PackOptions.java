@@ -8,7 +8,8 @@ import picocli.CommandLine.TypeConversionException;
 
 /// Whether GGUF files are packed into the cache, and how much of them it may hold.
 final class PackOptions {
-  private enum When {
+  /// Whether a file is packed.
+  enum When {
     AUTO,
     NEVER
   }
@@ -16,11 +17,11 @@ final class PackOptions {
   @Option(
       names = "--pack",
       paramLabel = "auto|never",
-      converter = WhenConverter.class,
+      defaultValue = "auto",
       description =
-          "auto (the default) repacks a GGUF file once into the cache, with the same values, and"
-              + " runs that; never runs the file's own blocks. See also: gatun cache.")
-  private When when = When.AUTO;
+          "auto repacks a GGUF file once into the cache, with the same values, and runs that; never"
+              + " runs the file's own blocks (default: ${DEFAULT-VALUE}). See also: gatun cache.")
+  private When when;
 
   @Option(
       names = "--cache-limit",
@@ -38,13 +39,6 @@ final class PackOptions {
   /// The limit in bytes, or 0 for the default.
   long limit() {
     return limit == null ? 0 : limit;
-  }
-
-  static final class WhenConverter implements ITypeConverter<When> {
-    @Override
-    public When convert(String value) {
-      return Choice.of(When.class, value);
-    }
   }
 
   static final class SizeConverter implements ITypeConverter<Long> {

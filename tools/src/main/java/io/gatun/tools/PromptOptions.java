@@ -16,7 +16,7 @@ import picocli.CommandLine.TypeConversionException;
 /// The options that say which object is meant.
 final class PromptOptions {
   @Option(
-      names = {"-p", "--point"},
+      names = "--point",
       paramLabel = "X,Y[:0]",
       converter = PointConverter.class,
       description =

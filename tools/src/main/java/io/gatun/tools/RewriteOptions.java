@@ -1,5 +1,6 @@
 package io.gatun.tools;
 
+import io.gatun.ffm.files.AtomicFile;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.models.llama.LlamaRewrite;
 import io.gatun.tensor.Tensor;
@@ -9,8 +10,6 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import picocli.CommandLine;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -39,14 +38,9 @@ final class RewriteOptions {
     long start = System.nanoTime();
     try (var workers = new Workers(threads.count())) {
       if (Stdio.of(command.getCommandSpec()).isInteractive()) {
-        try (var bar =
-            new ProgressBarBuilder()
-                .setTaskName(SafeWriter.safe(out.getFileName().toString()))
-                .setInitialMax(after)
-                .setUnit(" MB", 1_000_000)
-                .setStyle(ProgressBarStyle.ASCII)
-                .build()) {
-          rewrite.write(out, workers, bar::stepBy);
+        String name = out.getFileName().toString();
+        try (var bar = new ProgressBar(System.err, name, " MB", 1e6)) {
+          rewrite.write(out, workers, bytes -> bar.add(bytes, after));
         }
       } else {
         rewrite.write(out, workers, bytes -> {});
@@ -81,6 +75,7 @@ final class RewriteOptions {
     if (!Files.isDirectory(out)) {
       return false;
     }
+    AtomicFile.removeAbandoned(out);
     try (var files = Files.list(out)) {
       return files.findAny().isEmpty();
     } catch (IOException e) {

@@ -2,7 +2,6 @@ package io.gatun.tools;
 
 import io.gatun.loaders.LoadMode;
 import io.gatun.tensor.ops.Backend;
-import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -13,18 +12,18 @@ final class RunOptions {
   @Option(
       names = "--backend",
       paramLabel = "scalar|vector|native",
-      converter = BackendConverter.class,
-      description = "Kernels to use (default: native).")
-  private Backend backend = Backend.NATIVE;
+      defaultValue = "native",
+      description = "Kernels to use (default: ${DEFAULT-VALUE}).")
+  private Backend backend;
 
   @Option(
       names = "--load",
       paramLabel = "map|copy",
-      converter = LoadConverter.class,
+      defaultValue = "map",
       description =
-          "Map the model's files (the default), or copy them into memory, for files that may be"
-              + " truncated while they are in use.")
-  private LoadMode load = LoadMode.MAP;
+          "Map the model's files, or copy them into memory, for files that may be truncated while"
+              + " they are in use (default: ${DEFAULT-VALUE}).")
+  private LoadMode load;
 
   int threads() {
     return threads.count();
@@ -36,19 +35,5 @@ final class RunOptions {
 
   LoadMode load() {
     return load;
-  }
-
-  static final class BackendConverter implements ITypeConverter<Backend> {
-    @Override
-    public Backend convert(String value) {
-      return Choice.of(Backend.class, value);
-    }
-  }
-
-  static final class LoadConverter implements ITypeConverter<LoadMode> {
-    @Override
-    public LoadMode convert(String value) {
-      return Choice.of(LoadMode.class, value);
-    }
   }
 }

@@ -22,8 +22,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -223,8 +221,8 @@ final class Segment implements Callable<Integer> {
         }
       }
       var written = SegmentOutputs.write(files, picture, complete, masks, prompts.multimask);
-      result.put("encodeSeconds", encode);
-      result.put("decodeSeconds", decode);
+      result.put("encode_seconds", encode);
+      result.put("decode_seconds", decode);
       result.put("masks", maps);
       for (int i = 0; i < masks.size() && !outputs.json; i++) {
         String name =
@@ -324,8 +322,8 @@ final class Segment implements Callable<Integer> {
     double encode = encodeNanos[0] / 1e9;
     double decode = secondsSince(start) - encode;
     var written = SegmentOutputs.write(files, picture, found, everything.outputMode());
-    result.put("encodeSeconds", encode);
-    result.put("decodeSeconds", decode);
+    result.put("encode_seconds", encode);
+    result.put("decode_seconds", decode);
     result.put("masks", SegmentOutputs.maps(found, everything.outputMode()));
     if (!outputs.json) {
       spec.commandLine().getOut().printf("%s: %d masks%n", file, found.size());
@@ -342,18 +340,8 @@ final class Segment implements Callable<Integer> {
     if (!Stdio.of(spec).isInteractive()) {
       return generator.generate(picture);
     }
-    try (var bar =
-        new ProgressBarBuilder()
-            .setTaskName(SafeWriter.safe(file.getFileName().toString()))
-            .setUnit(" points", 1)
-            .setStyle(ProgressBarStyle.ASCII)
-            .build()) {
-      return generator.generate(
-          picture,
-          (done, total) -> {
-            bar.maxHint(total);
-            bar.stepTo(done);
-          });
+    try (var bar = new ProgressBar(System.err, file.getFileName().toString(), " points", 1)) {
+      return generator.generate(picture, (done, total) -> bar.show(done, total, ""));
     }
   }
 

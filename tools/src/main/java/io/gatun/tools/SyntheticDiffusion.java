@@ -2,6 +2,8 @@ package io.gatun.tools;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gatun.ffm.files.AtomicFile;
+import io.gatun.ffm.files.UserCache;
 import io.gatun.loaders.SafetensorsWriter;
 import io.gatun.models.clip.CLIPTextConfig;
 import io.gatun.models.clip.CLIPTextModel;
@@ -39,10 +41,15 @@ final class SyntheticDiffusion {
 
   private SyntheticDiffusion() {}
 
-  /// The pipeline's directory below `folder`, written if it is not there yet.
-  static Path checkpoint(Path folder, String shape, DType.Plain dtype) {
-    Path dir =
-        folder.resolve("synthetic").resolve(shape + "-" + dtype.name().toLowerCase(Locale.ROOT));
+  /// The pipeline's directory in the cache, written if it is not there yet.
+  static Path checkpoint(String shape, DType.Plain dtype) {
+    Path dir;
+    try {
+      dir =
+          UserCache.openLasting("synthetic/" + shape + "-" + dtype.name().toLowerCase(Locale.ROOT));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
     Path index = dir.resolve("model_index.json");
     if (!Files.exists(index)) {
       var configs = SHAPES.get(shape).configs();
@@ -56,7 +63,7 @@ final class SyntheticDiffusion {
             parts.putArray(name).add("diffusers").add(name);
           }
         }
-        Files.writeString(index, parts.toString()); // last: it marks a complete pipeline
+        AtomicFile.write(index, parts.toString()); // last: it marks a complete pipeline
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
@@ -68,7 +75,7 @@ final class SyntheticDiffusion {
       Path dir, String part, JsonNode config, DType.Plain dtype, Functional f) {
     try {
       Files.createDirectories(dir);
-      Files.writeString(dir.resolve("config.json"), config.toString());
+      AtomicFile.write(dir.resolve("config.json"), config.toString());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

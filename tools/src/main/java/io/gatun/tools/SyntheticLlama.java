@@ -1,5 +1,7 @@
 package io.gatun.tools;
 
+import io.gatun.ffm.files.AtomicFile;
+import io.gatun.ffm.files.UserCache;
 import io.gatun.loaders.GgufWriter;
 import io.gatun.loaders.SafetensorsWriter;
 import io.gatun.models.text.GgufVocabulary;
@@ -54,30 +56,29 @@ record SyntheticLlama(
     }
   }
 
-  /// The checkpoint below `folder`, written if it is not there yet: a directory, or a GGUF file.
-  Path checkpoint(Path folder, Weights weights) {
-    Path dir =
-        folder.resolve("synthetic").resolve(name + "-" + weights.name().toLowerCase(Locale.ROOT));
+  /// The checkpoint in the cache, written if it is not there yet: a directory, or a GGUF file.
+  Path checkpoint(Weights weights) {
     boolean gguf = weights.dtype instanceof DType.Block;
-    Path file = dir.resolve(gguf ? "model.gguf" : "model.safetensors");
-    Path tokenizer = dir.resolve("tokenizer.json");
     try {
-      Files.createDirectories(dir);
+      String folder = "synthetic/" + name + "-" + weights.name().toLowerCase(Locale.ROOT);
+      Path dir = UserCache.openLasting(folder);
+      Path file = dir.resolve(gguf ? "model.gguf" : "model.safetensors");
+      Path tokenizer = dir.resolve("tokenizer.json");
       if (!Files.exists(tokenizer)) {
-        Files.writeString(tokenizer, SyntheticTokenizer.json(vocabSize));
+        AtomicFile.write(tokenizer, SyntheticTokenizer.json(vocabSize));
       }
       if (!Files.exists(file)) {
         if (gguf) {
           writeGguf(file, weights.dtype);
         } else {
-          Files.writeString(dir.resolve("config.json"), config());
+          AtomicFile.write(dir.resolve("config.json"), config());
           writeSafetensors(file, weights.dtype);
         }
       }
+      return gguf ? file : dir;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    return gguf ? file : dir;
   }
 
   private String config() {

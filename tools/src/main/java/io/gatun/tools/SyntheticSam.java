@@ -1,5 +1,6 @@
 package io.gatun.tools;
 
+import io.gatun.ffm.files.UserCache;
 import io.gatun.loaders.SafetensorsWriter;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
@@ -35,15 +36,15 @@ record SyntheticSam(
     SHAPES.put(shape.name, shape);
   }
 
-  /// The checkpoint below `folder`, written if it is not there yet.
-  Path checkpoint(Path folder) {
-    Path file = folder.resolve("synthetic").resolve("sam-" + name + ".safetensors");
+  /// The checkpoint in the cache, written if it is not there yet.
+  Path checkpoint() {
+    Path file;
+    try {
+      file = UserCache.openLasting("synthetic").resolve("sam-" + name + ".safetensors");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
     if (!Files.exists(file)) {
-      try {
-        Files.createDirectories(file.getParent());
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
       var target = new Target(new SafetensorsWriter());
       imageEncoder(target);
       promptEncoder(target);

@@ -1,6 +1,6 @@
 package io.gatun.tools;
 
-import io.gatun.ffm.UserCache;
+import io.gatun.ffm.files.UserState;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -19,13 +19,17 @@ final class TerminalInput implements ChatCommand.Input {
 
   private TerminalInput(Terminal terminal) {
     this.terminal = terminal;
-    reader =
+    var builder =
         LineReaderBuilder.builder()
             .terminal(terminal)
             .appName("gatun")
-            .variable(LineReader.HISTORY_FILE, UserCache.folder().resolve("chat-history"))
-            .option(LineReader.Option.DISABLE_EVENT_EXPANSION, true)
-            .build();
+            .option(LineReader.Option.DISABLE_EVENT_EXPANSION, true);
+    try {
+      builder.variable(LineReader.HISTORY_FILE, UserState.chatHistory());
+    } catch (IOException e) {
+      terminal.writer().println("What you write is not remembered: " + e.getMessage());
+    }
+    reader = builder.build();
     terminal.handle(Terminal.Signal.INT, signal -> stop.run());
   }
 

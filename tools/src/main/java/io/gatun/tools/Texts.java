@@ -1,5 +1,6 @@
 package io.gatun.tools;
 
+import io.gatun.ffm.files.AtomicFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -8,7 +9,6 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 
 /// Reads the text that a command works on, and writes what comes of it.
 final class Texts {
@@ -56,15 +56,8 @@ final class Texts {
   ///
   /// @throws UncheckedIOException if it cannot be written
   static void write(Path file, String text) {
-    Path temporary = file.resolveSibling("." + file.getFileName() + ".tmp");
     try {
-      try {
-        Files.writeString(temporary, text);
-        Files.move(
-            temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      } finally {
-        Files.deleteIfExists(temporary);
-      }
+      AtomicFile.write(file, text);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -6,7 +6,7 @@ import picocli.CommandLine.Option;
 /// How many threads compute.
 final class ThreadsOption {
   @Option(
-      names = "--threads",
+      names = {"-t", "--threads"},
       paramLabel = "N",
       converter = CountConverter.class,
       description = "Threads that compute (default: the physical cores).")

@@ -1,11 +1,9 @@
 package io.gatun.tools;
 
 import io.gatun.models.text.Tokenizer;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.regex.Pattern;
-import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -16,8 +14,7 @@ import picocli.CommandLine.Spec;
 /// `gatun tokenize`: text to token ids and back.
 @Command(
     name = "tokenize",
-    description =
-        "Show a text's tokens, or the text of token ids. Reads standard input if told none.",
+    description = "Show a text's tokens, or the text of token ids.",
     sortOptions = false)
 final class Tokenize implements Runnable {
   /// A list as `--json` prints it.
@@ -29,28 +26,13 @@ final class Tokenize implements Runnable {
 
   @Mixin private ModelPath model;
 
-  @ArgGroup private Source source = new Source();
+  @Mixin private TextOptions text;
 
-  /// What to work on: one of these.
-  private static final class Source {
-    @Option(
-        names = {"-p", "--prompt"},
-        paramLabel = "TEXT",
-        description = "The text.")
-    private String text;
-
-    @Option(
-        names = {"-f", "--file"},
-        paramLabel = "FILE",
-        description = "Read the text from a UTF-8 file.")
-    private Path file;
-
-    @Option(
-        names = {"-d", "--decode"},
-        paramLabel = "IDS",
-        description = "Print the text of these ids: 1,2,3.")
-    private String ids;
-  }
+  @Option(
+      names = {"-d", "--decode"},
+      paramLabel = "IDS",
+      description = "Print the text of these ids instead: 1,2,3.")
+  private String decode;
 
   @Option(
       names = "--no-special",
@@ -69,28 +51,29 @@ final class Tokenize implements Runnable {
 
   @Override
   public void run() {
-    boolean decode = source.ids != null;
-    if (decode && plain) {
+    if (decode != null && (plain || text.isGiven())) {
       throw new ParameterException(
-          spec.commandLine(), "--plain says how to read a text; --decode has none");
+          spec.commandLine(),
+          "--decode makes a text of ids; leave out --prompt, --file and --plain, which are for a"
+              + " text that there is");
     }
-    int[] ids = decode ? parse(source.ids) : null;
-    String text = decode ? null : text();
+    int[] ids = decode == null ? null : parse(decode);
+    String read = decode == null ? text() : null;
     Tokenizer tokenizer = model.tokenizer();
-    if (decode) {
-      text = tokenizer.decode(ids, noSpecial);
+    if (decode != null) {
+      read = tokenizer.decode(ids, noSpecial);
     } else {
-      ids = tokenizer.encode(text, !noSpecial, !plain);
+      ids = tokenizer.encode(read, !noSpecial, !plain);
     }
     var out = spec.commandLine().getOut();
     if (json) {
       var map = new LinkedHashMap<String, Object>();
-      map.put("text", text);
+      map.put("text", read);
       map.put("ids", ids);
       map.put("pieces", Arrays.stream(ids).mapToObj(tokenizer::piece).toList());
       out.println(Json.of(map));
-    } else if (decode) {
-      out.println(text);
+    } else if (decode != null) {
+      out.println(read);
     } else {
       var table = new Table("rl");
       for (int id : ids) {
@@ -101,11 +84,10 @@ final class Tokenize implements Runnable {
     out.flush();
   }
 
+  /// What is typed counts, too, unlike elsewhere: there is nothing else to do.
   private String text() {
-    if (source.text != null) {
-      return source.text;
-    }
-    return source.file != null ? Texts.read(source.file) : Texts.read(Stdio.of(spec).in());
+    String given = text.read();
+    return given != null ? given : Texts.read(Stdio.of(spec).in());
   }
 
   private int[] parse(String list) {

@@ -1,5 +1,6 @@
 package io.gatun.loaders.file;
 
+import io.gatun.ffm.files.AtomicFile;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.TensorData;
 import io.gatun.tensor.DType;
@@ -8,33 +9,27 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.util.UUID;
 
-/// A file that appears under its name whole or not at all: written beside it, forced to disk, then
-/// renamed. A file of that name that others have mapped stays as it is for them.
+/// A checkpoint that appears under its name whole or not at all, as [AtomicFile] does, and counts
+/// what is written to it.
 public final class NewFile implements TensorData.Sink, AutoCloseable {
   private static final long CHUNK = 64L << 20;
 
   private final Path target;
-  private final Path temporary;
+  private final AtomicFile file;
   private final FileChannel channel;
   private long position;
 
   /// @throws CheckpointException if no file can be made there
   public NewFile(Path target) {
     this.target = target;
-    String name = "." + target.getFileName() + "." + UUID.randomUUID() + ".tmp";
-    this.temporary = target.resolveSibling(name);
     try {
-      channel =
-          FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+      file = new AtomicFile(target);
     } catch (IOException e) {
       throw failed(e);
     }
+    channel = file.channel();
   }
 
   @Override
@@ -84,10 +79,7 @@ public final class NewFile implements TensorData.Sink, AutoCloseable {
   /// @throws CheckpointException if that fails
   public void commit() {
     try {
-      channel.force(true);
-      channel.close();
-      Files.move(
-          temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      file.commit();
     } catch (IOException e) {
       throw failed(e);
     }
@@ -97,8 +89,7 @@ public final class NewFile implements TensorData.Sink, AutoCloseable {
   @Override
   public void close() {
     try {
-      channel.close();
-      Files.deleteIfExists(temporary);
+      file.close();
     } catch (IOException e) {
       throw failed(e);
     }

@@ -2,59 +2,75 @@ package io.gatun.models.llama;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gatun.ffm.files.AtomicFile;
+import io.gatun.ffm.files.Unfinished;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.text.Tokenizers;
 import java.io.IOException;
+import java.nio.channels.Channels;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.util.stream.Stream;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Map;
 
 /// A model's new directory, and the files beside the weights that go there too. Unless the copying
-/// was done, closing removes what was made.
+/// was done, closing removes what was made; so does the end of the process.
 final class Companions implements AutoCloseable {
-  /// Configuration, tokenizer, chat template; and licences, which ask to go along.
-  private static final String NAMES =
-      "(generation_)?config\\.json|params\\.json|tokenizer.*|tok\\d+\\.bin|special_tokens_map\\.json"
-          + "|added_tokens\\.json|vocab\\.(json|txt)|merges\\.txt|chat_template.*"
-          + "|(?i:(licen[sc]e|notice|use_policy|model_card|readme).*)";
-
   private final Path from;
   private final Path to;
   private final boolean made;
+  private final Map<String, Path> sources;
+
+  /// What was written in a directory of our making, the latest first.
+  private final Deque<Path> written = new ArrayDeque<>();
+
   private boolean done;
 
   /// @param model the old model: its directory, or a file in it
   /// @param to the new directory, which is made if it is not there
-  /// @throws CheckpointException if that fails
+  /// @throws CheckpointException if that fails, or a file to be copied is a link that leads out of
+  ///   the old model's directory
   Companions(Path model, Path to) {
-    this.from = Files.isDirectory(model) ? model : model.toAbsolutePath().getParent();
+    this.from = ModelFolder.of(model);
     this.to = to;
-    made = !Files.isDirectory(to);
     try {
+      // Whatever is wrong with them is better said before minutes of work.
+      sources = ModelFolder.companions(from);
+      Path tokenizer = Tokenizers.file(from).map(f -> f.toAbsolutePath().getParent()).orElse(from);
+      if (!Files.isSameFile(tokenizer, from)) {
+        ModelFolder.tokenizer(tokenizer).forEach(sources::putIfAbsent);
+      }
+      made = !Files.isDirectory(to);
       if (made) {
         Files.createDirectory(to);
-      } else if (Files.isSameFile(from, to)) {
-        throw new CheckpointException(
-            "%s: is where the model itself lies; choose another directory".formatted(to));
+        remember(to);
       }
     } catch (IOException e) {
       throw failed(e);
     }
   }
 
+  /// Where a file of that name goes.
+  Path file(String name) {
+    Path file = to.resolve(name);
+    if (made) {
+      remember(file);
+    }
+    return file;
+  }
+
+  private void remember(Path path) {
+    written.push(path);
+    Unfinished.add(path);
+  }
+
   /// @throws CheckpointException if a file cannot be read or written
   void copy() {
     try {
-      copyAll(from);
-      var tokenizer = Tokenizers.file(from).map(file -> file.toAbsolutePath().getParent());
-      if (tokenizer.isPresent() && !Files.isSameFile(tokenizer.get(), from)) {
-        copyAll(tokenizer.get());
-      }
-      Path config = to.resolve("config.json");
-      if (Files.exists(config)) {
-        untie(config);
+      for (var source : sources.entrySet()) {
+        copy(source.getValue(), file(source.getKey()));
       }
     } catch (IOException e) {
       throw failed(e);
@@ -62,39 +78,32 @@ final class Companions implements AutoCloseable {
     done = true;
   }
 
-  private void copyAll(Path directory) throws IOException {
-    try (Stream<Path> files = Files.list(directory)) {
-      for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
-        String name = file.getFileName().toString();
-        Path copy = to.resolve(name);
-        if (name.matches(NAMES) && !(directory != from && Files.exists(copy))) {
-          Files.copy(file, copy, StandardCopyOption.REPLACE_EXISTING);
-        }
-      }
-    }
-  }
-
-  /// The output has a matrix of its own now.
-  private static void untie(Path config) throws IOException {
+  private static void copy(Path source, Path copy) throws IOException {
     var json = new ObjectMapper();
-    if (json.readTree(config.toFile()) instanceof ObjectNode node
-        && node.path("tie_word_embeddings").asBoolean()) {
-      node.put("tie_word_embeddings", false);
-      Files.delete(config);
-      json.writerWithDefaultPrettyPrinter().writeValue(config.toFile(), node);
+    if (copy.endsWith("config.json")
+        && json.readTree(source.toFile()) instanceof ObjectNode config
+        && config.path("tie_word_embeddings").asBoolean()) {
+      // The output has a matrix of its own now.
+      config.put("tie_word_embeddings", false);
+      AtomicFile.write(copy, json.writerWithDefaultPrettyPrinter().writeValueAsString(config));
+      return;
+    }
+    try (var in = ModelFolder.read(source);
+        var out = new AtomicFile(copy)) {
+      in.transferTo(Channels.newOutputStream(out.channel()));
+      out.commit();
     }
   }
 
   @Override
   public void close() {
-    if (done || !made) {
-      return;
-    }
-    try (Stream<Path> files = Files.list(to)) {
-      for (Path file : files.toList()) {
-        Files.delete(file);
+    try {
+      for (Path path : written) {
+        if (!done) {
+          Files.deleteIfExists(path);
+        }
+        Unfinished.remove(path);
       }
-      Files.delete(to);
     } catch (IOException e) {
       throw failed(e);
     }

@@ -9,11 +9,13 @@ import io.gatun.ffm.NativeLibraries;
 import io.gatun.ffm.NativeLibrary;
 import java.io.File;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -59,13 +61,48 @@ class NativeLibrariesTest {
         List.of(), files.stream().filter(file -> file.toString().endsWith(".part")).toList());
 
     Path oneDnn =
-        files.stream().filter(f -> f.toString().contains("dnnl.")).findFirst().orElseThrow();
-    long size = Files.size(oneDnn);
+        files.stream()
+            .filter(f -> f.toString().matches(".*dnnl\\.[^/]*(?<!stamp)"))
+            .findFirst()
+            .orElseThrow();
+    // Damage that neither the size nor the time shows.
+    var time = Files.getLastModifiedTime(oneDnn);
+    Path whole = Files.copy(oneDnn, dir.resolve("whole"));
     try (var channel = FileChannel.open(oneDnn, StandardOpenOption.WRITE)) {
-      channel.truncate(size / 2);
+      channel.write(ByteBuffer.allocate(1 << 20), 4096);
     }
+    Files.setLastModifiedTime(oneDnn, time);
     assertLoaded(finish(start(CLASS_PATH, "-Dgatun.cache=" + cache)), cache);
-    assertEquals(size, Files.size(oneDnn));
+    assertEquals(-1, Files.mismatch(whole, oneDnn));
+    for (Path file : files(cache.resolve("natives"))) {
+      assertEquals(
+          "rwx------",
+          PosixFilePermissions.toString(Files.getPosixFilePermissions(file.getParent())));
+    }
+  }
+
+  /// In a folder like /tmp anybody can put a file where the library would be, of the right size.
+  @Test
+  void aPlantedLibraryIsNotLoaded() throws Exception {
+    Path shared = Files.createDirectories(dir.resolve("everybody's"));
+    for (NativeLibrary library : NativeLibraries.report()) {
+      String name = library.path().getFileName().toString();
+      Path folder = shared.resolve("natives").resolve(library.path().getParent().getFileName());
+      Path planted = Files.createDirectories(folder).resolve(name);
+      try (var channel =
+          FileChannel.open(planted, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        channel.write(ByteBuffer.allocate(1), Files.size(library.path()) - 1);
+      }
+    }
+    Files.setAttribute(shared, "unix:mode", 01777);
+    Path own = shared.resolve("gatun-" + Files.getAttribute(shared, "unix:uid"));
+    assertLoaded(finish(start(CLASS_PATH, "-Dgatun.cache=" + shared)), own);
+
+    // A library looks for others in its own folder first.
+    Path folder = files(own.resolve("natives")).getFirst().getParent();
+    Path extra = Files.createFile(folder.resolve("libm.so.6"));
+    Result result = finish(start(CLASS_PATH, "-Dgatun.cache=" + shared));
+    assertTrue(result.output.contains(extra + " is not of Gatun's making"), result.output);
   }
 
   @Test

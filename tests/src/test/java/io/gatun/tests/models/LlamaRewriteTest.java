@@ -50,16 +50,40 @@ class LlamaRewriteTest {
     try (var checkpoint = Checkpoint.open(out)) {
       assertEquals(DType.Plain.BF16, checkpoint.tensor("model.embed_tokens.weight").dtype());
       assertEquals(DType.Plain.BF16, checkpoint.tensor("model.norm.weight").dtype());
-      assertEquals(type, checkpoint.tensor("lm_head.weight").dtype());
+      // Whatever the others, the output has 8 bits.
+      assertEquals(new DType.Tiled(8, groupSize), checkpoint.tensor("lm_head.weight").dtype());
       assertEquals(type, checkpoint.tensor("model.layers.3.self_attn.q_proj.weight").dtype());
       // Its rows have 352 elements.
       boolean whole = 352 % groupSize == 0;
       var down = checkpoint.tensor("model.layers.3.mlp.down_proj.weight");
-      assertEquals(whole ? type : DType.Plain.BF16, down.dtype());
+      assertEquals(whole ? type : new DType.Tiled(bits, 32), down.dtype());
       assertEquals(whole ? 0 : 6, notes.size());
+      if (!whole) {
+        assertTrue(notes.getFirst().endsWith("are no whole groups of " + groupSize));
+        assertTrue(notes.getFirst().contains(" becomes INT" + bits + "_G32: "), notes.getFirst());
+      }
     }
     var config = new ObjectMapper().readTree(out.resolve("config.json").toFile());
     assertFalse(config.get("tie_word_embeddings").asBoolean());
+  }
+
+  @Test
+  void whatCannotBeQuantizedIsNotWritten() {
+    Path once = temp.resolve("once");
+    quantize(TINY_LLM, new DType.Tiled(8, 32), once);
+    try (var checkpoint = Checkpoint.open(once)) {
+      var e =
+          assertThrows(
+              CheckpointException.class,
+              () -> LlamaRewrite.quantized(checkpoint, new DType.Tiled(8, 32)));
+      assertTrue(e.getMessage().contains("nothing to quantize"), e.getMessage());
+    }
+    Path gguf = temp.resolve("once.gguf");
+    write(TINY_LLM, checkpoint -> LlamaRewrite.gguf(checkpoint, DType.Block.Q8_0), gguf);
+    try (var checkpoint = Checkpoint.open(gguf)) {
+      assertThrows(
+          CheckpointException.class, () -> LlamaRewrite.gguf(checkpoint, DType.Block.Q8_0));
+    }
   }
 
   /// Llama, whose heads GGUF lays out otherwise, with a byte-level tokenizer; and Llama 2's kind of
@@ -235,15 +259,117 @@ class LlamaRewriteTest {
     }
   }
 
+  private Path copyOfTinyLlm(String name) throws IOException {
+    Path copy = Files.createDirectories(temp.resolve(name));
+    for (String file : List.of("model.safetensors", "config.json", "tokenizer.json")) {
+      Files.copy(TINY_LLM.resolve(file), copy.resolve(file));
+    }
+    return copy;
+  }
+
   @Test
   void refusesToWriteOverTheModelItself() throws IOException {
-    Path copy = Files.createDirectory(temp.resolve("copy"));
-    for (String name : List.of("model.safetensors", "config.json")) {
-      Files.copy(TINY_LLM.resolve(name), copy.resolve(name));
+    Path copy = copyOfTinyLlm("above/copy");
+    Path link = Files.createSymbolicLink(temp.resolve("link"), copy);
+    var places =
+        List.of(
+            copy,
+            link,
+            copy.resolve("../copy"),
+            copy.resolve("int4"),
+            link.resolve("int4/int4"),
+            copy.getParent());
+    for (Path out : places) {
+      var e =
+          assertThrows(
+              CheckpointException.class, () -> quantize(copy, new DType.Tiled(4, 32), out));
+      assertTrue(e.getMessage().contains("where the model itself lies"), e.getMessage());
     }
+    // A directory whose weights, or tokenizer, are the model's own under another name.
+    Path linked = Files.createDirectories(temp.resolve("linked"));
+    Files.createLink(linked.resolve("model.safetensors"), copy.resolve("model.safetensors"));
+    Path tokenizer = Files.createDirectories(temp.resolve("tokenizer"));
+    Files.createSymbolicLink(tokenizer.resolve("tokenizer.json"), copy.resolve("tokenizer.json"));
+    for (Path out : List.of(linked, tokenizer)) {
+      var e =
+          assertThrows(
+              CheckpointException.class, () -> quantize(copy, new DType.Tiled(4, 32), out));
+      assertTrue(e.getMessage().contains("a file of the model"), e.getMessage());
+    }
+    assertEquals(-1, Files.mismatch(TINY_LLM.resolve("config.json"), copy.resolve("config.json")));
+    assertEquals(3, copy.toFile().list().length);
+  }
+
+  @Test
+  void refusesToWriteOverAGgufFileItself() throws IOException {
+    Path model = Files.createDirectories(temp.resolve("models")).resolve("model.gguf");
+    SmallGguf.write(model, DType.Block.Q4_0);
+    byte[] whole = Files.readAllBytes(model);
+    Path readme = Files.writeString(model.resolveSibling("README.md"), "read me");
+    Path link = Files.createSymbolicLink(temp.resolve("link.gguf"), model);
+    Path hard = Files.createLink(temp.resolve("hard.gguf"), model);
+    for (Path out : List.of(model, link, hard, temp.resolve("models/../link.gguf"), readme)) {
+      var e =
+          assertThrows(CheckpointException.class, () -> write(model, LlamaRewrite::packed, out));
+      assertTrue(e.getMessage().contains("a file of the model"), e.getMessage());
+    }
+    assertArrayEquals(whole, Files.readAllBytes(model));
+    assertTrue(Files.isSymbolicLink(link));
+    Path beside = model.resolveSibling("packed.gguf");
+    write(model, LlamaRewrite::packed, beside);
+    assertTrue(Files.exists(beside));
+  }
+
+  @Test
+  void onlyTheModelsOwnFilesAreCopied() throws IOException {
+    Path copy = copyOfTinyLlm("copy");
+    for (String name :
+        List.of("LICENSE", "README.md", "LICENSE.key", "tokenizer.pem", "notes.txt", ".env")) {
+      Files.writeString(copy.resolve(name), "x");
+    }
+    Path out = temp.resolve("out");
+    quantize(copy, new DType.Tiled(4, 32), out);
+    try (var files = Files.list(out)) {
+      assertEquals(
+          List.of("LICENSE", "README.md", "config.json", "model.safetensors", "tokenizer.json"),
+          files.map(f -> f.getFileName().toString()).sorted().toList());
+    }
+  }
+
+  @Test
+  void aLinkOutOfTheModelsDirectoryIsNotFollowed() throws IOException {
+    Path copy = copyOfTinyLlm("copy");
+    Path secret = Files.writeString(temp.resolve("secret"), "secret");
+    Files.createSymbolicLink(copy.resolve("LICENSE"), secret);
+    Path out = temp.resolve("out");
     var e =
-        assertThrows(CheckpointException.class, () -> quantize(copy, new DType.Tiled(4, 32), copy));
-    assertTrue(e.getMessage().contains("where the model itself lies"), e.getMessage());
+        assertThrows(CheckpointException.class, () -> quantize(copy, new DType.Tiled(4, 32), out));
+    assertTrue(e.getMessage().contains("is a link to " + secret.toRealPath()), e.getMessage());
+    assertFalse(Files.exists(out));
+  }
+
+  /// There a model's files are links to the blobs of the same model.
+  @Test
+  void aSnapshotOfTheHubIsCopied() throws IOException {
+    Path repository = temp.resolve("models--gatun--tiny-llm");
+    Path blobs = Files.createDirectories(repository.resolve("blobs"));
+    Path snapshot = Files.createDirectories(repository.resolve("snapshots/0123456789abcdef"));
+    for (String name : List.of("model.safetensors", "config.json", "tokenizer.json")) {
+      Files.copy(TINY_LLM.resolve(name), blobs.resolve("blob-of-" + name));
+      Files.createSymbolicLink(snapshot.resolve(name), Path.of("../../blobs/blob-of-" + name));
+    }
+    Path out = temp.resolve("out");
+    quantize(snapshot, new DType.Tiled(4, 32), out);
+    assertFalse(Files.isSymbolicLink(out.resolve("tokenizer.json")));
+    assertEquals(
+        -1, Files.mismatch(TINY_LLM.resolve("tokenizer.json"), out.resolve("tokenizer.json")));
+    // Blobs of another model are not this one's.
+    Path other = Files.createDirectories(temp.resolve("models--other/blobs")).resolve("b");
+    Files.writeString(other, "secret");
+    Files.createSymbolicLink(snapshot.resolve("LICENSE"), other);
+    assertThrows(
+        CheckpointException.class,
+        () -> quantize(snapshot, new DType.Tiled(4, 32), temp.resolve("out2")));
   }
 
   private static List<String> quantize(Path model, DType.Tiled type, Path out) {

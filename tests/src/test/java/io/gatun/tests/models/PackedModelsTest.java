@@ -1,9 +1,11 @@
 package io.gatun.tests.models;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.gatun.ffm.files.Stamp;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.PackedModels;
 import io.gatun.tensor.DType;
@@ -50,7 +52,7 @@ class PackedModelsTest {
 
   private List<Path> cached() throws IOException {
     try (var files = Files.list(folder)) {
-      return files.sorted().toList();
+      return files.filter(f -> !f.toString().endsWith(".stamp")).sorted().toList();
     }
   }
 
@@ -61,11 +63,12 @@ class PackedModelsTest {
     assertEquals(1, notices.size(), notices.toString());
     assertTrue(notices.getFirst().contains("packing its"), notices.toString());
     var before = FileTime.from(Instant.now().minus(Duration.ofDays(3)));
-    Files.setLastModifiedTime(packed, before);
+    Path stamp = Stamp.of(packed);
+    Files.setLastModifiedTime(stamp, before);
     assertEquals(packed, open(model, PLENTY));
     assertEquals(1, notices.size(), notices.toString());
     assertEquals(List.of(packed), cached());
-    assertTrue(Files.getLastModifiedTime(packed).compareTo(before) > 0, "using it is not noted");
+    assertTrue(Files.getLastModifiedTime(stamp).compareTo(before) > 0, "using it is not noted");
   }
 
   @Test
@@ -98,16 +101,20 @@ class PackedModelsTest {
       packed.add(open(copy, PLENTY));
     }
     Instant now = Instant.now();
-    Files.setLastModifiedTime(packed.get(0), FileTime.from(now.minusSeconds(20)));
-    Files.setLastModifiedTime(packed.get(1), FileTime.from(now.minusSeconds(30)));
-    Files.setLastModifiedTime(packed.get(2), FileTime.from(now.minusSeconds(10)));
-    Path abandoned = Files.createFile(folder.resolve(".x.gguf.1.tmp"));
-    Files.setLastModifiedTime(abandoned, FileTime.from(now.minus(Duration.ofHours(2))));
-    Path busy = Files.createFile(folder.resolve(".y.gguf.2.tmp"));
+    int[] order = {1, 2, 0};
+    for (int i = 0; i < 3; i++) {
+      var used = FileTime.from(now.plusSeconds(10 * (order[i] + 1)));
+      Files.setLastModifiedTime(Stamp.of(packed.get(i)), used);
+    }
+    Path foreign = Files.createFile(folder.resolve(".notes.tmp"));
+    Path model2 = Files.copy(model, folder.resolve("model2.gguf"));
+    for (Path file : List.of(foreign, model2)) {
+      Files.setLastModifiedTime(file, FileTime.from(now.minus(Duration.ofDays(2))));
+    }
     // Room for three and a little.
     long limit = Files.size(packed.getFirst()) * 13 / 4;
     Path latest = open(model, limit);
-    var expected = new ArrayList<>(List.of(busy, latest, packed.get(0), packed.get(2)));
+    var expected = new ArrayList<>(List.of(foreign, model2, latest, packed.get(0), packed.get(1)));
     Collections.sort(expected);
     assertEquals(expected, cached());
   }
@@ -138,6 +145,36 @@ class PackedModelsTest {
     }
     assertEquals(packed, open(model, PLENTY));
     assertEquals(size, Files.size(packed));
+  }
+
+  /// Its size stays, and so does every number in its header.
+  @Test
+  void aFileThatWasChangedIsMadeAgain() throws IOException {
+    Path packed = open(model, PLENTY);
+    byte[] whole = Files.readAllBytes(packed);
+    var time = Files.getLastModifiedTime(packed);
+    try (var file = new RandomAccessFile(packed.toFile(), "rw")) {
+      file.seek(whole.length - 1000);
+      file.write(~whole[whole.length - 1000]);
+    }
+    Files.setLastModifiedTime(packed, time);
+    assertEquals(packed, open(model, PLENTY));
+    assertArrayEquals(whole, Files.readAllBytes(packed));
+  }
+
+  /// As models that were trained from the same one may: they have the same name, size, time and
+  /// header, and what differs lies behind the first megabyte.
+  @Test
+  void modelsThatDifferInOneLayerAreNotTakenForEachOther() throws IOException {
+    var packed = new ArrayList<Path>();
+    for (int seed = 0; seed < 2; seed++) {
+      Path copy = Files.createDirectories(temp.resolve("model" + seed)).resolve("model.gguf");
+      SmallGguf.write(copy, DType.Block.Q4_0, 6, seed);
+      assertTrue(Files.size(copy) > 2_000_000);
+      Files.setLastModifiedTime(copy, FileTime.fromMillis(1_700_000_000_000L));
+      packed.add(open(copy, PLENTY));
+    }
+    assertNotEquals(packed.get(0), packed.get(1));
   }
 
   @Test

@@ -207,6 +207,28 @@ class CommandLineTest {
     assertTrue(result.err().contains("GATUN_JAVA_OPTS"), result.err());
   }
 
+  /// As in many containers and services.
+  @Test
+  void needsNoHome() throws Exception {
+    var command =
+        List.of(
+            "env",
+            "-u",
+            "HOME",
+            "-u",
+            "JAVA_HOME",
+            "-u",
+            "GATUN_JAVA_HOME",
+            "PATH=/usr/bin:/bin",
+            TestData.ROOT.resolve("tools/gatun").toString(),
+            "--which-jdk");
+    Result result = launcher.run(temp, command);
+    // It looks in every place for a JDK, and may find none there.
+    assertTrue(result.code() == 0 || result.err().contains("needs a JDK 25"), result.err());
+    Result version = launcher.run(temp, List.of("env", "-u", "HOME", command.get(8), "--version"));
+    assertEquals(0, version.code(), version.err());
+  }
+
   @Test
   void saysWhichJavaItNeeds() throws Exception {
     Path old = Files.createDirectories(temp.resolve("jdk-17/bin")).getParent();
@@ -223,7 +245,7 @@ class CommandLineTest {
       strings = {
         "bench system --threads 0",
         "bench llm --threads 0",
-        "bench llm --prompt 128,0",
+        "bench llm --prompt-tokens 128,0",
         "bench llm --depth -1",
         "bench sam --threads 0",
         "bench sam --batch 0",
@@ -232,7 +254,7 @@ class CommandLineTest {
         "chat --threads 0",
         "generate --context 0",
         "generate --max-tokens 0",
-        "segment -i x.png -p 1,1 --threads 0",
+        "segment -i x.png --point 1,1 --threads 0",
         "imagine x --threads 0",
         "quantize -m x --out y --threads 0",
       })

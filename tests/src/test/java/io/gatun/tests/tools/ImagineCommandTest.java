@@ -24,8 +24,9 @@ class ImagineCommandTest {
   private static Launcher launcher;
 
   @BeforeAll
-  static void isBuilt() {
+  static void isBuilt() throws Exception {
     launcher = Launcher.in(temp);
+    Files.copy(TestData.pretrained("tiny-sam/scene0.png"), temp.resolve("scene0.png"));
   }
 
   private static Result gatun(String... args) throws Exception {
@@ -142,7 +143,7 @@ class ImagineCommandTest {
         "--steps 3 | Give a prompt"
       })
   void saysWhatIsWrong(String args, String message) throws Exception {
-    String scene = TestData.pretrained("tiny-sam/scene0.png").toString();
+    String scene = temp.resolve("scene0.png").toString();
     Result result = InProcess.gatun(("imagine " + args.replace("scene0.png", scene)).split(" "));
     assertEquals(2, result.code(), result.err());
     assertTrue(result.err().contains(message), result.err());

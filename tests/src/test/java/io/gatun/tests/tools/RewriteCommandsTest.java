@@ -41,6 +41,9 @@ class RewriteCommandsTest {
     assertTrue(again.err().contains("--force"), again.err());
     Result forced = launcher.gatun("quantize", "--model", TINY_LLM, "--out", out, "--force");
     assertEquals(0, forced.code(), forced.err());
+    Launcher.assertRefused(
+        launcher.gatun("quantize", "--model", out, "--out", out, "--force"),
+        "where the model itself lies");
   }
 
   @Test
@@ -78,7 +81,6 @@ class RewriteCommandsTest {
     assertEquals(name, cleared.json().at("/removed/0/name").asText());
     assertEquals(1, cleared.json().at("/removed").size());
     assertFalse(cached.gatun("cache", "list").out().contains("packed/"));
-
     Result never = cached.gatun("generate", "-m", model, "-n", "1", "-q", "--pack", "never");
     assertEquals(0, never.code(), never.err());
     assertFalse(never.err().contains("packing its"), never.err());

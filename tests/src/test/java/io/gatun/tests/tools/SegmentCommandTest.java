@@ -111,7 +111,7 @@ class SegmentCommandTest {
     var rle = Rle.parse(mask.at("/segmentation/counts").asText(), 256, 256);
     assertEquals(mask.get("area").asInt(), rle.area());
     assertEquals(rle.toMask(0).bbox()[2], mask.get("bbox").get(2).asInt());
-    assertTrue(json.get("encodeSeconds").asDouble() > 0);
+    assertTrue(json.get("encode_seconds").asDouble() > 0);
     assertFalse(Files.exists(temp.resolve("scene0-mask.png")), "--json alone writes no file");
   }
 
@@ -130,12 +130,15 @@ class SegmentCommandTest {
   void multimaskGivesThree() throws Exception {
     assertEquals(
         3,
-        done("-i", SCENE0, "-p", "159,139", "--multimask", "--json").json().at("/0/masks").size());
+        done("-i", SCENE0, "--point", "159,139", "--multimask", "--json")
+            .json()
+            .at("/0/masks")
+            .size());
   }
 
   @Test
   void aMaskRefinesTheNextPrompt() throws Exception {
-    done("-i", SCENE0, "-p", "159,139", "-o", file("first.png"));
+    done("-i", SCENE0, "--point", "159,139", "-o", file("first.png"));
     done("-i", SCENE0, "--mask-input", file("first.png"), "-o", file("second.png"));
     Mask first = Mask.of(Image.read(temp.resolve("first.png")));
     Mask second = Mask.of(Image.read(temp.resolve("second.png")));
@@ -146,7 +149,16 @@ class SegmentCommandTest {
   void withoutOutputsTheMaskLiesInTheCurrentFolder() throws Exception {
     Result result =
         Launcher.in(temp)
-            .gatun("segment", "-i", SCENE2, "-p", "63,159", "--quantize", "int8", "--threads", "1");
+            .gatun(
+                "segment",
+                "-i",
+                SCENE2,
+                "--point",
+                "63,159",
+                "--quantize",
+                "int8",
+                "--threads",
+                "1");
     assertEquals(0, result.code(), result.err());
     Mask mask = Mask.of(Image.read(temp.resolve("scene2-mask.png")));
     assertEquals(golden("scene2.point"), mask.area(), 700);
@@ -224,28 +236,28 @@ class SegmentCommandTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "-p 256,10|the point 256,10 is outside the image, which is 256 x 256 pixels",
+        "--point 256,10|the point 256,10 is outside the image, which is 256 x 256 pixels",
         "-b 10,10,300,20|the box 10,10,300,20 reaches outside",
         "-b 10,10,5,20|ends before it begins",
-        "-p 1;2|'1;2' is not X,Y",
-        "-p 1,2:5|X,Y:0",
+        "--point 1;2|'1;2' is not X,Y",
+        "--point 1,2:5|X,Y:0",
         "-b 1,2,3|is not X0,Y0,X1,Y1",
         "--json|Nothing says what to segment",
-        "-p 1,1 -b 1,1,5,5 -b 2,2,9,9|no --point",
-        "-e -p 1,1|--everything asks at points of its own",
-        "-p 1,1 --points-per-side 4|need --everything",
+        "--point 1,1 -b 1,1,5,5 -b 2,2,9,9|no --point",
+        "-e --point 1,1|--everything asks at points of its own",
+        "--point 1,1 --points-per-side 4|need --everything",
         "-e --points-per-side 0|pointsPerSide is 0",
         "-e --points-per-side 100000|pointsPerSide is 100000; need 1 to 1024",
         "-e --output-mode png|'png' is not one of binary_mask",
         "-e --cutout a.png|--cutout shows one object",
-        "-p 1,1 --out mask.gif|--out is mask.gif; need a name that ends in .png",
-        "-p 1,1 --cutout a.jpg|need a name that ends in .png",
-        "-p 1,1 --out nowhere/a.png|there is no folder nowhere",
-        "-p 1,1 --dtype f16|'f16' is not one of bf16, f32",
-        "-p 1,1 --quantize int4|'int4' is not one of none, int8, int8-dynamic",
-        "-p 1,1 --max-pixels 65535|is 256 x 256 pixels, 65,536 in all; at most 65,535",
-        "-p 1,1 --mask-input no.png|no.png: there is no such file",
-        "-p 1,1 --model no.pth|no.pth",
+        "--point 1,1 --out mask.gif|--out is mask.gif; need a name that ends in .png",
+        "--point 1,1 --cutout a.jpg|need a name that ends in .png",
+        "--point 1,1 --out nowhere/a.png|there is no folder nowhere",
+        "--point 1,1 --dtype f16|'f16' is not one of bf16, f32",
+        "--point 1,1 --quantize int4|'int4' is not one of none, int8, int8-dynamic",
+        "--point 1,1 --max-pixels 65535|is 256 x 256 pixels, 65,536 in all; at most 65,535",
+        "--point 1,1 --mask-input no.png|no.png: there is no such file",
+        "--point 1,1 --model no.pth|no.pth",
       })
   void refuses(String args, String words) throws Exception {
     String[] all = ("-i " + SCENE0 + " " + args).split(" ");
@@ -256,7 +268,7 @@ class SegmentCommandTest {
   @Test
   void typesInEitherCase() throws Exception {
     Result result =
-        done("-i", SCENE0, "-p", "159,139", "--quantize", "none", "--dtype", "F32", "--json");
+        done("-i", SCENE0, "--point", "159,139", "--quantize", "none", "--dtype", "F32", "--json");
     assertEquals(golden("scene0.point"), result.json().at("/0/masks/0/area").asInt(), 20);
   }
 
@@ -270,19 +282,21 @@ class SegmentCommandTest {
   @Test
   void refusesAnotherKindOfModel() throws Exception {
     assertRefused(
-        segment("-i", SCENE0, "-p", "1,1", "-m", TestData.pretrained("tiny-llm").toString()),
+        segment("-i", SCENE0, "--point", "1,1", "-m", TestData.pretrained("tiny-llm").toString()),
         "no Segment Anything model");
   }
 
   @Test
   void refusesBadImages() throws Exception {
-    assertRefused(segment("-i", file("no.png"), "-p", "1,1"), "no.png: there is no such file");
+    assertRefused(segment("-i", file("no.png"), "--point", "1,1"), "no.png: there is no such file");
     byte[] whole = Files.readAllBytes(Path.of(SCENE0));
     Path half = Files.write(temp.resolve("half.png"), Arrays.copyOf(whole, whole.length / 2));
-    assertRefused(segment("-i", half.toString(), "-p", "1,1"), "half.png: is damaged or truncated");
+    assertRefused(
+        segment("-i", half.toString(), "--point", "1,1"), "half.png: is damaged or truncated");
     ByteBuffer.wrap(whole).putInt(16, 60_000).putInt(20, 60_000);
     Path bomb = Files.write(temp.resolve("bomb.png"), whole);
-    assertRefused(segment("-i", bomb.toString(), "-p", "1,1"), "bomb.png: is 60000 x 60000 pixels");
+    assertRefused(
+        segment("-i", bomb.toString(), "--point", "1,1"), "bomb.png: is 60000 x 60000 pixels");
   }
 
   @Test
@@ -299,10 +313,12 @@ class SegmentCommandTest {
   void namesTheFilesThatItWrote() {
     String mask = file("named.png");
     String overlay = file("named-overlay.png");
-    Result text = InProcess.gatun("segment", "-i", SCENE0, "-p", "159,139", "--overlay", overlay);
+    Result text =
+        InProcess.gatun("segment", "-i", SCENE0, "--point", "159,139", "--overlay", overlay);
     assertTrue(text.out().endsWith("wrote " + overlay + "\n"), text.out());
     Result both =
-        InProcess.gatun("segment", "-i", SCENE0, "-p", "159,139", "-o", mask, "--overlay", overlay);
+        InProcess.gatun(
+            "segment", "-i", SCENE0, "--point", "159,139", "-o", mask, "--overlay", overlay);
     assertTrue(both.out().startsWith(mask + ": score"), both.out());
     assertTrue(both.out().endsWith("wrote " + overlay + "\n"), both.out());
     Result all = InProcess.gatun("segment", "-i", SCENE0, "--everything", "--overlay", overlay);
@@ -312,7 +328,8 @@ class SegmentCommandTest {
   @Test
   void namesFilesInJson() throws Exception {
     String mask = file("json.png");
-    Result result = InProcess.gatun("segment", "-i", SCENE0, "-p", "159,139", "-o", mask, "--json");
+    Result result =
+        InProcess.gatun("segment", "-i", SCENE0, "--point", "159,139", "-o", mask, "--json");
     assertEquals(mask, result.json().at("/0/files/0").asText(), result.out());
     assertEquals(SCENE0, result.json().at("/0/image").asText());
   }
@@ -328,11 +345,11 @@ class SegmentCommandTest {
     String photo = file("photo.png");
     Image.of(64, 64, 3, pixels).write(Path.of(photo));
     String warning = "tiny-sam knows drawn shapes only";
-    Result drawn = InProcess.gatun("segment", "-i", SCENE0, "-p", "9,9", "-o", file("d.png"));
+    Result drawn = InProcess.gatun("segment", "-i", SCENE0, "--point", "9,9", "-o", file("d.png"));
     assertFalse(drawn.err().contains(warning), drawn.err());
-    Result text = InProcess.gatun("segment", "-i", photo, "-p", "9,9", "-o", file("d.png"));
+    Result text = InProcess.gatun("segment", "-i", photo, "--point", "9,9", "-o", file("d.png"));
     assertTrue(text.err().contains(warning), text.err());
-    Result json = InProcess.gatun("segment", "-i", photo, "-p", "9,9", "--json");
+    Result json = InProcess.gatun("segment", "-i", photo, "--point", "9,9", "--json");
     assertFalse(json.err().contains(warning), json.err());
   }
 
@@ -360,7 +377,9 @@ class SegmentCommandTest {
   @Test
   void refusesFoldersWithoutImages() throws Exception {
     Path empty = Files.createDirectories(temp.resolve("empty"));
-    assertRefused(segment("-i", empty.toString(), "-p", "1,1", "--json"), "has no images", ".webp");
-    assertRefused(segment("-i", SCENES.toString(), "-p", "1,1"), "say where to write: --out DIR");
+    assertRefused(
+        segment("-i", empty.toString(), "--point", "1,1", "--json"), "has no images", ".webp");
+    assertRefused(
+        segment("-i", SCENES.toString(), "--point", "1,1"), "say where to write: --out DIR");
   }
 }
