@@ -70,8 +70,12 @@ public final class LlmSession implements AutoCloseable {
 
   /// Forgets all tokens from position `to` on.
   ///
+  /// @throws IllegalArgumentException if `to` is negative
   /// @throws IllegalStateException if it is closed, or its own sink calls
   public void truncate(int to) {
+    if (to < 0) {
+      throw new IllegalArgumentException("cannot keep " + to + " tokens; need 0 or more");
+    }
     try (var _ = change()) {
       length = Math.min(length, to);
     }
@@ -237,34 +241,34 @@ public final class LlmSession implements AutoCloseable {
     var sink = options.sink;
     options.sink = text -> owner().callback(() -> sink.accept(text));
     Owner.Use turn;
+    var sampler = new Sampler(options.sampling);
     try {
       turn = change();
     } catch (CancellationException interrupted) {
-      return Generation.cancelled(0);
+      return Generation.cancelled(0, sampler.seed());
     }
     try (turn) {
       writing = true;
       try {
-        return answer(prompt, options);
+        return answer(prompt, options, sampler);
       } finally {
         writing = false;
       }
     }
   }
 
-  private Generation answer(int[] prompt, GenerateOptions options) {
+  private Generation answer(int[] prompt, GenerateOptions options, Sampler sampler) {
     checkPrompt(prompt.length);
     int kept = Arrays.mismatch(tokens, 0, length, prompt, 0, prompt.length);
     // At least one token must be read, to have logits.
     length = Math.min(kept < 0 ? length : kept, prompt.length - 1);
     int read = prompt.length - length;
-    var sampler = new Sampler(options.sampling);
     sampler.accept(prompt);
     long start = System.nanoTime();
     try {
       read(Arrays.copyOfRange(prompt, length, prompt.length));
     } catch (CancellationException interrupted) {
-      return Generation.cancelled((System.nanoTime() - start) / 1e9);
+      return Generation.cancelled((System.nanoTime() - start) / 1e9, sampler.seed());
     }
     long first = System.nanoTime();
     var writer = new AnswerWriter(llm.tokenizer(), prompt, options);
@@ -282,7 +286,7 @@ public final class LlmSession implements AutoCloseable {
     }
     double decode = (System.nanoTime() - first) / 1e9;
     return new Generation(
-        writer.finish(), writer.ids(), reason, read, (first - start) / 1e9, decode);
+        writer.finish(), writer.ids(), reason, read, (first - start) / 1e9, decode, sampler.seed());
   }
 
   /// Makes room for a token that was written, and reads it if another is to follow.

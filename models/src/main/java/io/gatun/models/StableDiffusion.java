@@ -1,6 +1,7 @@
 package io.gatun.models;
 
 import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.Interruption;
 import io.gatun.models.TextConditions.Condition;
 import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.diffusion.LoraSet;
@@ -78,11 +79,9 @@ public final class StableDiffusion implements AutoCloseable {
       f.packingBudget(PACKING_BUDGET);
       text = new TextConditions(files, this::weights, once, options.notices);
       var unetKeys = files.config("unet");
-      unet =
-          new UNet2DConditionModel(
-              UNet2DConditionConfig.of(unetKeys),
-              weights("unet", f).quantized(options.quantization),
-              f);
+      var unetWeights = weights("unet", f).quantized(options.quantization);
+      unet = new UNet2DConditionModel(UNet2DConditionConfig.of(unetKeys), unetWeights, f);
+      unetWeights.requireQuantized();
       images = images();
       int in = unet.config().inChannels();
       if (in != images.channels() || unet.config().numClassEmbeds() > 0) {
@@ -157,7 +156,16 @@ public final class StableDiffusion implements AutoCloseable {
   ///
   /// @param pathOrName where it lies, or one of [Pretrained#NAMES]
   /// @throws CheckpointException if there is no such pipeline, or Gatun cannot run it
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   public static StableDiffusion load(Path pathOrName, Consumer<StableDiffusionOptions> choose) {
+    try {
+      return open(pathOrName, choose);
+    } catch (RuntimeException e) {
+      throw Interruption.or(e);
+    }
+  }
+
+  private static StableDiffusion open(Path pathOrName, Consumer<StableDiffusionOptions> choose) {
     var options = new StableDiffusionOptions();
     choose.accept(options);
     Path path = Pretrained.find(pathOrName);

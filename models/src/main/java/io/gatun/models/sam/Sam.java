@@ -2,6 +2,7 @@ package io.gatun.models.sam;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.Interruption;
 import io.gatun.models.Pretrained;
 import io.gatun.models.image.Image;
 import io.gatun.models.nn.Quantization;
@@ -57,6 +58,7 @@ public final class Sam implements MaskPredictor, AutoCloseable {
             .quantized(new Quantization(options.quantization, 0, ENCODER_LINEARS));
     preprocess = new Preprocess(config);
     imageEncoder = new ImageEncoderViT(weights.at("image_encoder"), config, functional);
+    weights.requireQuantized();
     promptEncoder = new PromptEncoder(weights.at("prompt_encoder"), config);
     maskDecoder =
         new MaskDecoder(weights.at("mask_decoder"), config, functional, promptEncoder.densePe());
@@ -82,7 +84,16 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   ///
   /// @param pathOrName where it lies, or one of [Pretrained#NAMES]
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   public static Sam load(Path pathOrName, Consumer<SamOptions> choose) {
+    try {
+      return open(pathOrName, choose);
+    } catch (RuntimeException e) {
+      throw Interruption.or(e);
+    }
+  }
+
+  private static Sam open(Path pathOrName, Consumer<SamOptions> choose) {
     var options = new SamOptions();
     choose.accept(options);
     var checkpoint = Checkpoint.open(Pretrained.find(pathOrName), options.loadMode);

@@ -11,6 +11,9 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.models.Generation;
 import io.gatun.models.Llm;
 import io.gatun.models.LlmSession;
+import io.gatun.models.StableDiffusion;
+import io.gatun.models.image.Image;
+import io.gatun.models.sam.Sam;
 import io.gatun.models.text.SamplingOptions;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tests.TestData;
@@ -310,6 +313,22 @@ class SharedLlmTest {
       assertEquals(List.of(), chat.messages());
       session.feed(8);
     }
+  }
+
+  @Test
+  void anInterruptWhileLoadingIsNoDamage() {
+    Thread.currentThread().interrupt();
+    for (Executable load :
+        List.<Executable>of(
+            () -> Llm.load(TINY),
+            () -> Sam.load(TestData.pretrained("tiny-sam")),
+            () -> StableDiffusion.load(TestData.pretrained("tiny-sd")),
+            () -> Checkpoint.open(TINY),
+            () -> Image.read(TestData.pretrained("tiny-sam").resolve("scene0.png")))) {
+      assertThrows(CancellationException.class, load);
+      assertTrue(Thread.currentThread().isInterrupted());
+    }
+    assertTrue(Thread.interrupted());
   }
 
   /// With the slow reference kernels reading a full context takes seconds; an interrupt ends it
