@@ -58,6 +58,9 @@ public final class Main implements Runnable {
   }
 
   private final Stdio stdio;
+  private final boolean listens;
+  private final PrintWriter err;
+  private final Interrupts interrupts;
 
   @Spec private CommandSpec spec;
 
@@ -82,8 +85,12 @@ public final class Main implements Runnable {
       description = "Show what happens inside, and stack traces.")
   private boolean debug;
 
-  private Main(Stdio stdio) {
+  /// @param listens whether the process's signals are this command's
+  private Main(Stdio stdio, boolean listens) {
     this.stdio = stdio;
+    this.listens = listens;
+    err = stdio.messages();
+    interrupts = new Interrupts(err);
   }
 
   public static void main(String[] args) {
@@ -92,7 +99,7 @@ public final class Main implements Runnable {
     // Libraries that are no modules are on the class path, which modules do not read unasked.
     Main.class.getModule().addReads(ClassLoader.getSystemClassLoader().getUnnamedModule());
     Health.warn(System.err);
-    System.exit(run(Stdio.ofProcess(), args));
+    System.exit(new Main(Stdio.ofProcess(), true).run(args));
   }
 
   /// Runs one command line that has nothing to read, and returns its exit code.
@@ -102,11 +109,14 @@ public final class Main implements Runnable {
 
   /// Runs one command line and returns its exit code.
   public static int run(Stdio stdio, String... args) {
-    var main = new Main(stdio);
-    var failures = new Failures(() -> main.debug);
+    return new Main(stdio, false).run(args);
+  }
+
+  private int run(String... args) {
+    var failures = new Failures(() -> debug);
     // Results may quote files, which must not colour a terminal; so nothing is coloured.
     var commands =
-        new CommandLine(main).setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
+        new CommandLine(this).setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
     // Building the model of a command takes milliseconds: only those that are needed.
     String first = args.length == 0 ? "" : args[0];
     COMMANDS.forEach(
@@ -121,7 +131,6 @@ public final class Main implements Runnable {
         });
     Converters.register(commands);
     PrintWriter out = stdio.results();
-    PrintWriter err = stdio.messages();
     try {
       int code =
           commands
@@ -130,7 +139,7 @@ public final class Main implements Runnable {
               .setErr(err)
               .setParameterExceptionHandler(failures)
               .setExecutionExceptionHandler(failures)
-              .setExecutionStrategy(main::execute)
+              .setExecutionStrategy(this::execute)
               .execute(args);
       out.flush();
       return code;
@@ -141,6 +150,10 @@ public final class Main implements Runnable {
     }
   }
 
+  Interrupts interrupts() {
+    return interrupts;
+  }
+
   Stdio stdio() {
     return stdio;
   }
@@ -149,10 +162,13 @@ public final class Main implements Runnable {
     if (debug) {
       System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "debug");
     }
+    if (listens) {
+      interrupts.listen();
+    }
     try {
       return new RunLast().execute(parsed);
     } catch (OutputException e) {
-      return Failures.report(e, spec.commandLine().getErr());
+      return Failures.report(e, err);
     } catch (Error e) { // picocli hands only exceptions to its handlers
       throw new ExecutionException(spec.commandLine(), e.toString(), e);
     }
