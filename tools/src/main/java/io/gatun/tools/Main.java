@@ -182,10 +182,13 @@ public final class Main implements Runnable {
   static final class Version implements IVersionProvider {
     @Override
     public String[] getVersion() {
-      // The class path has no module descriptors.
+      return new String[] {("gatun " + number()).strip()};
+    }
+
+    /// Empty on the class path, which has no module descriptors.
+    static String number() {
       var descriptor = Main.class.getModule().getDescriptor();
-      String version = descriptor == null ? "" : " " + descriptor.rawVersion().orElse("");
-      return new String[] {"gatun" + version};
+      return descriptor == null ? "" : descriptor.rawVersion().orElse("");
     }
   }
 }

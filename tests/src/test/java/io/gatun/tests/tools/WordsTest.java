@@ -35,7 +35,7 @@ class WordsTest {
         "doctor now|'now' is a word too many",
         "bench lm|There is no command 'lm'",
         "segment|--image PATH is missing",
-        "inspect|PATH is missing",
+        "inspect|Name one checkpoint",
         "quantize -m x|--out PATH is missing",
         "imagine x --steps 100000|steps is 100000; this scheduler takes 1 to",
         "imagine x --out TEMP/no/a.png|there is no folder TEMP/no",
