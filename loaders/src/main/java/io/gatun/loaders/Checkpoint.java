@@ -35,6 +35,7 @@ public interface Checkpoint extends AutoCloseable {
   /// checkpoint. Files in parts are opened together from their index, or, for GGUF, from the first.
   ///
   /// @throws CheckpointException if there is no checkpoint, or it is damaged
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   static Checkpoint open(Path path, LoadMode mode) {
     return LoadedCheckpoint.open(path, mode);
   }

@@ -39,9 +39,12 @@ final class LoadedCheckpoint implements Checkpoint {
     try {
       checkpoint.load(ModelFiles.find(path), mode);
       return checkpoint;
-    } catch (Throwable t) {
+    } catch (RuntimeException e) {
       checkpoint.close();
-      throw t;
+      throw Interruption.or(e);
+    } catch (Error e) {
+      checkpoint.close();
+      throw e;
     }
   }
 

@@ -2,6 +2,7 @@ package io.gatun.models;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.Interruption;
 import io.gatun.models.llama.Llama;
 import io.gatun.models.llama.LlamaConfig;
 import io.gatun.models.text.ChatTemplate;
@@ -58,7 +59,16 @@ public final class Llm implements AutoCloseable {
   ///
   /// @param pathOrName where it lies, or one of [Pretrained#NAMES]
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   public static Llm load(Path pathOrName, Consumer<LlmOptions> choose) {
+    try {
+      return open(pathOrName, choose);
+    } catch (RuntimeException e) {
+      throw Interruption.or(e);
+    }
+  }
+
+  private static Llm open(Path pathOrName, Consumer<LlmOptions> choose) {
     var options = new LlmOptions();
     choose.accept(options);
     Path path = Pretrained.find(pathOrName);

@@ -228,9 +228,11 @@ public final class LlmSession implements AutoCloseable {
     }
     try (turn) {
       writing = true;
-      return answer(prompt, options);
-    } finally {
-      writing = false;
+      try {
+        return answer(prompt, options);
+      } finally {
+        writing = false;
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 package io.gatun.models;
 
 import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.Interruption;
 import io.gatun.models.TextConditions.Condition;
 import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.diffusion.LoraSet;
@@ -91,6 +92,10 @@ public final class StableDiffusion implements AutoCloseable {
                 .formatted(
                     unetKeys.where(), in, unet.config().numClassEmbeds(), images.channels()));
       }
+      files.requireAllUsed(vaeFile != null && !vaeFile.isTiny());
+      if (vaeFile != null) {
+        vaeFile.requireAllUsed();
+      }
       loras.checkFits(options.notices);
     } catch (RuntimeException | Error e) {
       loras.close();
@@ -153,11 +158,20 @@ public final class StableDiffusion implements AutoCloseable {
   ///
   /// @param pathOrName where it lies, or one of [Pretrained#NAMES]
   /// @throws CheckpointException if there is no such pipeline, or Gatun cannot run it
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   public static StableDiffusion load(Path pathOrName, Consumer<StableDiffusionOptions> choose) {
+    try {
+      return open(pathOrName, choose);
+    } catch (RuntimeException e) {
+      throw Interruption.or(e);
+    }
+  }
+
+  private static StableDiffusion open(Path pathOrName, Consumer<StableDiffusionOptions> choose) {
     var options = new StableDiffusionOptions();
     choose.accept(options);
     Path path = Pretrained.find(pathOrName);
-    var files = PipelineFiles.open(path, options.loadMode);
+    var files = PipelineFiles.open(path, options.loadMode, options.prediction);
     Ops ops = null;
     try {
       ops = new Ops(options.backend, options.threads);

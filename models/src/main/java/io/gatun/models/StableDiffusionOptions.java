@@ -1,6 +1,7 @@
 package io.gatun.models;
 
 import io.gatun.loaders.LoadMode;
+import io.gatun.models.diffusion.PredictionType;
 import io.gatun.models.nn.Quantization;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
@@ -18,6 +19,7 @@ public final class StableDiffusionOptions {
   LoadMode loadMode = LoadMode.MAP;
   Quantization quantization = Quantization.NONE;
   Path vae;
+  PredictionType prediction;
   final Map<Path, Double> loras = new LinkedHashMap<>();
   Consumer<String> notices = line -> {};
   private DType.Plain dtype;
@@ -61,6 +63,13 @@ public final class StableDiffusionOptions {
   /// own.
   public StableDiffusionOptions vae(Path value) {
     vae = value;
+    return this;
+  }
+
+  /// What the UNet predicts; by default what the files say. Single files of Stable Diffusion 2
+  /// often do not.
+  public StableDiffusionOptions predictionType(PredictionType value) {
+    prediction = value;
     return this;
   }
 

@@ -3,6 +3,7 @@ package io.gatun.tools;
 import io.gatun.models.ImageSettings;
 import io.gatun.models.Pretrained;
 import io.gatun.models.StableDiffusion;
+import io.gatun.models.diffusion.PredictionType;
 import io.gatun.models.nn.Quantization;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -38,6 +40,15 @@ final class DiffusionModelOptions {
       description =
           "Of those, only layers in whose name this is found, such as \"attn1|ff\" (default: all).")
   private Pattern quantizeLayers;
+
+  @Option(
+      names = "--prediction-type",
+      paramLabel = "epsilon|v_prediction",
+      converter = PredictionTypeConverter.class,
+      description =
+          "What the UNet predicts: the noise (epsilon) or v. Only for files that do not say, as"
+              + " single files of Stable Diffusion 2.")
+  private PredictionType predictionType;
 
   @Option(
       names = "--vae",
@@ -74,6 +85,9 @@ final class DiffusionModelOptions {
           }
           if (vae != null) {
             o.vae(vae);
+          }
+          if (predictionType != null) {
+            o.predictionType(predictionType);
           }
           adaptations.forEach(o::lora);
           o.backend(run.backend())
@@ -119,5 +133,12 @@ final class DiffusionModelOptions {
           "--quantize-layers says which layers --quantize is for; give that");
     }
     return all.only(quantizeLayers);
+  }
+
+  static final class PredictionTypeConverter implements ITypeConverter<PredictionType> {
+    @Override
+    public PredictionType convert(String value) {
+      return Choice.of(PredictionType.class, value);
+    }
   }
 }

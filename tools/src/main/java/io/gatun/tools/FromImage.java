@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.Locale;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
@@ -46,7 +45,7 @@ final class FromImage {
     }
     for (SourceFile file : of(Kind.VAE)) {
       if (vae == null) {
-        throw refuse("was made with another autoencoder, %s; name it with --vae", file);
+        throw refuse("was made with another autoencoder, %s; name it with --vae".formatted(file));
       } else if (!file.is(vae)) {
         warn("was made with the autoencoder " + file + ", not " + vae);
       }
@@ -55,10 +54,10 @@ final class FromImage {
     missing.removeIf(file -> loras.stream().anyMatch(file::is));
     if (!missing.isEmpty() && loras.isEmpty()) {
       throw refuse(
-          "was made with adaptations; give %s",
-          missing.stream()
-              .map(f -> "--lora %s:%s %s".formatted(f.name(), f.scale(), hash(f)).strip())
-              .collect(Collectors.joining(", ")));
+          "was made with adaptations; give "
+              + missing.stream()
+                  .map(f -> "--lora %s:%s %s".formatted(f.name(), f.scale(), hash(f)).strip())
+                  .collect(Collectors.joining(", ")));
     }
     missing.forEach(file -> warn("was made with the adaptation " + file + ", which is not given"));
   }
@@ -78,7 +77,7 @@ final class FromImage {
 
   private void check(SourceFile file, Image given, String what, String option) {
     if (given == null) {
-      throw refuse("was made from %s; name that with %s", what, option);
+      throw refuse("was made from %s; name that with %s".formatted(what, option));
     } else if (!file.is(given)) {
       warn("was made from " + what + " than " + option + " names");
     }
@@ -88,9 +87,8 @@ final class FromImage {
     return files.stream().filter(f -> f.kind() == kind).toList();
   }
 
-  private ParameterException refuse(String what, Object... arguments) {
-    return new ParameterException(
-        spec.commandLine(), image + " " + String.format(Locale.ROOT, what, arguments));
+  private ParameterException refuse(String what) {
+    return new ParameterException(spec.commandLine(), image + " " + what);
   }
 
   private void warn(String what) {

@@ -51,7 +51,11 @@ public final class AtomicFile implements AutoCloseable {
       Unfinished.add(path);
       try {
         FileChannel opened =
-            FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+            FileChannel.open(
+                path,
+                StandardOpenOption.CREATE_NEW,
+                StandardOpenOption.READ,
+                StandardOpenOption.WRITE);
         if (lock(opened) && Files.exists(path)) {
           temporary = path;
           channel = opened;

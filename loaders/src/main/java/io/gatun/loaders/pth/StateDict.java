@@ -37,7 +37,7 @@ final class StateDict {
   private final Map<String, Object> metadata = new LinkedHashMap<>();
 
   /// Which containers have tensors in them: asked at every level, but found out once.
-  private final Map<Object, Boolean> withTensors = new IdentityHashMap<>();
+  private final IdentityHashMap<Object, Boolean> withTensors = new IdentityHashMap<>();
 
   /// @throws CheckpointException if the pickled object unfolds too far, or two names collide
   StateDict(SourceFile file, Object pickled) {

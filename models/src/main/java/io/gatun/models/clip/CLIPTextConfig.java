@@ -24,17 +24,20 @@ public record CLIPTextConfig(
   /// @throws CheckpointException if a key is missing or asks for what Gatun does not do
   public static CLIPTextConfig of(JsonKeys keys) {
     keys.require("model_type", "clip_text_model", "clip_text_model");
-    return new CLIPTextConfig(
-        keys.count("vocab_size"),
-        keys.count("hidden_size"),
-        keys.count("intermediate_size"),
-        keys.count("num_hidden_layers"),
-        keys.count("num_attention_heads"),
-        keys.count("max_position_embeddings"),
-        activation(keys.text("hidden_act", "quick_gelu"), keys.where()),
-        (float) keys.number("layer_norm_eps", 1e-5),
-        keys.integer("projection_dim", 512),
-        keys.integer("eos_token_id", 49407));
+    var config =
+        new CLIPTextConfig(
+            keys.count("vocab_size"),
+            keys.count("hidden_size"),
+            keys.count("intermediate_size"),
+            keys.count("num_hidden_layers"),
+            keys.count("num_attention_heads"),
+            keys.count("max_position_embeddings"),
+            activation(keys.text("hidden_act", "quick_gelu"), keys.where()),
+            (float) keys.number("layer_norm_eps", 1e-5),
+            keys.integer("projection_dim", 512),
+            keys.integer("eos_token_id", 49407));
+    keys.requireAllRead();
+    return config;
   }
 
   private static Activation activation(String name, String where) {

@@ -1,26 +1,70 @@
 package io.gatun.models.diffusion;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.nn.UsedTensors;
+import io.gatun.models.nn.WeightNames;
 import io.gatun.models.nn.Weights;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
 
 /// A directory as diffusers saves a pipeline: model_index.json, and a folder for each part.
 final class DiffusersFolder implements PipelineFiles {
+  private static final Set<String> PARTS =
+      Set.of(
+          "unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler");
+
+  /// What pipelines have that does not change their images: filters of results, what reads images
+  /// for adapters that are not there, and switches of those.
+  private static final Pattern HARMLESS =
+      Pattern.compile(
+          "safety_checker|feature_extractor|image_encoder|requires_safety_checker|add_watermarker"
+              + "|watermark|force_zeros_for_empty_prompt");
+
+  /// Positions, which follow from the configuration; what a text encoder has that is a part of a
+  /// whole CLIP; losses.
+  private static final Pattern LEFTOVERS =
+      Pattern.compile(
+          "text_model\\.embeddings\\.position_ids$|text_projection\\.|logit_scale$|vision_model\\."
+              + "|visual_projection\\.|loss\\.");
+
   private final Path path;
   private final LoadMode mode;
+  private final PredictionType prediction;
   private final JsonKeys index;
-  private final Map<String, Checkpoint> open = new HashMap<>();
+  private final Map<String, UsedTensors> open = new HashMap<>();
 
-  DiffusersFolder(Path path, LoadMode mode) {
+  DiffusersFolder(Path path, LoadMode mode, PredictionType prediction) {
     this.path = path;
     this.mode = mode;
+    this.prediction = prediction;
     index = JsonKeys.read(path.resolve("model_index.json"));
+    var others = new ArrayList<String>();
+    for (var e : index.json().properties()) {
+      boolean isPart = e.getValue().path(1).isTextual();
+      if (isPart && !PARTS.contains(e.getKey()) && !HARMLESS.matcher(e.getKey()).matches()) {
+        others.add(e.getKey());
+      }
+    }
+    if (!others.isEmpty()) {
+      throw new CheckpointException(
+          "%s: is %s with %s, which Gatun does not run: its images come from Stable Diffusion's parts alone (%s)"
+              .formatted(
+                  index.where(),
+                  index.text("_class_name", "a pipeline"),
+                  String.join(", ", others),
+                  String.join(", ", new TreeSet<>(PARTS))));
+    }
+    index.refuse("requires_aesthetics_score");
   }
 
   @Override
@@ -42,13 +86,23 @@ final class DiffusersFolder implements PipelineFiles {
   @Override
   public JsonKeys config(String part) {
     String name = part.equals("scheduler") ? "scheduler_config.json" : "config.json";
-    return JsonKeys.read(folder(part).resolve(name));
+    var keys = JsonKeys.read(folder(part).resolve(name));
+    if (part.equals("scheduler") && prediction != null) {
+      ((ObjectNode) keys.json()).put("prediction_type", prediction.toString());
+    }
+    return keys;
   }
 
   @Override
   public Weights weights(String part) {
     Path folder = folder(part);
-    return Weights.of(open.computeIfAbsent(part, _ -> Checkpoint.open(folder, mode)));
+    var tensors = open.computeIfAbsent(part, _ -> new UsedTensors(Checkpoint.open(folder, mode)));
+    return Weights.of(tensors, WeightNames.SAME);
+  }
+
+  @Override
+  public void requireAllUsed(boolean otherVae) {
+    open.values().forEach(tensors -> tensors.requireAllUsed(LEFTOVERS));
   }
 
   @Override
@@ -68,6 +122,6 @@ final class DiffusersFolder implements PipelineFiles {
 
   @Override
   public void close() {
-    open.values().forEach(Checkpoint::close);
+    open.values().forEach(tensors -> tensors.checkpoint().close());
   }
 }

@@ -77,8 +77,10 @@ public enum KnownPipeline {
          "norm_num_groups": 32, "scaling_factor": SCALE},
        "scheduler": {"_class_name": "EulerDiscreteScheduler", "beta_schedule": "scaled_linear",
          "beta_start": 0.00085, "beta_end": 0.012, "num_train_timesteps": 1000,
-         "prediction_type": "epsilon", "timestep_spacing": "leading", "steps_offset": 1}}
+         "timestep_spacing": "leading", "steps_offset": 1}}
       """;
+
+  private static final String REFINER = "conditioner.embedders.0.model.token_embedding.weight";
 
   private final String title;
   private final String mark;
@@ -99,6 +101,11 @@ public enum KnownPipeline {
       if (names.contains(kind.mark) && names.contains(LdmNames.CONV_IN)) {
         return kind;
       }
+    }
+    if (names.contains(REFINER)) {
+      throw new CheckpointException(
+          "%s is Stable Diffusion XL's refiner, which improves images that the base model made; Gatun runs the base model"
+              .formatted(checkpoint.path()));
     }
     throw new CheckpointException(
         ("%s is no pipeline: need the tensors \"%s\" and \"%s\" (Stable Diffusion 1), \"%s\" (2) or"

@@ -18,11 +18,21 @@ public sealed interface PipelineFiles extends AutoCloseable permits DiffusersFol
   ///
   /// @throws CheckpointException if it is neither
   static PipelineFiles open(Path path, LoadMode mode) {
+    return open(path, mode, null);
+  }
+
+  /// As [#open(Path, LoadMode)], of a model whose network predicts what the caller says, whatever
+  /// the files do.
+  ///
+  /// @param prediction null for what the files say
+  static PipelineFiles open(Path path, LoadMode mode, PredictionType prediction) {
     if (!Files.exists(path)) {
       throw new CheckpointException(
           path + " does not exist; name a diffusers directory or a .safetensors file");
     }
-    return Files.isDirectory(path) ? new DiffusersFolder(path, mode) : new SingleFile(path, mode);
+    return Files.isDirectory(path)
+        ? new DiffusersFolder(path, mode, prediction)
+        : new SingleFile(path, mode, prediction);
   }
 
   /// The directory or file that was opened.
@@ -43,6 +53,12 @@ public sealed interface PipelineFiles extends AutoCloseable permits DiffusersFol
   ///
   /// @throws CheckpointException if there are none, or they are damaged
   Weights weights(String part);
+
+  /// Checks, once all parts are made, that they have read all tensors.
+  ///
+  /// @param otherVae whether an autoencoder from elsewhere takes the place of the pipeline's own
+  /// @throws CheckpointException if there are others than pipelines are known to hold
+  void requireAllUsed(boolean otherVae);
 
   /// The folder of a part that has files of its own, such as a tokenizer; null where all is in one
   /// file.

@@ -1,13 +1,21 @@
 package io.gatun.models.diffusion;
 
+import java.util.Locale;
+
 /// What the network's output means, given a VP sample `x = alpha * image + sigma * noise`.
-enum PredictionType {
+public enum PredictionType {
   /// The noise (Ho et al. 2020, arXiv:2006.11239).
   EPSILON,
   /// `v = alpha * noise - sigma * image` (Salimans and Ho 2022, arXiv:2202.00512, appendix D).
   V_PREDICTION,
   /// The image.
   SAMPLE;
+
+  /// The name in configurations: `v_prediction`.
+  @Override
+  public String toString() {
+    return name().toLowerCase(Locale.ROOT);
+  }
 
   /// `sample * x + output * networkOutput`.
   record Mix(double sample, double output) {

@@ -6,29 +6,66 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.nn.UsedTensors;
 import io.gatun.models.nn.Weights;
 import java.nio.file.Path;
+import java.util.regex.Pattern;
 
 /// All weights of a pipeline in one file, as CompVis and Stability AI publish them and people trade
 /// them. It has no configurations: which pipeline it is shows from the names of its tensors.
 final class SingleFile implements PipelineFiles {
+  private static final String OWN_VAE = "first_stage_model.";
+
+  /// What such files hold beside the network: its averages, tables that follow from the noise
+  /// schedule, losses, marks of what it predicts, and of the text encoders what is not used here
+  /// (positions, the last layer of Stable Diffusion 2's, images).
+  private static final Pattern LEFTOVERS =
+      Pattern.compile(
+          "model_ema\\.|embedding_manager\\.|v_pred$|ztsnr$|first_stage_model\\.(loss|model_ema)\\."
+              + "|(betas|alphas_cumprod(_prev)?|sqrt_\\w+|log_one_minus_\\w+|posterior_\\w+|lvlb_weights"
+              + "|logvar|scale_factor|(denoiser\\.)?(log_)?sigmas)$"
+              + "|(cond_stage_model|conditioner\\.embedders\\.[01])\\."
+              + "((transformer\\.)?(text_model\\.embeddings\\.position_ids$|text_projection\\.|logit_scale$"
+              + "|vision_model\\.|visual_projection\\.)|model\\.(logit_scale$|attn_mask$|visual\\."
+              + "|text_projection$|transformer\\.resblocks\\.23\\.))");
+
   private final Checkpoint checkpoint;
+  private final UsedTensors tensors;
   private final KnownPipeline kind;
   private final JsonKeys configs;
 
-  SingleFile(Path path, LoadMode mode) {
+  SingleFile(Path path, LoadMode mode, PredictionType prediction) {
     checkpoint = Checkpoint.open(path, mode);
+    tensors = new UsedTensors(checkpoint);
     try {
       kind = KnownPipeline.of(checkpoint);
       configs = new JsonKeys(kind.configs(), path.toString());
       var convIn = checkpoint.tensor(LdmNames.CONV_IN);
       if (convIn.shape().rank() == 4) { // 9 channels where a mask comes with the latents
-        ((ObjectNode) configs.json().path("unet")).put("in_channels", convIn.dim(1));
+        object("unet").put("in_channels", convIn.dim(1));
+      }
+      var predicts = prediction != null ? prediction : SingleFilePrediction.of(checkpoint, kind);
+      object("scheduler").put("prediction_type", predicts.toString());
+      if (checkpoint.tensors().containsKey("ztsnr")) {
+        object("scheduler").put("rescale_betas_zero_snr", true);
+      }
+      if (kind == KnownPipeline.SD2 && predicts == PredictionType.V_PREDICTION) {
+        object("unet").put("sample_size", 96);
       }
     } catch (RuntimeException | Error e) {
       checkpoint.close();
       throw e;
     }
+  }
+
+  private ObjectNode object(String part) {
+    return (ObjectNode) configs.json().path(part);
+  }
+
+  @Override
+  public void requireAllUsed(boolean otherVae) {
+    tensors.requireAllUsed(
+        otherVae ? Pattern.compile(LEFTOVERS + "|" + Pattern.quote(OWN_VAE)) : LEFTOVERS);
   }
 
   @Override
@@ -58,7 +95,7 @@ final class SingleFile implements PipelineFiles {
 
   @Override
   public Weights weights(String part) {
-    return Weights.of(checkpoint, kind.names(part, config(part)));
+    return Weights.of(tensors, kind.names(part, config(part)));
   }
 
   @Override

@@ -4,9 +4,12 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.nn.UsedTensors;
+import io.gatun.models.nn.WeightNames;
 import io.gatun.models.nn.Weights;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Pattern;
 
 /// An autoencoder that comes by itself, to be used in place of a pipeline's own: one of the same
 /// architecture, or the decoder of a tiny one (TAESD).
@@ -17,12 +20,21 @@ public final class VaeFile implements AutoCloseable {
   private static final String TINY_DECODER = "decoder.layers";
   private static final String LDM = "first_stage_model.";
 
+  /// Of a tiny autoencoder the encoder, which is not used; of a file that is a whole pipeline all
+  /// else; losses and averages.
+  private static final Pattern LEFTOVERS =
+      Pattern.compile(
+          "(first_stage_model\\.)?(loss|model_ema)\\.|encoder\\.layers\\."
+              + "|(model|cond_stage_model|conditioner)\\.");
+
   private final Path path;
   private final Checkpoint checkpoint;
+  private final UsedTensors tensors;
 
   private VaeFile(Path path, Checkpoint checkpoint) {
     this.path = path;
     this.checkpoint = checkpoint;
+    tensors = new UsedTensors(checkpoint);
   }
 
   /// Opens a file or directory.
@@ -56,7 +68,7 @@ public final class VaeFile implements AutoCloseable {
 
   /// The decoder of a tiny autoencoder: its list of layers.
   public Weights tinyDecoder() {
-    var weights = Weights.of(checkpoint);
+    var weights = Weights.of(tensors, WeightNames.SAME);
     return has(TINY_DECODER + ".0.weight") ? weights.at(TINY_DECODER) : weights;
   }
 
@@ -71,9 +83,16 @@ public final class VaeFile implements AutoCloseable {
   /// @param blocks levels of the network
   public Weights weights(int blocks) {
     if (has("decoder.conv_in.weight") && !has("decoder.mid.block_1.norm1.weight")) {
-      return Weights.of(checkpoint);
+      return Weights.of(tensors, WeightNames.SAME);
     }
-    return Weights.of(checkpoint, LdmNames.vae(isLdm() ? LDM : "", blocks));
+    return Weights.of(tensors, LdmNames.vae(isLdm() ? LDM : "", blocks));
+  }
+
+  /// Checks, once the networks are made, that they have read all tensors.
+  ///
+  /// @throws CheckpointException if there are others than such files are known to hold
+  public void requireAllUsed() {
+    tensors.requireAllUsed(LEFTOVERS);
   }
 
   @Override

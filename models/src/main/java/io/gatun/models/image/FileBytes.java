@@ -4,11 +4,13 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.concurrent.CancellationException;
 
 /// An image file's bytes outside the heap, and the words for what keeps them from being read.
 final class FileBytes {
@@ -47,9 +49,10 @@ final class FileBytes {
   }
 
   /// What to say when that, or understanding the bytes, has failed.
-  static ImageException exception(Path file, Throwable cause) {
+  static RuntimeException exception(Path file, Throwable cause) {
     return switch (cause) {
       case ImageException e -> e;
+      case ClosedByInterruptException _ -> new CancellationException("interrupted");
       case NoSuchFileException e -> new ImageException(file + ": there is no such file.", e);
       case FileSystemException e ->
           new ImageException(

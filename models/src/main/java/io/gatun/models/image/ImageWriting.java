@@ -1,20 +1,18 @@
 package io.gatun.models.image;
 
+import io.gatun.ffm.files.AtomicFile;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Locale;
 import java.util.Map;
-import java.util.UUID;
 import javax.imageio.IIOImage;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageTypeSpecifier;
 import javax.imageio.ImageWriteParam;
 import javax.imageio.ImageWriter;
 import javax.imageio.metadata.IIOMetadata;
-import javax.imageio.stream.FileImageOutputStream;
+import javax.imageio.stream.ImageOutputStream;
 
 /// Image files that appear under their names whole or not at all.
 final class ImageWriting {
@@ -32,27 +30,14 @@ final class ImageWriting {
       throw new ImageException(
           file + ": only PNG files carry text; choose a name that ends in .png.");
     }
-    Path temporary =
-        file.resolveSibling("." + file.getFileName() + "." + UUID.randomUUID() + ".tmp");
-    try {
-      try (var out = new FileImageOutputStream(temporary.toFile())) {
-        encode(image, format, text, out);
-      }
-      Files.move(
-          temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    try (var whole = new AtomicFile(file)) {
+      var out = new ChannelImageOutput(whole.channel());
+      encode(image, format, text, out);
+      out.close();
+      whole.commit();
     } catch (IOException e) {
       throw new ImageException(
           "%s: cannot be written: %s; nothing is left of it.".formatted(file, e.getMessage()), e);
-    } finally {
-      delete(temporary);
-    }
-  }
-
-  private static void delete(Path temporary) {
-    try {
-      Files.deleteIfExists(temporary);
-    } catch (IOException e) {
-      throw new ImageException(temporary + ": cannot be removed: " + e.getMessage() + ".", e);
     }
   }
 
@@ -70,7 +55,7 @@ final class ImageWriting {
   }
 
   private static void encode(
-      Image image, String format, Map<String, String> text, FileImageOutputStream out)
+      Image image, String format, Map<String, String> text, ImageOutputStream out)
       throws IOException {
     BufferedImage picture =
         OffHeapRaster.image(image.pixels(), image.width(), image.height(), image.channels());

@@ -8,7 +8,6 @@ import java.nio.ByteBuffer;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.zip.InflaterInputStream;
@@ -116,22 +115,24 @@ final class PngText {
 
   /// What lies before the next zero byte.
   private static String field(ByteBuffer in, Charset charset) {
-    int start = in.position();
-    while (in.get() != 0) {
-      // goes on; the buffer's end is damage
+    int length = 0;
+    while (in.get(in.position() + length) != 0) { // the buffer's end is damage
+      length++;
     }
-    return new String(in.array(), start, in.position() - 1 - start, charset);
+    var bytes = new byte[length];
+    in.get(bytes).get();
+    return new String(bytes, charset);
   }
 
   private static byte[] rest(ByteBuffer in) {
-    return Arrays.copyOfRange(in.array(), in.position(), in.limit());
+    var bytes = new byte[in.remaining()];
+    in.get(bytes);
+    return bytes;
   }
 
   /// A few bytes may unfold to gigabytes.
   private static byte[] inflate(ByteBuffer in, int limit) throws IOException {
-    try (var stream =
-        new InflaterInputStream(
-            new ByteArrayInputStream(in.array(), in.position(), in.remaining()))) {
+    try (var stream = new InflaterInputStream(new ByteArrayInputStream(rest(in)))) {
       byte[] text = stream.readNBytes(limit + 1);
       if (text.length > limit) {
         throw tooMuch();

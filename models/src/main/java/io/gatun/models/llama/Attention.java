@@ -51,9 +51,9 @@ final class Attention {
     long t = x.rows();
     long c = config.headDim();
     var qkv = ops.linears(x, qProj, kProj, vProj);
-    addBias(ops, qkv[0], qBias);
-    addBias(ops, qkv[1], kBias);
-    addBias(ops, qkv[2], vBias);
+    Mlp.addBias(ops, qkv[0], qBias);
+    Mlp.addBias(ops, qkv[1], kBias);
+    Mlp.addBias(ops, qkv[2], vBias);
     var q = qkv[0].reshape(t, config.numAttentionHeads(), c); // (T, H, C)
     var k = qkv[1].reshape(t, config.numKeyValueHeads(), c); // (T, G, C)
     var v = qkv[2].reshape(t, config.numKeyValueHeads(), c);
@@ -69,12 +69,6 @@ final class Attention {
     float scale = (float) (1 / Math.sqrt(c));
     var y = ops.attention(q, cache, layer, position, scale, config.slidingWindow());
     return ops.linear(y.reshape(t, config.numAttentionHeads() * c), oProj, oBias); // (T, D)
-  }
-
-  private static void addBias(Ops ops, Tensor y, Tensor bias) {
-    if (bias != null) {
-      ops.addBias(y, bias);
-    }
   }
 
   long bytesPerToken() {

@@ -24,8 +24,8 @@ public final class Llama {
 
   /// The model that a checkpoint holds.
   ///
-  /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
-  ///   the configuration says
+  /// @throws io.gatun.loaders.CheckpointException if a tensor is missing, has another shape than
+  ///   the configuration says, or has no place in the model
   public Llama(LlamaConfig config, Checkpoint checkpoint) {
     var weights = new LlamaWeights(config, checkpoint);
     this.config = weights.config();
@@ -46,6 +46,7 @@ public final class Llama {
     for (int i = 0; i < config.numHiddenLayers(); i++) {
       layers.add(new TransformerBlock(weights, i));
     }
+    weights.requireAllUsed();
   }
 
   public LlamaConfig config() {

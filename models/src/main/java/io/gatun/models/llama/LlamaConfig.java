@@ -1,18 +1,17 @@
 package io.gatun.models.llama;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.RotaryEmbedding;
-import java.io.IOException;
+import io.gatun.models.nn.UnknownKeys;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /// The hyper-parameters of a Llama-family model; components are named as in config.json.
 ///
@@ -36,6 +35,23 @@ public record LlamaConfig(
     int slidingWindow,
     int numLocalExperts,
     int numExpertsPerTok) {
+  /// What [LlamaWeights] sees from the tensors; what is for training, or for windows that are off.
+  private static final Pattern HARMLESS =
+      Pattern.compile("(attention|mlp|qkv)_bias|max_window_layers|rope_theta|vocab_size");
+
+  /// What [LlamaWeights] sees from the tensors, and how the file was made.
+  private static final Pattern HARMLESS_META =
+      Pattern.compile(
+          "multiple_of|ffn_dim_multiplier|hidden_dim|vocab_size|max_batch_size|model_args");
+
+  private static final Pattern HARMLESS_GGUF =
+      Pattern.compile(
+          "tensor_data_layout|rope\\.scaling\\.(original_context_length|finetuned)"
+              + "|attention\\.layer_norm_epsilon|expert_feed_forward_length|pooling_type");
+
+  /// A head has at most some hundred numbers; more would only take memory.
+  private static final int MAX_HEAD_DIM = 1 << 14;
+
   private static final Set<String> HF_TYPES =
       Set.of("llama", "mistral", "mixtral", "qwen2", "qwen3");
   private static final Set<String> GGUF_ARCHITECTURES =
@@ -53,17 +69,11 @@ public record LlamaConfig(
     Path dir = Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
     Path config = dir.resolve("config.json");
     Path params = dir.resolve("params.json");
-    try {
-      if (Files.exists(config)) {
-        return fromJson(new ObjectMapper().readTree(config.toFile()), config.toString());
-      }
-      if (Files.exists(params)) {
-        return fromMeta(
-            new ObjectMapper().readTree(params.toFile()), checkpoint, params.toString());
-      }
-    } catch (IOException e) {
-      throw new CheckpointException(
-          "%s: its configuration cannot be read: %s".formatted(dir, e.getMessage()), e);
+    if (Files.exists(config)) {
+      return fromJson(JsonKeys.read(config));
+    }
+    if (Files.exists(params)) {
+      return fromMeta(JsonKeys.read(params), checkpoint);
     }
     throw new CheckpointException(
         "%s: need config.json (Hugging Face) or params.json (Meta) in %s to know the model's heads"
@@ -73,76 +83,113 @@ public record LlamaConfig(
 
   /// Reads Hugging Face's config.json.
   ///
-  /// @param where the file's name, for messages
   /// @throws CheckpointException if a key is missing or asks for what Gatun does not do
-  public static LlamaConfig fromJson(JsonNode json, String where) {
-    var keys = new JsonKeys(json, where);
+  public static LlamaConfig fromJson(JsonKeys keys) {
     String type = keys.text("model_type", "llama");
     if (!HF_TYPES.contains(type)) {
-      throw unsupported(where, "model_type", type, HF_TYPES);
+      throw unsupported(keys.where(), "model_type", type, HF_TYPES);
     }
     keys.require("hidden_act", "silu", "silu");
-    int hidden = keys.integer("hidden_size");
-    int heads = keys.integer("num_attention_heads");
-    boolean window = !type.startsWith("qwen") || keys.flag("use_sliding_window", false);
-    if (window && type.startsWith("qwen")) {
+    keys.require("partial_rotary_factor", 1);
+    int hidden = keys.count("hidden_size");
+    int heads = keys.count("num_attention_heads");
+    int experts = keys.isAbsent("num_local_experts") ? 0 : keys.integer("num_local_experts");
+    int layers = keys.count("num_hidden_layers");
+    int window = window(keys, type, layers);
+    // What transformers takes where an old file says nothing.
+    boolean mixtral = type.equals("mixtral");
+    var config =
+        new LlamaConfig(
+            type,
+            hidden,
+            keys.count("intermediate_size"),
+            layers,
+            heads,
+            keys.count("num_key_value_heads", heads),
+            keys.count("head_dim", type.equals("qwen3") ? 128 : hidden / heads),
+            keys.count("vocab_size"),
+            keys.count("max_position_embeddings", 2048),
+            (float) keys.number("rms_norm_eps", mixtral ? 1e-5 : 1e-6),
+            RotaryEmbedding.Config.fromJson(keys, mixtral ? 1e6 : 1e4),
+            false,
+            window,
+            experts,
+            experts == 0 ? 0 : keys.count("num_experts_per_tok", 2));
+    keys.requireAllRead(HARMLESS);
+    return config;
+  }
+
+  /// Positions that a token sees, 0 for all; the same in all layers.
+  private static int window(JsonKeys keys, String type, int layers) {
+    boolean qwen = type.startsWith("qwen");
+    if (qwen && keys.flag("use_sliding_window", false)) {
       throw new CheckpointException(
-          where + ": use_sliding_window is true; Gatun runs Qwen models with full attention only");
+          keys.where()
+              + ": use_sliding_window is true; Gatun runs Qwen models with full attention only");
     }
-    int experts = keys.integer("num_local_experts", 0);
-    return new LlamaConfig(
-        type,
-        hidden,
-        keys.integer("intermediate_size"),
-        keys.integer("num_hidden_layers"),
-        heads,
-        keys.integer("num_key_value_heads", heads),
-        keys.integer("head_dim", hidden / heads),
-        keys.integer("vocab_size"),
-        keys.integer("max_position_embeddings", 2048),
-        (float) keys.number("rms_norm_eps", 1e-6),
-        RotaryEmbedding.Config.fromJson(json, where),
-        false,
-        window ? keys.integer("sliding_window", 0) : 0,
-        experts,
-        experts == 0 ? 0 : keys.integer("num_experts_per_tok", 2));
+    // Mistral's first file has no such key, and its second null for none.
+    int absent = type.equals("mistral") && !keys.json().has("sliding_window") ? 4096 : 0;
+    int window = keys.isAbsent("sliding_window") ? absent : keys.integer("sliding_window");
+    if (qwen || type.equals("llama")) {
+      window = 0;
+    }
+    if (!keys.isAbsent("layer_types")) {
+      String needed = window > 0 ? "sliding_attention" : "full_attention";
+      var types = keys.texts("layer_types");
+      if (types.size() != layers || !types.stream().allMatch(needed::equals)) {
+        throw new CheckpointException(
+            "%s: \"layer_types\" is %s; Gatun runs %s in all %d layers"
+                .formatted(keys.where(), UnknownKeys.shown(types), needed, layers));
+      }
+    }
+    return window;
   }
 
   /// Reads Meta's params.json; the sizes that it leaves open come from the tensors.
   ///
   /// @throws CheckpointException if a key is missing or asks for what Gatun does not do
-  public static LlamaConfig fromMeta(JsonNode json, Checkpoint checkpoint, String where) {
-    var keys = new JsonKeys(json, where);
+  public static LlamaConfig fromMeta(JsonKeys keys, Checkpoint checkpoint) {
     if (keys.flag("use_scaled_rope", false)) {
       throw new CheckpointException(
-          where
+          keys.where()
               + ": use_scaled_rope does not say the factors; put Hugging Face's config.json of this"
               + " model beside the checkpoint");
     }
-    int dim = keys.integer("dim");
-    int heads = keys.integer("n_heads");
-    var embedding = checkpoint.tensor("tok_embeddings.weight");
-    var w1 = checkpoint.tensor("layers.0.feed_forward.w1.weight");
-    return new LlamaConfig(
-        "llama",
-        dim,
-        Math.toIntExact(w1.dim(0)),
-        keys.integer("n_layers"),
-        heads,
-        keys.integer("n_kv_heads", heads),
-        dim / heads,
-        Math.toIntExact(embedding.dim(0)),
-        keys.integer("max_seq_len", 2048),
-        (float) keys.number("norm_eps", 1e-5),
-        RotaryEmbedding.Config.of(keys.number("rope_theta", 10000)),
-        true,
-        0,
-        0,
-        0);
+    int dim = keys.count("dim");
+    int heads = keys.count("n_heads");
+    var config =
+        new LlamaConfig(
+            "llama",
+            dim,
+            rows(checkpoint, "layers.0.feed_forward.w1.weight"),
+            keys.count("n_layers"),
+            heads,
+            keys.count("n_kv_heads", heads),
+            keys.count("head_dim", dim / heads),
+            rows(checkpoint, "tok_embeddings.weight"),
+            keys.count("max_seq_len", 2048),
+            (float) keys.number("norm_eps", 1e-5),
+            RotaryEmbedding.Config.fromJson(keys, 1e4),
+            true,
+            keys.isAbsent("sliding_window") ? 0 : keys.count("sliding_window"),
+            0,
+            0);
+    keys.requireAllRead(HARMLESS_META);
+    return config;
+  }
+
+  private static int rows(Checkpoint checkpoint, String name) {
+    var shape = checkpoint.tensor(name).shape();
+    if (shape.rank() != 2 || shape.dim(0) > Integer.MAX_VALUE) {
+      throw new CheckpointException(
+          "%s: tensor \"%s\" is %s; need a matrix".formatted(checkpoint.path(), name, shape));
+    }
+    return (int) shape.dim(0);
   }
 
   /// Reads a GGUF file's metadata.
   ///
+  /// @param where the file's name, for messages
   /// @throws CheckpointException if a key is missing or asks for what Gatun does not do
   public static LlamaConfig fromGguf(Map<String, Object> metadata, String where) {
     Object name = metadata.get("general.architecture");
@@ -150,34 +197,44 @@ public record LlamaConfig(
       throw unsupported(where, "general.architecture", name, GGUF_ARCHITECTURES);
     }
     var keys = new GgufKeys(metadata, architecture, where);
-    int hidden = keys.integer("embedding_length");
-    int heads = keys.integer("attention.head_count");
-    int headDim = keys.integer("attention.key_length", hidden / heads);
-    int rotated = keys.integer("rope.dimension_count", headDim);
-    if (rotated != headDim) {
-      throw new CheckpointException(
-          "%s: rope.dimension_count is %d; Gatun rotates whole heads of %d only"
-              .formatted(where, rotated, headDim));
+    int hidden = keys.count("embedding_length");
+    int heads = keys.count("attention.head_count");
+    int headDim = keys.count("attention.key_length", hidden / heads);
+    for (String same : List.of("rope.dimension_count", "attention.value_length")) {
+      int found = keys.count(same, headDim);
+      if (found != headDim) {
+        throw new CheckpointException(
+            "%s: %s is %d; Gatun rotates whole heads, and keys and values are of one size, here %d"
+                .formatted(where, keys.full(same), found, headDim));
+      }
     }
-    int experts = keys.integer("expert_count", 0);
-    return new LlamaConfig(
-        architecture,
-        hidden,
-        keys.integer("feed_forward_length"),
-        keys.integer("block_count"),
-        heads,
-        keys.integer("attention.head_count_kv", heads),
-        headDim,
-        keys.integer(
-            "vocab_size",
-            metadata.get("tokenizer.ggml.tokens") instanceof List<?> l ? l.size() : 0),
-        keys.integer("context_length", 2048),
-        (float) keys.number("attention.layer_norm_rms_epsilon", 1e-6),
-        RotaryEmbedding.Config.fromGguf(metadata, architecture, where),
-        !architecture.startsWith("qwen"),
-        keys.integer("attention.sliding_window", 0),
-        experts,
-        experts == 0 ? 0 : keys.integer("expert_used_count", 2));
+    int experts = keys.countOrNone("expert_count");
+    int used = keys.countOrNone("expert_used_count");
+    var config =
+        new LlamaConfig(
+            architecture,
+            hidden,
+            keys.count("feed_forward_length"),
+            keys.count("block_count"),
+            heads,
+            keys.count("attention.head_count_kv", heads),
+            headDim,
+            keys.count(
+                "vocab_size",
+                metadata.get("tokenizer.ggml.tokens") instanceof List<?> l ? l.size() : 0),
+            keys.count("context_length", 2048),
+            (float) keys.number("attention.layer_norm_rms_epsilon", 1e-6),
+            RotaryEmbedding.Config.fromGguf(
+                keys.number("rope.freq_base", 1e4),
+                keys.text("rope.scaling.type", "none"),
+                keys.number("rope.scaling.factor", keys.number("rope.scale_linear", 1)),
+                where),
+            !architecture.startsWith("qwen"),
+            keys.countOrNone("attention.sliding_window"),
+            experts,
+            experts == 0 ? 0 : Math.max(1, used));
+    keys.requireAllRead(HARMLESS_GGUF);
+    return config;
   }
 
   /// The same model with its heads in Meta's layout: of consolidated.*.pth files.
@@ -208,10 +265,19 @@ public record LlamaConfig(
           "num_attention_heads %d is not a multiple of num_key_value_heads %d"
               .formatted(numAttentionHeads, numKeyValueHeads));
     }
-    if (hiddenSize <= 0 || headDim <= 0 || headDim % 2 != 0 || numHiddenLayers <= 0) {
+    if (hiddenSize <= 0 || numHiddenLayers <= 0 || vocabSize <= 0 || maxPositionEmbeddings <= 0) {
       throw new CheckpointException(
-          "hidden_size %d, head_dim %d, num_hidden_layers %d: need positive sizes, head_dim even"
-              .formatted(hiddenSize, headDim, numHiddenLayers));
+          "hidden_size %d, num_hidden_layers %d, vocab_size %d, max_position_embeddings %d: need positive sizes"
+              .formatted(hiddenSize, numHiddenLayers, vocabSize, maxPositionEmbeddings));
+    }
+    if (headDim <= 0 || headDim % 2 != 0 || headDim > MAX_HEAD_DIM) {
+      throw new CheckpointException(
+          "head_dim %d: need an even number from 2 to %d".formatted(headDim, MAX_HEAD_DIM));
+    }
+    if (!(rmsNormEps >= 0 && rmsNormEps < 1) || slidingWindow < 0 || numLocalExperts < 0) {
+      throw new CheckpointException(
+          "rms_norm_eps %s, sliding_window %d, num_local_experts %d: need at least 0, the first below 1"
+              .formatted(rmsNormEps, slidingWindow, numLocalExperts));
     }
     if (numExpertsPerTok > numLocalExperts) {
       throw new CheckpointException(

@@ -105,7 +105,7 @@ public final class LlamaRewrite {
 
   private void plan(String name, Tensor tensor, Function<DType, DType> choose) {
     DType dtype = names.isLinear(name) ? choose.apply(tensor.dtype()) : tensor.dtype();
-    if (tensor.dim(-1) % dtype.blockSize() != 0) {
+    if (tensor.shape().rank() > 0 && tensor.dim(-1) % dtype.blockSize() != 0) {
       notes.add(
           "%s stays %s: its rows of %d are no whole groups of %d"
               .formatted(name, tensor.dtype().name(), tensor.dim(-1), dtype.blockSize()));

@@ -11,11 +11,11 @@ import java.lang.foreign.Arena;
 /// The tensors of a checkpoint, which stay where it has them.
 ///
 /// @param names where the checkpoint keeps what the reference implementation names otherwise
-record CheckpointTensors(Checkpoint checkpoint, WeightNames names) implements TensorSource {
+record CheckpointTensors(UsedTensors tensors, WeightNames names) implements TensorSource {
   @Override
   public Shape shape(String name) {
     var stored = names.stored(name);
-    Tensor t = checkpoint.tensors().get(stored.name());
+    Tensor t = checkpoint().tensors().get(stored.name());
     if (t == null || (stored.parts() == 1 && !stored.transposed())) {
       return t == null ? null : t.shape();
     }
@@ -37,7 +37,7 @@ record CheckpointTensors(Checkpoint checkpoint, WeightNames names) implements Te
   @Override
   public Tensor tensor(String name, Shape shape, String reason) {
     var stored = names.stored(name);
-    Tensor t = checkpoint.tensors().get(stored.name());
+    Tensor t = tensors.use(stored.name());
     if (t == null) {
       throw new CheckpointException(
           "%s: tensor \"%s\" is missing; need %s because %s. %s"
@@ -63,18 +63,22 @@ record CheckpointTensors(Checkpoint checkpoint, WeightNames names) implements Te
     return stored.parts() == 1 ? t : t.slice(0, stored.part() * rows, (stored.part() + 1) * rows);
   }
 
+  private Checkpoint checkpoint() {
+    return tensors.checkpoint();
+  }
+
   @Override
   public String where() {
-    return checkpoint.path().toString();
+    return checkpoint().path().toString();
   }
 
   private CheckpointException wrong(Stored stored, String what) {
     return new CheckpointException(
         "%s: tensor \"%s\" is %s. %s"
-            .formatted(checkpoint.file(stored.name()), stored.name(), what, list()));
+            .formatted(checkpoint().file(stored.name()), stored.name(), what, list()));
   }
 
   private String list() {
-    return "List the file with: gatun inspect " + checkpoint.path();
+    return "List the file with: gatun inspect " + checkpoint().path();
   }
 }

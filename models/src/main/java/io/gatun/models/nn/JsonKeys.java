@@ -9,23 +9,40 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
 
 /// Reads typed values from a config.json; a key that is null counts as absent.
 ///
-/// Every method throws [CheckpointException] if the value is of another type than asked for.
-///
-/// @param where the file's name, for messages
-public record JsonKeys(JsonNode json, String where) {
+/// Every method throws [CheckpointException] if the value is of another type than asked for. Which
+/// keys were asked for is noted, so that [#requireAllRead] finds those that no code knows.
+public final class JsonKeys {
   private static final int MAX_LIST = 256;
+
+  /// Configurations have some kilobytes; with lists of labels, up to one megabyte.
+  private static final long MAX_BYTES = 4 << 20;
 
   /// diffusers writes -Infinity.
   private static final JsonMapper JSON =
       JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
 
+  private static final Pattern NONE = Pattern.compile("");
+
+  private final JsonNode json;
+  private final String where;
+  private final Set<String> read = new HashSet<>();
+
+  /// @param where the file's name, for messages
+  public JsonKeys(JsonNode json, String where) {
+    this.json = json;
+    this.where = where;
+  }
+
   /// The keys of a file.
   ///
-  /// @throws CheckpointException if it is missing or no JSON object
+  /// @throws CheckpointException if it is missing, too large or no JSON object
   public static JsonKeys read(Path file) {
     if (!Files.exists(file)) {
       throw new CheckpointException(
@@ -34,6 +51,11 @@ public record JsonKeys(JsonNode json, String where) {
               + " came from");
     }
     try {
+      if (Files.size(file) > MAX_BYTES) {
+        throw new CheckpointException(
+            "%s has %d bytes; at most %d are read of a configuration"
+                .formatted(file, Files.size(file), MAX_BYTES));
+      }
       JsonNode json = JSON.readTree(file.toFile());
       if (!json.isObject()) {
         throw new CheckpointException(file + ": need a JSON object, found " + json.getNodeType());
@@ -44,8 +66,61 @@ public record JsonKeys(JsonNode json, String where) {
     }
   }
 
+  /// All keys, for what no method here reads; those that are taken from it count as unknown.
+  public JsonNode json() {
+    return json;
+  }
+
+  /// The file's name, for messages.
+  public String where() {
+    return where;
+  }
+
+  private JsonNode get(String key) {
+    read.add(key);
+    return json.path(key);
+  }
+
+  /// The keys of an object in this one, none if it is absent.
+  public JsonKeys section(String key) {
+    JsonNode section = get(key);
+    if (!isAbsent(key) && !section.isObject()) {
+      throw wrong(key, "an object");
+    }
+    return new JsonKeys(section, where + ", " + key);
+  }
+
+  /// As [#requireAllRead(Pattern)], for files that have no harmless keys of their own.
+  public void requireAllRead() {
+    requireAllRead(NONE);
+  }
+
+  /// Checks, once a configuration is read, that there is no key but those that were asked for,
+  /// those that are off (null, false or empty), and those that change no results.
+  ///
+  /// @param harmless keys that do not, beside what all files have
+  /// @throws CheckpointException if there are others; it names them
+  public void requireAllRead(Pattern harmless) {
+    var unknown = new ArrayList<String>();
+    for (var e : json.properties()) {
+      String key = e.getKey();
+      JsonNode v = e.getValue();
+      boolean off =
+          v.isNull()
+              || (v.isBoolean() && !v.booleanValue())
+              || (v.isContainerNode() && v.isEmpty());
+      if (!off
+          && !read.contains(key)
+          && !UnknownKeys.isHarmless(key)
+          && !harmless.matcher(key).matches()) {
+        unknown.add(UnknownKeys.shown(key, v));
+      }
+    }
+    UnknownKeys.refuse(where, unknown);
+  }
+
   public int integer(String key) {
-    JsonNode v = json.path(key);
+    JsonNode v = get(key);
     if (!v.isIntegralNumber() || !v.canConvertToInt()) {
       throw wrong(key, "an integer");
     }
@@ -58,12 +133,16 @@ public record JsonKeys(JsonNode json, String where) {
 
   /// A positive integer.
   public int count(String key) {
-    return count(key, json.path(key));
+    return count(key, get(key));
+  }
+
+  public int count(String key, int absent) {
+    return isAbsent(key) ? absent : count(key);
   }
 
   private int count(String key, JsonNode v) {
     if (!v.isIntegralNumber() || !v.canConvertToInt() || v.intValue() < 1) {
-      throw wrong(key, "whole numbers of at least 1");
+      throw wrong(key, "whole numbers from 1 to 2147483647");
     }
     return v.intValue();
   }
@@ -79,7 +158,7 @@ public record JsonKeys(JsonNode json, String where) {
 
   /// `size` positive integers, or one that stands for them all.
   public List<Integer> counts(String key, int size) {
-    if (!json.path(key).isArray()) {
+    if (!get(key).isArray()) {
       return Collections.nCopies(size, count(key));
     }
     var list = counts(key);
@@ -99,7 +178,7 @@ public record JsonKeys(JsonNode json, String where) {
   }
 
   private JsonNode list(String key) {
-    JsonNode v = json.path(key);
+    JsonNode v = get(key);
     if (!v.isArray() || v.isEmpty() || v.size() > MAX_LIST) {
       throw wrong(key, "a list of 1 to " + MAX_LIST + " values");
     }
@@ -110,30 +189,30 @@ public record JsonKeys(JsonNode json, String where) {
     if (isAbsent(key)) {
       return absent;
     }
-    if (!json.path(key).isNumber()) {
+    if (!get(key).isNumber()) {
       throw wrong(key, "a number");
     }
-    return json.path(key).doubleValue();
+    return get(key).doubleValue();
   }
 
   public String text(String key, String absent) {
     if (isAbsent(key)) {
       return absent;
     }
-    if (!json.path(key).isTextual()) {
+    if (!get(key).isTextual()) {
       throw wrong(key, "a text");
     }
-    return json.path(key).textValue();
+    return get(key).textValue();
   }
 
   public boolean flag(String key, boolean absent) {
     if (isAbsent(key)) {
       return absent;
     }
-    if (!json.path(key).isBoolean()) {
+    if (!get(key).isBoolean()) {
       throw wrong(key, "true or false");
     }
-    return json.path(key).booleanValue();
+    return get(key).booleanValue();
   }
 
   public void require(String key, String needed, String absent) {
@@ -153,24 +232,33 @@ public record JsonKeys(JsonNode json, String where) {
     }
   }
 
+  /// Checks that a flag, if it is there, is as Gatun runs it.
+  public void requireFlag(String key, boolean needed) {
+    if (flag(key, needed) != needed) {
+      throw new CheckpointException(
+          "%s: \"%s\" is %s; Gatun runs only %s".formatted(where, key, !needed, needed));
+    }
+  }
+
   /// Checks that a key for what Gatun does not do is absent, null or false.
   public void refuse(String key) {
-    JsonNode v = json.path(key);
+    JsonNode v = get(key);
     if (!isAbsent(key) && !(v.isBoolean() && !v.booleanValue())) {
       throw new CheckpointException(
-          "%s: \"%s\" is %s; Gatun runs only models without it".formatted(where, key, v));
+          "%s: \"%s\" is %s; Gatun runs only models without it"
+              .formatted(where, key, UnknownKeys.shown(v)));
     }
   }
 
   /// Whether there is no such key, or it is null.
   public boolean isAbsent(String key) {
-    return json.path(key).isMissingNode() || json.path(key).isNull();
+    return get(key).isMissingNode() || get(key).isNull();
   }
 
   private CheckpointException wrong(String key, String need) {
-    JsonNode v = json.path(key);
+    JsonNode v = get(key);
     return new CheckpointException(
         "%s: \"%s\" is %s; need %s"
-            .formatted(where, key, v.isMissingNode() ? "missing" : v.toString(), need));
+            .formatted(where, key, v.isMissingNode() ? "missing" : UnknownKeys.shown(v), need));
   }
 }

@@ -1,11 +1,10 @@
 package io.gatun.models.nn;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.ValueLayout;
-import java.util.Map;
+import java.util.regex.Pattern;
 
 /// The angles of rotary position embedding (Su et al. 2021): pair i of a head turns by `position *
 /// theta^(-2i / C)`, the frequencies rescaled for long contexts as the checkpoint says.
@@ -21,6 +20,12 @@ public final class RotaryEmbedding {
       double highFreqFactor,
       int originalMaxPositionEmbeddings) {
 
+    /// What has a meaning for other types of scaling, or says how the model was made.
+    private static final Pattern HARMLESS =
+        Pattern.compile(
+            "type|rope_type|finetuned|rope_theta|original_max_position_embeddings"
+                + "|max_position_embeddings|factor|(low|high)_freq_factor");
+
     /// Plain frequencies.
     public static Config of(double theta) {
       return new Config(theta, "default", 1, 1, 1, 0);
@@ -28,52 +33,66 @@ public final class RotaryEmbedding {
 
     /// From `rope_theta` and `rope_scaling` (or `rope_parameters`) of a config.json.
     ///
+    /// @param theta what the model's kind has where the file says nothing
     /// @throws CheckpointException if the type of scaling is not known
-    public static Config fromJson(JsonNode json, String where) {
-      JsonNode scaling =
-          json.hasNonNull("rope_scaling") ? json.get("rope_scaling") : json.path("rope_parameters");
-      double theta = json.path("rope_theta").asDouble(scaling.path("rope_theta").asDouble(10000));
-      String type = scaling.path("rope_type").asText(scaling.path("type").asText("default"));
-      return switch (type) {
-        case "default" -> of(theta);
-        case "linear" -> new Config(theta, type, number(scaling, "factor", where), 1, 1, 0);
-        case "llama3" ->
-            new Config(
-                theta,
-                type,
-                number(scaling, "factor", where),
-                number(scaling, "low_freq_factor", where),
-                number(scaling, "high_freq_factor", where),
-                (int) number(scaling, "original_max_position_embeddings", where));
-        default -> throw unknown(where, type);
-      };
+    public static Config fromJson(JsonKeys keys, double theta) {
+      boolean old = !keys.isAbsent("rope_scaling");
+      var scaling = keys.section(old ? "rope_scaling" : "rope_parameters");
+      double base = keys.number("rope_theta", scaling.number("rope_theta", theta));
+      String type = scaling.text("rope_type", scaling.text("type", "default"));
+      scaling.require("partial_rotary_factor", 1);
+      var config =
+          switch (type) {
+            case "default" -> of(base);
+            case "linear" -> new Config(base, type, number(scaling, "factor"), 1, 1, 0);
+            case "llama3" ->
+                new Config(
+                    base,
+                    type,
+                    number(scaling, "factor"),
+                    number(scaling, "low_freq_factor"),
+                    number(scaling, "high_freq_factor"),
+                    scaling.count("original_max_position_embeddings"));
+            default -> throw unknown(keys.where(), type);
+          };
+      scaling.requireAllRead(HARMLESS);
+      return config.checked(keys.where());
+    }
+
+    private static double number(JsonKeys scaling, String key) {
+      if (scaling.isAbsent(key)) {
+        throw new CheckpointException(
+            "%s: no number \"%s\", which this type of scaling needs"
+                .formatted(scaling.where(), key));
+      }
+      return scaling.number(key, 0);
     }
 
     /// From `<architecture>.rope.*` of a GGUF file's metadata.
     ///
+    /// @param theta `rope.freq_base`
+    /// @param type `rope.scaling.type`
+    /// @param factor `rope.scaling.factor`; 1 or 0 for none
     /// @throws CheckpointException if the type of scaling is not known
-    public static Config fromGguf(Map<String, Object> metadata, String architecture, String where) {
-      String prefix = architecture + ".rope.";
-      double theta = metadata.get(prefix + "freq_base") instanceof Number n ? n.doubleValue() : 1e4;
-      Object type = metadata.getOrDefault(prefix + "scaling.type", "none");
-      Object factor =
-          metadata.getOrDefault(prefix + "scaling.factor", metadata.get(prefix + "scale_linear"));
-      double f = factor instanceof Number n ? n.doubleValue() : 1;
-      if (type.equals("linear") || (type.equals("none") && f != 1 && f != 0)) {
-        return new Config(theta, "linear", f, 1, 1, 0);
+    public static Config fromGguf(double theta, String type, double factor, String where) {
+      if (type.equals("linear") || (type.equals("none") && factor != 1 && factor != 0)) {
+        return new Config(theta, "linear", factor, 1, 1, 0).checked(where);
       }
       if (!type.equals("none")) {
         throw unknown(where, type);
       }
-      return of(theta);
+      return of(theta).checked(where);
     }
 
-    private static double number(JsonNode scaling, String key, String where) {
-      if (!scaling.path(key).isNumber()) {
+    private Config checked(String where) {
+      boolean positive =
+          ropeTheta > 0 && factor > 0 && lowFreqFactor > 0 && highFreqFactor >= lowFreqFactor;
+      if (!positive || !Double.isFinite(ropeTheta) || !Double.isFinite(factor)) {
         throw new CheckpointException(
-            "%s: rope_scaling has no number \"%s\", which its type needs".formatted(where, key));
+            "%s: rope_theta %s, scaled by %s, low_freq_factor %s, high_freq_factor %s: need finite numbers above 0, the last not below the one before"
+                .formatted(where, ropeTheta, factor, lowFreqFactor, highFreqFactor));
       }
-      return scaling.get(key).doubleValue();
+      return this;
     }
 
     private static CheckpointException unknown(String where, Object type) {

@@ -28,12 +28,12 @@ public final class Weights {
 
   /// All tensors of a checkpoint that uses the reference implementation's names.
   public static Weights of(Checkpoint checkpoint) {
-    return of(new CheckpointTensors(checkpoint, WeightNames.SAME));
+    return of(new UsedTensors(checkpoint), WeightNames.SAME);
   }
 
-  /// All tensors of a checkpoint that uses other names.
-  public static Weights of(Checkpoint checkpoint, WeightNames names) {
-    return of(new CheckpointTensors(checkpoint, names));
+  /// All tensors of a checkpoint that uses other names; what is read of them is noted.
+  public static Weights of(UsedTensors tensors, WeightNames names) {
+    return of(new CheckpointTensors(tensors, names));
   }
 
   /// All tensors of a source.

@@ -2,9 +2,11 @@ package io.gatun.models.sam;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.Interruption;
 import io.gatun.models.Pretrained;
 import io.gatun.models.image.Image;
 import io.gatun.models.nn.Quantization;
+import io.gatun.models.nn.UsedTensors;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
@@ -30,6 +32,11 @@ import java.util.regex.Pattern;
 public final class Sam implements MaskPredictor, AutoCloseable {
   private static final Pattern ENCODER_LINEARS = Pattern.compile("^image_encoder\\.blocks\\.");
 
+  /// The positions that transformers keeps twice, and what the configuration says.
+  private static final Pattern LEFTOVERS =
+      Pattern.compile(
+          "prompt_encoder\\.shared_embedding\\.positional_embedding$|pixel_(mean|std)$");
+
   private final Checkpoint checkpoint;
   private final SamConfig config;
   private final Ops ops;
@@ -44,8 +51,9 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     this.ops = ops;
     config = SamConfig.of(checkpoint, options.imgSize);
     functional = new Functional(ops, options.dtype());
+    var tensors = new UsedTensors(checkpoint);
     var weights =
-        Weights.of(checkpoint, SamNames.of(checkpoint))
+        Weights.of(tensors, SamNames.of(checkpoint))
             .because("other tensors of the file say so")
             .quantized(new Quantization(options.quantization, 0, ENCODER_LINEARS));
     preprocess = new Preprocess(config);
@@ -53,6 +61,7 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     promptEncoder = new PromptEncoder(weights.at("prompt_encoder"), config);
     maskDecoder =
         new MaskDecoder(weights.at("mask_decoder"), config, functional, promptEncoder.densePe());
+    tensors.requireAllUsed(LEFTOVERS);
   }
 
   /// Loads a model with the default options.
@@ -74,7 +83,16 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   ///
   /// @param pathOrName where it lies, or one of [Pretrained#NAMES]
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   public static Sam load(Path pathOrName, Consumer<SamOptions> choose) {
+    try {
+      return open(pathOrName, choose);
+    } catch (RuntimeException e) {
+      throw Interruption.or(e);
+    }
+  }
+
+  private static Sam open(Path pathOrName, Consumer<SamOptions> choose) {
     var options = new SamOptions();
     choose.accept(options);
     var checkpoint = Checkpoint.open(Pretrained.find(pathOrName), options.loadMode);

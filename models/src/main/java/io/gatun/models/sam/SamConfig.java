@@ -1,15 +1,8 @@
 package io.gatun.models.sam;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.MissingNode;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.nn.JsonKeys;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -70,7 +63,8 @@ public record SamConfig(
   private static final List<Float> PIXEL_STD = List.of(58.395f, 57.12f, 57.375f);
 
   /// The configuration of a checkpoint: from the shapes of its tensors, and what they do not say
-  /// from the config.json in its directory, or else as in the published models.
+  /// from the config.json in its directory, or else, if it is of their sizes, as in the published
+  /// models.
   ///
   /// @param imgSize the side of the input, a multiple of the patch size; 0 for what the model was
   ///   made for
@@ -102,57 +96,38 @@ public record SamConfig(
                 .formatted(2 * window - 1, window, window));
       }
     }
-    var json = config(checkpoint);
-    var vision = section(json, "vision_config", "image_encoder");
-    var prompt = section(json, "prompt_encoder_config", "prompt_encoder");
-    var decoder = section(json, "mask_decoder_config", "mask_decoder");
-    // Hugging Face has the transformer's keys among the decoder's.
-    var transformer =
-        decoder.isAbsent("transformer") ? decoder : section(decoder, "transformer", "transformer");
-    requireActivation(vision, "gelu");
-    requireActivation(prompt, "gelu");
-    requireActivation(transformer, "relu");
     String layer = "mask_decoder.transformer.layers.%d.";
-    return new SamConfig(
-        imgSize == 0 ? grid * patch : imgSize,
-        grid,
-        patch,
-        embedDim,
-        depth,
-        embedDim / shapes.dim("image_encoder.blocks.0.attn.rel_pos_h", 1, 2),
-        shapes.dim("image_encoder.blocks.0.mlp.lin1.weight", 0, 2),
-        shapes.dim("image_encoder.neck.0.weight", 0, 4),
-        window,
-        List.copyOf(global),
-        shapes.dim("prompt_encoder.mask_downscaling.3.weight", 0, 4),
-        shapes.count(layer + "norm1.weight"),
-        transformer.integer(
-            transformer.isAbsent("num_heads") ? "num_attention_heads" : "num_heads", 8),
-        shapes.dim(layer.formatted(0) + "cross_attn_token_to_image.q_proj.weight", 0, 2),
-        shapes.dim(layer.formatted(0) + "mlp.lin1.weight", 0, 2),
-        shapes.dim("mask_decoder.mask_tokens.weight", 0, 2) - 1,
-        shapes.dim("mask_decoder.iou_prediction_head.layers.0.weight", 0, 2),
-        (float) vision.number("layer_norm_eps", 1e-6),
-        (float) transformer.number("layer_norm_eps", 1e-5),
-        floats(json, "pixel_mean", PIXEL_MEAN),
-        floats(json, "pixel_std", PIXEL_STD),
-        (float) json.number("mask_threshold", 0),
-        maskGenerator(json),
-        json.text("trained_on", ""));
-  }
-
-  private static Map<String, Double> maskGenerator(JsonKeys json) {
-    var parameters = new LinkedHashMap<String, Double>();
-    var keys = section(json, "mask_generator", "mask_generator");
-    for (var name : (Iterable<String>) () -> keys.json().fieldNames()) {
-      parameters.put(name, keys.number(name, 0));
-    }
-    try {
-      var _ = new MaskGeneratorOptions(parameters);
-    } catch (IllegalArgumentException e) {
-      throw new CheckpointException(keys.where() + ": " + e.getMessage(), e);
-    }
-    return Collections.unmodifiableMap(parameters);
+    int outChans = shapes.dim("image_encoder.neck.0.weight", 0, 4);
+    int internal = shapes.dim(layer.formatted(0) + "cross_attn_token_to_image.q_proj.weight", 0, 2);
+    var file = new SamConfigFile(checkpoint);
+    var config =
+        new SamConfig(
+            imgSize == 0 ? grid * patch : imgSize,
+            grid,
+            patch,
+            embedDim,
+            depth,
+            embedDim / shapes.dim("image_encoder.blocks.0.attn.rel_pos_h", 1, 2),
+            shapes.dim("image_encoder.blocks.0.mlp.lin1.weight", 0, 2),
+            outChans,
+            window,
+            List.copyOf(global),
+            shapes.dim("prompt_encoder.mask_downscaling.3.weight", 0, 4),
+            shapes.count(layer + "norm1.weight"),
+            file.decoderHeads(outChans, internal),
+            internal,
+            shapes.dim(layer.formatted(0) + "mlp.lin1.weight", 0, 2),
+            shapes.dim("mask_decoder.mask_tokens.weight", 0, 2) - 1,
+            shapes.dim("mask_decoder.iou_prediction_head.layers.0.weight", 0, 2),
+            file.layerNormEps(),
+            file.decoderLayerNormEps(),
+            file.pixels("pixel_mean", PIXEL_MEAN),
+            file.pixels("pixel_std", PIXEL_STD),
+            file.maskThreshold(),
+            file.maskGenerator(),
+            file.trainedOn());
+    file.check(config);
+    return config;
   }
 
   public SamConfig {
@@ -189,60 +164,15 @@ public record SamConfig(
     return globalAttnIndexes.contains(block);
   }
 
-  /// The config.json of the checkpoint's directory, if it is that of such a model.
-  private static JsonKeys config(Checkpoint checkpoint) {
-    Path path = checkpoint.path();
-    Path dir = Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
-    Path file = dir.resolve("config.json");
-    if (Files.exists(file)) {
-      var keys = JsonKeys.read(file);
-      if (keys.text("model_type", "sam").equals("sam")) {
-        return keys;
-      }
-      if (Files.isDirectory(path)) {
-        throw new CheckpointException(
-            "%s: \"model_type\" is \"%s\"; need \"sam\", as the tensors beside it are a Segment"
-                    .formatted(file, keys.text("model_type", ""))
-                + " Anything model's");
-      }
-    }
-    return new JsonKeys(MissingNode.getInstance(), file.toString());
-  }
-
-  /// The keys below the first of two names that there is.
-  private static JsonKeys section(JsonKeys keys, String huggingFace, String segmentAnything) {
-    String name = keys.isAbsent(huggingFace) ? segmentAnything : huggingFace;
-    return new JsonKeys(keys.json().path(name), keys.where() + ", " + name);
-  }
-
-  private static void requireActivation(JsonKeys keys, String needed) {
-    keys.require("hidden_act", needed, needed);
-    keys.require("act", needed, needed);
-  }
-
-  private static List<Float> floats(JsonKeys keys, String key, List<Float> absent) {
-    if (keys.isAbsent(key)) {
-      return absent;
-    }
-    var list = new ArrayList<Float>();
-    for (JsonNode v : keys.json().path(key)) {
-      list.add(v.floatValue());
-    }
-    if (list.size() != 3 || list.contains(0f)) {
-      throw new CheckpointException(
-          "%s: \"%s\" is %s; need three numbers other than 0, for red, green and blue"
-              .formatted(keys.where(), key, keys.json().path(key)));
-    }
-    return List.copyOf(list);
-  }
-
   /// Sizes of tensors by segment_anything's names.
   private record Shapes(Checkpoint checkpoint, SamNames names) {
+    private static final int MAX_DIM = 1 << 20;
+
     /// @param rank what the tensor needs to have
     int dim(String name, int dim, int rank) {
       var tensor = checkpoint.tensor(names.name(name));
-      if (tensor.shape().rank() != rank || tensor.size() == 0) {
-        throw wrong(name, rank + " dimensions");
+      if (tensor.shape().rank() != rank || tensor.size() == 0 || tensor.dim(dim) > MAX_DIM) {
+        throw wrong(name, "%d dimensions, of at most %d".formatted(rank, MAX_DIM));
       }
       return Math.toIntExact(tensor.dim(dim));
     }

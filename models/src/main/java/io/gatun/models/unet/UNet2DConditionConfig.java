@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /// The hyper-parameters of the UNet; components are named as in config.json. Lists have one entry
 /// for each down block, from the top.
@@ -52,6 +53,12 @@ public record UNet2DConditionConfig(
   private static final Set<String> MID = Set.of("UNetMidBlock2D", CROSS_ATTN_MID);
   private static final Set<String> UP = Set.of("UpBlock2D", "CrossAttnUpBlock2D");
 
+  /// Read only where other keys ask for them, or true of Gatun's arithmetic anyway.
+  private static final Pattern HARMLESS =
+      Pattern.compile(
+          "upcast_attention|attention_head_dim|addition_embed_type_num_heads|addition_time_embed_dim"
+              + "|projection_class_embeddings_input_dim");
+
   /// What changes the network in ways that Gatun does not do. upcast_attention is not among them:
   /// scores and their softmax are F32 whatever the activations are.
   private static final List<String> REFUSED =
@@ -93,34 +100,38 @@ public record UNet2DConditionConfig(
     var layers =
         transformerLayers(
             keys, "transformer_layers_per_block", blocks, Collections.nCopies(blocks, List.of(1)));
-    return new UNet2DConditionConfig(
-        keys.integer("sample_size", 0),
-        keys.count("in_channels"),
-        keys.count("out_channels"),
-        keys.flag("flip_sin_to_cos", true),
-        keys.number("freq_shift", 0),
-        down,
-        keys.json().has("mid_block_type") && keys.isAbsent("mid_block_type")
-            ? null
-            : keys.text("mid_block_type", CROSS_ATTN_MID),
-        keys.texts("up_block_types"),
-        keys.counts("block_out_channels", blocks),
-        keys.counts("layers_per_block", blocks),
-        keys.integer("downsample_padding", 1),
-        keys.count("norm_num_groups"),
-        (float) keys.number("norm_eps", 1e-5),
-        keys.counts("cross_attention_dim", blocks),
-        layers,
-        transformerLayers(keys, "reverse_transformer_layers_per_block", blocks, layers.reversed()),
-        keys.counts(heads, blocks),
-        keys.flag("use_linear_projection", false),
-        keys.integer("time_embedding_dim", 4 * width),
-        keys.integer("time_cond_proj_dim", 0),
-        textTime ? keys.count("addition_time_embed_dim") : 0,
-        textTime ? keys.count("projection_class_embeddings_input_dim") : 0,
-        keys.integer("num_class_embeds", 0),
-        keys.integer("conv_in_kernel", 3),
-        keys.integer("conv_out_kernel", 3));
+    var config =
+        new UNet2DConditionConfig(
+            keys.integer("sample_size", 0),
+            keys.count("in_channels"),
+            keys.count("out_channels"),
+            keys.flag("flip_sin_to_cos", true),
+            keys.number("freq_shift", 0),
+            down,
+            keys.json().has("mid_block_type") && keys.isAbsent("mid_block_type")
+                ? null
+                : keys.text("mid_block_type", CROSS_ATTN_MID),
+            keys.texts("up_block_types"),
+            keys.counts("block_out_channels", blocks),
+            keys.counts("layers_per_block", blocks),
+            keys.integer("downsample_padding", 1),
+            keys.count("norm_num_groups"),
+            (float) keys.number("norm_eps", 1e-5),
+            keys.counts("cross_attention_dim", blocks),
+            layers,
+            transformerLayers(
+                keys, "reverse_transformer_layers_per_block", blocks, layers.reversed()),
+            keys.counts(heads, blocks),
+            keys.flag("use_linear_projection", false),
+            keys.integer("time_embedding_dim", 4 * width),
+            keys.integer("time_cond_proj_dim", 0),
+            textTime ? keys.count("addition_time_embed_dim") : 0,
+            textTime ? keys.count("projection_class_embeddings_input_dim") : 0,
+            keys.integer("num_class_embeds", 0),
+            keys.integer("conv_in_kernel", 3),
+            keys.integer("conv_out_kernel", 3));
+    keys.requireAllRead(HARMLESS);
+    return config;
   }
 
   /// A number for all blocks, or for each a number or one for each of its transformers.

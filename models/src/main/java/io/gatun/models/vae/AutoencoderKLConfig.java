@@ -39,19 +39,22 @@ public record AutoencoderKLConfig(
           "%s: \"down_block_types\" is %s, \"up_block_types\" %s; Gatun runs DownEncoderBlock2D and as many UpDecoderBlock2D"
               .formatted(keys.where(), down, up));
     }
-    return new AutoencoderKLConfig(
-        keys.count("in_channels"),
-        keys.count("out_channels"),
-        keys.counts("block_out_channels", down.size()),
-        keys.count("layers_per_block"),
-        keys.count("latent_channels"),
-        keys.count("norm_num_groups"),
-        keys.integer("sample_size", 512),
-        (float) keys.number("scaling_factor", 0.18215),
-        keys.flag("force_upcast", true),
-        keys.flag("use_quant_conv", true),
-        keys.flag("use_post_quant_conv", true),
-        keys.flag("mid_block_add_attention", true));
+    var config =
+        new AutoencoderKLConfig(
+            keys.count("in_channels"),
+            keys.count("out_channels"),
+            keys.counts("block_out_channels", down.size()),
+            keys.count("layers_per_block"),
+            keys.count("latent_channels"),
+            keys.count("norm_num_groups"),
+            keys.integer("sample_size", 512),
+            (float) keys.number("scaling_factor", 0.18215),
+            keys.flag("force_upcast", true),
+            keys.flag("use_quant_conv", true),
+            keys.flag("use_post_quant_conv", true),
+            keys.flag("mid_block_add_attention", true));
+    keys.requireAllRead();
+    return config;
   }
 
   /// The same autoencoder, run in the type that the caller chooses.

@@ -271,6 +271,19 @@ public final class Ops implements AutoCloseable {
     }
   }
 
+  /// `gate = silu(gate) * up`, of equal shapes.
+  public void siluMulInPlace(Tensor gate, Tensor up) {
+    Check.f32("gate", gate);
+    Check.f32("up", up);
+    Check.sameShape(gate, up);
+    var out = gate.segment();
+    workers.forEach(
+        gate.size(),
+        1 << 14,
+        (worker, from, to) ->
+            kernels.siluMul(out, 4 * from, up.segment(), 4 * from, to - from, out, 4 * from));
+  }
+
   /// `x[row] += y * factor` for one row of x (T, D) and y (1, D).
   public void addScaledRow(Tensor x, long row, Tensor y, float factor) {
     try (var _ = owner.operation()) {

@@ -142,6 +142,8 @@ public final class Owner {
     return closed;
   }
 
+  /// Makes sure that it is open.
+  ///
   /// @throws IllegalStateException if it is closed
   public void checkOpen() {
     if (closed) {

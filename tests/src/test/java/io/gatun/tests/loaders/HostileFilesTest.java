@@ -48,7 +48,7 @@ class HostileFilesTest {
   @ParameterizedTest
   @ValueSource(strings = {"N", "TENSOR"})
   void sharedDictionaries(String bottom) throws IOException {
-    String key = "X\u0060\0\0\0" + "k".repeat(0x60);
+    String key = "X`\0\0\0" + "k".repeat(0x60);
     String pickle =
         doubling(
             bottom.replace("TENSOR", tensor("K\1\u0085", "K\1\u0085")),

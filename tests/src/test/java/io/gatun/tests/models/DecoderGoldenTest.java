@@ -11,6 +11,7 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.llama.Llama;
 import io.gatun.models.llama.LlamaConfig;
+import io.gatun.models.nn.JsonKeys;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
@@ -77,7 +78,8 @@ class DecoderGoldenTest {
       return abort("attention_bias, which Gatun's Llama does not have");
     }
     try {
-      return new Llama(LlamaConfig.fromJson(config(folder), folder + "/config.json"), checkpoint);
+      return new Llama(
+          LlamaConfig.fromJson(new JsonKeys(config(folder), folder + "/config.json")), checkpoint);
     } catch (CheckpointException e) {
       if (folder.startsWith(TestData.ROOT)) {
         throw e;

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.models.llama.Llama;
 import io.gatun.models.llama.LlamaConfig;
+import io.gatun.models.nn.JsonKeys;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
@@ -123,6 +124,36 @@ class LlamaGoldenTest {
     }
   }
 
+  /// The same configuration as transformers writes it now, and as published checkpoints have it.
+  @ParameterizedTest
+  @CsvSource({
+    "llama3, config.json",
+    "llama3, config_published.json",
+    "llama_linear, config.json",
+    "mistral, config.json",
+    "mistral, config_published.json",
+    "mixtral, config.json",
+    "mixtral, config_published.json",
+  })
+  void huggingFaceArchitectures(String name, String config) {
+    Path dir = TestData.shared("hf-arch/" + name);
+    try (var checkpoint = Checkpoint.open(dir);
+        var reference = Checkpoint.open(dir.resolve("reference.safetensors"));
+        var ops = new Ops(Backend.NATIVE, 2)) {
+      var llama = new Llama(LlamaConfig.fromJson(JsonKeys.read(dir.resolve(config))), checkpoint);
+      for (int s = 0; s < 2; s++) {
+        int[] ids = ints(reference.tensor("seq%d.tokens".formatted(s)));
+        try (var cache = llama.newCache(DType.Plain.F32, 64);
+            var _ = ops.scope()) {
+          var logits = llama.logits(ops, llama.forward(ops, ids, 0, cache));
+          close(reference.tensor("seq%d.logits".formatted(s)), logits, 2e-4f);
+        }
+        int[] greedy = ints(reference.tensor("seq%d.greedy".formatted(s)));
+        assertArrayEquals(greedy, greedy(llama, ops, ids, greedy.length));
+      }
+    }
+  }
+
   private static int[] greedy(Llama llama, Ops ops, int[] prompt, int count) {
     var out = new int[count];
     try (KvCache cache = llama.newCache(DType.Plain.F32, prompt.length + count)) {
@@ -154,8 +185,8 @@ class LlamaGoldenTest {
     }
   }
 
-  private static LlamaConfig config(Path dir) throws IOException {
-    return LlamaConfig.fromJson(JSON.readTree(dir.resolve("config.json").toFile()), "config.json");
+  private static LlamaConfig config(Path dir) {
+    return LlamaConfig.fromJson(JsonKeys.read(dir.resolve("config.json")));
   }
 
   private static int[] ids(JsonNode array) {

@@ -76,8 +76,8 @@ class EverythingTest {
     Image image = Image.read(TestData.pretrained("tiny-sam").resolve(scene + ".png"));
     var found = new SamAutomaticMaskGenerator(sam).generate(image);
     assertTrue(found.size() >= least && found.size() <= 2 * least, found.size() + " masks");
-    for (String shape : shapes.split(" ")) {
-      String[] xy = shape.split(":");
+    for (String shape : shapes.split(" ", -1)) {
+      String[] xy = shape.split(":", -1);
       int x = Integer.parseInt(xy[0]);
       int y = Integer.parseInt(xy[1]);
       assertTrue(
