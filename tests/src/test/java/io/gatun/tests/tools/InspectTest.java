@@ -27,8 +27,12 @@ class InspectTest {
     String text = gatun("inspect", "-m", "tiny-llm").out();
     assertTrue(
         text.matches(
-            "(?s)family +llama, 6 layers of 128\nparameters +1\\.24 M\nweights +BF16, 16\\.00 bits each\n"
-                + "context +512 tokens\nruns here +yes\nmemory +2\\.36 MiB of weights, .*"),
+            "(?s)family +llama, 6 layers of 128\n"
+                + "parameters +1\\.24 M\n"
+                + "weights +BF16, 16\\.00 bits each\n"
+                + "context +512 tokens\n"
+                + "runs here +yes\n"
+                + "memory +2\\.36 MiB of weights, .*"),
         text);
     JsonNode json = gatun("inspect", "--json", "tiny-llm").json().get("summary");
     assertEquals(512, json.get("context").asInt());
@@ -45,7 +49,7 @@ class InspectTest {
     String text = gatun("inspect", "tiny-sd").out();
     assertTrue(text.startsWith("family  StableDiffusionPipeline\n"), text);
     for (String part : new String[] {"text_encoder", "unet", "vae"}) {
-      assertTrue(text.matches("(?s).*\n" + part + " +[BF]\\d+ .*gatun inspect .*"), text);
+      assertTrue(text.matches("(?s).*\n" + part + " +[BF]+\\d+ .*gatun inspect .*"), text);
     }
     JsonNode parts = gatun("inspect", "--json", "tiny-sd").json().get("parts");
     assertEquals(3, parts.size(), parts.toString());
