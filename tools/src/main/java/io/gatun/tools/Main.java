@@ -162,7 +162,7 @@ public final class Main implements Runnable {
     if (debug) {
       System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "debug");
     }
-    if (listens) {
+    if (listens && !parsed.isVersionHelpRequested()) {
       interrupts.listen();
     }
     try {
