@@ -84,7 +84,7 @@ final class ClipVocabulary {
       if (id < 0 || id > MAX_ID) {
         throw new CheckpointException(
             "%s: \"%s\" has the id %s; ids go from 0 to %d"
-                .formatted(file, entry.getKey(), entry.getValue(), MAX_ID));
+                .formatted(file, Excerpt.of(entry.getKey()), Excerpt.of(entry.getValue()), MAX_ID));
       }
       while (pieces.size() <= id) {
         pieces.add(null);
@@ -92,7 +92,7 @@ final class ClipVocabulary {
       if (pieces.set(id, entry.getKey()) != null) {
         throw new CheckpointException(
             "%s: two pieces, one of them \"%s\", have the id %d"
-                .formatted(file, entry.getKey(), id));
+                .formatted(file, Excerpt.of(entry.getKey()), id));
       }
     }
     return pieces;
@@ -113,7 +113,7 @@ final class ClipVocabulary {
       if (space <= 0) {
         throw new CheckpointException(
             "%s: the merge \"%s\" needs two pieces with a space between them"
-                .formatted(file, line));
+                .formatted(file, Excerpt.of(line)));
       }
       lefts.add(line.substring(0, space));
       rights.add(line.substring(space + 1).strip());
@@ -138,7 +138,7 @@ final class ClipVocabulary {
             rank -> {
               throw new CheckpointException(
                   "%s: the merge of \"%s\" and \"%s\" needs both and the two together in the vocabulary"
-                      .formatted(file, lefts.get(rank), rights.get(rank)));
+                      .formatted(file, Excerpt.of(lefts.get(rank)), Excerpt.of(rights.get(rank))));
             });
     int start = vocabulary.find(START);
     int end = vocabulary.find(END);

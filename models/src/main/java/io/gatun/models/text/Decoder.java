@@ -27,9 +27,9 @@ record Decoder(
   }
 
   /// SentencePiece: visible spaces, byte tokens, and the space that encoding put before the text.
-  static Decoder ofSentencePiece(boolean prefixed, Path file) {
+  static Decoder ofSentencePiece(int leadingSpaces, Path file) {
     return new Decoder(
-        false, true, List.<String[]>of(new String[] {"\u2581", " "}), prefixed ? 1 : 0, file);
+        false, true, List.<String[]>of(new String[] {"\u2581", " "}), leadingSpaces, file);
   }
 
   byte[] bytes(String piece) {

@@ -118,9 +118,8 @@ final class FilePattern {
   }
 
   private static CheckpointException refused(String regex, Path file, String why, Throwable cause) {
-    String shown = regex.length() > 200 ? regex.substring(0, 200) + "..." : regex;
     return new CheckpointException(
-        "%s: the tokenizer's pattern \"%s\" %s".formatted(file, shown, why), cause);
+        "%s: the tokenizer's pattern \"%s\" %s".formatted(file, Excerpt.of(regex), why), cause);
   }
 
   /// The search for the pattern in a text.

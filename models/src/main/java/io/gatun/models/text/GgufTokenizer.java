@@ -30,7 +30,7 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
               ("%s: tokenizer.ggml.model is \"%s\"; Gatun has \"llama\" (SentencePiece BPE), \"t5\""
                    + " (unigram) and \"gpt2\" (byte-level BPE). A WordPiece vocabulary (\"bert\")"
                    + " belongs to no language model that it runs.")
-                  .formatted(file, model));
+                  .formatted(file, Excerpt.of(model)));
     };
   }
 
@@ -63,7 +63,7 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
     if (words == null) {
       throw new CheckpointException(
           "%s: tokenizer.ggml.pre is \"%s\"; Gatun has %s"
-              .formatted(file, pre, GgufPreTokenizers.names()));
+              .formatted(file, Excerpt.of(pre), GgufPreTokenizers.names()));
     }
     var vocabulary = new Vocabulary(tokens.toArray(String[]::new));
     int bos = id("bos_token_id", -1, tokens.size());
@@ -120,7 +120,7 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
   }
 
   private UnaryOperator<String> charsMap() {
-    if (!metadata.containsKey(PREFIX + "precompiled_charsmap")) {
+    if (metadata.getOrDefault(PREFIX + "precompiled_charsmap", List.of()).equals(List.of())) {
       return UnaryOperator.identity();
     }
     List<Long> values = list("precompiled_charsmap", Long.class);
@@ -204,6 +204,6 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
   private CheckpointException damaged(String key, String found, String needed) {
     return new CheckpointException(
         "%s: %s%s is %s; need %s. The file is damaged or was written without its vocabulary."
-            .formatted(file, PREFIX, key, found, needed));
+            .formatted(file, PREFIX, key, Excerpt.of(found), needed));
   }
 }

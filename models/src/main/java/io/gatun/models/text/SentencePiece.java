@@ -93,13 +93,15 @@ final class SentencePiece {
     if (vocabulary.spacesOnlyLead()) {
       words = words.then(PreTokenizer.beforeSpaces());
     }
+    // Where repeated spaces go, none is left at the beginning either.
+    int leadingSpaces = removeExtraSpaces ? Integer.MAX_VALUE : dummyPrefix ? 1 : 0;
     List<AddedToken> all = List.copyOf(tokens.values());
     return new Tokenizer(
         file,
         vocabulary,
         all,
         new Tokenizer.Pipeline(
-            normalizer, words, model, Decoder.ofSentencePiece(dummyPrefix, file)),
+            normalizer, words, model, Decoder.ofSentencePiece(leadingSpaces, file)),
         marks(config, all));
   }
 

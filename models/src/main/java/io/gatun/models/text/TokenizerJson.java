@@ -150,7 +150,7 @@ final class TokenizerJson {
         if (space < 0) {
           throw new CheckpointException(
               "%s: the merge \"%s\" needs two pieces with a space between them"
-                  .formatted(file, merge));
+                  .formatted(file, Excerpt.of(merge)));
         }
         lefts.add(merge.substring(0, space));
         rights.add(merge.substring(space + 1));
@@ -162,7 +162,8 @@ final class TokenizerJson {
   private void put(int id, String piece) {
     if (id < 0 || id > MAX_ID) {
       throw new CheckpointException(
-          "%s: \"%s\" has the id %d; ids go from 0 to %d".formatted(file, piece, id, MAX_ID));
+          "%s: \"%s\" has the id %d; ids go from 0 to %d"
+              .formatted(file, Excerpt.of(piece), id, MAX_ID));
     }
     if (id >= pieces.length) {
       pieces = Arrays.copyOf(pieces, Math.max(2 * pieces.length, id + 1));
@@ -170,7 +171,7 @@ final class TokenizerJson {
     if (pieces[id] != null && !pieces[id].equals(piece)) {
       throw new CheckpointException(
           "%s: \"%s\" and \"%s\" both have the id %d; need one for each"
-              .formatted(file, pieces[id], piece, id));
+              .formatted(file, Excerpt.of(pieces[id]), Excerpt.of(piece), id));
     }
     pieces[id] = piece;
     size = Math.max(size, id + 1);
@@ -212,7 +213,8 @@ final class TokenizerJson {
       int id = node.path("id").asInt(-1);
       if (id < 0 || id > MAX_ID) {
         throw new CheckpointException(
-            "%s: the added token %s needs an id from 0 to %d".formatted(file, node, MAX_ID));
+            "%s: the added token %s needs an id from 0 to %d"
+                .formatted(file, Excerpt.of(node), MAX_ID));
       }
       byId.put(id, addedToken(id, node));
     }

@@ -19,10 +19,8 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
   private static final int MOST = 64;
 
   static CheckpointException unsupported(Path file, String stage, JsonNode node) {
-    String text = node.toString();
     return new CheckpointException(
-        "%s: %s is %s, which Gatun does not have"
-            .formatted(file, stage, text.length() > 200 ? text.substring(0, 200) + "..." : text));
+        "%s: %s is %s, which Gatun does not have".formatted(file, stage, Excerpt.of(node)));
   }
 
   UnaryOperator<String> normalizer(JsonNode node) {
@@ -231,7 +229,7 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
       throw new CheckpointException(
           ("%s: the model's type is %s; Gatun has BPE and Unigram (a WordPiece vocabulary, as"
                   + " BERT's, belongs to no language model that it runs)")
-              .formatted(file, type));
+              .formatted(file, Excerpt.of(type)));
     }
     if (!node.path("continuing_subword_prefix").asText("").isEmpty()
         && !node.path("continuing_subword_prefix").isNull()) {
@@ -245,7 +243,7 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
             rank -> {
               throw new CheckpointException(
                   "%s: the merge of \"%s\" and \"%s\" needs both and the two together in the vocabulary"
-                      .formatted(file, lefts.get(rank), rights.get(rank)));
+                      .formatted(file, Excerpt.of(lefts.get(rank)), Excerpt.of(rights.get(rank))));
             });
     String end = node.path("end_of_word_suffix").textValue();
     return new BpeModel(

@@ -39,7 +39,11 @@ class ClipTokenizerTest {
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void simpleTokenizer(boolean builtIn) throws Exception {
-    JsonNode expected = JSON.readTree(TestData.shared("clip-bpe/expected_ids.json").toFile());
+    JsonNode expected =
+        JSON.readTree(
+            TestData.ROOT
+                .resolve("tests/src/test/resources/clip/simple-tokenizer-ids.json")
+                .toFile());
     var tokenizer =
         builtIn
             ? ClipTokenizer.openAi()
