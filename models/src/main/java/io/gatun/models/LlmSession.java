@@ -114,6 +114,19 @@ public final class LlmSession implements AutoCloseable {
     }
   }
 
+  private void checkKnown(int[] prompt) {
+    int rows = llm.model().config().vocabSize();
+    for (int id : prompt) {
+      if (id < 0 || id >= rows) {
+        var tokenizer = llm.tokenizer();
+        throw new IllegalArgumentException(
+            "the prompt has the token %d (%s), which the model does not know: its embedding has %d rows, its tokenizer %d tokens. Leave that token out, or use the tokenizer that belongs to the model"
+                .formatted(
+                    id, tokenizer.has(id) ? tokenizer.piece(id) : "?", rows, tokenizer.size()));
+      }
+    }
+  }
+
   private void checkRoom(int added) {
     if (length + added > capacity()) {
       throw new IllegalArgumentException(
@@ -213,7 +226,8 @@ public final class LlmSession implements AutoCloseable {
   /// The sink may read the session and close it or the model, which ends the answer with an
   /// exception; so does closing either on another thread.
   ///
-  /// @throws IllegalArgumentException if the prompt is empty or longer than the context
+  /// @throws IllegalArgumentException if the prompt is empty or longer than the context, or has a
+  ///   token that the model does not know
   /// @throws IllegalStateException if it or the model is closed, or its own sink calls
   public Generation generate(int[] prompt, Consumer<GenerateOptions> choose) {
     var options = new GenerateOptions();
@@ -238,6 +252,7 @@ public final class LlmSession implements AutoCloseable {
 
   private Generation answer(int[] prompt, GenerateOptions options) {
     checkPrompt(prompt.length);
+    checkKnown(prompt);
     int kept = Arrays.mismatch(tokens, 0, length, prompt, 0, prompt.length);
     // At least one token must be read, to have logits.
     length = Math.min(kept < 0 ? length : kept, prompt.length - 1);
