@@ -3,9 +3,6 @@ module io.gatun.models {
   requires transitive com.fasterxml.jackson.databind;
   requires transitive io.gatun.loaders;
   requires java.desktop;
-  // Only chat templates need it, from the class path: as an automatic module it would draw all of
-  // its dependencies into every start.
-  requires static jinjava;
 
   exports io.gatun.models;
   exports io.gatun.models.clip;

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -152,6 +153,22 @@ final class LoadedCheckpoint implements Checkpoint {
         file.willNeed(at, Math.min(READ_AHEAD, file.size() - at));
       }
     }
+  }
+
+  /// `Checkpoint(model.gguf: GGUF, 201 tensors, 668.8 MB)`.
+  @Override
+  public String toString() {
+    if (isClosed()) {
+      return "Checkpoint(%s: closed)".formatted(path.getFileName());
+    }
+    long bytes = parts.stream().mapToLong(Part::bytes).sum();
+    return String.format(
+        Locale.ROOT,
+        "Checkpoint(%s: %s, %d tensors, %.1f MB)",
+        path.getFileName(),
+        format,
+        tensors.size(),
+        bytes / 1e6);
   }
 
   @Override

@@ -32,6 +32,11 @@ public final class Chat implements AutoCloseable {
     }
   }
 
+  /// The most tokens that the conversation can have.
+  public int contextLimit() {
+    return session.capacity();
+  }
+
   /// What was said so far, the system's message first if there is one.
   public List<Message> messages() {
     try (var _ = session.owner().turn()) {
@@ -53,7 +58,7 @@ public final class Chat implements AutoCloseable {
     try {
       turn = session.change();
     } catch (CancellationException interrupted) {
-      return Generation.cancelled(0);
+      return Generation.cancelled(0, 0); // nothing was drawn
     }
     try (turn) {
       var before = List.copyOf(messages);
@@ -88,7 +93,7 @@ public final class Chat implements AutoCloseable {
   }
 
   private int[] prompt() {
-    return llm.tokenizer().encode(template.render(messages, true), false, true);
+    return template.encode(messages, true);
   }
 
   /// `Chat(4 messages)`.

@@ -2,6 +2,7 @@ package io.gatun.models;
 
 import io.gatun.models.text.SamplingOptions;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Consumer;
 
 /// How an answer is generated: `llm.generate("Once", o -> o.maxTokens(64).seed(7))`.
@@ -23,9 +24,24 @@ public final class GenerateOptions {
     return this;
   }
 
-  /// How each token is chosen.
+  /// How each token is chosen; replaces what [#seed] and [#temperature] have set.
   public GenerateOptions sampling(SamplingOptions value) {
-    sampling = value;
+    sampling = Objects.requireNonNull(value);
+    return this;
+  }
+
+  /// The random numbers' seed: the same seed gives the same text. By default each text has a new
+  /// one, which [Generation#seed] tells.
+  public GenerateOptions seed(long value) {
+    sampling = sampling.withSeed(value);
+    return this;
+  }
+
+  /// Divides the logits: less is more predictable, and 0 always takes the likeliest token.
+  ///
+  /// @throws IllegalArgumentException if it is negative or not finite
+  public GenerateOptions temperature(float value) {
+    sampling = sampling.withTemperature(value);
     return this;
   }
 
@@ -47,7 +63,7 @@ public final class GenerateOptions {
 
   /// Is given the text piece by piece as it comes.
   public GenerateOptions sink(Consumer<String> value) {
-    sink = value;
+    sink = Objects.requireNonNull(value);
     return this;
   }
 }

@@ -1,5 +1,7 @@
 package io.gatun.models;
 
+import java.util.Locale;
+
 /// What was generated, and how fast.
 ///
 /// @param text the answer
@@ -9,6 +11,7 @@ package io.gatun.models;
 ///   cache already held are not counted
 /// @param prefillSeconds time for reading them
 /// @param decodeSeconds time for all tokens after the first
+/// @param seed that of the random numbers: with the same prompt and options it gives the same text
 @SuppressWarnings("ArrayRecordComponent") // to be read, not to be compared
 public record Generation(
     String text,
@@ -16,7 +19,8 @@ public record Generation(
     Reason reason,
     int promptTokens,
     double prefillSeconds,
-    double decodeSeconds) {
+    double decodeSeconds,
+    long seed) {
   /// Why a generation ended.
   public enum Reason {
     /// The model ended it.
@@ -25,7 +29,7 @@ public record Generation(
     STOP,
     /// As many tokens as were asked for.
     LENGTH,
-    /// The context is full.
+    /// The context is full: a longer one, or [GenerateOptions#contextShift], lets it go on.
     CONTEXT,
     /// The thread was interrupted, which it still is.
     CANCELLED
@@ -41,8 +45,23 @@ public record Generation(
     return ids.length < 2 ? 0 : (ids.length - 1) / decodeSeconds;
   }
 
+  /// The text, and in brackets how many tokens it is, why it ended and how fast it came.
+  @Override
+  public String toString() {
+    return String.format(
+        Locale.ROOT,
+        "%s%n[%d tokens, %s; read %d at %.1f tok/s, wrote at %.1f tok/s; seed %d]",
+        text,
+        ids.length,
+        reason,
+        promptTokens,
+        prefillRate(),
+        decodeRate(),
+        seed);
+  }
+
   /// One that was interrupted before anything was written.
-  static Generation cancelled(double prefillSeconds) {
-    return new Generation("", new int[0], Reason.CANCELLED, 0, prefillSeconds, 0);
+  static Generation cancelled(double prefillSeconds, long seed) {
+    return new Generation("", new int[0], Reason.CANCELLED, 0, prefillSeconds, 0, seed);
   }
 }

@@ -140,7 +140,16 @@ public final class Llm implements AutoCloseable {
     return new Chat(this, ChatTemplate.load(checkpoint.path(), checkpoint.metadata(), tokenizer));
   }
 
+  /// Continues a text with the default options, by 256 tokens at most.
+  ///
+  /// @throws IllegalArgumentException as for the other `generate`
+  public String generate(String prompt) {
+    return generate(prompt, o -> {}).text();
+  }
+
   /// Continues a text with the default options.
+  ///
+  /// @throws IllegalArgumentException as for the other `generate`
   public String generate(String prompt, int maxTokens) {
     return generate(prompt, o -> o.maxTokens(maxTokens)).text();
   }

@@ -1,5 +1,6 @@
 package io.gatun.models;
 
+import io.gatun.models.nn.NotFinite;
 import io.gatun.models.text.Sampler;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
@@ -69,8 +70,12 @@ public final class LlmSession implements AutoCloseable {
 
   /// Forgets all tokens from position `to` on.
   ///
+  /// @throws IllegalArgumentException if `to` is negative
   /// @throws IllegalStateException if it is closed, or its own sink calls
   public void truncate(int to) {
+    if (to < 0) {
+      throw new IllegalArgumentException("cannot keep " + to + " tokens; need 0 or more");
+    }
     try (var _ = change()) {
       length = Math.min(length, to);
     }
@@ -79,8 +84,9 @@ public final class LlmSession implements AutoCloseable {
   /// Reads tokens and returns the logits for the next one; the array is overwritten by the next
   /// call.
   ///
-  /// @throws IllegalArgumentException if there are none, or the context is exceeded
-  /// @throws IndexOutOfBoundsException if one is not in the vocabulary
+  /// @throws IllegalArgumentException if there are none, one is not in the vocabulary, or the
+  ///   context is exceeded
+  /// @throws io.gatun.loaders.CheckpointException if the model's answer is no number (NaN)
   /// @throws IllegalStateException if it or the model is closed, or its own sink calls
   /// @throws CancellationException if the thread is interrupted
   public float[] feed(int... ids) {
@@ -94,6 +100,7 @@ public final class LlmSession implements AutoCloseable {
   private void read(int[] ids) {
     checkPrompt(ids.length);
     checkRoom(ids.length);
+    checkIds(ids);
     int before = length;
     try {
       for (int from = 0; from < ids.length; from += CHUNK) {
@@ -114,15 +121,12 @@ public final class LlmSession implements AutoCloseable {
     }
   }
 
-  private void checkKnown(int[] prompt) {
-    int rows = llm.model().config().vocabSize();
-    for (int id : prompt) {
-      if (id < 0 || id >= rows) {
-        var tokenizer = llm.tokenizer();
+  private void checkIds(int[] ids) {
+    for (int id : ids) {
+      if (id < 0 || id >= logits.length) {
         throw new IllegalArgumentException(
-            "the prompt has the token %d (%s), which the model does not know: its embedding has %d rows, its tokenizer %d tokens. Leave that token out, or use the tokenizer that belongs to the model"
-                .formatted(
-                    id, tokenizer.has(id) ? tokenizer.piece(id) : "?", rows, tokenizer.size()));
+            "token %d is not among the %d that the model's embedding has; the tokenizer, or the configuration beside it, belongs to another model"
+                .formatted(id, logits.length));
       }
     }
   }
@@ -144,6 +148,7 @@ public final class LlmSession implements AutoCloseable {
       if (last) {
         var row = llm.model().logits(ops, hidden.slice(0, ids.length - 1, ids.length)); // (1, V)
         MemorySegment.copy(row.segment(), ValueLayout.JAVA_FLOAT, 0, logits, 0, logits.length);
+        NotFinite.check("the logits", logits, llm.checkpoint());
       }
     }
     append(ids);
@@ -164,8 +169,8 @@ public final class LlmSession implements AutoCloseable {
   /// tokens at a time: the memory does not grow with the text but for the cache.
   ///
   /// @param from the first to judge, at least 1
-  /// @throws IllegalArgumentException if there is none to judge, or the context is exceeded
-  /// @throws IndexOutOfBoundsException if one is not in the vocabulary
+  /// @throws IllegalArgumentException if there is none to judge, one is not in the vocabulary, or
+  ///   the context is exceeded
   /// @throws IllegalStateException if it or the model is closed, or its own sink calls
   /// @throws CancellationException if the thread is interrupted
   public float[] score(int[] ids, int from) {
@@ -177,6 +182,7 @@ public final class LlmSession implements AutoCloseable {
     }
     try (var _ = change()) {
       checkRoom(read);
+      checkIds(ids);
       int before = length;
       var scores = new float[ids.length - from];
       try {
@@ -187,6 +193,7 @@ public final class LlmSession implements AutoCloseable {
         length = before;
         throw e;
       }
+      NotFinite.check("the logits", scores, llm.checkpoint());
       return scores;
     }
   }
@@ -226,8 +233,7 @@ public final class LlmSession implements AutoCloseable {
   /// The sink may read the session and close it or the model, which ends the answer with an
   /// exception; so does closing either on another thread.
   ///
-  /// @throws IllegalArgumentException if the prompt is empty or longer than the context, or has a
-  ///   token that the model does not know
+  /// @throws IllegalArgumentException if the prompt is empty or longer than the context
   /// @throws IllegalStateException if it or the model is closed, or its own sink calls
   public Generation generate(int[] prompt, Consumer<GenerateOptions> choose) {
     var options = new GenerateOptions();
@@ -235,35 +241,34 @@ public final class LlmSession implements AutoCloseable {
     var sink = options.sink;
     options.sink = text -> owner().callback(() -> sink.accept(text));
     Owner.Use turn;
+    var sampler = new Sampler(options.sampling);
     try {
       turn = change();
     } catch (CancellationException interrupted) {
-      return Generation.cancelled(0);
+      return Generation.cancelled(0, sampler.seed());
     }
     try (turn) {
       writing = true;
       try {
-        return answer(prompt, options);
+        return answer(prompt, options, sampler);
       } finally {
         writing = false;
       }
     }
   }
 
-  private Generation answer(int[] prompt, GenerateOptions options) {
+  private Generation answer(int[] prompt, GenerateOptions options, Sampler sampler) {
     checkPrompt(prompt.length);
-    checkKnown(prompt);
     int kept = Arrays.mismatch(tokens, 0, length, prompt, 0, prompt.length);
     // At least one token must be read, to have logits.
     length = Math.min(kept < 0 ? length : kept, prompt.length - 1);
     int read = prompt.length - length;
-    var sampler = new Sampler(options.sampling);
     sampler.accept(prompt);
     long start = System.nanoTime();
     try {
       read(Arrays.copyOfRange(prompt, length, prompt.length));
     } catch (CancellationException interrupted) {
-      return Generation.cancelled((System.nanoTime() - start) / 1e9);
+      return Generation.cancelled((System.nanoTime() - start) / 1e9, sampler.seed());
     }
     long first = System.nanoTime();
     var writer = new AnswerWriter(llm.tokenizer(), prompt, options);
@@ -281,7 +286,7 @@ public final class LlmSession implements AutoCloseable {
     }
     double decode = (System.nanoTime() - first) / 1e9;
     return new Generation(
-        writer.finish(), writer.ids(), reason, read, (first - start) / 1e9, decode);
+        writer.finish(), writer.ids(), reason, read, (first - start) / 1e9, decode, sampler.seed());
   }
 
   /// Makes room for a token that was written, and reads it if another is to follow.

@@ -2,6 +2,7 @@ package io.gatun.models;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Locale;
 
 /// How well a model predicts a text.
 ///
@@ -30,6 +31,18 @@ public record Perplexity(
   /// Tokens read per second.
   public double rate() {
     return read / seconds;
+  }
+
+  /// `perplexity 16.6324 (2.8114 nats per token, 1.9702 bits per byte) of 4,223 tokens`.
+  @Override
+  public String toString() {
+    return String.format(
+        Locale.ROOT,
+        "perplexity %.4f (%.4f nats per token, %.4f bits per byte) of %,d tokens",
+        perplexity(),
+        nll,
+        bitsPerByte(),
+        tokens);
   }
 
   static Perplexity measure(Llm llm, String text, PerplexityOptions options) {

@@ -79,11 +79,9 @@ public final class StableDiffusion implements AutoCloseable {
       f.packingBudget(PACKING_BUDGET);
       text = new TextConditions(files, this::weights, once, options.notices);
       var unetKeys = files.config("unet");
-      unet =
-          new UNet2DConditionModel(
-              UNet2DConditionConfig.of(unetKeys),
-              weights("unet", f).quantized(options.quantization),
-              f);
+      var unetWeights = weights("unet", f).quantized(options.quantization);
+      unet = new UNet2DConditionModel(UNet2DConditionConfig.of(unetKeys), unetWeights, f);
+      unetWeights.requireQuantized();
       images = images();
       int in = unet.config().inChannels();
       if (in != images.channels() || unet.config().numClassEmbeds() > 0) {
@@ -251,6 +249,7 @@ public final class StableDiffusion implements AutoCloseable {
             generators,
             stepSeconds);
     release();
+    files.checkNumbers("the UNet's latents", latents);
 
     began = System.nanoTime();
     var out = new ArrayList<Image>();

@@ -42,5 +42,8 @@ class ArchitectureTest {
           .ignoreDependency(
               com.tngtech.archunit.base.DescribedPredicate.alwaysTrue(),
               com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage(
-                  "io.gatun.models.image..", "io.gatun.models.nn..", "io.gatun.models.text.."));
+                  "io.gatun.models.image..",
+                  "io.gatun.models.nn..",
+                  "io.gatun.models.template..",
+                  "io.gatun.models.text.."));
 }

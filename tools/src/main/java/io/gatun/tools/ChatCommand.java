@@ -2,7 +2,6 @@ package io.gatun.tools;
 
 import io.gatun.models.Chat;
 import io.gatun.models.Generation;
-import io.gatun.models.Llm;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -78,14 +77,14 @@ final class ChatCommand implements Runnable {
         } else if (text.startsWith("/")) {
           input.out().println("no such command; /help lists them");
         } else if (!text.isEmpty()) {
-          answer(llm, chat, text, input);
+          answer(chat, text, input);
         }
         input.out().flush();
       }
     }
   }
 
-  private void answer(Llm llm, Chat chat, String text, Input input) {
+  private void answer(Chat chat, String text, Input input) {
     Thread self = Thread.currentThread();
     input.onInterrupt(self::interrupt);
     try {
@@ -94,12 +93,12 @@ final class ChatCommand implements Runnable {
           switch (result.reason()) {
             case END, STOP -> "";
             case LENGTH -> " [cut after %d tokens: --max-tokens]".formatted(answer.maxTokens());
-            case CONTEXT -> " [the context is full]";
+            case CONTEXT -> " " + Generate.contextFull(chat.contextLimit());
             case CANCELLED -> " [stopped]";
           };
       input.out().println(end);
       if (stats) {
-        input.out().println(figures(llm, result));
+        input.out().println(figures(result));
       }
     } catch (IllegalArgumentException e) {
       input.out().println(e.getMessage());
@@ -109,15 +108,15 @@ final class ChatCommand implements Runnable {
     }
   }
 
-  private static String figures(Llm llm, Generation g) {
+  private static String figures(Generation g) {
     return String.format(
         Locale.ROOT,
-        "[read %d tokens at %.1f tok/s, wrote %d at %.1f tok/s, reading %s]",
+        "[read %d tokens at %.1f tok/s, wrote %d at %.1f tok/s; seed %d]",
         g.promptTokens(),
         g.prefillRate(),
         g.ids().length,
         g.decodeRate(),
-        WeightReading.describe(llm, g.decodeRate()));
+        g.seed());
   }
 
   /// Lines from a pipe or file.

@@ -60,10 +60,20 @@ final class Generate implements Runnable {
               });
       out.println(json ? Json.of(asMap(llm, start, result, loaded)) : "");
       out.flush();
+      var err = spec.commandLine().getErr();
+      if (!json && result.reason() == Generation.Reason.CONTEXT) {
+        err.println(contextFull(session.capacity()));
+      }
       if (!quiet && !json) {
-        spec.commandLine().getErr().println(figures(llm, result, loaded));
+        err.println(figures(result, loaded));
       }
     }
+  }
+
+  /// What to say of an answer that ended for want of room.
+  static String contextFull(int capacity) {
+    return "[the context of %d tokens is full, which ended the answer: --context makes it longer, and --context-shift goes on without its older half]"
+        .formatted(capacity);
   }
 
   /// The line feed that ends the last line of a file or of `echo` is no part of a prompt.
@@ -90,21 +100,21 @@ final class Generate implements Runnable {
     map.put("prompt_tokens", g.promptTokens());
     map.put("prefill_seconds", g.prefillSeconds());
     map.put("decode_seconds", g.decodeSeconds());
+    map.put("seed", g.seed());
     return map;
   }
 
-  static String figures(Llm llm, Generation g, double loaded) {
-    double rate = g.ids().length > 1 ? g.decodeRate() : 0;
+  static String figures(Generation g, double loaded) {
     return String.format(
         Locale.ROOT,
         "[loaded in %.2f s; first token after %.2f s; prompt %d tokens, %.1f tok/s; wrote %d"
-            + " tokens, %.1f tok/s, reading %s]",
+            + " tokens, %.1f tok/s; seed %d]",
         loaded,
         loaded + g.prefillSeconds(),
         g.promptTokens(),
         g.prefillRate(),
         g.ids().length,
-        rate,
-        WeightReading.describe(llm, rate));
+        g.decodeRate(),
+        g.seed());
   }
 }

@@ -89,8 +89,6 @@ public final class Main implements Runnable {
   public static void main(String[] args) {
     // Numbers have a point, whatever the user's language: other programs read them, too.
     Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
-    // Libraries that are no modules are on the class path, which modules do not read unasked.
-    Main.class.getModule().addReads(ClassLoader.getSystemClassLoader().getUnnamedModule());
     Health.warn(System.err);
     System.exit(run(Stdio.ofProcess(), args));
   }

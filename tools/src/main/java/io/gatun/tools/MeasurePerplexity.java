@@ -47,7 +47,7 @@ final class MeasurePerplexity implements Runnable {
   @Override
   public void run() {
     try (var llm = model.load()) {
-      String text = TextOptions.read(file != null ? file : heldOut(llm.checkpoint().path()), spec);
+      String text = TextOptions.read(file != null ? file : heldOut(model.path()), spec);
       var result =
           llm.perplexity(
               text,

@@ -3,6 +3,7 @@ package io.gatun.tools;
 import io.gatun.models.Llm;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Precision;
+import java.nio.file.Path;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -44,6 +45,11 @@ final class ModelOptions {
   private Integer context;
 
   @Mixin private PackOptions pack;
+
+  /// The model that was asked for, which may run from a packed copy elsewhere.
+  Path path() {
+    return files.model();
+  }
 
   Llm load() {
     var llm =

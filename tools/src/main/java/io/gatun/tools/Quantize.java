@@ -22,7 +22,8 @@ import picocli.CommandLine.Spec;
       "A GGUF file becomes a GGUF file, with tokenizer and metadata; other checkpoints become a"
           + " directory with model.safetensors, configuration and tokenizer, or with --mode q4_0 or"
           + " q8_0 a GGUF file. Embeddings, norms and biases stay as they are, but for an embedding"
-          + " that is the output, too, which has 8 bits in such a file."
+          + " that is the output, too, which has 8 bits in such a file. With int4 the output matrix"
+          + " has 8 bits, and rows that are no whole groups get the greatest group that fits."
     },
     sortOptions = false)
 final class Quantize implements Runnable {

@@ -10,8 +10,6 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import picocli.CommandLine;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -40,14 +38,9 @@ final class RewriteOptions {
     long start = System.nanoTime();
     try (var workers = new Workers(threads.count())) {
       if (Stdio.of(command.getCommandSpec()).isInteractive()) {
-        try (var bar =
-            new ProgressBarBuilder()
-                .setTaskName(SafeWriter.safe(out.getFileName().toString()))
-                .setInitialMax(after)
-                .setUnit(" MB", 1_000_000)
-                .setStyle(ProgressBarStyle.ASCII)
-                .build()) {
-          rewrite.write(out, workers, bar::stepBy);
+        String name = out.getFileName().toString();
+        try (var bar = new ProgressBar(System.err, name, " MB", 1e6)) {
+          rewrite.write(out, workers, bytes -> bar.add(bytes, after));
         }
       } else {
         rewrite.write(out, workers, bytes -> {});

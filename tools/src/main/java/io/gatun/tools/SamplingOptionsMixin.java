@@ -53,12 +53,13 @@ final class SamplingOptionsMixin {
   private Long seed;
 
   SamplingOptions options() {
-    return SamplingOptions.DEFAULT
-        .withTemperature(temperature)
-        .withTopK(topK)
-        .withTopP(topP)
-        .withMinP(minP)
-        .withRepeatPenalty(repeatPenalty, repeatLastN)
-        .withSeed(seed != null ? seed : System.nanoTime());
+    var options =
+        SamplingOptions.DEFAULT
+            .withTemperature(temperature)
+            .withTopK(topK)
+            .withTopP(topP)
+            .withMinP(minP)
+            .withRepeatPenalty(repeatPenalty, repeatLastN);
+    return seed == null ? options : options.withSeed(seed);
   }
 }

@@ -22,8 +22,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -342,18 +340,8 @@ final class Segment implements Callable<Integer> {
     if (!Stdio.of(spec).isInteractive()) {
       return generator.generate(picture);
     }
-    try (var bar =
-        new ProgressBarBuilder()
-            .setTaskName(SafeWriter.safe(file.getFileName().toString()))
-            .setUnit(" points", 1)
-            .setStyle(ProgressBarStyle.ASCII)
-            .build()) {
-      return generator.generate(
-          picture,
-          (done, total) -> {
-            bar.maxHint(total);
-            bar.stepTo(done);
-          });
+    try (var bar = new ProgressBar(System.err, file.getFileName().toString(), " points", 1)) {
+      return generator.generate(picture, (done, total) -> bar.show(done, total, ""));
     }
   }
 

@@ -4,9 +4,6 @@ import io.gatun.models.ImagineStep;
 import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.function.Consumer;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import org.jline.utils.Signals;
 
 /// A bar that grows with the steps of an image, where a person looks on; Ctrl-C ends the work after
@@ -38,15 +35,10 @@ final class StepProgress implements Consumer<ImagineStep>, AutoCloseable {
       step.cancel();
     } else if (shown) {
       if (bar == null) {
-        bar =
-            new ProgressBarBuilder()
-                .setTaskName("steps")
-                .setInitialMax(step.count())
-                .setStyle(ProgressBarStyle.ASCII)
-                .build();
+        bar = new ProgressBar(System.err, "steps", "", 1);
       }
-      bar.setExtraMessage(String.format(Locale.ROOT, " %.2f s/step", step.seconds()));
-      bar.stepTo(step.index() + 1);
+      String pace = String.format(Locale.ROOT, ", %.2f s/step", step.seconds());
+      bar.show(step.index() + 1, step.count(), pace);
     }
   }
 

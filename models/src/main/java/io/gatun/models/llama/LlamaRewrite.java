@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.LongConsumer;
 
@@ -35,6 +36,9 @@ public final class LlamaRewrite {
   /// Of the GGUF file to be; null if it is none.
   private Map<String, Object> metadata;
 
+  /// Of the output matrix; null for that of the others.
+  private DType.Tiled outputType;
+
   private LlamaRewrite(Checkpoint checkpoint) {
     this.checkpoint = checkpoint;
     config = LlamaConfig.of(checkpoint);
@@ -43,23 +47,37 @@ public final class LlamaRewrite {
     names = LlamaNames.of(checkpoint);
   }
 
-  /// Groups of each row as tiled integers.
+  /// Groups of each row as tiled integers: groups of the type's size, or, where rows are no whole
+  /// groups of that, of the greatest size that fits. The output matrix, to whose errors answers are
+  /// most sensitive, has 8 bits.
   ///
-  /// @throws CheckpointException if it is no model that Gatun can run
+  /// @throws CheckpointException if it is no model that Gatun can run, or no matrix can be
+  ///   quantized
   public static LlamaRewrite quantized(Checkpoint checkpoint, DType.Tiled type) {
     var rewrite = new LlamaRewrite(checkpoint);
+    rewrite.outputType = new DType.Tiled(8, type.groupSize());
     rewrite.planAll(from -> type);
+    rewrite.requireConverted(type);
     return rewrite;
+  }
+
+  private void requireConverted(DType type) {
+    if (converted() == 0) {
+      throw new CheckpointException(
+          "%s: nothing to quantize: no matrix is of another type than %s and has rows that are whole groups of 32"
+              .formatted(checkpoint.path(), type.name()));
+    }
   }
 
   /// GGUF blocks, in a file that other programs can run too, whatever the checkpoint is now.
   ///
-  /// @throws CheckpointException if it is no model that Gatun can run, or its tokenizer has no form
-  ///   in GGUF
+  /// @throws CheckpointException if it is no model that Gatun can run, its tokenizer has no form in
+  ///   GGUF, or it is such a file already
   public static LlamaRewrite gguf(Checkpoint checkpoint, DType.Block type) {
     var rewrite = new LlamaRewrite(checkpoint);
     if (checkpoint.format() == Format.GGUF) {
       rewrite.planAll(from -> type);
+      rewrite.requireConverted(type);
     } else {
       var export = new GgufExport(checkpoint, rewrite.config, rewrite.names, type);
       rewrite.metadata = export.metadata();
@@ -91,25 +109,34 @@ public final class LlamaRewrite {
           .keySet()
           .removeIf(k -> k.matches("general\\.alignment|general\\.file_type|split\\..*"));
     }
-    checkpoint.tensors().forEach((name, tensor) -> plan(name, tensor, choose));
     String head = names.name("lm_head.weight");
+    Function<DType, DType> chooseOutput = outputType == null ? choose : from -> outputType;
+    checkpoint
+        .tensors()
+        .forEach((name, tensor) -> plan(name, tensor, name.equals(head) ? chooseOutput : choose));
     if (!checkpoint.tensors().containsKey(head)) {
       var embedding = checkpoint.tensor(names.name("model.embed_tokens.weight"));
       // Blocks serve as table and as output; tiles as output alone.
       if (choose.apply(embedding.dtype()) instanceof DType.Tiled type
-          && embedding.dim(1) % type.blockSize() == 0) {
-        plan(head, embedding, choose);
+          && fitting(type, embedding.dim(1)).isPresent()) {
+        plan(head, embedding, chooseOutput);
       }
     }
   }
 
   private void plan(String name, Tensor tensor, Function<DType, DType> choose) {
-    DType dtype = names.isLinear(name) ? choose.apply(tensor.dtype()) : tensor.dtype();
-    if (tensor.shape().rank() > 0 && tensor.dim(-1) % dtype.blockSize() != 0) {
+    DType wanted = names.isLinear(name) ? choose.apply(tensor.dtype()) : tensor.dtype();
+    long columns = tensor.shape().rank() == 0 ? 1 : tensor.dim(-1);
+    DType dtype = fitting(wanted, columns).orElse(tensor.dtype());
+    if (!dtype.equals(wanted)) {
       notes.add(
-          "%s stays %s: its rows of %d are no whole groups of %d"
-              .formatted(name, tensor.dtype().name(), tensor.dim(-1), dtype.blockSize()));
-      dtype = tensor.dtype();
+          "%s %s %s: its rows of %d are no whole groups of %d"
+              .formatted(
+                  name,
+                  dtype.equals(tensor.dtype()) ? "stays" : "becomes",
+                  dtype.name(),
+                  columns,
+                  wanted.blockSize()));
     }
     if (dtype instanceof DType.Tiled && tensor.shape().rank() == 3) {
       for (long expert = 0; expert < tensor.dim(0); expert++) {
@@ -119,6 +146,18 @@ public final class LlamaRewrite {
     } else {
       outputs.add(RewrittenTensor.of(name, tensor, dtype));
     }
+  }
+
+  /// The type with the greatest groups, `wanted`'s at most, of which rows of `columns` are whole
+  /// ones.
+  private static Optional<DType> fitting(DType wanted, long columns) {
+    if (columns % wanted.blockSize() == 0) {
+      return Optional.of(wanted);
+    }
+    if (wanted instanceof DType.Tiled tiled && !tiled.minima() && tiled.groupSize() > 32) {
+      return fitting(new DType.Tiled(tiled.bits(), tiled.groupSize() / 2), columns);
+    }
+    return Optional.empty();
   }
 
   /// How many tensors change their type; if none does there is no point in writing.

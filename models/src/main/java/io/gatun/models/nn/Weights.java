@@ -6,7 +6,9 @@ import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.LinearWeight;
+import java.lang.foreign.Arena;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /// The tensors of a network by the reference implementation's names, their shapes checked against
 /// what the configuration says. They stay where the checkpoint has them, which must be open as long
@@ -18,7 +20,12 @@ public final class Weights {
   private final String prefix;
   private final String reason;
 
-  private record Source(TensorSource tensors, WeightMerge merge, Quantization quantization) {}
+  /// @param quantized counts the layers that [Quantization] chose
+  private record Source(
+      TensorSource tensors,
+      WeightMerge merge,
+      Quantization quantization,
+      AtomicInteger quantized) {}
 
   private Weights(Source source, String prefix, String reason) {
     this.source = source;
@@ -38,18 +45,34 @@ public final class Weights {
 
   /// All tensors of a source.
   public static Weights of(TensorSource tensors) {
-    var source = new Source(tensors, WeightMerge.NONE, Quantization.NONE);
+    var source = new Source(tensors, WeightMerge.NONE, Quantization.NONE, new AtomicInteger());
     return new Weights(source, "", "the configuration says so");
   }
 
   /// The same weights with changes.
   public Weights merged(WeightMerge merge) {
-    return with(new Source(source.tensors, merge, source.quantization));
+    return with(new Source(source.tensors, merge, source.quantization, source.quantized));
   }
 
   /// The same weights, of which linear layers are quantized when they are first used.
   public Weights quantized(Quantization quantization) {
-    return with(new Source(source.tensors, source.merge, quantization));
+    return with(new Source(source.tensors, source.merge, quantization, new AtomicInteger()));
+  }
+
+  /// Asks that layers have been quantized, if they were to be: for when the network is made.
+  ///
+  /// @throws CheckpointException if none could be
+  public void requireQuantized() {
+    var wanted = source.quantization;
+    if (wanted.mode() != Quantization.Mode.NONE && source.quantized.get() == 0) {
+      String names = wanted.names().pattern();
+      throw new CheckpointException(
+          "%s: no linear layer can be quantized: need one of at least %,d weights, with sizes that are multiples of 32%s. Run it without quantization"
+              .formatted(
+                  source.tensors.where(),
+                  wanted.minSize(),
+                  names.isEmpty() ? "" : " and \"" + names + "\" in its name"));
+    }
   }
 
   private Weights with(Source other) {
@@ -139,7 +162,11 @@ public final class Weights {
   }
 
   private LinearWeight quantized(String name, LinearWeight weight) {
-    return source.quantization.apply(prefix + name, weight);
+    var result = source.quantization.apply(prefix + name, weight);
+    if (result != weight) {
+      source.quantized.incrementAndGet();
+    }
+    return result;
   }
 
   private Tensor matrix(String name, long out, long in) {
@@ -147,7 +174,10 @@ public final class Weights {
     var found = source.tensors.shape(full);
     boolean pointwise = found != null && found.rank() == 4;
     var shape = pointwise ? Shape.of(out, in, 1, 1) : Shape.of(out, in);
-    return merged(full, source.tensors.tensor(full, shape, reason).reshape(out, in));
+    var stored = source.tensors.tensor(full, shape, reason);
+    // PyTorch stores some weights transposed, say.
+    var dense = stored.isContiguous() ? stored : stored.copy(Arena.ofAuto());
+    return merged(full, dense.reshape(out, in));
   }
 
   /// A convolution's weight (out, in, kernel, kernel) and bias (out).

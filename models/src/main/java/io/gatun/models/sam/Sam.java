@@ -58,6 +58,7 @@ public final class Sam implements MaskPredictor, AutoCloseable {
             .quantized(new Quantization(options.quantization, 0, ENCODER_LINEARS));
     preprocess = new Preprocess(config);
     imageEncoder = new ImageEncoderViT(weights.at("image_encoder"), config, functional);
+    weights.requireQuantized();
     promptEncoder = new PromptEncoder(weights.at("prompt_encoder"), config);
     maskDecoder =
         new MaskDecoder(weights.at("mask_decoder"), config, functional, promptEncoder.densePe());

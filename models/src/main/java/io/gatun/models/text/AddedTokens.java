@@ -10,6 +10,21 @@ final class AddedTokens {
   /// A part of a text: a token if `id` is not negative, else text from the offset `start`.
   record Part(String text, int id, int start) {}
 
+  /// Whether a special token may stand between two places of a text.
+  interface Trust {
+    Trust EVERYWHERE = (start, end) -> true;
+
+    boolean at(int start, int end);
+
+    /// Everywhere but where a character is in `untrusted`.
+    static Trust outside(BitSet untrusted) {
+      return (start, end) -> {
+        int first = untrusted.nextSetBit(start);
+        return first < 0 || first >= end;
+      };
+    }
+  }
+
   /// What is looked for, each text once.
   private final Vocabulary matches;
 
@@ -35,12 +50,16 @@ final class AddedTokens {
     tokens = List.copyOf(byMatch.values());
   }
 
-  /// The parts of `text`, none of them empty; special tokens count only if `special`.
-  List<Part> split(String text, boolean special) {
+  boolean isEmpty() {
+    return tokens.isEmpty();
+  }
+
+  /// The parts of `text`, none of them empty; special tokens count only where there is trust.
+  List<Part> split(String text, Trust trust) {
     var parts = new ArrayList<Part>();
     int done = 0;
     for (int i = 0; i < text.length(); ) {
-      AddedToken token = firstChars.get(text.charAt(i)) ? match(text, i, special) : null;
+      AddedToken token = firstChars.get(text.charAt(i)) ? match(text, i, trust) : null;
       if (token == null) {
         i++;
         continue;
@@ -70,7 +89,22 @@ final class AddedTokens {
     return parts;
   }
 
-  private AddedToken match(String text, int at, boolean special) {
+  /// A place where a token is written.
+  record Mention(int start, int end) {}
+
+  /// All places where a token is written, those that overlap, too; the longest at each.
+  List<Mention> mentions(String text) {
+    var places = new ArrayList<Mention>();
+    for (int i = 0; i < text.length(); i++) {
+      AddedToken token = firstChars.get(text.charAt(i)) ? match(text, i, Trust.EVERYWHERE) : null;
+      if (token != null) {
+        places.add(new Mention(i, i + token.match().length()));
+      }
+    }
+    return places;
+  }
+
+  private AddedToken match(String text, int at, Trust trust) {
     AddedToken longest = null;
     long hash = 0;
     int limit = Math.min(text.length(), at + matches.longest());
@@ -79,7 +113,8 @@ final class AddedTokens {
       int found = lengths.get(end - at) ? matches.find(text, at, end, hash) : -1;
       if (found >= 0) {
         for (AddedToken token : tokens.get(found)) {
-          if ((special || !token.special()) && (!token.singleWord() || isWord(text, at, end))) {
+          if ((!token.special() || trust.at(at, end))
+              && (!token.singleWord() || isWord(text, at, end))) {
             longest = token;
             break;
           }

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.SplittableRandom;
+import java.util.concurrent.ThreadLocalRandom;
 
 /// Chooses the next token from a model's logits, one text's worth: it remembers recent tokens and
 /// its place in the random numbers. Not for several threads at once.
@@ -12,7 +13,11 @@ import java.util.SplittableRandom;
 /// temperature, then a draw in proportion to what is left (top-p and min-p see probabilities at
 /// temperature 1). Random numbers come from [SplittableRandom].
 public final class Sampler {
+  /// Short enough to be typed again.
+  private static final long UNASKED_SEEDS = 1L << 32;
+
   private final SamplingOptions options;
+  private final long seed;
   private final SplittableRandom random;
   private final int[] recent;
   private long accepted;
@@ -25,8 +30,17 @@ public final class Sampler {
 
   public Sampler(SamplingOptions options) {
     this.options = options;
-    random = new SplittableRandom(options.seed());
+    seed =
+        options.seed() != null
+            ? options.seed()
+            : ThreadLocalRandom.current().nextLong(UNASKED_SEEDS);
+    random = new SplittableRandom(seed);
     recent = new int[options.repeatLastN()];
+  }
+
+  /// The seed of its random numbers: the one that the options give, or else its own.
+  public long seed() {
+    return seed;
   }
 
   /// Tells the sampler of tokens that it did not choose: a prompt, which the repeat penalty counts.

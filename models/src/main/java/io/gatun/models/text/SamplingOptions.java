@@ -9,7 +9,8 @@ package io.gatun.models.text;
 /// @param repeatPenalty divides the positive logits of recent tokens and multiplies the negative
 ///   ones; 1 does nothing
 /// @param repeatLastN how many recent tokens [#repeatPenalty] looks at
-/// @param seed the random numbers' seed: the same seed and logits give the same tokens
+/// @param seed the random numbers' seed: the same seed and logits give the same tokens; null draws
+///   a new one for each text, which [Sampler#seed] tells
 public record SamplingOptions(
     float temperature,
     int topK,
@@ -17,12 +18,14 @@ public record SamplingOptions(
     float minP,
     float repeatPenalty,
     int repeatLastN,
-    long seed) {
+    Long seed) {
   /// The most probable token, always.
-  public static final SamplingOptions GREEDY = new SamplingOptions(0, 0, 1, 0, 1, 64, 0);
+  public static final SamplingOptions GREEDY = new SamplingOptions(0, 0, 1, 0, 1, 64, null);
 
-  /// llama.cpp's defaults: temperature 0.8, top-k 40, top-p 0.95, min-p 0.05, no penalty.
-  public static final SamplingOptions DEFAULT = new SamplingOptions(.8f, 40, .95f, .05f, 1, 64, 0);
+  /// llama.cpp's defaults: temperature 0.8, top-k 40, top-p 0.95, min-p 0.05, no penalty, and a new
+  /// seed for each text.
+  public static final SamplingOptions DEFAULT =
+      new SamplingOptions(.8f, 40, .95f, .05f, 1, 64, null);
 
   /// @throws IllegalArgumentException if a value is outside its range
   public SamplingOptions {

@@ -4,6 +4,7 @@ import io.gatun.loaders.CheckpointException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,6 +16,9 @@ import java.util.function.UnaryOperator;
 ///
 /// [Tokenizers#load] makes one from a checkpoint's files or metadata.
 public final class Tokenizer {
+  /// For private use: in no token, and the same in all of Unicode's normal forms.
+  private static final char MASK = '\ue000';
+
   /// The stages that the text between added tokens goes through, and the way back.
   record Pipeline(
       UnaryOperator<String> normalizer, PreTokenizer words, Model model, Decoder decoder) {}
@@ -28,6 +32,10 @@ public final class Tokenizer {
   private final Map<String, Integer> addedIds = new HashMap<>();
   private final AddedTokens inRawText;
   private final AddedTokens inNormalizedText;
+
+  /// The special ones of these.
+  private final AddedTokens normalizedMarks;
+
   private final Pipeline pipeline;
   private final Marks marks;
   private final int size;
@@ -65,7 +73,9 @@ public final class Tokenizer {
       checkMark(file, "what ends a text", id);
     }
     inRawText = new AddedTokens(added.stream().filter(token -> !token.normalized()).toList());
-    inNormalizedText = new AddedTokens(added.stream().filter(AddedToken::normalized).toList());
+    List<AddedToken> normalized = added.stream().filter(AddedToken::normalized).toList();
+    inNormalizedText = new AddedTokens(normalized);
+    normalizedMarks = new AddedTokens(normalized.stream().filter(AddedToken::special).toList());
   }
 
   private void checkMark(Path file, String mark, int id) {
@@ -88,18 +98,32 @@ public final class Tokenizer {
   /// @param parseSpecial special tokens written in the text stand for themselves; if not, they are
   ///   text like any other, as is right for text that is not trusted
   public int[] encode(String text, boolean addSpecial, boolean parseSpecial) {
+    return encode(text, addSpecial, (start, end) -> parseSpecial);
+  }
+
+  /// The ids of a text of which a part is not trusted: special tokens stand for themselves where no
+  /// character of theirs is in `untrusted`. All else is encoded as one text, whoever wrote it.
+  ///
+  /// @param addSpecial put around the text what the model expects there (BOS, EOS)
+  /// @param untrusted the places of the characters (Java's) that came from outside
+  public int[] encode(String text, boolean addSpecial, BitSet untrusted) {
+    return encode(text, addSpecial, AddedTokens.Trust.outside(untrusted));
+  }
+
+  private int[] encode(String text, boolean addSpecial, AddedTokens.Trust trust) {
     var ids = new Ids();
     if (addSpecial) {
       ids.addAll(marks.prefix());
     }
     var encoder = new WordEncoder(ids);
-    for (AddedTokens.Part raw : inRawText.split(text, parseSpecial)) {
+    for (AddedTokens.Part raw : inRawText.split(text, trust)) {
       if (raw.id() >= 0) {
         ids.add(raw.id());
         continue;
       }
       String normalized = pipeline.normalizer().apply(raw.text());
-      for (AddedTokens.Part part : inNormalizedText.split(normalized, parseSpecial)) {
+      AddedTokens.Trust within = afterNormalizing(raw, normalized, trust);
+      for (AddedTokens.Part part : inNormalizedText.split(normalized, within)) {
         if (part.id() >= 0) {
           ids.add(part.id());
         } else {
@@ -111,6 +135,34 @@ public final class Tokenizer {
       ids.addAll(marks.suffix());
     }
     return ids.toArray();
+  }
+
+  /// The trust in a part's text after normalization, which moves its characters: special tokens are
+  /// those that are still there when each character that is not trusted is masked. Where that
+  /// changes how many characters there are, and how many special tokens, none is trusted.
+  private AddedTokens.Trust afterNormalizing(
+      AddedTokens.Part raw, String normalized, AddedTokens.Trust trust) {
+    int start = raw.start();
+    if (normalizedMarks.isEmpty() || trust.at(start, start + raw.text().length())) {
+      return AddedTokens.Trust.EVERYWHERE;
+    }
+    var masked = new StringBuilder(raw.text());
+    for (int i = 0; i < masked.length(); i++) {
+      // Spaces stay: a normalizer may put one before a special token's name, and no name is a
+      // space.
+      if (masked.charAt(i) != ' ' && !trust.at(start + i, start + i + 1)) {
+        masked.setCharAt(i, MASK);
+      }
+    }
+    String own = pipeline.normalizer().apply(masked.toString());
+    List<AddedTokens.Mention> marksOfOwn = normalizedMarks.mentions(own);
+    List<AddedTokens.Mention> places =
+        own.length() == normalized.length() ? marksOfOwn : normalizedMarks.mentions(normalized);
+    var trusted = new HashMap<Integer, Integer>(); // where one begins, and where it ends
+    for (int i = 0; i < places.size() && places.size() == marksOfOwn.size(); i++) {
+      trusted.put(places.get(i).start(), places.get(i).end());
+    }
+    return (from, to) -> trusted.getOrDefault(from, 0) >= to;
   }
 
   /// The text of the ids, without the special tokens among them.

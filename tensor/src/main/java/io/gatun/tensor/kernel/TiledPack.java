@@ -15,17 +15,15 @@ public final class TiledPack {
   /// Divisors tried for the scale of four bits, which has -8 where the greatest magnitude is. A
   /// smaller one cuts that element off, a greater one wastes range; either may serve the rest
   /// better.
-  private static final float[] INT4_DIVISORS = {
-    -8f, -7f, -7.25f, -7.5f, -7.75f, -8.25f, -8.5f, -8.75f, -9f
-  };
+  private static final float[] INT4_DIVISORS = {-8f, -7.8f, -7.9f, -8.1f, -8.2f};
 
   /// Added to a small float and taken away again it leaves the nearest integer.
   private static final float ROUNDING = 3 << 22;
 
   private TiledPack() {}
 
-  /// Quantizes F32 rows (N, K), row-major, without gaps. Of the scales it tries, each group gets
-  /// the one with the least squared error.
+  /// Quantizes F32 rows (N, K), row-major, without gaps. Of the scales it tries, each group of four
+  /// bits gets the one with the least squared error, fitted to the integers that it leads to.
   ///
   /// @param rows N; the last tile is filled up with rows of zeros
   /// @param columns K, a multiple of the group size
@@ -173,10 +171,27 @@ public final class TiledPack {
         best = scale;
       }
     }
+    round4(group, best, values);
+    float fitted = leastSquares(group, values);
+    round4(group, fitted, values);
+    return fitted;
+  }
+
+  private static void round4(float[] group, float scale, int[] values) {
     for (int k = 0; k < group.length; k++) {
-      values[k] = nearest(group[k], best, -8, 7);
+      values[k] = nearest(group[k], scale, -8, 7);
     }
-    return best;
+  }
+
+  /// The scale with which the integers come nearest to the group.
+  private static float leastSquares(float[] group, int[] values) {
+    double products = 0;
+    long squares = 0;
+    for (int k = 0; k < group.length; k++) {
+      products += (double) group[k] * values[k];
+      squares += (long) values[k] * values[k];
+    }
+    return squares == 0 ? 0 : roundToF16((float) (products / squares));
   }
 
   /// What 4 bits of that scale leave of a group.

@@ -50,16 +50,40 @@ class LlamaRewriteTest {
     try (var checkpoint = Checkpoint.open(out)) {
       assertEquals(DType.Plain.BF16, checkpoint.tensor("model.embed_tokens.weight").dtype());
       assertEquals(DType.Plain.BF16, checkpoint.tensor("model.norm.weight").dtype());
-      assertEquals(type, checkpoint.tensor("lm_head.weight").dtype());
+      // Whatever the others, the output has 8 bits.
+      assertEquals(new DType.Tiled(8, groupSize), checkpoint.tensor("lm_head.weight").dtype());
       assertEquals(type, checkpoint.tensor("model.layers.3.self_attn.q_proj.weight").dtype());
       // Its rows have 352 elements.
       boolean whole = 352 % groupSize == 0;
       var down = checkpoint.tensor("model.layers.3.mlp.down_proj.weight");
-      assertEquals(whole ? type : DType.Plain.BF16, down.dtype());
+      assertEquals(whole ? type : new DType.Tiled(bits, 32), down.dtype());
       assertEquals(whole ? 0 : 6, notes.size());
+      if (!whole) {
+        assertTrue(notes.getFirst().endsWith("are no whole groups of " + groupSize));
+        assertTrue(notes.getFirst().contains(" becomes INT" + bits + "_G32: "), notes.getFirst());
+      }
     }
     var config = new ObjectMapper().readTree(out.resolve("config.json").toFile());
     assertFalse(config.get("tie_word_embeddings").asBoolean());
+  }
+
+  @Test
+  void whatCannotBeQuantizedIsNotWritten() {
+    Path once = temp.resolve("once");
+    quantize(TINY_LLM, new DType.Tiled(8, 32), once);
+    try (var checkpoint = Checkpoint.open(once)) {
+      var e =
+          assertThrows(
+              CheckpointException.class,
+              () -> LlamaRewrite.quantized(checkpoint, new DType.Tiled(8, 32)));
+      assertTrue(e.getMessage().contains("nothing to quantize"), e.getMessage());
+    }
+    Path gguf = temp.resolve("once.gguf");
+    write(TINY_LLM, checkpoint -> LlamaRewrite.gguf(checkpoint, DType.Block.Q8_0), gguf);
+    try (var checkpoint = Checkpoint.open(gguf)) {
+      assertThrows(
+          CheckpointException.class, () -> LlamaRewrite.gguf(checkpoint, DType.Block.Q8_0));
+    }
   }
 
   /// Llama, whose heads GGUF lays out otherwise, with a byte-level tokenizer; and Llama 2's kind of

@@ -54,9 +54,9 @@ class PerplexityTest {
     }
   }
 
-  /// How much quantizing costs: on bf16's perplexity, int4 at most 3%, int8 at most 0.3%.
+  /// How much quantizing costs: on bf16's perplexity, int4 at most 1%, int8 at most 0.3%.
   @ParameterizedTest
-  @CsvSource({"4, 0.03", "8, 0.003"})
+  @CsvSource({"4, 0.01", "8, 0.003"})
   void quantizedWeightsPredictNearlyAsWell(int bits, double most, @TempDir Path temp)
       throws IOException {
     String text = Files.readString(TestData.pretrained("tiny-llm/heldout.txt"));
@@ -159,6 +159,7 @@ class PerplexityTest {
       assertEquals(result, seen.getLast());
       assertEquals(text.length(), result.bytes());
       assertTrue(result.read() > tokens, "windows overlap");
+      assertTrue(result.toString().matches("perplexity \\d+\\.\\d{4} \\(.*\\) of \\d+ tokens"));
     }
   }
 
@@ -170,7 +171,7 @@ class PerplexityTest {
       assertThrows(IllegalArgumentException.class, () -> session.score(new int[] {0}, 1));
       assertThrows(IllegalArgumentException.class, () -> session.score(new int[] {0, 5}, 0));
       assertThrows(IllegalArgumentException.class, () -> session.score(new int[514], 1));
-      assertThrows(IndexOutOfBoundsException.class, () -> session.score(new int[] {0, 1024}, 1));
+      assertThrows(IllegalArgumentException.class, () -> session.score(new int[] {0, 1024}, 1));
     }
   }
 

@@ -13,6 +13,7 @@ import io.gatun.models.StableDiffusion;
 import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.diffusion.Rng;
 import io.gatun.models.image.Image;
+import io.gatun.models.nn.Quantization;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tests.TestData;
@@ -490,6 +491,19 @@ class StableDiffusionTest {
       assertEquals(List.of(), notices);
       assertEquals("weighted", weighted.parameters().getFirst().settings().get("Prompt syntax"));
     }
+  }
+
+  /// Layers of a toy are too small to be quantized, which is said.
+  @Test
+  void quantizingNothingIsRefused() {
+    var e =
+        assertThrows(
+            CheckpointException.class,
+            () ->
+                StableDiffusion.load(
+                    TestData.pretrained("tiny-sd"),
+                    o -> o.quantization(Quantization.of(Quantization.Mode.INT8_WEIGHTS))));
+    assertTrue(e.getMessage().contains("no linear layer can be quantized"), e.getMessage());
   }
 
   @Test

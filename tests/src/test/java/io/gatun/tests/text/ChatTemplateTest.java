@@ -16,8 +16,11 @@ import io.gatun.tests.TestData;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneId;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -28,6 +31,10 @@ import org.junit.jupiter.api.io.TempDir;
 /// Chat templates against what transformers renders.
 class ChatTemplateTest {
   private static final ObjectMapper JSON = new ObjectMapper();
+
+  /// The texts were recorded without `strftime_now`; Llama 3.2's template writes this day then.
+  private static final Clock RECORDED =
+      Clock.fixed(Instant.parse("2024-07-26T12:00:00Z"), ZoneOffset.UTC);
 
   @TempDir Path dir;
 
@@ -42,7 +49,8 @@ class ChatTemplateTest {
     for (JsonNode expected : data.get("rendered")) {
       String name = expected.get("template").asText();
       JsonNode template = data.get("templates").get(name);
-      var chat = new ChatTemplate(template.get("template").asText(), tokens(template));
+      var chat =
+          new ChatTemplate(template.get("template").asText(), tokens(template)).withClock(RECORDED);
       var messages = new ArrayList<Message>();
       for (JsonNode m : data.get("conversations").get(expected.get("conversation").asText())) {
         messages.add(new Message(m.get("role").asText(), m.get("content").asText()));
@@ -98,14 +106,10 @@ class ChatTemplateTest {
         List.of(
             "{% include '/etc/passwd' %}",
             "{{ ''.getClass() }}", "{{ messages.getClass().forName('java.lang.Runtime') }}")) {
-      var chat = new ChatTemplate(template, tiny());
-      String text;
-      try {
-        text = chat.render(List.of(new Message("user", "x")), false);
-      } catch (CheckpointException e) {
-        continue;
-      }
-      assertEquals("", text, template);
+      assertThrows(
+          CheckpointException.class,
+          () -> new ChatTemplate(template, tiny()).render(List.of(new Message("user", "x")), false),
+          template);
     }
   }
 

@@ -133,6 +133,17 @@ class SamplerTest {
     assertNotEquals(Arrays.toString(draw(logits, 5)), Arrays.toString(draw(logits, 6)));
   }
 
+  /// Whoever gives no seed gets another text each time, and can tell how to have it again.
+  @Test
+  void withoutASeedEachTextHasItsOwn() {
+    var sampler = new Sampler(SamplingOptions.DEFAULT);
+    assertNotEquals(sampler.seed(), new Sampler(SamplingOptions.DEFAULT).seed());
+    var logits = new float[1000];
+    int[] drawn = IntStream.range(0, 50).map(i -> sampler.sample(logits)).toArray();
+    assertArrayEquals(draw(logits, sampler.seed()), drawn);
+    assertEquals(7, new Sampler(SamplingOptions.DEFAULT.withSeed(7)).seed());
+  }
+
   private static int[] draw(float[] logits, long seed) {
     var sampler = new Sampler(SamplingOptions.DEFAULT.withSeed(seed));
     return IntStream.range(0, 50).map(i -> sampler.sample(logits)).toArray();

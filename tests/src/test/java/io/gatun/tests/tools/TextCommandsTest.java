@@ -1,10 +1,15 @@
 package io.gatun.tests.tools;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gatun.loaders.Checkpoint;
+import io.gatun.models.llama.LlamaRewrite;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.ops.Workers;
 import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
 import java.nio.file.Files;
@@ -103,6 +108,47 @@ class TextCommandsTest {
     assertTrue(
         result.out().matches("(?s)perplexity \\d+\\.\\d{4} .* in windows of 8 tokens every 2;.*"),
         result.out());
+  }
+
+  /// The text lies beside the file that the user names, not beside the packed copy that is read.
+  @Test
+  void perplexityFindsItsTextBesideThePackedModel() throws Exception {
+    Path model = Files.createDirectories(temp.resolve("packed")).resolve("tiny.gguf");
+    try (var checkpoint = Checkpoint.open(TestData.pretrained("tiny-llm"));
+        var workers = new Workers(2)) {
+      LlamaRewrite.gguf(checkpoint, DType.Block.Q8_0).write(model, workers, n -> {});
+    }
+    Files.writeString(model.resolveSibling("heldout.txt"), "KING RICHARD II:\nI am a king.\n");
+    String cache = System.getProperty("gatun.cache");
+    System.setProperty("gatun.cache", temp.resolve("cache").toString());
+    try {
+      Result result = gatun("perplexity", "-m", model.toString());
+      assertTrue(result.err().contains("packed"), "it was not packed: " + result.err());
+      assertTrue(result.out().startsWith("perplexity "), result.out());
+    } finally {
+      if (cache == null) {
+        System.clearProperty("gatun.cache");
+      } else {
+        System.setProperty("gatun.cache", cache);
+      }
+    }
+  }
+
+  /// Figures of one short run, by code that is not yet compiled, say nothing of the memory.
+  @Test
+  void generateTellsItsSeedAndNoBandwidth() throws Exception {
+    Result result = gatun("generate", "-p", "KING", "-n", "4", "--seed", "5");
+    assertTrue(result.err().contains("seed 5]"), result.err());
+    assertFalse(result.err().contains("GB/s"), result.err());
+    assertFalse(result.err().contains("context"), result.err());
+  }
+
+  @Test
+  void generateSaysThatTheContextIsFull() throws Exception {
+    Result result = gatun("generate", "-q", "-p", "KING", "--context", "16", "--seed", "5");
+    assertTrue(result.err().contains("the context of 16 tokens is full"), result.err());
+    assertTrue(result.err().contains("--context-shift"), result.err());
+    assertFalse(result.out().contains("context"), result.out());
   }
 
   @Test
