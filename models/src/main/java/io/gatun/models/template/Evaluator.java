@@ -161,9 +161,6 @@ record Evaluator(Run run) {
   }
 
   Arguments arguments(CallArguments call, Scope scope) {
-    if (call == CallArguments.NONE) {
-      return new Arguments(List.of(), Map.of());
-    }
     List<Object> positional = values(call.positional(), scope);
     var named = new LinkedHashMap<String, Object>();
     for (int i = 0; i < call.names().size(); i++) {
