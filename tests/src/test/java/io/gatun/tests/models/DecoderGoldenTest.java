@@ -74,9 +74,6 @@ class DecoderGoldenTest {
   }
 
   private static Llama load(Path folder, Checkpoint checkpoint) throws IOException {
-    if (config(folder).path("attention_bias").asBoolean()) {
-      return abort("attention_bias, which Gatun's Llama does not have");
-    }
     try {
       return new Llama(
           LlamaConfig.fromJson(new JsonKeys(config(folder), folder + "/config.json")), checkpoint);
