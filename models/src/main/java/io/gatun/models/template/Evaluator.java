@@ -29,7 +29,6 @@ import io.gatun.models.template.Values.Undefined;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
 /// The values of expressions.
 record Evaluator(Run run) {

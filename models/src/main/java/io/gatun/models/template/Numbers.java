@@ -163,8 +163,7 @@ final class Numbers {
     if (Double.isNaN(x) || Double.isInfinite(x) || digits > 308) {
       return x;
     }
-    BigDecimal rounded =
-        new BigDecimal(x).setScale(Math.max(digits, -330), RoundingMode.HALF_EVEN);
+    BigDecimal rounded = new BigDecimal(x).setScale(Math.max(digits, -330), RoundingMode.HALF_EVEN);
     return Math.copySign(rounded.doubleValue(), x);
   }
 

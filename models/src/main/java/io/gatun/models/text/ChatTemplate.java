@@ -63,7 +63,8 @@ public final class ChatTemplate {
   ///
   /// @throws CheckpointException if the template is broken
   public ChatTemplate(String template, Tokenizer tokenizer) {
-    this(Map.of(DEFAULT, parse(DEFAULT, template)), tokenizer, Clock.system(ZoneId.systemDefault()));
+    this(
+        Map.of(DEFAULT, parse(DEFAULT, template)), tokenizer, Clock.system(ZoneId.systemDefault()));
   }
 
   private ChatTemplate(Map<String, Template> templates, Tokenizer tokenizer, Clock clock) {
