@@ -15,9 +15,11 @@ import java.util.function.Consumer;
 /// One conversation: the tokens so far and the cache of their keys and values.
 ///
 /// Any thread may use it, and any number of sessions of one [Llm] at once: calls of one session
-/// wait for each other, and sessions share the model step by step. An interrupt ends what a call
-/// computes within a layer; the thread stays interrupted. [#generate] then returns what there is;
-/// other calls throw a [CancellationException], and leave the tokens as they were.
+/// wait for each other, and sessions share the model step by step. (So a sink that uses another
+/// session waits for that one's answer: two sinks that use each other's session wait for ever, or
+/// until one is interrupted or closed.) An interrupt ends what a call computes within a layer; the
+/// thread stays interrupted. [#generate] then returns what there is; other calls throw a
+/// [CancellationException], and leave the tokens as they were.
 public final class LlmSession implements AutoCloseable {
   /// Prompt tokens that are read in one step; more would only take more memory.
   private static final int CHUNK = 512;
