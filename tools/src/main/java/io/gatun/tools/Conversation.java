@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.CancellationException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine;
@@ -249,6 +250,8 @@ final class Conversation {
       }
     } catch (IllegalArgumentException e) {
       tell(e.getMessage());
+    } catch (CancellationException e) { // before the answer began
+      tell("stopped");
     } finally {
       input.onInterrupt(() -> {});
       Thread.interrupted(); // a Ctrl-C that came too late
