@@ -11,13 +11,11 @@ import java.util.function.Consumer;
 /// A conversation in the form of the checkpoint's own chat template. What was said stays in the
 /// cache, so each turn reads only what is new. Any thread may use it; calls wait for each other.
 public final class Chat implements AutoCloseable {
-  private final Llm llm;
   private final ChatTemplate template;
   private final LlmSession session;
   private final List<Message> messages = new ArrayList<>();
 
   Chat(Llm llm, ChatTemplate template) {
-    this.llm = llm;
     this.template = template;
     session = llm.newSession();
   }

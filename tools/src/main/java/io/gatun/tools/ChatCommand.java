@@ -9,6 +9,7 @@ import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
+import java.util.concurrent.CancellationException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -102,6 +103,8 @@ final class ChatCommand implements Runnable {
       }
     } catch (IllegalArgumentException e) {
       input.out().println(e.getMessage());
+    } catch (CancellationException e) { // before the answer began
+      input.out().println(" [stopped]");
     } finally {
       input.onInterrupt(() -> {});
       Thread.interrupted(); // a Ctrl-C that came too late
