@@ -39,7 +39,7 @@ final class RewriteOptions {
     try (var workers = new Workers(threads.count())) {
       if (Stdio.of(command.getCommandSpec()).isInteractive()) {
         String name = out.getFileName().toString();
-        try (var bar = new ProgressBar(System.err, name, " MB", 1e6)) {
+        try (var bar = new ProgressBar(name, " MB", 1e6)) {
           rewrite.write(out, workers, bytes -> bar.add(bytes, after));
         }
       } else {

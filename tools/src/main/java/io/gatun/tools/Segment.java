@@ -342,7 +342,7 @@ final class Segment implements Callable<Integer> {
     if (!Stdio.of(spec).isInteractive()) {
       return generator.generate(picture);
     }
-    try (var bar = new ProgressBar(System.err, file.getFileName().toString(), " points", 1)) {
+    try (var bar = new ProgressBar(file.getFileName().toString(), " points", 1)) {
       return generator.generate(picture, (done, total) -> bar.show(done, total, ""));
     }
   }

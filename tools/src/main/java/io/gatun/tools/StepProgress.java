@@ -31,7 +31,7 @@ final class StepProgress implements Consumer<ImagineStep>, AutoCloseable {
       step.cancel();
     } else if (shown) {
       if (bar == null) {
-        bar = new ProgressBar(System.err, "steps", "", 1);
+        bar = new ProgressBar("steps", "", 1);
       }
       String pace = String.format(Locale.ROOT, ", %.2f s/step", step.seconds());
       bar.show(step.index() + 1, step.count(), pace);

@@ -305,7 +305,8 @@ class TokenizerAttacksTest {
       tokens.add("<0x%02X>".formatted(b));
       types.add(6L);
     }
-    for (String piece : "\u2581 a e l o h H w r d ll lo llo He \u2581w or \u2581wor".split(" ")) {
+    for (String piece :
+        "\u2581 a e l o h H w r d ll lo llo He \u2581w or \u2581wor".split(" ", -1)) {
       tokens.add(piece);
       types.add(1L);
     }
@@ -480,7 +481,7 @@ class TokenizerAttacksTest {
     String decoder = "\"decoder\": {\"type\": \"Sequence\", \"decoders\": [" + all + "]}";
     answer("normalizers", () -> ofJson(bpe(normalizer, "\"a\": 0")));
     answer("decoders", () -> ofJson(bpe(decoder, "\"a\": 0")));
-    stages.addAll(stages);
+    stages.addAll(List.copyOf(stages));
     all = String.join(",", Collections.nCopies(200, String.join(",", stages)));
     String words = "\"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": [" + all + "]}";
     answer("stages", () -> ofJson(bpe(words.replace("Replace", "Split"), "\"a\": 0")));

@@ -73,6 +73,20 @@ class TextCommandsTest {
   }
 
   @Test
+  void generateWritesWhatLlama2cDoes() throws Exception {
+    Path folder = TestData.shared("llm-stories260K");
+    String model = folder.resolve("derived/stories260K-f32.gguf").toString();
+    String story = Files.readString(folder.resolve("expected_greedy_n256.txt"));
+    var whole = gatun("generate", "-m", model, "-n", "256", "--temp", "0", "-q");
+    assertEquals(story.strip(), whole.out().strip());
+    String start = "Once upon a time, there";
+    var rest = gatun("generate", "-m", model, "-p", start, "-n", "40", "--temp", "0", "-q");
+    String written = rest.out().stripTrailing();
+    assertTrue(written.contains(" was a little girl"), written);
+    assertTrue(story.contains(written.startsWith(start) ? written : start + written), written);
+  }
+
+  @Test
   void perplexityIsTheRecordedOne() throws Exception {
     JsonNode golden =
         new ObjectMapper()
