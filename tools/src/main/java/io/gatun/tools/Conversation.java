@@ -238,8 +238,10 @@ final class Conversation {
         out.println(Json.line(Generate.asMap(result)));
       } else {
         out.println(end(result));
-        int forgotten = before + 2 - chat.messages().size();
-        if (forgotten > 0 && result.reason() != Generation.Reason.CANCELLED) {
+        // While it is interrupted this thread cannot look at the messages.
+        boolean whole = result.reason() != Generation.Reason.CANCELLED;
+        int forgotten = whole ? before + 2 - chat.messages().size() : 0;
+        if (forgotten > 0) {
           tell(
               "the context is full: the oldest %d messages are forgotten; %s"
                   .formatted(forgotten, more()));
