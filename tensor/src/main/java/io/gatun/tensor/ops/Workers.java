@@ -1,5 +1,6 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.ffm.raw.RawReaders;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.List;
@@ -41,6 +42,7 @@ public final class Workers implements AutoCloseable {
 
   private final Owner owner;
   private final Thread[] helpers;
+  private final RawReaders.Reader reader = new Reader();
   private final AtomicLong next = new AtomicLong();
   private final AtomicInteger running = new AtomicInteger();
   private final AtomicInteger parked = new AtomicInteger();
@@ -52,6 +54,24 @@ public final class Workers implements AutoCloseable {
   private volatile Throwable failure;
   private volatile int epoch;
   private volatile boolean ended;
+
+  /// What this team reads is what its owner's thread does.
+  private final class Reader implements RawReaders.Reader {
+    @Override
+    public void checkOutside() {
+      Workers.this.checkOutside();
+    }
+
+    @Override
+    public int begun() {
+      return owner.begun();
+    }
+
+    @Override
+    public Thread thread() {
+      return owner.thread();
+    }
+  }
 
   /// A team of `threads`, the caller included.
   ///
@@ -80,6 +100,7 @@ public final class Workers implements AutoCloseable {
       end();
       throw e;
     }
+    RawReaders.add(reader);
   }
 
   /// The threads that suit this machine: its physical cores, as far as they can be told.
@@ -216,7 +237,8 @@ public final class Workers implements AutoCloseable {
     boolean inTask =
         owner.isInside() ? task != null : List.of(helpers).contains(Thread.currentThread());
     if (inTask) {
-      throw new IllegalStateException("a task cannot close the threads that it runs on");
+      throw new IllegalStateException(
+          "a task cannot close what it computes with, which would wait for the task");
     }
   }
 
