@@ -16,7 +16,9 @@ import java.util.concurrent.locks.LockSupport;
 public final class RawReaders {
   /// Someone who reads memory by its address, by one thread at a time and those that help it.
   public interface Reader {
-    /// @throws IllegalStateException if the current thread is in the middle of reading
+    /// Makes sure that the current thread is not in the middle of reading.
+    ///
+    /// @throws IllegalStateException if it is
     void checkOutside();
 
     /// How often reading began while others waited. What began before a change of this has ended.
