@@ -35,6 +35,15 @@ public final class Chat implements AutoCloseable {
     return session.capacity();
   }
 
+  /// Goes on where these messages end, instead of those that were said here.
+  public void restore(List<Message> said) {
+    try (var _ = session.change()) {
+      var copy = List.copyOf(said);
+      messages.clear();
+      messages.addAll(copy);
+    }
+  }
+
   /// What was said so far, the system's message first if there is one.
   public List<Message> messages() {
     try (var _ = session.owner().turn()) {

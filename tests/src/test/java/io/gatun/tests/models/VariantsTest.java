@@ -345,7 +345,7 @@ class VariantsTest {
 
   private static String llama(Path gguf) {
     try (var checkpoint = Checkpoint.open(gguf)) {
-      return new Llama(LlamaConfig.of(checkpoint), checkpoint).toString();
+      return new Llama(LlamaConfig.of(checkpoint), checkpoint).config().toString();
     }
   }
 

@@ -27,12 +27,14 @@ class InspectTest {
     String text = gatun("inspect", "-m", "tiny-llm").out();
     assertTrue(
         text.matches(
-            "(?s)family +llama, 6 layers of 128\n"
-                + "parameters +1\\.24 M\n"
-                + "weights +BF16, 16\\.00 bits each\n"
-                + "context +512 tokens\n"
-                + "runs here +yes\n"
-                + "memory +2\\.36 MiB of weights, .*"),
+            """
+            (?s)family +llama, 6 layers of 128
+            parameters +1\\.24 M
+            weights +BF16, 16\\.00 bits each
+            context +512 tokens
+            runs here +yes
+            memory +2\\.36 MiB of weights, .*\
+            """),
         text);
     JsonNode json = gatun("inspect", "--json", "tiny-llm").json().get("summary");
     assertEquals(512, json.get("context").asInt());

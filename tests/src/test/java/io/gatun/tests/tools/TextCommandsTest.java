@@ -119,19 +119,10 @@ class TextCommandsTest {
       LlamaRewrite.gguf(checkpoint, DType.Block.Q8_0).write(model, workers, n -> {});
     }
     Files.writeString(model.resolveSibling("heldout.txt"), "KING RICHARD II:\nI am a king.\n");
-    String cache = System.getProperty("gatun.cache");
-    System.setProperty("gatun.cache", temp.resolve("cache").toString());
-    try {
-      Result result = gatun("perplexity", "-m", model.toString());
-      assertTrue(result.err().contains("packed"), "it was not packed: " + result.err());
-      assertTrue(result.out().startsWith("perplexity "), result.out());
-    } finally {
-      if (cache == null) {
-        System.clearProperty("gatun.cache");
-      } else {
-        System.setProperty("gatun.cache", cache);
-      }
-    }
+    Result result = InProcess.cachedIn(temp.resolve("cache"), "perplexity", "-m", model.toString());
+    assertEquals(0, result.code(), result.err());
+    assertTrue(result.err().contains("packed"), "it was not packed: " + result.err());
+    assertTrue(result.out().startsWith("perplexity "), result.out());
   }
 
   /// Figures of one short run, by code that is not yet compiled, say nothing of the memory.

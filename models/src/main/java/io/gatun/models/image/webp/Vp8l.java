@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
 import java.util.EnumSet;
+import java.util.List;
 
 /// A VP8L picture: pixels in prefix codes, as references to earlier pixels, or from a cache of
 /// colours; before that, transforms have made them easier to write.
@@ -19,6 +20,9 @@ final class Vp8l {
   private static final int DISTANCES = 40;
   private static final int MOST_CACHE_BITS = 11;
   private static final int HASH = 0x1E35A7BD;
+
+  /// By their codes.
+  private static final List<Vp8lTransform.Kind> KINDS = List.of(Vp8lTransform.Kind.values());
 
   /// Where the nearest pixels lie: how far up in the higher four bits, 8 less how far left in the
   /// lower ones.
@@ -142,7 +146,7 @@ final class Vp8l {
     int stored = width;
     var seen = EnumSet.noneOf(Vp8lTransform.Kind.class);
     while (in.flag()) {
-      var kind = Vp8lTransform.Kind.values()[in.read(2)];
+      var kind = KINDS.get(in.read(2));
       if (!seen.add(kind)) {
         throw new IOException("its pixels are changed twice in the same way");
       }
