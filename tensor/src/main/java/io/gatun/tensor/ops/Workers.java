@@ -81,12 +81,8 @@ public final class Workers implements AutoCloseable {
   }
 
   Workers(int threads, Owner owner) {
-    if (threads < 1 || threads > MAX_THREADS) {
-      throw new IllegalArgumentException(
-          "threads is %d; need 1 to %d".formatted(threads, MAX_THREADS));
-    }
     this.owner = owner;
-    helpers = new Thread[threads - 1];
+    helpers = new Thread[checkThreads(threads) - 1];
     for (int i = 0; i < helpers.length; i++) {
       int worker = i + 1;
       helpers[i] =
@@ -101,6 +97,17 @@ public final class Workers implements AutoCloseable {
       throw e;
     }
     RawReaders.add(reader);
+  }
+
+  /// The number of threads of a team, checked.
+  ///
+  /// @throws IllegalArgumentException if it is less than 1, or more than [#MAX_THREADS]
+  public static int checkThreads(int threads) {
+    if (threads < 1 || threads > MAX_THREADS) {
+      throw new IllegalArgumentException(
+          "threads is %d; need 1 to %d".formatted(threads, MAX_THREADS));
+    }
+    return threads;
   }
 
   /// The threads that suit this machine: its physical cores, as far as they can be told.

@@ -10,6 +10,8 @@ import io.gatun.models.Generation;
 import io.gatun.models.Llm;
 import io.gatun.models.text.SamplingOptions;
 import io.gatun.tests.TestData;
+import java.util.Arrays;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 
@@ -48,6 +50,10 @@ class GenerationTest {
     assertTrue(LLM.generate(PROMPT).length() > 100);
   }
 
+  private static String ids(int[] ids) {
+    return Arrays.stream(ids).mapToObj(Integer::toString).collect(Collectors.joining(" "));
+  }
+
   @Test
   void whatIsPrintedTellsWhatItIs() {
     var generation = LLM.generate(PROMPT, o -> o.maxTokens(5).seed(7));
@@ -58,8 +64,12 @@ class GenerationTest {
                 "(?s)\\Q"
                     + generation.text()
                     + "\\E\n"
-                    + "\\[5 tokens, LENGTH; read \\d+ at .* tok/s, wrote at .* tok/s; seed 7]"),
+                    + "\\[5 tokens \\("
+                    + ids(generation.ids())
+                    + "\\), LENGTH; read \\d+ at .* tok/s, wrote at .* tok/s; seed 7]"),
         generation.toString());
+    var longer = LLM.generate(PROMPT, o -> o.maxTokens(20)).toString();
+    assertTrue(longer.matches("(?s).*\\[20 tokens \\((\\d+ ){8}\\.\\.\\.\\), LENGTH;.*"), longer);
     try (var session = LLM.newSession()) {
       session.feed(LLM.tokenizer().encode(PROMPT));
       assertTrue(
