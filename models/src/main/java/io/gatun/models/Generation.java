@@ -68,7 +68,10 @@ public record Generation(
   /// `5 1024 17 9 33 2 7 11 ...`.
   private String shownIds() {
     String shown =
-        Arrays.stream(ids).limit(SHOWN).mapToObj(Integer::toString).collect(Collectors.joining(" "));
+        Arrays.stream(ids)
+            .limit(SHOWN)
+            .mapToObj(Integer::toString)
+            .collect(Collectors.joining(" "));
     return ids.length > SHOWN ? shown + " ..." : shown;
   }
 

@@ -151,25 +151,27 @@ public final class ImagineOptions {
   /// SDXL: the size that the model is told the image had before it was cropped (Podell et al. 2023,
   /// arXiv:2307.01952, section 2.2); small ones make it blurry. The image's own unless set.
   public ImagineOptions originalSize(int newWidth, int newHeight) {
-    originalSize = new int[] {
-      atLeast("originalSize's height", newHeight, 1), atLeast("originalSize's width", newWidth, 1)
-    };
+    originalSize =
+        new int[] {
+          atLeast("originalSize's height", newHeight, 1),
+          atLeast("originalSize's width", newWidth, 1)
+        };
     return this;
   }
 
   /// SDXL: how much the model is told was cropped at the top and the left; 0 unless set.
   public ImagineOptions cropTopLeft(int top, int left) {
-    cropTopLeft = new int[] {
-      atLeast("cropTopLeft's top", top, 0), atLeast("cropTopLeft's left", left, 0)
-    };
+    cropTopLeft =
+        new int[] {atLeast("cropTopLeft's top", top, 0), atLeast("cropTopLeft's left", left, 0)};
     return this;
   }
 
   /// SDXL: the size that the model is told the image is to have; its own unless set.
   public ImagineOptions targetSize(int newWidth, int newHeight) {
-    targetSize = new int[] {
-      atLeast("targetSize's height", newHeight, 1), atLeast("targetSize's width", newWidth, 1)
-    };
+    targetSize =
+        new int[] {
+          atLeast("targetSize's height", newHeight, 1), atLeast("targetSize's width", newWidth, 1)
+        };
     return this;
   }
 

@@ -17,8 +17,8 @@ public final class Shape {
 
   /// A shape of the given sizes.
   ///
-  /// @throws IllegalArgumentException if there are more than [#MAX_RANK], a size is negative, or the
-  ///   product overflows a long
+  /// @throws IllegalArgumentException if there are more than [#MAX_RANK], a size is negative, or
+  ///   the product overflows a long
   public static Shape of(long... dims) {
     if (dims.length > MAX_RANK) {
       throw new IllegalArgumentException(

@@ -91,7 +91,8 @@ public final class Prompt {
 
   /// The same with the low-resolution logits of an earlier prediction, in place of earlier ones.
   public Prompt withMask(float[] lowResLogits) {
-    return new Prompt(points, labels, box, Objects.requireNonNull(lowResLogits, "the mask is null").clone());
+    return new Prompt(
+        points, labels, box, Objects.requireNonNull(lowResLogits, "the mask is null").clone());
   }
 
   /// The points, x and y by turns.
