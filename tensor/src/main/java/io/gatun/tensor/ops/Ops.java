@@ -276,15 +276,16 @@ public final class Ops implements AutoCloseable {
 
   /// `gate = silu(gate) * up`, of equal shapes.
   public void siluMulInPlace(Tensor gate, Tensor up) {
-    Check.f32("gate", gate);
-    Check.f32("up", up);
-    Check.sameShape(gate, up);
-    var out = gate.segment();
-    workers.forEach(
-        gate.size(),
-        1 << 14,
-        (worker, from, to) ->
-            kernels.siluMul(out, 4 * from, up.segment(), 4 * from, to - from, out, 4 * from));
+    try (var _ = owner.operation()) {
+      Check.sameShape(gate, up);
+      Check.writable("gate", gate);
+      var out = gate.segment();
+      workers.forEach(
+          gate.size(),
+          1 << 14,
+          (worker, from, to) ->
+              kernels.siluMul(out, 4 * from, up.segment(), 4 * from, to - from, out, 4 * from));
+    }
   }
 
   /// `x[row] += y * factor` for one row of x (T, D) and y (1, D).
