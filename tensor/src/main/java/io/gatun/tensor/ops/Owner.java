@@ -25,6 +25,7 @@ public final class Owner {
     void close();
   }
 
+  @SuppressWarnings("serial") // nobody writes it to a stream
   private static final class Lock extends ReentrantLock {
     Lock() {
       super(true);

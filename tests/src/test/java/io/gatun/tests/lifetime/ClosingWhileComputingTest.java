@@ -20,6 +20,7 @@ class ClosingWhileComputingTest {
     assertEquals(0, result.code(), result::err);
   }
 
+  @SuppressWarnings("try") // closed early, or not
   @Test
   void aTaskCannotCloseWhatItMayBeReading() {
     try (var checkpoint = Checkpoint.open(TestData.pretrained("tiny-llm"));
