@@ -7,6 +7,7 @@ module io.gatun.models {
   exports io.gatun.models;
   exports io.gatun.models.clip;
   exports io.gatun.models.diffusion;
+  exports io.gatun.models.encoder;
   exports io.gatun.models.image;
   exports io.gatun.models.llama;
   exports io.gatun.models.nn;

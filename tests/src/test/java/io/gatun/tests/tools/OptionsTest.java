@@ -28,6 +28,8 @@ class OptionsTest {
       List.of(
           "chat",
           "generate",
+          "embed",
+          "rank",
           "segment",
           "imagine",
           "quantize",
