@@ -84,7 +84,8 @@ class VariantsTest {
       delimiter = '|',
       value = {
         "attention_multiplier | 0.5 | \"attention_multiplier\": 0.5",
-        "tie_word_embeddings | false | is false in config.json, but there is no tensor \"lm_head.weight\"",
+        "tie_word_embeddings | false | is false in config.json, but there is no tensor"
+            + " \"lm_head.weight\"",
         "attention_bias | true | there is no tensor \"model.layers.0.self_attn.q_proj.bias\"",
         "mlp_bias | true | there is no tensor \"model.layers.0.mlp.up_proj.bias\"",
         "logit_scale | 2 | \"logit_scale\": 2",
