@@ -70,7 +70,10 @@ public record LlamaConfig(
     Path config = dir.resolve("config.json");
     Path params = dir.resolve("params.json");
     if (Files.exists(config)) {
-      return fromJson(JsonKeys.read(config));
+      var keys = JsonKeys.read(config);
+      var read = fromJson(keys);
+      requireTensors(keys, checkpoint);
+      return read;
     }
     if (Files.exists(params)) {
       return fromMeta(JsonKeys.read(params), checkpoint);
@@ -79,6 +82,30 @@ public record LlamaConfig(
         "%s: need config.json (Hugging Face) or params.json (Meta) in %s to know the model's heads"
                 .formatted(path, dir)
             + " and layers; copy it there from where the checkpoint came from");
+  }
+
+  /// Asks for the tensors that keys of config.json promise: without them another model would run.
+  private static void requireTensors(JsonKeys keys, Checkpoint checkpoint) {
+    var json = keys.json();
+    boolean untied = !json.path("tie_word_embeddings").asBoolean(true);
+    requireTensor(untied, "tie_word_embeddings", false, "lm_head.weight", checkpoint);
+    for (var entry :
+        Map.of("attention_bias", "self_attn.q_proj.bias", "mlp_bias", "mlp.up_proj.bias")
+            .entrySet()) {
+      boolean biased = json.path(entry.getKey()).asBoolean(false);
+      requireTensor(
+          biased, entry.getKey(), true, "model.layers.%d." + entry.getValue(), checkpoint);
+    }
+  }
+
+  private static void requireTensor(
+      boolean promised, String key, boolean value, String tensor, Checkpoint checkpoint) {
+    var names = LlamaNames.of(checkpoint);
+    if (promised && names != null && !checkpoint.tensors().containsKey(names.name(tensor, 0))) {
+      throw new CheckpointException(
+          "%s: \"%s\" is %s in config.json, but there is no tensor \"%s\": the configuration belongs to another model, or a part of the checkpoint is missing. List the file with: gatun inspect %s"
+              .formatted(checkpoint.path(), key, value, names.name(tensor, 0), checkpoint.path()));
+    }
   }
 
   /// Reads Hugging Face's config.json.

@@ -13,6 +13,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 
 /// What models call: each method checks shapes, takes its result from the step's workspace and
@@ -47,8 +48,8 @@ public final class Ops implements AutoCloseable {
           "Java's Vector API is not there; start Java with --add-modules jdk.incubator.vector (in"
               + " Maven's surefire: <argLine>), or use the scalar backend");
     }
-    this.backend = backend;
-    this.precision = precision;
+    this.backend = Objects.requireNonNull(backend, "the backend is null");
+    this.precision = Objects.requireNonNull(precision, "the precision is null");
     this.kernels =
         switch (backend) {
           case SCALAR -> new ScalarKernels();
@@ -212,6 +213,7 @@ public final class Ops implements AutoCloseable {
   /// normalized.
   public Activations normed(Tensor x, Tensor weight, float eps) {
     try (var _ = owner.operation()) {
+      Check.eps(eps);
       return Activations.normed(this, x, weight, eps);
     }
   }
@@ -222,7 +224,7 @@ public final class Ops implements AutoCloseable {
       Check.f32("y", y);
       Check.writable("y", y);
       Check.f32("bias", bias);
-      long n = y.dim(-1);
+      long n = Check.columns("y", y);
       Check.same("bias", bias.size(), "columns", n);
       workers.forEach(
           y.size() / n,
@@ -241,7 +243,8 @@ public final class Ops implements AutoCloseable {
     try (var _ = owner.operation()) {
       Check.f32("x", x);
       Check.f32("weight", weight);
-      int d = Math.toIntExact(x.dim(-1));
+      Check.eps(eps);
+      int d = Check.columns("x", x);
       Check.same("weight", weight.size(), "columns", d);
       var out = empty(x.shape().dims());
       workers.forEach(
@@ -273,15 +276,16 @@ public final class Ops implements AutoCloseable {
 
   /// `gate = silu(gate) * up`, of equal shapes.
   public void siluMulInPlace(Tensor gate, Tensor up) {
-    Check.f32("gate", gate);
-    Check.f32("up", up);
-    Check.sameShape(gate, up);
-    var out = gate.segment();
-    workers.forEach(
-        gate.size(),
-        1 << 14,
-        (worker, from, to) ->
-            kernels.siluMul(out, 4 * from, up.segment(), 4 * from, to - from, out, 4 * from));
+    try (var _ = owner.operation()) {
+      Check.sameShape(gate, up);
+      Check.writable("gate", gate);
+      var out = gate.segment();
+      workers.forEach(
+          gate.size(),
+          1 << 14,
+          (worker, from, to) ->
+              kernels.siluMul(out, 4 * from, up.segment(), 4 * from, to - from, out, 4 * from));
+    }
   }
 
   /// `x[row] += y * factor` for one row of x (T, D) and y (1, D).
@@ -294,6 +298,7 @@ public final class Ops implements AutoCloseable {
       Check.same("y", y.size(), "columns", d);
       Check.rank("x", x, 2);
       Check.index("row", row, x.dim(0));
+      Check.finite("factor", factor);
       kernels.addScaled(y.segment(), 0, factor, d, x.segment(), 4 * row * d);
     }
   }
@@ -315,6 +320,7 @@ public final class Ops implements AutoCloseable {
       Check.same("cos rows", cos.dim(0), "tokens", x.dim(0));
       Check.same("cos columns", cos.dim(1), "head size", x.dim(2));
       int c = Math.toIntExact(x.dim(2));
+      Check.same("odd channels of the head size", c % 2, "channels are rotated in pairs", 0);
       long heads = x.dim(1);
       workers.forEach(
           x.dim(0) * heads,
@@ -339,7 +345,7 @@ public final class Ops implements AutoCloseable {
     try (var _ = owner.operation()) {
       Check.f32("x", x);
       Check.writable("x", x);
-      int n = Math.toIntExact(x.dim(-1));
+      int n = Check.columns("x", x);
       workers.forEach(
           x.size() / n,
           grain(n),
@@ -360,7 +366,7 @@ public final class Ops implements AutoCloseable {
     try (var _ = owner.operation()) {
       Check.f32("x", x);
       Check.writable("x", x);
-      int n = Math.toIntExact(x.dim(-1));
+      int n = Check.columns("x", x);
       Check.same("columns", columns.length, "rows", x.size() / n);
       for (int column : columns) {
         Check.index("column", column, n);
@@ -388,6 +394,10 @@ public final class Ops implements AutoCloseable {
       Tensor q, KvCache cache, int layer, int position, float scale, int window) {
     try (var _ = owner.operation();
         var _ = cache.owner().claim()) {
+      Check.finite("scale", scale);
+      if (window < 0) {
+        throw new IllegalArgumentException("window is %d; need 0 (all) or more".formatted(window));
+      }
       return CachedAttention.apply(this, q, cache, layer, position, scale, window);
     }
   }

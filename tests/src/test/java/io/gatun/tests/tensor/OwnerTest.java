@@ -86,6 +86,7 @@ class OwnerTest {
     all.put("addBias", () -> ops.addBias(y, c));
     all.put("rmsNorm", () -> ops.rmsNorm(x, c, 1e-5f));
     all.put("addInPlace", () -> ops.addInPlace(y, x));
+    all.put("siluMulInPlace", () -> ops.siluMulInPlace(y, x));
     all.put("addScaledRow", () -> ops.addScaledRow(y, 1, one, 2));
     all.put("rope", () -> ops.rope(heads, x, x, false));
     all.put("softmax", () -> ops.softmax(y));

@@ -108,6 +108,8 @@ class ViewsTest {
         refused(arena, "rmsNorm", halves, v -> ops.rmsNorm(w, v, 1e-5f));
         refused(arena, "addInPlace", f32, v -> done(x, () -> ops.addInPlace(v, w)));
         refused(arena, "addInPlace", f32, v -> done(x, () -> ops.addInPlace(w, v)));
+        refused(arena, "siluMulInPlace", f32, v -> done(x, () -> ops.siluMulInPlace(v, w)));
+        refused(arena, "siluMulInPlace", f32, v -> done(x, () -> ops.siluMulInPlace(w, v)));
         refused(arena, "addScaledRow", f32, v -> done(x, () -> ops.addScaledRow(v, 1, one, 2)));
         refused(arena, "softmax", f32, v -> done(x, () -> ops.softmax(v)));
         refused(arena, "logSoftmax", f32, v -> done(x, () -> ops.logSoftmax(v, new int[SIZE])));

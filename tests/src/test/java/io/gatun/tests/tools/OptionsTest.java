@@ -76,7 +76,7 @@ class OptionsTest {
         "{-V=[--version], -b=[--box], -c=[--context], -d=[--decode], -e=[--everything],"
             + " -f=[--file], -g=[--guidance], -h=[--help], -i=[--image], -m=[--model],"
             + " -n=[--max-tokens], -o=[--out], -p=[--prompt], -q=[--quiet], -s=[--steps],"
-            + " -t=[--threads]}";
+            + " -t=[--threads], -y=[--yes]}";
     spellings.put("-V", new TreeSet<>(List.of("--version")));
     assertEquals(all, spellings.toString());
   }
@@ -99,6 +99,7 @@ class OptionsTest {
     String twice = "generate -p ROMEO: --temp 1 -n 50 -n 3 --temp 0 --seed 1 --seed 2 --json";
     Result result = done("", twice);
     assertEquals(3, json(result).get("ids").size());
+    assertEquals(2, json(result).get("seed").asLong());
     assertFalse(result.err().contains("WARN"), result.err());
   }
 
