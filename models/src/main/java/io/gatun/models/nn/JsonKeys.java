@@ -18,7 +18,7 @@ import java.util.regex.Pattern;
 ///
 /// Every method throws [CheckpointException] if the value is of another type than asked for. Which
 /// keys were asked for is noted, so that [#requireAllRead] finds those that no code knows.
-public final class JsonKeys {
+public class JsonKeys {
   private static final int MAX_LIST = 256;
 
   /// Configurations have some kilobytes; with lists of labels, up to one megabyte.
@@ -74,6 +74,11 @@ public final class JsonKeys {
   /// The file's name, for messages.
   public String where() {
     return where;
+  }
+
+  /// What the file itself calls a key, for messages.
+  protected String shown(String key) {
+    return key;
   }
 
   private JsonNode get(String key) {
@@ -168,6 +173,19 @@ public final class JsonKeys {
     return list;
   }
 
+  /// A list of numbers.
+  public float[] numbers(String key) {
+    JsonNode list = list(key);
+    var numbers = new float[list.size()];
+    for (int i = 0; i < numbers.length; i++) {
+      if (!list.get(i).isNumber()) {
+        throw wrong(key, "numbers");
+      }
+      numbers[i] = list.get(i).floatValue();
+    }
+    return numbers;
+  }
+
   /// A list of strings.
   public List<String> texts(String key) {
     var list = new ArrayList<String>();
@@ -219,7 +237,7 @@ public final class JsonKeys {
     String v = text(key, absent);
     if (!v.equals(needed)) {
       throw new CheckpointException(
-          "%s: \"%s\" is \"%s\"; Gatun runs only \"%s\"".formatted(where, key, v, needed));
+          "%s: \"%s\" is \"%s\"; Gatun runs only \"%s\"".formatted(where, shown(key), v, needed));
     }
   }
 
@@ -228,7 +246,7 @@ public final class JsonKeys {
     double v = number(key, needed);
     if (v != needed) {
       throw new CheckpointException(
-          "%s: \"%s\" is %s; Gatun runs only %s".formatted(where, key, v, needed));
+          "%s: \"%s\" is %s; Gatun runs only %s".formatted(where, shown(key), v, needed));
     }
   }
 
@@ -236,7 +254,7 @@ public final class JsonKeys {
   public void requireFlag(String key, boolean needed) {
     if (flag(key, needed) != needed) {
       throw new CheckpointException(
-          "%s: \"%s\" is %s; Gatun runs only %s".formatted(where, key, !needed, needed));
+          "%s: \"%s\" is %s; Gatun runs only %s".formatted(where, shown(key), !needed, needed));
     }
   }
 
@@ -246,7 +264,7 @@ public final class JsonKeys {
     if (!isAbsent(key) && !(v.isBoolean() && !v.booleanValue())) {
       throw new CheckpointException(
           "%s: \"%s\" is %s; Gatun runs only models without it"
-              .formatted(where, key, UnknownKeys.shown(v)));
+              .formatted(where, shown(key), UnknownKeys.shown(v)));
     }
   }
 
@@ -259,6 +277,7 @@ public final class JsonKeys {
     JsonNode v = get(key);
     return new CheckpointException(
         "%s: \"%s\" is %s; need %s"
-            .formatted(where, key, v.isMissingNode() ? "missing" : UnknownKeys.shown(v), need));
+            .formatted(
+                where, shown(key), v.isMissingNode() ? "missing" : UnknownKeys.shown(v), need));
   }
 }
