@@ -1,6 +1,7 @@
 """Makes the files of this folder with Pillow 11.3.0 and numpy: small images in every format that
 Gatun reads, what Pillow makes of them (expected-*.png), and resized ones (resize-*.png)."""
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -94,3 +95,34 @@ for name in ("BILINEAR", "BICUBIC", "LANCZOS"):
         big.resize((w, h), getattr(Image, name)).save(f"resize-{name}-{w}x{h}.png")
 big.convert("L").save("resize-grey.png")
 big.convert("L").resize((40, 25), Image.BILINEAR).save("resize-grey-40x25.png")
+
+# A photograph, segment_anything's notebooks/images/dog.jpg, in every way of WebP.
+dog = Image.open(sys.argv[1]).convert("RGB").resize((33, 47))
+
+
+def webp(name, image, mode=None, **how):
+    image.save(name, **how)
+    stored = Image.open(name)
+    expect(name, stored.convert(mode) if mode else stored)
+
+
+webp("lossy.webp", dog, quality=60)
+webp("lossy-fine.webp", dog, quality=98)
+clear = dog.copy()
+clear.putalpha(dog.convert("L"))
+webp("lossy-alpha.webp", clear, quality=40)
+webp("animation.webp", dog, save_all=True, append_images=[dog.rotate(30)], duration=50, quality=50)
+# What is transparent without a channel for it.
+little = dog.resize((21, 13))
+pixel = little.getpixel((3, 3))
+webp("transparent-colour.png", little, "RGBA", transparency=pixel)
+pixel = little.convert("L").getpixel((3, 3))
+webp("transparent-grey.png", little.convert("L"), "RGBA", transparency=pixel)
+alphas = bytes([0, 128, 255, 40])
+webp("palette-alpha.png", little.quantize(9), "RGBA", transparency=alphas, bits=4)
+
+y, x = np.mgrid[0:3000, 0:4000]
+large = np.stack([x / 4000 * 255, y / 3000 * 255, (x // 200 + y // 200) % 2 * 120], -1)
+large = Image.fromarray(large.astype(np.uint8))
+large.save("12-megapixels.webp", quality=1, method=6)
+large.save("12-megapixels-lossless.webp", lossless=True, quality=50, method=4)

@@ -11,13 +11,11 @@ import java.util.function.Consumer;
 /// A conversation in the form of the checkpoint's own chat template. What was said stays in the
 /// cache, so each turn reads only what is new. Any thread may use it; calls wait for each other.
 public final class Chat implements AutoCloseable {
-  private final Llm llm;
   private final ChatTemplate template;
   private final LlmSession session;
   private final List<Message> messages = new ArrayList<>();
 
   Chat(Llm llm, ChatTemplate template) {
-    this.llm = llm;
     this.template = template;
     session = llm.newSession();
   }
@@ -35,6 +33,15 @@ public final class Chat implements AutoCloseable {
   /// The most tokens that the conversation can have.
   public int contextLimit() {
     return session.capacity();
+  }
+
+  /// Goes on where these messages end, instead of those that were said here.
+  public void restore(List<Message> said) {
+    try (var _ = session.change()) {
+      var copy = List.copyOf(said);
+      messages.clear();
+      messages.addAll(copy);
+    }
   }
 
   /// What was said so far, the system's message first if there is one.

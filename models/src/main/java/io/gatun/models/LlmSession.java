@@ -1,5 +1,6 @@
 package io.gatun.models;
 
+import io.gatun.models.nn.NotFinite;
 import io.gatun.models.text.Sampler;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
@@ -14,9 +15,11 @@ import java.util.function.Consumer;
 /// One conversation: the tokens so far and the cache of their keys and values.
 ///
 /// Any thread may use it, and any number of sessions of one [Llm] at once: calls of one session
-/// wait for each other, and sessions share the model step by step. An interrupt ends what a call
-/// computes within a layer; the thread stays interrupted. [#generate] then returns what there is;
-/// other calls throw a [CancellationException], and leave the tokens as they were.
+/// wait for each other, and sessions share the model step by step. (So a sink that uses another
+/// session waits for that one's answer: two sinks that use each other's session wait for ever, or
+/// until one is interrupted or closed.) An interrupt ends what a call computes within a layer; the
+/// thread stays interrupted. [#generate] then returns what there is; other calls throw a
+/// [CancellationException], and leave the tokens as they were.
 public final class LlmSession implements AutoCloseable {
   /// Prompt tokens that are read in one step; more would only take more memory.
   private static final int CHUNK = 512;
@@ -83,8 +86,9 @@ public final class LlmSession implements AutoCloseable {
   /// Reads tokens and returns the logits for the next one; the array is overwritten by the next
   /// call.
   ///
-  /// @throws IllegalArgumentException if there are none, or the context is exceeded
-  /// @throws IndexOutOfBoundsException if one is not in the vocabulary
+  /// @throws IllegalArgumentException if there are none, one is not in the vocabulary, or the
+  ///   context is exceeded
+  /// @throws io.gatun.loaders.CheckpointException if the model's answer is no number (NaN)
   /// @throws IllegalStateException if it or the model is closed, or its own sink calls
   /// @throws CancellationException if the thread is interrupted
   public float[] feed(int... ids) {
@@ -98,6 +102,7 @@ public final class LlmSession implements AutoCloseable {
   private void read(int[] ids) {
     checkPrompt(ids.length);
     checkRoom(ids.length);
+    checkIds(ids);
     int before = length;
     try {
       for (int from = 0; from < ids.length; from += CHUNK) {
@@ -118,6 +123,16 @@ public final class LlmSession implements AutoCloseable {
     }
   }
 
+  private void checkIds(int[] ids) {
+    for (int id : ids) {
+      if (id < 0 || id >= logits.length) {
+        throw new IllegalArgumentException(
+            "token %d is not among the %d that the model's embedding has; the tokenizer, or the configuration beside it, belongs to another model"
+                .formatted(id, logits.length));
+      }
+    }
+  }
+
   private void checkRoom(int added) {
     if (length + added > capacity()) {
       throw new IllegalArgumentException(
@@ -135,6 +150,7 @@ public final class LlmSession implements AutoCloseable {
       if (last) {
         var row = llm.model().logits(ops, hidden.slice(0, ids.length - 1, ids.length)); // (1, V)
         MemorySegment.copy(row.segment(), ValueLayout.JAVA_FLOAT, 0, logits, 0, logits.length);
+        NotFinite.check("the logits", logits, llm.checkpoint());
       }
     }
     append(ids);
@@ -155,8 +171,8 @@ public final class LlmSession implements AutoCloseable {
   /// tokens at a time: the memory does not grow with the text but for the cache.
   ///
   /// @param from the first to judge, at least 1
-  /// @throws IllegalArgumentException if there is none to judge, or the context is exceeded
-  /// @throws IndexOutOfBoundsException if one is not in the vocabulary
+  /// @throws IllegalArgumentException if there is none to judge, one is not in the vocabulary, or
+  ///   the context is exceeded
   /// @throws IllegalStateException if it or the model is closed, or its own sink calls
   /// @throws CancellationException if the thread is interrupted
   public float[] score(int[] ids, int from) {
@@ -168,6 +184,7 @@ public final class LlmSession implements AutoCloseable {
     }
     try (var _ = change()) {
       checkRoom(read);
+      checkIds(ids);
       int before = length;
       var scores = new float[ids.length - from];
       try {
@@ -178,6 +195,7 @@ public final class LlmSession implements AutoCloseable {
         length = before;
         throw e;
       }
+      NotFinite.check("the logits", scores, llm.checkpoint());
       return scores;
     }
   }

@@ -18,17 +18,17 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import java.util.zip.CRC32;
+import java.util.zip.CRC32C;
+import java.util.zip.Checksum;
 
 /// GGUF files repacked into tiles, kept in the user's cache: each is packed once and mapped from
 /// there ever after.
@@ -202,15 +202,11 @@ public final class PackedModels {
     return Math.max(LIMIT, Files.getFileStore(directory).getTotalSpace() / 10);
   }
 
-  /// The original's name, for people, and what tells it from every other file.
+  /// The original's name, for people, and what tells it from every other file. Two checksums serve,
+  /// which the processor computes, where a cryptographic hash would take a tenth of a second at
+  /// each start: samples are no proof against an attacker, whatever they are hashed with.
   private static String name(Checkpoint original) throws IOException {
-    MessageDigest digest;
-    try {
-      digest = MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
-    }
-    digest.update((byte) LAYOUT);
+    var sums = List.<Checksum>of(new CRC32C(), new CRC32());
     List<Checkpoint.Part> parts = original.parts();
     // What is no tensor's is a header's: names, shapes, metadata.
     long headers = parts.stream().mapToLong(Checkpoint.Part::bytes).sum();
@@ -219,26 +215,32 @@ public final class PackedModels {
     }
     for (var part : parts) {
       long modified = Files.getLastModifiedTime(part.path()).toMillis();
-      digest.update(ByteBuffer.allocate(16).putLong(part.bytes()).putLong(modified).flip());
+      var numbers = ByteBuffer.allocate(20).putInt(LAYOUT).putLong(part.bytes()).putLong(modified);
+      update(sums, numbers.flip());
       try (var file = FileChannel.open(part.path())) {
         long header = Math.min(part.bytes(), Math.max(headers, HEADER));
-        digest.update(file.map(FileChannel.MapMode.READ_ONLY, 0, header));
+        update(sums, file.map(FileChannel.MapMode.READ_ONLY, 0, header));
       }
     }
     // A model that was trained further differs in its tensors, perhaps only in a few of them.
     for (Tensor t : original.tensors().values()) {
-      sample(t.segment(), digest);
+      sample(t.segment(), sums);
     }
     String stem = parts.getFirst().path().getFileName().toString().replaceFirst("\\.gguf$", "");
-    return stem + "-" + HexFormat.of().formatHex(digest.digest(), 0, 8) + ".gguf";
+    return "%s-%08x%08x.gguf"
+        .formatted(stem, sums.getFirst().getValue(), sums.getLast().getValue());
   }
 
-  private static void sample(MemorySegment bytes, MessageDigest digest) {
+  private static void sample(MemorySegment bytes, List<Checksum> sums) {
     long length = Math.min(SAMPLE, bytes.byteSize());
     for (int i = 0; i < SAMPLES; i++) {
       long at = (bytes.byteSize() - length) / (SAMPLES - 1) * i;
-      digest.update(bytes.asSlice(at, length).asByteBuffer());
+      update(sums, bytes.asSlice(at, length).asByteBuffer());
     }
+  }
+
+  private static void update(List<Checksum> sums, ByteBuffer bytes) {
+    sums.forEach(sum -> sum.update(bytes.duplicate()));
   }
 
   private static String size(long bytes) {

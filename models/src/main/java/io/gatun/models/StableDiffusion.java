@@ -249,6 +249,7 @@ public final class StableDiffusion implements AutoCloseable {
             generators,
             stepSeconds);
     release();
+    files.checkNumbers("the UNet's latents", latents);
 
     began = System.nanoTime();
     var out = new ArrayList<Image>();

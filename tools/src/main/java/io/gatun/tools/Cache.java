@@ -35,7 +35,7 @@ final class Cache implements Runnable {
     throw new ParameterException(spec.commandLine(), "Say what to do: list or clear");
   }
 
-  private static long sum(List<CacheEntry> entries) {
+  static long sum(List<CacheEntry> entries) {
     return entries.stream().mapToLong(CacheEntry::bytes).sum();
   }
 

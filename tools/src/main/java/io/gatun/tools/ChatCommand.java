@@ -1,14 +1,12 @@
 package io.gatun.tools;
 
-import io.gatun.models.Chat;
-import io.gatun.models.Generation;
+import io.gatun.models.Llm;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -22,14 +20,6 @@ import picocli.CommandLine.Spec;
     footer = "%nWithin the chat: /help",
     sortOptions = false)
 final class ChatCommand implements Runnable {
-  private static final String HELP =
-      """
-      /new              forget everything and start anew
-      /system TEXT      start anew with instructions for the assistant
-      /quit, Ctrl-D     leave
-      Ctrl-C            stop the answer
-      """;
-
   @Spec private CommandSpec spec;
 
   @Mixin private ModelOptions model;
@@ -42,9 +32,13 @@ final class ChatCommand implements Runnable {
   @Option(names = "--stats", description = "Print speeds after each answer.")
   private boolean stats;
 
+  @Option(names = "--json", description = "Print each answer as one line of JSON.")
+  private boolean json;
+
   /// Where the user's lines come from; null at the end.
   interface Input extends AutoCloseable {
-    String readLine();
+    /// The next line; of a person it is asked for with `prompt`.
+    String readLine(String prompt);
 
     PrintWriter out();
 
@@ -59,64 +53,30 @@ final class ChatCommand implements Runnable {
   public void run() {
     answer.check();
     var stdio = Stdio.of(spec);
+    boolean person = stdio.isInteractive() && !json;
     try (var llm = model.load();
         var chat = llm.newChat();
-        var input = stdio.isInteractive() ? TerminalInput.open() : pipe(stdio)) {
-      chat.start(system);
-      for (String line = input.readLine(); line != null; line = input.readLine()) {
-        String text = line.strip();
-        if (text.equals("/quit") || text.equals("/exit")) {
-          return;
-        } else if (text.equals("/help")) {
-          input.out().print(HELP);
-        } else if (text.equals("/new")) {
-          chat.start(system);
-        } else if (text.startsWith("/system ")) {
-          system = text.substring("/system ".length()).strip();
-          chat.start(system);
-        } else if (text.startsWith("/")) {
-          input.out().println("no such command; /help lists them");
-        } else if (!text.isEmpty()) {
-          answer(chat, text, input);
-        }
-        input.out().flush();
+        var input = person ? TerminalInput.open() : pipe(stdio)) {
+      if (person) {
+        input
+            .out()
+            .printf(
+                "%s, context %,d tokens%n/help lists the commands, Ctrl-C stops an answer, Ctrl-D"
+                    + " leaves%n",
+                description(llm), llm.contextLimit());
       }
+      new Conversation(llm, chat, input, answer, stats, json).run(system);
     }
   }
 
-  private void answer(Chat chat, String text, Input input) {
-    Thread self = Thread.currentThread();
-    input.onInterrupt(self::interrupt);
-    try {
-      var result = chat.say(text, o -> answer.apply(o, input.out()));
-      String end =
-          switch (result.reason()) {
-            case END, STOP -> "";
-            case LENGTH -> " [cut after %d tokens: --max-tokens]".formatted(answer.maxTokens());
-            case CONTEXT -> " " + Generate.contextFull(chat.contextLimit());
-            case CANCELLED -> " [stopped]";
-          };
-      input.out().println(end);
-      if (stats) {
-        input.out().println(figures(result));
-      }
-    } catch (IllegalArgumentException e) {
-      input.out().println(e.getMessage());
-    } finally {
-      input.onInterrupt(() -> {});
-      Thread.interrupted(); // a Ctrl-C that came too late
-    }
-  }
-
-  private static String figures(Generation g) {
-    return String.format(
-        Locale.ROOT,
-        "[read %d tokens at %.1f tok/s, wrote %d at %.1f tok/s; seed %d]",
-        g.promptTokens(),
-        g.prefillRate(),
-        g.ids().length,
-        g.decodeRate(),
-        g.seed());
+  private static String description(Llm llm) {
+    var config = llm.model().config();
+    return "%s: %s, %d layers of %d"
+        .formatted(
+            llm.checkpoint().path().getFileName(),
+            config.modelType(),
+            config.numHiddenLayers(),
+            config.hiddenSize());
   }
 
   /// Lines from a pipe or file.
@@ -125,7 +85,7 @@ final class ChatCommand implements Runnable {
     var out = spec.commandLine().getOut();
     return new Input() {
       @Override
-      public String readLine() {
+      public String readLine(String prompt) {
         try {
           return in.readLine();
         } catch (IOException e) {

@@ -3,8 +3,13 @@ package io.gatun.tools;
 import com.sun.management.HotSpotDiagnosticMXBean;
 import io.gatun.ffm.NativeLibraries;
 import io.gatun.ffm.NativeLibrary;
+import io.gatun.ffm.files.CacheEntry;
+import io.gatun.ffm.files.UserCache;
 import io.gatun.tensor.VectorUnit;
+import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -31,10 +36,12 @@ final class Doctor implements Runnable {
   public void run() {
     var libraries = NativeLibraries.report();
     var report = new LinkedHashMap<String, Map<String, Object>>();
+    report.put("gatun", gatun());
     report.put("java", java());
     report.put("vectors", vectors());
     report.put("cpu", cpu());
     report.put("memory", memory());
+    report.put("cache", cache());
     var natives = new LinkedHashMap<String, Object>();
     libraries.forEach(library -> natives.put(library.name(), describe(library)));
     report.put("native", natives);
@@ -50,7 +57,8 @@ final class Doctor implements Runnable {
     var table = new Table("lll");
     report.forEach(
         (section, values) ->
-            values.forEach((name, value) -> table.row(section, name, text(value))));
+            values.forEach(
+                (name, value) -> table.row(section, name.replace('_', ' '), text(value))));
     out.print(table);
     out.println();
     if (problems.isEmpty()) {
@@ -58,6 +66,39 @@ final class Doctor implements Runnable {
     }
     problems.forEach(problem -> out.println("PROBLEM: " + problem));
     out.flush();
+  }
+
+  private static Map<String, Object> gatun() {
+    var gatun = new LinkedHashMap<String, Object>();
+    gatun.put("version", Main.Version.number());
+    gatun.put("home", System.getProperty("gatun.home"));
+    return gatun;
+  }
+
+  private static Map<String, Object> cache() {
+    var cache = new LinkedHashMap<String, Object>();
+    cache.put("folder", UserCache.folder().toString());
+    cache.put("used", Cache.sum(CacheEntry.all()));
+    cache.put("free_on_disk", freeOnDisk());
+    return cache;
+  }
+
+  private static Long freeOnDisk() {
+    Path there = UserCache.folder();
+    while (there != null && !Files.exists(there)) {
+      there = there.getParent();
+    }
+    try {
+      return there == null ? null : Files.getFileStore(there).getUsableSpace();
+    } catch (IOException e) {
+      return null;
+    }
+  }
+
+  /// How many CPUs all programs kept busy in the last minute; null where that is not known.
+  private static Double load() {
+    double load = ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage();
+    return load < 0 ? null : load;
   }
 
   private static Map<String, Object> java() {
@@ -106,6 +147,7 @@ final class Doctor implements Runnable {
     cpu.put("logical_cpus", Machine.logicalCpus());
     cpu.put("usable_cpus", Runtime.getRuntime().availableProcessors());
     cpu.put("quota", Machine.cpuQuota() == 0 ? null : Machine.cpuQuota());
+    cpu.put("load", load());
     return cpu;
   }
 
@@ -152,6 +194,12 @@ final class Doctor implements Runnable {
             "%s is not loaded: %s. Prompts and images will take several times longer."
                 .formatted(library.name(), library.problem()));
       }
+    }
+    Double load = load();
+    if (load != null && load > Machine.logicalCpus() / 2.0) {
+      problems.add(
+          "Programs have kept %.1f of this machine's %d CPUs busy in the last minute; what they take, Gatun lacks."
+              .formatted(load, Machine.logicalCpus()));
     }
     int usable = Runtime.getRuntime().availableProcessors();
     if (usable < Machine.physicalCores()) {

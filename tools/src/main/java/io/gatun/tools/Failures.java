@@ -152,7 +152,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     };
   }
 
-  private static String file(IOException cause) {
+  static String file(IOException cause) {
     return switch (cause) {
       case NoSuchFileException e -> e.getFile() + ": there is no such file.";
       case AccessDeniedException e -> e.getFile() + ": permission denied.";

@@ -7,6 +7,7 @@ import java.io.Writer;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -18,7 +19,7 @@ import picocli.CommandLine.Spec;
     name = "generate",
     description = "Write on from a prompt with a language model.",
     sortOptions = false)
-final class Generate implements Runnable {
+final class Generate implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   @Mixin private ModelOptions model;
@@ -38,7 +39,7 @@ final class Generate implements Runnable {
   private boolean json;
 
   @Override
-  public void run() {
+  public Integer call() {
     answer.check();
     String start = prompt();
     var out = spec.commandLine().getOut();
@@ -46,6 +47,8 @@ final class Generate implements Runnable {
     try (var llm = model.load();
         var session = llm.newSession()) {
       double loaded = (System.nanoTime() - began) / 1e9;
+      var interrupts = Interrupts.of(spec);
+      interrupts.stopBy(Thread.currentThread()::interrupt);
       int[] prompt = llm.tokenizer().encode(start);
       var result =
           session.generate(
@@ -67,7 +70,16 @@ final class Generate implements Runnable {
       if (!quiet && !json) {
         err.println(figures(result, loaded));
       }
+      return result.reason() == Generation.Reason.CANCELLED ? stopped(interrupts, result) : 0;
     }
+  }
+
+  private int stopped(Interrupts interrupts, Generation result) {
+    if (!quiet && !json) {
+      int tokens = result.ids().length;
+      spec.commandLine().getErr().println("gatun generate: stopped after " + tokens + " tokens");
+    }
+    return interrupts.code();
   }
 
   /// What to say of an answer that ended for want of room.

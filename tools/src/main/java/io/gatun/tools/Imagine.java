@@ -3,7 +3,6 @@ package io.gatun.tools;
 import io.gatun.models.ImageSettings;
 import io.gatun.models.Imagined;
 import io.gatun.models.image.Image;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -26,8 +25,6 @@ import picocli.CommandLine.Spec;
     description = "Make an image from a text with Stable Diffusion.",
     sortOptions = false)
 final class Imagine implements Callable<Integer> {
-  private static final int INTERRUPTED = 130;
-
   @Spec private CommandSpec spec;
 
   @Parameters(
@@ -99,8 +96,10 @@ final class Imagine implements Callable<Integer> {
     try (var sd = model.load(remade)) {
       double loaded = (System.nanoTime() - began) / 1e9;
       Imagined made;
+      var interrupts = Interrupts.of(spec);
       try (var progress =
-          new StepProgress(spec.commandLine().getErr(), !quiet && Stdio.of(spec).isInteractive())) {
+          new StepProgress(
+              spec.commandLine().getErr(), interrupts, !quiet && Stdio.of(spec).isInteractive())) {
         made =
             sd.imagine(
                 wanted,
@@ -113,7 +112,7 @@ final class Imagine implements Callable<Integer> {
                 });
       } catch (CancellationException e) {
         spec.commandLine().getErr().println("gatun imagine: " + e.getMessage());
-        return INTERRUPTED;
+        return interrupts.code();
       }
       write(made);
       if (!quiet) {
@@ -141,19 +140,12 @@ final class Imagine implements Callable<Integer> {
     return text.isTyped() ? read : read.strip();
   }
 
-  /// An image that took minutes should not fail to be written.
   private void checkOut() {
-    if (out == null) {
-      return;
-    }
-    Path folder = out.toAbsolutePath().getParent();
-    if (!out.getFileName().toString().toLowerCase(Locale.ROOT).matches(".*\\.(png|jpe?g)")) {
-      throw new ParameterException(
-          spec.commandLine(), "--out " + out + ": need a name that ends in .png or .jpg");
-    }
-    if (!Files.isDirectory(folder)) {
-      throw new ParameterException(
-          spec.commandLine(), "--out " + out + ": there is no folder " + folder);
+    var command = spec.commandLine();
+    if (out != null) {
+      OutputFiles.checkFile(command, "--out", out, ".png", ".jpg", ".jpeg");
+    } else {
+      OutputFiles.checkFolderOf(command, "--out", Path.of("gatun.png"));
     }
   }
 

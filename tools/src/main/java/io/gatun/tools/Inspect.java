@@ -1,9 +1,14 @@
 package io.gatun.tools;
 
 import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
 import io.gatun.models.Pretrained;
 import io.gatun.tensor.Tensor;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.lang.reflect.Array;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -15,13 +20,14 @@ import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /// `gatun inspect`: what is in a checkpoint.
 @Command(
     name = "inspect",
-    description = "List a checkpoint's format, metadata and tensors.",
+    description = "Say what a model is and needs, and list its files, metadata and tensors.",
     sortOptions = false)
 final class Inspect implements Runnable {
   private static final int SHOWN_ITEMS = 5;
@@ -30,10 +36,18 @@ final class Inspect implements Runnable {
   @Spec private CommandSpec spec;
 
   @Parameters(
+      arity = "0..1",
       paramLabel = "PATH",
       description =
-          "A .safetensors, .gguf, .pth, .pt or .bin file, or a directory with a model in it.")
+          "A .safetensors, .gguf, .pth, .pt or .bin file, a directory with a model or a"
+              + " text-to-image pipeline in it, or the name of a model that comes with Gatun.")
   private Path path;
+
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "PATH",
+      description = "The same as PATH.")
+  private Path model;
 
   @Option(
       names = "--tensors",
@@ -67,8 +81,23 @@ final class Inspect implements Runnable {
 
   @Override
   public void run() {
+    if ((path == null) == (model == null)) {
+      throw new ParameterException(
+          spec.commandLine(), "Name one checkpoint, as in: gatun inspect model.gguf");
+    }
+    Path found = Pretrained.find(path != null ? path : model);
+    var out = spec.commandLine().getOut();
+    if (Files.exists(found.resolve("model_index.json"))) {
+      inspectPipeline(found, out);
+    } else {
+      inspect(found, out);
+    }
+    out.flush();
+  }
+
+  private void inspect(Path file, PrintWriter out) {
     long start = System.nanoTime();
-    try (var checkpoint = Checkpoint.open(Pretrained.find(path))) {
+    try (var checkpoint = Checkpoint.open(file)) {
       double millis = (System.nanoTime() - start) / 1e6;
       var chosen = new LinkedHashMap<String, Tensor>();
       var all = new Sum();
@@ -83,13 +112,61 @@ final class Inspect implements Runnable {
                   byType.computeIfAbsent(tensor.dtype().name(), n -> new Sum()).add(tensor);
                 }
               });
-      var out = spec.commandLine().getOut();
       out.print(
           json
               ? Json.of(asMap(checkpoint, chosen, all, byType)) + "\n"
-              : asText(checkpoint, chosen, all, byType)
+              : ModelSummary.of(checkpoint).asTable()
+                  + "\n"
+                  + asText(checkpoint, chosen, all, byType)
                   + String.format(Locale.ROOT, "%nopened in %.1f ms%n", millis));
-      out.flush();
+    }
+  }
+
+  /// A pipeline is its parts, each a checkpoint that can be inspected.
+  private void inspectPipeline(Path folder, PrintWriter out) {
+    var all = new Sum();
+    var parts = new ArrayList<Map<String, Object>>();
+    var table = new Table("llrrl").row("part", "weights", "parameters", "bytes", "see");
+    for (Path part : foldersIn(folder)) {
+      try (var checkpoint = Checkpoint.open(part)) {
+        var sum = new Sum();
+        checkpoint.tensors().values().forEach(sum::add);
+        checkpoint.tensors().values().forEach(all::add);
+        var summary = ModelSummary.of(checkpoint);
+        table.row(
+            part.getFileName(),
+            summary.weightType(),
+            grouped(sum.parameters),
+            grouped(sum.bytes),
+            "gatun inspect " + part);
+        var map = new LinkedHashMap<String, Object>();
+        map.put("part", part.getFileName().toString());
+        map.put("path", part.toString());
+        map.put("weight_type", summary.weightType());
+        map.putAll(sum.toMap());
+        parts.add(map);
+      } catch (CheckpointException e) {
+        table.row(part.getFileName(), "none", "", "", ""); // a tokenizer, a scheduler
+      }
+    }
+    if (json) {
+      var map = new LinkedHashMap<String, Object>();
+      map.put("path", folder.toString());
+      map.put("parts", parts);
+      map.put("totals", all.toMap());
+      out.println(Json.of(map));
+    } else {
+      out.print(new Table("ll").row("family", ModelSummary.pipeline(folder)));
+      out.printf("%n%s%n", table);
+      out.printf("%s parameters, %s%n", Units.count(all.parameters), Units.bytes(all.bytes));
+    }
+  }
+
+  private static List<Path> foldersIn(Path folder) {
+    try (var files = Files.list(folder)) {
+      return files.filter(Files::isDirectory).sorted().toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
@@ -97,6 +174,7 @@ final class Inspect implements Runnable {
       Checkpoint checkpoint, Map<String, Tensor> tensors, Sum all, Map<String, Sum> byType) {
     var map = new LinkedHashMap<String, Object>();
     map.put("path", checkpoint.path().toString());
+    map.put("summary", ModelSummary.of(checkpoint).toMap());
     map.put("format", checkpoint.format().toString());
     map.put("files", checkpoint.parts().stream().map(Inspect::fileMap).toList());
     map.put("metadata", checkpoint.metadata());

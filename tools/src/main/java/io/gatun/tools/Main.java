@@ -58,6 +58,9 @@ public final class Main implements Runnable {
   }
 
   private final Stdio stdio;
+  private final boolean listens;
+  private final PrintWriter err;
+  private final Interrupts interrupts;
 
   @Spec private CommandSpec spec;
 
@@ -82,15 +85,19 @@ public final class Main implements Runnable {
       description = "Show what happens inside, and stack traces.")
   private boolean debug;
 
-  private Main(Stdio stdio) {
+  /// @param listens whether the process's signals are this command's
+  private Main(Stdio stdio, boolean listens) {
     this.stdio = stdio;
+    this.listens = listens;
+    err = stdio.messages();
+    interrupts = new Interrupts(err);
   }
 
   public static void main(String[] args) {
     // Numbers have a point, whatever the user's language: other programs read them, too.
     Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
     Health.warn(System.err);
-    System.exit(run(Stdio.ofProcess(), args));
+    System.exit(new Main(Stdio.ofProcess(), true).run(args));
   }
 
   /// Runs one command line that has nothing to read, and returns its exit code.
@@ -100,11 +107,14 @@ public final class Main implements Runnable {
 
   /// Runs one command line and returns its exit code.
   public static int run(Stdio stdio, String... args) {
-    var main = new Main(stdio);
-    var failures = new Failures(() -> main.debug);
+    return new Main(stdio, false).run(args);
+  }
+
+  private int run(String... args) {
+    var failures = new Failures(() -> debug);
     // Results may quote files, which must not colour a terminal; so nothing is coloured.
     var commands =
-        new CommandLine(main).setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
+        new CommandLine(this).setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
     // Building the model of a command takes milliseconds: only those that are needed.
     String first = args.length == 0 ? "" : args[0];
     COMMANDS.forEach(
@@ -119,7 +129,6 @@ public final class Main implements Runnable {
         });
     Converters.register(commands);
     PrintWriter out = stdio.results();
-    PrintWriter err = stdio.messages();
     try {
       int code =
           commands
@@ -128,7 +137,7 @@ public final class Main implements Runnable {
               .setErr(err)
               .setParameterExceptionHandler(failures)
               .setExecutionExceptionHandler(failures)
-              .setExecutionStrategy(main::execute)
+              .setExecutionStrategy(this::execute)
               .execute(args);
       out.flush();
       return code;
@@ -139,6 +148,10 @@ public final class Main implements Runnable {
     }
   }
 
+  Interrupts interrupts() {
+    return interrupts;
+  }
+
   Stdio stdio() {
     return stdio;
   }
@@ -147,10 +160,13 @@ public final class Main implements Runnable {
     if (debug) {
       System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "debug");
     }
+    if (listens && !parsed.isVersionHelpRequested()) {
+      interrupts.listen();
+    }
     try {
       return new RunLast().execute(parsed);
     } catch (OutputException e) {
-      return Failures.report(e, spec.commandLine().getErr());
+      return Failures.report(e, err);
     } catch (Error e) { // picocli hands only exceptions to its handlers
       throw new ExecutionException(spec.commandLine(), e.toString(), e);
     }
@@ -164,10 +180,13 @@ public final class Main implements Runnable {
   static final class Version implements IVersionProvider {
     @Override
     public String[] getVersion() {
-      // The class path has no module descriptors.
+      return new String[] {("gatun " + number()).strip()};
+    }
+
+    /// Empty on the class path, which has no module descriptors.
+    static String number() {
       var descriptor = Main.class.getModule().getDescriptor();
-      String version = descriptor == null ? "" : " " + descriptor.rawVersion().orElse("");
-      return new String[] {"gatun" + version};
+      return descriptor == null ? "" : descriptor.rawVersion().orElse("");
     }
   }
 }

@@ -77,6 +77,14 @@ final class MeasurePerplexity implements Runnable {
 
   /// A line that whoever sits at the terminal sees change.
   private void progress(Perplexity soFar) {
+    Interrupts.of(spec)
+        .keeps(
+            () ->
+                String.format(
+                    Locale.ROOT,
+                    "of the %,d tokens so far the perplexity is %.4f",
+                    soFar.tokens(),
+                    soFar.perplexity()));
     if (Stdio.of(spec).isInteractive()) {
       var err = spec.commandLine().getErr();
       err.printf(Locale.ROOT, "%,d tokens, perplexity %.4f\r", soFar.tokens(), soFar.perplexity());

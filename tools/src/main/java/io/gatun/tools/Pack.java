@@ -36,6 +36,7 @@ final class Pack implements Runnable {
 
   @Override
   public void run() {
+    output.check(spec.commandLine());
     try (var checkpoint = Checkpoint.open(model)) {
       if (checkpoint.format() != Format.GGUF) {
         throw new CheckpointException(

@@ -11,7 +11,7 @@ final class ProgressBar implements AutoCloseable {
 
   private static final long PAUSE_NANOS = 100_000_000;
 
-  private final PrintStream terminal;
+  private final PrintStream terminal = System.err;
   private final String task;
   private final String unit;
   private final double unitSize;
@@ -21,8 +21,7 @@ final class ProgressBar implements AutoCloseable {
   private long done;
 
   /// @param unit behind the figures, each of which stands for `unitSize`
-  ProgressBar(PrintStream terminal, String task, String unit, double unitSize) {
-    this.terminal = terminal;
+  ProgressBar(String task, String unit, double unitSize) {
     this.task = SafeWriter.safe(task);
     this.unit = unit;
     this.unitSize = unitSize;

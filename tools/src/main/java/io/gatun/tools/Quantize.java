@@ -55,6 +55,7 @@ final class Quantize implements Runnable {
   @Override
   public void run() {
     DType type = type();
+    output.check(spec.commandLine());
     try (var checkpoint = Checkpoint.open(Pretrained.find(model))) {
       var rewrite =
           switch (type) {

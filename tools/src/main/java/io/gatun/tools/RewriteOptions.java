@@ -31,15 +31,15 @@ final class RewriteOptions {
 
   /// Writes the model with a progress bar, then says what came of it.
   void write(Checkpoint from, Rewrite rewrite, CommandLine command) {
-    check(command);
     var err = command.getErr();
     long before = from.tensors().values().stream().mapToLong(Tensor::byteSize).sum();
     long after = rewrite.bytes();
     long start = System.nanoTime();
+    Interrupts.of(command.getCommandSpec()).keeps(() -> out + " is not written");
     try (var workers = new Workers(threads.count())) {
       if (Stdio.of(command.getCommandSpec()).isInteractive()) {
         String name = out.getFileName().toString();
-        try (var bar = new ProgressBar(System.err, name, " MB", 1e6)) {
+        try (var bar = new ProgressBar(name, " MB", 1e6)) {
           rewrite.write(out, workers, bytes -> bar.add(bytes, after));
         }
       } else {
@@ -63,7 +63,9 @@ final class RewriteOptions {
     command.getOut().flush();
   }
 
-  private void check(CommandLine command) {
+  /// Refuses what cannot be written, before anything is read.
+  void check(CommandLine command) {
+    OutputFiles.checkFolderOf(command, "--out", out);
     if (!force && Files.exists(out) && !isEmptyDirectory()) {
       throw new ParameterException(
           command,

@@ -117,6 +117,8 @@ final class Segment implements Callable<Integer> {
     try (var sam = load()) {
       double loaded = secondsSince(start);
       for (Path file : images) {
+        String done = "%d of %d images are done".formatted(images.indexOf(file), images.size());
+        Interrupts.of(spec).keeps(() -> done);
         try {
           Image picture = Image.read(file, maxPixels);
           List<Prompt> asked = prompts.prompts(picture);
@@ -340,7 +342,7 @@ final class Segment implements Callable<Integer> {
     if (!Stdio.of(spec).isInteractive()) {
       return generator.generate(picture);
     }
-    try (var bar = new ProgressBar(System.err, file.getFileName().toString(), " points", 1)) {
+    try (var bar = new ProgressBar(file.getFileName().toString(), " points", 1)) {
       return generator.generate(picture, (done, total) -> bar.show(done, total, ""));
     }
   }

@@ -76,16 +76,8 @@ final class SegmentOutputs {
   }
 
   private static void checkName(CommandLine command, String option, Path file, String... endings) {
-    if (file != null
-        && Stream.of(endings).noneMatch(file.toString().toLowerCase(Locale.ROOT)::endsWith)) {
-      throw new ParameterException(
-          command,
-          "%s is %s; need a name that ends in %s"
-              .formatted(option, file, String.join(", ", endings)));
-    }
-    if (file != null && !file.toAbsolutePath().getParent().toFile().isDirectory()) {
-      throw new ParameterException(
-          command, "%s %s: there is no folder %s".formatted(option, file, file.getParent()));
+    if (file != null) {
+      OutputFiles.checkFile(command, option, file, endings);
     }
   }
 

@@ -8,6 +8,7 @@ import org.jline.reader.EndOfFileException;
 import org.jline.reader.LineReader;
 import org.jline.reader.LineReaderBuilder;
 import org.jline.reader.UserInterruptException;
+import org.jline.terminal.Attributes;
 import org.jline.terminal.Terminal;
 import org.jline.terminal.TerminalBuilder;
 
@@ -15,6 +16,8 @@ import org.jline.terminal.TerminalBuilder;
 final class TerminalInput implements ChatCommand.Input {
   private final Terminal terminal;
   private final LineReader reader;
+  private final PrintWriter out;
+  private final Attributes before;
   private volatile Runnable stop = () -> {};
 
   private TerminalInput(Terminal terminal) {
@@ -30,6 +33,9 @@ final class TerminalInput implements ChatCommand.Input {
       terminal.writer().println("What you write is not remembered: " + e.getMessage());
     }
     reader = builder.build();
+    out = new PrintWriter(new SafeWriter(terminal.writer()), true);
+    // What is typed while an answer comes is not echoed into it but waits for the next line.
+    before = terminal.enterRawMode();
     terminal.handle(Terminal.Signal.INT, signal -> stop.run());
   }
 
@@ -44,10 +50,10 @@ final class TerminalInput implements ChatCommand.Input {
   }
 
   @Override
-  public String readLine() {
+  public String readLine(String prompt) {
     while (true) {
       try {
-        return reader.readLine("> ");
+        return reader.readLine(prompt);
       } catch (UserInterruptException e) {
         // Ctrl-C at the prompt clears the line.
       } catch (EndOfFileException e) {
@@ -58,7 +64,7 @@ final class TerminalInput implements ChatCommand.Input {
 
   @Override
   public PrintWriter out() {
-    return terminal.writer();
+    return out;
   }
 
   @Override
@@ -69,6 +75,7 @@ final class TerminalInput implements ChatCommand.Input {
   @Override
   public void close() {
     try {
+      terminal.setAttributes(before);
       terminal.close();
     } catch (IOException e) {
       throw new UncheckedIOException(e);

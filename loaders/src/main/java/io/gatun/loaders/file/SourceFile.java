@@ -11,6 +11,12 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 
 /// The bytes of one file, mapped or copied; every slice is checked against the file's end.
@@ -77,9 +83,17 @@ public final class SourceFile {
     return copy;
   }
 
-  /// What an exception says, for those whose message is only the path.
+  /// What is wrong with a file, for exceptions whose message is only its path.
   public static String reason(IOException e) {
-    return e.getClass().getSimpleName().replace("Exception", "") + ": " + e.getMessage();
+    return switch (e) {
+      case NoSuchFileException _ -> "there is no such file or directory";
+      case AccessDeniedException _ -> "permission denied";
+      case FileAlreadyExistsException _ -> "it is there already";
+      case NotDirectoryException _ -> "it is not a directory";
+      case DirectoryNotEmptyException _ -> "it is a directory with files in it";
+      case FileSystemException f when f.getReason() != null -> f.getReason();
+      default -> e.getMessage() != null ? e.getMessage() : e.getClass().getSimpleName();
+    };
   }
 
   public Path path() {

@@ -37,6 +37,8 @@ public record Config(
   /// A head has at most some hundred numbers; more would only take memory.
   private static final int MAX_HEAD_DIM = 1 << 14;
 
+  private static final int MAX_LAYERS = 1 << 12;
+
   /// What transformers takes where an old file says nothing.
   ///
   /// @param headDim 0 for hidden size / heads
@@ -118,6 +120,10 @@ public record Config(
       throw new CheckpointException(
           "num_attention_heads %d is not a multiple of num_key_value_heads %d"
               .formatted(numAttentionHeads, numKeyValueHeads));
+    }
+    if (numHiddenLayers > MAX_LAYERS) {
+      throw new CheckpointException(
+          "num_hidden_layers %d: need at most %d".formatted(numHiddenLayers, MAX_LAYERS));
     }
     if (headDim <= 0 || headDim % 2 != 0 || headDim > MAX_HEAD_DIM) {
       throw new CheckpointException(

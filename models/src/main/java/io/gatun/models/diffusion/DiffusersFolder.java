@@ -5,6 +5,7 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.nn.NotFinite;
 import io.gatun.models.nn.UsedTensors;
 import io.gatun.models.nn.WeightNames;
 import io.gatun.models.nn.Weights;
@@ -103,6 +104,11 @@ final class DiffusersFolder implements PipelineFiles {
   @Override
   public void requireAllUsed(boolean otherVae) {
     open.values().forEach(tensors -> tensors.requireAllUsed(LEFTOVERS));
+  }
+
+  @Override
+  public void checkNumbers(String what, float[] results) {
+    NotFinite.check(what, results, open.get("unet").checkpoint());
   }
 
   @Override

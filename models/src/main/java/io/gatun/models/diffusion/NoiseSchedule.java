@@ -9,6 +9,9 @@ import java.util.List;
 /// Tables are rounded to float where the reference rounds them, so that they agree with its to the
 /// last bit or nearly so.
 public final class NoiseSchedule {
+  /// Models are trained with a thousand.
+  private static final int MAX_STEPS = 100_000;
+
   private final float[] alphasCumprod;
 
   private NoiseSchedule(float[] alphasCumprod) {
@@ -64,16 +67,24 @@ public final class NoiseSchedule {
   private static float[] betas(SchedulerConfig config, String defaultSchedule) {
     double[] trained = config.numbers("trained_betas");
     if (trained != null) {
+      checkSteps(config, "trained_betas has", trained.length);
+      for (double beta : trained) {
+        if (!(beta > 0 && beta < 1)) {
+          throw new CheckpointException(
+              "%s: trained_betas has %s; need numbers between 0 and 1"
+                  .formatted(config.where(), beta));
+        }
+      }
       return toFloats(trained);
     }
     int steps = config.integer("num_train_timesteps", 1000);
+    checkSteps(config, "num_train_timesteps is", steps);
     double start = config.number("beta_start", 0.0001);
     double end = config.number("beta_end", 0.02);
-    if (steps < 2 || !(start > 0 && start <= end && end < 1)) {
+    if (!(start > 0 && start <= end && end < 1)) {
       throw new CheckpointException(
-          "%s: num_train_timesteps is %d, beta_start %s, beta_end %s; need at least 2 steps and 0 <"
-                  .formatted(config.where(), steps, start, end)
-              + " beta_start <= beta_end < 1");
+          "%s: beta_start is %s, beta_end %s; need 0 < beta_start <= beta_end < 1"
+              .formatted(config.where(), start, end));
     }
     return switch (config.oneOf(
         "beta_schedule",
@@ -89,6 +100,13 @@ public final class NoiseSchedule {
       }
       default -> squaredCosine(steps);
     };
+  }
+
+  private static void checkSteps(SchedulerConfig config, String what, int steps) {
+    if (steps < 2 || steps > MAX_STEPS) {
+      throw new CheckpointException(
+          "%s: %s %d; need 2 to %d steps".formatted(config.where(), what, steps, MAX_STEPS));
+    }
   }
 
   /// In float arithmetic from both ends to the middle, as the reference's tables are.

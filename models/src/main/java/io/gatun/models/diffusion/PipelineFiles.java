@@ -60,6 +60,12 @@ public sealed interface PipelineFiles extends AutoCloseable permits DiffusersFol
   /// @throws CheckpointException if there are others than pipelines are known to hold
   void requireAllUsed(boolean otherVae);
 
+  /// Checks what the UNet made.
+  ///
+  /// @param what it is, for messages
+  /// @throws CheckpointException if there is a NaN in it
+  void checkNumbers(String what, float[] results);
+
   /// The folder of a part that has files of its own, such as a tokenizer; null where all is in one
   /// file.
   ///

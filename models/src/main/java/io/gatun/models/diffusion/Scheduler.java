@@ -43,7 +43,7 @@ public abstract sealed class Scheduler
   public final void setTimesteps(int steps, int begin) {
     if (steps < 1 || steps > mostSteps()) {
       throw new IllegalArgumentException(
-          "%d steps; %s has 1 to %d".formatted(steps, getClass().getSimpleName(), mostSteps()));
+          "steps is %d; this scheduler takes 1 to %d".formatted(steps, mostSteps()));
     }
     if (begin < 0 || begin >= steps) {
       throw new IllegalArgumentException(

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.nn.UnknownKeys;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -83,7 +84,7 @@ public final class SchedulerConfig {
     if (!unknown.isEmpty()) {
       throw new CheckpointException(
           "%s: Gatun does not know what %s asks of a scheduler; remove it if it changes nothing"
-              .formatted(where(), String.join(", ", unknown)));
+              .formatted(where(), UnknownKeys.shown(String.join(", ", unknown))));
     }
   }
 
@@ -156,16 +157,18 @@ public final class SchedulerConfig {
       return null;
     }
     JsonNode list = json().path(key);
+    if (!list.isArray()) {
+      throw new CheckpointException(
+          "%s: \"%s\" is %s; need a list".formatted(where(), key, UnknownKeys.shown(list)));
+    }
     var numbers = new double[list.size()];
     for (int i = 0; i < numbers.length; i++) {
       if (!list.get(i).isNumber()) {
         throw new CheckpointException(
-            "%s: \"%s\" has %s; need numbers".formatted(where(), key, list.get(i)));
+            "%s: \"%s\" has %s; need numbers"
+                .formatted(where(), key, UnknownKeys.shown(list.get(i))));
       }
       numbers[i] = list.get(i).doubleValue();
-    }
-    if (!list.isArray()) {
-      throw new CheckpointException("%s: \"%s\" is %s; need a list".formatted(where(), key, list));
     }
     return numbers;
   }
@@ -202,7 +205,7 @@ public final class SchedulerConfig {
             .formatted(
                 where(),
                 key,
-                json().path(key).isMissingNode() ? "absent" : json().path(key).toString(),
+                json().path(key).isMissingNode() ? "absent" : UnknownKeys.shown(json().path(key)),
                 className(),
                 why));
   }

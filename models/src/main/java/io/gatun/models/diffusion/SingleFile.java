@@ -6,6 +6,7 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.nn.NotFinite;
 import io.gatun.models.nn.UsedTensors;
 import io.gatun.models.nn.Weights;
 import java.nio.file.Path;
@@ -66,6 +67,11 @@ final class SingleFile implements PipelineFiles {
   public void requireAllUsed(boolean otherVae) {
     tensors.requireAllUsed(
         otherVae ? Pattern.compile(LEFTOVERS + "|" + Pattern.quote(OWN_VAE)) : LEFTOVERS);
+  }
+
+  @Override
+  public void checkNumbers(String what, float[] results) {
+    NotFinite.check(what, results, checkpoint);
   }
 
   @Override

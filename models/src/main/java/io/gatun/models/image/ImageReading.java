@@ -1,13 +1,12 @@
 package io.gatun.models.image;
 
+import io.gatun.models.image.webp.WebP;
 import java.awt.Rectangle;
 import java.awt.image.BufferedImage;
-import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -21,7 +20,7 @@ import javax.imageio.stream.ImageInputStream;
 
 /// Image files from outside: which kind, how large, then the pixels.
 final class ImageReading {
-  private static final List<String> FORMATS = List.of("png", "jpeg", "bmp", "gif", "webp");
+  private static final List<String> FORMATS = List.of("jpeg", "bmp", "gif");
 
   /// So many pixels are decoded on the heap at a time: decoders begin again for each part.
   private static final int STRIP_PIXELS = 12_000_000;
@@ -43,6 +42,9 @@ final class ImageReading {
         checkSize(png.width(), png.height());
         return png.read();
       }
+      if (WebP.is(bytes)) {
+        return decodeWebP(new WebP(bytes));
+      }
       try (var input = new FileInput(bytes)) {
         ImageReader reader = readerOf(input, bytes);
         try {
@@ -55,6 +57,13 @@ final class ImageReading {
     } catch (IOException | RuntimeException | OutOfMemoryError e) {
       throw FileBytes.exception(file, e);
     }
+  }
+
+  private Image decodeWebP(WebP webp) throws IOException {
+    checkSize(webp.width(), webp.height());
+    var memory = Image.allocate(webp.width(), webp.height(), webp.channels());
+    webp.decode(memory);
+    return Image.of(webp.width(), webp.height(), webp.channels(), memory);
   }
 
   private ImageReader readerOf(ImageInputStream input, MemorySegment bytes) throws IOException {
@@ -88,9 +97,6 @@ final class ImageReading {
             damage.add(warning);
           }
         });
-    if (format(reader).equals("webp")) {
-      checkRiffLength(bytes);
-    }
     Image image =
         format(reader).equals("jpeg")
             ? decodeJpeg(reader, JpegHeader.of(bytes), width, height)
@@ -108,15 +114,6 @@ final class ImageReading {
           ("%s: is %d x %d pixels, %,d in all; at most %,d are read, lest a small file fill the"
                   + " memory. Make it smaller, or raise the limit.")
               .formatted(file, width, height, pixels, maxPixels));
-    }
-  }
-
-  /// WebP's decoder takes what is cut off for zeros.
-  private static void checkRiffLength(MemorySegment bytes) throws IOException {
-    var length = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    long needed = 8 + Integer.toUnsignedLong(bytes.get(length, 4));
-    if (bytes.byteSize() < needed) {
-      throw new EOFException("it has %d bytes of %d".formatted(bytes.byteSize(), needed));
     }
   }
 

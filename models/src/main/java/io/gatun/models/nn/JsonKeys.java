@@ -20,6 +20,7 @@ import java.util.regex.Pattern;
 /// keys were asked for is noted, so that [#requireAllRead] finds those that no code knows.
 public class JsonKeys {
   private static final int MAX_LIST = 256;
+  private static final int MAX_TEXT = 200;
 
   /// Configurations have some kilobytes; with lists of labels, up to one megabyte.
   private static final long MAX_BYTES = 4 << 20;
@@ -190,7 +191,10 @@ public class JsonKeys {
   public List<String> texts(String key) {
     var list = new ArrayList<String>();
     for (JsonNode v : list(key)) {
-      list.add(v.asText());
+      if (!v.isTextual() || v.textValue().length() > MAX_TEXT) {
+        throw wrong(key, "texts of at most %d characters".formatted(MAX_TEXT));
+      }
+      list.add(v.textValue());
     }
     return list;
   }
@@ -217,10 +221,11 @@ public class JsonKeys {
     if (isAbsent(key)) {
       return absent;
     }
-    if (!get(key).isTextual()) {
-      throw wrong(key, "a text");
+    JsonNode v = get(key);
+    if (!v.isTextual() || v.textValue().length() > MAX_TEXT) {
+      throw wrong(key, "a text of at most %d characters".formatted(MAX_TEXT));
     }
-    return get(key).textValue();
+    return v.textValue();
   }
 
   public boolean flag(String key, boolean absent) {

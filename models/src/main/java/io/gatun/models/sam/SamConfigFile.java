@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.MissingNode;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.nn.UnknownKeys;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -129,12 +130,12 @@ final class SamConfigFile {
     }
     var list = new ArrayList<Float>();
     for (JsonNode v : keys.json().path(key)) {
-      list.add(v.floatValue());
+      list.add(v.isNumber() ? v.floatValue() : 0f);
     }
     if (list.size() != 3 || list.contains(0f) || !list.stream().allMatch(Float::isFinite)) {
       throw new CheckpointException(
           "%s: \"%s\" is %s; need three numbers other than 0, for red, green and blue"
-              .formatted(keys.where(), key, keys.json().path(key)));
+              .formatted(keys.where(), key, UnknownKeys.shown(keys.json().path(key))));
     }
     return List.copyOf(list);
   }
@@ -166,7 +167,7 @@ final class SamConfigFile {
       var found = vision.json().path("global_attn_indexes");
       var needed = config.globalAttnIndexes().toString();
       if (!found.toString().equals(needed.replace(" ", ""))) {
-        throw disagree(vision, "global_attn_indexes", found.toString(), needed);
+        throw disagree(vision, "global_attn_indexes", UnknownKeys.shown(found), needed);
       }
     }
     vision.requireFlag("use_abs_pos", true);

@@ -1,5 +1,6 @@
 package io.gatun.models.sam;
 
+import io.gatun.models.nn.NotFinite;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
@@ -87,6 +88,7 @@ public final class SamPredictor implements EncodedImage {
 
   /// @throws IllegalArgumentException if a prompt is empty or reaches outside the image, they have
   ///   not the same form, or a mask has another size than those that the model makes
+  /// @throws io.gatun.loaders.CheckpointException if the model's answer is no number (NaN)
   /// @throws IllegalStateException if the image or the model is closed
   /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   @Override
@@ -123,6 +125,7 @@ public final class SamPredictor implements EncodedImage {
         }
       }
     }
+    NotFinite.check("the masks' qualities", ious, sam.checkpoint());
     return new LowResMasks(all, ious);
   }
 

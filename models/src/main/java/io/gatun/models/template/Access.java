@@ -15,7 +15,7 @@ final class Access {
 
   /// A method or field; else, of a mapping, the value of the key, as in Jinja.
   static Object attribute(Object object, String name, Run run) {
-    Object found = field(object, name, run);
+    Object found = field(object, name);
     if (found == null && object instanceof Dict dict) {
       return dict.get(Text.own(name));
     }
@@ -53,7 +53,7 @@ final class Access {
       return new Undefined(
           "%s has no element %s".formatted(Values.typeName(object), Values.named(key)));
     }
-    Object found = field(object, name.chars(), run);
+    Object found = field(object, name.chars());
     return found == null ? missing(object, name.chars()) : unwrap(found);
   }
 
@@ -65,7 +65,7 @@ final class Access {
   }
 
   /// A method or field, or null.
-  private static Object field(Object object, String name, Run run) {
+  private static Object field(Object object, String name) {
     return switch (object) {
       case Undefined undefined -> throw undefined.error();
       case Text text -> TextMethods.find(text, name);

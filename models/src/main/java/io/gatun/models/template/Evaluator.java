@@ -29,7 +29,6 @@ import io.gatun.models.template.Values.Undefined;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
 /// The values of expressions.
 record Evaluator(Run run) {
@@ -161,9 +160,6 @@ record Evaluator(Run run) {
   }
 
   Arguments arguments(CallArguments call, Scope scope) {
-    if (call == CallArguments.NONE) {
-      return new Arguments(List.of(), Map.of());
-    }
     List<Object> positional = values(call.positional(), scope);
     var named = new LinkedHashMap<String, Object>();
     for (int i = 0; i < call.names().size(); i++) {

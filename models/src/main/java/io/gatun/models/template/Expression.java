@@ -53,6 +53,8 @@ sealed interface Expression {
 
   record FilterCall(String name, CallArguments arguments) {}
 
+  /// What stands between the parentheses of a call.
+  ///
   /// @param star `*list`, or null
   /// @param doubleStar `**mapping`, or null
   record CallArguments(

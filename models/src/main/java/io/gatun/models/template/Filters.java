@@ -53,6 +53,9 @@ final class Filters {
   }
 
   private static void putTexts() {
+    putStrict("indent", Filters::indent);
+    putStrict("truncate", Filters::truncate);
+    putStrict("wordwrap", Filters::wordWrap);
     put("upper", (text, arguments, run) -> Strings.upper(text, run));
     put("lower", (text, arguments, run) -> Strings.lower(text, run));
     put("capitalize", (text, arguments, run) -> Strings.capitalize(text, run));
@@ -61,10 +64,7 @@ final class Filters {
         "trim",
         (text, arguments, run) -> Strings.strip(text, arguments.takeText("chars"), true, true));
     put("replace", Filters::replace);
-    put("indent", Filters::indent);
-    put("truncate", Filters::truncate);
     put("wordcount", (text, arguments, run) -> wordCount(text.chars()));
-    put("wordwrap", Filters::wordWrap);
     put("escape", (text, arguments, run) -> escape(text, run));
     put("e", (text, arguments, run) -> escape(text, run));
     put("forceescape", (text, arguments, run) -> escape(text, run));
@@ -74,6 +74,21 @@ final class Filters {
         "center",
         (text, arguments, run) ->
             Strings.pad(text, arguments.takeInt("width", 80), Text.own(" "), 0.5, run));
+  }
+
+  /// A filter that takes nothing but strings.
+  private static void putStrict(String name, TextFilter filter) {
+    put(name, filter);
+    Filter soft = ALL.get(name);
+    ALL.put(
+        name,
+        (value, arguments, run) -> {
+          if (!(value instanceof Text || value instanceof Undefined)) {
+            throw new TemplateError(
+                "'%s' needs a string, not '%s'".formatted(name, Values.typeName(value)));
+          }
+          return soft.apply(value, arguments, run);
+        });
   }
 
   private Filters() {}
@@ -149,7 +164,9 @@ final class Filters {
     double scale = Math.pow(10, precision);
     return switch (method.chars()) {
       case "common" ->
-          Numbers.isInteger(value) && precision >= 0 ? value : (Object) Numbers.round(x, precision);
+          Numbers.isInteger(value)
+              ? Numbers.round(Numbers.big(value), precision)
+              : (Object) Numbers.round(x, precision);
       case "ceil" -> Math.ceil(x * scale) / scale;
       case "floor" -> Math.floor(x * scale) / scale;
       default -> throw new TemplateError("method must be common, ceil or floor");

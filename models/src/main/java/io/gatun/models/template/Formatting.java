@@ -225,14 +225,16 @@ final class Formatting {
           case "r" -> Printing.repr(value, run);
           default -> throw new TemplateError("unknown conversion !" + conversion);
         };
-    if (Numbers.isNumber(converted)
-        && (spec.type() != 0 || !(converted instanceof Boolean) && !specification.isEmpty())) {
+    if (specification.isEmpty()) {
+      return Printing.text(converted, run);
+    }
+    if (Numbers.isNumber(converted)) {
       return number(converted, spec, run);
     }
-    if (spec.type() != 0 && spec.type() != 's') {
+    if (!(converted instanceof Text) || (spec.type() != 0 && spec.type() != 's')) {
       throw new TemplateError(
-          "Unknown format code '%c' for object of type '%s'"
-              .formatted(spec.type(), Values.typeName(converted)));
+          "the format '%s' is not for a value of type '%s'"
+              .formatted(specification, Values.typeName(converted)));
     }
     return pad(cut(Printing.text(converted, run), spec), spec, '<', run);
   }
@@ -245,8 +247,14 @@ final class Formatting {
 
   private static Text pad(Text text, Spec spec, char usual, Run run) {
     char align = spec.align() == 0 ? usual : spec.align();
-    double left = align == '<' ? 0 : align == '^' ? 0.5 : 1;
-    return Strings.pad(text, spec.width(), Text.own(String.valueOf(spec.fill())), left, run);
+    long padding = Math.max(0, spec.width() - (long) text.length());
+    long left = align == '<' ? 0 : align == '^' ? padding / 2 : padding;
+    Text fill = Text.own(String.valueOf(spec.fill()));
+    return new TextBuilder(run)
+        .append(Strings.repeat(fill, left, run))
+        .append(text)
+        .append(Strings.repeat(fill, padding - left, run))
+        .build();
   }
 
   private static Text number(Object value, Spec spec, Run run) {
@@ -369,7 +377,7 @@ final class Formatting {
   private static Text character(Object value) {
     int code = Numbers.toInt(value, "%c");
     if (!Character.isValidCodePoint(code)) {
-      throw new TemplateError("%c arg not in range(0x110000)");
+      throw new TemplateError("a character's number is above U+10FFFF");
     }
     return Text.data(Character.toString(code));
   }

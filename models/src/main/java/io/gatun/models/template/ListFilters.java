@@ -166,8 +166,13 @@ final class ListFilters {
     return total;
   }
 
+  /// As [#items], but anything false counts as empty.
+  private static List<Object> itemsIfAny(Object value, Run run) {
+    return Values.isTrue(value) ? items(value, run) : List.of();
+  }
+
   private static Object map(Object value, Arguments arguments, Run run) {
-    List<Object> items = items(value, run);
+    List<Object> items = itemsIfAny(value, run);
     if (!arguments.hasPositional()) {
       UnaryOperator<Object> field = field(arguments.need("attribute"), run);
       Object otherwise = arguments.take("default", null);
@@ -195,7 +200,7 @@ final class ListFilters {
     List<Object> positional = arguments.rest();
     Map<String, Object> named = arguments.restNamed();
     var kept = new ArrayList<Object>();
-    for (Object item : items(value, run)) {
+    for (Object item : itemsIfAny(value, run)) {
       Object tested = field.apply(item);
       boolean passes =
           test == null

@@ -150,12 +150,21 @@ final class Numbers {
     };
   }
 
+  /// `round(n, digits)`, which only a negative number of digits changes.
+  static Object round(BigInteger n, int digits) {
+    return of(
+        new BigDecimal(n)
+            .setScale(Math.clamp(digits, -MAX_DIGITS, 0), RoundingMode.HALF_EVEN)
+            .toBigInteger());
+  }
+
   /// `round(x, digits)`: half to even, of the number's exact value.
   static double round(double x, int digits) {
     if (Double.isNaN(x) || Double.isInfinite(x) || digits > 308) {
       return x;
     }
-    return new BigDecimal(x).setScale(Math.max(digits, -330), RoundingMode.HALF_EVEN).doubleValue();
+    BigDecimal rounded = new BigDecimal(x).setScale(Math.max(digits, -330), RoundingMode.HALF_EVEN);
+    return Math.copySign(rounded.doubleValue(), x);
   }
 
   /// As `repr` writes it.

@@ -182,13 +182,13 @@ final class Parser {
 
   /// A variable, a namespace's field, or several with commas between them.
   private Target target(String end) {
-    Target first = singleTarget(end);
+    Target first = singleTarget();
     if (!in.atOperator(",")) {
       return first;
     }
     var parts = new ArrayList<Target>(List.of(first));
     while (in.skipOperator(",") && in.current().kind() != Kind.BLOCK_END && !atTargetEnd(end)) {
-      parts.add(singleTarget(end));
+      parts.add(singleTarget());
     }
     return new Target.Unpacked(parts);
   }
@@ -197,7 +197,7 @@ final class Parser {
     return in.atName(end) || in.atOperator(end);
   }
 
-  private Target singleTarget(String end) {
+  private Target singleTarget() {
     if (in.skipOperator("(")) {
       in.enter();
       Target inner = target(")");

@@ -15,6 +15,8 @@ sealed interface Statement {
 
   record Branch(Expression condition, List<Statement> body, int line) {}
 
+  /// A loop.
+  ///
   /// @param condition of `for x in y if condition`, or null
   record For(
       Target target,

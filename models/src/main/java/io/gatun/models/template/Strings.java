@@ -91,7 +91,7 @@ final class Strings {
     return out.build();
   }
 
-  /// @see #perCharacter
+  /// What becomes of one character, after the one before it or -1.
   interface CharacterChange {
     String apply(int before, int character);
   }

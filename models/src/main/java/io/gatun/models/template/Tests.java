@@ -77,7 +77,7 @@ final class Tests {
                   || value instanceof Dict
                   || value instanceof Undefined
                   || (value instanceof Seq seq && seq.isSequence());
-          case "callable" -> value instanceof Function;
+          case "callable" -> value instanceof Function || value instanceof Undefined;
           case "escaped" -> false;
           case "sameas" -> same(value, arguments.need("other"));
           case "in" -> Values.contains(arguments.need("seq"), value, run);

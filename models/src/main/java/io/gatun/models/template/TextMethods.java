@@ -29,7 +29,8 @@ final class TextMethods {
   private static Body body(Text text, String name) {
     return switch (name) {
       case "upper" -> (arguments, run) -> Strings.upper(text, run);
-      case "lower", "casefold" -> (arguments, run) -> Strings.lower(text, run);
+      case "lower" -> (arguments, run) -> Strings.lower(text, run);
+      case "casefold" -> (arguments, run) -> Strings.lower(Strings.upper(text, run), run);
       case "capitalize" -> (arguments, run) -> Strings.capitalize(text, run);
       case "title" -> (arguments, run) -> Strings.title(text, run);
       case "swapcase" -> (arguments, run) -> Strings.swapCase(text, run);

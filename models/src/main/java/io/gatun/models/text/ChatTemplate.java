@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -62,7 +63,8 @@ public final class ChatTemplate {
   ///
   /// @throws CheckpointException if the template is broken
   public ChatTemplate(String template, Tokenizer tokenizer) {
-    this(Map.of(DEFAULT, parse(DEFAULT, template)), tokenizer, Clock.systemDefaultZone());
+    this(
+        Map.of(DEFAULT, parse(DEFAULT, template)), tokenizer, Clock.system(ZoneId.systemDefault()));
   }
 
   private ChatTemplate(Map<String, Template> templates, Tokenizer tokenizer, Clock clock) {
@@ -74,7 +76,7 @@ public final class ChatTemplate {
   private static ChatTemplate of(Map<String, String> sources, Tokenizer tokenizer) {
     var templates = new HashMap<String, Template>();
     sources.forEach((name, source) -> templates.put(name, parse(name, source)));
-    return new ChatTemplate(templates, tokenizer, Clock.systemDefaultZone());
+    return new ChatTemplate(templates, tokenizer, Clock.system(ZoneId.systemDefault()));
   }
 
   private static Template parse(String name, String source) {

@@ -3,6 +3,7 @@ package io.gatun.models.text;
 import io.gatun.loaders.CheckpointException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /// What bytes a piece stands for.
@@ -10,26 +11,44 @@ import java.util.List;
 /// @param byteLevel pieces are in GPT-2's alphabet
 /// @param byteFallback `<0xE2>` stands for that byte
 /// @param replacements pairs of a string and what replaces it, in order
+/// @param continuing what begins a piece that goes on with a word, where others stand after a
+///   space; null where pieces say themselves where spaces are
 /// @param leadingSpaces how many spaces at the very beginning of the text are not part of it
 /// @param file where it is from, for messages
 record Decoder(
     boolean byteLevel,
     boolean byteFallback,
     List<String[]> replacements,
+    String continuing,
     int leadingSpaces,
     Path file) {
   /// More than this no token is.
   private static final int LONGEST = 1 << 20;
 
+  /// What stands without a space before it in English.
+  private static final List<String> CLOSE =
+      List.of(".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re");
+
   /// GPT-2's alphabet.
   static Decoder ofByteLevel(Path file) {
-    return new Decoder(true, false, List.of(), 0, file);
+    return new Decoder(true, false, List.of(), null, 0, file);
   }
 
   /// SentencePiece: visible spaces, byte tokens, and the space that encoding put before the text.
   static Decoder ofSentencePiece(int leadingSpaces, Path file) {
     return new Decoder(
-        false, true, List.<String[]>of(new String[] {"\u2581", " "}), leadingSpaces, file);
+        false, true, List.<String[]>of(new String[] {"\u2581", " "}), null, leadingSpaces, file);
+  }
+
+  /// WordPiece.
+  ///
+  /// @param cleanup whether there are no spaces before marks and English contractions
+  static Decoder ofWordPiece(String continuing, boolean cleanup, Path file) {
+    var replacements = new ArrayList<String[]>();
+    for (String mark : cleanup ? CLOSE : List.<String>of()) {
+      replacements.add(new String[] {" " + mark, mark});
+    }
+    return new Decoder(false, false, replacements, continuing, 1, file);
   }
 
   byte[] bytes(String piece) {
@@ -40,6 +59,10 @@ record Decoder(
       return new byte[] {(byte) Integer.parseInt(piece, 3, 5, 16)};
     }
     String text = piece;
+    if (continuing != null) {
+      boolean goesOn = piece.startsWith(continuing);
+      text = goesOn ? piece.substring(continuing.length()) : " " + piece;
+    }
     for (String[] replacement : replacements) {
       if ((long) text.length() * (replacement[1].length() + 1) > LONGEST) {
         throw new CheckpointException(

@@ -25,11 +25,11 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
       case "llama" -> sentencePiece(false);
       case "t5" -> sentencePiece(true);
       case "gpt2" -> byteLevel();
+      case "bert" -> wordPiece();
       default ->
           throw new CheckpointException(
               ("%s: tokenizer.ggml.model is \"%s\"; Gatun has \"llama\" (SentencePiece BPE), \"t5\""
-                   + " (unigram) and \"gpt2\" (byte-level BPE). A WordPiece vocabulary (\"bert\")"
-                   + " belongs to no language model that it runs.")
+                      + " (unigram), \"gpt2\" (byte-level BPE) and \"bert\" (WordPiece).")
                   .formatted(file, Excerpt.of(model)));
     };
   }
@@ -53,6 +53,42 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
     model.addBos = flag("add_bos_token", !unigram);
     model.addEos = flag("add_eos_token", unigram);
     return model.build(endings(tokens.size()), file);
+  }
+
+  /// The file has no key for how text is normalized: as for BERT's uncased models, which is what
+  /// all readers of these files do.
+  private Tokenizer wordPiece() {
+    List<String> tokens = list("tokens", String.class);
+    List<Long> types = types(tokens.size());
+    var vocabulary =
+        BertVocabulary.ofGguf(
+            tokens,
+            id ->
+                type(types, id) != SentencePiece.CONTROL
+                    && type(types, id) != SentencePiece.UNKNOWN);
+    int size = tokens.size();
+    var special =
+        new BertVocabulary.Special(
+            needed("unknown_token_id", size),
+            id("cls_token_id", id("bos_token_id", -1, size), size),
+            id("seperator_token_id", id("eos_token_id", -1, size), size),
+            id("padding_token_id", -1, size),
+            id("mask_token_id", -1, size));
+    if (special.cls() < 0 || special.sep() < 0) {
+      throw damaged(
+          special.cls() < 0 ? "cls_token_id" : "seperator_token_id",
+          "absent",
+          "an id below " + size);
+    }
+    return BertVocabulary.build(vocabulary, special, true, true, true, file);
+  }
+
+  private int needed(String key, int size) {
+    int id = id(key, -1, size);
+    if (id < 0) {
+      throw damaged(key, "absent", "an id below " + size);
+    }
+    return id;
   }
 
   private Tokenizer byteLevel() {

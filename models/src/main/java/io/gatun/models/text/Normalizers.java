@@ -4,6 +4,7 @@ import io.gatun.loaders.CheckpointException;
 import java.nio.file.Path;
 import java.text.Normalizer;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.UnaryOperator;
 
 /// What is done to a text before it is cut into words.
@@ -59,6 +60,21 @@ final class Normalizers {
   /// One of Unicode's normal forms.
   static UnaryOperator<String> form(Normalizer.Form form) {
     return text -> Normalizer.isNormalized(text, form) ? text : Normalizer.normalize(text, form);
+  }
+
+  /// Small letters, each character for itself: a sigma stays one at the end of a word.
+  static String lowercase(String text) {
+    var out = new StringBuilder(text.length());
+    text.codePoints()
+        .forEach(
+            c -> {
+              if (c < 128) {
+                out.append((char) Character.toLowerCase(c));
+              } else {
+                out.append(Character.toString(c).toLowerCase(Locale.ROOT));
+              }
+            });
+    return out.toString();
   }
 
   /// `prefix` before every text that is not empty.

@@ -23,9 +23,15 @@ public final class Tokenizer {
   record Pipeline(
       UnaryOperator<String> normalizer, PreTokenizer words, Model model, Decoder decoder) {}
 
-  /// The ids that mark a text's beginning and end (-1: none), and what encoding puts around it.
+  /// The ids that mark a text's beginning and end (-1: none), what encoding puts around it, and how
+  /// two texts become one input (null: not at all).
   @SuppressWarnings("ArrayRecordComponent") // never compared
-  record Marks(int bos, int eos, int[] prefix, int[] suffix, Set<Integer> ends) {}
+  record Marks(int bos, int eos, int[] prefix, int[] suffix, Set<Integer> ends, PairTemplate pair) {
+    /// Marks of a vocabulary that knows no two texts in one input.
+    Marks(int bos, int eos, int[] prefix, int[] suffix, Set<Integer> ends) {
+      this(bos, eos, prefix, suffix, ends, null);
+    }
+  }
 
   private final Vocabulary vocabulary;
   private final Map<Integer, AddedToken> added = new HashMap<>();
@@ -71,6 +77,13 @@ public final class Tokenizer {
     }
     for (int id : marks.suffix()) {
       checkMark(file, "what ends a text", id);
+    }
+    if (marks.pair() != null) {
+      for (PairTemplate.Slot slot : marks.pair().slots()) {
+        if (slot.id() != PairTemplate.FIRST && slot.id() != PairTemplate.SECOND) {
+          checkMark(file, "what joins two texts", slot.id());
+        }
+      }
     }
     inRawText = new AddedTokens(added.stream().filter(token -> !token.normalized()).toList());
     List<AddedToken> normalized = added.stream().filter(AddedToken::normalized).toList();
@@ -135,6 +148,38 @@ public final class Tokenizer {
       ids.addAll(marks.suffix());
     }
     return ids.toArray();
+  }
+
+  /// Two texts as one input of `most` tokens at most, for a model that compares them; the longer
+  /// one loses tokens at its end first. Special tokens that are written in them are text.
+  ///
+  /// @throws IllegalArgumentException if there is no room for what is put around them
+  /// @throws UnsupportedOperationException if the vocabulary's files do not say how texts are
+  ///   joined
+  public TokenPair encodePair(String first, String second, int most) {
+    if (marks.pair() == null) {
+      throw new UnsupportedOperationException(
+          "the tokenizer's files do not say how two texts become one input");
+    }
+    return marks.pair().fill(encode(first, false, false), encode(second, false, false), most);
+  }
+
+  /// The first of the ids of an encoded text, `most` at most, and what encoding puts at its end.
+  ///
+  /// @throws IllegalArgumentException if there is no room for what is put around a text
+  public int[] truncate(int[] ids, int most) {
+    int end = marks.suffix().length;
+    if (ids.length <= most) {
+      return ids;
+    }
+    if (most < marks.prefix().length + end) {
+      throw new IllegalArgumentException(
+          "%d tokens cannot hold a text: %d are put around it"
+              .formatted(most, marks.prefix().length + end));
+    }
+    int[] kept = Arrays.copyOf(ids, most);
+    System.arraycopy(marks.suffix(), 0, kept, most - end, end);
+    return kept;
   }
 
   /// The trust in a part's text after normalization, which moves its characters: special tokens are

@@ -229,6 +229,7 @@ final class TokenizerJson {
     int eos = config.eos(vocabulary, ids);
     var prefix = new Ids();
     var suffix = new Ids();
+    PairTemplate pair = null;
     // transformers builds this class's template anew from these two keys.
     boolean llama =
         config.tokenizer().path("tokenizer_class").asText().matches("(Code)?LlamaTokenizer(Fast)?");
@@ -241,9 +242,56 @@ final class TokenizerJson {
       }
     } else {
       postProcessor(root.path("post_processor"), prefix, suffix);
+      pair = pair(root.path("post_processor"));
     }
     return new Tokenizer.Marks(
-        bos, eos, prefix.toArray(), suffix.toArray(), config.ends(eos, added));
+        bos, eos, prefix.toArray(), suffix.toArray(), config.ends(eos, added), pair);
+  }
+
+  /// What a post-processor makes of two texts; null if it says nothing of them.
+  private static PairTemplate pair(JsonNode node) {
+    PairTemplate pair = null;
+    switch (node.path("type").asText("")) {
+      case "Sequence" -> {
+        for (JsonNode each : node.path("processors")) {
+          PairTemplate found = pair(each);
+          pair = found == null ? pair : found;
+        }
+      }
+      case "BertProcessing" -> pair = PairTemplate.bert(cls(node), sep(node));
+      case "RobertaProcessing" -> pair = PairTemplate.roberta(cls(node), sep(node));
+      case "TemplateProcessing" -> pair = template(node);
+      default -> {} // ByteLevel only concerns offsets
+    }
+    return pair;
+  }
+
+  private static int cls(JsonNode node) {
+    return node.path("cls").path(1).asInt();
+  }
+
+  private static int sep(JsonNode node) {
+    return node.path("sep").path(1).asInt();
+  }
+
+  private static PairTemplate template(JsonNode node) {
+    var slots = new ArrayList<PairTemplate.Slot>();
+    for (JsonNode part : node.path("pair")) {
+      JsonNode text = part.path("Sequence");
+      JsonNode token = part.path("SpecialToken");
+      if (text.isObject()) {
+        boolean first = text.path("id").asText().equals("A");
+        slots.add(
+            new PairTemplate.Slot(
+                first ? PairTemplate.FIRST : PairTemplate.SECOND, text.path("type_id").asInt()));
+      } else {
+        String name = token.path("id").asText();
+        for (JsonNode id : node.path("special_tokens").path(name).path("ids")) {
+          slots.add(new PairTemplate.Slot(id.asInt(), token.path("type_id").asInt()));
+        }
+      }
+    }
+    return slots.isEmpty() ? null : new PairTemplate(slots);
   }
 
   /// What a post-processor puts before and after a single text.
@@ -252,8 +300,8 @@ final class TokenizerJson {
       case "", "ByteLevel" -> {} // ByteLevel only concerns offsets, which are not kept
       case "Sequence" -> node.path("processors").forEach(p -> postProcessor(p, prefix, suffix));
       case "BertProcessing", "RobertaProcessing" -> {
-        prefix.add(node.path("cls").path(1).asInt());
-        suffix.add(node.path("sep").path(1).asInt());
+        prefix.add(cls(node));
+        suffix.add(sep(node));
       }
       case "TemplateProcessing" -> {
         Ids side = prefix;

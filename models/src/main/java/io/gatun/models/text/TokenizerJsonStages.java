@@ -10,13 +10,15 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
-import java.util.Locale;
 import java.util.function.UnaryOperator;
 
 /// The stages that a `tokenizer.json` describes, by their type names there.
 record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
   /// The most stages of one kind; known tokenizers have up to nine.
   private static final int MOST = 64;
+
+  /// To look for the pieces of longer ones would take too long; BERT's have 100 characters.
+  private static final int LONGEST_WORD = 1000;
 
   static CheckpointException unsupported(Path file, String stage, JsonNode node) {
     return new CheckpointException(
@@ -35,7 +37,15 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
         yield Normalizers.sequence(all, file);
       }
       case "NFC", "NFD", "NFKC", "NFKD" -> Normalizers.form(Form.valueOf(type));
-      case "Lowercase" -> text -> text.toLowerCase(Locale.ROOT);
+      case "Lowercase" -> Normalizers::lowercase;
+      case "BertNormalizer" -> {
+        boolean lower = node.path("lowercase").asBoolean(true);
+        yield BertText.normalizer(
+            node.path("clean_text").asBoolean(true),
+            node.path("handle_chinese_chars").asBoolean(true),
+            node.path("strip_accents").asBoolean(lower),
+            lower);
+      }
       case "Prepend" -> Normalizers.prepend(node.path("prepend").asText());
       case "Strip" -> strip(node);
       case "Replace" -> replace(node);
@@ -124,6 +134,7 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
           PreTokenizer.split(FilePattern.of("[\\p{P}$+<=>^`|~]", file), behavior(node), false);
       case "WhitespaceSplit" ->
           PreTokenizer.split(FilePattern.of("\\s+", file), Behavior.REMOVED, false);
+      case "BertPreTokenizer" -> (text, first, out) -> BertText.split(text, out);
       case "Whitespace" ->
           PreTokenizer.split(FilePattern.of("\\w+|[^\\w\\s]+", file), Behavior.REMOVED, true);
       case "Metaspace" -> metaspace(node);
@@ -181,6 +192,10 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
   }
 
   Decoder decoder(JsonNode node) {
+    if (node.path("type").asText().equals("WordPiece")) {
+      return Decoder.ofWordPiece(
+          node.path("prefix").asText("##"), node.path("cleanup").asBoolean(true), file);
+    }
     var byteLevel = false;
     var byteFallback = false;
     var replacements = new ArrayList<String[]>();
@@ -212,7 +227,7 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
         default -> throw unsupported(file, "decoder", each);
       }
     }
-    return new Decoder(byteLevel, byteFallback, replacements, leadingSpaces, file);
+    return new Decoder(byteLevel, byteFallback, replacements, null, leadingSpaces, file);
   }
 
   Model model(
@@ -225,10 +240,12 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
     if (type.equals("Unigram") && scores != null) {
       return unigram(node, scores, added);
     }
+    if (type.equals("WordPiece") && scores == null) {
+      return wordPiece(node);
+    }
     if (!type.equals("BPE") || scores != null) {
       throw new CheckpointException(
-          ("%s: the model's type is %s; Gatun has BPE and Unigram (a WordPiece vocabulary, as"
-                  + " BERT's, belongs to no language model that it runs)")
+          "%s: the model's type is %s; Gatun has BPE, Unigram and WordPiece"
               .formatted(file, Excerpt.of(type)));
     }
     if (!node.path("continuing_subword_prefix").asText("").isEmpty()
@@ -271,6 +288,24 @@ record TokenizerJsonStages(Path file, Vocabulary vocabulary) {
     }
     return new UnigramModel(
         vocabulary, usable, new UnknownRule(unknown.byteIds(), unknown.unkId(), true), file);
+  }
+
+  private Model wordPiece(JsonNode node) {
+    String name = node.path("unk_token").asText("[UNK]");
+    int unk = vocabulary.find(name);
+    if (unk < 0) {
+      throw new CheckpointException(
+          "%s: model.unk_token is \"%s\", which is not in the vocabulary"
+              .formatted(file, Excerpt.of(name)));
+    }
+    int longest = node.path("max_input_chars_per_word").asInt(100);
+    if (longest < 1 || longest > LONGEST_WORD) {
+      throw new CheckpointException(
+          "%s: model.max_input_chars_per_word is %s; need 1 to %d"
+              .formatted(file, node.path("max_input_chars_per_word"), LONGEST_WORD));
+    }
+    return new WordPieceModel(
+        vocabulary, node.path("continuing_subword_prefix").asText("##"), unk, longest);
   }
 
   private UnknownRule unknown(JsonNode node, int unkId) {

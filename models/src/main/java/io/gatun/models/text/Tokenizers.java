@@ -33,7 +33,7 @@ public final class Tokenizers {
   /// The tokenizer of a model: a GGUF file's own, which is in its metadata; else, in the model's
   /// directory or the one above, `tokenizer.json` (Hugging Face), `tokenizer.model`
   /// (SentencePiece), `tokenizer.bin` or `tok512.bin` (llama2.c), `vocab.json` and `merges.txt`
-  /// (CLIP), in this order. `model` may also be such a file itself.
+  /// (CLIP), `vocab.txt` (BERT), in this order. `model` may also be such a file itself.
   ///
   /// @param metadata the checkpoint's, as [io.gatun.loaders.Checkpoint#metadata] gives it: GGUF
   ///   integers as `Long`, strings as `String`, arrays as `List`
@@ -53,9 +53,9 @@ public final class Tokenizers {
             () ->
                 new CheckpointException(
                     ("%s: no tokenizer. Looked for tokenizer.json, tokenizer.model, tokenizer.bin,"
-                         + " tok*.bin (llama2.c) and vocab.json (CLIP) in %s and one directory up,"
-                         + " and for tokenizer.ggml.model in the file's metadata. Put the model's"
-                         + " tokenizer beside it.")
+                         + " tok*.bin (llama2.c), vocab.json (CLIP) and vocab.txt (BERT) in %s and"
+                         + " one directory up, and for tokenizer.ggml.model in the file's metadata."
+                         + " Put the model's tokenizer beside it.")
                         .formatted(model, directory)));
   }
 
@@ -81,7 +81,7 @@ public final class Tokenizers {
 
   private static Optional<Path> find(Path directory) {
     for (String name :
-        List.of("tokenizer.json", "tokenizer.model", "tokenizer.bin", "vocab.json")) {
+        List.of("tokenizer.json", "tokenizer.model", "tokenizer.bin", "vocab.json", "vocab.txt")) {
       Path file = directory.resolve(name);
       if (Files.isRegularFile(file)) {
         return Optional.of(file);
@@ -99,7 +99,10 @@ public final class Tokenizers {
 
   private static boolean isVocabulary(Path file) {
     String name = file.getFileName().toString();
-    return name.endsWith(".json") || name.endsWith(".model") || name.matches(".*tok.*\\.bin");
+    return name.endsWith(".json")
+        || name.endsWith(".model")
+        || name.equals("vocab.txt")
+        || name.matches(".*tok.*\\.bin");
   }
 
   private static Tokenizer read(Path file) {
@@ -107,6 +110,9 @@ public final class Tokenizers {
     var config = TokenizerConfig.read(file.toAbsolutePath().getParent());
     if (name.equals("vocab.json")) {
       return ClipVocabulary.read(file, config);
+    }
+    if (name.equals("vocab.txt")) {
+      return BertVocabulary.read(file, config);
     }
     if (name.endsWith(".json")) {
       return TokenizerJson.read(file, config);

@@ -3,6 +3,7 @@ package io.gatun.models.unet;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.nn.UnknownKeys;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -151,7 +152,7 @@ public record UNet2DConditionConfig(
         if (!n.isInt() || n.intValue() < 0) {
           throw new CheckpointException(
               "%s: \"%s\" is %s; need whole numbers of layers for %d blocks"
-                  .formatted(keys.where(), key, keys.json().path(key), blocks));
+                  .formatted(keys.where(), key, UnknownKeys.shown(keys.json().path(key)), blocks));
         }
         layers.add(n.intValue());
       }

@@ -2,6 +2,7 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.VectorUnit;
 import io.gatun.tensor.kernel.Dequantize;
 import io.gatun.tensor.kernel.Kernels;
 import io.gatun.tensor.kernel.ScalarKernels;
@@ -36,7 +37,15 @@ public final class Ops implements AutoCloseable {
   }
 
   /// Operations on `threads` threads.
+  ///
+  /// @throws IllegalStateException if the JVM was started without the Vector API, which all but the
+  ///   scalar backend needs
   public Ops(Backend backend, int threads, Precision precision) {
+    if (backend != Backend.SCALAR && !VectorUnit.isAvailable()) {
+      throw new IllegalStateException(
+          "Java's Vector API is not there; start Java with --add-modules jdk.incubator.vector (in"
+              + " Maven's surefire: <argLine>), or use the scalar backend");
+    }
     this.backend = backend;
     this.precision = precision;
     this.kernels =

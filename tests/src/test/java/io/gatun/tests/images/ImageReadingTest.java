@@ -41,6 +41,13 @@ class ImageReadingTest {
         "palette.gif",
         "lossless.webp",
         "alpha.webp",
+        "lossy.webp",
+        "lossy-fine.webp",
+        "lossy-alpha.webp",
+        "animation.webp",
+        "palette-alpha.png",
+        "transparent-colour.png",
+        "transparent-grey.png",
         "rgb.jpg",
         "progressive.jpg",
         "grey.jpg",
@@ -127,6 +134,8 @@ class ImageReadingTest {
         "rgb.bmp",
         "palette.gif",
         "lossless.webp",
+        "lossy-alpha.webp",
+        "transparent-grey.png",
         "rgb.jpg",
         "cmyk.jpg",
         "grey.jpg",
@@ -147,7 +156,17 @@ class ImageReadingTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"rgb.png", "palette.gif", "lossless.webp", "orientation6.jpg", "rgb.bmp"})
+  @ValueSource(
+      strings = {
+        "rgb.png",
+        "palette-alpha.png",
+        "palette.gif",
+        "lossless.webp",
+        "lossy-alpha.webp",
+        "animation.webp",
+        "orientation6.jpg",
+        "rgb.bmp"
+      })
   void survivesFlippedBytes(String name) throws IOException {
     byte[] whole = Files.readAllBytes(Pictures.path(name));
     var random = new Random(name.hashCode());

@@ -208,8 +208,11 @@ class StressTest {
   }
 
   private static void close(Shared<?> shared) {
-    try (var taken = shared.take()) {
-      // another thread may be in the middle of using it
+    var taken = shared.take();
+    try {
+      if (taken != null) {
+        taken.close();
+      }
     } catch (RuntimeException e) {
       throw e;
     } catch (Exception e) {

@@ -211,6 +211,22 @@ class LlmGenerationTest {
     }
   }
 
+  /// A tokenizer may have more tokens than the model.
+  @Test
+  void tokensThatTheModelDoesNotKnow() throws IOException {
+    try (var llm = load("llama-legacy", null);
+        var session = llm.newSession()) {
+      for (int id : new int[] {-1, 512, Integer.MAX_VALUE}) {
+        String message =
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> session.generate(new int[] {1, id}, greedy(1)))
+                .getMessage();
+        assertTrue(message.startsWith("token " + id + " is not among the 512"), message);
+      }
+    }
+  }
+
   private static final String TEMPLATE =
       "{% for m in messages %}<s>{{ m.role }}: {{ m.content }}</s>{% endfor %}"
           + "{% if add_generation_prompt %}<s>assistant:{% endif %}";

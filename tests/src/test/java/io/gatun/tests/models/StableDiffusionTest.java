@@ -508,7 +508,7 @@ class StableDiffusionTest {
 
   @Test
   void damagedPipelinesAreRefused(@TempDir Path folder) throws Exception {
-    missing(folder.resolve("nonesuch"), "does not exist");
+    missing(folder.resolve("nonesuch"), "there is no such file or directory");
     missing(folder, "model_index.json is missing");
     for (String part : List.of("unet", "vae", "text_encoder", "tokenizer", "scheduler")) {
       Path copy = folder.resolve("without " + part);

@@ -290,7 +290,7 @@ class HostileTemplatesTest {
         }
       }
     }
-    String[] pieces = PIECES.split(" ");
+    String[] pieces = PIECES.split(" ", -1);
     var random = new Random(1);
     for (int i = 0; i < 2000; i++) {
       var text = new StringBuilder(sources.get(i % sources.size()));

@@ -2,12 +2,16 @@ package io.gatun.tests.text;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.text.GgufVocabulary;
+import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -31,5 +35,17 @@ class GgufVocabularyTest {
             + ": this tokenizer has no merges, of which GGUF makes every tokenizer that has no"
             + " bytes among its pieces. Quantize to int4 or int8, which keeps it as it is.",
         e.getMessage());
+  }
+
+  /// All names of pre-tokenizers are tried, the last of them in vain.
+  @Test
+  void refusesByteLevelTokenizersOfNoKnownName() throws IOException {
+    String recorded =
+        Files.readString(
+            TestData.ROOT.resolve("tests/src/test/resources/text/tokenizers/splits.json"));
+    String json = new ObjectMapper().readTree(recorded).get("tokenizer").toString();
+    Files.writeString(model.resolve("tokenizer.json"), json);
+    var e = assertThrows(CheckpointException.class, () -> GgufVocabulary.metadata(model, 300));
+    assertTrue(e.getMessage().contains("has no form in GGUF"), e.getMessage());
   }
 }

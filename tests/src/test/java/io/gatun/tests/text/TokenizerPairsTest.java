@@ -2,13 +2,10 @@ package io.gatun.tests.text;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
-import io.gatun.loaders.CheckpointException;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.tests.TestData;
@@ -53,13 +50,6 @@ class TokenizerPairsTest {
     }
     assertEquals(List.of(), wrong);
     assertEquals(47, texts.length);
-  }
-
-  @Test
-  void wordPieceIsRefused() {
-    Path file = TestData.shared("ggml-vocab/ggml-vocab-bert-bge.gguf");
-    var refused = assertThrows(CheckpointException.class, () -> ofGguf(file));
-    assertTrue(refused.getMessage().contains("tokenizer.ggml.model is \"bert\""));
   }
 
   @ParameterizedTest

@@ -155,7 +155,16 @@ class TokenizerStagesTest {
     assertDamaged(
         "tokenizer.json",
         "{\"model\": {\"type\": \"WordPiece\", \"vocab\": {\"a\": 0}}}",
-        "WordPiece");
+        "model.unk_token is \"[UNK]\"");
+    assertDamaged(
+        "tokenizer.json",
+        "{\"model\": {\"type\": \"WordPiece\", \"max_input_chars_per_word\": 100000, \"vocab\":"
+            + " {\"[UNK]\": 0}}}",
+        "max_input_chars_per_word is 100000");
+    assertDamaged(
+        "tokenizer.json",
+        "{\"model\": {\"type\": \"WordLevel\", \"vocab\": {\"a\": 0}}}",
+        "WordLevel");
     assertDamaged(
         "tokenizer.json",
         "{\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"(\"}}, \"model\":"

@@ -17,20 +17,20 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/// `gatun imagine`, through the launcher.
+/// `gatun imagine`, with tiny-sd.
 class ImagineCommandTest {
   @TempDir private static Path temp;
 
-  private static Launcher launcher;
-
   @BeforeAll
-  static void isBuilt() throws Exception {
-    launcher = Launcher.in(temp);
+  static void copyScene() throws Exception {
     Files.copy(TestData.pretrained("tiny-sam/scene0.png"), temp.resolve("scene0.png"));
   }
 
-  private static Result gatun(String... args) throws Exception {
-    Result result = launcher.gatun(args);
+  private static Result gatun(String... args) {
+    return done(InProcess.gatun(args));
+  }
+
+  private static Result done(Result result) {
     assertEquals(0, result.code(), result.err());
     return result;
   }
@@ -41,15 +41,17 @@ class ImagineCommandTest {
     Path first = temp.resolve("first.png");
     Path again = temp.resolve("again.png");
     Result result =
-        gatun(
-            "imagine",
-            "a red circle on a blue background",
-            "--seed",
-            "7",
-            "--guidance",
-            "5",
-            "--out",
-            first.toString());
+        done(
+            Launcher.in(temp)
+                .gatun(
+                    "imagine",
+                    "a red circle on a blue background",
+                    "--seed",
+                    "7",
+                    "--guidance",
+                    "5",
+                    "--out",
+                    first.toString()));
     assertEquals(first + ": 64 x 64, seed 7\n", result.out());
     assertTrue(result.err().contains("25 steps of "), result.err());
     Image image = Image.read(first);
@@ -96,7 +98,7 @@ class ImagineCommandTest {
       assertTrue(text.contains("Seed: " + (2 + i) + ","), text);
       assertTrue(text.contains("Denoising strength: 0.5"), text);
     }
-    Result from = launcher.gatun("imagine", "--from", temp.resolve("batch-1.png").toString());
+    Result from = InProcess.gatun("imagine", "--from", temp.resolve("batch-1.png").toString());
     assertEquals(2, from.code());
     assertTrue(from.err().contains("--init-image"), from.err());
   }
@@ -113,7 +115,7 @@ class ImagineCommandTest {
       Path image = temp.resolve("stranger.png");
       String text = "x\nSteps: 1, Seed: 1, Sampler: Euler, " + source.getKey();
       Image.read(temp.resolve("scene0.png")).write(image, Map.of("parameters", text));
-      Result result = launcher.gatun("imagine", "--from", image.toString());
+      Result result = InProcess.gatun("imagine", "--from", image.toString());
       Launcher.assertRefused(result, source.getValue());
       assertFalse(result.err().contains("root:"), result.err());
     }
@@ -129,7 +131,7 @@ class ImagineCommandTest {
         "x --lora a.safetensors:much | \"much\" is no number",
         "x --model nonesuch | nonesuch: there is no such file or directory",
         "x --dtype f16 | not one of bf16, f32",
-        "x --out out.gif | .png or .jpg",
+        "x --out out.gif | need a name that ends in .png, .jpg",
         "x --out nowhere/out.png | there is no folder",
         "x --init-image nonesuch.png | there is no such file",
         "x --strength 0.5 | --strength says how far the result may be from --init-image",
@@ -148,23 +150,5 @@ class ImagineCommandTest {
     assertEquals(2, result.code(), result.err());
     assertTrue(result.err().contains(message), result.err());
     assertFalse(result.err().contains("Exception"), result.err());
-  }
-
-  /// From jshell as from Java.
-  @Test
-  void jshell() throws Exception {
-    Path image = temp.resolve("jshell.png");
-    Result result =
-        launcher
-            .reading(
-                """
-                var sd = StableDiffusion.load(Pretrained.path("tiny-sd"))
-                sd.imagine("a cat", o -> o.steps(1).seed(7)).write(0, Path.of("%s"))
-                /exit
-                """
-                    .formatted(image))
-            .gatun("jshell", "-");
-    assertEquals(0, result.code(), result.err());
-    assertTrue(Files.exists(image), result.out() + result.err());
   }
 }

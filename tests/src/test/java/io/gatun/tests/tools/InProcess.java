@@ -8,10 +8,13 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 
 /// Runs a command in this JVM, for what the launcher and a JVM of its own add nothing to. Relative
 /// paths start where the tests run.
 final class InProcess {
+  private static final String CACHE = "gatun.cache";
+
   static {
     System.setProperty("gatun.home", TestData.ROOT.toString()); // as the launcher does
   }
@@ -30,6 +33,21 @@ final class InProcess {
     int code = gatun(Stdio.of(in, out, err), args);
     return new Result(
         code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+  }
+
+  /// With a cache folder of the test's own.
+  static Result cachedIn(Path cache, String... args) {
+    String before = System.getProperty(CACHE);
+    System.setProperty(CACHE, cache.toString());
+    try {
+      return gatun(args);
+    } finally {
+      if (before == null) {
+        System.clearProperty(CACHE);
+      } else {
+        System.setProperty(CACHE, before);
+      }
+    }
   }
 
   /// With streams of the test's own.

@@ -9,7 +9,6 @@ import io.gatun.tests.TestData;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -19,30 +18,23 @@ class RewriteCommandsTest {
 
   @TempDir private static Path temp;
 
-  private static Launcher launcher;
-
-  @BeforeAll
-  static void isBuilt() {
-    launcher = Launcher.in(temp);
-  }
-
   @Test
   void aQuantizedModelRunsByItself() throws Exception {
     String out = temp.resolve("int4").toString();
-    Result made = launcher.gatun("quantize", "--model", TINY_LLM, "--mode", "int4", "--out", out);
+    Result made = InProcess.gatun("quantize", "--model", TINY_LLM, "--mode", "int4", "--out", out);
     assertEquals(0, made.code(), made.err());
     assertTrue(made.out().contains("2.36 MiB"), made.out());
-    Result run = launcher.gatun("generate", "-m", out, "-p", "ROMEO:", "-n", "8", "--temp", "0");
+    Result run = InProcess.gatun("generate", "-m", out, "-p", "ROMEO:", "-n", "8", "--temp", "0");
     assertEquals(0, run.code(), run.err());
     assertTrue(run.out().startsWith("ROMEO:"), run.out());
 
-    Result again = launcher.gatun("quantize", "--model", TINY_LLM, "--out", out);
+    Result again = InProcess.gatun("quantize", "--model", TINY_LLM, "--out", out);
     assertEquals(2, again.code(), again.err());
     assertTrue(again.err().contains("--force"), again.err());
-    Result forced = launcher.gatun("quantize", "--model", TINY_LLM, "--out", out, "--force");
+    Result forced = InProcess.gatun("quantize", "--model", TINY_LLM, "--out", out, "--force");
     assertEquals(0, forced.code(), forced.err());
     Launcher.assertRefused(
-        launcher.gatun("quantize", "--model", out, "--out", out, "--force"),
+        InProcess.gatun("quantize", "-m", out, "--mode", "int8", "--out", out, "--force"),
         "where the model itself lies");
   }
 
@@ -54,35 +46,41 @@ class RewriteCommandsTest {
         "need 32, 64 or 128");
     String nowhere = temp.resolve("no/such/folder").toString();
     Launcher.assertRefused(
-        InProcess.gatun("quantize", "-m", TINY_LLM, "--out", nowhere), "cannot be written");
+        InProcess.gatun("quantize", "-m", TINY_LLM, "--out", nowhere), "there is no folder");
     Launcher.assertRefused(InProcess.gatun("pack", "-m", TINY_LLM, "--out", out), "only GGUF");
     assertFalse(Files.exists(Path.of(out)));
   }
 
   @Test
   void aGgufFileIsPackedOnceIntoTheCache() throws Exception {
-    String model = TestData.shared("llm-stories260K/derived/stories260K-q4_0.gguf").toString();
-    var cached = launcher.with("GATUN_JAVA_OPTS", "-Dgatun.cache=" + temp.resolve("cache"));
-    String[] generate = {"generate", "-m", model, "-n", "8", "--temp", "0", "-q"};
-    Result first = cached.gatun(generate);
+    String model = temp.resolve("tiny.gguf").toString();
+    Result made = InProcess.gatun("quantize", "-m", TINY_LLM, "--mode", "q4_0", "-o", model);
+    assertEquals(0, made.code(), made.err());
+    String[] generate = {"generate", "-m", model, "-p", "KING", "-n", "8", "--temp", "0", "-q"};
+    Result first = cached(generate);
     assertEquals(0, first.code(), first.err());
     assertTrue(first.err().contains("packing its"), first.err());
-    Result second = cached.gatun(generate);
+    Result second = cached(generate);
     assertFalse(second.err().contains("packing its"), second.err());
     assertEquals(first.out(), second.out());
 
-    Result list = cached.gatun("cache", "list");
+    Result list = cached("cache", "list");
     assertEquals(0, list.code(), list.err());
-    var line = Pattern.compile("(packed/stories260K-q4_0-[0-9a-f]{16}\\.gguf)").matcher(list.out());
+    var line = Pattern.compile("(packed/tiny-[0-9a-f]{16}\\.gguf)").matcher(list.out());
     assertTrue(line.find(), list.out());
     String name = line.group(1);
-    Launcher.assertRefused(cached.gatun("cache", "clear", "nothing"), "nothing named");
-    Result cleared = cached.gatun("cache", "clear", name, "--json");
+    Launcher.assertRefused(cached("cache", "clear", "nothing"), "nothing named");
+    Result cleared = cached("cache", "clear", name, "--json");
     assertEquals(name, cleared.json().at("/removed/0/name").asText());
     assertEquals(1, cleared.json().at("/removed").size());
-    assertFalse(cached.gatun("cache", "list").out().contains("packed/"));
-    Result never = cached.gatun("generate", "-m", model, "-n", "1", "-q", "--pack", "never");
+    assertFalse(cached("cache", "list").out().contains("packed/"));
+    Result never =
+        cached("generate", "-m", model, "-p", "KING", "-n", "1", "-q", "--pack", "never");
     assertEquals(0, never.code(), never.err());
     assertFalse(never.err().contains("packing its"), never.err());
+  }
+
+  private static Result cached(String... args) {
+    return InProcess.cachedIn(temp.resolve("cache"), args);
   }
 }

@@ -250,9 +250,9 @@ class SegmentCommandTest {
         "-e --points-per-side 100000|pointsPerSide is 100000; need 1 to 1024",
         "-e --output-mode png|'png' is not one of binary_mask",
         "-e --cutout a.png|--cutout shows one object",
-        "--point 1,1 --out mask.gif|--out is mask.gif; need a name that ends in .png",
+        "--point 1,1 --out mask.gif|--out mask.gif: need a name that ends in .png",
         "--point 1,1 --cutout a.jpg|need a name that ends in .png",
-        "--point 1,1 --out nowhere/a.png|there is no folder nowhere",
+        "--point 1,1 --out nowhere/a.png|--out nowhere/a.png: there is no folder",
         "--point 1,1 --dtype f16|'f16' is not one of bf16, f32",
         "--point 1,1 --quantize int4|'int4' is not one of none, int8, int8-dynamic",
         "--point 1,1 --max-pixels 65535|is 256 x 256 pixels, 65,536 in all; at most 65,535",
@@ -351,27 +351,6 @@ class SegmentCommandTest {
     assertTrue(text.err().contains(warning), text.err());
     Result json = InProcess.gatun("segment", "-i", photo, "--point", "9,9", "--json");
     assertFalse(json.err().contains(warning), json.err());
-  }
-
-  /// From jshell as from Java.
-  @Test
-  void jshell() throws Exception {
-    Path mask = temp.resolve("jshell.png");
-    Result result =
-        Launcher.in(temp)
-            .reading(
-                """
-                var sam = Sam.load("%s")
-                var image = Image.read(Path.of("%s"))
-                var img = sam.encode(image)
-                var mask = img.predict(Prompt.point(159, 139)).best()
-                mask.toImage().write(Path.of("%s"))
-                System.out.println(mask.show())
-                """
-                    .formatted(TestData.pretrained("tiny-sam"), SCENE0, mask))
-            .gatun("jshell", "-");
-    assertEquals(0, result.code(), result.err());
-    assertEquals(256, Image.read(mask).width());
   }
 
   @Test

@@ -1,0 +1,143 @@
+package io.gatun.tools;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.LoadMode;
+import io.gatun.models.decoder.Config;
+import io.gatun.models.decoder.Keys;
+import io.gatun.models.decoder.arch.Architectures;
+import io.gatun.models.diffusion.PipelineFiles;
+import io.gatun.models.sam.SamConfig;
+import io.gatun.tensor.Tensor;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/// What people want to know of a model first.
+///
+/// @param family what it is, or null if that cannot be told
+/// @param context the tokens that it was made for; 0 for other models
+/// @param contextBytes of keys and values for so many tokens, as `gatun generate` keeps them
+/// @param problem why it does not run here, or null if it does
+record ModelSummary(
+    String family,
+    long parameters,
+    long weightBytes,
+    String weightType,
+    int context,
+    long contextBytes,
+    String problem) {
+  private static final int KEY_AND_VALUE_BYTES = 2 * Short.BYTES; // f16
+
+  /// Of an open checkpoint; nothing but its headers is read.
+  static ModelSummary of(Checkpoint checkpoint) {
+    var parameters = new HashMap<String, Long>();
+    long all = 0;
+    long bytes = 0;
+    for (Tensor t : checkpoint.tensors().values()) {
+      parameters.merge(t.dtype().name(), t.size(), Long::sum);
+      all += t.size();
+      bytes += t.byteSize();
+    }
+    String most =
+        parameters.entrySet().stream()
+            .max(Map.Entry.comparingByValue())
+            .map(Map.Entry::getKey)
+            .orElse("nothing");
+    String problem;
+    try {
+      return new ModelSummary(sam(checkpoint), all, bytes, most, 0, 0, null);
+    } catch (CheckpointException | IllegalArgumentException e) {
+      // Another kind.
+    }
+    try {
+      return new ModelSummary(pipeline(checkpoint.path()), all, bytes, most, 0, 0, null);
+    } catch (CheckpointException | IllegalArgumentException e) {
+      // Another kind.
+    }
+    String family = declared(checkpoint);
+    int context = 0;
+    long contextBytes = 0;
+    try {
+      var config = Config.of(Keys.of(checkpoint), Config.Defaults.LLAMA);
+      family =
+          "%s, %d layers of %d"
+              .formatted(config.modelType(), config.numHiddenLayers(), config.hiddenSize());
+      context = config.maxPositionEmbeddings();
+      contextBytes =
+          (long) KEY_AND_VALUE_BYTES
+              * config.numHiddenLayers()
+              * config.numKeyValueHeads()
+              * config.headDim()
+              * context;
+      Architectures.open(checkpoint); // says what is missing, or of a type that has no kernel
+      problem = null;
+    } catch (CheckpointException | IllegalArgumentException e) {
+      problem = e.getMessage();
+    }
+    return new ModelSummary(family, all, bytes, most, context, contextBytes, problem);
+  }
+
+  private static String sam(Checkpoint checkpoint) {
+    var config = SamConfig.of(checkpoint, 0);
+    return "Segment Anything, %d layers of %d".formatted(config.depth(), config.embedDim());
+  }
+
+  /// What a pipeline calls itself.
+  static String pipeline(Path path) {
+    try (var files = PipelineFiles.open(path, LoadMode.MAP)) {
+      return files.index().json().path("_class_name").asText("text-to-image pipeline");
+    }
+  }
+
+  private static String declared(Checkpoint checkpoint) {
+    return checkpoint.metadata().get("general.architecture") instanceof String name ? name : null;
+  }
+
+  /// Bits that a weight takes on average.
+  double bitsPerWeight() {
+    return parameters == 0 ? 0 : 8.0 * weightBytes / parameters;
+  }
+
+  /// Rows for people.
+  Table asTable() {
+    var table = new Table("ll");
+    table.row("family", family == null ? "unknown" : family);
+    table.row("parameters", Units.count(parameters));
+    table.row("weights", "%s, %.2f bits each".formatted(weightType, bitsPerWeight()));
+    if (context > 0) {
+      table.row("context", "%,d tokens".formatted(context));
+    }
+    table.row("runs here", problem == null ? "yes" : "no: " + problem);
+    var memory = new StringBuilder(Units.bytes(weightBytes) + " of weights");
+    if (context > 0) {
+      memory.append(", %s for a full context".formatted(Units.bytes(contextBytes)));
+    }
+    long free = Machine.memoryAvailable();
+    if (free > 0) {
+      memory.append("; %s are free".formatted(Units.bytes(free)));
+      if (weightBytes > free) {
+        memory.append(", so weights will be read from the disk again and again");
+      } else if (weightBytes + contextBytes > free) {
+        memory.append(", which is not enough for both: give a smaller --context");
+      }
+    }
+    return table.row("memory", memory);
+  }
+
+  /// The same for programs.
+  Map<String, Object> toMap() {
+    var map = new LinkedHashMap<String, Object>();
+    map.put("family", family);
+    map.put("parameters", parameters);
+    map.put("weight_type", weightType);
+    map.put("weight_bytes", weightBytes);
+    map.put("bits_per_weight", bitsPerWeight());
+    map.put("context", context == 0 ? null : context);
+    map.put("context_bytes", context == 0 ? null : contextBytes);
+    map.put("runs", problem == null);
+    map.put("problem", problem);
+    return map;
+  }
+}
