@@ -35,7 +35,9 @@ import org.openjdk.jmh.annotations.Warmup;
     jvmArgsAppend = {
       "--add-modules=jdk.incubator.vector",
       "--enable-native-access=ALL-UNNAMED",
-      "-XX:MaxDirectMemorySize=1t"
+      "-XX:MaxDirectMemorySize=1t",
+      "-XX:CompileCommand=quiet",
+      "-XX:CompileCommand=CompileThresholdScaling,io.gatun.tensor.kernel.*::*,0.01"
     })
 public class NetworkOperations {
   @Param({"BF16", "F32"})

@@ -152,7 +152,8 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled {
         throw new IllegalArgumentException("bits is " + bits + "; need 4 or 8");
       }
       if (groupSize != 32 && groupSize != 64 && groupSize != 128) {
-        throw new IllegalArgumentException("groupSize is " + groupSize + "; need 32, 64 or 128");
+        throw new IllegalArgumentException(
+            "groups of " + groupSize + " weights; need 32, 64 or 128");
       }
       if (minima && (bits != 4 || groupSize != 32)) {
         throw new IllegalArgumentException("only 4 bits in groups of 32 have minima");

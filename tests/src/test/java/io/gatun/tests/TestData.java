@@ -17,8 +17,13 @@ public final class TestData {
     return ROOT.resolve("models/pretrained").resolve(name);
   }
 
-  /// A file of the test data beside the project; where it is absent the calling test is skipped.
+  /// A file of the test data, most of which is too large for the repository and lies beside the
+  /// project; where that is absent the calling test is skipped.
   public static Path shared(String name) {
+    Path ours = ROOT.resolve("tests/src/test/resources/testdata").resolve(name);
+    if (Files.exists(ours)) {
+      return ours;
+    }
     Path path = ROOT.resolveSibling("shared").resolve("testdata").resolve(name);
     assumeTrue(Files.exists(path), () -> "no test data at " + path);
     return path;

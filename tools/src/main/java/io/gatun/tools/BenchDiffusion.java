@@ -166,7 +166,8 @@ final class BenchDiffusion implements Runnable {
     if (!SyntheticDiffusion.SHAPES.containsKey(name)) {
       throw new ParameterException(
           spec.commandLine(),
-          "--shape is %s; need one of %s".formatted(name, SyntheticDiffusion.SHAPES.keySet()));
+          "--shape is %s; need one of %s"
+              .formatted(name, String.join(", ", SyntheticDiffusion.SHAPES.keySet())));
     }
     return SyntheticDiffusion.checkpoint(name, DType.Plain.BF16);
   }

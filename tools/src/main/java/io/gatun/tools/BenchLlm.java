@@ -153,7 +153,8 @@ final class BenchLlm implements Runnable {
     if (synthetic == null) {
       throw new ParameterException(
           spec.commandLine(),
-          "--shape is %s; need one of %s".formatted(shape, SyntheticLlama.SHAPES.keySet()));
+          "--shape is %s; need one of %s"
+              .formatted(shape, String.join(", ", SyntheticLlama.SHAPES.keySet())));
     }
     try {
       var type =

@@ -93,7 +93,8 @@ final class BenchSam implements Runnable {
     if (synthetic == null) {
       throw new ParameterException(
           spec.commandLine(),
-          "--shape is %s; need one of %s".formatted(shape, SyntheticSam.SHAPES.keySet()));
+          "--shape is %s; need one of %s"
+              .formatted(shape, String.join(", ", SyntheticSam.SHAPES.keySet())));
     }
     return synthetic.checkpoint();
   }

@@ -342,10 +342,13 @@ class SharedLlmTest {
       session.feed(1, 2, 3);
       float[] before = session.feed(4).clone();
       session.truncate(3);
-      long began = System.nanoTime();
-      session.score(prompt, 1);
-      long whole = System.nanoTime() - began;
-      session.truncate(3);
+      long whole = Long.MAX_VALUE;
+      for (int i = 0; i < 2; i++) { // the first runs code that is not compiled yet
+        long began = System.nanoTime();
+        session.score(prompt, 1);
+        whole = Math.min(whole, System.nanoTime() - began);
+        session.truncate(3);
+      }
       for (int way = 0; way < 3; way++) {
         int which = way;
         var reader = new AtomicReference<Thread>();
@@ -368,12 +371,15 @@ class SharedLlmTest {
                   assertTrue(Thread.interrupted());
                   return System.nanoTime();
                 });
-        Thread.sleep(whole / 4 / 1_000_000);
+        while (reader.get() == null) {
+          Thread.sleep(1);
+        }
+        Thread.sleep(whole / 8 / 1_000_000);
         assertFalse(ended.isDone());
         long interrupted = System.nanoTime();
         reader.get().interrupt();
         long took = ended.get(30, SECONDS) - interrupted;
-        assertTrue(took < whole / 2, () -> "%d of %d ns".formatted(took, whole));
+        assertTrue(took < whole / 2, took + " of " + whole + " ns");
         assertArrayEquals(new int[] {1, 2, 3}, session.tokens());
         assertArrayEquals(before, session.feed(4));
         session.truncate(3);
