@@ -154,7 +154,9 @@ final class GgufExport {
   /// the two halves of a head.
   private LongUnaryOperator rowOf(String gguf) {
     boolean turned = gguf.matches("blk\\.\\d+\\.attn_[qk]\\.(weight|bias)");
-    if (!turned || names.family() != TensorNames.Family.HUGGING_FACE || !architecture.equals("llama")) {
+    if (!turned
+        || names.family() != TensorNames.Family.HUGGING_FACE
+        || !architecture.equals("llama")) {
       return null;
     }
     int d = config.headDim();

@@ -22,9 +22,9 @@ import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.LongConsumer;
 
-/// A checkpoint of a decoder to be written again with the matrices of its linear layers in
-/// another type. Norms, biases, the embedding table and a mixture's router stay as they are; an
-/// output that shares the embedding table gets a matrix of its own.
+/// A checkpoint of a decoder to be written again with the matrices of its linear layers in another
+/// type. Norms, biases, the embedding table and a mixture's router stay as they are; an output that
+/// shares the embedding table gets a matrix of its own.
 ///
 /// GGUF stays GGUF, with all its metadata, so that tokenizer and configuration are in the file as
 /// before; everything else becomes safetensors, under the same names. The checkpoint must be open

@@ -81,8 +81,7 @@ class RewriteTest {
     Path gguf = temp.resolve("once.gguf");
     write(TINY_LLM, checkpoint -> Rewrite.gguf(checkpoint, DType.Block.Q8_0), gguf);
     try (var checkpoint = Checkpoint.open(gguf)) {
-      assertThrows(
-          CheckpointException.class, () -> Rewrite.gguf(checkpoint, DType.Block.Q8_0));
+      assertThrows(CheckpointException.class, () -> Rewrite.gguf(checkpoint, DType.Block.Q8_0));
     }
   }
 
@@ -309,8 +308,7 @@ class RewriteTest {
     Path link = Files.createSymbolicLink(temp.resolve("link.gguf"), model);
     Path hard = Files.createLink(temp.resolve("hard.gguf"), model);
     for (Path out : List.of(model, link, hard, temp.resolve("models/../link.gguf"), readme)) {
-      var e =
-          assertThrows(CheckpointException.class, () -> write(model, Rewrite::packed, out));
+      var e = assertThrows(CheckpointException.class, () -> write(model, Rewrite::packed, out));
       assertTrue(e.getMessage().contains("a file of the model"), e.getMessage());
     }
     assertArrayEquals(whole, Files.readAllBytes(model));
