@@ -62,8 +62,9 @@ public record Config(
     int headDim = keys.count("head_dim", defaults.headDim > 0 ? defaults.headDim : hidden / heads);
     if (keys.count("v_head_dim", headDim) != headDim) {
       throw new CheckpointException(
-          "%s: heads have keys of %d numbers and values of %d; Gatun runs them of one size"
-              .formatted(keys.where(), headDim, keys.count("v_head_dim")));
+          "%s: %s is %d, but heads have keys of %d numbers; Gatun runs keys and values of one size"
+              .formatted(
+                  keys.where(), keys.shown("v_head_dim"), keys.count("v_head_dim"), headDim));
     }
     String eps = keys.isAbsent("norm_epsilon") ? "rms_norm_eps" : "norm_epsilon";
     return new Config(

@@ -278,7 +278,7 @@ public final class Keys extends JsonKeys {
       boolean sliding = types == null ? absent.test(i) : t.equals("sliding_attention");
       if (sliding && window == 0) {
         throw new CheckpointException(
-            "%s: layer %d has sliding attention, but \"%s\" gives no window"
+            "%s: \"layer_types\" says that layer %d has sliding attention, but \"%s\" gives no window"
                 .formatted(where(), i, shown("sliding_window")));
       }
       windows[i] = sliding ? window : 0;
@@ -302,7 +302,7 @@ public final class Keys extends JsonKeys {
   }
 
   @Override
-  protected String shown(String key) {
+  public String shown(String key) {
     return names.getOrDefault(key, key);
   }
 }

@@ -78,7 +78,7 @@ public class JsonKeys {
   }
 
   /// What the file itself calls a key, for messages.
-  protected String shown(String key) {
+  public String shown(String key) {
     return key;
   }
 
@@ -119,7 +119,7 @@ public class JsonKeys {
           && !read.contains(key)
           && !UnknownKeys.isHarmless(key)
           && !harmless.matcher(key).matches()) {
-        unknown.add(UnknownKeys.shown(key, v));
+        unknown.add(UnknownKeys.shown(shown(key), v));
       }
     }
     UnknownKeys.refuse(where, unknown);

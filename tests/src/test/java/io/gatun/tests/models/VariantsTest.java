@@ -169,11 +169,11 @@ class VariantsTest {
       delimiter = '|',
       value = {
         "llama.attention.scale | 0.5 | \"llama.attention.scale\": 0.5",
-        "llama.attention.head_count | 0 | llama.attention.head_count is 0; need a whole number",
-        "llama.embedding_length | 1e30 | need a whole number",
+        "llama.attention.head_count | 0 | llama.attention.head_count\" is 0; need whole numbers",
+        "llama.embedding_length | 1e30 | need whole numbers",
         "llama.attention.value_length | 16 | llama.attention.value_length is 16",
-        "llama.context_length | 4294967296 | need a whole number from 1 to 2147483647",
-        "llama.rope.scaling.type | yarn | rope scaling is \"yarn\""
+        "llama.context_length | 4294967296 | need whole numbers from 1 to 2147483647",
+        "llama.rope.scaling.type | yarn | no number \"factor\""
       })
   void keysOfGguf(String key, String value, String message) {
     Path file = temp.resolve("x.gguf");

@@ -37,6 +37,11 @@ final class Llama implements Architecture {
           default -> Config.Defaults.LLAMA;
         };
     var read = Config.of(keys, defaults);
+    if (!w.isGguf() && read.rope().partial() != 1) {
+      throw new CheckpointException(
+          "%s: \"partial_rotary_factor\" is %s; in models of type %s whole heads are rotated"
+              .formatted(keys.where(), read.rope().partial(), type));
+    }
     int window = window(keys);
     var c = read.withSlidingWindow(window);
     int[] windows = keys.windows(c.numHiddenLayers(), window, i -> window > 0);
