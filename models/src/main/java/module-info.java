@@ -9,6 +9,7 @@ module io.gatun.models {
   exports io.gatun.models.diffusion;
   exports io.gatun.models.decoder;
   exports io.gatun.models.decoder.arch;
+  exports io.gatun.models.encoder;
   exports io.gatun.models.image;
   exports io.gatun.models.nn;
   exports io.gatun.models.rewrite;

@@ -79,8 +79,12 @@ public interface Checkpoint extends AutoCloseable {
   /// Whether it is closed.
   boolean isClosed();
 
-  /// Unmaps the files; a second call does nothing. Nobody may be computing with the tensors: the
-  /// memory that they read would be gone.
+  /// Unmaps the files, as soon as nobody computes with the tensors; a second call does nothing.
+  ///
+  /// Operations that are running end first; those that would begin from then on throw an
+  /// [IllegalStateException].
+  ///
+  /// @throws IllegalStateException if a task of such an operation calls it
   @Override
   void close();
 }

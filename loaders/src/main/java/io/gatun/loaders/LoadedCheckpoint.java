@@ -1,10 +1,10 @@
 package io.gatun.loaders;
 
+import io.gatun.ffm.RawArena;
 import io.gatun.loaders.file.FileContents;
 import io.gatun.loaders.file.HeapBudget;
 import io.gatun.loaders.file.SourceFile;
 import io.gatun.tensor.Tensor;
-import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -12,7 +12,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /// One file or several, opened together.
 final class LoadedCheckpoint implements Checkpoint {
@@ -22,8 +21,7 @@ final class LoadedCheckpoint implements Checkpoint {
   private static final long READ_AHEAD = 64L << 20;
 
   private final Path path;
-  private final Arena arena = Arena.ofShared();
-  private final AtomicBoolean closed = new AtomicBoolean();
+  private final RawArena arena = new RawArena();
   private final List<SourceFile> sources = new ArrayList<>();
   private final List<Part> parts = new ArrayList<>();
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
@@ -173,13 +171,11 @@ final class LoadedCheckpoint implements Checkpoint {
 
   @Override
   public boolean isClosed() {
-    return closed.get();
+    return !arena.scope().isAlive();
   }
 
   @Override
   public void close() {
-    if (!closed.getAndSet(true)) {
-      arena.close();
-    }
+    arena.close();
   }
 }

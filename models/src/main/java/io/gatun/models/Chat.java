@@ -5,6 +5,7 @@ import io.gatun.models.text.ChatTemplate.Message;
 import io.gatun.tensor.ops.Owner;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.function.Consumer;
 
@@ -22,6 +23,7 @@ public final class Chat implements AutoCloseable {
 
   /// Starts anew, with instructions for the assistant, or none if `system` is empty.
   public void start(String system) {
+    Objects.requireNonNull(system, "the system's message is null");
     try (var _ = session.change()) {
       messages.clear();
       if (!system.isEmpty()) {
@@ -61,6 +63,8 @@ public final class Chat implements AutoCloseable {
   ///   refuses the conversation; it is then as it was before
   /// @throws IllegalStateException if it or the model is closed, or its own sink calls
   public Generation say(String text, Consumer<GenerateOptions> choose) {
+    Objects.requireNonNull(text, "the text is null");
+    Objects.requireNonNull(choose, "what chooses the options is null");
     Owner.Use turn;
     try {
       turn = session.change();

@@ -26,7 +26,7 @@ public final class GenerateOptions {
 
   /// How each token is chosen; replaces what [#seed] and [#temperature] have set.
   public GenerateOptions sampling(SamplingOptions value) {
-    sampling = Objects.requireNonNull(value);
+    sampling = Objects.requireNonNull(value, "sampling is null");
     return this;
   }
 
@@ -54,8 +54,11 @@ public final class GenerateOptions {
 
   /// Texts that end the answer; they are not part of it.
   public GenerateOptions stop(List<String> value) {
-    if (value.contains("")) {
-      throw new IllegalArgumentException("a stop text is empty; need at least one character");
+    Objects.requireNonNull(value, "the list of stop texts is null");
+    for (String text : value) {
+      if (Objects.requireNonNull(text, "a stop text is null").isEmpty()) {
+        throw new IllegalArgumentException("a stop text is empty; need at least one character");
+      }
     }
     stop = List.copyOf(value);
     return this;
@@ -63,7 +66,7 @@ public final class GenerateOptions {
 
   /// Is given the text piece by piece as it comes.
   public GenerateOptions sink(Consumer<String> value) {
-    sink = Objects.requireNonNull(value);
+    sink = Objects.requireNonNull(value, "sink is null");
     return this;
   }
 }

@@ -1,6 +1,8 @@
 package io.gatun.models;
 
+import java.util.Arrays;
 import java.util.Locale;
+import java.util.stream.Collectors;
 
 /// What was generated, and how fast.
 ///
@@ -21,6 +23,8 @@ public record Generation(
     double prefillSeconds,
     double decodeSeconds,
     long seed) {
+  private static final int SHOWN = 8;
+
   /// Why a generation ended.
   public enum Reason {
     /// The model ended it.
@@ -45,19 +49,30 @@ public record Generation(
     return ids.length < 2 ? 0 : (ids.length - 1) / decodeSeconds;
   }
 
-  /// The text, and in brackets how many tokens it is, why it ended and how fast it came.
+  /// The text, and in brackets how many tokens it is and which, why it ended and how fast it came.
   @Override
   public String toString() {
     return String.format(
         Locale.ROOT,
-        "%s%n[%d tokens, %s; read %d at %.1f tok/s, wrote at %.1f tok/s; seed %d]",
+        "%s%n[%d tokens (%s), %s; read %d at %.1f tok/s, wrote at %.1f tok/s; seed %d]",
         text,
         ids.length,
+        shownIds(),
         reason,
         promptTokens,
         prefillRate(),
         decodeRate(),
         seed);
+  }
+
+  /// `5 1024 17 9 33 2 7 11 ...`.
+  private String shownIds() {
+    String shown =
+        Arrays.stream(ids)
+            .limit(SHOWN)
+            .mapToObj(Integer::toString)
+            .collect(Collectors.joining(" "));
+    return ids.length > SHOWN ? shown + " ..." : shown;
   }
 
   /// One that was interrupted before anything was written.

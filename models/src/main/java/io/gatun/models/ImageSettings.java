@@ -2,6 +2,7 @@ package io.gatun.models;
 
 import io.gatun.models.SourceFile.Kind;
 import io.gatun.models.diffusion.ImageParameters;
+import io.gatun.models.diffusion.PredictionType;
 import io.gatun.models.diffusion.Rng;
 import io.gatun.models.diffusion.Scheduler;
 import io.gatun.models.diffusion.Schedulers;
@@ -14,15 +15,16 @@ import java.util.Map;
 
 /// Options as settings in [ImageParameters], and back.
 ///
-/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Dtype`, `Prompt syntax`, `Lora
-/// 1`, `Lora 1 hash`, `Negative text` (empty, which is another thing for SDXL than none), `VAE
-/// file`, `VAE file hash`, `VAE tile`, `Init image hash` and `Mask hash` are Gatun's own, which
-/// other programs pass over.
+/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Dtype`, `Prediction type` (where
+/// the files left that open), `Prompt syntax`, `Lora 1`, `Lora 1 hash`, `Negative text` (empty,
+/// which is another thing for SDXL than none), `VAE file`, `VAE file hash`, `VAE tile`, `Init image
+/// hash` and `Mask hash` are Gatun's own, which other programs pass over.
 ///
 /// What comes from an image's file is a stranger's word: it sets numbers and choices. Of files
 /// there are only names and hashes, see [#files].
 public final class ImageSettings {
   private static final String OWN = "default";
+  private static final String PREDICTION = "Prediction type";
   private static final String WEIGHTED = "weighted";
   private static final String LORA = "Lora ";
   private static final String NEGATIVE = "Negative text";
@@ -60,6 +62,9 @@ public final class ImageSettings {
     s.put("RNG", o.rng == Rng.TORCH ? "CPU" : "Philox");
     s.put("Scheduler", o.scheduler == null ? OWN : o.scheduler);
     s.put("Dtype", loaded.dtype().name().toLowerCase(Locale.ROOT));
+    if (loaded.prediction != null) {
+      s.put(PREDICTION, loaded.prediction.toString());
+    }
     if (o.weighted) {
       s.put("Prompt syntax", WEIGHTED);
     }
@@ -96,11 +101,28 @@ public final class ImageSettings {
   }
 
   /// Sets how the pipeline was loaded that an image was made with, as far as that needs no files.
+  ///
+  /// @throws IllegalArgumentException if what the network predicts has no name that Gatun knows
   public static void read(ImageParameters parameters, StableDiffusionOptions o) {
+    String prediction = parameters.settings().get(PREDICTION);
+    if (prediction != null) {
+      o.predictionType(prediction(prediction));
+    }
     String dtype = parameters.settings().get("Dtype");
     if (dtype != null) {
       o.dtype(dtype.equals("f32") ? DType.Plain.F32 : DType.Plain.BF16);
     }
+  }
+
+  private static PredictionType prediction(String name) {
+    for (var type : PredictionType.values()) {
+      if (type.toString().equals(name)) {
+        return type;
+      }
+    }
+    throw new IllegalArgumentException(
+        "the image's parameters say \"%s: %s\"; need one of %s"
+            .formatted(PREDICTION, shown(name), List.of(PredictionType.values())));
   }
 
   /// The files that an image was made with, for the caller to find: the model, another autoencoder,

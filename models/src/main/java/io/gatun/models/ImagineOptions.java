@@ -2,6 +2,7 @@ package io.gatun.models;
 
 import io.gatun.models.diffusion.Rng;
 import io.gatun.models.image.Image;
+import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 
@@ -92,7 +93,7 @@ public final class ImagineOptions {
 
   /// What makes noise of the seed.
   public ImagineOptions rng(Rng value) {
-    rng = value;
+    rng = Objects.requireNonNull(value, "rng is null");
     return this;
   }
 
@@ -150,25 +151,33 @@ public final class ImagineOptions {
   /// SDXL: the size that the model is told the image had before it was cropped (Podell et al. 2023,
   /// arXiv:2307.01952, section 2.2); small ones make it blurry. The image's own unless set.
   public ImagineOptions originalSize(int newWidth, int newHeight) {
-    originalSize = new int[] {newHeight, newWidth};
+    originalSize =
+        new int[] {
+          atLeast("originalSize's height", newHeight, 1),
+          atLeast("originalSize's width", newWidth, 1)
+        };
     return this;
   }
 
   /// SDXL: how much the model is told was cropped at the top and the left; 0 unless set.
   public ImagineOptions cropTopLeft(int top, int left) {
-    cropTopLeft = new int[] {top, left};
+    cropTopLeft =
+        new int[] {atLeast("cropTopLeft's top", top, 0), atLeast("cropTopLeft's left", left, 0)};
     return this;
   }
 
   /// SDXL: the size that the model is told the image is to have; its own unless set.
   public ImagineOptions targetSize(int newWidth, int newHeight) {
-    targetSize = new int[] {newHeight, newWidth};
+    targetSize =
+        new int[] {
+          atLeast("targetSize's height", newHeight, 1), atLeast("targetSize's width", newWidth, 1)
+        };
     return this;
   }
 
   /// Is called after each step.
   public ImagineOptions onStep(Consumer<ImagineStep> value) {
-    onStep = value;
+    onStep = Objects.requireNonNull(value, "onStep is null");
     return this;
   }
 

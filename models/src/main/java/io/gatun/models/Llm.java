@@ -10,6 +10,7 @@ import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.ops.Ops;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.function.Consumer;
 
 /// A language model ready to use: checkpoint, architecture, tokenizer and threads.
@@ -44,7 +45,7 @@ public final class Llm implements AutoCloseable {
   ///
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
   public static Llm load(String path) {
-    return load(Path.of(path));
+    return load(Path.of(Objects.requireNonNull(path, "the path is null")));
   }
 
   /// Loads a model with the default options.
@@ -70,7 +71,7 @@ public final class Llm implements AutoCloseable {
 
   private static Llm open(Path pathOrName, Consumer<LlmOptions> choose) {
     var options = new LlmOptions();
-    choose.accept(options);
+    Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
     Path path = Pretrained.find(pathOrName);
     var checkpoint =
         options.pack
@@ -159,6 +160,7 @@ public final class Llm implements AutoCloseable {
   /// @throws IllegalArgumentException if the prompt is longer than the context
   public Generation generate(String prompt, Consumer<GenerateOptions> choose) {
     try (var session = newSession()) {
+      Objects.requireNonNull(prompt, "the prompt is null");
       return session.generate(tokenizer.encode(prompt), choose);
     }
   }
@@ -166,6 +168,7 @@ public final class Llm implements AutoCloseable {
   /// The logits, one per vocabulary entry, for the token after `text`.
   public float[] logits(String text) {
     try (var session = newSession()) {
+      Objects.requireNonNull(text, "the text is null");
       return session.feed(tokenizer.encode(text)).clone();
     }
   }
@@ -186,8 +189,9 @@ public final class Llm implements AutoCloseable {
   /// @throws IllegalArgumentException if the text has fewer than two tokens, or the windows would
   ///   leave gaps
   public Perplexity perplexity(String text, Consumer<PerplexityOptions> choose) {
+    Objects.requireNonNull(text, "the text is null");
     var chosen = new PerplexityOptions();
-    choose.accept(chosen);
+    Objects.requireNonNull(choose, "what chooses the options is null").accept(chosen);
     return Perplexity.measure(this, text, chosen);
   }
 

@@ -6,6 +6,7 @@ import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.ops.Workers;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.function.Consumer;
 
 /// How a language model is loaded: `Llm.load(path, o -> o.threads(4).context(8192))`.
@@ -25,25 +26,25 @@ public final class LlmOptions {
 
   /// Which kernels do the work; by default NATIVE.
   public LlmOptions backend(Backend value) {
-    backend = value;
+    backend = Objects.requireNonNull(value, "backend is null");
     return this;
   }
 
   /// Whether activations may be rounded for speed; by default FAST, they may.
   public LlmOptions precision(Precision value) {
-    precision = value;
+    precision = Objects.requireNonNull(value, "precision is null");
     return this;
   }
 
   /// The threads that compute; by default the machine's physical cores.
   public LlmOptions threads(int value) {
-    threads = value;
+    threads = Workers.checkThreads(value);
     return this;
   }
 
   /// Where the weights live; by default in the file's mapping.
   public LlmOptions loadMode(LoadMode value) {
-    loadMode = value;
+    loadMode = Objects.requireNonNull(value, "loadMode is null");
     return this;
   }
 
@@ -56,7 +57,7 @@ public final class LlmOptions {
   /// The type of the key/value cache: F32, F16 (the default), BF16, or I8 with a scale for each key
   /// and value of a head.
   public LlmOptions kv(DType.Plain value) {
-    kv = value;
+    kv = Objects.requireNonNull(value, "kv is null");
     return this;
   }
 
@@ -89,7 +90,7 @@ public final class LlmOptions {
 
   /// Takes the lines that tell the user of unusual work, such as packing; by default nobody does.
   public LlmOptions notices(Consumer<String> value) {
-    notices = value;
+    notices = Objects.requireNonNull(value, "notices is null");
     return this;
   }
 }

@@ -9,6 +9,7 @@ import io.gatun.tensor.ops.Owner;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.function.Consumer;
 
@@ -100,6 +101,7 @@ public final class LlmSession implements AutoCloseable {
 
   /// Reads all of `ids`, or, if that fails, none.
   private void read(int[] ids) {
+    Objects.requireNonNull(ids, "the tokens are null");
     checkPrompt(ids.length);
     checkRoom(ids.length);
     checkIds(ids);
@@ -239,7 +241,8 @@ public final class LlmSession implements AutoCloseable {
   /// @throws IllegalStateException if it or the model is closed, or its own sink calls
   public Generation generate(int[] prompt, Consumer<GenerateOptions> choose) {
     var options = new GenerateOptions();
-    choose.accept(options);
+    Objects.requireNonNull(prompt, "the prompt is null");
+    Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
     var sink = options.sink;
     options.sink = text -> owner().callback(() -> sink.accept(text));
     Owner.Use turn;

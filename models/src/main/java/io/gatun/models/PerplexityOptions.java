@@ -1,5 +1,6 @@
 package io.gatun.models;
 
+import java.util.Objects;
 import java.util.function.Consumer;
 
 /// How perplexity is measured: `llm.perplexity(text, o -> o.window(512).stride(256))`.
@@ -32,7 +33,7 @@ public final class PerplexityOptions {
 
   /// Is given the figures so far after each window.
   public PerplexityOptions progress(Consumer<Perplexity> value) {
-    progress = value;
+    progress = Objects.requireNonNull(value, "progress is null");
     return this;
   }
 }

@@ -4,6 +4,7 @@ import io.gatun.loaders.CheckpointException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 
 /// The small models that come with Gatun, in `models/pretrained` of its sources; its jars do not
 /// hold them.
@@ -22,7 +23,7 @@ public final class Pretrained {
   ///
   /// @throws CheckpointException if there is neither
   public static Path find(Path path) {
-    if (Files.exists(path)) {
+    if (Files.exists(Objects.requireNonNull(path, "the path is null"))) {
       return path;
     }
     if (NAMES.contains(path.toString())) {

@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Consumer;
 
 /// A text-to-image pipeline ready to use: Stable Diffusion 1, 2 and XL (Rombach et al. 2022,
@@ -142,7 +143,7 @@ public final class StableDiffusion implements AutoCloseable {
   ///
   /// @throws CheckpointException if there is no such pipeline, or Gatun cannot run it
   public static StableDiffusion load(String path) {
-    return load(Path.of(path));
+    return load(Path.of(Objects.requireNonNull(path, "the path is null")));
   }
 
   /// Loads a pipeline with the default options.
@@ -167,7 +168,7 @@ public final class StableDiffusion implements AutoCloseable {
 
   private static StableDiffusion open(Path pathOrName, Consumer<StableDiffusionOptions> choose) {
     var options = new StableDiffusionOptions();
-    choose.accept(options);
+    Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
     Path path = Pretrained.find(pathOrName);
     var files = PipelineFiles.open(path, options.loadMode, options.prediction);
     Ops ops = null;
@@ -216,7 +217,8 @@ public final class StableDiffusion implements AutoCloseable {
   /// @throws IllegalStateException if the model is closed, before or meanwhile
   public Imagined imagine(String prompt, Consumer<ImagineOptions> choose) {
     var o = new ImagineOptions();
-    choose.accept(o);
+    Objects.requireNonNull(choose, "what chooses the options is null").accept(o);
+    Objects.requireNonNull(prompt, "the prompt is null");
     try (var _ = ops.owner().turn()) {
       return imagine(prompt, o);
     }

@@ -10,6 +10,7 @@ import io.gatun.tensor.ops.Workers;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 
 /// How a text-to-image pipeline is loaded: `StableDiffusion.load(path, o -> o.threads(4))`.
@@ -28,7 +29,7 @@ public final class StableDiffusionOptions {
 
   /// Which kernels do the work; by default NATIVE.
   public StableDiffusionOptions backend(Backend value) {
-    backend = value;
+    backend = Objects.requireNonNull(value, "backend is null");
     return this;
   }
 
@@ -41,19 +42,19 @@ public final class StableDiffusionOptions {
 
   /// The threads that compute; by default the machine's physical cores.
   public StableDiffusionOptions threads(int value) {
-    threads = value;
+    threads = Workers.checkThreads(value);
     return this;
   }
 
   /// Where the weights live; by default in the files' mapping.
   public StableDiffusionOptions loadMode(LoadMode value) {
-    loadMode = value;
+    loadMode = Objects.requireNonNull(value, "loadMode is null");
     return this;
   }
 
   /// How the UNet's linear layers are quantized; by default they are not.
   public StableDiffusionOptions quantization(Quantization value) {
-    quantization = value;
+    quantization = Objects.requireNonNull(value, "quantization is null");
     return this;
   }
 
@@ -81,13 +82,13 @@ public final class StableDiffusionOptions {
       throw new IllegalArgumentException(
           "the scale of %s is %s; need a number".formatted(file, scale));
     }
-    loras.put(file, scale);
+    loras.put(Objects.requireNonNull(file, "the adaptation's file is null"), scale);
     return this;
   }
 
   /// Takes the lines that warn the user; by default nobody does.
   public StableDiffusionOptions notices(Consumer<String> value) {
-    notices = value;
+    notices = Objects.requireNonNull(value, "notices is null");
     return this;
   }
 

@@ -6,6 +6,9 @@ import java.util.stream.LongStream;
 
 /// The sizes of a tensor's dimensions, outermost first; rank 0 is a scalar.
 public final class Shape {
+  /// The most dimensions, as many as PyTorch has.
+  public static final int MAX_RANK = 64;
+
   private final long[] dims;
 
   private Shape(long[] dims) {
@@ -14,8 +17,13 @@ public final class Shape {
 
   /// A shape of the given sizes.
   ///
-  /// @throws IllegalArgumentException if a size is negative or the product overflows a long
+  /// @throws IllegalArgumentException if there are more than [#MAX_RANK], a size is negative, or
+  ///   the product overflows a long
   public static Shape of(long... dims) {
+    if (dims.length > MAX_RANK) {
+      throw new IllegalArgumentException(
+          "a shape of %d dimensions; need at most %d".formatted(dims.length, MAX_RANK));
+    }
     long size = 1;
     for (long d : dims) {
       if (d < 0) {
@@ -36,8 +44,18 @@ public final class Shape {
   }
 
   /// The size of dimension `i`; negative `i` counts from the end, -1 being the innermost.
+  ///
+  /// @throws IndexOutOfBoundsException if there is no such dimension
   public long dim(int i) {
-    return dims[i < 0 ? i + dims.length : i];
+    return dims[checkDim(i)];
+  }
+
+  /// The dimension that `i` means, negative ones counted from the end.
+  int checkDim(int i) {
+    if (i < -dims.length || i >= dims.length) {
+      throw new IndexOutOfBoundsException("dimension %d of shape %s".formatted(i, this));
+    }
+    return i < 0 ? i + dims.length : i;
   }
 
   /// The number of elements.

@@ -6,7 +6,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
-import java.util.Objects;
 import java.util.function.DoubleUnaryOperator;
 
 /// A typed, shaped view of off-heap memory.
@@ -113,7 +112,7 @@ public final class Tensor {
 
   /// The stride of dimension `i` in elements; negative `i` counts from the end.
   public long stride(int i) {
-    return strides[i < 0 ? i + strides.length : i];
+    return strides[shape.checkDim(i)];
   }
 
   /// The number of elements.
@@ -143,7 +142,7 @@ public final class Tensor {
   /// @throws IndexOutOfBoundsException if the range leaves the dimension
   /// @throws IllegalArgumentException if a block type is cut inside a block
   public Tensor slice(int dim, long from, long to) {
-    int d = dimension(dim);
+    int d = shape.checkDim(dim);
     if (from < 0 || to < from || to > shape.dim(d)) {
       throw new IndexOutOfBoundsException(
           "slice %d..%d of dimension %d of shape %s".formatted(from, to, d, shape));
@@ -158,7 +157,7 @@ public final class Tensor {
   /// @throws IndexOutOfBoundsException if there is no such element
   /// @throws IllegalArgumentException if a block type is cut inside a block
   public Tensor get(long index) {
-    int d = dimension(0);
+    int d = shape.checkDim(0);
     if (index < 0 || index >= shape.dim(d)) {
       throw new IndexOutOfBoundsException(
           "element %d of dimension 0 of shape %s".formatted(index, shape));
@@ -234,8 +233,8 @@ public final class Tensor {
   ///
   /// @throws IllegalArgumentException if that would move the innermost dimension of a block type
   public Tensor transpose(int a, int b) {
-    int i = dimension(a);
-    int j = dimension(b);
+    int i = shape.checkDim(a);
+    int j = shape.checkDim(b);
     if (dtype.blockSize() > 1 && i != j && Math.max(i, j) == shape.rank() - 1) {
       throw new IllegalArgumentException(
           "cannot move the innermost dimension of a " + dtype.name() + " tensor: it holds blocks");
@@ -247,15 +246,6 @@ public final class Tensor {
     st[i] = strides[j];
     st[j] = strides[i];
     return new Tensor(segment, dtype, Shape.of(dims), st);
-  }
-
-  /// The dimension that `dim` means, negative ones counted from the end.
-  private int dimension(int dim) {
-    int rank = shape.rank();
-    if (dim < -rank || dim >= rank) {
-      throw new IndexOutOfBoundsException("dimension %d of shape %s".formatted(dim, shape));
-    }
-    return dim < 0 ? dim + rank : dim;
   }
 
   private Tensor view(long elementOffset, long[] dims, long[] newStrides) {
@@ -287,7 +277,11 @@ public final class Tensor {
     }
     long at = 0;
     for (int i = 0; i < index.length; i++) {
-      at += Objects.checkIndex(index[i], shape.dim(i)) * strides[i];
+      if (index[i] < 0 || index[i] >= shape.dim(i)) {
+        throw new IndexOutOfBoundsException(
+            "index %d of dimension %d of shape %s".formatted(index[i], i, shape));
+      }
+      at += index[i] * strides[i];
     }
     return Elements.get(segment, dtype, shape, at);
   }

@@ -2,6 +2,7 @@ package io.gatun.tools;
 
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.diffusion.Rng;
+import io.gatun.models.encoder.Pooling;
 import io.gatun.models.nn.Quantization;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
@@ -41,6 +42,7 @@ final class Converters {
     choice(commands, Completion.Shell.class);
     choice(commands, NetworkOptions.Type.class);
     choice(commands, PackOptions.When.class);
+    choice(commands, Pooling.class);
     choice(commands, EverythingOptions.OutputMode.class);
     commands.registerConverter(DType.Plain.class, value -> Choice.of(CACHE_TYPES, value));
     commands.registerConverter(Quantization.Mode.class, value -> Choice.of(MODES, value));

@@ -42,6 +42,8 @@ public final class Main implements Runnable {
   static {
     COMMANDS.put("chat", ChatCommand.class);
     COMMANDS.put("generate", Generate.class);
+    COMMANDS.put("embed", Embed.class);
+    COMMANDS.put("rank", Rank.class);
     COMMANDS.put("segment", Segment.class);
     COMMANDS.put("imagine", Imagine.class);
     COMMANDS.put("quantize", Quantize.class);

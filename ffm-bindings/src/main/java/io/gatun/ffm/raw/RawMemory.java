@@ -27,7 +27,8 @@ public final class RawMemory {
           "kernels need native memory; " + segment + " is on the heap");
     }
     if (!segment.scope().isAlive()) {
-      throw new IllegalStateException("the memory's arena is closed");
+      throw new IllegalStateException(
+          "the checkpoint or model that this memory belongs to is closed");
     }
     return segment.address() + Objects.checkFromIndexSize(offset, bytes, segment.byteSize());
   }

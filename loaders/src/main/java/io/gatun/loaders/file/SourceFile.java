@@ -1,11 +1,11 @@
 package io.gatun.loaders.file;
 
 import io.gatun.ffm.MemoryAdvice;
+import io.gatun.ffm.RawArena;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
 import java.io.IOException;
 import java.io.InputStream;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -32,11 +32,13 @@ public final class SourceFile {
 
   private final Path path;
   private final MemorySegment bytes;
+  private final LoadMode mode;
   private final HeapBudget budget;
 
-  private SourceFile(Path path, MemorySegment bytes, HeapBudget budget) {
+  private SourceFile(Path path, MemorySegment bytes, LoadMode mode, HeapBudget budget) {
     this.path = path;
     this.bytes = bytes;
+    this.mode = mode;
     this.budget = budget;
   }
 
@@ -44,21 +46,21 @@ public final class SourceFile {
   ///
   /// @param budget of the heap, which the files of a checkpoint share
   /// @throws CheckpointException if it cannot be read or, for a copy, memory does not suffice
-  public static SourceFile open(Path path, LoadMode mode, Arena arena, HeapBudget budget) {
+  public static SourceFile open(Path path, LoadMode mode, RawArena arena, HeapBudget budget) {
     try (var channel = FileChannel.open(path)) {
       long size = channel.size();
       var bytes =
           switch (mode) {
-            case MAP -> channel.map(FileChannel.MapMode.READ_ONLY, 0, size, arena);
+            case MAP -> arena.map(channel);
             case COPY -> copy(channel, size, path, arena).asReadOnly();
           };
-      return new SourceFile(path, bytes, budget);
+      return new SourceFile(path, bytes, mode, budget);
     } catch (IOException e) {
       throw new CheckpointException("%s: cannot be read: %s".formatted(path, reason(e)), e);
     }
   }
 
-  private static MemorySegment copy(FileChannel channel, long size, Path path, Arena arena)
+  private static MemorySegment copy(FileChannel channel, long size, Path path, RawArena arena)
       throws IOException {
     MemorySegment copy;
     try {
@@ -141,7 +143,7 @@ public final class SourceFile {
 
   /// Advises the system that the bytes will be read soon; a copy needs no advice.
   public void willNeed(long offset, long length) {
-    if (bytes.isMapped()) {
+    if (mode == LoadMode.MAP) {
       MemoryAdvice.willNeed(bytes.asSlice(offset, length));
     }
   }

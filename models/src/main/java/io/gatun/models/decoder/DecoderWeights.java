@@ -273,6 +273,27 @@ public final class DecoderWeights {
     return t;
   }
 
+  /// Asks for the tensors that keys of config.json promise: without them another model would run.
+  void requirePromised(Keys keys) {
+    var json = keys.json();
+    boolean untied = !json.path("tie_word_embeddings").asBoolean(true);
+    requirePromised(untied, "tie_word_embeddings", false, "lm_head.weight");
+    for (var entry :
+        Map.of("attention_bias", "self_attn.q_proj.bias", "mlp_bias", "mlp.up_proj.bias")
+            .entrySet()) {
+      boolean biased = json.path(entry.getKey()).asBoolean(false);
+      requirePromised(biased, entry.getKey(), true, "model.layers.0." + entry.getValue());
+    }
+  }
+
+  private void requirePromised(boolean promised, String key, boolean value, String tensor) {
+    if (promised && !has(tensor)) {
+      throw new CheckpointException(
+          "%s: \"%s\" is %s in config.json, but there is no tensor \"%s\": the configuration belongs to another model, or a part of the checkpoint is missing. %s"
+              .formatted(path(), key, value, source.names.name(tensor), list()));
+    }
+  }
+
   /// @throws CheckpointException if the checkpoint has tensors that nothing has asked for
   void requireAllUsed() {
     source.tensors.requireAllUsed(source.names.isPart() ? OTHER_PARTS : LEFTOVERS);

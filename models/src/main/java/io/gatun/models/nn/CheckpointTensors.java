@@ -54,7 +54,7 @@ record CheckpointTensors(UsedTensors tensors, WeightNames names) implements Tens
           t.dtype().name() + ", with which Gatun cannot compute; get the model as F16 or BF16");
     }
     if (!t.isContiguous()) {
-      throw wrong(stored, "stored transposed or with gaps; save it with .contiguous()");
+      t = t.copy(Arena.ofAuto()); // PyTorch stores some weights transposed, say
     }
     if (stored.transposed()) {
       return Tensor.ofFloats(Arena.ofAuto(), t.transpose(0, 1).toFloats(), shape.dims());

@@ -6,7 +6,6 @@ import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.LinearWeight;
-import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -110,7 +109,7 @@ public final class Weights {
     return shape;
   }
 
-  /// A tensor of any type, in place.
+  /// A tensor of any type, in place, or, where the file has it with gaps, as a copy.
   ///
   /// @throws CheckpointException if it is missing, has another shape, or Gatun cannot compute with
   ///   its type
@@ -174,10 +173,7 @@ public final class Weights {
     var found = source.tensors.shape(full);
     boolean pointwise = found != null && found.rank() == 4;
     var shape = pointwise ? Shape.of(out, in, 1, 1) : Shape.of(out, in);
-    var stored = source.tensors.tensor(full, shape, reason);
-    // PyTorch stores some weights transposed, say.
-    var dense = stored.isContiguous() ? stored : stored.copy(Arena.ofAuto());
-    return merged(full, dense.reshape(out, in));
+    return merged(full, source.tensors.tensor(full, shape, reason).reshape(out, in));
   }
 
   /// A convolution's weight (out, in, kernel, kernel) and bias (out).

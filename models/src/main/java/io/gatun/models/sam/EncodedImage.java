@@ -5,6 +5,7 @@ import io.gatun.models.image.Image;
 import io.gatun.tensor.ops.Workers;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 
 /// An image that a model has looked at once; prompts about it take milliseconds then.
 ///
@@ -37,6 +38,7 @@ public interface EncodedImage extends AutoCloseable {
   ///
   /// @throws IllegalArgumentException if the prompt is empty or reaches outside the image
   default Prediction predict(Prompt prompt) {
+    Objects.requireNonNull(prompt, "the prompt is null");
     return predict(List.of(prompt), true).getFirst();
   }
 
@@ -47,6 +49,9 @@ public interface EncodedImage extends AutoCloseable {
   /// @throws IllegalArgumentException if a prompt is empty or reaches outside the image, or they
   ///   have not the same form
   default List<Prediction> predict(List<Prompt> prompts, boolean multimaskOutput) {
+    if (prompts.isEmpty()) {
+      throw new IllegalArgumentException("there are no prompts; give at least one");
+    }
     for (Prompt prompt : prompts) {
       prompt.check(prompts.getFirst(), width(), height());
     }

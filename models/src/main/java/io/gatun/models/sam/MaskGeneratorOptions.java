@@ -2,6 +2,7 @@ package io.gatun.models.sam;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /// How the automatic mask generator works: `o -> o.pointsPerSide(16).predIouThresh(0.8f)`.
 ///
@@ -125,6 +126,9 @@ public final class MaskGeneratorOptions {
   /// Points of your own in place of [#pointsPerSide]: for the image and each layer of parts x and y
   /// by turns, in 0 .. 1 of width and height.
   public MaskGeneratorOptions pointGrids(List<double[]> value) {
+    if (Objects.requireNonNull(value, "pointGrids is null").isEmpty()) {
+      throw new IllegalArgumentException("pointGrids has no grid; need one for the image");
+    }
     for (double[] grid : value) {
       if (grid.length == 0 || grid.length % 2 != 0) {
         throw new IllegalArgumentException(

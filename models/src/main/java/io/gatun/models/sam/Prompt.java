@@ -1,6 +1,7 @@
 package io.gatun.models.sam;
 
 import java.util.Arrays;
+import java.util.Objects;
 
 /// What to look for in an image: points, a box, an earlier mask, or several of them together, all
 /// about one object.
@@ -65,6 +66,9 @@ public final class Prompt {
   }
 
   private Prompt with(float x, float y, int label) {
+    if (!Float.isFinite(x) || !Float.isFinite(y)) {
+      throw new IllegalArgumentException("the point %s,%s is nowhere; need pixels".formatted(x, y));
+    }
     float[] p = Arrays.copyOf(points, points.length + 2);
     int[] l = Arrays.copyOf(labels, labels.length + 1);
     p[p.length - 2] = x;
@@ -87,7 +91,8 @@ public final class Prompt {
 
   /// The same with the low-resolution logits of an earlier prediction, in place of earlier ones.
   public Prompt withMask(float[] lowResLogits) {
-    return new Prompt(points, labels, box, lowResLogits.clone());
+    return new Prompt(
+        points, labels, box, Objects.requireNonNull(lowResLogits, "the mask is null").clone());
   }
 
   /// The points, x and y by turns.

@@ -13,6 +13,7 @@ import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
@@ -69,7 +70,7 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   ///
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
   public static Sam load(String path) {
-    return load(Path.of(path));
+    return load(Path.of(Objects.requireNonNull(path, "the path is null")));
   }
 
   /// Loads a model with the default options.
@@ -95,7 +96,7 @@ public final class Sam implements MaskPredictor, AutoCloseable {
 
   private static Sam open(Path pathOrName, Consumer<SamOptions> choose) {
     var options = new SamOptions();
-    choose.accept(options);
+    Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
     var checkpoint = Checkpoint.open(Pretrained.find(pathOrName), options.loadMode);
     try {
       var ops = new Ops(options.backend, options.threads);
@@ -141,6 +142,7 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   @Override
   public SamPredictor encode(Image image) {
+    Objects.requireNonNull(image, "the image is null");
     try (var _ = ops.owner().turn();
         var _ = ops.scope()) {
       return encode(preprocess.input(ops, image), image.width(), image.height());

@@ -49,9 +49,9 @@ public final class SamAutomaticMaskGenerator {
   ///
   /// @throws IllegalArgumentException if they do not fit together
   public SamAutomaticMaskGenerator(MaskPredictor predictor, Consumer<MaskGeneratorOptions> choose) {
-    this.predictor = predictor;
+    this.predictor = Objects.requireNonNull(predictor, "the predictor is null");
     options = new MaskGeneratorOptions(predictor.maskGeneratorDefaults());
-    choose.accept(options);
+    Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
     grids = options.grids();
   }
 
@@ -65,6 +65,7 @@ public final class SamAutomaticMaskGenerator {
   ///
   /// @throws IllegalArgumentException if the image is too small for so many layers of parts
   public List<MaskAnnotation> generate(Image image, Progress progress) {
+    Objects.requireNonNull(image, "the image is null");
     return findInCrops(image, progress).stream().map(Candidate::toAnnotation).toList();
   }
 

@@ -6,6 +6,7 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Workers;
+import java.util.Objects;
 
 /// How a Segment Anything model is loaded: `Sam.load(path, o -> o.dtype(DType.Plain.F32))`.
 public final class SamOptions {
@@ -20,19 +21,19 @@ public final class SamOptions {
 
   /// Which kernels do the work; by default NATIVE.
   public SamOptions backend(Backend value) {
-    backend = value;
+    backend = Objects.requireNonNull(value, "backend is null");
     return this;
   }
 
   /// The threads that compute; by default the machine's physical cores.
   public SamOptions threads(int value) {
-    threads = value;
+    threads = Workers.checkThreads(value);
     return this;
   }
 
   /// Where the weights live; by default in the file's mapping.
   public SamOptions loadMode(LoadMode value) {
-    loadMode = value;
+    loadMode = Objects.requireNonNull(value, "loadMode is null");
     return this;
   }
 
@@ -45,7 +46,7 @@ public final class SamOptions {
 
   /// How the linear layers of the image encoder are quantized; by default they are not.
   public SamOptions quantization(Quantization.Mode value) {
-    quantization = value;
+    quantization = Objects.requireNonNull(value, "quantization is null");
     return this;
   }
 

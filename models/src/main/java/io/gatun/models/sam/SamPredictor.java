@@ -1,5 +1,6 @@
 package io.gatun.models.sam;
 
+import io.gatun.ffm.RawArena;
 import io.gatun.models.nn.NotFinite;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
@@ -24,7 +25,7 @@ public final class SamPredictor implements EncodedImage {
   private final Owner owner = new Owner("image");
   private final int width;
   private final int height;
-  private final Arena arena = Arena.ofShared();
+  private final RawArena arena = new RawArena();
   private final Tensor embedding;
   // Of the last prediction, with memory of its own, which is used again where it is large enough.
   private Arena logitsArena = Arena.ofShared();
@@ -100,6 +101,9 @@ public final class SamPredictor implements EncodedImage {
   }
 
   private LowResMasks decodeAll(List<Prompt> prompts, boolean multimaskOutput) {
+    if (prompts.isEmpty()) {
+      throw new IllegalArgumentException("there are no prompts; give at least one");
+    }
     for (var prompt : prompts) {
       prompt.check(prompts.getFirst(), width, height);
     }

@@ -31,6 +31,8 @@ import jdk.incubator.vector.VectorOperators;
 /// @param causal whether a query sees only the keys up to its own index
 /// @param positions products of each query with the rows of the two tables of relative positions,
 ///   each table from its last row to its first; without positions as many zeros as there are keys
+/// @param window what is added to the first query's scores, for the keys from the first on; the
+///   next query's begins one entry before that. 0 for nothing
 /// @param positionStride the bytes from row to row of positions
 /// @param gridHeight the grid's rows; 0 without positions
 /// @param gridWidth the grid's columns; keys are whole rows of the grid
@@ -46,6 +48,7 @@ public record AttentionScores(
     float scale,
     boolean causal,
     long positions,
+    long window,
     long positionStride,
     int gridHeight,
     int gridWidth,
@@ -54,6 +57,10 @@ public record AttentionScores(
   /// How far before the products the weights begin: so far that a whole vector of weights
   /// overwrites no product that is still to be read.
   public static final int GAP = 64;
+
+  /// What is added to the score of a key that is out of sight: enough for the least weight there
+  /// is.
+  public static final float UNSEEN = -1e30f;
 
   /// Totals beyond this may have overflowed.
   public static final float GREATEST_TOTAL = 1e29f;
@@ -168,7 +175,7 @@ public record AttentionScores(
   private long widths(int i) {
     int query = firstQuery + i;
     return gridHeight == 0
-        ? positions
+        ? window == 0 ? positions : window - 4L * i
         : positions
             + i * positionStride
             + 4L * (2 * gridHeight - 1 + gridWidth - 1 - query % gridWidth);

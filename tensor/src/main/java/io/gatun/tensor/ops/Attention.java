@@ -58,8 +58,7 @@ final class Attention {
         f.usesOneDnn()
             ? new OneDnnAttentionProducts(f, q, k, v, sizes, table)
             : new F32AttentionProducts(f.ops(), q, k, v, sizes, table);
-    boolean causal = bias instanceof AttentionBias.Causal;
-    new BlockAttention(f, sizes, products, table, causal, scale, out).run();
+    new BlockAttention(f, sizes, products, table, bias, scale, out).run();
   }
 
   private static void check(Functional f, String name, Tensor t, int heads) {
@@ -77,6 +76,8 @@ final class Attention {
       case AttentionBias.None() -> {}
       case AttentionBias.Causal() ->
           Check.same("keys of causal attention", k.dim(1), "queries", q.dim(1));
+      case AttentionBias.Window(int _) ->
+          Check.same("keys of attention in a window", k.dim(1), "queries", q.dim(1));
       case AttentionBias.RelativePositions(Tensor height, Tensor width, int rows, int columns) -> {
         Check.rank("relative positions in height", height, 2);
         Check.rank("relative positions in width", width, 2);

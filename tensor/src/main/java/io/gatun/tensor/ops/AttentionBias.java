@@ -14,6 +14,16 @@ public sealed interface AttentionBias {
 
   record Causal() implements AttentionBias {}
 
+  /// Minus infinity where a key is more than `distance` rows, at least 0, from the query, on either
+  /// side.
+  record Window(int distance) implements AttentionBias {
+    public Window {
+      if (distance < 0) {
+        throw new IllegalArgumentException("distance is " + distance + "; need at least 0");
+      }
+    }
+  }
+
   /// Decomposed relative positions (Li et al. 2022, MViTv2, as SAM's image encoder uses them):
   /// queries and keys are the cells of one grid of gridHeight x gridWidth, row by row, and the
   /// score of query (i, j) and key (m, n) gets the products of q, not scaled, with two rows:

@@ -43,10 +43,12 @@ public record AttentionSpec(float scale, int window, float softcap, Tensor sinks
 
   /// @throws IllegalArgumentException if a number is negative, or none
   public AttentionSpec {
-    if (!Float.isFinite(scale) || window < 0 || !(softcap >= 0)) {
-      throw new IllegalArgumentException(
-          "scale %s, window %d, softcap %s: need a finite number and two that are not negative"
-              .formatted(scale, window, softcap));
+    Check.finite("scale", scale);
+    if (window < 0) {
+      throw new IllegalArgumentException("window is %d; need 0 (all) or more".formatted(window));
+    }
+    if (!(softcap >= 0)) {
+      throw new IllegalArgumentException("softcap is %s; need 0 (none) or more".formatted(softcap));
     }
   }
 }

@@ -17,6 +17,11 @@ final class BlockAttention {
   private final AttentionProducts products;
   private final RelativeTable table;
   private final boolean causal;
+
+  // Within a window: what is added to a score by how far the key is from the query, for the
+  // distance
+  // 0 at entry `queries`. Else null.
+  private final MemorySegment window;
   private final float scale;
   private final Tensor out;
   private final DType.Plain dtype;
@@ -42,7 +47,7 @@ final class BlockAttention {
       AttentionSizes sizes,
       AttentionProducts products,
       RelativeTable table,
-      boolean causal,
+      AttentionBias bias,
       float scale,
       Tensor out) {
     this.ops = f.ops();
@@ -50,7 +55,8 @@ final class BlockAttention {
     this.s = sizes;
     this.products = products;
     this.table = table;
-    this.causal = causal;
+    this.causal = bias instanceof AttentionBias.Causal;
+    this.window = bias instanceof AttentionBias.Window w ? window(w.distance()) : null;
     this.scale = scale;
     this.out = out;
     this.dtype = f.dtype();
@@ -69,6 +75,17 @@ final class BlockAttention {
         one
             ? null
             : ops.workspace().take(align(products.preparedBytes()) * s.batches() * s.heads());
+  }
+
+  /// With room to read a vector too far.
+  private MemorySegment window(int distance) {
+    int entries = 2 * s.queries() + 16;
+    var table = ops.workspace().take(4L * entries);
+    for (int i = 0; i < entries; i++) {
+      boolean seen = Math.abs((long) i - s.queries()) <= distance;
+      Floats.set(table, 0, i, seen ? 0 : AttentionScores.UNSEEN);
+    }
+    return table;
   }
 
   private static long align(long bytes) {
@@ -175,6 +192,9 @@ final class BlockAttention {
         scale,
         causal,
         base + positionsAt,
+        window == null
+            ? 0
+            : window.address() + 4L * (s.queries() - b.first() + keyBlock * s.keysPerBlock()),
         table == null ? 0 : 4L * table.stride(),
         table == null ? 0 : table.gridHeight(),
         table == null ? 0 : table.gridWidth(),

@@ -79,6 +79,28 @@ final class Check {
     }
   }
 
+  /// What keeps a norm from dividing by 0.
+  static void eps(float eps) {
+    if (!(eps >= 0 && eps < Float.POSITIVE_INFINITY)) {
+      throw new IllegalArgumentException("eps is %s; need 0 or more".formatted(eps));
+    }
+  }
+
+  static void finite(String what, float value) {
+    if (!Float.isFinite(value)) {
+      throw new IllegalArgumentException("%s is %s; need a number".formatted(what, value));
+    }
+  }
+
+  /// The size of the innermost dimension, which must have an element.
+  static int columns(String name, Tensor t) {
+    if (t.shape().rank() == 0 || t.dim(-1) == 0) {
+      throw new IllegalArgumentException(
+          "%s has shape %s; need columns".formatted(name, t.shape()));
+    }
+    return Math.toIntExact(t.dim(-1));
+  }
+
   static void index(String what, long index, long size) {
     if (index < 0 || index >= size) {
       throw new IndexOutOfBoundsException("%s is %d; need 0..%d".formatted(what, index, size - 1));

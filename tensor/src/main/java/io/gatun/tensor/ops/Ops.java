@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 
 /// What models call: each method checks shapes, takes its result from the step's workspace and
@@ -46,8 +47,8 @@ public final class Ops implements AutoCloseable {
           "Java's Vector API is not there; start Java with --add-modules jdk.incubator.vector (in"
               + " Maven's surefire: <argLine>), or use the scalar backend");
     }
-    this.backend = backend;
-    this.precision = precision;
+    this.backend = Objects.requireNonNull(backend, "the backend is null");
+    this.precision = Objects.requireNonNull(precision, "the precision is null");
     this.kernels =
         switch (backend) {
           case SCALAR -> new ScalarKernels();
@@ -211,6 +212,7 @@ public final class Ops implements AutoCloseable {
   /// normalized.
   public Activations normed(Tensor x, Tensor weight, float eps) {
     try (var _ = owner.operation()) {
+      Check.eps(eps);
       return Activations.normed(this, x, weight, eps);
     }
   }
@@ -221,7 +223,7 @@ public final class Ops implements AutoCloseable {
       Check.f32("y", y);
       Check.writable("y", y);
       Check.f32("bias", bias);
-      long n = y.dim(-1);
+      long n = Check.columns("y", y);
       Check.same("bias", bias.size(), "columns", n);
       workers.forEach(
           y.size() / n,
@@ -240,7 +242,8 @@ public final class Ops implements AutoCloseable {
     try (var _ = owner.operation()) {
       Check.f32("x", x);
       Check.f32("weight", weight);
-      int d = Math.toIntExact(x.dim(-1));
+      Check.eps(eps);
+      int d = Check.columns("x", x);
       Check.same("weight", weight.size(), "columns", d);
       var out = empty(x.shape().dims());
       workers.forEach(
@@ -315,6 +318,7 @@ public final class Ops implements AutoCloseable {
       Check.same("y", y.size(), "columns", d);
       Check.rank("x", x, 2);
       Check.index("row", row, x.dim(0));
+      Check.finite("factor", factor);
       kernels.addScaled(y.segment(), 0, factor, d, x.segment(), 4 * row * d);
     }
   }
@@ -340,6 +344,7 @@ public final class Ops implements AutoCloseable {
             "cos has %d columns; a head has %d".formatted(turned, x.dim(2)));
       }
       int c = Math.toIntExact(x.dim(2));
+      Check.same("odd channels of the head size", turned % 2, "channels are rotated in pairs", 0);
       long heads = x.dim(1);
       workers.forEach(
           x.dim(0) * heads,

@@ -1,6 +1,8 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.ffm.raw.RawReaders;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -23,14 +25,27 @@ public final class Owner {
     void close();
   }
 
+  @SuppressWarnings("serial") // nobody writes it to a stream
+  private static final class Lock extends ReentrantLock {
+    Lock() {
+      super(true);
+    }
+
+    @Override
+    protected Thread getOwner() {
+      return super.getOwner();
+    }
+  }
+
   private final String what;
-  private final ReentrantLock lock = new ReentrantLock(true);
+  private final Lock lock = new Lock();
   private final Condition returned = lock.newCondition();
   private final Use claim = this::leave;
   private final Use turn = this::endTurn;
   private volatile boolean closed;
   // Whose callback runs within its turn.
   private volatile Thread away;
+  private volatile int begun;
   private int turns;
   private boolean freed;
 
@@ -47,10 +62,12 @@ public final class Owner {
   public Use turn() {
     checkOpen();
     try {
-      lock.lockInterruptibly();
+      if (!lock.tryLock(0, TimeUnit.SECONDS)) { // as the lock is fair, so is this
+        waiting(lock::lockInterruptibly);
+      }
       try {
-        while (!closed && isAway()) {
-          returned.await();
+        if (!closed && isAway()) {
+          waiting(this::awaitReturn);
         }
       } catch (InterruptedException e) {
         lock.unlock();
@@ -60,9 +77,41 @@ public final class Owner {
       Thread.currentThread().interrupt();
       throw interrupted();
     }
-    refuseIfClosed();
+    begin();
     turns++;
     return turn;
+  }
+
+  /// Waits for the lock, whether interrupted or not.
+  private void lock() {
+    boolean first = RawReaders.beginWait();
+    lock.lock();
+    if (first) {
+      RawReaders.endWait();
+    }
+  }
+
+  @FunctionalInterface
+  private interface Wait {
+    void await() throws InterruptedException;
+  }
+
+  /// Waits; meanwhile nobody need wait for this thread.
+  private static void waiting(Wait wait) throws InterruptedException {
+    boolean first = RawReaders.beginWait();
+    try {
+      wait.await();
+    } finally {
+      if (first) {
+        RawReaders.endWait();
+      }
+    }
+  }
+
+  private void awaitReturn() throws InterruptedException {
+    while (!closed && isAway()) {
+      returned.await();
+    }
   }
 
   /// Keeps other threads out until the claim is closed.
@@ -70,14 +119,14 @@ public final class Owner {
   /// @throws IllegalStateException at once if it is closed, or another thread is inside
   public Use claim() {
     if (away == Thread.currentThread()) {
-      lock.lock(); // others may hold it for a moment, to see that they have to wait
+      lock(); // others may hold it for a moment, to see that they have to wait
     } else if (!lock.tryLock() || leaveIfAway()) {
       checkOpen();
       throw new IllegalStateException(
           "another thread is using the %s. Use it from one thread at a time, or through what waits for its turn, such as sessions"
               .formatted(what));
     }
-    refuseIfClosed();
+    begin();
     return claim;
   }
 
@@ -87,6 +136,9 @@ public final class Owner {
   ///   is
   Use operation() {
     var use = claim();
+    if (RawReaders.awaited()) {
+      count();
+    }
     if (turns > 0 && Thread.currentThread().isInterrupted()) {
       use.close();
       throw interrupted();
@@ -112,7 +164,7 @@ public final class Owner {
       code.run();
     } finally {
       for (int i = 0; i < holds; i++) {
-        lock.lock();
+        lock();
       }
       away = before;
       returned.signalAll();
@@ -126,7 +178,7 @@ public final class Owner {
   /// that: what the thread is in the middle of gets an exception at its next operation.
   public void close(Runnable free) {
     closed = true;
-    lock.lock();
+    lock();
     try {
       returned.signalAll();
       if (!freed) {
@@ -149,6 +201,16 @@ public final class Owner {
     if (closed) {
       throw new IllegalStateException("the %s is closed".formatted(what));
     }
+  }
+
+  /// How often a use or an operation began while someone waited for those before.
+  int begun() {
+    return begun;
+  }
+
+  /// The thread that is inside, or null.
+  Thread thread() {
+    return lock.getOwner();
   }
 
   /// Whether the current thread is inside.
@@ -176,11 +238,21 @@ public final class Owner {
     return false;
   }
 
-  private void refuseIfClosed() {
+  /// Refuses what begins with the lock taken if it is closed.
+  private void begin() {
     if (closed) {
       lock.unlock();
       checkOpen();
     }
+    if (RawReaders.awaited() && lock.getHoldCount() == 1) {
+      count();
+    }
+  }
+
+  /// Tells those who wait that what began before has ended: the thread is between operations.
+  @SuppressWarnings("NonAtomicVolatileUpdate") // the lock is held
+  private void count() {
+    begun++;
   }
 
   private CancellationException interrupted() {

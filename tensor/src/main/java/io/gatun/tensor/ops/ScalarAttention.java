@@ -89,6 +89,9 @@ final class ScalarAttention {
   }
 
   private float bias(long query, int token, int key) {
+    if (bias instanceof AttentionBias.Window(int distance)) {
+      return Math.abs(token - key) > distance ? Float.NEGATIVE_INFINITY : 0;
+    }
     if (!(bias instanceof AttentionBias.RelativePositions r)) {
       return 0;
     }

@@ -10,7 +10,7 @@ final class Softmax {
   static void apply(Ops ops, Tensor x) {
     Check.f32("x", x);
     Check.writable("x", x);
-    int n = Math.toIntExact(x.dim(-1));
+    int n = Check.columns("x", x);
     var kernels = ops.kernels();
     ops.workers()
         .forEach(
@@ -28,7 +28,7 @@ final class Softmax {
   static float[] log(Ops ops, Tensor x, int[] columns) {
     Check.f32("x", x);
     Check.writable("x", x);
-    int n = Math.toIntExact(x.dim(-1));
+    int n = Check.columns("x", x);
     Check.same("columns", columns.length, "rows", x.size() / n);
     for (int column : columns) {
       Check.index("column", column, n);

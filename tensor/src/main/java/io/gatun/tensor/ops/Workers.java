@@ -1,5 +1,6 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.ffm.raw.RawReaders;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.List;
@@ -41,6 +42,7 @@ public final class Workers implements AutoCloseable {
 
   private final Owner owner;
   private final Thread[] helpers;
+  private final RawReaders.Reader reader = new Reader();
   private final AtomicLong next = new AtomicLong();
   private final AtomicInteger running = new AtomicInteger();
   private final AtomicInteger parked = new AtomicInteger();
@@ -53,6 +55,24 @@ public final class Workers implements AutoCloseable {
   private volatile int epoch;
   private volatile boolean ended;
 
+  /// What this team reads is what its owner's thread does.
+  private final class Reader implements RawReaders.Reader {
+    @Override
+    public void checkOutside() {
+      Workers.this.checkOutside();
+    }
+
+    @Override
+    public int begun() {
+      return owner.begun();
+    }
+
+    @Override
+    public Thread thread() {
+      return owner.thread();
+    }
+  }
+
   /// A team of `threads`, the caller included.
   ///
   /// @throws IllegalArgumentException if `threads` is less than 1, or more than [#MAX_THREADS]
@@ -61,12 +81,8 @@ public final class Workers implements AutoCloseable {
   }
 
   Workers(int threads, Owner owner) {
-    if (threads < 1 || threads > MAX_THREADS) {
-      throw new IllegalArgumentException(
-          "threads is %d; need 1 to %d".formatted(threads, MAX_THREADS));
-    }
     this.owner = owner;
-    helpers = new Thread[threads - 1];
+    helpers = new Thread[checkThreads(threads) - 1];
     for (int i = 0; i < helpers.length; i++) {
       int worker = i + 1;
       helpers[i] =
@@ -80,6 +96,18 @@ public final class Workers implements AutoCloseable {
       end();
       throw e;
     }
+    RawReaders.add(reader);
+  }
+
+  /// The number of threads of a team, checked.
+  ///
+  /// @throws IllegalArgumentException if it is less than 1, or more than [#MAX_THREADS]
+  public static int checkThreads(int threads) {
+    if (threads < 1 || threads > MAX_THREADS) {
+      throw new IllegalArgumentException(
+          "threads is %d; need 1 to %d".formatted(threads, MAX_THREADS));
+    }
+    return threads;
   }
 
   /// The threads that suit this machine: its physical cores, as far as they can be told.
@@ -216,7 +244,8 @@ public final class Workers implements AutoCloseable {
     boolean inTask =
         owner.isInside() ? task != null : List.of(helpers).contains(Thread.currentThread());
     if (inTask) {
-      throw new IllegalStateException("a task cannot close the threads that it runs on");
+      throw new IllegalStateException(
+          "a task cannot close what it computes with, which would wait for the task");
     }
   }
 

@@ -1,10 +1,10 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.ffm.MemoryAdvice;
+import io.gatun.ffm.RawArena;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,9 +22,9 @@ public final class Workspace {
   private int slab = -1;
   private long used;
 
-  private record Slab(Arena arena, MemorySegment memory) {
+  private record Slab(RawArena arena, MemorySegment memory) {
     static Slab allocate(long bytes) {
-      var arena = Arena.ofShared();
+      var arena = new RawArena();
       // Kernels write columns of many rows, each of which may lie in a page of its own.
       var memory = arena.allocate(bytes, HUGE_PAGE);
       MemoryAdvice.hugePages(memory);
@@ -109,7 +109,7 @@ public final class Workspace {
     if (index < slabs.size() && !slabs.get(index).holds(bytes)) {
       // Kept beside a larger one it would seldom be used again. It goes first, so that there is
       // never memory for both, and from the list too: there may be none for the larger one.
-      slabs.remove(index).arena.close();
+      slabs.remove(index).arena.closeUnused();
       slabs.add(index, Slab.allocate(bytes));
     } else if (index == slabs.size()) {
       slabs.add(Slab.allocate(Math.max(SLAB, bytes)));
@@ -125,7 +125,7 @@ public final class Workspace {
   public void trim() {
     try (var _ = owner.claim()) {
       while (slabs.size() > slab + 1) {
-        slabs.removeLast().arena.close();
+        slabs.removeLast().arena.closeUnused();
       }
     }
   }

@@ -11,10 +11,18 @@ import io.gatun.loaders.LoadMode;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tests.TestData;
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -126,8 +134,22 @@ class CheckpointTest {
       expected
           .tensors()
           .forEach((k, t) -> assertEquals(-1, t.segment().mismatch(found.tensor(k).segment()), k));
-      var segment = found.tensors().values().iterator().next().segment();
-      assertEquals(mode == LoadMode.MAP, segment.isMapped());
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(LoadMode.class)
+  void aMappingShowsWhatBecomesOfTheFileAndACopyDoesNot(LoadMode mode, @TempDir Path folder)
+      throws IOException {
+    var original = TestData.pretrained("tiny-llm").resolve("model.safetensors");
+    var path = Files.copy(original, folder.resolve("model.safetensors"));
+    try (var found = Checkpoint.open(path, mode);
+        var file = FileChannel.open(path, StandardOpenOption.WRITE)) {
+      var last = List.copyOf(found.tensors().values()).getLast().segment();
+      byte before = last.get(ValueLayout.JAVA_BYTE, last.byteSize() - 1);
+      file.write(ByteBuffer.wrap(new byte[] {(byte) ~before}), file.size() - 1);
+      byte expected = mode == LoadMode.MAP ? (byte) ~before : before;
+      assertEquals(expected, last.get(ValueLayout.JAVA_BYTE, last.byteSize() - 1));
     }
   }
 

@@ -10,6 +10,9 @@ import io.gatun.models.Generation;
 import io.gatun.models.Llm;
 import io.gatun.models.text.SamplingOptions;
 import io.gatun.tests.TestData;
+import java.util.Arrays;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 
@@ -48,6 +51,10 @@ class GenerationTest {
     assertTrue(LLM.generate(PROMPT).length() > 100);
   }
 
+  private static String ids(int[] ids) {
+    return Arrays.stream(ids).mapToObj(Integer::toString).collect(Collectors.joining(" "));
+  }
+
   @Test
   void whatIsPrintedTellsWhatItIs() {
     var generation = LLM.generate(PROMPT, o -> o.maxTokens(5).seed(7));
@@ -58,8 +65,16 @@ class GenerationTest {
                 "(?s)\\Q"
                     + generation.text()
                     + "\\E\n"
-                    + "\\[5 tokens, LENGTH; read \\d+ at .* tok/s, wrote at .* tok/s; seed 7]"),
+                    + "\\[5 tokens \\("
+                    + ids(generation.ids())
+                    + "\\), LENGTH; read \\d+ at .* tok/s, wrote at .* tok/s; seed 7]"),
         generation.toString());
+    int[] twenty = IntStream.range(0, 20).toArray();
+    assertEquals(
+        "a\n"
+            + "[20 tokens (0 1 2 3 4 5 6 7 ...), LENGTH; read 3 at 3.0 tok/s, wrote at 19.0 tok/s;"
+            + " seed 7]",
+        new Generation("a", twenty, Generation.Reason.LENGTH, 3, 1, 1, 7).toString());
     try (var session = LLM.newSession()) {
       session.feed(LLM.tokenizer().encode(PROMPT));
       assertTrue(

@@ -17,8 +17,10 @@ import io.gatun.models.StableDiffusion;
 import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.models.diffusion.PredictionType;
+import io.gatun.models.image.Image;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.rewrite.Rewrite;
+import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Sam;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
@@ -81,6 +83,10 @@ class VariantsTest {
       delimiter = '|',
       value = {
         "attention_multiplier | 0.5 | \"attention_multiplier\": 0.5",
+        "tie_word_embeddings | false | is false in config.json, but there is no tensor"
+            + " \"lm_head.weight\"",
+        "attention_bias | true | there is no tensor \"model.layers.0.self_attn.q_proj.bias\"",
+        "mlp_bias | true | there is no tensor \"model.layers.0.mlp.up_proj.bias\"",
         "logit_scale | 2 | \"logit_scale\": 2",
         "rope_scaling | {\"rope_type\": \"ntk\", \"factor\": 2} | rope scaling is \"ntk\"",
         "rope_scaling | {\"type\": \"default\", \"mrope_section\": [1]} | mrope_section",
@@ -232,6 +238,38 @@ class VariantsTest {
   }
 
   @Test
+  void weightsOfAUNetThatAreNoNumbers() throws IOException {
+    Path dir = copy("tiny-sd");
+    float[] nan = new float[64];
+    nan[63] = Float.NaN;
+    rewrite(dir.resolve("unet"), Map.of("conv_norm_out.weight", nan));
+    try (var sd = StableDiffusion.load(dir)) {
+      refused(
+          () -> sd.imagine("a star", o -> o.steps(1)),
+          "unet",
+          "\"conv_norm_out.weight\" holds values that are no numbers");
+    }
+  }
+
+  @Test
+  void weightsOfASamThatAreNoNumbers() throws IOException {
+    Path dir = copy("tiny-sam");
+    String name = "mask_decoder.iou_prediction_head.layers.2.bias";
+    float[] nan;
+    try (var checkpoint = Checkpoint.open(dir)) {
+      nan = checkpoint.tensor(name).toFloats();
+    }
+    nan[1] = Float.NaN;
+    rewrite(dir, Map.of(name, nan));
+    try (var sam = Sam.load(dir);
+        var image = sam.encode(Image.read(dir.resolve("scene0.png")))) {
+      refused(
+          () -> image.predict(Prompt.point(9, 9)),
+          "\"" + name + "\" holds values that are no numbers");
+    }
+  }
+
+  @Test
   void tokensBeyondTheEmbedding() {
     try (var llm = Llm.load(TestData.pretrained("tiny-llm"));
         var session = llm.newSession()) {
@@ -258,6 +296,31 @@ class VariantsTest {
     assertEquals("v_prediction 96", prediction(file, null));
     Files.writeString(temp.resolve("v2.yaml"), "model:\n  params:\n    timesteps: 1000\n");
     assertEquals("epsilon 64", prediction(file, null));
+  }
+
+  @Test
+  void aMarkForZeroTerminalSnr() throws IOException {
+    Path file = temp.resolve("v2.safetensors");
+    for (String mark : List.of("", "ztsnr")) {
+      writeMarks(file, Map.of(), mark);
+      try (var files = PipelineFiles.open(file, LoadMode.MAP, PredictionType.V_PREDICTION)) {
+        var scheduler = files.config("scheduler");
+        assertEquals(!mark.isEmpty(), scheduler.flag("rescale_betas_zero_snr", false), mark);
+      }
+    }
+  }
+
+  @Test
+  void theRefinerIsNoPipelineOfItsOwn() throws IOException {
+    Path file = temp.resolve("refiner.safetensors");
+    try (var arena = Arena.ofConfined()) {
+      var one = Tensor.ofFloats(arena, new float[1], 1);
+      var writer = new SafetensorsWriter();
+      writer.add("conditioner.embedders.0.model.token_embedding.weight", one);
+      writer.add("model.diffusion_model.input_blocks.0.0.weight", one);
+      writer.write(file);
+    }
+    refused(() -> StableDiffusion.load(file), "refiner", "Gatun runs the base model");
   }
 
   private static String prediction(Path file, PredictionType chosen) {

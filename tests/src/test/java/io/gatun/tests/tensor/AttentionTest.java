@@ -131,6 +131,22 @@ class AttentionTest {
     }
   }
 
+  /// Near keys alone, also where the first block of keys, or all but a query itself, is out of
+  /// sight.
+  @Test
+  void windows() {
+    for (int tokens : new int[] {1, 17, 77, 300, 1100, 2100}) {
+      var q = fixture.random(DType.Plain.F32, 1, tokens, 24);
+      var k = fixture.random(DType.Plain.F32, 1, tokens, 24);
+      var v = fixture.random(DType.Plain.F32, 1, tokens, 24);
+      for (int distance : new int[] {0, 4, 64, 5000}) {
+        var bias = new AttentionBias.Window(distance);
+        agree(tokens + " within " + distance + " ", q, k, v, 2, bias);
+      }
+    }
+    assertThrows(IllegalArgumentException.class, () -> new AttentionBias.Window(-1));
+  }
+
   @Test
   void relativePositions() {
     for (int[] grid : new int[][] {{1, 1}, {3, 2}, {14, 14}, {17, 16}, {40, 33}}) {

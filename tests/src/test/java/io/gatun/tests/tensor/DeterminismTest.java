@@ -159,6 +159,7 @@ class DeterminismTest {
             0,
             0,
             0,
+            0,
             sums.segment().address(),
             sums.segment().address() + 4 * queries)
         .weights(bf16);

@@ -8,8 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.gatun.models.image.Image;
 import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -62,6 +66,34 @@ class ImagineCommandTest {
     assertArrayEquals(Files.readAllBytes(first), Files.readAllBytes(again));
   }
 
+  /// What the network predicts can be said, changes the image, and is kept in its file.
+  @Test
+  void predictsWhatItIsTold() throws Exception {
+    Path first = temp.resolve("v.png");
+    Path again = temp.resolve("v-again.png");
+    Path plain = temp.resolve("epsilon.png");
+    var common = List.of("imagine", "a star", "-s", "2", "--seed", "7", "-q", "-o");
+    inProcess(common, first.toString(), "--prediction-type", "v_prediction");
+    inProcess(common, plain.toString());
+    String text = Image.readText(first).get("parameters");
+    assertTrue(text.contains("Prediction type: v_prediction"), text);
+    assertFalse(Image.readText(plain).get("parameters").contains("Prediction type"));
+    assertFalse(Arrays.equals(pixels(first), pixels(plain)));
+    inProcess(List.of("imagine", "-q", "--from"), first.toString(), "-o", again.toString());
+    assertArrayEquals(Files.readAllBytes(first), Files.readAllBytes(again));
+  }
+
+  private static void inProcess(List<String> first, String... rest) throws Exception {
+    var args = new ArrayList<>(first);
+    args.addAll(List.of(rest));
+    Result result = InProcess.gatun(args.toArray(String[]::new));
+    assertEquals(0, result.code(), result.err());
+  }
+
+  private static byte[] pixels(Path file) {
+    return Image.read(file).pixels().toArray(ValueLayout.JAVA_BYTE);
+  }
+
   private static void assertColour(Image image, int x, int y, int... rgb) {
     for (int c = 0; c < 3; c++) {
       assertEquals(rgb[c], image.get(x, y, c), 50, "channel %d at %d,%d".formatted(c, x, y));
@@ -110,6 +142,7 @@ class ImagineCommandTest {
         Map.of(
                 "VAE file: /etc/passwd", "was made with another autoencoder, passwd; name it",
                 "Lora 1: /etc/passwd:0.5", "adaptations; give --lora passwd:0.5",
+                "Prediction type: \u001b[0m", "need one of [epsilon, v_prediction, sample]",
                 "Mask hash: 0123456789", "was made from a mask; name that with --mask")
             .entrySet()) {
       Path image = temp.resolve("stranger.png");
@@ -139,6 +172,7 @@ class ImagineCommandTest {
         "x --width 100000 --height 100000 | need at most 16777216 pixels in an image",
         "x --quantize-layers attn | --quantize-layers says which layers --quantize is for",
         "x --quantize int8 --quantize-layers ( | '(' is no regular expression",
+        "x --prediction-type noise | 'noise' is not one of epsilon, v_prediction, sample",
         "x --rng mt | 'mt' is not one of philox, torch",
         "x --steps 0 | steps is 0; need at least 1",
         "--from nonesuch.png | nonesuch.png: there is no such file",

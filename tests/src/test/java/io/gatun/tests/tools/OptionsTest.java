@@ -28,6 +28,8 @@ class OptionsTest {
       List.of(
           "chat",
           "generate",
+          "embed",
+          "rank",
           "segment",
           "imagine",
           "quantize",
@@ -97,6 +99,7 @@ class OptionsTest {
     String twice = "generate -p ROMEO: --temp 1 -n 50 -n 3 --temp 0 --seed 1 --seed 2 --json";
     Result result = done("", twice);
     assertEquals(3, json(result).get("ids").size());
+    assertEquals(2, json(result).get("seed").asLong());
     assertFalse(result.err().contains("WARN"), result.err());
   }
 

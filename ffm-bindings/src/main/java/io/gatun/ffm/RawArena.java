@@ -1,0 +1,78 @@
+package io.gatun.ffm;
+
+import io.gatun.ffm.raw.RawReaders;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/// Memory that any thread may use and any thread may close, also while kernels and native libraries
+/// read it by its address, of which Java knows nothing.
+///
+/// Its segments have a scope of their own. Closing ends that first, so that whatever begins to use
+/// them from then on is refused, waits for what is being computed, and only then frees the memory.
+public final class RawArena implements Arena {
+  private final Arena memory = Arena.ofShared();
+  private final Arena scope = Arena.ofShared();
+  private final AtomicBoolean closed = new AtomicBoolean();
+
+  /// An arena without memory yet.
+  public RawArena() {}
+
+  @Override
+  public MemorySegment allocate(long byteSize, long byteAlignment) {
+    return scoped(memory.allocate(byteSize, byteAlignment));
+  }
+
+  /// Maps the whole of a file to be read.
+  ///
+  /// @throws IOException if the system does not
+  public MemorySegment map(FileChannel file) throws IOException {
+    return scoped(file.map(FileChannel.MapMode.READ_ONLY, 0, file.size(), memory)).asReadOnly();
+  }
+
+  @SuppressWarnings("restricted") // no larger than it is, and freed after that scope has ended
+  private MemorySegment scoped(MemorySegment segment) {
+    return segment.reinterpret(scope, null);
+  }
+
+  @Override
+  public MemorySegment.Scope scope() {
+    return scope.scope();
+  }
+
+  /// Frees the memory as soon as nobody computes with it; a second call does nothing.
+  ///
+  /// @throws IllegalStateException if a task of an operation calls it, which would wait for itself
+  @Override
+  public void close() {
+    RawReaders.checkOutside();
+    if (closed.getAndSet(true)) {
+      return;
+    }
+    while (!endScope()) {
+      Thread.onSpinWait();
+    }
+    RawReaders.await();
+    memory.close();
+  }
+
+  /// As [#close], at once, for memory that nobody has a use for any more.
+  public void closeUnused() {
+    if (!closed.getAndSet(true)) {
+      scope.close();
+      memory.close();
+    }
+  }
+
+  /// Ends the scope, unless a native call is reading the memory.
+  private boolean endScope() {
+    try {
+      scope.close();
+      return true;
+    } catch (IllegalStateException e) {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,122 @@
+package io.gatun.models;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.Interruption;
+import io.gatun.models.encoder.ClassificationHead;
+import io.gatun.models.encoder.Encoders;
+import io.gatun.models.encoder.SentenceFiles;
+import io.gatun.models.encoder.TextEncoder;
+import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.nn.UsedTensors;
+import io.gatun.models.text.Tokenizer;
+import io.gatun.models.text.Tokenizers;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Ops;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+
+/// An encoder with its tokenizer, threads and memory: what embedders and rerankers have in common.
+///
+/// @param keys the configuration
+/// @param head null for embedders
+/// @param maxTokens the most tokens of a text, or pair
+record LoadedEncoder(
+    Checkpoint checkpoint,
+    JsonKeys keys,
+    TextEncoder encoder,
+    ClassificationHead head,
+    SentenceFiles files,
+    Tokenizer tokenizer,
+    Functional f,
+    int maxTokens,
+    TextEncoderOptions options) {
+  /// @param ranks whether it is a reranker's
+  static LoadedEncoder load(Path path, Consumer<TextEncoderOptions> choose, boolean ranks) {
+    try {
+      return open(path, choose, ranks);
+    } catch (RuntimeException e) {
+      throw Interruption.or(e);
+    }
+  }
+
+  private static LoadedEncoder open(Path path, Consumer<TextEncoderOptions> choose, boolean ranks) {
+    var options = new TextEncoderOptions();
+    choose.accept(options);
+    var checkpoint = Checkpoint.open(path, options.loadMode);
+    try {
+      var keys = Encoders.keys(checkpoint);
+      Encoders.architecture(keys);
+      var files = SentenceFiles.of(checkpoint, keys);
+      var tensors = new UsedTensors(checkpoint);
+      if (ranks) {
+        Reranker.checkActivation(keys);
+      }
+      var encoder = Encoders.of(keys, () -> Encoders.weights(tensors));
+      var head = ranks ? ClassificationHead.of(keys, tensors, encoder.hiddenSize()) : null;
+      tensors.requireAllUsed(Encoders.LEFTOVERS);
+      var tokenizer = Tokenizers.load(path, checkpoint.metadata());
+      int most = files.maxTokens() == 0 ? Integer.MAX_VALUE : files.maxTokens();
+      var ops = new Ops(options.backend, options.threads);
+      try {
+        return new LoadedEncoder(
+            checkpoint,
+            keys,
+            encoder,
+            head,
+            files,
+            tokenizer,
+            new Functional(ops, options.dtype()),
+            Math.min(most, encoder.maxTokens()),
+            options);
+      } catch (RuntimeException | Error e) {
+        ops.close();
+        throw e;
+      }
+    } catch (RuntimeException | Error e) {
+      checkpoint.close();
+      throw e;
+    }
+  }
+
+  Ops ops() {
+    return f.ops();
+  }
+
+  boolean isClosed() {
+    return ops().owner().isClosed();
+  }
+
+  /// What to say of a text that is too long.
+  ///
+  /// @throws IllegalArgumentException if it is not to be cut
+  void tooLong(String what, int tokens) {
+    if (!options.truncate) {
+      throw new IllegalArgumentException(
+          "%s has %d tokens; the model reads %d at most. Split it, or have its end cut off (--truncate; in Java o.truncate(true))"
+              .formatted(what, tokens, maxTokens));
+    }
+    options.notices.accept(
+        "%s has %d tokens; the model reads %d, so its end was cut off"
+            .formatted(what, tokens, maxTokens));
+  }
+
+  /// `TextEmbedder(bge-small: bert, 12 layers of 384, texts of 512 tokens, BF16)`.
+  String describe(String name) {
+    return isClosed()
+        ? "%s(%s: closed)".formatted(name, checkpoint.path().getFileName())
+        : "%s(%s: %s, %d layers of %d, texts of %d tokens, %s)"
+            .formatted(
+                name,
+                checkpoint.path().getFileName(),
+                keys.text("model_type", "bert"),
+                encoder.layers(),
+                encoder.hiddenSize(),
+                maxTokens,
+                f.dtype().name());
+  }
+
+  void close() {
+    ops().close();
+    checkpoint.close();
+  }
+}

@@ -1,0 +1,138 @@
+package io.gatun.models;
+
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.nn.JsonKeys;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Consumer;
+
+/// Says how well documents answer a query, by reading each together with it (a cross-encoder): BERT
+/// (ms-marco-MiniLM) and XLM-RoBERTa (bge-reranker).
+///
+/// ```java
+/// try (var reranker = Reranker.load("bge-reranker-base")) {
+///   float[] scores = reranker.score("What is rain?", documents);
+/// }
+/// ```
+///
+/// Special tokens that are written in a text are text. Any thread may use it: calls from several
+/// threads take turns, batch by batch.
+public final class Reranker implements AutoCloseable {
+  private static final String SIGMOID = "torch.nn.modules.activation.Sigmoid";
+  private static final String IDENTITY = "torch.nn.modules.linear.Identity";
+
+  private final LoadedEncoder model;
+  private final boolean sigmoid;
+
+  private Reranker(LoadedEncoder model) {
+    this.model = model;
+    sigmoid = activation(model.keys()).equals(SIGMOID);
+  }
+
+  /// Loads a model with the default options.
+  ///
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static Reranker load(String path) {
+    return load(Path.of(path));
+  }
+
+  /// Loads a model with the default options.
+  ///
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static Reranker load(Path path) {
+    return load(path, o -> {});
+  }
+
+  /// Loads a model from a Hugging Face directory.
+  ///
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
+  public static Reranker load(Path path, Consumer<TextEncoderOptions> choose) {
+    return new Reranker(LoadedEncoder.load(path, choose, true));
+  }
+
+  /// What the configuration says is done to the logit.
+  static void checkActivation(JsonKeys keys) {
+    String name = activation(keys);
+    if (!name.equals(SIGMOID) && !name.equals(IDENTITY)) {
+      throw new CheckpointException(
+          "%s: the scores' activation is \"%s\"; Gatun has %s and %s"
+              .formatted(keys.where(), name, SIGMOID, IDENTITY));
+    }
+  }
+
+  private static String activation(JsonKeys keys) {
+    var section = keys.section("sentence_transformers");
+    String old = keys.text("sbert_ce_default_activation_function", SIGMOID);
+    return section.text("activation_fn", old);
+  }
+
+  /// The most tokens of a pair, with what is put around it.
+  public int maxTokens() {
+    return model.maxTokens();
+  }
+
+  /// A score for each document: the greater, the better it answers; from 0 to 1 unless the model's
+  /// configuration says that its scores are logits.
+  ///
+  /// @throws IllegalArgumentException if a pair is too long, and is not to be cut
+  /// @throws IllegalStateException if the model is closed
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
+  public float[] score(String query, List<String> documents) {
+    model.ops().owner().checkOpen();
+    var ids = new ArrayList<int[]>();
+    var types = new ArrayList<int[]>();
+    for (int i = 0; i < documents.size(); i++) {
+      var pair =
+          model.tokenizer().encodePair(read(query), read(documents.get(i)), model.maxTokens());
+      if (pair.cut() > 0) {
+        model.tooLong("the query with document " + (i + 1), pair.ids().length + pair.cut());
+      }
+      ids.add(pair.ids());
+      types.add(pair.types());
+    }
+    var scores = new float[documents.size()];
+    TokenBatches.forEach(
+        ids,
+        types,
+        (batch, places) -> {
+          try (var _ = model.ops().owner().turn();
+              var _ = model.ops().scope()) {
+            var f = model.f();
+            float[] logits = model.head().forward(f, model.encoder().forward(f, batch), batch);
+            for (int i = 0; i < places.length; i++) {
+              scores[places[i]] = score(logits[i]);
+            }
+          }
+        });
+    return scores;
+  }
+
+  private String read(String text) {
+    return model.files().lowercase() ? text.toLowerCase(Locale.ROOT) : text;
+  }
+
+  private float score(float logit) {
+    if (Float.isNaN(logit)) {
+      throw new CheckpointException(
+          "%s: a score is no number (NaN): the weights are damaged, or of another model than the configuration"
+              .formatted(model.checkpoint().path()));
+    }
+    return sigmoid ? (float) (1 / (1 + Math.exp(-logit))) : logit;
+  }
+
+  /// `Reranker(bge-reranker-base: xlm-roberta, 12 layers of 768, texts of 512 tokens, BF16)`.
+  @Override
+  public String toString() {
+    return model.describe("Reranker");
+  }
+
+  /// Ends the threads and unmaps the weights. Other threads' calls end at their next operation with
+  /// an [IllegalStateException]; so does every later use. A second call does nothing.
+  @Override
+  public void close() {
+    model.close();
+  }
+}

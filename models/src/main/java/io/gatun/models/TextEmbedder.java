@@ -1,0 +1,172 @@
+package io.gatun.models;
+
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.encoder.Pooling;
+import io.gatun.models.text.Tokenizer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/// Makes vectors of texts, of which those of similar meaning point in similar directions: BERT
+/// (bge, MiniLM, e5, arctic), XLM-RoBERTa (bge-m3), nomic-bert and ModernBERT.
+///
+/// ```java
+/// try (var embedder = TextEmbedder.load("bge-small-en-v1.5")) {
+///   float[][] vectors = embedder.embed(List.of("What is rain?", "Water that falls."));
+/// }
+/// ```
+///
+/// Pooling, normalization, length and prompts are as the files of sentence-transformers beside the
+/// weights say; a GGUF file's vectors are normalized. Special tokens that are written in a text are
+/// text. Any thread may use it: calls from several threads take turns, batch by batch.
+public final class TextEmbedder implements AutoCloseable {
+  private final LoadedEncoder model;
+  private final Pooling pooling;
+
+  private TextEmbedder(LoadedEncoder model, Pooling pooling) {
+    this.model = model;
+    this.pooling = pooling;
+  }
+
+  /// Loads a model with the default options.
+  ///
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static TextEmbedder load(String path) {
+    return load(Path.of(path));
+  }
+
+  /// Loads a model with the default options.
+  ///
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static TextEmbedder load(Path path) {
+    return load(path, o -> {});
+  }
+
+  /// Loads a model from a Hugging Face directory or a GGUF file.
+  ///
+  /// @throws CheckpointException if there is no such model, Gatun cannot run it, or nothing says
+  ///   how tokens become one vector
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
+  public static TextEmbedder load(Path path, Consumer<TextEncoderOptions> choose) {
+    var model = LoadedEncoder.load(path, choose, false);
+    var chosen = model.options().pooling;
+    var pooling = chosen != null ? chosen : model.files().pooling();
+    if (pooling == null) {
+      model.close();
+      throw new CheckpointException(
+          "%s: nothing says how the states of tokens become one vector (modules.json and 1_Pooling/config.json, or a GGUF file's pooling_type). Copy these files there, or choose: --pooling mean, cls or last"
+              .formatted(path));
+    }
+    return new TextEmbedder(model, pooling);
+  }
+
+  /// The length of a vector.
+  public int dimension() {
+    return model.encoder().hiddenSize();
+  }
+
+  /// The most tokens of a text, with what is put around it.
+  public int maxTokens() {
+    return model.maxTokens();
+  }
+
+  public Tokenizer tokenizer() {
+    return model.tokenizer();
+  }
+
+  /// What the model wants before texts of different uses, by name: `query`, `document`.
+  public Map<String, String> prompts() {
+    return model.files().prompts();
+  }
+
+  /// The vectors of texts, with the model's default prompt before each if it has one.
+  ///
+  /// @throws IllegalArgumentException if a text is too long, and is not to be cut
+  /// @throws IllegalStateException if the model is closed
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
+  public float[][] embed(List<String> texts) {
+    return embed(texts, model.files().defaultPrompt());
+  }
+
+  /// The vectors of texts with a prompt before each.
+  ///
+  /// @param promptName one of [#prompts]; null for none
+  /// @throws IllegalArgumentException as for the other `embed`, or if there is no such prompt
+  /// @throws IllegalStateException if the model is closed
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
+  public float[][] embed(List<String> texts, String promptName) {
+    model.ops().owner().checkOpen();
+    String prompt = promptName == null ? "" : prompts().get(promptName);
+    if (prompt == null) {
+      throw new IllegalArgumentException(
+          "there is no prompt \"%s\"; the model has %s".formatted(promptName, prompts().keySet()));
+    }
+    var ids = new ArrayList<int[]>();
+    for (int i = 0; i < texts.size(); i++) {
+      ids.add(ids(i, prompt + texts.get(i)));
+    }
+    var vectors = new float[texts.size()][];
+    TokenBatches.forEach(
+        ids,
+        null,
+        (batch, places) -> {
+          try (var _ = model.ops().owner().turn();
+              var _ = model.ops().scope()) {
+            var f = model.f();
+            var found = pooling.apply(f.toF32(model.encoder().forward(f, batch)), batch);
+            for (int i = 0; i < places.length; i++) {
+              vectors[places[i]] = finished(found[i]);
+            }
+          }
+        });
+    return vectors;
+  }
+
+  private int[] ids(int index, String text) {
+    String read = model.files().lowercase() ? text.toLowerCase(Locale.ROOT) : text;
+    int[] ids = tokenizer().encode(read, true, false);
+    if (ids.length == 0) {
+      throw new IllegalArgumentException(
+          "text %d is empty, and this model puts no token around a text".formatted(index + 1));
+    }
+    if (ids.length > maxTokens()) {
+      model.tooLong("text " + (index + 1), ids.length);
+    }
+    return tokenizer().truncate(ids, maxTokens());
+  }
+
+  private float[] finished(float[] vector) {
+    double squares = 0;
+    for (float v : vector) {
+      squares += (double) v * v;
+    }
+    if (!Double.isFinite(squares)) {
+      throw new CheckpointException(
+          "%s: a vector is no number (NaN or infinite): the weights are damaged, or of another model than the configuration"
+              .formatted(model.checkpoint().path()));
+    }
+    if (model.files().normalize()) {
+      double length = Math.max(Math.sqrt(squares), 1e-12);
+      for (int i = 0; i < vector.length; i++) {
+        vector[i] = (float) (vector[i] / length);
+      }
+    }
+    return vector;
+  }
+
+  /// `TextEmbedder(bge-small: bert, 12 layers of 384, texts of 512 tokens, BF16)`.
+  @Override
+  public String toString() {
+    return model.describe("TextEmbedder");
+  }
+
+  /// Ends the threads and unmaps the weights. Other threads' calls end at their next operation with
+  /// an [IllegalStateException]; so does every later use. A second call does nothing.
+  @Override
+  public void close() {
+    model.close();
+  }
+}

@@ -1,0 +1,69 @@
+package io.gatun.models.encoder;
+
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.nn.UsedTensors;
+import io.gatun.models.nn.WeightNames;
+import io.gatun.models.nn.Weights;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.LinearWeight;
+import java.lang.foreign.ValueLayout;
+
+/// What makes one number of a pair of texts: `out(tanh(dense(x)))`, x being the state of the first
+/// token.
+///
+/// @param dense BERT's pooler, or the first layer of RoBERTa's classifier
+/// @param out the layer of the one label
+public record ClassificationHead(LinearWeight dense, LinearWeight out) {
+  /// The head of a checkpoint.
+  ///
+  /// @throws CheckpointException if it has none, or one of several labels
+  public static ClassificationHead of(JsonKeys keys, UsedTensors tensors, int hiddenSize) {
+    var labels = keys.json().path("id2label");
+    int count = labels.isObject() ? labels.size() : keys.integer("num_labels", 1);
+    var all = Weights.of(tensors, WeightNames.SAME).because("it ranks by one number");
+    if (count != 1) {
+      throw new CheckpointException(
+          "%s: it has %d labels; a reranker has one".formatted(keys.where(), count));
+    }
+    if (tensors.has("classifier.out_proj.weight")) {
+      return new ClassificationHead(
+          all.linear("classifier.dense", hiddenSize, hiddenSize),
+          all.linear("classifier.out_proj", 1, hiddenSize));
+    }
+    if (tensors.has("classifier.weight") && tensors.has("bert.pooler.dense.weight")) {
+      return new ClassificationHead(
+          all.linear("bert.pooler.dense", hiddenSize, hiddenSize),
+          all.linear("classifier", 1, hiddenSize));
+    }
+    throw new CheckpointException(
+        "%s: no classifier that Gatun knows, which makes a score of a pair of texts; need a reranker (cross-encoder) of BERT's or RoBERTa's kind. Embeddings come from: gatun embed"
+            .formatted(tensors.checkpoint().path()));
+  }
+
+  /// The numbers of a batch's texts.
+  ///
+  /// @param hidden (T, D)
+  public float[] forward(Functional f, Tensor hidden, TokenBatch batch) {
+    try (var _ = f.scope()) {
+      long d = hidden.dim(1);
+      var first = f.empty(batch.texts(), d);
+      long bytes = d * f.dtype().blockBytes();
+      for (int i = 0; i < batch.texts(); i++) {
+        first
+            .segment()
+            .asSlice(i * bytes, bytes)
+            .copyFrom(hidden.segment().asSlice(batch.start(i) * bytes, bytes));
+      }
+      var x = f.linear(first, dense);
+      var wide = x.dtype() == DType.Plain.F32 ? x : f.toF32(x);
+      for (long i = 0; i < wide.size(); i++) {
+        float v = wide.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i);
+        wide.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) Math.tanh(v));
+      }
+      return f.toF32(f.linear(f.cast(wide), out)).toFloats();
+    }
+  }
+}

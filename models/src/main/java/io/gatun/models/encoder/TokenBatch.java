@@ -1,0 +1,110 @@
+package io.gatun.models.encoder;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/// The tokens of texts, one text after the other: none is padded.
+public final class TokenBatch {
+  /// Neighbouring texts of one length, whose rows are those of one tensor (count, length, D).
+  record Run(int start, int count, int length) {
+    int end() {
+      return start + count * length;
+    }
+  }
+
+  private final int[] ids;
+  private final int[] types;
+  private final int[] positions;
+  private final int[] starts;
+  private final List<Run> runs = new ArrayList<>();
+
+  private TokenBatch(int[] ids, int[] types, int[] positions, int[] starts) {
+    this.ids = ids;
+    this.types = types;
+    this.positions = positions;
+    this.starts = starts;
+    for (int i = 0; i < texts(); i++) {
+      var last = runs.isEmpty() ? null : runs.getLast();
+      if (last != null && last.length == length(i)) {
+        runs.set(runs.size() - 1, new Run(last.start, last.count + 1, last.length));
+      } else {
+        runs.add(new Run(starts[i], 1, length(i)));
+      }
+    }
+  }
+
+  /// A batch of texts; neighbours of equal length are computed together.
+  ///
+  /// @param ids the tokens of each text, at least one
+  /// @param types the type of each token; null for all 0
+  /// @throws IllegalArgumentException if a text has no tokens, or not as many types
+  public static TokenBatch of(List<int[]> ids, List<int[]> types) {
+    var starts = new int[ids.size() + 1];
+    for (int i = 0; i < ids.size(); i++) {
+      int length = ids.get(i).length;
+      if (length == 0 || (types != null && types.get(i).length != length)) {
+        throw new IllegalArgumentException(
+            "text %d has %d tokens; need at least one, and a type for each".formatted(i, length));
+      }
+      starts[i + 1] = Math.addExact(starts[i], length);
+    }
+    int all = starts[ids.size()];
+    var flatIds = new int[all];
+    var flatTypes = new int[all];
+    var positions = new int[all];
+    for (int i = 0; i < ids.size(); i++) {
+      int length = ids.get(i).length;
+      System.arraycopy(ids.get(i), 0, flatIds, starts[i], length);
+      if (types != null) {
+        System.arraycopy(types.get(i), 0, flatTypes, starts[i], length);
+      }
+      for (int t = 0; t < length; t++) {
+        positions[starts[i] + t] = t;
+      }
+    }
+    return new TokenBatch(flatIds, flatTypes, positions, starts);
+  }
+
+  /// The number of texts.
+  public int texts() {
+    return starts.length - 1;
+  }
+
+  /// The number of tokens of all texts.
+  public int tokens() {
+    return ids.length;
+  }
+
+  /// The row of a text's first token.
+  public int start(int text) {
+    return starts[text];
+  }
+
+  /// The number of a text's tokens.
+  public int length(int text) {
+    return starts[text + 1] - starts[text];
+  }
+
+  int[] ids() {
+    return ids;
+  }
+
+  int[] types() {
+    return types;
+  }
+
+  /// Each token's place in its text, from `first` on.
+  int[] positions(int first) {
+    return Arrays.stream(positions).map(p -> p + first).toArray();
+  }
+
+  /// The length of the longest text.
+  int longest() {
+    return runs.stream().mapToInt(Run::length).max().orElse(0);
+  }
+
+  List<Run> runs() {
+    return runs;
+  }
+}

@@ -1,0 +1,265 @@
+package io.gatun.tests.models;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.Reranker;
+import io.gatun.models.TextEmbedder;
+import io.gatun.models.encoder.Encoders;
+import io.gatun.models.encoder.TokenBatch;
+import io.gatun.models.nn.UsedTensors;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Ops;
+import io.gatun.tests.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Embedders and rerankers against recorded results of transformers and sentence-transformers: all
+/// that lie in the folders of small models, here and beside the project.
+class EncoderGoldenTest {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  /// What Gatun does not run yet: the folder, and the architecture that the refusal names.
+  private static final Map<String, String> NOT_YET =
+      Map.of(
+          "qwen3-embedding", "qwen3",
+          "embeddinggemma", "gemma3_text",
+          "qwen3-reranker", "qwen3");
+
+  static List<Path> embedders() throws IOException {
+    return models("modules.json", true);
+  }
+
+  static List<Path> rerankers() throws IOException {
+    return models("modules.json", false);
+  }
+
+  /// @param has whether the folders have such a file
+  private static List<Path> models(String file, boolean has) throws IOException {
+    var found = new ArrayList<Path>();
+    for (Path folder :
+        List.of(
+            TestData.ROOT.resolve("tests/src/test/resources/encoder"),
+            TestData.ROOT.resolveSibling("shared/testdata/hf-embed"))) {
+      if (Files.isDirectory(folder)) {
+        try (Stream<Path> all = Files.list(folder)) {
+          all.filter(m -> Files.exists(m.resolve("config.json")))
+              .filter(m -> Files.exists(m.resolve(file)) == has)
+              .filter(m -> !NOT_YET.containsKey(m.getFileName().toString()))
+              .sorted()
+              .forEach(found::add);
+        }
+      }
+    }
+    return found;
+  }
+
+  @ParameterizedTest
+  @MethodSource("embedders")
+  void vectors(Path model) throws IOException {
+    var golden = JSON.readTree(model.resolve("golden.json").toFile());
+    var texts = texts(golden.get("texts"));
+    for (Backend backend : Backend.values()) {
+      try (var reference = Checkpoint.open(model.resolve("golden.safetensors"));
+          var embedder =
+              TextEmbedder.load(model, o -> o.backend(backend).threads(2).dtype(DType.Plain.F32))) {
+        near(backend + "", reference.tensor("embedding"), embedder.embed(texts, null));
+        assertEquals(golden.get("max_seq_length").asInt(), embedder.maxTokens());
+        assertEquals(reference.tensor("embedding").dim(1), embedder.dimension());
+      }
+    }
+  }
+
+  /// The products of BF16 leave the direction as good as it was.
+  @ParameterizedTest
+  @MethodSource("embedders")
+  void vectorsInBf16(Path model) throws IOException {
+    var texts = texts(JSON.readTree(model.resolve("golden.json").toFile()).get("texts"));
+    try (var reference = Checkpoint.open(model.resolve("golden.safetensors"));
+        var embedder = TextEmbedder.load(model, o -> o.dtype(DType.Plain.BF16))) {
+      float[][] found = embedder.embed(texts, null);
+      for (int i = 0; i < found.length; i++) {
+        double distance = distance(reference.tensor("embedding").get(i).toFloats(), found[i]);
+        assertTrue(distance < 5e-3, "text " + i + ": cosine distance " + distance);
+      }
+    }
+  }
+
+  /// A text that is too long is refused, or cut as sentence-transformers cuts it, and told.
+  @ParameterizedTest
+  @MethodSource("embedders")
+  void longTexts(Path model) throws IOException {
+    var golden = JSON.readTree(model.resolve("golden.json").toFile());
+    var text = List.of("x", golden.get("truncated_text").asText());
+    var notices = new ArrayList<String>();
+    try (var reference = Checkpoint.open(model.resolve("golden.safetensors"));
+        var strict = TextEmbedder.load(model);
+        var embedder =
+            TextEmbedder.load(
+                model, o -> o.dtype(DType.Plain.F32).truncate(true).notices(notices::add))) {
+      var refused = assertThrows(IllegalArgumentException.class, () -> strict.embed(text, null));
+      assertTrue(refused.getMessage().startsWith("text 2 has "), refused.getMessage());
+      near(
+          "cut", reference.tensor("long.embedding"), new float[][] {embedder.embed(text, null)[1]});
+      assertEquals(1, notices.size());
+    }
+  }
+
+  /// The states after each layer, of a text alone and of all texts at once, of which none is
+  /// padded.
+  @ParameterizedTest
+  @MethodSource("embedders")
+  void hiddenStates(Path model) throws IOException {
+    var golden = JSON.readTree(model.resolve("golden.json").toFile());
+    try (var checkpoint = Checkpoint.open(model.resolve("model.safetensors"));
+        var reference = Checkpoint.open(model.resolve("golden.safetensors"));
+        var ops = new Ops(Backend.NATIVE, 2);
+        var _ = ops.scope()) {
+      var f = new Functional(ops, DType.Plain.F32);
+      var tensors = new UsedTensors(checkpoint);
+      var encoder = Encoders.of(Encoders.keys(checkpoint), () -> Encoders.weights(tensors));
+      var layer = new AtomicInteger();
+      encoder.forward(
+          f,
+          TokenBatch.of(List.of(ids(golden.get("ids").get(2))), null),
+          x ->
+              close(
+                  "hidden." + layer,
+                  reference.tensor("text2.hidden." + layer.getAndIncrement()),
+                  x));
+      assertEquals(encoder.layers() + 1, layer.get());
+      var all = new ArrayList<int[]>();
+      golden.get("ids").forEach(each -> all.add(ids(each)));
+      var batch = TokenBatch.of(all, null);
+      var hidden = encoder.forward(f, batch);
+      for (int i = 0; i < batch.texts(); i++) {
+        int start = batch.start(i);
+        int length = batch.length(i);
+        close(
+            "text " + i,
+            reference.tensor("last_hidden_state").get(i).slice(0, 0, length),
+            hidden.slice(0, start, start + length));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("rerankers")
+  void scores(Path model) throws IOException {
+    var golden = JSON.readTree(model.resolve("golden.json").toFile());
+    var notices = new ArrayList<String>();
+    try (var strict = Reranker.load(model);
+        var reranker =
+            Reranker.load(
+                model, o -> o.dtype(DType.Plain.F32).truncate(true).notices(notices::add))) {
+      int cut = 0;
+      for (int i = 0; i < golden.get("pairs").size(); i++) {
+        String query = golden.get("pairs").get(i).get(0).asText();
+        var document = List.of(golden.get("pairs").get(i).get(1).asText());
+        float score = reranker.score(query, document)[0];
+        assertEquals(golden.get("scores").get(i).floatValue(), score, 1e-5f, "pair " + i);
+        if (notices.size() > cut) {
+          cut++;
+          assertThrows(IllegalArgumentException.class, () -> strict.score(query, document));
+        }
+      }
+      assertTrue(cut > 0 && notices.size() == cut, cut + " pairs were too long");
+      String query = golden.get("pairs").get(0).get(0).asText();
+      var two =
+          List.of(
+              golden.get("pairs").get(1).get(1).asText(),
+              golden.get("pairs").get(0).get(1).asText());
+      assertArrayEquals(
+          new float[] {
+            golden.get("scores").get(1).floatValue(), golden.get("scores").get(0).floatValue()
+          },
+          reranker.score(query, two),
+          1e-5f);
+    }
+  }
+
+  @Test
+  void whatIsNotThereYetIsRefusedByName() {
+    for (var each : NOT_YET.entrySet()) {
+      Path model = TestData.shared("hf-embed/" + each.getKey());
+      var refused =
+          assertThrows(
+              CheckpointException.class,
+              () -> {
+                if (each.getKey().endsWith("reranker")) {
+                  Reranker.load(model).close();
+                } else {
+                  TextEmbedder.load(model).close();
+                }
+              },
+              each.getKey());
+      assertTrue(
+          refused.getMessage().contains("the architecture is \"" + each.getValue() + "\""),
+          refused.getMessage());
+    }
+  }
+
+  /// Cosine distance below 1e-5, and no element far off.
+  private static void near(String what, Tensor expected, float[][] found) {
+    assertEquals(expected.dim(0), found.length);
+    for (int i = 0; i < found.length; i++) {
+      float[] e = expected.get(i).toFloats();
+      assertTrue(distance(e, found[i]) < 1e-5, what + ": text " + i);
+      float max = 1;
+      for (float v : e) {
+        max = Math.max(max, Math.abs(v));
+      }
+      assertArrayEquals(e, found[i], 2e-5f * max, what + ": text " + i);
+    }
+  }
+
+  private static double distance(float[] a, float[] b) {
+    double ab = 0;
+    double aa = 0;
+    double bb = 0;
+    for (int i = 0; i < a.length; i++) {
+      ab += (double) a[i] * b[i];
+      aa += (double) a[i] * a[i];
+      bb += (double) b[i] * b[i];
+    }
+    return 1 - ab / Math.sqrt(aa * bb);
+  }
+
+  private static void close(String what, Tensor expected, Tensor found) {
+    float[] e = expected.toFloats();
+    float max = 1;
+    for (float v : e) {
+      max = Math.max(max, Math.abs(v));
+    }
+    assertArrayEquals(e, found.toFloats(), 2e-5f * max, what);
+  }
+
+  private static List<String> texts(JsonNode array) {
+    var texts = new ArrayList<String>();
+    array.forEach(each -> texts.add(each.asText()));
+    return texts;
+  }
+
+  private static int[] ids(JsonNode array) {
+    return StreamSupport.stream(array.spliterator(), false).mapToInt(JsonNode::asInt).toArray();
+  }
+}

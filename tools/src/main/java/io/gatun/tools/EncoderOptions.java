@@ -1,0 +1,53 @@
+package io.gatun.tools;
+
+import io.gatun.models.TextEncoderOptions;
+import io.gatun.tensor.DType;
+import java.nio.file.Path;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// The options of every command that runs an encoder of texts.
+final class EncoderOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "PATH",
+      required = true,
+      description = "A Hugging Face directory or a GGUF file of a BERT-like encoder.")
+  private Path model;
+
+  @Mixin private RunOptions run;
+
+  @Option(
+      names = "--dtype",
+      paramLabel = "bf16|f32",
+      description = "Type of the activations (default: bf16 where it is fast, else f32).")
+  private NetworkOptions.Type dtype;
+
+  @Option(
+      names = "--truncate",
+      description =
+          "Cut the end off what is too long for the model, and say so; without it, it is refused.")
+  private boolean truncate;
+
+  /// The model that was asked for.
+  Path model() {
+    return model;
+  }
+
+  void apply(TextEncoderOptions options) {
+    options
+        .backend(run.backend())
+        .threads(run.threads())
+        .loadMode(run.load())
+        .truncate(truncate)
+        .notices(line -> command.commandLine().getErr().println("gatun: warning: " + line));
+    if (dtype != null) {
+      options.dtype(dtype == NetworkOptions.Type.BF16 ? DType.Plain.BF16 : DType.Plain.F32);
+    }
+  }
+}
