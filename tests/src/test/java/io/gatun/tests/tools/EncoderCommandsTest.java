@@ -71,7 +71,7 @@ class EncoderCommandsTest {
           0,
           run(bare, "embed", "-m", model, "--prompt-name", "search_query", "--dtype", "f32"),
           err());
-      assertEquals(expected[0], Float.parseFloat(out().split(" ")[0]), 2e-5f);
+      assertEquals(expected[0], Float.parseFloat(out().split(" ", 2)[0]), 2e-5f);
       Path lines = Files.writeString(dir.resolve("lines.txt"), text + "\n" + bare + "\n");
       Path npy = dir.resolve("vectors.npy");
       assertEquals(

@@ -19,9 +19,15 @@ class InterruptsTest {
 
   /// What a command says that is sent a signal once it has said something that matches.
   private static Result stopped(String signal, String when, String line) throws Exception {
-    // A shell's background jobs ignore Ctrl-C, so another process sends it.
+    // A shell's background jobs ignore Ctrl-C, so another process sends it; and where the tests
+    // themselves are a background job, the command must be made to listen again.
     String script =
-        "(while ! grep -qs \"$1\" said; do sleep 0.1; done; kill -$2 $$) & exec %s >said 2>&1"
+        """
+        listening='env --default-signal=INT'
+        $listening true 2>/dev/null || listening=
+        (while ! grep -qs "$1" said; do sleep 0.1; done; kill -$2 $$) &
+        exec $listening %s >said 2>&1\
+        """
             .formatted(TestData.ROOT.resolve("tools/gatun") + " " + line);
     Files.deleteIfExists(temp.resolve("said"));
     Result result =

@@ -76,7 +76,7 @@ class OptionsTest {
         "{-V=[--version], -b=[--box], -c=[--context], -d=[--decode], -e=[--everything],"
             + " -f=[--file], -g=[--guidance], -h=[--help], -i=[--image], -m=[--model],"
             + " -n=[--max-tokens], -o=[--out], -p=[--prompt], -q=[--quiet], -s=[--steps],"
-            + " -t=[--threads]}";
+            + " -t=[--threads], -y=[--yes]}";
     spellings.put("-V", new TreeSet<>(List.of("--version")));
     assertEquals(all, spellings.toString());
   }
