@@ -74,7 +74,7 @@ class TensorArgumentsTest {
         wrong("NaN", () -> OPS.argmax(none, 0)),
         wrong("head size", () -> OPS.rope(tensor(2, 1, 31), tensor(2, 31), tensor(2, 31), false)),
         wrong("factor", () -> OPS.addScaledRow(x, 0, tensor(1, 32), Float.NaN)),
-        wrong("position", () -> OPS.attention(heads, CACHE, 0, -1, 1, 0)),
+        wrong("position", () -> OPS.attention(heads, CACHE, 0, -1, new AttentionSpec(1, 0))),
         wrong("layer", () -> OPS.attention(heads, CACHE, 1, 0, new AttentionSpec(1, 0))),
         wrong("scale", () -> OPS.attention(heads, CACHE, 0, 0, new AttentionSpec(Float.NaN, 0))),
         wrong("window", () -> OPS.attention(heads, CACHE, 0, 0, new AttentionSpec(1, -1))),
