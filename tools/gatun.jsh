@@ -3,7 +3,7 @@ import io.gatun.loaders.*;
 import io.gatun.models.*;
 import io.gatun.models.diffusion.*;
 import io.gatun.models.image.*;
-import io.gatun.models.llama.*;
+import io.gatun.models.decoder.*;
 import io.gatun.models.sam.*;
 import io.gatun.models.text.*;
 import io.gatun.tensor.*;

@@ -7,10 +7,12 @@ module io.gatun.models {
   exports io.gatun.models;
   exports io.gatun.models.clip;
   exports io.gatun.models.diffusion;
+  exports io.gatun.models.decoder;
+  exports io.gatun.models.decoder.arch;
   exports io.gatun.models.encoder;
   exports io.gatun.models.image;
-  exports io.gatun.models.llama;
   exports io.gatun.models.nn;
+  exports io.gatun.models.rewrite;
   exports io.gatun.models.sam;
   exports io.gatun.models.text;
   exports io.gatun.models.unet;

@@ -3,8 +3,8 @@ package io.gatun.models;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Interruption;
-import io.gatun.models.llama.Llama;
-import io.gatun.models.llama.LlamaConfig;
+import io.gatun.models.decoder.Decoder;
+import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
@@ -27,13 +27,13 @@ import java.util.function.Consumer;
 /// thread at a time, and refuse a second one.
 public final class Llm implements AutoCloseable {
   private final Checkpoint checkpoint;
-  private final Llama model;
+  private final Decoder model;
   private final Tokenizer tokenizer;
   private final Ops ops;
   private final LlmOptions options;
 
   private Llm(
-      Checkpoint checkpoint, Llama model, Tokenizer tokenizer, Ops ops, LlmOptions options) {
+      Checkpoint checkpoint, Decoder model, Tokenizer tokenizer, Ops ops, LlmOptions options) {
     this.checkpoint = checkpoint;
     this.model = model;
     this.tokenizer = tokenizer;
@@ -79,7 +79,7 @@ public final class Llm implements AutoCloseable {
                 .open(path, options.loadMode)
             : Checkpoint.open(path, options.loadMode);
     try {
-      var model = new Llama(LlamaConfig.of(checkpoint), checkpoint);
+      var model = Architectures.open(checkpoint);
       var tokenizer =
           options.tokenizer != null
               ? Tokenizers.load(options.tokenizer)
@@ -92,8 +92,8 @@ public final class Llm implements AutoCloseable {
     }
   }
 
-  /// The architecture.
-  public Llama model() {
+  /// The network.
+  public Decoder model() {
     return model;
   }
 

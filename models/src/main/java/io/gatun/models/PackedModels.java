@@ -7,7 +7,7 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
 import io.gatun.loaders.LoadMode;
-import io.gatun.models.llama.LlamaRewrite;
+import io.gatun.models.rewrite.Rewrite;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Packing;
 import io.gatun.tensor.ops.Workers;
@@ -137,7 +137,7 @@ public final class PackedModels {
   }
 
   private boolean pack(Checkpoint original, Path packed) throws IOException {
-    var rewrite = LlamaRewrite.packed(original);
+    var rewrite = Rewrite.packed(original);
     Path model = original.path();
     Path directory = packed.getParent();
     AtomicFile.removeAbandoned(directory);

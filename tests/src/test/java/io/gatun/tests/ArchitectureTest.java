@@ -42,6 +42,7 @@ class ArchitectureTest {
           .ignoreDependency(
               com.tngtech.archunit.base.DescribedPredicate.alwaysTrue(),
               com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage(
+                  "io.gatun.models.decoder..",
                   "io.gatun.models.image..",
                   "io.gatun.models.nn..",
                   "io.gatun.models.template..",

@@ -4,8 +4,8 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.PackedModels;
 import io.gatun.models.Pretrained;
-import io.gatun.models.llama.Llama;
-import io.gatun.models.llama.LlamaConfig;
+import io.gatun.models.decoder.Decoder;
+import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
@@ -113,25 +113,25 @@ final class BenchLlm implements Runnable {
     long start = System.nanoTime();
     try (var checkpoint = open(path);
         var ops = new Ops(Backend.NATIVE, threads.count(), Precision.FAST)) {
-      var llama = new Llama(LlamaConfig.of(checkpoint), checkpoint);
+      var decoder = Architectures.open(checkpoint);
       figures.put("load_seconds", (System.nanoTime() - start) / 1e9);
-      long perToken = llama.weightsPerToken();
+      long perToken = decoder.weightsPerToken();
       figures.put("weights_per_token", perToken);
-      figures.put("weight_bytes_per_token", llama.bytesPerToken());
+      figures.put("weight_bytes_per_token", decoder.bytesPerToken());
       for (int n : prompts) {
-        double rate = prefill(llama, ops, n);
+        double rate = prefill(decoder, ops, n);
         figures.put("prefill_" + n + "_tokens_per_second", rate);
         figures.put("prefill_" + n + "_share_of_bf16_gemm", 2.0 * perToken * rate / peak);
       }
-      double[] seconds = decode(llama, ops, 0, figures);
+      double[] seconds = decode(decoder, ops, 0, figures);
       double rate = 1 / seconds[seconds.length / 2];
       figures.put("decode_tokens_per_second", rate);
       figures.put("decode_best_tokens_per_second", 1 / seconds[0]);
       figures.put("decode_weights_per_second", rate * perToken);
-      figures.put("decode_bytes_per_second", rate * llama.bytesPerToken());
-      figures.put("decode_share_of_bandwidth", rate * llama.bytesPerToken() / bandwidth);
+      figures.put("decode_bytes_per_second", rate * decoder.bytesPerToken());
+      figures.put("decode_share_of_bandwidth", rate * decoder.bytesPerToken() / bandwidth);
       for (int depth : depths) {
-        double[] deep = decode(llama, ops, depth, figures);
+        double[] deep = decode(decoder, ops, depth, figures);
         figures.put("decode_after_" + depth + "_tokens_per_second", 1 / deep[deep.length / 2]);
       }
       figures.put("workspace_bytes", ops.workspace().byteSize());
@@ -183,16 +183,16 @@ final class BenchLlm implements Runnable {
   }
 
   /// Prompt tokens per second: the median of a few prompts.
-  private double prefill(Llama llama, Ops ops, int n) {
+  private double prefill(Decoder decoder, Ops ops, int n) {
     var ids = new int[n];
-    Arrays.setAll(ids, i -> (i * 7919 + 1) % llama.config().vocabSize());
+    Arrays.setAll(ids, i -> (i * 7919 + 1) % decoder.config().vocabSize());
     var seconds = new double[5];
     for (int run = -1; run < seconds.length; run++) {
-      try (KvCache cache = llama.newCache(kv, n);
+      try (KvCache cache = decoder.newCache(kv, n);
           var _ = ops.scope()) {
         long start = System.nanoTime();
-        var hidden = llama.forward(ops, ids, 0, cache);
-        llama.logits(ops, hidden.slice(0, n - 1, n));
+        var hidden = decoder.forward(ops, ids, 0, cache);
+        decoder.logits(ops, hidden.slice(0, n - 1, n));
         seconds[Math.max(0, run)] = (System.nanoTime() - start) / 1e9;
       }
     }
@@ -202,10 +202,10 @@ final class BenchLlm implements Runnable {
 
   /// Seconds for each token, sorted, after `depth` tokens, a short prompt and enough tokens to warm
   /// up. Also notes what memory it took.
-  private double[] decode(Llama llama, Ops ops, int depth, Map<String, Object> figures) {
+  private double[] decode(Decoder decoder, Ops ops, int depth, Map<String, Object> figures) {
     var seconds = new double[DECODED];
-    try (KvCache cache = llama.newCache(kv, depth + 4 * DECODED)) {
-      fill(llama, ops, cache, depth);
+    try (KvCache cache = decoder.newCache(kv, depth + 4 * DECODED)) {
+      fill(decoder, ops, cache, depth);
       int[] ids = new int[16];
       Arrays.fill(ids, 1);
       int position = depth;
@@ -216,10 +216,10 @@ final class BenchLlm implements Runnable {
         }
         long start = System.nanoTime();
         try (var _ = ops.scope()) {
-          var hidden = llama.forward(ops, ids, position, cache);
+          var hidden = decoder.forward(ops, ids, position, cache);
           position += ids.length;
           var last = hidden.slice(0, ids.length - 1, ids.length);
-          ids = new int[] {ops.argmax(llama.logits(ops, last), 0)};
+          ids = new int[] {ops.argmax(decoder.logits(ops, last), 0)};
         }
         seconds[Math.max(0, i)] = (System.nanoTime() - start) / 1e9;
       }
@@ -234,7 +234,7 @@ final class BenchLlm implements Runnable {
   }
 
   /// Puts keys and values of ones at the positions before `depth`.
-  private static void fill(Llama llama, Ops ops, KvCache cache, int depth) {
+  private static void fill(Decoder decoder, Ops ops, KvCache cache, int depth) {
     for (int position = 0; position < depth; position += FILLED) {
       int tokens = Math.min(FILLED, depth - position);
       try (var _ = ops.scope()) {
@@ -242,7 +242,7 @@ final class BenchLlm implements Runnable {
         for (long i = 0; i < ones.size(); i++) {
           ones.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, 1);
         }
-        for (int layer = 0; layer < llama.config().numHiddenLayers(); layer++) {
+        for (int layer = 0; layer < decoder.config().numHiddenLayers(); layer++) {
           cache.put(ops, layer, position, ones, ones);
         }
       }

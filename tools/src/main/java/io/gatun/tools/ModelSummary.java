@@ -3,9 +3,10 @@ package io.gatun.tools;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
+import io.gatun.models.decoder.Config;
+import io.gatun.models.decoder.Keys;
+import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.diffusion.PipelineFiles;
-import io.gatun.models.llama.Llama;
-import io.gatun.models.llama.LlamaConfig;
 import io.gatun.models.sam.SamConfig;
 import io.gatun.tensor.Tensor;
 import java.nio.file.Path;
@@ -59,7 +60,7 @@ record ModelSummary(
     int context = 0;
     long contextBytes = 0;
     try {
-      var config = LlamaConfig.of(checkpoint);
+      var config = Config.of(Keys.of(checkpoint), Config.Defaults.LLAMA);
       family =
           "%s, %d layers of %d"
               .formatted(config.modelType(), config.numHiddenLayers(), config.hiddenSize());
@@ -70,7 +71,7 @@ record ModelSummary(
               * config.numKeyValueHeads()
               * config.headDim()
               * context;
-      new Llama(config, checkpoint); // says what is missing, or of a type that has no kernel
+      Architectures.open(checkpoint); // says what is missing, or of a type that has no kernel
       problem = null;
     } catch (CheckpointException | IllegalArgumentException e) {
       problem = e.getMessage();

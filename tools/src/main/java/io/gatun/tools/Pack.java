@@ -3,7 +3,7 @@ package io.gatun.tools;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
-import io.gatun.models.llama.LlamaRewrite;
+import io.gatun.models.rewrite.Rewrite;
 import java.nio.file.Path;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -43,7 +43,7 @@ final class Pack implements Runnable {
             "%s: is %s; only GGUF files have blocks to pack. Make it smaller with: gatun quantize"
                 .formatted(model, checkpoint.format()));
       }
-      var rewrite = LlamaRewrite.packed(checkpoint);
+      var rewrite = Rewrite.packed(checkpoint);
       if (rewrite.converted() == 0) {
         throw new CheckpointException(
             "%s: has no Q4_0, Q8_0 or Q4_K matrices, the types with a tiled form. It runs as it is, or can"

@@ -2,7 +2,7 @@ package io.gatun.tools;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.models.Pretrained;
-import io.gatun.models.llama.LlamaRewrite;
+import io.gatun.models.rewrite.Rewrite;
 import io.gatun.tensor.DType;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -59,8 +59,8 @@ final class Quantize implements Runnable {
     try (var checkpoint = Checkpoint.open(Pretrained.find(model))) {
       var rewrite =
           switch (type) {
-            case DType.Tiled tiled -> LlamaRewrite.quantized(checkpoint, tiled);
-            case DType.Block block -> LlamaRewrite.gguf(checkpoint, block);
+            case DType.Tiled tiled -> Rewrite.quantized(checkpoint, tiled);
+            case DType.Block block -> Rewrite.gguf(checkpoint, block);
             case DType.Plain plain -> throw new AssertionError(plain);
           };
       output.write(checkpoint, rewrite, spec.commandLine());

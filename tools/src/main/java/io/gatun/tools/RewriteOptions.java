@@ -2,7 +2,7 @@ package io.gatun.tools;
 
 import io.gatun.ffm.files.AtomicFile;
 import io.gatun.loaders.Checkpoint;
-import io.gatun.models.llama.LlamaRewrite;
+import io.gatun.models.rewrite.Rewrite;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Workers;
 import java.io.IOException;
@@ -30,7 +30,7 @@ final class RewriteOptions {
   @Mixin private ThreadsOption threads;
 
   /// Writes the model with a progress bar, then says what came of it.
-  void write(Checkpoint from, LlamaRewrite rewrite, CommandLine command) {
+  void write(Checkpoint from, Rewrite rewrite, CommandLine command) {
     var err = command.getErr();
     long before = from.tensors().values().stream().mapToLong(Tensor::byteSize).sum();
     long after = rewrite.bytes();

@@ -18,7 +18,7 @@ import java.util.regex.Pattern;
 ///
 /// Every method throws [CheckpointException] if the value is of another type than asked for. Which
 /// keys were asked for is noted, so that [#requireAllRead] finds those that no code knows.
-public final class JsonKeys {
+public class JsonKeys {
   private static final int MAX_LIST = 256;
   private static final int MAX_TEXT = 200;
 
@@ -77,6 +77,11 @@ public final class JsonKeys {
     return where;
   }
 
+  /// What the file itself calls a key, for messages.
+  public String shown(String key) {
+    return key;
+  }
+
   private JsonNode get(String key) {
     read.add(key);
     return json.path(key);
@@ -114,7 +119,7 @@ public final class JsonKeys {
           && !read.contains(key)
           && !UnknownKeys.isHarmless(key)
           && !harmless.matcher(key).matches()) {
-        unknown.add(UnknownKeys.shown(key, v));
+        unknown.add(UnknownKeys.shown(shown(key), v));
       }
     }
     UnknownKeys.refuse(where, unknown);
@@ -167,6 +172,19 @@ public final class JsonKeys {
       throw wrong(key, size + " values, or one for all");
     }
     return list;
+  }
+
+  /// A list of numbers.
+  public float[] numbers(String key) {
+    JsonNode list = list(key);
+    var numbers = new float[list.size()];
+    for (int i = 0; i < numbers.length; i++) {
+      if (!list.get(i).isNumber()) {
+        throw wrong(key, "numbers");
+      }
+      numbers[i] = list.get(i).floatValue();
+    }
+    return numbers;
   }
 
   /// A list of strings.
@@ -224,7 +242,7 @@ public final class JsonKeys {
     String v = text(key, absent);
     if (!v.equals(needed)) {
       throw new CheckpointException(
-          "%s: \"%s\" is \"%s\"; Gatun runs only \"%s\"".formatted(where, key, v, needed));
+          "%s: \"%s\" is \"%s\"; Gatun runs only \"%s\"".formatted(where, shown(key), v, needed));
     }
   }
 
@@ -233,7 +251,7 @@ public final class JsonKeys {
     double v = number(key, needed);
     if (v != needed) {
       throw new CheckpointException(
-          "%s: \"%s\" is %s; Gatun runs only %s".formatted(where, key, v, needed));
+          "%s: \"%s\" is %s; Gatun runs only %s".formatted(where, shown(key), v, needed));
     }
   }
 
@@ -241,7 +259,7 @@ public final class JsonKeys {
   public void requireFlag(String key, boolean needed) {
     if (flag(key, needed) != needed) {
       throw new CheckpointException(
-          "%s: \"%s\" is %s; Gatun runs only %s".formatted(where, key, !needed, needed));
+          "%s: \"%s\" is %s; Gatun runs only %s".formatted(where, shown(key), !needed, needed));
     }
   }
 
@@ -251,7 +269,7 @@ public final class JsonKeys {
     if (!isAbsent(key) && !(v.isBoolean() && !v.booleanValue())) {
       throw new CheckpointException(
           "%s: \"%s\" is %s; Gatun runs only models without it"
-              .formatted(where, key, UnknownKeys.shown(v)));
+              .formatted(where, shown(key), UnknownKeys.shown(v)));
     }
   }
 
@@ -264,6 +282,7 @@ public final class JsonKeys {
     JsonNode v = get(key);
     return new CheckpointException(
         "%s: \"%s\" is %s; need %s"
-            .formatted(where, key, v.isMissingNode() ? "missing" : UnknownKeys.shown(v), need));
+            .formatted(
+                where, shown(key), v.isMissingNode() ? "missing" : UnknownKeys.shown(v), need));
   }
 }

@@ -42,6 +42,9 @@ public interface Kernels {
       MemorySegment out,
       long outAt);
 
+  /// `out = cap * tanh(x / cap)`.
+  void softcap(MemorySegment x, long xAt, float cap, int n, MemorySegment out, long outAt);
+
   /// Rotates one head in place: `x[i] = x[i] cos[i] + x[partner(i)] sin[i]`, where the sine of a
   /// pair's first element is negated. The partner is `i ^ 1` if `interleaved`, else `i +- n / 2`.
   void rope(

@@ -84,6 +84,13 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public void softcap(MemorySegment x, long xAt, float cap, int n, MemorySegment out, long outAt) {
+    for (int i = 0; i < n; i++) {
+      set(out, outAt, i, (float) (cap * Math.tanh(get(x, xAt, i) / (double) cap)));
+    }
+  }
+
+  @Override
   public void rope(
       MemorySegment x,
       long xAt,

@@ -139,6 +139,22 @@ public final class VectorKernels implements Kernels {
     }
   }
 
+  /// tanh(u) is 1 - 2 / (e^2u + 1).
+  @Override
+  public void softcap(MemorySegment x, long xAt, float cap, int n, MemorySegment out, long outAt) {
+    var limit = FloatVector.broadcast(F, cap);
+    long end = 4L * F.loopBound(n);
+    for (long at = 0; at < end; at += STEP) {
+      var e = VectorMath.exp(load(x, xAt + at).mul(2 / cap)).add(1f);
+      limit.sub(limit.mul(2f).div(e)).intoMemorySegment(out, outAt + at, ORDER);
+    }
+    if (end < 4L * n) {
+      var tail = F.indexInRange(end / 4, n);
+      var e = VectorMath.exp(load(x, xAt + end, tail).mul(2 / cap)).add(1f);
+      limit.sub(limit.mul(2f).div(e)).intoMemorySegment(out, outAt + end, ORDER, tail);
+    }
+  }
+
   @Override
   public void rope(
       MemorySegment x,

@@ -30,8 +30,8 @@ final class CachedAttention {
   private final Tensor q;
   private final KvCache cache;
   private final int position;
+  private final AttentionSpec spec;
   private final int window;
-  private final float scale;
   private final Tensor out;
 
   private final int tokens;
@@ -50,14 +50,14 @@ final class CachedAttention {
   private final long scratchBytes;
 
   private CachedAttention(
-      Ops ops, Tensor q, KvCache cache, int layer, int position, float scale, int window) {
+      Ops ops, Tensor q, KvCache cache, int layer, int position, AttentionSpec spec) {
     this.ops = ops;
     this.kernels = ops.kernels();
     this.q = q;
     this.cache = cache;
     this.position = position;
-    this.scale = scale;
-    this.window = window;
+    this.spec = spec;
+    this.window = spec.window();
     tokens = Math.toIntExact(q.dim(0));
     heads = Math.toIntExact(q.dim(1));
     c = Math.toIntExact(q.dim(2));
@@ -93,13 +93,17 @@ final class CachedAttention {
   }
 
   static Tensor apply(
-      Ops ops, Tensor q, KvCache cache, int layer, int position, float scale, int window) {
+      Ops ops, Tensor q, KvCache cache, int layer, int position, AttentionSpec spec) {
     Check.f32("q", q);
     Check.rank("q", q, 3);
     Check.same("head size", q.dim(2), "head size of the cache", cache.headSize());
     Check.same("H modulo G", q.dim(1) % cache.heads(), "needed", 0);
     cache.checkStored(layer, position, q.dim(0));
-    var attention = new CachedAttention(ops, q, cache, layer, position, scale, window);
+    if (spec.sinks() != null) {
+      Check.f32("sinks", spec.sinks());
+      Check.same("sinks", spec.sinks().size(), "heads", q.dim(1));
+    }
+    var attention = new CachedAttention(ops, q, cache, layer, position, spec);
     attention.run();
     return attention.out;
   }
@@ -157,10 +161,7 @@ final class CachedAttention {
     long rest = scores + 4L * state.rows * SCORES;
     long at = parts > 1 ? partAt(head, part) : scratch;
     gather(head, first, count, queries);
-    memory.asSlice(at, state.bytes()).fill((byte) 0);
-    for (int m = 0; m < rows; m++) {
-      Floats.set(memory, state.max(at), m, Float.NEGATIVE_INFINITY);
-    }
+    begin(head, rows, at, part);
     int end = position + first + count;
     int from = firstPage(first) + part * PART;
     int to = parts > 1 ? Math.min(from + PART, lastPage(tokens)) : lastPage(first + count);
@@ -169,6 +170,12 @@ final class CachedAttention {
       int n = Math.min(Math.min(PART, to - page) * PAGE, end - page * PAGE);
       var positions = new PageProducts.Positions(head, page, n);
       products.scores(memory, queries, rows, positions, scores, rest);
+      if (spec.softcap() > 0) {
+        for (int m = 0; m < rows; m++) {
+          long row = scores + 4L * m * SCORES;
+          kernels.softcap(memory, row, spec.softcap(), n, memory, row);
+        }
+      }
       softmax(rows, n, page, first, scores, at, rest);
       products.sums(memory, scores, rows, positions, at, rest);
     }
@@ -177,11 +184,25 @@ final class CachedAttention {
     }
   }
 
+  /// Sums of nothing; but a sink, which has no value, is counted once.
+  private void begin(int head, int rows, long at, int part) {
+    memory.asSlice(at, state.bytes()).fill((byte) 0);
+    boolean sinks = spec.sinks() != null && part == 0;
+    for (int m = 0; m < rows; m++) {
+      float max =
+          sinks
+              ? Floats.get(spec.sinks().segment(), 0, head * group + m % group)
+              : Float.NEGATIVE_INFINITY;
+      Floats.set(memory, state.max(at), m, max);
+      Floats.set(memory, state.total(at), m, sinks ? 1 : 0);
+    }
+  }
+
   private void gather(int head, int first, int count, long queries) {
     for (int t = 0; t < count; t++) {
       long from = 4 * ((long) (first + t) * heads + (long) head * group) * c;
       kernels.scale(
-          q.segment(), from, scale, (long) group * c, memory, queries + 4L * t * group * c);
+          q.segment(), from, spec.scale(), (long) group * c, memory, queries + 4L * t * group * c);
     }
   }
 

@@ -4,7 +4,6 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.VectorUnit;
 import io.gatun.tensor.kernel.Dequantize;
-import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Kernels;
 import io.gatun.tensor.kernel.ScalarKernels;
 import io.gatun.tensor.kernel.TiledLayout;
@@ -262,29 +261,50 @@ public final class Ops implements AutoCloseable {
 
   /// `x += y`, of equal shapes.
   public void addInPlace(Tensor x, Tensor y) {
-    try (var _ = owner.operation()) {
-      Check.sameShape(x, y);
-      Check.writable("x", x);
-      workers.forEach(
-          x.size(),
-          1 << 14,
-          (worker, from, to) ->
-              kernels.add(
-                  x.segment(), 4 * from, y.segment(), 4 * from, to - from, x.segment(), 4 * from));
-    }
+    inPlace(x, y, kernels::add);
   }
 
   /// `gate = silu(gate) * up`, of equal shapes.
   public void siluMulInPlace(Tensor gate, Tensor up) {
+    inPlace(gate, up, kernels::siluMul);
+  }
+
+  /// `x *= y`, of equal shapes.
+  public void mulInPlace(Tensor x, Tensor y) {
+    inPlace(x, y, kernels::mul);
+  }
+
+  private interface PairKernel {
+    void run(
+        MemorySegment x, long xAt, MemorySegment y, long yAt, long n, MemorySegment out, long at);
+  }
+
+  private void inPlace(Tensor x, Tensor y, PairKernel kernel) {
     try (var _ = owner.operation()) {
-      Check.sameShape(gate, up);
-      Check.writable("gate", gate);
-      var out = gate.segment();
+      Check.f32("x", x);
+      Check.f32("y", y);
+      Check.sameShape(x, y);
+      Check.writable("x", x);
+      var out = x.segment();
       workers.forEach(
-          gate.size(),
+          x.size(),
           1 << 14,
           (worker, from, to) ->
-              kernels.siluMul(out, 4 * from, up.segment(), 4 * from, to - from, out, 4 * from));
+              kernel.run(out, 4 * from, y.segment(), 4 * from, to - from, out, 4 * from));
+    }
+  }
+
+  /// `x = cap * tanh(x / cap)`, in place.
+  public void softcap(Tensor x, float cap) {
+    try (var _ = owner.operation()) {
+      Check.f32("x", x);
+      Check.writable("x", x);
+      var out = x.segment();
+      workers.forEach(
+          x.size(),
+          1 << 12,
+          (worker, from, to) ->
+              kernels.softcap(out, 4 * from, cap, (int) (to - from), out, 4 * from));
     }
   }
 
@@ -303,8 +323,8 @@ public final class Ops implements AutoCloseable {
     }
   }
 
-  /// Rotates the heads of x (T, H, C) in place (RoPE, Su et al. 2021); cos and sin (T, C) as
-  /// [Kernels#rope] wants them.
+  /// Rotates the heads of x (T, H, C) in place (RoPE, Su et al. 2021); cos and sin (T, R) as
+  /// [Kernels#rope] wants them, of which each head's first R numbers turn, and the others do not.
   public void rope(Tensor x, Tensor cos, Tensor sin, boolean interleaved) {
     try (var _ = owner.operation()) {
       Check.rank("x", x, 3);
@@ -318,9 +338,13 @@ public final class Ops implements AutoCloseable {
             "sin has shape %s; need that of cos, %s".formatted(sin.shape(), cos.shape()));
       }
       Check.same("cos rows", cos.dim(0), "tokens", x.dim(0));
-      Check.same("cos columns", cos.dim(1), "head size", x.dim(2));
+      int turned = Math.toIntExact(cos.dim(1));
+      if (turned > x.dim(2)) {
+        throw new IllegalArgumentException(
+            "cos has %d columns; a head has %d".formatted(turned, x.dim(2)));
+      }
       int c = Math.toIntExact(x.dim(2));
-      Check.same("odd channels of the head size", c % 2, "channels are rotated in pairs", 0);
+      Check.same("odd channels of the head size", turned % 2, "channels are rotated in pairs", 0);
       long heads = x.dim(1);
       workers.forEach(
           x.dim(0) * heads,
@@ -332,8 +356,8 @@ public final class Ops implements AutoCloseable {
                   4 * i * c,
                   cos.segment(),
                   sin.segment(),
-                  4 * (i / heads) * c,
-                  c,
+                  4 * (i / heads) * turned,
+                  turned,
                   interleaved);
             }
           });
@@ -343,19 +367,7 @@ public final class Ops implements AutoCloseable {
   /// Softmax over the innermost dimension, in place.
   public void softmax(Tensor x) {
     try (var _ = owner.operation()) {
-      Check.f32("x", x);
-      Check.writable("x", x);
-      int n = Check.columns("x", x);
-      workers.forEach(
-          x.size() / n,
-          grain(n),
-          (worker, from, to) -> {
-            for (long t = from; t < to; t++) {
-              long at = 4 * t * n;
-              float sum = kernels.expSum(x.segment(), at, kernels.max(x.segment(), at, n), n);
-              kernels.scale(x.segment(), at, 1 / sum, n, x.segment(), at);
-            }
-          });
+      Softmax.apply(this, x);
     }
   }
 
@@ -364,58 +376,23 @@ public final class Ops implements AutoCloseable {
   /// @throws IndexOutOfBoundsException if a column is not one of x
   public float[] logSoftmax(Tensor x, int[] columns) {
     try (var _ = owner.operation()) {
-      Check.f32("x", x);
-      Check.writable("x", x);
-      int n = Check.columns("x", x);
-      Check.same("columns", columns.length, "rows", x.size() / n);
-      for (int column : columns) {
-        Check.index("column", column, n);
-      }
-      var out = new float[columns.length];
-      workers.forEach(
-          out.length,
-          grain(n),
-          (worker, from, to) -> {
-            for (int t = (int) from; t < to; t++) {
-              long at = 4L * t * n;
-              float chosen = Floats.get(x.segment(), at, columns[t]);
-              float max = kernels.max(x.segment(), at, n);
-              out[t] = chosen - max - (float) Math.log(kernels.expSum(x.segment(), at, max, n));
-            }
-          });
-      return out;
+      return Softmax.log(this, x, columns);
     }
   }
 
   /// Causal attention of q (T, H, C), whose first row is at `position`, over what the cache holds
-  /// up to each row's own position: `softmax(q k^T * scale) v`, result (T, H, C). With `window` > 0
-  /// a row sees only the last `window` positions, its own included.
-  public Tensor attention(
-      Tensor q, KvCache cache, int layer, int position, float scale, int window) {
+  /// up to each row's own position: `softmax(q k^T * scale) v`, result (T, H, C).
+  public Tensor attention(Tensor q, KvCache cache, int layer, int position, AttentionSpec spec) {
     try (var _ = owner.operation();
         var _ = cache.owner().claim()) {
-      Check.finite("scale", scale);
-      if (window < 0) {
-        throw new IllegalArgumentException("window is %d; need 0 (all) or more".formatted(window));
-      }
-      return CachedAttention.apply(this, q, cache, layer, position, scale, window);
+      return CachedAttention.apply(this, q, cache, layer, position, spec);
     }
   }
 
   /// The column of the greatest element of a row of x (T, N); the first of equals.
   public int argmax(Tensor x, long row) {
     try (var _ = owner.operation()) {
-      Check.rank("x", x, 2);
-      Check.f32("x", x);
-      Check.index("row", row, x.dim(0));
-      long n = x.dim(1);
-      float max = kernels.max(x.segment(), 4 * row * n, n);
-      for (int i = 0; i < n; i++) {
-        if (Floats.get(x.segment(), 4 * row * n, i) == max) {
-          return i;
-        }
-      }
-      throw new IllegalArgumentException("row " + row + " has no greatest element: it holds NaN");
+      return Softmax.argmax(this, x, row);
     }
   }
 

@@ -4,7 +4,7 @@ import io.gatun.ffm.files.AtomicFile;
 import io.gatun.ffm.files.UserCache;
 import io.gatun.ffm.files.UserState;
 import io.gatun.loaders.Checkpoint;
-import io.gatun.models.llama.LlamaRewrite;
+import io.gatun.models.rewrite.Rewrite;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Workers;
 import java.io.IOException;
@@ -32,7 +32,7 @@ final class FilesProbe {
       case "quantize" -> {
         try (var checkpoint = Checkpoint.open(Path.of(args[2]));
             var workers = new Workers(1)) {
-          var rewrite = LlamaRewrite.quantized(checkpoint, new DType.Tiled(4, 32));
+          var rewrite = Rewrite.quantized(checkpoint, new DType.Tiled(4, 32));
           rewrite.write(out, workers, bytes -> forever());
         }
       }

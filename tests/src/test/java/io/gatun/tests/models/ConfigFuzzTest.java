@@ -13,11 +13,10 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.clip.CLIPTextConfig;
 import io.gatun.models.clip.CLIPTextModel;
+import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.models.diffusion.SchedulerConfig;
 import io.gatun.models.diffusion.Schedulers;
-import io.gatun.models.llama.Llama;
-import io.gatun.models.llama.LlamaConfig;
 import io.gatun.models.sam.SamConfig;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.models.unet.UNet2DConditionConfig;
@@ -141,7 +140,7 @@ class ConfigFuzzTest {
         try (var checkpoint = Checkpoint.open(dir.resolve("model.safetensors"))) {
           if (checkpoint.tensors().containsKey("lm_head.weight")
               || checkpoint.tensors().containsKey("model.norm.weight")) {
-            assertTrue(new Llama(LlamaConfig.of(checkpoint), checkpoint).config().headDim() > 0);
+            assertTrue(Architectures.open(checkpoint).config().headDim() > 0);
           } else {
             assertTrue(SamConfig.of(checkpoint, 0).decoderHeads() > 0);
           }

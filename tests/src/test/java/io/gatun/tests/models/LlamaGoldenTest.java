@@ -6,9 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
-import io.gatun.models.llama.Llama;
-import io.gatun.models.llama.LlamaConfig;
-import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.decoder.Decoder;
+import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
@@ -43,7 +42,7 @@ class LlamaGoldenTest {
     try (var checkpoint = Checkpoint.open(dir.resolve("model.safetensors"));
         var recorded = Checkpoint.open(dir.resolve("goldens.safetensors"));
         var ops = new Ops(backend, 2, precision)) {
-      var llama = new Llama(config(dir), checkpoint);
+      var llama = Architectures.open(checkpoint);
       int n = 0;
       for (JsonNode prompt : golden.get("prompts")) {
         int[] ids = ids(prompt.get("ids"));
@@ -99,13 +98,9 @@ class LlamaGoldenTest {
     int[] wanted = compared == 0 ? ids : Arrays.copyOf(ids, compared);
     try (var checkpoint = Checkpoint.open(path);
         var ops = new Ops(backend, 2)) {
-      var config =
-          file.endsWith(".gguf")
-              ? LlamaConfig.fromGguf(checkpoint.metadata(), file)
-              : config(path.getParent());
       int[] found =
           greedy(
-              new Llama(config, checkpoint),
+              Architectures.open(checkpoint),
               ops,
               new int[] {expected.get("bos").asInt()},
               wanted.length);
@@ -120,7 +115,7 @@ class LlamaGoldenTest {
     try (var checkpoint = Checkpoint.open(dir.resolve("model.gguf"));
         var reference = Checkpoint.open(dir.resolve("reference.safetensors"));
         var ops = new Ops(Backend.NATIVE, 2)) {
-      var llama = new Llama(LlamaConfig.fromGguf(checkpoint.metadata(), name), checkpoint);
+      var llama = Architectures.open(checkpoint);
       for (int s = 0; s < 2; s++) {
         int[] ids = ints(reference.tensor("seq%d.tokens".formatted(s)));
         try (var cache = llama.newCache(DType.Plain.F32, 64);
@@ -134,32 +129,7 @@ class LlamaGoldenTest {
     }
   }
 
-  /// With the configuration as published checkpoints have it.
-  @ParameterizedTest
-  @CsvSource({"llama3", "llama_linear", "mistral", "mixtral"})
-  void publishedConfigurations(String name) {
-    Path dir = TestData.shared("hf-arch/" + name);
-    try (var checkpoint = Checkpoint.open(dir);
-        var reference = Checkpoint.open(dir.resolve("reference.safetensors"));
-        var ops = new Ops(Backend.NATIVE, 2)) {
-      var llama =
-          new Llama(
-              LlamaConfig.fromJson(JsonKeys.read(dir.resolve("config_published.json"))),
-              checkpoint);
-      for (int s = 0; s < 2; s++) {
-        int[] ids = ints(reference.tensor("seq%d.tokens".formatted(s)));
-        try (var cache = llama.newCache(DType.Plain.F32, 64);
-            var _ = ops.scope()) {
-          var logits = llama.logits(ops, llama.forward(ops, ids, 0, cache));
-          close(reference.tensor("seq%d.logits".formatted(s)), logits, 2e-4f);
-        }
-        int[] greedy = ints(reference.tensor("seq%d.greedy".formatted(s)));
-        assertArrayEquals(greedy, greedy(llama, ops, ids, greedy.length));
-      }
-    }
-  }
-
-  private static int[] greedy(Llama llama, Ops ops, int[] prompt, int count) {
+  private static int[] greedy(Decoder llama, Ops ops, int[] prompt, int count) {
     var out = new int[count];
     try (KvCache cache = llama.newCache(DType.Plain.F32, prompt.length + count)) {
       int[] ids = prompt;
@@ -188,10 +158,6 @@ class LlamaGoldenTest {
     for (int i = 0; i < e.length; i++) {
       assertEquals(e[i], f[i], tolerance * max, "element " + i);
     }
-  }
-
-  private static LlamaConfig config(Path dir) {
-    return LlamaConfig.fromJson(JsonKeys.read(dir.resolve("config.json")));
   }
 
   private static int[] ids(JsonNode array) {

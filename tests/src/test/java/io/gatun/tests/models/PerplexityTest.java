@@ -10,7 +10,7 @@ import io.gatun.models.Generation;
 import io.gatun.models.Llm;
 import io.gatun.models.LlmOptions;
 import io.gatun.models.Perplexity;
-import io.gatun.models.llama.LlamaRewrite;
+import io.gatun.models.rewrite.Rewrite;
 import io.gatun.models.text.SamplingOptions;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
@@ -63,7 +63,7 @@ class PerplexityTest {
     Path out = temp.resolve("quantized");
     try (var checkpoint = Checkpoint.open(TestData.pretrained("tiny-llm"));
         var workers = new Workers(2)) {
-      LlamaRewrite.quantized(checkpoint, new DType.Tiled(bits, 32)).write(out, workers, n -> {});
+      Rewrite.quantized(checkpoint, new DType.Tiled(bits, 32)).write(out, workers, n -> {});
     }
     try (var bf16 = tiny(o -> o.threads(2));
         var quantized = Llm.load(out, o -> o.threads(2))) {

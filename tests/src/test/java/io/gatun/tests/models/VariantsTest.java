@@ -14,13 +14,12 @@ import io.gatun.loaders.LoadMode;
 import io.gatun.loaders.SafetensorsWriter;
 import io.gatun.models.Llm;
 import io.gatun.models.StableDiffusion;
+import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.models.diffusion.PredictionType;
 import io.gatun.models.image.Image;
-import io.gatun.models.llama.Llama;
-import io.gatun.models.llama.LlamaConfig;
-import io.gatun.models.llama.LlamaRewrite;
 import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.rewrite.Rewrite;
 import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Sam;
 import io.gatun.tensor.DType;
@@ -89,7 +88,7 @@ class VariantsTest {
         "attention_bias | true | there is no tensor \"model.layers.0.self_attn.q_proj.bias\"",
         "mlp_bias | true | there is no tensor \"model.layers.0.mlp.up_proj.bias\"",
         "logit_scale | 2 | \"logit_scale\": 2",
-        "rope_scaling | {\"rope_type\": \"yarn\", \"factor\": 2} | rope scaling is \"yarn\"",
+        "rope_scaling | {\"rope_type\": \"ntk\", \"factor\": 2} | rope scaling is \"ntk\"",
         "rope_scaling | {\"type\": \"default\", \"mrope_section\": [1]} | mrope_section",
         "partial_rotary_factor | 0.5 | partial_rotary_factor",
         "hidden_act | \"gelu\" | \"gelu\"; Gatun runs only \"silu\"",
@@ -176,11 +175,11 @@ class VariantsTest {
       delimiter = '|',
       value = {
         "llama.attention.scale | 0.5 | \"llama.attention.scale\": 0.5",
-        "llama.attention.head_count | 0 | llama.attention.head_count is 0; need a whole number",
-        "llama.embedding_length | 1e30 | need a whole number",
+        "llama.attention.head_count | 0 | llama.attention.head_count\" is 0; need whole numbers",
+        "llama.embedding_length | 1e30 | need whole numbers",
         "llama.attention.value_length | 16 | llama.attention.value_length is 16",
-        "llama.context_length | 4294967296 | need a whole number from 1 to 2147483647",
-        "llama.rope.scaling.type | yarn | rope scaling is \"yarn\""
+        "llama.context_length | 4294967296 | need whole numbers from 1 to 2147483647",
+        "llama.rope.scaling.type | yarn | no number \"factor\""
       })
   void keysOfGguf(String key, String value, String message) {
     Path file = temp.resolve("x.gguf");
@@ -218,7 +217,7 @@ class VariantsTest {
         writer.write(changed);
         if (name.equals("rope.freqs")) {
           try (var one = Checkpoint.open(changed)) {
-            LlamaRewrite.packed(one).write(temp.resolve("packed.gguf"), workers, bytes -> {});
+            Rewrite.packed(one).write(temp.resolve("packed.gguf"), workers, bytes -> {});
           }
         } else {
           refused(() -> llama(changed), name, "is () F32");
@@ -349,7 +348,7 @@ class VariantsTest {
 
   private static String llama(Path gguf) {
     try (var checkpoint = Checkpoint.open(gguf)) {
-      return new Llama(LlamaConfig.of(checkpoint), checkpoint).config().toString();
+      return Architectures.open(checkpoint).config().toString();
     }
   }
 

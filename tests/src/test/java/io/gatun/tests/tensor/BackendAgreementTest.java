@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Floats;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
@@ -114,7 +115,7 @@ class BackendAgreementTest {
                 (ops, a) -> {
                   try (var cache = new KvCache(1, 2, 24, type, 512)) {
                     cache.put(ops, 0, 0, k, v);
-                    return ops.attention(q, cache, 0, 0, 0.2f, window);
+                    return ops.attention(q, cache, 0, 0, new AttentionSpec(0.2f, window));
                   }
                 });
           }
@@ -140,7 +141,8 @@ class BackendAgreementTest {
               (ops, a) -> {
                 try (var cache = new KvCache(1, 2, 24, type, length)) {
                   cache.put(ops, 0, 0, k, v);
-                  return ops.attention(q, cache, 0, length - tokens, 0.2f, window);
+                  return ops.attention(
+                      q, cache, 0, length - tokens, new AttentionSpec(0.2f, window));
                 }
               };
           agree(backend, length, last);
@@ -170,8 +172,10 @@ class BackendAgreementTest {
         var rounded = new KvCache(1, 2, c, DType.Plain.I8, length)) {
       exact.put(ops, 0, 0, k, v);
       rounded.put(ops, 0, 0, k, v);
-      float[] expected = ops.attention(q, exact, 0, length - 3, 0.125f, 0).toFloats();
-      float[] found = ops.attention(q, rounded, 0, length - 3, 0.125f, 0).toFloats();
+      float[] expected =
+          ops.attention(q, exact, 0, length - 3, new AttentionSpec(0.125f, 0)).toFloats();
+      float[] found =
+          ops.attention(q, rounded, 0, length - 3, new AttentionSpec(0.125f, 0)).toFloats();
       double squares = 0;
       double errors = 0;
       for (int i = 0; i < expected.length; i++) {
@@ -203,7 +207,7 @@ class BackendAgreementTest {
         var cache = new KvCache(1, 1, c, DType.Plain.F32, tokens)) {
       cache.put(ops, 0, 0, k, v);
       for (int window : new int[] {0, 70}) {
-        float[] found = ops.attention(q, cache, 0, 0, 0.5f, window).toFloats();
+        float[] found = ops.attention(q, cache, 0, 0, new AttentionSpec(0.5f, window)).toFloats();
         for (int t = 0; t < tokens; t++) {
           var sum = new double[c];
           double total = 0;
@@ -236,13 +240,15 @@ class BackendAgreementTest {
         var once = new KvCache(1, 2, 16, DType.Plain.F32, 100);
         var steps = new KvCache(1, 2, 16, DType.Plain.F32, 100)) {
       once.put(ops, 0, 0, k, v);
-      float[] whole = ops.attention(q, once, 0, 0, 0.25f, 0).toFloats();
+      float[] whole = ops.attention(q, once, 0, 0, new AttentionSpec(0.25f, 0)).toFloats();
       int[] cuts = {0, 1, 2, 63, 64, 65, 90, 100};
       for (int i = 0; i + 1 < cuts.length; i++) {
         int from = cuts[i];
         int to = cuts[i + 1];
         steps.put(ops, 0, from, k.slice(0, from, to), v.slice(0, from, to));
-        float[] part = ops.attention(q.slice(0, from, to), steps, 0, from, 0.25f, 0).toFloats();
+        float[] part =
+            ops.attention(q.slice(0, from, to), steps, 0, from, new AttentionSpec(0.25f, 0))
+                .toFloats();
         for (int j = 0; j < part.length; j++) {
           assertEquals(whole[from * 64 + j], part[j], 1e-5);
         }

@@ -7,6 +7,7 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.AttentionScores;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.KvCache;
@@ -92,7 +93,8 @@ class DeterminismTest {
         cache.put(ops, 0, 0, heads, heads);
         for (int i = 0; i < rounds; i++) {
           try (var _ = nativeOps.scope()) {
-            var prompt = nativeOps.attention(heads.slice(0, 0, 70), cache, 0, 0, 0.1f, 0);
+            var prompt =
+                nativeOps.attention(heads.slice(0, 0, 70), cache, 0, 0, new AttentionSpec(0.1f, 0));
             results.put("attention of a prompt", bits(prompt));
           }
           totals(results, arena, false);
@@ -105,7 +107,8 @@ class DeterminismTest {
             ops.softmax(y);
             results.put("softmax", bits(y));
             var q = x.reshape(1, 2, K / 2);
-            results.put("attention", bits(ops.attention(q, cache, 0, 299, 0.1f, 0)));
+            results.put(
+                "attention", bits(ops.attention(q, cache, 0, 299, new AttentionSpec(0.1f, 0))));
             weights.forEach((name, w) -> results.put(name, bits(ops.linear(x, w))));
           }
         }

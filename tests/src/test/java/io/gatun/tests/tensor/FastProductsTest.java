@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
@@ -70,7 +71,7 @@ class FastProductsTest {
               try (var cache = new KvCache(1, 2, 32, type, tokens)) {
                 cache.put(ops, 0, 0, k, v);
                 fillWithNaN(ops);
-                return ops.attention(q, cache, 0, 0, 0.18f, window);
+                return ops.attention(q, cache, 0, 0, new AttentionSpec(0.18f, window));
               }
             },
             0.005);

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.gatun.tensor.DType.Plain;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
@@ -73,10 +74,10 @@ class TensorArgumentsTest {
         wrong("NaN", () -> OPS.argmax(none, 0)),
         wrong("head size", () -> OPS.rope(tensor(2, 1, 31), tensor(2, 31), tensor(2, 31), false)),
         wrong("factor", () -> OPS.addScaledRow(x, 0, tensor(1, 32), Float.NaN)),
-        wrong("position", () -> OPS.attention(heads, CACHE, 0, -1, 1, 0)),
-        wrong("layer", () -> OPS.attention(heads, CACHE, 1, 0, 1, 0)),
-        wrong("scale", () -> OPS.attention(heads, CACHE, 0, 0, Float.NaN, 0)),
-        wrong("window", () -> OPS.attention(heads, CACHE, 0, 0, 1, -1)),
+        wrong("position", () -> OPS.attention(heads, CACHE, 0, -1, new AttentionSpec(1, 0))),
+        wrong("layer", () -> OPS.attention(heads, CACHE, 1, 0, new AttentionSpec(1, 0))),
+        wrong("scale", () -> OPS.attention(heads, CACHE, 0, 0, new AttentionSpec(Float.NaN, 0))),
+        wrong("window", () -> OPS.attention(heads, CACHE, 0, 0, new AttentionSpec(1, -1))),
         wrong("position", () -> CACHE.put(OPS, 0, -1, heads, heads)),
         wrong("layer", () -> CACHE.put(OPS, -1, 0, heads, heads)));
   }

@@ -6,6 +6,7 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Functional;
@@ -89,7 +90,9 @@ class ThreadsTest {
                 cache.put(ops, 0, 0, history, history);
                 for (int t = 1; t <= TOKENS; t++) {
                   try (var _ = ops.scope()) {
-                    var y = ops.attention(q.slice(0, 0, t), cache, 0, 300 - t, 0.1f, 0);
+                    var y =
+                        ops.attention(
+                            q.slice(0, 0, t), cache, 0, 300 - t, new AttentionSpec(0.1f, 0));
                     results.put(type + " " + t, y.toFloats());
                   }
                 }

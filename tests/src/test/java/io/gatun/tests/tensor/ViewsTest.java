@@ -14,6 +14,7 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.Activations;
 import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Epilogue;
@@ -108,8 +109,11 @@ class ViewsTest {
         refused(arena, "rmsNorm", halves, v -> ops.rmsNorm(w, v, 1e-5f));
         refused(arena, "addInPlace", f32, v -> done(x, () -> ops.addInPlace(v, w)));
         refused(arena, "addInPlace", f32, v -> done(x, () -> ops.addInPlace(w, v)));
+        refused(arena, "mulInPlace", f32, v -> done(x, () -> ops.mulInPlace(v, w)));
+        refused(arena, "mulInPlace", f32, v -> done(x, () -> ops.mulInPlace(w, v)));
         refused(arena, "siluMulInPlace", f32, v -> done(x, () -> ops.siluMulInPlace(v, w)));
         refused(arena, "siluMulInPlace", f32, v -> done(x, () -> ops.siluMulInPlace(w, v)));
+        refused(arena, "softcap", f32, v -> done(x, () -> ops.softcap(v, 2)));
         refused(arena, "addScaledRow", f32, v -> done(x, () -> ops.addScaledRow(v, 1, one, 2)));
         refused(arena, "softmax", f32, v -> done(x, () -> ops.softmax(v)));
         refused(arena, "logSoftmax", f32, v -> done(x, () -> ops.logSoftmax(v, new int[SIZE])));
@@ -120,7 +124,8 @@ class ViewsTest {
         refused(arena, "rope", three, v -> done(x, () -> ops.rope(v, table, table, true)));
         refused(arena, "rope", tables, v -> done(x, () -> ops.rope(heads, v, table, true)));
         refused(arena, "rope", tables, v -> done(x, () -> ops.rope(heads, table, v, true)));
-        refused(arena, "attention", three, v -> ops.attention(v, cache, 0, 0, 1, 0));
+        refused(
+            arena, "attention", three, v -> ops.attention(v, cache, 0, 0, new AttentionSpec(1, 0)));
         refused(arena, "put", three, v -> done(x, () -> cache.put(ops, 0, 0, v, heads)));
         refused(arena, "put", three, v -> done(x, () -> cache.put(ops, 0, 0, heads, v)));
       }

@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
-import io.gatun.models.llama.LlamaRewrite;
+import io.gatun.models.rewrite.Rewrite;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Workers;
 import io.gatun.tests.Processes.Result;
@@ -116,7 +116,7 @@ class TextCommandsTest {
     Path model = Files.createDirectories(temp.resolve("packed")).resolve("tiny.gguf");
     try (var checkpoint = Checkpoint.open(TestData.pretrained("tiny-llm"));
         var workers = new Workers(2)) {
-      LlamaRewrite.gguf(checkpoint, DType.Block.Q8_0).write(model, workers, n -> {});
+      Rewrite.gguf(checkpoint, DType.Block.Q8_0).write(model, workers, n -> {});
     }
     Files.writeString(model.resolveSibling("heldout.txt"), "KING RICHARD II:\nI am a king.\n");
     Result result = InProcess.cachedIn(temp.resolve("cache"), "perplexity", "-m", model.toString());

@@ -1,8 +1,10 @@
-package io.gatun.models.llama;
+package io.gatun.models.rewrite;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.nn.RotaryEmbedding;
+import io.gatun.models.decoder.Config;
+import io.gatun.models.decoder.RopeScaling;
+import io.gatun.models.decoder.TensorNames;
 import io.gatun.models.text.GgufVocabulary;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
@@ -22,17 +24,25 @@ import java.util.function.LongUnaryOperator;
 /// <https://github.com/ggml-org/llama.cpp>.
 final class GgufExport {
   private final Checkpoint checkpoint;
-  private final LlamaConfig config;
-  private final LlamaNames names;
+  private final Config config;
+  private final TensorNames names;
   private final DType.Block type;
   private final String architecture;
 
-  GgufExport(Checkpoint checkpoint, LlamaConfig config, LlamaNames names, DType.Block type) {
+  GgufExport(Checkpoint checkpoint, Config config, TensorNames names, DType.Block type) {
     this.checkpoint = checkpoint;
     this.config = config;
     this.names = names;
     this.type = type;
-    architecture = config.modelType().startsWith("qwen") ? config.modelType() : "llama";
+    architecture =
+        switch (config.modelType()) {
+          case "llama", "mistral", "mixtral" -> "llama";
+          case "qwen2", "qwen3" -> config.modelType();
+          default ->
+              throw new CheckpointException(
+                  "%s: is a model of type \"%s\", which Gatun cannot write as GGUF (but llama, mistral, mixtral, qwen2 and qwen3); --mode int4 and int8 make one that Gatun runs"
+                      .formatted(checkpoint.path(), config.modelType()));
+        };
   }
 
   /// @throws CheckpointException if GGUF has no name for a tensor, or no form for the tokenizer
@@ -49,13 +59,21 @@ final class GgufExport {
     put(map, "attention.head_count_kv", config.numKeyValueHeads());
     put(map, "attention.key_length", config.headDim());
     put(map, "attention.value_length", config.headDim());
-    put(map, "attention.layer_norm_rms_epsilon", config.rmsNormEps());
+    put(map, "attention.layer_norm_rms_epsilon", config.normEps());
     put(map, "rope.dimension_count", config.headDim());
-    put(map, "rope.freq_base", (float) config.rope().ropeTheta());
+    put(map, "rope.freq_base", (float) config.rope().theta());
     put(map, "vocab_size", config.vocabSize());
-    if (config.rope().ropeType().equals("linear")) {
-      put(map, "rope.scaling.type", "linear");
-      put(map, "rope.scaling.factor", (float) config.rope().factor());
+    switch (config.rope().scaling()) {
+      case RopeScaling.Linear(double factor) -> {
+        put(map, "rope.scaling.type", "linear");
+        put(map, "rope.scaling.factor", (float) factor);
+      }
+      case RopeScaling.None _, RopeScaling.Llama3 _ -> {}
+      default ->
+          throw new CheckpointException(
+              "%s: its positions are scaled in a way (%s) that Gatun cannot write as GGUF; --mode int4 and int8 make a model that Gatun runs"
+                  .formatted(
+                      checkpoint.path(), config.rope().scaling().getClass().getSimpleName()));
     }
     if (config.slidingWindow() > 0) {
       put(map, "attention.sliding_window", config.slidingWindow());
@@ -102,8 +120,8 @@ final class GgufExport {
           var shape = Shape.of(experts.size(), first.dim(0), first.dim(1));
           tensors.add(new RewrittenTensor(name, List.copyOf(experts.values()), dtype, shape, null));
         });
-    if (config.rope().ropeType().equals("llama3")) {
-      float[] divisors = RotaryEmbedding.divisors(config.rope(), config.headDim());
+    if (config.rope().scaling() instanceof RopeScaling.Llama3) {
+      float[] divisors = config.rope().divisors(config.headDim());
       var tensor = Tensor.ofFloats(Arena.ofAuto(), divisors, divisors.length);
       tensors.add(RewrittenTensor.of("rope_freqs.weight", tensor, DType.Plain.F32));
     }
@@ -136,7 +154,9 @@ final class GgufExport {
   /// the two halves of a head.
   private LongUnaryOperator rowOf(String gguf) {
     boolean turned = gguf.matches("blk\\.\\d+\\.attn_[qk]\\.(weight|bias)");
-    if (!turned || names != LlamaNames.HUGGING_FACE || !architecture.equals("llama")) {
+    if (!turned
+        || names.family() != TensorNames.Family.HUGGING_FACE
+        || !architecture.equals("llama")) {
       return null;
     }
     int d = config.headDim();

@@ -1,10 +1,13 @@
-package io.gatun.models.llama;
+package io.gatun.models.rewrite;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
 import io.gatun.loaders.GgufWriter;
 import io.gatun.loaders.SafetensorsWriter;
+import io.gatun.models.decoder.Decoder;
+import io.gatun.models.decoder.TensorNames;
+import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Packing;
@@ -19,17 +22,17 @@ import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.LongConsumer;
 
-/// A checkpoint of the Llama family to be written again with the matrices of its linear layers in
-/// another type. Norms, biases, the embedding table and a mixture's router stay as they are; an
-/// output that shares the embedding table gets a matrix of its own.
+/// A checkpoint of a decoder to be written again with the matrices of its linear layers in another
+/// type. Norms, biases, the embedding table and a mixture's router stay as they are; an output that
+/// shares the embedding table gets a matrix of its own.
 ///
 /// GGUF stays GGUF, with all its metadata, so that tokenizer and configuration are in the file as
 /// before; everything else becomes safetensors, under the same names. The checkpoint must be open
 /// until it is written.
-public final class LlamaRewrite {
+public final class Rewrite {
   private final Checkpoint checkpoint;
-  private final LlamaConfig config;
-  private final LlamaNames names;
+  private final Decoder decoder;
+  private final TensorNames names;
   private final List<RewrittenTensor> outputs = new ArrayList<>();
   private final List<String> notes = new ArrayList<>();
 
@@ -39,12 +42,11 @@ public final class LlamaRewrite {
   /// Of the output matrix; null for that of the others.
   private DType.Tiled outputType;
 
-  private LlamaRewrite(Checkpoint checkpoint) {
+  private Rewrite(Checkpoint checkpoint) {
     this.checkpoint = checkpoint;
-    config = LlamaConfig.of(checkpoint);
     // Whatever is wrong with the model is better said before minutes of work.
-    new Llama(config, checkpoint);
-    names = LlamaNames.of(checkpoint);
+    decoder = Architectures.open(checkpoint);
+    names = decoder.names();
   }
 
   /// Groups of each row as tiled integers: groups of the type's size, or, where rows are no whole
@@ -53,8 +55,8 @@ public final class LlamaRewrite {
   ///
   /// @throws CheckpointException if it is no model that Gatun can run, or no matrix can be
   ///   quantized
-  public static LlamaRewrite quantized(Checkpoint checkpoint, DType.Tiled type) {
-    var rewrite = new LlamaRewrite(checkpoint);
+  public static Rewrite quantized(Checkpoint checkpoint, DType.Tiled type) {
+    var rewrite = new Rewrite(checkpoint);
     rewrite.outputType = new DType.Tiled(8, type.groupSize());
     rewrite.planAll(from -> type);
     rewrite.requireConverted(type);
@@ -73,13 +75,13 @@ public final class LlamaRewrite {
   ///
   /// @throws CheckpointException if it is no model that Gatun can run, its tokenizer has no form in
   ///   GGUF, or it is such a file already
-  public static LlamaRewrite gguf(Checkpoint checkpoint, DType.Block type) {
-    var rewrite = new LlamaRewrite(checkpoint);
+  public static Rewrite gguf(Checkpoint checkpoint, DType.Block type) {
+    var rewrite = new Rewrite(checkpoint);
     if (checkpoint.format() == Format.GGUF) {
       rewrite.planAll(from -> type);
       rewrite.requireConverted(type);
     } else {
-      var export = new GgufExport(checkpoint, rewrite.config, rewrite.names, type);
+      var export = new GgufExport(checkpoint, rewrite.decoder.config(), rewrite.names, type);
       rewrite.metadata = export.metadata();
       rewrite.outputs.addAll(export.tensors(rewrite.notes));
     }
@@ -95,8 +97,8 @@ public final class LlamaRewrite {
   /// The same values in tiles, where a type has a tiled form.
   ///
   /// @throws CheckpointException if it is no model that Gatun can run
-  public static LlamaRewrite packed(Checkpoint checkpoint) {
-    var rewrite = new LlamaRewrite(checkpoint);
+  public static Rewrite packed(Checkpoint checkpoint) {
+    var rewrite = new Rewrite(checkpoint);
     rewrite.planAll(from -> Objects.requireNonNullElse(Packing.tiledForm(from), from));
     return rewrite;
   }
@@ -126,6 +128,10 @@ public final class LlamaRewrite {
 
   private void plan(String name, Tensor tensor, Function<DType, DType> choose) {
     DType wanted = names.isLinear(name) ? choose.apply(tensor.dtype()) : tensor.dtype();
+    if (wanted instanceof DType.Tiled && decoder.readInParts().contains(name)) {
+      notes.add("%s stays %s: it is read in parts".formatted(name, tensor.dtype().name()));
+      wanted = tensor.dtype();
+    }
     long columns = tensor.shape().rank() == 0 ? 1 : tensor.dim(-1);
     DType dtype = fitting(wanted, columns).orElse(tensor.dtype());
     if (!dtype.equals(wanted)) {

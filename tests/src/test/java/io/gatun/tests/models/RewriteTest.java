@@ -12,7 +12,7 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
 import io.gatun.loaders.GgufWriter;
 import io.gatun.models.Llm;
-import io.gatun.models.llama.LlamaRewrite;
+import io.gatun.models.rewrite.Rewrite;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
@@ -33,7 +33,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Models written again with their weights in other types.
-class LlamaRewriteTest {
+class RewriteTest {
   private static final Path TINY_LLM = TestData.pretrained("tiny-llm");
   private static final String TEXT = "ROMEO:\nBut, soft! what light through yonder window breaks?";
 
@@ -75,14 +75,13 @@ class LlamaRewriteTest {
       var e =
           assertThrows(
               CheckpointException.class,
-              () -> LlamaRewrite.quantized(checkpoint, new DType.Tiled(8, 32)));
+              () -> Rewrite.quantized(checkpoint, new DType.Tiled(8, 32)));
       assertTrue(e.getMessage().contains("nothing to quantize"), e.getMessage());
     }
     Path gguf = temp.resolve("once.gguf");
-    write(TINY_LLM, checkpoint -> LlamaRewrite.gguf(checkpoint, DType.Block.Q8_0), gguf);
+    write(TINY_LLM, checkpoint -> Rewrite.gguf(checkpoint, DType.Block.Q8_0), gguf);
     try (var checkpoint = Checkpoint.open(gguf)) {
-      assertThrows(
-          CheckpointException.class, () -> LlamaRewrite.gguf(checkpoint, DType.Block.Q8_0));
+      assertThrows(CheckpointException.class, () -> Rewrite.gguf(checkpoint, DType.Block.Q8_0));
     }
   }
 
@@ -91,12 +90,12 @@ class LlamaRewriteTest {
   @Test
   void huggingFaceBecomesGguf() {
     Path gguf = temp.resolve("tiny.gguf");
-    write(TINY_LLM, checkpoint -> LlamaRewrite.gguf(checkpoint, DType.Block.Q8_0), gguf);
+    write(TINY_LLM, checkpoint -> Rewrite.gguf(checkpoint, DType.Block.Q8_0), gguf);
     assertNear(logits(TINY_LLM), logits(gguf), 0.02);
     assertSameTokens(TINY_LLM, gguf);
 
     Path four = temp.resolve("tiny4.gguf");
-    write(TINY_LLM, checkpoint -> LlamaRewrite.gguf(checkpoint, DType.Block.Q4_0), four);
+    write(TINY_LLM, checkpoint -> Rewrite.gguf(checkpoint, DType.Block.Q4_0), four);
     assertNear(logits(TINY_LLM), logits(four), 0.2);
     try (var checkpoint = Checkpoint.open(four)) {
       assertEquals(2L, checkpoint.metadata().get("general.file_type"));
@@ -107,7 +106,7 @@ class LlamaRewriteTest {
 
     Path stories = TestData.shared("llm-stories260K/derived/model-f32.safetensors");
     Path storiesGguf = temp.resolve("stories.gguf");
-    write(stories, checkpoint -> LlamaRewrite.gguf(checkpoint, DType.Block.Q8_0), storiesGguf);
+    write(stories, checkpoint -> Rewrite.gguf(checkpoint, DType.Block.Q8_0), storiesGguf);
     assertNear(logits(stories), logits(storiesGguf), 0.02);
     assertSameTokens(stories, storiesGguf);
   }
@@ -124,7 +123,7 @@ class LlamaRewriteTest {
     assertSameAsFloats(model, tiled);
     assertSameTokens(model, tiled);
     Path blocks = temp.resolve("blocks");
-    write(model, checkpoint -> LlamaRewrite.gguf(checkpoint, DType.Block.Q8_0), blocks);
+    write(model, checkpoint -> Rewrite.gguf(checkpoint, DType.Block.Q8_0), blocks);
     assertSameAsFloats(model, blocks);
     try (var checkpoint = Checkpoint.open(tiled);
         var original = Checkpoint.open(model)) {
@@ -207,7 +206,7 @@ class LlamaRewriteTest {
 
   private void assertPackedExactly(Path model, DType.Tiled type, int matrices) {
     Path out = temp.resolve("packed.gguf");
-    write(model, LlamaRewrite::packed, out);
+    write(model, Rewrite::packed, out);
     int tiled = 0;
     try (var before = Checkpoint.open(model);
         var after = Checkpoint.open(out)) {
@@ -232,7 +231,7 @@ class LlamaRewriteTest {
     var told = new AtomicLong();
     try (var checkpoint = Checkpoint.open(TINY_LLM);
         var workers = new Workers(1)) {
-      var rewrite = LlamaRewrite.quantized(checkpoint, new DType.Tiled(4, 32));
+      var rewrite = Rewrite.quantized(checkpoint, new DType.Tiled(4, 32));
       rewrite.write(temp.resolve("out"), workers, told::addAndGet);
       assertEquals(rewrite.bytes(), told.get());
     }
@@ -243,7 +242,7 @@ class LlamaRewriteTest {
   void aFailureLeavesNothing() throws IOException {
     try (var checkpoint = Checkpoint.open(TINY_LLM);
         var workers = new Workers(1)) {
-      var rewrite = LlamaRewrite.quantized(checkpoint, new DType.Tiled(4, 32));
+      var rewrite = Rewrite.quantized(checkpoint, new DType.Tiled(4, 32));
       assertThrows(
           CheckpointException.class,
           () ->
@@ -309,14 +308,13 @@ class LlamaRewriteTest {
     Path link = Files.createSymbolicLink(temp.resolve("link.gguf"), model);
     Path hard = Files.createLink(temp.resolve("hard.gguf"), model);
     for (Path out : List.of(model, link, hard, temp.resolve("models/../link.gguf"), readme)) {
-      var e =
-          assertThrows(CheckpointException.class, () -> write(model, LlamaRewrite::packed, out));
+      var e = assertThrows(CheckpointException.class, () -> write(model, Rewrite::packed, out));
       assertTrue(e.getMessage().contains("a file of the model"), e.getMessage());
     }
     assertArrayEquals(whole, Files.readAllBytes(model));
     assertTrue(Files.isSymbolicLink(link));
     Path beside = model.resolveSibling("packed.gguf");
-    write(model, LlamaRewrite::packed, beside);
+    write(model, Rewrite::packed, beside);
     assertTrue(Files.exists(beside));
   }
 
@@ -373,10 +371,10 @@ class LlamaRewriteTest {
   }
 
   private static List<String> quantize(Path model, DType.Tiled type, Path out) {
-    return write(model, checkpoint -> LlamaRewrite.quantized(checkpoint, type), out);
+    return write(model, checkpoint -> Rewrite.quantized(checkpoint, type), out);
   }
 
-  private static List<String> write(Path model, Function<Checkpoint, LlamaRewrite> how, Path out) {
+  private static List<String> write(Path model, Function<Checkpoint, Rewrite> how, Path out) {
     try (var checkpoint = Checkpoint.open(model);
         var workers = new Workers(2)) {
       var rewrite = how.apply(checkpoint);

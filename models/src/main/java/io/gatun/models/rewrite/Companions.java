@@ -1,4 +1,4 @@
-package io.gatun.models.llama;
+package io.gatun.models.rewrite;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;

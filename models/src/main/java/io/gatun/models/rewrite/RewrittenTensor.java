@@ -1,4 +1,4 @@
-package io.gatun.models.llama;
+package io.gatun.models.rewrite;
 
 import io.gatun.loaders.TensorData;
 import io.gatun.tensor.DType;

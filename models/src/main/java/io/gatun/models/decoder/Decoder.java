@@ -1,0 +1,145 @@
+package io.gatun.models.decoder;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.KvCache;
+import io.gatun.tensor.ops.Ops;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.IntFunction;
+
+/// A decoder-only language model: embedding, layers, output.
+///
+/// The weights stay where the checkpoint has them, which must be open as long as the model is used.
+public final class Decoder {
+  private final Config config;
+  private final DecoderWeights weights;
+  private final Tensor embedTokens;
+  private final Norm embeddingScale;
+  private final List<DecoderLayer> layers = new ArrayList<>();
+  private final List<RotaryEmbedding> ropes;
+  private final Norm norm;
+  private final Tensor lmHead;
+  private final Output output;
+
+  /// What becomes of the logits.
+  ///
+  /// @param scale what they are multiplied by, 1 for nothing
+  /// @param softcap what they stay below, as `softcap * tanh(logits / softcap)`; 0 for nothing
+  public record Output(float scale, float softcap) {
+    /// Leaves them as they are.
+    public static final Output PLAIN = new Output(1, 0);
+  }
+
+  /// A model whose layers are made one by one.
+  ///
+  /// @param embeddingScale what the embeddings are multiplied by
+  /// @param ropes those that the layers use
+  /// @param norm the last one
+  public Decoder(
+      Config config,
+      DecoderWeights weights,
+      float embeddingScale,
+      List<RotaryEmbedding> ropes,
+      IntFunction<DecoderLayer> layers,
+      Norm norm,
+      Output output) {
+    this.config = config;
+    this.weights = weights;
+    this.ropes = ropes;
+    this.norm = norm;
+    this.output = output;
+    this.embeddingScale = embeddingScale == 1 ? Norm.none() : new Norm.Scale(embeddingScale);
+    long v = config.vocabSize();
+    long d = config.hiddenSize();
+    boolean tied = !weights.has("lm_head.weight");
+    // A table is looked up in; only as output it is read whole.
+    embedTokens = weights.shared(tied ? 1 : 0).matrix("model.embed_tokens", v, d);
+    lmHead = tied ? embedTokens : weights.matrix("lm_head", v, d);
+    for (int i = 0; i < config.numHiddenLayers(); i++) {
+      this.layers.add(layers.apply(i));
+    }
+  }
+
+  /// The model of a checkpoint.
+  ///
+  /// @throws io.gatun.loaders.CheckpointException if a tensor is missing, has another shape than
+  ///   the configuration says, or has no place in the model; or a key is missing or not understood
+  public static Decoder of(Checkpoint checkpoint, Keys keys, Architecture architecture) {
+    var weights = DecoderWeights.of(checkpoint, keys, architecture.ggufNames());
+    weights.requirePromised(keys);
+    var decoder = architecture.build(keys, weights);
+    Config.requireAllRead(keys);
+    weights.requireAllUsed();
+    return decoder;
+  }
+
+  public Config config() {
+    return config;
+  }
+
+  /// The names of the tensors that it is made of.
+  public TensorNames names() {
+    return weights.names();
+  }
+
+  /// The names of matrices that it reads in parts, which tiles do not allow.
+  public Set<String> readInParts() {
+    return weights.split();
+  }
+
+  /// A cache for one conversation of up to `capacity` positions.
+  public KvCache newCache(DType.Plain dtype, int capacity) {
+    return new KvCache(
+        config.numHiddenLayers(), config.numKeyValueHeads(), config.headDim(), dtype, capacity);
+  }
+
+  /// The final, normalized hidden states (T, D) of `ids`, the first of which stands at `position`;
+  /// the cache holds the positions before and takes in these.
+  ///
+  ///     x = embed(ids);  x = layer(x) for each layer;  norm(x)
+  ///
+  /// The result and all in between come from the workspace: close a scope around the step.
+  public Tensor forward(Ops ops, int[] ids, int position, KvCache cache) {
+    return forward(ops, ids, position, cache, x -> {});
+  }
+
+  /// As [#forward(Ops, int[], int, KvCache)], showing `probe` the residual stream (T, D) after the
+  /// embedding and after each layer.
+  public Tensor forward(Ops ops, int[] ids, int position, KvCache cache, Consumer<Tensor> probe) {
+    var x = embeddingScale.of(ops, ops.embedding(ids, embedTokens)); // (T, D)
+    probe.accept(x);
+    var step = new Step(ops, position, ids.length, cache, ropes);
+    for (var layer : layers) {
+      layer.forward(ops, x, step);
+      probe.accept(x);
+    }
+    return norm.of(ops, x);
+  }
+
+  /// The logits (T, V) of hidden states (T, D).
+  public Tensor logits(Ops ops, Tensor hidden) {
+    var logits = ops.linear(hidden, lmHead);
+    if (output.scale != 1) {
+      logits = new Norm.Scale(output.scale).of(ops, logits);
+    }
+    if (output.softcap > 0) {
+      ops.softcap(logits, output.softcap);
+    }
+    return logits;
+  }
+
+  /// The weights that one decoded token is multiplied with, as [#bytesPerToken()] counts them.
+  public long weightsPerToken() {
+    return weights.weightsPerToken();
+  }
+
+  /// The bytes of weights that one decoded token reads: all but the embedding table (unless it is
+  /// also the output), and of a mixture only the experts used.
+  public long bytesPerToken() {
+    return weights.bytesPerToken();
+  }
+}

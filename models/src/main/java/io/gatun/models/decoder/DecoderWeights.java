@@ -1,0 +1,319 @@
+package io.gatun.models.decoder;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.nn.UsedTensors;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Shape;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Activation;
+import io.gatun.tensor.ops.Ops;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+
+/// The tensors of a checkpoint by Hugging Face's names, their shapes checked against the
+/// configuration. Matrices stay where the checkpoint has them.
+///
+/// What is handed out is recorded: so much one token reads.
+public final class DecoderWeights {
+  /// The rotary frequencies, which follow from the configuration, which old conversions keep.
+  private static final Pattern LEFTOVERS =
+      Pattern.compile(
+          "(model\\.layers\\.\\d+\\.self_attn|model|layers\\.\\d+\\.attention\\.inner_attention)"
+              + "\\.(rotary_emb|rope)\\.(inv_freq|freqs)$"
+              + "|rope\\.freqs$|blk\\.\\d+\\.(attn_rot_embd|rope_freqs)(\\.weight)?$");
+
+  /// And those of what sees and hears, in a model that does more than to write.
+  private static final Pattern OTHER_PARTS =
+      Pattern.compile(
+          LEFTOVERS.pattern()
+              + "|(model\\.)?(vision_tower|visual|vision_model|multi_modal_projector|audio_tower"
+              + "|embed_vision|embed_audio)\\.");
+
+  private static final Pattern EXPERT =
+      Pattern.compile("(blk\\.\\d+\\.ffn_(?:gate|up|down))\\.(\\d+)\\.(weight|bias)");
+
+  private final Source source;
+  private final String prefix;
+  private final double share;
+
+  /// What all views of the weights share.
+  private static final class Source {
+    private final UsedTensors tensors;
+    private final TensorNames names;
+    private final Keys keys;
+    // Norms and biases, converted to F32: a few kilobytes a layer.
+    private final Arena arena = Arena.ofAuto();
+    private final Set<String> split = new HashSet<>();
+    private double bytes;
+    private double weights;
+
+    Source(UsedTensors tensors, TensorNames names, Keys keys) {
+      this.tensors = tensors;
+      this.names = names;
+      this.keys = keys;
+    }
+  }
+
+  private DecoderWeights(Source source, String prefix, double share) {
+    this.source = source;
+    this.prefix = prefix;
+    this.share = share;
+  }
+
+  /// All weights of a model, none of which is read yet.
+  ///
+  /// @param ggufNames see [Architecture#ggufNames]
+  /// @throws CheckpointException if it holds no embedding table
+  static DecoderWeights of(Checkpoint checkpoint, Keys keys, Map<String, String> ggufNames) {
+    var names = TensorNames.of(checkpoint, ggufNames);
+    return new DecoderWeights(new Source(new UsedTensors(checkpoint), names, keys), "", 1);
+  }
+
+  /// The weights below `child`.
+  public DecoderWeights at(String child) {
+    return new DecoderWeights(source, prefix + child + ".", share);
+  }
+
+  /// Those of layer `i`.
+  public DecoderWeights layer(int i) {
+    return at("model.layers." + i);
+  }
+
+  /// The same, of which a token reads a share: the experts' of a mixture; none of a table.
+  DecoderWeights shared(double newShare) {
+    return new DecoderWeights(source, prefix, newShare);
+  }
+
+  TensorNames names() {
+    return source.names;
+  }
+
+  /// Whether the pairs that are rotated lie side by side, in architectures for which Hugging Face
+  /// has them in the two halves of a head, but Meta and GGUF do not.
+  public boolean turnsNeighbours() {
+    return source.names.family() != TensorNames.Family.HUGGING_FACE;
+  }
+
+  /// Whether the file is a GGUF.
+  public boolean isGguf() {
+    return source.names.family() == TensorNames.Family.GGUF;
+  }
+
+  public boolean has(String name) {
+    String own = source.names.name(prefix + name);
+    return own != null && source.tensors.has(own);
+  }
+
+  /// A matrix of any type, in place.
+  ///
+  /// @throws CheckpointException if it is missing, has another shape, or Gatun cannot compute with
+  ///   its type
+  public Tensor matrix(String name, long rows, long columns) {
+    return counted(find(prefix + name + ".weight", Shape.of(rows, columns)));
+  }
+
+  private Tensor counted(Tensor matrix) {
+    source.bytes += share * matrix.byteSize();
+    source.weights += share * matrix.size();
+    return matrix;
+  }
+
+  /// A linear layer (rows, columns), with a bias if the checkpoint has one.
+  public Linear linear(String name, long rows, long columns) {
+    return new Linear(matrix(name, rows, columns), bias(name, rows));
+  }
+
+  private Tensor bias(String name, long rows) {
+    return has(name + ".bias") ? f32(find(prefix + name + ".bias", Shape.of(rows))) : null;
+  }
+
+  /// Several linear layers whose rows lie one after the other in one tensor, in place.
+  public Linear[] fused(String name, long columns, int... rows) {
+    int all = Arrays.stream(rows).sum();
+    var whole = linear(name, all, columns);
+    if (whole.weight().dtype() instanceof DType.Tiled) {
+      throw new CheckpointException(
+          "%s: tensor \"%s\" is in tiles, but Gatun reads it in parts; quantize the model again from its source"
+              .formatted(path(), source.names.name(prefix + name + ".weight")));
+    }
+    source.split.add(source.names.name(prefix + name + ".weight"));
+    var parts = new Linear[rows.length];
+    int from = 0;
+    for (int i = 0; i < rows.length; i++) {
+      int to = from + rows[i];
+      var bias = whole.bias() == null ? null : whole.bias().slice(0, from, to);
+      parts[i] = new Linear(whole.weight().slice(0, from, to), bias);
+      from = to;
+    }
+    return parts;
+  }
+
+  /// The names of matrices that are read in parts, and cannot be in tiles.
+  Set<String> split() {
+    return source.split;
+  }
+
+  /// A vector as F32.
+  ///
+  /// @throws CheckpointException if it is missing or has another size
+  public Tensor vector(String name, long size) {
+    return f32(find(prefix + name, Shape.of(size)));
+  }
+
+  private Tensor f32(Tensor t) {
+    return Ops.toF32(t, source.arena);
+  }
+
+  /// An RMSNorm of `size` numbers.
+  public Norm rmsNorm(String name, long size, float eps) {
+    return new Norm.Rms(vector(name + ".weight", size), eps);
+  }
+
+  /// The same, or none where the checkpoint has none.
+  public Norm optionalRmsNorm(String name, long size, float eps) {
+    return has(name + ".weight") ? rmsNorm(name, size, eps) : Norm.none();
+  }
+
+  /// The projections of an attention layer, one tensor each.
+  public SelfAttention.Projections projections(SelfAttention.Heads heads, long d) {
+    long q = (long) heads.query() * heads.dim();
+    long kv = (long) heads.keyValue() * heads.dim();
+    return new SelfAttention.Projections(
+        linear("q_proj", q, d),
+        linear("k_proj", kv, d),
+        linear("v_proj", kv, d),
+        linear("o_proj", d, q));
+  }
+
+  /// A gated feed-forward layer, one tensor for each projection.
+  public GatedMlp gatedMlp(long f, long d, Activation activation) {
+    return new GatedMlp(
+        linear("gate_proj", f, d), linear("up_proj", f, d), linear("down_proj", d, f), activation);
+  }
+
+  /// The experts of a layer: gated, and each one's tensors either by themselves, or, in GGUF files,
+  /// stacked with those of the others.
+  ///
+  /// @param names of gate, up and down
+  public List<FeedForward> experts(
+      String list, List<String> names, int count, int perToken, long f, long d, Activation a) {
+    var experts = new ArrayList<FeedForward>();
+    var one = at(list).shared(share * perToken / count);
+    for (int e = 0; e < count; e++) {
+      experts.add(
+          new GatedMlp(
+              one.expert(e, names.get(0), count, f, d),
+              one.expert(e, names.get(1), count, f, d),
+              one.expert(e, names.get(2), count, d, f),
+              a));
+    }
+    return experts;
+  }
+
+  private Linear expert(int e, String part, int count, long rows, long columns) {
+    String name = e + "." + part;
+    var own = EXPERT.matcher(String.valueOf(source.names.name(prefix + name + ".weight")));
+    if (own.matches() && source.tensors.has(own.group(1) + "_exps.weight")) {
+      var all = checked(own.group(1) + "_exps.weight", Shape.of(count, rows, columns));
+      return new Linear(counted(all.get(e)), null);
+    }
+    return linear(name, rows, columns);
+  }
+
+  /// What GGUF files divide the rotary frequencies by, or null.
+  public float[] ropeDivisors(int dim) {
+    return source.tensors.has("rope_freqs.weight")
+        ? checked("rope_freqs.weight", Shape.of(dim / 2)).toFloats()
+        : null;
+  }
+
+  private Tensor find(String name, Shape shape) {
+    String own = source.names.name(name);
+    if (own == null) {
+      throw new CheckpointException(
+          "%s: no name is known for tensor \"%s\" in a file of this format. %s"
+              .formatted(path(), name, list()));
+    }
+    return checked(own, shape);
+  }
+
+  private Tensor checked(String name, Shape shape) {
+    Tensor t = source.tensors.use(name);
+    if (t == null) {
+      throw new CheckpointException(
+          "%s: tensor \"%s\" is missing; the model has %d layers. %s"
+              .formatted(path(), name, source.keys.count("num_hidden_layers"), list()));
+    }
+    if (!t.shape().equals(shape)) {
+      throw new CheckpointException(
+          "%s: tensor \"%s\" is %s %s; need %s, as the configuration says (%s). %s"
+              .formatted(
+                  path(), name, t.shape(), t.dtype().name(), shape, source.keys.sizes(), list()));
+    }
+    if (!Ops.supports(t.dtype())) {
+      throw new CheckpointException(
+          "%s: tensor \"%s\" is %s, with which Gatun cannot compute; get the model as Q4_K, Q4_0,"
+                  .formatted(path(), name, t.dtype().name())
+              + " Q8_0 or BF16. "
+              + list());
+    }
+    if (t.dtype() instanceof DType.Plain && !t.isContiguous()) {
+      throw new CheckpointException(
+          "%s: tensor \"%s\" is stored transposed or with gaps; save it with .contiguous()"
+              .formatted(path(), name));
+    }
+    return t;
+  }
+
+  /// Asks for the tensors that keys of config.json promise: without them another model would run.
+  void requirePromised(Keys keys) {
+    var json = keys.json();
+    boolean untied = !json.path("tie_word_embeddings").asBoolean(true);
+    requirePromised(untied, "tie_word_embeddings", false, "lm_head.weight");
+    for (var entry :
+        Map.of("attention_bias", "self_attn.q_proj.bias", "mlp_bias", "mlp.up_proj.bias")
+            .entrySet()) {
+      boolean biased = json.path(entry.getKey()).asBoolean(false);
+      requirePromised(biased, entry.getKey(), true, "model.layers.0." + entry.getValue());
+    }
+  }
+
+  private void requirePromised(boolean promised, String key, boolean value, String tensor) {
+    if (promised && !has(tensor)) {
+      throw new CheckpointException(
+          "%s: \"%s\" is %s in config.json, but there is no tensor \"%s\": the configuration belongs to another model, or a part of the checkpoint is missing. %s"
+              .formatted(path(), key, value, source.names.name(tensor), list()));
+    }
+  }
+
+  /// @throws CheckpointException if the checkpoint has tensors that nothing has asked for
+  void requireAllUsed() {
+    source.tensors.requireAllUsed(source.names.isPart() ? OTHER_PARTS : LEFTOVERS);
+  }
+
+  /// The bytes of matrices that one token reads.
+  long bytesPerToken() {
+    return Math.round(source.bytes);
+  }
+
+  /// The weights that one token is multiplied with.
+  long weightsPerToken() {
+    return Math.round(source.weights);
+  }
+
+  private Path path() {
+    return source.tensors.checkpoint().path();
+  }
+
+  private String list() {
+    return "List the file with: gatun inspect " + path();
+  }
+}

@@ -1,0 +1,109 @@
+package io.gatun.models.decoder;
+
+import io.gatun.loaders.CheckpointException;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Ops;
+import java.lang.foreign.ValueLayout;
+import java.util.function.IntToDoubleFunction;
+
+/// The angles of rotary position embedding (Su et al. 2021): pair i of a head turns by its
+/// frequency times the position.
+public final class RotaryEmbedding {
+  private final RopeConfig config;
+  private final int dim;
+  private final boolean interleaved;
+  private final float[] divisors;
+  private final IntToDoubleFunction queryScale;
+
+  /// The tables for some positions: cos and sin (T, C), the sine of each pair's first element
+  /// negated, as [Ops#rope] wants them.
+  public record Table(Tensor cos, Tensor sin, Tensor queryCos, Tensor querySin) {}
+
+  private RotaryEmbedding(
+      RopeConfig config,
+      int dim,
+      boolean interleaved,
+      float[] divisors,
+      IntToDoubleFunction queryScale) {
+    this.config = config;
+    this.dim = dim;
+    this.interleaved = interleaved;
+    this.divisors = divisors;
+    this.queryScale = queryScale;
+  }
+
+  /// @param dim numbers of a head that are rotated, its first ones
+  /// @param interleaved whether neighbouring elements form a pair, and not the halves
+  ///
+  /// @throws CheckpointException if that is no even number, or not the one that the scaling is for
+  public RotaryEmbedding(RopeConfig config, int dim, boolean interleaved) {
+    this(config, dim, interleaved, null, null);
+    if (dim < 2 || dim % 2 != 0) {
+      throw new CheckpointException(
+          "%d numbers of a head are to be rotated; need an even number, 2 at least".formatted(dim));
+    }
+    if (config.scaling() instanceof RopeScaling.LongRope l
+        && (l.shortFactor().length != dim / 2 || l.longFactor().length != dim / 2)) {
+      throw new CheckpointException(
+          "short_factor has %d values, long_factor %d; need %d of each, one for each pair that is rotated"
+              .formatted(l.shortFactor().length, l.longFactor().length, dim / 2));
+    }
+  }
+
+  /// The same with frequencies divided by these (GGUF's rope_freqs.weight); null for none.
+  public RotaryEmbedding divided(float[] newDivisors) {
+    return new RotaryEmbedding(config, dim, interleaved, newDivisors, queryScale);
+  }
+
+  /// The same for queries that are multiplied by a function of their position.
+  public RotaryEmbedding scalingQueries(IntToDoubleFunction scale) {
+    return new RotaryEmbedding(config, dim, interleaved, divisors, scale);
+  }
+
+  /// The tables for `tokens` positions from `position` on, from the workspace.
+  ///
+  /// @param capacity the most positions that the conversation may have
+  Table table(Ops ops, int position, int tokens, int capacity) {
+    double[] frequencies =
+        config.scaling().frequencies(config.theta(), dim, position + tokens, capacity);
+    for (int i = 0; divisors != null && i < frequencies.length; i++) {
+      frequencies[i] /= divisors[i];
+    }
+    double factor = config.scaling().attentionFactor();
+    var cos = ops.empty(tokens, dim);
+    var sin = ops.empty(tokens, dim);
+    fill(cos, sin, position, frequencies, p -> factor);
+    if (queryScale == null) {
+      return new Table(cos, sin, cos, sin);
+    }
+    var queryCos = ops.empty(tokens, dim);
+    var querySin = ops.empty(tokens, dim);
+    fill(queryCos, querySin, position, frequencies, p -> factor * queryScale.applyAsDouble(p));
+    return new Table(cos, sin, queryCos, querySin);
+  }
+
+  private void fill(
+      Tensor cos, Tensor sin, int position, double[] frequencies, IntToDoubleFunction scale) {
+    int half = frequencies.length;
+    for (int t = 0; t < cos.dim(0); t++) {
+      double m = scale.applyAsDouble(position + t);
+      for (int i = 0; i < half; i++) {
+        double angle = (position + t) * frequencies[i];
+        long row = (long) t * dim;
+        long a = row + (interleaved ? 2 * i : i);
+        long b = row + (interleaved ? 2 * i + 1 : half + i);
+        float s = (float) (m * Math.sin(angle));
+        float x = (float) (m * Math.cos(angle));
+        cos.segment().setAtIndex(ValueLayout.JAVA_FLOAT, a, x);
+        cos.segment().setAtIndex(ValueLayout.JAVA_FLOAT, b, x);
+        sin.segment().setAtIndex(ValueLayout.JAVA_FLOAT, a, -s);
+        sin.segment().setAtIndex(ValueLayout.JAVA_FLOAT, b, s);
+      }
+    }
+  }
+
+  /// Whether neighbouring elements form a pair, and not the halves of a head.
+  boolean interleaved() {
+    return interleaved;
+  }
+}

@@ -1,0 +1,45 @@
+package io.gatun.models.decoder.arch;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.decoder.Architecture;
+import io.gatun.models.decoder.Decoder;
+import io.gatun.models.decoder.Keys;
+import java.util.List;
+
+/// All architectures that Gatun runs.
+public final class Architectures {
+  private static final List<Architecture> ALL = List.of(new Llama());
+
+  private Architectures() {}
+
+  /// The model of a checkpoint.
+  ///
+  /// @throws CheckpointException if Gatun cannot run it
+  public static Decoder open(Checkpoint checkpoint) {
+    return open(checkpoint, Keys.of(checkpoint));
+  }
+
+  /// The model of a checkpoint whose configuration is elsewhere.
+  ///
+  /// @throws CheckpointException if Gatun cannot run it
+  public static Decoder open(Checkpoint checkpoint, Keys keys) {
+    for (var architecture : ALL) {
+      if (architecture.types().contains(keys.type())) {
+        return Decoder.of(checkpoint, keys, architecture);
+      }
+    }
+    throw new CheckpointException(
+        "%s: %s is \"%s\"; Gatun runs %s"
+            .formatted(
+                keys.where(),
+                keys.isGguf() ? "general.architecture" : "model_type",
+                keys.type(),
+                String.join(", ", types())));
+  }
+
+  /// What config.json's model_type and GGUF's general.architecture call all of them.
+  public static List<String> types() {
+    return ALL.stream().flatMap(a -> a.types().stream()).sorted().toList();
+  }
+}

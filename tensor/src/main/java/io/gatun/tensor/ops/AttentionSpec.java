@@ -1,0 +1,54 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.tensor.Tensor;
+
+/// How a layer attends.
+///
+/// @param scale what the products of queries and keys are multiplied by
+/// @param window how many positions a row sees, its own included; 0 for all
+/// @param softcap what scores stay below, as `softcap * tanh(score / softcap)` (Gemma 2); 0 for no
+///   such limit
+/// @param sinks (H) F32, a score for each head that takes its share of the softmax and has no value
+///   (Xiao et al. 2024, "attention sinks"); null for none
+public record AttentionSpec(float scale, int window, float softcap, Tensor sinks) {
+  /// Everything, with scores divided by the root of the head's size.
+  public static AttentionSpec of(int headSize) {
+    return new AttentionSpec((float) (1 / Math.sqrt(headSize)), 0, 0, null);
+  }
+
+  /// With a scale and a window, and nothing else.
+  public AttentionSpec(float scale, int window) {
+    this(scale, window, 0, null);
+  }
+
+  /// The same with another scale.
+  public AttentionSpec scale(float newScale) {
+    return new AttentionSpec(newScale, window, softcap, sinks);
+  }
+
+  /// The same with a window.
+  public AttentionSpec window(int positions) {
+    return new AttentionSpec(scale, positions, softcap, sinks);
+  }
+
+  /// The same with a limit of the scores.
+  public AttentionSpec softcap(float limit) {
+    return new AttentionSpec(scale, window, limit, sinks);
+  }
+
+  /// The same with sinks.
+  public AttentionSpec sinks(Tensor scores) {
+    return new AttentionSpec(scale, window, softcap, scores);
+  }
+
+  /// @throws IllegalArgumentException if a number is negative, or none
+  public AttentionSpec {
+    Check.finite("scale", scale);
+    if (window < 0) {
+      throw new IllegalArgumentException("window is %d; need 0 (all) or more".formatted(window));
+    }
+    if (!(softcap >= 0)) {
+      throw new IllegalArgumentException("softcap is %s; need 0 (none) or more".formatted(softcap));
+    }
+  }
+}
