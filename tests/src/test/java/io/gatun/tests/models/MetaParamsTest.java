@@ -22,18 +22,19 @@ import org.junit.jupiter.api.io.TempDir;
 /// rotated channels lie side by side.
 class MetaParamsTest {
   private static final Path TINY = TestData.pretrained("tiny-llm");
-  private static final String PARAMS =
-      """
-      {"dim": 128, "n_layers": 6, "n_heads": 4, "n_kv_heads": 2, "vocab_size": 1024,
-       "norm_eps": 1e-5, "rope_theta": 10000.0, "multiple_of": 32, "max_seq_len": 512%s}
-      """;
 
   @TempDir Path temp;
 
   private Path meta(String more) throws IOException {
     Files.copy(TINY.resolve("tokenizer.json"), temp.resolve("tokenizer.json"));
     Files.copy(TINY.resolve("tokenizer_config.json"), temp.resolve("tokenizer_config.json"));
-    Files.writeString(temp.resolve("params.json"), PARAMS.formatted(more));
+    String params =
+        """
+        {"dim": 128, "n_layers": 6, "n_heads": 4, "n_kv_heads": 2, "vocab_size": 1024,
+         "norm_eps": 1e-5, "rope_theta": 10000.0, "multiple_of": 32, "max_seq_len": 512%s}
+        """
+            .formatted(more);
+    Files.writeString(temp.resolve("params.json"), params);
     try (var checkpoint = Checkpoint.open(TINY);
         var arena = Arena.ofConfined()) {
       var writer = new SafetensorsWriter();
