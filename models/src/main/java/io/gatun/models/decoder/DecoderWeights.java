@@ -9,6 +9,7 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -36,6 +37,9 @@ public final class DecoderWeights {
           LEFTOVERS.pattern()
               + "|(model\\.)?(vision_tower|visual|vision_model|multi_modal_projector|audio_tower"
               + "|embed_vision|embed_audio)\\.");
+
+  /// The three matrices of a gated layer, as most architectures call them.
+  public static final List<String> PROJECTIONS = List.of("gate_proj", "up_proj", "down_proj");
 
   private static final Pattern EXPERT =
       Pattern.compile("(blk\\.\\d+\\.ffn_(?:gate|up|down))\\.(\\d+)\\.(weight|bias)");
@@ -182,6 +186,28 @@ public final class DecoderWeights {
     return has(name + ".weight") ? rmsNorm(name, size, eps) : Norm.none();
   }
 
+  /// An RMSNorm whose weights Hugging Face keeps as the difference from one (Gemma), or none where
+  /// the checkpoint has none.
+  public Norm shiftedRmsNorm(String name, long size, float eps) {
+    if (!has(name + ".weight")) {
+      return Norm.none();
+    }
+    var weight = vector(name + ".weight", size);
+    for (long i = 0; !isGguf() && i < size; i++) {
+      weight.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, 1 + weight.getFloat(i));
+    }
+    return new Norm.Rms(weight, eps);
+  }
+
+  /// A layer normalization of `size` numbers, its bias zero where the checkpoint has none.
+  public Norm layerNorm(String name, long size, float eps) {
+    var bias = bias(name, size);
+    return new Norm.Layer(
+        vector(name + ".weight", size),
+        bias != null ? bias : Tensor.allocate(source.arena, DType.Plain.F32, size),
+        eps);
+  }
+
   /// The projections of an attention layer, one tensor each.
   public SelfAttention.Projections projections(SelfAttention.Heads heads, long d) {
     long q = (long) heads.query() * heads.dim();
@@ -199,12 +225,12 @@ public final class DecoderWeights {
         linear("gate_proj", f, d), linear("up_proj", f, d), linear("down_proj", d, f), activation);
   }
 
-  /// The experts of a layer: gated, and each one's tensors either by themselves, or, in GGUF files,
-  /// stacked with those of the others.
+  /// The experts of a layer: with SiLU gates, and each one's tensors either by themselves, or, in
+  /// GGUF files, stacked with those of the others.
   ///
   /// @param names of gate, up and down
   public List<FeedForward> experts(
-      String list, List<String> names, int count, int perToken, long f, long d, Activation a) {
+      String list, List<String> names, int count, int perToken, long f, long d) {
     var experts = new ArrayList<FeedForward>();
     var one = at(list).shared(share * perToken / count);
     for (int e = 0; e < count; e++) {
@@ -213,9 +239,36 @@ public final class DecoderWeights {
               one.expert(e, names.get(0), count, f, d),
               one.expert(e, names.get(1), count, f, d),
               one.expert(e, names.get(2), count, d, f),
-              a));
+              Activation.SILU));
     }
     return experts;
+  }
+
+  /// The experts of a layer, stacked: gate and up in one tensor (E, 2 F, D), down in another (E, D,
+  /// F).
+  public List<FeedForward> fusedExperts(
+      String gateUp, String down, int count, int perToken, int f, int d) {
+    var experts = new ArrayList<FeedForward>();
+    var one = shared(share * perToken / count);
+    var inputs = find(prefix + gateUp + ".weight", Shape.of(count, 2L * f, d));
+    var outputs = find(prefix + down + ".weight", Shape.of(count, d, f));
+    for (int e = 0; e < count; e++) {
+      var input = one.counted(inputs.get(e));
+      experts.add(
+          new GatedMlp(
+              new Linear(input.slice(0, 0, f), null),
+              new Linear(input.slice(0, f, 2L * f), null),
+              new Linear(one.counted(outputs.get(e)), null),
+              Activation.SILU));
+    }
+    return experts;
+  }
+
+  /// A matrix of one row, which GGUF has as a vector.
+  public Tensor row(String name, long columns) {
+    return isGguf()
+        ? counted(find(prefix + name + ".weight", Shape.of(columns)).reshape(1, columns))
+        : matrix(name, 1, columns);
   }
 
   private Linear expert(int e, String part, int count, long rows, long columns) {
@@ -229,9 +282,11 @@ public final class DecoderWeights {
   }
 
   /// What GGUF files divide the rotary frequencies by, or null.
-  public float[] ropeDivisors(int dim) {
-    return source.tensors.has("rope_freqs.weight")
-        ? checked("rope_freqs.weight", Shape.of(dim / 2)).toFloats()
+  ///
+  /// @param name of the tensor, in GGUF alone
+  public float[] ropeDivisors(String name, int dim) {
+    return source.tensors.has(name + ".weight")
+        ? checked(name + ".weight", Shape.of(dim / 2)).toFloats()
         : null;
   }
 

@@ -36,6 +36,7 @@ public final class Keys extends JsonKeys {
           Map.entry("rms_norm_eps", "attention.layer_norm_rms_epsilon"),
           Map.entry("layer_norm_eps", "attention.layer_norm_epsilon"),
           Map.entry("sliding_window", "attention.sliding_window"),
+          Map.entry("sliding_window_pattern", "attention.sliding_window_pattern"),
           Map.entry("num_local_experts", "expert_count"),
           Map.entry("num_experts_per_tok", "expert_used_count"),
           Map.entry("moe_intermediate_size", "expert_feed_forward_length"),

@@ -30,8 +30,13 @@ public record RopeConfig(double theta, double partial, RopeScaling scaling) {
     return of(keys, section.isAbsent(layerType) ? section : section.section(layerType), theta);
   }
 
+  /// Whether the file says of layers of one type how they turn positions.
+  public static boolean hasOwn(Keys keys, String layerType) {
+    return !section(keys).isAbsent(layerType);
+  }
+
   /// The section that says how positions are scaled.
-  static JsonKeys section(Keys keys) {
+  public static JsonKeys section(Keys keys) {
     return keys.section(keys.isAbsent("rope_scaling") ? "rope_parameters" : "rope_scaling");
   }
 

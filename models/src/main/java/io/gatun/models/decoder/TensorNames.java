@@ -25,7 +25,7 @@ public final class TensorNames {
     }
   }
 
-  /// Hugging Face, GGUF, Meta; %d is the layer, a second %d the expert.
+  /// Hugging Face, GGUF, Meta (where it has it); %d is the layer, a second %d the expert.
   private static final List<List<String>> TABLE =
       List.of(
           row("model.embed_tokens", "token_embd", "tok_embeddings"),
@@ -42,6 +42,14 @@ public final class TensorNames {
           row("model.layers.%d.mlp.gate_proj", "blk.%d.ffn_gate", "layers.%d.feed_forward.w1"),
           row("model.layers.%d.mlp.down_proj", "blk.%d.ffn_down", "layers.%d.feed_forward.w2"),
           row("model.layers.%d.mlp.up_proj", "blk.%d.ffn_up", "layers.%d.feed_forward.w3"),
+          row("model.layers.%d.mlp.gate", "blk.%d.ffn_gate_inp", ""),
+          row("model.layers.%d.mlp.experts.%d.gate_proj", "blk.%d.ffn_gate.%d", ""),
+          row("model.layers.%d.mlp.experts.%d.down_proj", "blk.%d.ffn_down.%d", ""),
+          row("model.layers.%d.mlp.experts.%d.up_proj", "blk.%d.ffn_up.%d", ""),
+          row("model.layers.%d.mlp.shared_expert_gate", "blk.%d.ffn_gate_inp_shexp", ""),
+          row("model.layers.%d.mlp.shared_expert.gate_proj", "blk.%d.ffn_gate_shexp", ""),
+          row("model.layers.%d.mlp.shared_expert.down_proj", "blk.%d.ffn_down_shexp", ""),
+          row("model.layers.%d.mlp.shared_expert.up_proj", "blk.%d.ffn_up_shexp", ""),
           row(
               "model.layers.%d.block_sparse_moe.gate",
               "blk.%d.ffn_gate_inp", "layers.%d.feed_forward.gate"),
@@ -55,7 +63,7 @@ public final class TensorNames {
               "model.layers.%d.block_sparse_moe.experts.%d.w3",
               "blk.%d.ffn_up.%d", "layers.%d.feed_forward.experts.%d.w3"));
 
-  private static final Pattern LINEAR = Pattern.compile("_proj$|^lm_head$|\\.w[123]$");
+  private static final Pattern LINEAR = Pattern.compile("_proj$|\\.c_fc$|^lm_head$|\\.w[123]$");
 
   /// A number between dots: a layer's or an expert's.
   private static final Pattern NUMBER = Pattern.compile("\\.(\\d+)(?=\\.|$)");

@@ -187,6 +187,15 @@ public class JsonKeys {
     return numbers;
   }
 
+  /// A list of `size` numbers.
+  public float[] numbers(String key, int size) {
+    float[] numbers = numbers(key);
+    if (numbers.length != size) {
+      throw wrong(key, size + " numbers");
+    }
+    return numbers;
+  }
+
   /// A list of strings.
   public List<String> texts(String key) {
     var list = new ArrayList<String>();

@@ -82,7 +82,11 @@ class RefusalsTest {
   @Test
   void anUnknownArchitecture() throws Exception {
     String model = tinyWith("config.json", json -> json.put("model_type", "gpt_bigcode"));
-    assertRefused(generate("--model", model), "config.json", "gpt_bigcode", "llama, mistral");
+    assertRefused(
+        generate("--model", model),
+        "config.json",
+        "gpt_bigcode",
+        "granitemoe, llama, ministral3, mistral");
   }
 
   @Test

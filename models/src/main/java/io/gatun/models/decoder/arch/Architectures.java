@@ -9,7 +9,19 @@ import java.util.List;
 
 /// All architectures that Gatun runs.
 public final class Architectures {
-  private static final List<Architecture> ALL = List.of(new Llama());
+  private static final List<Architecture> ALL =
+      List.of(
+          new Cohere2(),
+          new Gemma(),
+          new Glm4(),
+          new Granite(),
+          new Llama(),
+          new Ministral3(),
+          new Olmo(),
+          new Phi3(),
+          new QwenMoe(),
+          new SmolLM3(),
+          new Starcoder2());
 
   private Architectures() {}
 

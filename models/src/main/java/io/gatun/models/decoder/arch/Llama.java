@@ -47,34 +47,47 @@ final class Llama implements Architecture {
     int[] windows = keys.windows(c.numHiddenLayers(), window, i -> window > 0);
     boolean neighbours = w.turnsNeighbours() && !type.startsWith("qwen");
     int dim = c.rope().dim(c.headDim());
-    var rope = new RotaryEmbedding(c.rope(), dim, neighbours).divided(w.ropeDivisors(dim));
+    var rope =
+        new RotaryEmbedding(c.rope(), dim, neighbours).divided(w.ropeDivisors("rope_freqs", dim));
     var spec = AttentionSpec.of(c.headDim());
     return new Decoder(
         c,
         w,
         1,
         List.of(rope),
-        i -> layer(w.layer(i), c, i, rope, spec.window(windows[i])),
+        i -> layer(w.layer(i), c, i, rope, spec.window(windows[i]), mlp(w.layer(i), c)),
         w.rmsNorm("model.norm", c.hiddenSize(), c.normEps()),
         Decoder.Output.PLAIN);
   }
 
-  private static DecoderLayer layer(
-      DecoderWeights w, Config c, int i, RotaryEmbedding rope, AttentionSpec spec) {
+  /// The block of Llama with any feed-forward layer.
+  static DecoderLayer layer(
+      DecoderWeights w,
+      Config c,
+      int i,
+      RotaryEmbedding rope,
+      AttentionSpec spec,
+      FeedForward feedForward) {
     int d = c.hiddenSize();
-    var attn = w.at("self_attn");
     return DecoderLayer.preNorm(
         w.rmsNorm("input_layernorm", d, c.normEps()),
-        new SelfAttention(
-            i,
-            c.heads(),
-            attn.projections(c.heads(), d),
-            attn.optionalRmsNorm("q_norm", c.headDim(), c.normEps()),
-            attn.optionalRmsNorm("k_norm", c.headDim(), c.normEps()),
-            rope,
-            spec),
+        attention(w, c, i, rope, spec),
         w.rmsNorm("post_attention_layernorm", d, c.normEps()),
-        mlp(w, c));
+        feedForward);
+  }
+
+  /// Llama's attention, with norms of each head's queries and keys if there are any.
+  static SelfAttention attention(
+      DecoderWeights w, Config c, int i, RotaryEmbedding rope, AttentionSpec spec) {
+    var attn = w.at("self_attn");
+    return new SelfAttention(
+        i,
+        c.heads(),
+        attn.projections(c.heads(), c.hiddenSize()),
+        attn.optionalRmsNorm("q_norm", c.headDim(), c.normEps()),
+        attn.optionalRmsNorm("k_norm", c.headDim(), c.normEps()),
+        rope,
+        spec);
   }
 
   private static FeedForward mlp(DecoderWeights w, Config c) {
@@ -88,14 +101,7 @@ final class Llama implements Architecture {
     return new Moe(
         Router.softmax(
             new Linear(moe.matrix("gate", experts, d), null), c.numExpertsPerTok(), true),
-        moe.experts(
-            "experts",
-            List.of("w1", "w3", "w2"),
-            experts,
-            c.numExpertsPerTok(),
-            f,
-            d,
-            Activation.SILU));
+        moe.experts("experts", List.of("w1", "w3", "w2"), experts, c.numExpertsPerTok(), f, d));
   }
 
   /// Positions that a token sees in layers that do not see all; 0 for no such layers.
