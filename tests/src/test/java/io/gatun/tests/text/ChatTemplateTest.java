@@ -142,6 +142,36 @@ class ChatTemplateTest {
             .render(hello, true));
   }
 
+  /// Directories as published checkpoints are laid out, and which of their templates transformers
+  /// takes, with tools and without.
+  @Test
+  void whichTemplateIsTaken() throws Exception {
+    Path jinja = TestData.shared("jinja");
+    JsonNode golden = JSON.readTree(jinja.resolve("loading/golden.json").toFile());
+    JsonNode conversations = JSON.readTree(jinja.resolve("conversations.json").toFile());
+    JsonNode tools = conversations.at("/conversations/tools-offered/tools");
+    int compared = 0;
+    for (var directory : golden.get("directories").properties()) {
+      Path folder = jinja.resolve("loading").resolve(directory.getKey());
+      var chat = ChatTemplate.load(folder, Map.of(), tiny()); // its BOS is theirs
+      for (JsonNode expected : directory.getValue()) {
+        var variables = new HashMap<String, Object>();
+        variables.put("messages", JSON.convertValue(golden.get("messages"), List.class));
+        variables.put("add_generation_prompt", false);
+        JsonNode kwargs = expected.get("kwargs");
+        if (kwargs.has("chat_template")) {
+          continue; // an argument of apply_chat_template
+        }
+        if (kwargs.has("tools")) {
+          variables.put("tools", JSON.convertValue(tools, List.class).subList(0, 2));
+        }
+        assertEquals(expected.get("text").asText(), chat.render(variables), folder + " " + kwargs);
+        compared++;
+      }
+    }
+    assertEquals(8, compared);
+  }
+
   private static Tokenizer tiny() {
     return Tokenizers.load(TestData.pretrained("tiny-llm"));
   }
