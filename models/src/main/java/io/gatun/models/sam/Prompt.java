@@ -67,7 +67,8 @@ public final class Prompt {
 
   private Prompt with(float x, float y, int label) {
     if (!Float.isFinite(x) || !Float.isFinite(y)) {
-      throw new IllegalArgumentException("the point %s,%s is nowhere; need pixels".formatted(x, y));
+      throw new IllegalArgumentException(
+          "the point %s,%s is nowhere; need pixels".formatted(trim(x), trim(y)));
     }
     float[] p = Arrays.copyOf(points, points.length + 2);
     int[] l = Arrays.copyOf(labels, labels.length + 1);
