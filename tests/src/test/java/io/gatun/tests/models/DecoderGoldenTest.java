@@ -45,7 +45,6 @@ class DecoderGoldenTest {
               "falcon_h1",
               "gemma4",
               "gemma4_moe",
-              "glm4_moe",
               "gpt_oss",
               "lfm2",
               "nemotron_h",
