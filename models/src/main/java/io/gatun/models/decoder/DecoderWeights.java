@@ -354,14 +354,13 @@ public final class DecoderWeights {
 
   /// @throws CheckpointException if the checkpoint has tensors that nothing has asked for
   void requireAllUsed() {
-    var leftovers =
-        new StringBuilder((source.names.isPart() ? OTHER_PARTS : LEFTOVERS).pattern());
+    var leftovers = new StringBuilder((source.names.isPart() ? OTHER_PARTS : LEFTOVERS).pattern());
     int first = source.keys.layers();
     int draft = Math.min(MAX_DRAFT, source.keys.countOrNone("num_nextn_predict_layers"));
     for (int i = 0; i < draft; i++) {
-      String draft = source.names.name("model.layers.%d.input_layernorm".formatted(first + i));
-      String prefix = draft.substring(0, draft.lastIndexOf('.', draft.lastIndexOf('.') - 1) + 1);
-      leftovers.append('|').append(Pattern.quote(prefix));
+      String norm =
+          source.names.name("model.layers.%d.input_layernorm.weight".formatted(first + i));
+      leftovers.append('|').append(Pattern.quote(norm.replaceFirst("[^.]+\\.weight$", "")));
     }
     source.tensors.requireAllUsed(Pattern.compile(leftovers.toString()));
   }

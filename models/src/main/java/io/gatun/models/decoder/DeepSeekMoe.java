@@ -75,8 +75,7 @@ public record DeepSeekMoe(
             renormalize,
             scale);
     var moe =
-        new Moe(
-            router, mlp.experts("experts", DecoderWeights.PROJECTIONS, count, perToken, f, d));
+        new Moe(router, mlp.experts("experts", DecoderWeights.PROJECTIONS, count, perToken, f, d));
     return shared == 0
         ? moe
         : new SharedExpert(
