@@ -44,6 +44,9 @@ public final class DecoderWeights {
   private static final Pattern EXPERT =
       Pattern.compile("(blk\\.\\d+\\.ffn_(?:gate|up|down))\\.(\\d+)\\.(weight|bias)");
 
+  /// Layers behind the last, which guess further tokens ahead: all known models have one.
+  private static final int MAX_DRAFT = 16;
+
   private final Source source;
   private final String prefix;
   private final double share;
@@ -169,7 +172,32 @@ public final class DecoderWeights {
   ///
   /// @throws CheckpointException if it is missing or has another size
   public Tensor vector(String name, long size) {
-    return f32(find(prefix + name, Shape.of(size)));
+    return floats(name, size);
+  }
+
+  /// A small tensor of any shape as F32.
+  ///
+  /// @throws CheckpointException if it is missing or has another shape
+  public Tensor floats(String name, long... dims) {
+    return f32(find(prefix + name, Shape.of(dims)));
+  }
+
+  /// The matrices of all experts (E, N, K) in one tensor, in place; in two, `_blocks` and
+  /// `_scales`, where the values of MXFP4 are apart from their scales.
+  public Tensor stack(String name, int perToken, int count, int rows, int columns) {
+    Tensor all;
+    long bytes = 0;
+    if (has(name + "_blocks")) {
+      int groups = columns / DType.Block.MXFP4_PAIRS.blockSize();
+      var scales = find(prefix + name + "_scales", Shape.of(count, rows, groups));
+      bytes = scales.byteSize();
+      all =
+          Tensor.scaled(find(prefix + name + "_blocks", Shape.of(count, rows, groups, 16)), scales);
+    } else {
+      all = find(prefix + name, Shape.of(count, rows, columns));
+    }
+    source.bytes += share * perToken / count * bytes;
+    return shared(share * perToken / count).counted(all);
   }
 
   private Tensor f32(Tensor t) {
@@ -305,7 +333,7 @@ public final class DecoderWeights {
     if (t == null) {
       throw new CheckpointException(
           "%s: tensor \"%s\" is missing; the model has %d layers. %s"
-              .formatted(path(), name, source.keys.count("num_hidden_layers"), list()));
+              .formatted(path(), name, source.keys.layers(), list()));
     }
     if (!t.shape().equals(shape)) {
       throw new CheckpointException(
@@ -351,7 +379,15 @@ public final class DecoderWeights {
 
   /// @throws CheckpointException if the checkpoint has tensors that nothing has asked for
   void requireAllUsed() {
-    source.tensors.requireAllUsed(source.names.isPart() ? OTHER_PARTS : LEFTOVERS);
+    var leftovers = new StringBuilder((source.names.isPart() ? OTHER_PARTS : LEFTOVERS).pattern());
+    int first = source.keys.layers();
+    int draft = Math.min(MAX_DRAFT, source.keys.countOrNone("num_nextn_predict_layers"));
+    for (int i = 0; i < draft; i++) {
+      String norm =
+          source.names.name("model.layers.%d.input_layernorm.weight".formatted(first + i));
+      leftovers.append('|').append(Pattern.quote(norm.replaceFirst("[^.]+\\.weight$", "")));
+    }
+    source.tensors.requireAllUsed(Pattern.compile(leftovers.toString()));
   }
 
   /// The bytes of matrices that one token reads.

@@ -14,6 +14,8 @@ public final class Architectures {
           new Cohere2(),
           new Gemma(),
           new Glm4(),
+          new Glm4Moe(),
+          new GptOss(),
           new Granite(),
           new Llama(),
           new Ministral3(),
