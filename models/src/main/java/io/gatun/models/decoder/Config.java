@@ -71,7 +71,7 @@ public record Config(
         keys.type(),
         hidden,
         keys.count("intermediate_size"),
-        keys.count("num_hidden_layers"),
+        keys.layers(),
         heads,
         keys.count("num_key_value_heads", heads),
         headDim,

@@ -44,6 +44,9 @@ public final class DecoderWeights {
   private static final Pattern EXPERT =
       Pattern.compile("(blk\\.\\d+\\.ffn_(?:gate|up|down))\\.(\\d+)\\.(weight|bias)");
 
+  /// Layers behind the last, which guess further tokens ahead: all known models have one.
+  private static final int MAX_DRAFT = 16;
+
   private final Source source;
   private final String prefix;
   private final double share;
@@ -305,7 +308,7 @@ public final class DecoderWeights {
     if (t == null) {
       throw new CheckpointException(
           "%s: tensor \"%s\" is missing; the model has %d layers. %s"
-              .formatted(path(), name, source.keys.count("num_hidden_layers"), list()));
+              .formatted(path(), name, source.keys.layers(), list()));
     }
     if (!t.shape().equals(shape)) {
       throw new CheckpointException(
@@ -351,7 +354,15 @@ public final class DecoderWeights {
 
   /// @throws CheckpointException if the checkpoint has tensors that nothing has asked for
   void requireAllUsed() {
-    source.tensors.requireAllUsed(source.names.isPart() ? OTHER_PARTS : LEFTOVERS);
+    var leftovers = new StringBuilder((source.names.isPart() ? OTHER_PARTS : LEFTOVERS).pattern());
+    int first = source.keys.layers();
+    int draft = Math.min(MAX_DRAFT, source.keys.countOrNone("num_nextn_predict_layers"));
+    for (int i = 0; i < draft; i++) {
+      String norm =
+          source.names.name("model.layers.%d.input_layernorm.weight".formatted(first + i));
+      leftovers.append('|').append(Pattern.quote(norm.replaceFirst("[^.]+\\.weight$", "")));
+    }
+    source.tensors.requireAllUsed(Pattern.compile(leftovers.toString()));
   }
 
   /// The bytes of matrices that one token reads.

@@ -44,6 +44,11 @@ public final class Keys extends JsonKeys {
           Map.entry("norm_topk_prob", "expert_weights_norm"),
           Map.entry("routed_scaling_factor", "expert_weights_scale"),
           Map.entry("first_k_dense_replace", "leading_dense_block_count"),
+          Map.entry("expert_gating_func", "expert_gating_func"),
+          Map.entry("n_group", "expert_group_count"),
+          Map.entry("topk_group", "expert_group_used_count"),
+          Map.entry("n_shared_experts", "expert_shared_count"),
+          Map.entry("num_nextn_predict_layers", "nextn_predict_layers"),
           Map.entry("attn_logit_softcapping", "attn_logit_softcapping"),
           Map.entry("final_logit_softcapping", "final_logit_softcapping"),
           Map.entry("attention_multiplier", "attention.scale"),
@@ -252,6 +257,21 @@ public final class Keys extends JsonKeys {
   /// A positive integer, or 0 for none.
   public int countOrNone(String key) {
     return isAbsent(key) || integer(key) == 0 ? 0 : count(key);
+  }
+
+  /// How many layers the model has. Those behind them, which guess further tokens ahead, do not
+  /// count: GGUF's number includes them.
+  ///
+  /// @throws CheckpointException if there are none
+  public int layers() {
+    int all = count("num_hidden_layers");
+    int draft = countOrNone("num_nextn_predict_layers");
+    if (isGguf() && draft >= all) {
+      throw new CheckpointException(
+          "%s: \"%s\" is %d of %d layers; need fewer"
+              .formatted(where(), shown("num_nextn_predict_layers"), draft, all));
+    }
+    return isGguf() ? all - draft : all;
   }
 
   /// How many experts a layer has, 0 for none, under any of the names for it.

@@ -24,7 +24,7 @@ public record Moe(Router router, List<FeedForward> experts) implements FeedForwa
     }
     for (int i = 0; i < e; i++) {
       int expert = i;
-      int[] rows = IntStream.range(0, tokens).filter(t -> chosen[t][expert] > 0).toArray();
+      int[] rows = IntStream.range(0, tokens).filter(t -> chosen[t][expert] != 0).toArray();
       if (rows.length == 0) {
         continue;
       }

@@ -48,7 +48,6 @@ class DecoderGoldenTest {
               "falcon_h1",
               "gemma4",
               "gemma4_moe",
-              "glm4_moe",
               "gpt_oss",
               "gpt_oss_mxfp4",
               "lfm2",

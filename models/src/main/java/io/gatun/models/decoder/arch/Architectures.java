@@ -14,6 +14,7 @@ public final class Architectures {
           new Cohere2(),
           new Gemma(),
           new Glm4(),
+          new Glm4Moe(),
           new Granite(),
           new Llama(),
           new Ministral3(),
