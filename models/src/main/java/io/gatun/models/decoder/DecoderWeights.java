@@ -172,7 +172,32 @@ public final class DecoderWeights {
   ///
   /// @throws CheckpointException if it is missing or has another size
   public Tensor vector(String name, long size) {
-    return f32(find(prefix + name, Shape.of(size)));
+    return floats(name, size);
+  }
+
+  /// A small tensor of any shape as F32.
+  ///
+  /// @throws CheckpointException if it is missing or has another shape
+  public Tensor floats(String name, long... dims) {
+    return f32(find(prefix + name, Shape.of(dims)));
+  }
+
+  /// The matrices of all experts (E, N, K) in one tensor, in place; in two, `_blocks` and
+  /// `_scales`, where the values of MXFP4 are apart from their scales.
+  public Tensor stack(String name, int perToken, int count, int rows, int columns) {
+    Tensor all;
+    long bytes = 0;
+    if (has(name + "_blocks")) {
+      int groups = columns / DType.Block.MXFP4_PAIRS.blockSize();
+      var scales = find(prefix + name + "_scales", Shape.of(count, rows, groups));
+      bytes = scales.byteSize();
+      all =
+          Tensor.scaled(find(prefix + name + "_blocks", Shape.of(count, rows, groups, 16)), scales);
+    } else {
+      all = find(prefix + name, Shape.of(count, rows, columns));
+    }
+    source.bytes += share * perToken / count * bytes;
+    return shared(share * perToken / count).counted(all);
   }
 
   private Tensor f32(Tensor t) {

@@ -33,10 +33,16 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /// Every decoder architecture against transformers' answers: the small random models in
 /// `resources/llm`, and those of the test data beside the project where it is there. Each file that
-/// says the configuration is a case: `config.json`, `config_published.json`, and a GGUF file.
+/// says the configuration is a case: `config.json`, `config_published.json`, a GGUF file, and
+/// `mxfp4/config.json`.
 class DecoderGoldenTest {
   private static final Path OURS = TestData.ROOT.resolve("tests/src/test/resources/llm");
   private static final Path SHARED = TestData.ROOT.resolveSibling("shared/testdata");
+
+  /// `mxfp4` holds the same weights in the type that a part of them is published in.
+  private static final List<String> FILES =
+      List.of(
+          "config.json", "config_published.json", "gguf.json", "model.gguf", "mxfp4/config.json");
 
   /// What Gatun does not run yet, and says so.
   private static final Set<String> NOT_YET =
@@ -48,8 +54,6 @@ class DecoderGoldenTest {
               "falcon_h1",
               "gemma4",
               "gemma4_moe",
-              "gpt_oss",
-              "gpt_oss_mxfp4",
               "lfm2",
               "nemotron_h",
               "qwen3_5",
@@ -68,8 +72,7 @@ class DecoderGoldenTest {
     var cases = new ArrayList<Path>();
     for (Path folder : folders()) {
       if (!NOT_YET.contains(folder.getFileName().toString())) {
-        for (String file :
-            List.of("config.json", "config_published.json", "gguf.json", "model.gguf")) {
+        for (String file : FILES) {
           if (Files.exists(folder.resolve(file))) {
             cases.add(folder.resolve(file));
           }
@@ -100,12 +103,14 @@ class DecoderGoldenTest {
     Path folder = file.getParent();
     boolean gguf = file.getFileName().toString().contains("gguf");
     Path recorded = folder.resolve("reference_gguf.safetensors");
+    Path answers =
+        Files.exists(folder.resolve("reference.safetensors")) ? folder : folder.getParent();
     try (var checkpoint = open(folder, gguf ? "gguf" : "safetensors");
         var reference =
             Checkpoint.open(
                 gguf && Files.exists(recorded)
                     ? recorded
-                    : folder.resolve("reference.safetensors"))) {
+                    : answers.resolve("reference.safetensors"))) {
       var keys = gguf ? Keys.of(checkpoint) : Keys.huggingFace(file);
       var decoder = Architectures.open(checkpoint, keys);
       boolean all = file.startsWith(OURS) && file.endsWith("config.json");

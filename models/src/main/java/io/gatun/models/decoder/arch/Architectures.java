@@ -15,6 +15,7 @@ public final class Architectures {
           new Gemma(),
           new Glm4(),
           new Glm4Moe(),
+          new GptOss(),
           new Granite(),
           new Llama(),
           new Ministral3(),
