@@ -61,8 +61,7 @@ public final class RandomWeights {
       if (rule.get(0).isTextual()) {
         var out = bytes(4L * rule.get(1).size());
         rule.get(1).forEach(v -> out.putFloat((float) v.asDouble()));
-        to.accept(
-            new Declared(name, DType.Plain.F32, Shape.of(rule.get(1).size())), segment(out));
+        to.accept(new Declared(name, DType.Plain.F32, Shape.of(rule.get(1).size())), segment(out));
         continue;
       }
       var shape =
@@ -109,8 +108,7 @@ public final class RandomWeights {
 
     /// A block's scale lies between "mean" and "spread"; its other bytes are any.
     private int block(double u, boolean scale) {
-      return (int)
-          Math.floor(scale ? mean + (spread + 1 - mean) * (u + 1) / 2 : 128 + 128 * u);
+      return (int) Math.floor(scale ? mean + (spread + 1 - mean) * (u + 1) / 2 : 128 + 128 * u);
     }
 
     private long first() {
