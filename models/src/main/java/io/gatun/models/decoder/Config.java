@@ -1,6 +1,7 @@
 package io.gatun.models.decoder;
 
 import io.gatun.loaders.CheckpointException;
+import java.util.List;
 import java.util.regex.Pattern;
 
 /// What all decoders have; components are named as in config.json.
@@ -34,6 +35,9 @@ public record Config(
       Pattern.compile(
           "layer_norm_eps|moe_intermediate_size|.*\\.(tensor_data_layout|pooling_type)");
 
+  private static final List<String> EPSILONS =
+      List.of("norm_epsilon", "rms_norm_eps", "norm_eps", "layer_norm_epsilon", "layer_norm_eps");
+
   /// A head has at most some hundred numbers; more would only take memory.
   private static final int MAX_HEAD_DIM = 1 << 14;
 
@@ -66,22 +70,30 @@ public record Config(
               .formatted(
                   keys.where(), keys.shown("v_head_dim"), keys.count("v_head_dim"), headDim));
     }
-    String eps = keys.isAbsent("norm_epsilon") ? "rms_norm_eps" : "norm_epsilon";
+    String eps =
+        EPSILONS.stream().filter(key -> !keys.isAbsent(key)).findFirst().orElse("rms_norm_eps");
     return new Config(
         keys.type(),
         hidden,
-        keys.count("intermediate_size"),
+        intermediateSize(keys),
         keys.layers(),
         heads,
-        keys.count("num_key_value_heads", heads),
+        keys.most("num_key_value_heads", heads),
         headDim,
         keys.count("vocab_size"),
         keys.count("max_position_embeddings", defaults.maxPositions),
-        (float) keys.number(keys.isAbsent(eps) ? "layer_norm_eps" : eps, defaults.eps),
+        (float) keys.number(eps, defaults.eps),
         RopeConfig.of(keys, "full_attention", defaults.theta),
         0,
         experts,
         experts == 0 ? 0 : keys.count("num_experts_per_tok", 2));
+  }
+
+  /// That of dense layers, or, in a model that has none, of an expert.
+  private static int intermediateSize(Keys keys) {
+    return keys.isAbsent("intermediate_size")
+        ? keys.first("block_ff_dim", "moe_intermediate_size", "intermediate_size")
+        : keys.most("intermediate_size", 0);
   }
 
   /// The same with layers that see no more than so many positions.
