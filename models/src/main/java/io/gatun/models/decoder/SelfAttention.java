@@ -3,21 +3,21 @@ package io.gatun.models.decoder;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activations;
 import io.gatun.tensor.ops.AttentionSpec;
+import io.gatun.tensor.ops.KvLayout;
 import io.gatun.tensor.ops.Ops;
 
 /// Grouped-query self-attention (Ainslie et al. 2023).
 ///
-/// @param layer whose keys and values it keeps
 /// @param qNorm of each head, or, if its weight is as wide, of all heads together
 /// @param rope null for a layer that knows no positions
 public record SelfAttention(
-    int layer,
     Heads heads,
     Projections projections,
     Norm qNorm,
     Norm kNorm,
     RotaryEmbedding rope,
-    AttentionSpec spec) {
+    AttentionSpec spec)
+    implements TokenMixer {
   /// How many heads there are.
   ///
   /// @param query H
@@ -28,9 +28,15 @@ public record SelfAttention(
   /// The linear layers of queries, keys, values and output.
   public record Projections(Linear q, Linear k, Linear v, Linear o) {}
 
+  @Override
+  public KvLayout state() {
+    return new KvLayout(heads.keyValue, heads.dim, heads.dim, spec.window());
+  }
+
   /// q, k, v = x Wq, x Wk, x Wv; q, k = rope(norm(q)), rope(norm(k)) softmax(q K^T scale) V Wo, K
   /// and V being all the cache holds
-  Tensor forward(Ops ops, Activations x, Step step) {
+  @Override
+  public Tensor forward(Ops ops, Activations x, Step step) {
     long t = x.rows();
     long c = heads.dim;
     var qkv = Linear.forward(ops, x, projections.q, projections.k, projections.v);
@@ -42,8 +48,8 @@ public record SelfAttention(
       ops.rope(q, table.queryCos(), table.querySin(), rope.interleaved());
       ops.rope(k, table.cos(), table.sin(), rope.interleaved());
     }
-    step.cache().put(ops, layer, step.position(), k, v);
-    var y = ops.attention(q, step.cache(), layer, step.position(), spec);
+    step.put(ops, this, k, v);
+    var y = step.attention(ops, this, q, spec);
     return projections.o.forward(ops, y.reshape(t, heads.query * c)); // (T, D)
   }
 

@@ -8,13 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.models.decoder.Batch;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.Keys;
 import io.gatun.models.decoder.arch.Architectures;
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
-import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tests.TestData;
 import java.io.IOException;
@@ -161,8 +160,8 @@ class DecoderGoldenTest {
     }
 
     /// As long as the text and what follows.
-    private KvCache cache() {
-      return decoder.newCache(DType.Plain.F32, ints("tokens").length + 16);
+    private LooseSequence cache() {
+      return LooseSequence.of(decoder, ints("tokens").length + 16);
     }
 
     void checkAtOnce() {
@@ -170,7 +169,8 @@ class DecoderGoldenTest {
       var layers = new ArrayList<float[]>();
       try (var cache = cache();
           var _ = ops.scope()) {
-        var hidden = decoder.forward(ops, ints("tokens"), 0, cache, x -> layers.add(x.toFloats()));
+        var hidden =
+            decoder.forward(ops, cache.batch(ints("tokens")), x -> layers.add(x.toFloats()));
         assertEquals(states.dim(0), layers.size());
         for (int i = 0; i < layers.size(); i++) {
           close(states.get(i).toFloats(), layers.get(i), HIDDEN, "hidden state " + i);
@@ -191,7 +191,7 @@ class DecoderGoldenTest {
         for (int from = 0; from < ids.length; from += size) {
           int to = Math.min(ids.length, from + size);
           try (var _ = ops.scope()) {
-            var hidden = decoder.forward(ops, Arrays.copyOfRange(ids, from, to), from, cache);
+            var hidden = decoder.forward(ops, cache.batch(Arrays.copyOfRange(ids, from, to)));
             close(
                 Arrays.copyOfRange(expected, from * v, to * v),
                 decoder.logits(ops, hidden).toFloats(),
@@ -208,15 +208,12 @@ class DecoderGoldenTest {
       int[] expected = ints(cached ? "greedy_cached" : "greedy");
       var found = new int[expected.length];
       int[] ids = ints("tokens");
-      int position = 0;
       try (var cache = cache()) {
         for (int i = 0; i < found.length; i++) {
           try (var _ = ops.scope()) {
-            var hidden = decoder.forward(ops, ids, position, cache);
-            var last = hidden.slice(0, ids.length - 1, ids.length);
+            var last = decoder.forward(ops, Batch.of(cache.sequence(), ids, 1));
             found[i] = ops.argmax(decoder.logits(ops, last), 0);
           }
-          position += ids.length;
           ids = new int[] {found[i]};
         }
       }

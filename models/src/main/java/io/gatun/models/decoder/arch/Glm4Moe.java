@@ -42,7 +42,7 @@ final class Glm4Moe implements Architecture {
         i -> {
           var layer = w.layer(i);
           return Llama.layer(
-              layer, c, i, rope, AttentionSpec.of(c.headDim()), experts.layer(layer.at("mlp")));
+              layer, c, rope, AttentionSpec.of(c.headDim()), experts.layer(layer.at("mlp")));
         },
         w.rmsNorm("model.norm", c.hiddenSize(), c.normEps()),
         Decoder.Output.PLAIN);

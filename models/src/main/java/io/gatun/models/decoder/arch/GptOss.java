@@ -60,16 +60,16 @@ final class GptOss implements Architecture {
         w,
         1,
         List.of(rope),
-        i -> layer(w.layer(i), c, i, rope, windows[i], limit),
+        i -> layer(w.layer(i), c, rope, windows[i], limit),
         w.rmsNorm("model.norm", c.hiddenSize(), c.normEps()),
         Decoder.Output.PLAIN);
   }
 
   private static DecoderLayer layer(
-      DecoderWeights w, Config c, int i, RotaryEmbedding rope, int window, float limit) {
+      DecoderWeights w, Config c, RotaryEmbedding rope, int window, float limit) {
     var sinks = w.vector("self_attn.sinks", c.numAttentionHeads());
     var spec = AttentionSpec.of(c.headDim()).window(window).sinks(sinks);
-    return Llama.layer(w, c, i, rope, spec, moe(w.at("mlp"), c, limit));
+    return Llama.layer(w, c, rope, spec, moe(w.at("mlp"), c, limit));
   }
 
   private static FeedForward moe(DecoderWeights mlp, Config c, float limit) {
