@@ -25,7 +25,10 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
     return switch (model) {
       case "llama" -> sentencePiece(false);
       case "t5" -> sentencePiece(true);
-      case "gpt2" -> metadata.get(PREFIX + "pre") instanceof String s && s.equals(GEMMA4) ? visibleSpaces() : byteLevel();
+      case "gpt2" ->
+          metadata.get(PREFIX + "pre") instanceof String s && s.equals(GEMMA4)
+              ? visibleSpaces()
+              : byteLevel();
       case GEMMA4 -> visibleSpaces();
       case "bert" -> wordPiece();
       default ->
@@ -122,8 +125,8 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
         llama3);
   }
 
-  /// Gemma 4: characters, among which spaces are visible, and bytes for those that are missing. Line
-  /// feeds stand apart from all else.
+  /// Gemma 4: characters, among which spaces are visible, and bytes for those that are missing.
+  /// Line feeds stand apart from all else.
   private Tokenizer visibleSpaces() {
     List<String> tokens = list("tokens", String.class);
     List<Long> types = types(tokens.size());
