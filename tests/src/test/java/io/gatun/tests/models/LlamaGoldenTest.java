@@ -105,27 +105,6 @@ class LlamaGoldenTest {
     }
   }
 
-  @ParameterizedTest
-  @CsvSource({"llama-gqa", "llama3.1", "mixtral", "qwen2"})
-  void architectures(String name) throws IOException {
-    Path dir = TestData.shared("llm-arch/" + name);
-    try (var checkpoint = Checkpoint.open(dir.resolve("model.gguf"));
-        var reference = Checkpoint.open(dir.resolve("reference.safetensors"));
-        var ops = new Ops(Backend.NATIVE, 2)) {
-      var llama = Architectures.open(checkpoint);
-      for (int s = 0; s < 2; s++) {
-        int[] ids = ints(reference.tensor("seq%d.tokens".formatted(s)));
-        try (var cache = LooseSequence.of(llama, 64);
-            var _ = ops.scope()) {
-          var logits = llama.logits(ops, llama.forward(ops, cache.batch(ids)));
-          close(reference.tensor("seq%d.logits".formatted(s)), logits, 1e-4f);
-        }
-        int[] greedy = ints(reference.tensor("seq%d.greedy".formatted(s)));
-        assertArrayEquals(greedy, greedy(llama, ops, ids, greedy.length));
-      }
-    }
-  }
-
   private static int[] greedy(Decoder llama, Ops ops, int[] prompt, int count) {
     var out = new int[count];
     try (var cache = LooseSequence.of(llama, prompt.length + count)) {
