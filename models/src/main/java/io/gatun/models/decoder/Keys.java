@@ -44,6 +44,20 @@ public final class Keys extends JsonKeys {
           Map.entry("norm_topk_prob", "expert_weights_norm"),
           Map.entry("routed_scaling_factor", "expert_weights_scale"),
           Map.entry("first_k_dense_replace", "leading_dense_block_count"),
+          Map.entry("q_lora_rank", "attention.q_lora_rank"),
+          Map.entry("kv_lora_rank", "attention.kv_lora_rank"),
+          Map.entry("qk_head_dim", "attention.key_length_mla"),
+          Map.entry("v_head_dim_mla", "attention.value_length_mla"),
+          Map.entry("head_dim_swa", "attention.key_length_swa"),
+          Map.entry("v_head_dim_swa", "attention.value_length_swa"),
+          Map.entry("rope_dim_swa", "rope.dimension_count_swa"),
+          Map.entry("shared_kv_layers", "attention.shared_kv_layers"),
+          Map.entry("hidden_size_per_layer_input", "embedding_length_per_layer_input"),
+          Map.entry("expert_gating_func", "expert_gating_func"),
+          Map.entry("n_group", "expert_group_count"),
+          Map.entry("topk_group", "expert_group_used_count"),
+          Map.entry("n_shared_experts", "expert_shared_count"),
+          Map.entry("num_nextn_predict_layers", "nextn_predict_layers"),
           Map.entry("attn_logit_softcapping", "attn_logit_softcapping"),
           Map.entry("final_logit_softcapping", "final_logit_softcapping"),
           Map.entry("attention_multiplier", "attention.scale"),
@@ -254,6 +268,21 @@ public final class Keys extends JsonKeys {
     return isAbsent(key) || integer(key) == 0 ? 0 : count(key);
   }
 
+  /// How many layers the model has. Those behind them, which guess further tokens ahead, do not
+  /// count: GGUF's number includes them.
+  ///
+  /// @throws CheckpointException if there are none
+  public int layers() {
+    int all = count("num_hidden_layers");
+    int draft = countOrNone("num_nextn_predict_layers");
+    if (isGguf() && draft >= all) {
+      throw new CheckpointException(
+          "%s: \"%s\" is %d of %d layers; need fewer"
+              .formatted(where(), shown("num_nextn_predict_layers"), draft, all));
+    }
+    return isGguf() ? all - draft : all;
+  }
+
   /// How many experts a layer has, 0 for none, under any of the names for it.
   public int experts() {
     return Stream.of("num_local_experts", "num_experts", "n_routed_experts")
@@ -267,8 +296,16 @@ public final class Keys extends JsonKeys {
   ///
   /// @throws CheckpointException if a layer is of a third type, or has a window of no size
   public int[] windows(int layers, int window, IntPredicate absent) {
-    var windows = new int[layers];
     var types = isAbsent("layer_types") ? null : texts("layer_types");
+    var pattern = json().path("sliding_window_pattern");
+    if (pattern.isArray() && pattern.size() == layers && !isAbsent("sliding_window_pattern")) {
+      return windows(layers, window, types, i -> pattern.get(i).asBoolean());
+    }
+    return windows(layers, window, types, absent);
+  }
+
+  private int[] windows(int layers, int window, List<String> types, IntPredicate absent) {
+    var windows = new int[layers];
     for (int i = 0; i < layers; i++) {
       String t = types == null ? "" : i < types.size() ? types.get(i) : "missing";
       if (types != null && !t.equals("full_attention") && !t.equals("sliding_attention")) {

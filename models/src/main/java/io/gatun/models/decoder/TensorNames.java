@@ -25,12 +25,16 @@ public final class TensorNames {
     }
   }
 
-  /// Hugging Face, GGUF, Meta (where it has it); %d is the layer, a second %d the expert.
+  /// Hugging Face, GGUF, Meta (where it has it); %d is the layer, a second %d the expert. Where one
+  /// of them does not end in `.weight`, all of them are whole names.
   private static final List<List<String>> TABLE =
       List.of(
           row("model.embed_tokens", "token_embd", "tok_embeddings"),
           row("model.norm", "output_norm", "norm"),
           row("lm_head", "output", "output"),
+          row("model.embed_tokens_per_layer", "per_layer_token_embd", ""),
+          row("model.per_layer_model_projection", "per_layer_model_proj", ""),
+          row("model.per_layer_projection_norm", "per_layer_proj_norm", ""),
           row("model.layers.%d.input_layernorm", "blk.%d.attn_norm", "layers.%d.attention_norm"),
           row("model.layers.%d.self_attn.q_proj", "blk.%d.attn_q", "layers.%d.attention.wq"),
           row("model.layers.%d.self_attn.k_proj", "blk.%d.attn_k", "layers.%d.attention.wk"),
@@ -50,6 +54,10 @@ public final class TensorNames {
           row("model.layers.%d.mlp.shared_expert.gate_proj", "blk.%d.ffn_gate_shexp", ""),
           row("model.layers.%d.mlp.shared_expert.down_proj", "blk.%d.ffn_down_shexp", ""),
           row("model.layers.%d.mlp.shared_expert.up_proj", "blk.%d.ffn_up_shexp", ""),
+          row("model.layers.%d.mlp.shared_experts.gate_proj", "blk.%d.ffn_gate_shexp", ""),
+          row("model.layers.%d.mlp.shared_experts.down_proj", "blk.%d.ffn_down_shexp", ""),
+          row("model.layers.%d.mlp.shared_experts.up_proj", "blk.%d.ffn_up_shexp", ""),
+          row("model.layers.%d.mlp.gate.e_score_correction_bias", "blk.%d.exp_probs_b.bias", ""),
           row(
               "model.layers.%d.block_sparse_moe.gate",
               "blk.%d.ffn_gate_inp", "layers.%d.feed_forward.gate"),
@@ -132,6 +140,10 @@ public final class TensorNames {
       return huggingFace.startsWith("model.")
           ? prefixes.get(0) + huggingFace.substring("model.".length())
           : prefixes.get(1) + huggingFace;
+    }
+    String whole = stems.get(stem(huggingFace));
+    if (whole != null) {
+      return filled(whole, huggingFace);
     }
     int dot = huggingFace.lastIndexOf('.');
     String stem = stems.get(stem(huggingFace.substring(0, dot)));

@@ -6,12 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
+import io.gatun.models.decoder.Batch;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.arch.Architectures;
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
-import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Precision;
 import io.gatun.tests.TestData;
@@ -48,15 +47,13 @@ class LlamaGoldenTest {
         int[] ids = ids(prompt.get("ids"));
         String prefix = "p" + n++ + ".";
         long last = ids.length - 1;
-        try (var cache = llama.newCache(DType.Plain.F32, 512);
+        try (var cache = LooseSequence.of(llama, 512);
             var _ = ops.scope()) {
           var layer = new AtomicInteger();
           var hidden =
               llama.forward(
                   ops,
-                  ids,
-                  0,
-                  cache,
+                  cache.batch(ids),
                   x ->
                       close(
                           recorded.tensor(prefix + "hidden" + layer.getAndIncrement()),
@@ -108,37 +105,14 @@ class LlamaGoldenTest {
     }
   }
 
-  @ParameterizedTest
-  @CsvSource({"llama-gqa", "llama3.1", "mixtral", "qwen2"})
-  void architectures(String name) throws IOException {
-    Path dir = TestData.shared("llm-arch/" + name);
-    try (var checkpoint = Checkpoint.open(dir.resolve("model.gguf"));
-        var reference = Checkpoint.open(dir.resolve("reference.safetensors"));
-        var ops = new Ops(Backend.NATIVE, 2)) {
-      var llama = Architectures.open(checkpoint);
-      for (int s = 0; s < 2; s++) {
-        int[] ids = ints(reference.tensor("seq%d.tokens".formatted(s)));
-        try (var cache = llama.newCache(DType.Plain.F32, 64);
-            var _ = ops.scope()) {
-          var logits = llama.logits(ops, llama.forward(ops, ids, 0, cache));
-          close(reference.tensor("seq%d.logits".formatted(s)), logits, 1e-4f);
-        }
-        int[] greedy = ints(reference.tensor("seq%d.greedy".formatted(s)));
-        assertArrayEquals(greedy, greedy(llama, ops, ids, greedy.length));
-      }
-    }
-  }
-
   private static int[] greedy(Decoder llama, Ops ops, int[] prompt, int count) {
     var out = new int[count];
-    try (KvCache cache = llama.newCache(DType.Plain.F32, prompt.length + count)) {
+    try (var cache = LooseSequence.of(llama, prompt.length + count)) {
       int[] ids = prompt;
-      int position = 0;
       for (int i = 0; i < count; i++) {
         try (var _ = ops.scope()) {
-          var hidden = llama.forward(ops, ids, position, cache);
-          position += ids.length;
-          out[i] = ops.argmax(llama.logits(ops, hidden.slice(0, ids.length - 1, ids.length)), 0);
+          var last = llama.forward(ops, Batch.of(cache.sequence(), ids, 1));
+          out[i] = ops.argmax(llama.logits(ops, last), 0);
           ids = new int[] {out[i]};
         }
       }

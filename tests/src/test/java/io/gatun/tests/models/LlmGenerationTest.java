@@ -14,6 +14,7 @@ import io.gatun.models.Generation.Reason;
 import io.gatun.models.Llm;
 import io.gatun.models.text.SamplingOptions;
 import io.gatun.models.text.Tokenizer;
+import io.gatun.tests.RandomWeights;
 import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -40,9 +41,9 @@ class LlmGenerationTest {
   /// A random model of 512 tokens with one of the tokenizers in `resources/text`, of which it has
   /// more than they do.
   private Llm load(String tokenizer, String chatTemplate) throws IOException {
-    for (String name : List.of("config.json", "model.safetensors")) {
-      Files.copy(RESOURCES.resolve("llm/llama").resolve(name), dir.resolve(name));
-    }
+    Path llama = RESOURCES.resolve("llm/llama");
+    Files.copy(llama.resolve("config.json"), dir.resolve("config.json"));
+    RandomWeights.write(llama.resolve("weights.json"), dir.resolve("model.safetensors"));
     JsonNode recorded =
         JSON.readTree(
             Files.readString(RESOURCES.resolve("text/tokenizers/" + tokenizer + ".json")));

@@ -51,7 +51,7 @@ final class QwenMoe implements Architecture {
               mlp.has("gate.weight")
                   ? moe(mlp, c, f, shared, renormalize)
                   : mlp.gatedMlp(c.intermediateSize(), c.hiddenSize(), Activation.SILU);
-          return Llama.layer(layer, c, i, rope, AttentionSpec.of(c.headDim()), feedForward);
+          return Llama.layer(layer, c, rope, AttentionSpec.of(c.headDim()), feedForward);
         },
         w.rmsNorm("model.norm", c.hiddenSize(), c.normEps()),
         Decoder.Output.PLAIN);
