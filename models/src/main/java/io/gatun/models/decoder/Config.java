@@ -62,7 +62,6 @@ public record Config(
   public static Config of(Keys keys, Defaults defaults) {
     int hidden = keys.count("hidden_size");
     int heads = keys.count("num_attention_heads");
-    int experts = keys.experts();
     int headDim = keys.count("head_dim", defaults.headDim > 0 ? defaults.headDim : hidden / heads);
     if (keys.count("v_head_dim", headDim) != headDim) {
       throw new CheckpointException(
@@ -70,15 +69,27 @@ public record Config(
               .formatted(
                   keys.where(), keys.shown("v_head_dim"), keys.count("v_head_dim"), headDim));
     }
+    return of(keys, defaults, headDim);
+  }
+
+  /// As [#of(Keys, Defaults)], for models whose keys and values differ in size. Where layers do, it
+  /// is the sizes of the first one that has such a part.
+  ///
+  /// @throws CheckpointException if a key is missing or asks for what Gatun does not do
+  public static Config of(Keys keys, Defaults defaults, int headDim) {
+    int hidden = keys.count("hidden_size");
+    int heads = keys.count("num_attention_heads");
+    int layers = keys.layers();
+    int experts = keys.experts();
     String eps =
         EPSILONS.stream().filter(key -> !keys.isAbsent(key)).findFirst().orElse("rms_norm_eps");
     return new Config(
         keys.type(),
         hidden,
         intermediateSize(keys),
-        keys.layers(),
+        layers,
         heads,
-        keys.most("num_key_value_heads", heads),
+        keys.isAbsent("num_key_value_heads") ? heads : keys.ofFirst("num_key_value_heads"),
         headDim,
         keys.count("vocab_size"),
         keys.count("max_position_embeddings", defaults.maxPositions),
@@ -93,7 +104,7 @@ public record Config(
   private static int intermediateSize(Keys keys) {
     return keys.isAbsent("intermediate_size")
         ? keys.first("block_ff_dim", "moe_intermediate_size", "intermediate_size")
-        : keys.most("intermediate_size", 0);
+        : keys.ofFirst("intermediate_size");
   }
 
   /// The same with layers that see no more than so many positions.

@@ -45,6 +45,15 @@ public final class Keys extends JsonKeys {
           Map.entry("norm_topk_prob", "expert_weights_norm"),
           Map.entry("routed_scaling_factor", "expert_weights_scale"),
           Map.entry("first_k_dense_replace", "leading_dense_block_count"),
+          Map.entry("q_lora_rank", "attention.q_lora_rank"),
+          Map.entry("kv_lora_rank", "attention.kv_lora_rank"),
+          Map.entry("qk_head_dim", "attention.key_length_mla"),
+          Map.entry("v_head_dim_mla", "attention.value_length_mla"),
+          Map.entry("head_dim_swa", "attention.key_length_swa"),
+          Map.entry("v_head_dim_swa", "attention.value_length_swa"),
+          Map.entry("rope_dim_swa", "rope.dimension_count_swa"),
+          Map.entry("shared_kv_layers", "attention.shared_kv_layers"),
+          Map.entry("hidden_size_per_layer_input", "embedding_length_per_layer_input"),
           Map.entry("expert_gating_func", "expert_gating_func"),
           Map.entry("n_group", "expert_group_count"),
           Map.entry("topk_group", "expert_group_used_count"),
@@ -313,17 +322,17 @@ public final class Keys extends JsonKeys {
     return count(Stream.of(names).filter(name -> !isAbsent(name)).findFirst().orElse(names[0]));
   }
 
-  /// A positive integer, the greatest where each layer has its own: then those without have 0.
-  public int most(String key, int absent) {
-    return json().path(key).isArray() ? Math.max(1, (int) max(numbers(key))) : count(key, absent);
-  }
-
-  private static float max(float[] values) {
-    float max = 0;
-    for (float v : values) {
-      max = Math.max(max, v);
+  /// A positive integer, or, where each layer has its own, the first that is not 0.
+  public int ofFirst(String key) {
+    if (!json().path(key).isArray()) {
+      return count(key);
     }
-    return max;
+    for (float v : numbers(key)) {
+      if (v >= 1) {
+        return (int) v;
+      }
+    }
+    return count(key);
   }
 
   /// How many experts a layer has, 0 for none, under any of the names for it.
@@ -339,8 +348,16 @@ public final class Keys extends JsonKeys {
   ///
   /// @throws CheckpointException if a layer is of a third type, or has a window of no size
   public int[] windows(int layers, int window, IntPredicate absent) {
-    var windows = new int[layers];
     var types = isAbsent("layer_types") ? null : texts("layer_types");
+    var pattern = json().path("sliding_window_pattern");
+    if (pattern.isArray() && pattern.size() == layers && !isAbsent("sliding_window_pattern")) {
+      return windows(layers, window, types, i -> pattern.get(i).asBoolean());
+    }
+    return windows(layers, window, types, absent);
+  }
+
+  private int[] windows(int layers, int window, List<String> types, IntPredicate absent) {
+    var windows = new int[layers];
     for (int i = 0; i < layers; i++) {
       String t = types == null ? "" : i < types.size() ? types.get(i) : "missing";
       if (types != null && !t.equals("full_attention") && !t.equals("sliding_attention")) {

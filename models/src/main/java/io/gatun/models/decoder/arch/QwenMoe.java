@@ -65,7 +65,7 @@ final class QwenMoe implements Architecture {
     String fused = "experts.gate_up_proj";
     var experts =
         mlp.has(fused)
-            ? mlp.fusedExperts(fused, "experts.down_proj", count, perToken, f, d)
+            ? mlp.fusedExperts(fused, "experts.down_proj", count, perToken, f, d, Activation.SILU)
             : mlp.experts("experts", DecoderWeights.PROJECTIONS, count, perToken, f, d);
     var moe = new Moe(Router.softmax(gate, perToken, renormalize), experts);
     return shared == 0
