@@ -58,7 +58,6 @@ public record Config(
   public static Config of(Keys keys, Defaults defaults) {
     int hidden = keys.count("hidden_size");
     int heads = keys.count("num_attention_heads");
-    int experts = keys.experts();
     int headDim = keys.count("head_dim", defaults.headDim > 0 ? defaults.headDim : hidden / heads);
     if (keys.count("v_head_dim", headDim) != headDim) {
       throw new CheckpointException(
@@ -66,14 +65,28 @@ public record Config(
               .formatted(
                   keys.where(), keys.shown("v_head_dim"), keys.count("v_head_dim"), headDim));
     }
+    return of(keys, defaults, headDim);
+  }
+
+  /// As [#of(Keys, Defaults)], for models whose keys and values differ in size. Where layers do, it
+  /// is the first one's sizes.
+  ///
+  /// @throws CheckpointException if a key is missing or asks for what Gatun does not do
+  public static Config of(Keys keys, Defaults defaults, int headDim) {
+    int hidden = keys.count("hidden_size");
+    int heads = keys.count("num_attention_heads");
+    int layers = keys.layers();
+    int experts = keys.experts();
     String eps = keys.isAbsent("norm_epsilon") ? "rms_norm_eps" : "norm_epsilon";
     return new Config(
         keys.type(),
         hidden,
-        keys.count("intermediate_size"),
-        keys.layers(),
+        keys.counts("intermediate_size", layers).getFirst(),
+        layers,
         heads,
-        keys.count("num_key_value_heads", heads),
+        keys.isAbsent("num_key_value_heads")
+            ? heads
+            : keys.counts("num_key_value_heads", layers).getFirst(),
         headDim,
         keys.count("vocab_size"),
         keys.count("max_position_embeddings", defaults.maxPositions),

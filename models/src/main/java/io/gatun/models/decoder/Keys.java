@@ -44,6 +44,15 @@ public final class Keys extends JsonKeys {
           Map.entry("norm_topk_prob", "expert_weights_norm"),
           Map.entry("routed_scaling_factor", "expert_weights_scale"),
           Map.entry("first_k_dense_replace", "leading_dense_block_count"),
+          Map.entry("q_lora_rank", "attention.q_lora_rank"),
+          Map.entry("kv_lora_rank", "attention.kv_lora_rank"),
+          Map.entry("qk_head_dim", "attention.key_length_mla"),
+          Map.entry("v_head_dim_mla", "attention.value_length_mla"),
+          Map.entry("head_dim_swa", "attention.key_length_swa"),
+          Map.entry("v_head_dim_swa", "attention.value_length_swa"),
+          Map.entry("rope_dim_swa", "rope.dimension_count_swa"),
+          Map.entry("shared_kv_layers", "attention.shared_kv_layers"),
+          Map.entry("hidden_size_per_layer_input", "embedding_length_per_layer_input"),
           Map.entry("expert_gating_func", "expert_gating_func"),
           Map.entry("n_group", "expert_group_count"),
           Map.entry("topk_group", "expert_group_used_count"),
@@ -287,8 +296,16 @@ public final class Keys extends JsonKeys {
   ///
   /// @throws CheckpointException if a layer is of a third type, or has a window of no size
   public int[] windows(int layers, int window, IntPredicate absent) {
-    var windows = new int[layers];
     var types = isAbsent("layer_types") ? null : texts("layer_types");
+    var pattern = json().path("sliding_window_pattern");
+    if (pattern.isArray() && pattern.size() == layers && !isAbsent("sliding_window_pattern")) {
+      return windows(layers, window, types, i -> pattern.get(i).asBoolean());
+    }
+    return windows(layers, window, types, absent);
+  }
+
+  private int[] windows(int layers, int window, List<String> types, IntPredicate absent) {
+    var windows = new int[layers];
     for (int i = 0; i < layers; i++) {
       String t = types == null ? "" : i < types.size() ? types.get(i) : "missing";
       if (types != null && !t.equals("full_attention") && !t.equals("sliding_attention")) {

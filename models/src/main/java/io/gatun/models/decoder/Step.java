@@ -6,6 +6,7 @@ import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Span;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.function.Supplier;
 
 /// What the layers share in one forward pass: whose rows they see, what each part keeps of those
 /// sequences, and the rotary tables of the positions.
@@ -14,6 +15,7 @@ public final class Step {
   private final IdentityHashMap<TokenMixer, Integer> parts;
   private final IdentityHashMap<RotaryEmbedding, RotaryEmbedding.Table> tables =
       new IdentityHashMap<>();
+  private final IdentityHashMap<Object, Tensor> shared = new IdentityHashMap<>();
 
   /// @param parts where each mixer's state stands in the sequences' layout
   Step(
@@ -36,6 +38,13 @@ public final class Step {
   /// The tokens of all rows (T).
   public int[] ids() {
     return batch.ids();
+  }
+
+  /// What several layers use of this step, made when the first of them asks.
+  ///
+  /// @param owner what it is for
+  Tensor once(Object owner, Supplier<Tensor> make) {
+    return shared.computeIfAbsent(owner, _ -> make.get());
   }
 
   /// The tables for all rows.

@@ -364,6 +364,18 @@ public final class Ops implements AutoCloseable {
     }
   }
 
+  /// Each head's product with a matrix of its own: `out[t][h] = w[h] x[t][h]`, or, `transposed`,
+  /// `x[t][h] w[h]`.
+  ///
+  /// @param x (T, H, K) F32, in which heads may be apart
+  /// @param w (H, N, K) of any type, or, `transposed`, (H, K, N)
+  /// @param out (T, H, N) F32, in which heads may be apart, too
+  public void headProducts(Tensor x, Tensor w, boolean transposed, Tensor out) {
+    try (var _ = owner.operation()) {
+      HeadProducts.apply(this, x, w, transposed, out);
+    }
+  }
+
   /// Softmax over the innermost dimension, in place.
   public void softmax(Tensor x) {
     try (var _ = owner.operation()) {

@@ -12,7 +12,9 @@ public final class Architectures {
   private static final List<Architecture> ALL =
       List.of(
           new Cohere2(),
+          new Deepseek(),
           new Gemma(),
+          new Gemma4(),
           new Glm4(),
           new Glm4Moe(),
           new GptOss(),
