@@ -8,7 +8,10 @@ import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
+import io.gatun.tensor.ops.KvPool;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Sequence;
+import io.gatun.tensor.ops.SequenceLayout;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.function.Consumer;
@@ -31,6 +34,8 @@ public final class Llm implements AutoCloseable {
   private final Tokenizer tokenizer;
   private final Ops ops;
   private final LlmOptions options;
+  private final SequenceLayout layout;
+  private final KvPool pool;
 
   private Llm(
       Checkpoint checkpoint, Decoder model, Tokenizer tokenizer, Ops ops, LlmOptions options) {
@@ -39,6 +44,8 @@ public final class Llm implements AutoCloseable {
     this.tokenizer = tokenizer;
     this.ops = ops;
     this.options = options;
+    layout = model.layout(options.kv);
+    pool = new KvPool(options.kvBudget);
   }
 
   /// Loads a model with the default options.
@@ -110,6 +117,16 @@ public final class Llm implements AutoCloseable {
     return ops;
   }
 
+  /// The memory of sessions.
+  public KvPool pool() {
+    return pool;
+  }
+
+  /// What it keeps of each sequence: `new Sequence(llm.pool(), llm.layout(), capacity)`.
+  public SequenceLayout layout() {
+    return layout;
+  }
+
   /// A conversation of its own, with an empty cache.
   ///
   /// @throws IllegalStateException if the model is closed
@@ -119,7 +136,7 @@ public final class Llm implements AutoCloseable {
 
   LlmSession newSession(int context) {
     ops.owner().checkOpen();
-    return new LlmSession(this, context, options.kv);
+    return new LlmSession(this, new Sequence(pool, layout, context));
   }
 
   /// The most tokens that a session holds: as many as the options say, or the model was made for.
@@ -220,6 +237,7 @@ public final class Llm implements AutoCloseable {
   @Override
   public void close() {
     ops.close();
+    pool.close();
     checkpoint.close();
   }
 }

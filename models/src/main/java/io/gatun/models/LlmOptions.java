@@ -17,6 +17,7 @@ public final class LlmOptions {
   LoadMode loadMode = LoadMode.MAP;
   Path tokenizer;
   DType.Plain kv = DType.Plain.F16;
+  long kvBudget = Long.MAX_VALUE;
   int context;
   boolean pack;
   long cacheLimit;
@@ -58,6 +59,16 @@ public final class LlmOptions {
   /// and value of a head.
   public LlmOptions kv(DType.Plain value) {
     kv = Objects.requireNonNull(value, "kv is null");
+    return this;
+  }
+
+  /// The most bytes that the caches of all sessions may take together; by default no limit but the
+  /// machine's.
+  public LlmOptions kvBudget(long value) {
+    if (value < 1) {
+      throw new IllegalArgumentException("kvBudget is " + value + "; need at least 1 byte");
+    }
+    kvBudget = value;
     return this;
   }
 

@@ -1,11 +1,11 @@
 package io.gatun.models;
 
+import io.gatun.models.decoder.Batch;
 import io.gatun.models.nn.NotFinite;
 import io.gatun.models.text.Sampler;
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Owner;
+import io.gatun.tensor.ops.Sequence;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -13,7 +13,10 @@ import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.function.Consumer;
 
-/// One conversation: the tokens so far and the cache of their keys and values.
+/// One conversation: the tokens so far and what the model keeps of them.
+///
+/// Of some models (with recurrent layers, or where all layers see a window only) what is kept
+/// cannot be cut anywhere: then tokens before the cut are read again with the next ones.
 ///
 /// Any thread may use it, and any number of sessions of one [Llm] at once: calls of one session
 /// wait for each other, and sessions share the model step by step. (So a sink that uses another
@@ -29,19 +32,19 @@ public final class LlmSession implements AutoCloseable {
   private static final int SCORED = 64;
 
   private final Llm llm;
-  private final KvCache cache;
+  private final Sequence sequence;
   private int[] tokens = new int[64];
   private int length;
   private boolean writing;
   private final float[] logits;
 
-  LlmSession(Llm llm, int context, DType.Plain kv) {
+  LlmSession(Llm llm, Sequence sequence) {
     this.llm = llm;
-    this.cache = llm.model().newCache(kv, context);
+    this.sequence = sequence;
     this.logits = new float[llm.model().config().vocabSize()];
   }
 
-  /// The tokens that the cache holds.
+  /// The tokens that it holds.
   ///
   /// @throws IllegalStateException if it is closed
   public int[] tokens() {
@@ -52,7 +55,7 @@ public final class LlmSession implements AutoCloseable {
 
   /// Whose turn it is to use this conversation.
   Owner owner() {
-    return cache.owner();
+    return sequence.owner();
   }
 
   /// Begins a call that changes the tokens.
@@ -68,7 +71,7 @@ public final class LlmSession implements AutoCloseable {
 
   /// The most tokens that it can hold.
   public int capacity() {
-    return cache.capacity();
+    return sequence.capacity();
   }
 
   /// Forgets all tokens from position `to` on.
@@ -80,8 +83,13 @@ public final class LlmSession implements AutoCloseable {
       throw new IllegalArgumentException("cannot keep " + to + " tokens; need 0 or more");
     }
     try (var _ = change()) {
-      length = Math.min(length, to);
+      cut(to);
     }
+  }
+
+  private void cut(int to) {
+    length = Math.min(length, to);
+    sequence.truncate(sequence.restorable(length));
   }
 
   /// Reads tokens and returns the logits for the next one; the array is overwritten by the next
@@ -106,14 +114,31 @@ public final class LlmSession implements AutoCloseable {
     checkRoom(ids.length);
     checkIds(ids);
     int before = length;
+    append(ids);
     try {
-      for (int from = 0; from < ids.length; from += CHUNK) {
-        int to = Math.min(ids.length, from + CHUNK);
-        step(Arrays.copyOfRange(ids, from, to), to == ids.length);
-      }
+      readAppended(true);
     } catch (RuntimeException | Error e) {
-      length = before;
+      undo(before);
       throw e;
+    }
+  }
+
+  /// Forgets what a failed call has read.
+  private void undo(int before) {
+    length = before;
+    if (!owner().isClosed()) {
+      cut(before);
+    }
+  }
+
+  /// Reads what the sequence does not hold yet.
+  ///
+  /// @param answered whether the logits after the last token are needed
+  private void readAppended(boolean answered) {
+    for (int from = sequence.length(); from < length; from = sequence.length()) {
+      int to = Math.min(length, from + CHUNK);
+      step(Arrays.copyOfRange(tokens, from, to), answered && to == length);
+      sequence.save();
     }
   }
 
@@ -148,14 +173,13 @@ public final class LlmSession implements AutoCloseable {
     var ops = llm.ops();
     try (var _ = ops.owner().turn();
         var _ = ops.scope()) {
-      var hidden = llm.model().forward(ops, ids, length, cache);
+      var hidden = llm.model().forward(ops, Batch.of(sequence, ids, last ? 1 : 0));
       if (last) {
-        var row = llm.model().logits(ops, hidden.slice(0, ids.length - 1, ids.length)); // (1, V)
+        var row = llm.model().logits(ops, hidden); // (1, V)
         MemorySegment.copy(row.segment(), ValueLayout.JAVA_FLOAT, 0, logits, 0, logits.length);
         NotFinite.check("the logits", logits, llm.checkpoint());
       }
     }
-    append(ids);
   }
 
   private void append(int[] ids) {
@@ -190,11 +214,12 @@ public final class LlmSession implements AutoCloseable {
       int before = length;
       var scores = new float[ids.length - from];
       try {
+        readAppended(false);
         for (int start = 0; start < read; start += CHUNK) {
           scoreChunk(ids, start, Math.min(read, start + CHUNK), from, scores);
         }
       } catch (RuntimeException | Error e) {
-        length = before;
+        undo(before);
         throw e;
       }
       NotFinite.check("the logits", scores, llm.checkpoint());
@@ -205,15 +230,18 @@ public final class LlmSession implements AutoCloseable {
   /// Reads `ids[start]` to `ids[end - 1]`, and scores the token after each from `from` on.
   private void scoreChunk(int[] ids, int start, int end, int from, float[] scores) {
     int[] chunk = Arrays.copyOfRange(ids, start, end);
+    // Row t predicts the token after it, start + t + 1.
+    int first = Math.clamp(from - 1 - start, 0, chunk.length);
+    int judged = chunk.length - first;
     try (var _ = llm.ops().owner().turn();
         var _ = llm.ops().scope()) {
-      var hidden = llm.model().forward(llm.ops(), chunk, length, cache); // (T, D)
-      // Row t predicts the token after it, start + t + 1.
-      for (int t = Math.max(0, from - 1 - start); t < chunk.length; t += SCORED) {
-        int to = Math.min(chunk.length, t + SCORED);
-        int[] targets = Arrays.copyOfRange(ids, start + t + 1, start + to + 1);
-        float[] p = score(hidden.slice(0, t, to), targets);
-        System.arraycopy(p, 0, scores, start + t + 1 - from, p.length);
+      var batch = Batch.of(sequence, chunk, judged);
+      var hidden = llm.model().forward(llm.ops(), batch); // (judged, D)
+      for (int t = 0; t < judged; t += SCORED) {
+        int to = Math.min(judged, t + SCORED);
+        int token = start + first + t + 1;
+        float[] p = score(hidden.slice(0, t, to), Arrays.copyOfRange(ids, token, token + to - t));
+        System.arraycopy(p, 0, scores, token - from, p.length);
       }
     }
     append(chunk);
@@ -266,8 +294,8 @@ public final class LlmSession implements AutoCloseable {
     checkPrompt(prompt.length);
     int kept = Arrays.mismatch(tokens, 0, length, prompt, 0, prompt.length);
     // At least one token must be read, to have logits.
-    length = Math.min(kept < 0 ? length : kept, prompt.length - 1);
-    int read = prompt.length - length;
+    cut(Math.min(kept < 0 ? length : kept, prompt.length - 1));
+    int read = prompt.length - sequence.length();
     sampler.accept(prompt);
     long start = System.nanoTime();
     try {
@@ -319,7 +347,7 @@ public final class LlmSession implements AutoCloseable {
   private void shift() {
     int[] kept = Arrays.copyOfRange(tokens, length / 2, length);
     kept[0] = tokens[0];
-    length = 0;
+    cut(0);
     read(kept);
   }
 
@@ -334,6 +362,6 @@ public final class LlmSession implements AutoCloseable {
   /// Ends what it is doing on another thread and frees the cache; a second call does nothing.
   @Override
   public void close() {
-    cache.close();
+    sequence.close();
   }
 }

@@ -80,7 +80,9 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled {
   }
 
   /// The block formats of GGUF, as laid out in ggml's `ggml-common.h`; the constants' names are
-  /// ggml's.
+  /// ggml's. MXFP4_PAIRS is not GGUF's but safetensors': a block is 32 values of F4, two to a byte,
+  /// the first in the low nibble; the blocks' scales are in a tensor of their own, see
+  /// [Tensor#scaled].
   enum Block implements DType {
     Q4_0(32, 18),
     Q4_1(32, 20),
@@ -105,7 +107,8 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled {
     IQ1_M(256, 56),
     TQ1_0(256, 54),
     TQ2_0(256, 66),
-    MXFP4(32, 17);
+    MXFP4(32, 17),
+    MXFP4_PAIRS(32, 16);
 
     private final int blockSize;
     private final int blockBytes;

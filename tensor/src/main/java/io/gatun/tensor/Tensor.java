@@ -1,6 +1,7 @@
 package io.gatun.tensor;
 
 import io.gatun.tensor.kernel.Elements;
+import io.gatun.tensor.kernel.Mxfp4;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
@@ -22,12 +23,18 @@ public final class Tensor {
   private final DType dtype;
   private final Shape shape;
   private final long[] strides;
+  private final Tensor scales;
 
   private Tensor(MemorySegment segment, DType dtype, Shape shape, long[] strides) {
+    this(segment, dtype, shape, strides, null);
+  }
+
+  private Tensor(MemorySegment segment, DType dtype, Shape shape, long[] strides, Tensor scales) {
     this.segment = segment;
     this.dtype = dtype;
     this.shape = shape;
     this.strides = strides;
+    this.scales = scales;
   }
 
   /// A contiguous row-major tensor over the start of `segment`.
@@ -73,6 +80,44 @@ public final class Tensor {
     }
     long bytes = shape.size() == 0 ? 0 : (last + 1) * dtype.blockBytes();
     return new Tensor(segment.asSlice(0, bytes), dtype, shape, strides.clone());
+  }
+
+  /// Values of [DType.Block#MXFP4_PAIRS] and their scales, both where they are: as a tensor (...,
+  /// K).
+  ///
+  /// @param blocks (..., K / 32, 16) bytes
+  /// @param scales (..., K / 32) F8_E8M0, or bytes that are
+  /// @throws IllegalArgumentException if the shapes do not fit, or one of them has gaps
+  public static Tensor scaled(Tensor blocks, Tensor scales) {
+    int rank = scales.shape.rank();
+    var type = DType.Block.MXFP4_PAIRS;
+    var wanted = Arrays.copyOf(scales.shape.dims(), rank + 1);
+    wanted[rank] = type.blockBytes();
+    if (rank == 0
+        || !blocks.shape.equals(Shape.of(wanted))
+        || blocks.byteSize() != blocks.size()
+        || scales.byteSize() != scales.size()
+        || !blocks.isContiguous()
+        || !scales.isContiguous()) {
+      throw new IllegalArgumentException(
+          "%s %s with scales %s %s: need bytes without gaps, %d to a scale"
+              .formatted(
+                  blocks.dtype.name(),
+                  blocks.shape,
+                  scales.dtype.name(),
+                  scales.shape,
+                  type.blockBytes()));
+    }
+    var dims = scales.shape.dims();
+    dims[rank - 1] *= type.blockSize();
+    var shape = Shape.of(dims);
+    return new Tensor(blocks.segment, type, shape, shape.strides(), scales);
+  }
+
+  /// The scales of the blocks where these are in memory of their own, one each (..., K / 32); else
+  /// null.
+  public Tensor scales() {
+    return scales;
   }
 
   /// A zeroed tensor in memory of `arena`, aligned to a cache line.
@@ -149,7 +194,12 @@ public final class Tensor {
     }
     var dims = shape.dims();
     dims[d] = to - from;
-    return view(from * strides[d], dims, strides.clone());
+    var view = view(from * strides[d], dims, strides.clone());
+    if (scales == null) {
+      return view;
+    }
+    int unit = d == shape.rank() - 1 ? dtype.blockSize() : 1;
+    return view.with(scales.slice(d, from / unit, to / unit));
   }
 
   /// Element `index` of the outermost dimension, which is dropped.
@@ -163,10 +213,16 @@ public final class Tensor {
           "element %d of dimension 0 of shape %s".formatted(index, shape));
     }
     var t = slice(0, index, index + 1);
-    return t.view(
-        0,
-        Arrays.copyOfRange(t.shape.dims(), 1, shape.rank()),
-        Arrays.copyOfRange(strides, 1, strides.length));
+    var view =
+        t.view(
+            0,
+            Arrays.copyOfRange(t.shape.dims(), 1, shape.rank()),
+            Arrays.copyOfRange(strides, 1, strides.length));
+    return scales == null ? view : view.with(t.scales.get(0));
+  }
+
+  private Tensor with(Tensor newScales) {
+    return new Tensor(segment, dtype, shape, strides, newScales);
   }
 
   /// The same elements in another shape.
@@ -194,7 +250,12 @@ public final class Tensor {
           "cannot view %s as %s: %s has blocks of %d elements, and a view cannot split one"
               .formatted(shape, s, dtype.name(), dtype.blockSize()));
     }
-    return of(segment, dtype, s);
+    if (scales == null) {
+      return of(segment, dtype, s);
+    }
+    var groups = s.dims();
+    groups[groups.length - 1] /= dtype.blockSize();
+    return of(segment, dtype, s).with(scales.reshape(groups));
   }
 
   /// A copy of the same type and shape without gaps, in memory of `memory`: an arena's, say.
@@ -205,7 +266,7 @@ public final class Tensor {
     } else {
       copyTo(copy.segment);
     }
-    return copy;
+    return scales == null ? copy : copy.with(scales.copy(memory));
   }
 
   /// Copies the elements in row-major order: row by row, or, where rows have gaps too, one by one.
@@ -245,7 +306,8 @@ public final class Tensor {
     dims[j] = shape.dim(i);
     st[i] = strides[j];
     st[j] = strides[i];
-    return new Tensor(segment, dtype, Shape.of(dims), st);
+    return new Tensor(
+        segment, dtype, Shape.of(dims), st, scales == null ? null : scales.transpose(a, b));
   }
 
   private Tensor view(long elementOffset, long[] dims, long[] newStrides) {
@@ -283,12 +345,21 @@ public final class Tensor {
       }
       at += index[i] * strides[i];
     }
+    if (scales != null) {
+      var group = index.clone();
+      group[group.length - 1] /= dtype.blockSize();
+      long s = 0;
+      for (int i = 0; i < group.length; i++) {
+        s += group[i] * scales.strides[i];
+      }
+      return Mxfp4.get(segment, at, scales.segment.get(ValueLayout.JAVA_BYTE, s) & 0xFF);
+    }
     return Elements.get(segment, dtype, shape, at);
   }
 
   /// All elements in row-major order as floats on the heap: for tests and small results.
   public float[] toFloats() {
-    if (isContiguous()) {
+    if (isContiguous() && scales == null) {
       return Elements.toFloats(segment, dtype, shape);
     }
     var out = new float[Math.toIntExact(size())];

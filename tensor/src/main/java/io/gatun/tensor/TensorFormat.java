@@ -23,7 +23,7 @@ final class TensorFormat {
     if (t.size() == 0) {
       return text.append(" []").toString();
     }
-    if (!Dequantize.supports(t.dtype())) {
+    if (!Dequantize.supports(t.dtype()) && t.scales() == null) {
       return text.append(" [values not readable]").toString();
     }
     if (t.size() > STATISTICS_LIMIT) {

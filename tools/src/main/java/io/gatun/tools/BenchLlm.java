@@ -4,18 +4,24 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.PackedModels;
 import io.gatun.models.Pretrained;
+import io.gatun.models.decoder.Batch;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
-import io.gatun.tensor.ops.KvCache;
+import io.gatun.tensor.ops.KvLayout;
+import io.gatun.tensor.ops.KvPool;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Precision;
+import io.gatun.tensor.ops.Sequence;
+import io.gatun.tensor.ops.Span;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
@@ -190,11 +196,11 @@ final class BenchLlm implements Runnable {
     var seconds = new double[5];
     long limit = System.nanoTime() + PREFILL_WARM_UP_NANOS;
     for (int run = -1; run < seconds.length; run += run >= 0 || System.nanoTime() > limit ? 1 : 0) {
-      try (KvCache cache = decoder.newCache(kv, n);
+      try (var pool = new KvPool(Long.MAX_VALUE);
+          var sequence = new Sequence(pool, decoder.layout(kv), n);
           var _ = ops.scope()) {
         long start = System.nanoTime();
-        var hidden = decoder.forward(ops, ids, 0, cache);
-        decoder.logits(ops, hidden.slice(0, n - 1, n));
+        decoder.logits(ops, decoder.forward(ops, Batch.of(sequence, ids, 1)));
         seconds[Math.max(0, run)] = (System.nanoTime() - start) / 1e9;
       }
     }
@@ -206,11 +212,11 @@ final class BenchLlm implements Runnable {
   /// up. Also notes what memory it took.
   private double[] decode(Decoder decoder, Ops ops, int depth, Map<String, Object> figures) {
     var seconds = new double[DECODED];
-    try (KvCache cache = decoder.newCache(kv, depth + 4 * DECODED)) {
-      fill(decoder, ops, cache, depth);
+    try (var pool = new KvPool(Long.MAX_VALUE);
+        var sequence = new Sequence(pool, decoder.layout(kv), depth + 4 * DECODED)) {
+      fill(ops, sequence, depth);
       int[] ids = new int[16];
       Arrays.fill(ids, 1);
-      int position = depth;
       long limit = System.nanoTime() + WARM_UP_NANOS;
       for (int i = -2 * DECODED; i < DECODED; i++) {
         if (i < 0 && System.nanoTime() > limit) {
@@ -218,9 +224,7 @@ final class BenchLlm implements Runnable {
         }
         long start = System.nanoTime();
         try (var _ = ops.scope()) {
-          var hidden = decoder.forward(ops, ids, position, cache);
-          position += ids.length;
-          var last = hidden.slice(0, ids.length - 1, ids.length);
+          var last = decoder.forward(ops, Batch.of(sequence, ids, 1));
           ids = new int[] {ops.argmax(decoder.logits(ops, last), 0)};
         }
         seconds[Math.max(0, i)] = (System.nanoTime() - start) / 1e9;
@@ -228,7 +232,7 @@ final class BenchLlm implements Runnable {
       figures.put("java_heap_bytes", Runtime.getRuntime().totalMemory());
       long anonymous = Machine.anonymousMemory();
       if (anonymous > 0) {
-        figures.put("memory_beyond_weights_and_cache_bytes", anonymous - cache.byteSize());
+        figures.put("memory_beyond_weights_and_cache_bytes", anonymous - sequence.byteSize());
       }
     }
     Arrays.sort(seconds);
@@ -236,19 +240,30 @@ final class BenchLlm implements Runnable {
   }
 
   /// Puts keys and values of ones at the positions before `depth`.
-  private static void fill(Decoder decoder, Ops ops, KvCache cache, int depth) {
-    for (int position = 0; position < depth; position += FILLED) {
+  private static void fill(Ops ops, Sequence sequence, int depth) {
+    var parts = sequence.layout().states();
+    for (int position = 0; position < depth; position = sequence.length()) {
       int tokens = Math.min(FILLED, depth - position);
-      try (var _ = ops.scope()) {
-        var ones = ops.empty(tokens, cache.heads(), cache.headSize());
-        for (long i = 0; i < ones.size(); i++) {
-          ones.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, 1);
-        }
-        for (int layer = 0; layer < decoder.config().numHiddenLayers(); layer++) {
-          cache.put(ops, layer, position, ones, ones);
+      sequence.reserve(tokens);
+      for (int part = 0; part < parts.size(); part++) {
+        if (parts.get(part) instanceof KvLayout kv) {
+          try (var _ = ops.scope()) {
+            var spans = List.of(new Span(0, tokens, sequence));
+            var k = ones(ops, tokens, kv.heads(), kv.keyDim());
+            ops.put(spans, part, k, ones(ops, tokens, kv.heads(), kv.valueDim()));
+          }
         }
       }
+      sequence.advance(tokens);
     }
+  }
+
+  private static Tensor ones(Ops ops, long... dims) {
+    var ones = ops.empty(dims);
+    for (long i = 0; i < ones.size(); i++) {
+      ones.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, 1);
+    }
+    return ones;
   }
 
   private static String text(Map<String, Object> f) {

@@ -9,7 +9,7 @@ public interface Architecture {
   Set<String> types();
 
   /// What GGUF calls tensors that no table knows, or calls otherwise: Hugging Face's name within a
-  /// layer, then GGUF's, both without `.weight`.
+  /// layer, then GGUF's, both without `.weight`, or, where one has no such end, both whole.
   default Map<String, String> ggufNames() {
     return Map.of();
   }

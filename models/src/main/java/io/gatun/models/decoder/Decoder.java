@@ -3,9 +3,12 @@ package io.gatun.models.decoder;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.KvCache;
+import io.gatun.tensor.ops.LayerState;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.SequenceLayout;
+import io.gatun.tensor.ops.Span;
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -24,6 +27,8 @@ public final class Decoder {
   private final Norm norm;
   private final Tensor lmHead;
   private final Output output;
+  private final List<LayerState> states = new ArrayList<>();
+  private final IdentityHashMap<TokenMixer, Integer> parts = new IdentityHashMap<>();
 
   /// What becomes of the logits.
   ///
@@ -60,7 +65,12 @@ public final class Decoder {
     embedTokens = weights.shared(tied ? 1 : 0).matrix("model.embed_tokens", v, d);
     lmHead = tied ? embedTokens : weights.matrix("lm_head", v, d);
     for (int i = 0; i < config.numHiddenLayers(); i++) {
-      this.layers.add(layers.apply(i));
+      var layer = layers.apply(i);
+      this.layers.add(layer);
+      for (var mixer : layer.mixers()) {
+        parts.put(mixer, states.size());
+        states.add(mixer.state());
+      }
     }
   }
 
@@ -91,33 +101,57 @@ public final class Decoder {
     return weights.split();
   }
 
-  /// A cache for one conversation of up to `capacity` positions.
-  public KvCache newCache(DType.Plain dtype, int capacity) {
-    return new KvCache(
-        config.numHiddenLayers(), config.numKeyValueHeads(), config.headDim(), dtype, capacity);
+  /// What it keeps of each sequence, keys and values as `dtype`.
+  public SequenceLayout layout(DType.Plain dtype) {
+    return new SequenceLayout(states, dtype);
   }
 
-  /// The final, normalized hidden states (T, D) of `ids`, the first of which stands at `position`;
-  /// the cache holds the positions before and takes in these.
+  /// The final, normalized hidden states (W, D) of the rows that a batch wants. The sequences hold
+  /// what came before, and take in the batch's tokens.
   ///
-  ///     x = embed(ids);  x = layer(x) for each layer;  norm(x)
+  ///     x = embed(ids);  x = layer(x) for each layer;  norm(x[wanted])
   ///
-  /// The result and all in between come from the workspace: close a scope around the step.
-  public Tensor forward(Ops ops, int[] ids, int position, KvCache cache) {
-    return forward(ops, ids, position, cache, x -> {});
+  /// The result and all in between come from the workspace: close a scope around the step. If it
+  /// ends early, no sequence has become longer, and recurrent states are lost ([Sequence]).
+  ///
+  /// @throws io.gatun.tensor.ops.KvPool.Exhausted if there is no room for the tokens; nothing has
+  ///   changed
+  public Tensor forward(Ops ops, Batch batch) {
+    return forward(ops, batch, x -> {});
   }
 
-  /// As [#forward(Ops, int[], int, KvCache)], showing `probe` the residual stream (T, D) after the
-  /// embedding and after each layer.
-  public Tensor forward(Ops ops, int[] ids, int position, KvCache cache, Consumer<Tensor> probe) {
-    var x = embeddingScale.of(ops, ops.embedding(ids, embedTokens)); // (T, D)
-    probe.accept(x);
-    var step = new Step(ops, position, ids.length, cache, ropes);
-    for (var layer : layers) {
-      layer.forward(ops, x, step);
+  /// As [#forward(Ops, Batch)], showing `probe` the residual stream (T, D) after the embedding and
+  /// after each layer.
+  public Tensor forward(Ops ops, Batch batch, Consumer<Tensor> probe) {
+    try (var _ = Span.claim(batch.spans())) {
+      for (var span : batch.spans()) {
+        if (span.position() != span.sequence().length()) {
+          throw new IllegalArgumentException(
+              "a span begins at position %d of a sequence that holds %d; need the next"
+                  .formatted(span.position(), span.sequence().length()));
+        }
+        span.sequence().reserve(span.rows());
+      }
+      batch.spans().forEach(span -> span.sequence().begin());
+      var x = embeddingScale.of(ops, ops.embedding(batch.ids(), embedTokens)); // (T, D)
       probe.accept(x);
+      var step = new Step(ops, batch, parts, ropes);
+      for (var layer : layers) {
+        layer.forward(ops, x, step);
+        probe.accept(x);
+      }
+      var wanted = wanted(ops, x, batch.wanted());
+      batch.spans().forEach(span -> span.sequence().advance(span.rows()));
+      return wanted;
     }
-    return norm.of(ops, x);
+  }
+
+  private Tensor wanted(Ops ops, Tensor x, int[] rows) {
+    return switch (rows.length) {
+      case 0 -> ops.empty(0, x.dim(1));
+      case 1 -> norm.of(ops, x.slice(0, rows[0], rows[0] + 1));
+      default -> norm.of(ops, ops.gatherRows(x, rows));
+    };
   }
 
   /// The logits (T, V) of hidden states (T, D).

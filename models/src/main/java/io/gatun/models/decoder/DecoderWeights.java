@@ -24,12 +24,13 @@ import java.util.regex.Pattern;
 ///
 /// What is handed out is recorded: so much one token reads.
 public final class DecoderWeights {
-  /// The rotary frequencies, which follow from the configuration, which old conversions keep.
+  /// The rotary frequencies, which follow from the configuration, which old conversions keep; and
+  /// Qwen's layers that guess further tokens ahead.
   private static final Pattern LEFTOVERS =
       Pattern.compile(
           "(model\\.layers\\.\\d+\\.self_attn|model|layers\\.\\d+\\.attention\\.inner_attention)"
               + "\\.(rotary_emb|rope)\\.(inv_freq|freqs)$"
-              + "|rope\\.freqs$|blk\\.\\d+\\.(attn_rot_embd|rope_freqs)(\\.weight)?$");
+              + "|rope\\.freqs$|mtp\\.|blk\\.\\d+\\.(attn_rot_embd|rope_freqs)(\\.weight)?$");
 
   /// And those of what sees and hears, in a model that does more than to write.
   private static final Pattern OTHER_PARTS =
@@ -43,6 +44,9 @@ public final class DecoderWeights {
 
   private static final Pattern EXPERT =
       Pattern.compile("(blk\\.\\d+\\.ffn_(?:gate|up|down))\\.(\\d+)\\.(weight|bias)");
+
+  /// Layers behind the last, which guess further tokens ahead: all known models have one.
+  private static final int MAX_DRAFT = 16;
 
   private final Source source;
   private final String prefix;
@@ -135,20 +139,15 @@ public final class DecoderWeights {
     return new Linear(matrix(name, rows, columns), bias(name, rows));
   }
 
-  private Tensor bias(String name, long rows) {
+  /// A bias as F32, or null where the checkpoint has none.
+  public Tensor bias(String name, long rows) {
     return has(name + ".bias") ? f32(find(prefix + name + ".bias", Shape.of(rows))) : null;
   }
 
   /// Several linear layers whose rows lie one after the other in one tensor, in place.
   public Linear[] fused(String name, long columns, int... rows) {
     int all = Arrays.stream(rows).sum();
-    var whole = linear(name, all, columns);
-    if (whole.weight().dtype() instanceof DType.Tiled) {
-      throw new CheckpointException(
-          "%s: tensor \"%s\" is in tiles, but Gatun reads it in parts; quantize the model again from its source"
-              .formatted(path(), source.names.name(prefix + name + ".weight")));
-    }
-    source.split.add(source.names.name(prefix + name + ".weight"));
+    var whole = whole(name, all, columns);
     var parts = new Linear[rows.length];
     int from = 0;
     for (int i = 0; i < rows.length; i++) {
@@ -160,6 +159,18 @@ public final class DecoderWeights {
     return parts;
   }
 
+  /// A layer that is read in parts.
+  private Linear whole(String name, long rows, long columns) {
+    var whole = linear(name, rows, columns);
+    if (whole.weight().dtype() instanceof DType.Tiled) {
+      throw new CheckpointException(
+          "%s: tensor \"%s\" is in tiles, but Gatun reads it in parts; quantize the model again from its source"
+              .formatted(path(), source.names.name(prefix + name + ".weight")));
+    }
+    source.split.add(source.names.name(prefix + name + ".weight"));
+    return whole;
+  }
+
   /// The names of matrices that are read in parts, and cannot be in tiles.
   Set<String> split() {
     return source.split;
@@ -169,7 +180,59 @@ public final class DecoderWeights {
   ///
   /// @throws CheckpointException if it is missing or has another size
   public Tensor vector(String name, long size) {
-    return f32(find(prefix + name, Shape.of(size)));
+    return floats(name, size);
+  }
+
+  /// A small tensor of any shape as F32.
+  ///
+  /// @throws CheckpointException if it is missing or has another shape
+  public Tensor floats(String name, long... dims) {
+    return f32(find(prefix + name, Shape.of(dims)));
+  }
+
+  /// The matrices of all experts (E, N, K) in one tensor, in place; in two, `_blocks` and
+  /// `_scales`, where the values of MXFP4 are apart from their scales.
+  public Tensor expertStack(String name, int perToken, int count, int rows, int columns) {
+    Tensor all;
+    long bytes = 0;
+    if (has(name + "_blocks")) {
+      int groups = columns / DType.Block.MXFP4_PAIRS.blockSize();
+      var scales = find(prefix + name + "_scales", Shape.of(count, rows, groups));
+      bytes = scales.byteSize();
+      all =
+          Tensor.scaled(find(prefix + name + "_blocks", Shape.of(count, rows, groups, 16)), scales);
+    } else {
+      all = find(prefix + name, Shape.of(count, rows, columns));
+    }
+    source.bytes += share * perToken / count * bytes;
+    return shared(share * perToken / count).counted(all);
+  }
+
+  /// A vector as F32, multiplied by a number.
+  public Tensor scaled(String name, long size, float factor) {
+    var vector = vector(name, size);
+    for (long i = 0; i < size; i++) {
+      vector.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, vector.getFloat(i) * factor);
+    }
+    return vector;
+  }
+
+  /// A matrix for each head in one tensor (H, N, K), in place.
+  public Tensor headMatrices(String name, int heads, int rows, int columns) {
+    return counted(find(prefix + name, Shape.of(heads, rows, columns)));
+  }
+
+  /// The same, one below the other in one matrix (H N, K).
+  public Tensor stackedMatrices(String name, int heads, int rows, int columns) {
+    var all = whole(name, (long) heads * rows, columns).weight();
+    return all.reshape(heads, rows, columns);
+  }
+
+  /// Says that tensors are of no use, if there are any.
+  public void leave(String... unused) {
+    for (String name : unused) {
+      source.tensors.use(source.names.name(prefix + name));
+    }
   }
 
   private Tensor f32(Tensor t) {
@@ -181,7 +244,16 @@ public final class DecoderWeights {
     return new Norm.Rms(vector(name + ".weight", size), eps);
   }
 
-  /// The same, or none where the checkpoint has none.
+  /// An RMSNorm without weights.
+  public Norm unweightedRmsNorm(long size, float eps) {
+    var ones = Tensor.allocate(source.arena, DType.Plain.F32, size);
+    for (long i = 0; i < size; i++) {
+      ones.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, 1);
+    }
+    return new Norm.Rms(ones, eps);
+  }
+
+  /// The same as [#rmsNorm], or none where the checkpoint has none.
   public Norm optionalRmsNorm(String name, long size, float eps) {
     return has(name + ".weight") ? rmsNorm(name, size, eps) : Norm.none();
   }
@@ -247,11 +319,11 @@ public final class DecoderWeights {
   /// The experts of a layer, stacked: gate and up in one tensor (E, 2 F, D), down in another (E, D,
   /// F).
   public List<FeedForward> fusedExperts(
-      String gateUp, String down, int count, int perToken, int f, int d) {
+      String gateUp, String down, int count, int perToken, int f, int d, Activation activation) {
     var experts = new ArrayList<FeedForward>();
     var one = shared(share * perToken / count);
-    var inputs = find(prefix + gateUp + ".weight", Shape.of(count, 2L * f, d));
-    var outputs = find(prefix + down + ".weight", Shape.of(count, d, f));
+    var inputs = find(prefix + gateUp, Shape.of(count, 2L * f, d));
+    var outputs = find(prefix + down, Shape.of(count, d, f));
     for (int e = 0; e < count; e++) {
       var input = one.counted(inputs.get(e));
       experts.add(
@@ -259,14 +331,16 @@ public final class DecoderWeights {
               new Linear(input.slice(0, 0, f), null),
               new Linear(input.slice(0, f, 2L * f), null),
               new Linear(one.counted(outputs.get(e)), null),
-              Activation.SILU));
+              activation));
     }
     return experts;
   }
 
-  /// A matrix of one row, which GGUF has as a vector.
+  /// A matrix of one row, which some GGUF files have as a vector.
   public Tensor row(String name, long columns) {
-    return isGguf()
+    String own = source.names.name(prefix + name + ".weight");
+    var t = source.tensors.checkpoint().tensors().get(own);
+    return t != null && t.shape().rank() == 1
         ? counted(find(prefix + name + ".weight", Shape.of(columns)).reshape(1, columns))
         : matrix(name, 1, columns);
   }
@@ -305,7 +379,7 @@ public final class DecoderWeights {
     if (t == null) {
       throw new CheckpointException(
           "%s: tensor \"%s\" is missing; the model has %d layers. %s"
-              .formatted(path(), name, source.keys.count("num_hidden_layers"), list()));
+              .formatted(path(), name, source.keys.layers(), list()));
     }
     if (!t.shape().equals(shape)) {
       throw new CheckpointException(
@@ -351,7 +425,15 @@ public final class DecoderWeights {
 
   /// @throws CheckpointException if the checkpoint has tensors that nothing has asked for
   void requireAllUsed() {
-    source.tensors.requireAllUsed(source.names.isPart() ? OTHER_PARTS : LEFTOVERS);
+    var leftovers = new StringBuilder((source.names.isPart() ? OTHER_PARTS : LEFTOVERS).pattern());
+    int first = source.keys.layers();
+    int draft = Math.min(MAX_DRAFT, source.keys.countOrNone("num_nextn_predict_layers"));
+    for (int i = 0; i < draft; i++) {
+      String norm =
+          source.names.name("model.layers.%d.input_layernorm.weight".formatted(first + i));
+      leftovers.append('|').append(Pattern.quote(norm.replaceFirst("[^.]+\\.weight$", "")));
+    }
+    source.tensors.requireAllUsed(Pattern.compile(leftovers.toString()));
   }
 
   /// The bytes of matrices that one token reads.

@@ -3,6 +3,7 @@ package io.gatun.models.decoder;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Span;
 import java.lang.foreign.ValueLayout;
 import java.util.function.IntToDoubleFunction;
 
@@ -60,35 +61,50 @@ public final class RotaryEmbedding {
     return new RotaryEmbedding(config, dim, interleaved, divisors, scale);
   }
 
-  /// The tables for `tokens` positions from `position` on, from the workspace.
-  ///
-  /// @param capacity the most positions that the conversation may have
-  Table table(Ops ops, int position, int tokens, int capacity) {
-    double[] frequencies =
-        config.scaling().frequencies(config.theta(), dim, position + tokens, capacity);
-    for (int i = 0; divisors != null && i < frequencies.length; i++) {
-      frequencies[i] /= divisors[i];
-    }
+  /// The tables for the rows of a batch, from the workspace.
+  Table table(Ops ops, Batch batch) {
+    int rows = batch.ids().length;
+    var cos = ops.empty(rows, dim);
+    var sin = ops.empty(rows, dim);
+    boolean scaled = queryScale != null;
+    var queryCos = scaled ? ops.empty(rows, dim) : cos;
+    var querySin = scaled ? ops.empty(rows, dim) : sin;
     double factor = config.scaling().attentionFactor();
-    var cos = ops.empty(tokens, dim);
-    var sin = ops.empty(tokens, dim);
-    fill(cos, sin, position, frequencies, p -> factor);
-    if (queryScale == null) {
-      return new Table(cos, sin, cos, sin);
+    for (var span : batch.spans()) {
+      double[] frequencies = frequencies(span);
+      fill(cos, sin, batch, span, frequencies, p -> factor);
+      if (scaled) {
+        IntToDoubleFunction scale = p -> factor * queryScale.applyAsDouble(p);
+        fill(queryCos, querySin, batch, span, frequencies, scale);
+      }
     }
-    var queryCos = ops.empty(tokens, dim);
-    var querySin = ops.empty(tokens, dim);
-    fill(queryCos, querySin, position, frequencies, p -> factor * queryScale.applyAsDouble(p));
     return new Table(cos, sin, queryCos, querySin);
   }
 
+  /// Some scalings depend on how long a text is, or may become.
+  private double[] frequencies(Span span) {
+    int known = span.position() + span.rows();
+    double[] frequencies =
+        config.scaling().frequencies(config.theta(), dim, known, span.sequence().capacity());
+    for (int i = 0; divisors != null && i < frequencies.length; i++) {
+      frequencies[i] /= divisors[i];
+    }
+    return frequencies;
+  }
+
   private void fill(
-      Tensor cos, Tensor sin, int position, double[] frequencies, IntToDoubleFunction scale) {
+      Tensor cos,
+      Tensor sin,
+      Batch batch,
+      Span span,
+      double[] frequencies,
+      IntToDoubleFunction scale) {
     int half = frequencies.length;
-    for (int t = 0; t < cos.dim(0); t++) {
-      double m = scale.applyAsDouble(position + t);
+    for (int t = span.from(); t < span.to(); t++) {
+      int position = batch.positions()[t];
+      double m = scale.applyAsDouble(position);
       for (int i = 0; i < half; i++) {
-        double angle = (position + t) * frequencies[i];
+        double angle = position * frequencies[i];
         long row = (long) t * dim;
         long a = row + (interleaved ? 2 * i : i);
         long b = row + (interleaved ? 2 * i + 1 : half + i);

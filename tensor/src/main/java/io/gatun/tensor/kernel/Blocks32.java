@@ -19,9 +19,7 @@ final class Blocks32 {
   };
 
   /// Twice the values of F4 (E2M1).
-  private static final byte[] MXFP4_LEVELS = {
-    0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12
-  };
+  static final byte[] MXFP4_LEVELS = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
   private Blocks32() {}
 

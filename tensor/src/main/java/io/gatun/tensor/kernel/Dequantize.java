@@ -13,7 +13,8 @@ public final class Dequantize {
   /// @throws UnsupportedOperationException if Gatun cannot compute with the type; the message says
   ///   what to do
   /// @throws IllegalArgumentException if `n` is not a whole number of blocks, or the type is tiled,
-  ///   whose rows do not follow each other: see [TiledLayout#toFloat]
+  ///   whose rows do not follow each other: see [TiledLayout#toFloat], or has its scales elsewhere:
+  ///   see [Mxfp4#pairsToFloat]
   public static void toFloat(
       DType dtype,
       MemorySegment src,
@@ -36,7 +37,7 @@ public final class Dequantize {
       case DType.Plain p -> p != DType.Plain.C64;
       case DType.Block b ->
           switch (b) {
-            case IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ1_M -> false;
+            case IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ1_M, MXFP4_PAIRS -> false;
             case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q8_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K -> true;
             case IQ4_NL, IQ4_XS, TQ1_0, TQ2_0, MXFP4 -> true;
           };
@@ -74,6 +75,8 @@ public final class Dequantize {
       case IQ4_XS -> Blocks256.iq4xs(src, from, dst, to, blocks);
       case TQ1_0 -> Blocks256.tq10(src, from, dst, to, blocks);
       case TQ2_0 -> Blocks256.tq20(src, from, dst, to, blocks);
+      case MXFP4_PAIRS ->
+          throw new IllegalArgumentException(type.name() + " has its scales in another tensor");
       case IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ1_M ->
           throw new UnsupportedOperationException(
               "Gatun knows %s but cannot compute with it; use the same model in Q4_K, Q4_0 or Q8_0"

@@ -41,7 +41,20 @@ public final class Quantize {
   public static boolean supports(DType.Block type) {
     return switch (type) {
       case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 -> true;
-      case Q8_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K, IQ4_NL, IQ4_XS, TQ1_0, TQ2_0, MXFP4 -> false;
+      case Q8_1,
+          Q2_K,
+          Q3_K,
+          Q4_K,
+          Q5_K,
+          Q6_K,
+          Q8_K,
+          IQ4_NL,
+          IQ4_XS,
+          TQ1_0,
+          TQ2_0,
+          MXFP4,
+          MXFP4_PAIRS ->
+          false;
       case IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ1_M -> false;
     };
   }
@@ -53,7 +66,19 @@ public final class Quantize {
       case Q5_0 -> signed(5, x, dst, at);
       case Q5_1 -> fromMinimum(5, x, dst, at);
       case Q8_0 -> q80(x, dst, at);
-      case Q8_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K, IQ4_NL, IQ4_XS, TQ1_0, TQ2_0, MXFP4 ->
+      case Q8_1,
+          Q2_K,
+          Q3_K,
+          Q4_K,
+          Q5_K,
+          Q6_K,
+          Q8_K,
+          IQ4_NL,
+          IQ4_XS,
+          TQ1_0,
+          TQ2_0,
+          MXFP4,
+          MXFP4_PAIRS ->
           throw new AssertionError(type);
       case IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ1_M -> throw new AssertionError(type);
     }

@@ -179,6 +179,7 @@ public final class Unpack {
       case Q4_K -> VectorBlocks.q4k(from, to, blocks);
       case Q5_K -> VectorBlocks.q5k(from, to, blocks);
       case Q6_K -> VectorBlocks.q6k(from, to, blocks);
+      case MXFP4 -> Mxfp4.unpack(from, to, blocks);
       case Q8_1,
           Q2_K,
           Q3_K,
@@ -194,7 +195,7 @@ public final class Unpack {
           IQ1_M,
           TQ1_0,
           TQ2_0,
-          MXFP4 -> {
+          MXFP4_PAIRS -> {
         return false;
       }
     }

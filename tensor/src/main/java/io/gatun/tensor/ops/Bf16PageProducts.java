@@ -14,37 +14,41 @@ import java.lang.foreign.MemorySegment;
 /// Products of attention with everything rounded to BF16, through oneDNN, one for all pages of a
 /// call; sums are F32.
 final class Bf16PageProducts implements PageProducts {
-  private static final int PAGE = KvCache.PAGE;
+  private static final int PAGE = SequenceLayout.PAGE;
 
   private final Kernels kernels;
-  private final KvCache cache;
-  private final int layer;
-  private final int c;
+  private final Sequence sequence;
+  private final SequenceLayout layout;
+  private final int part;
+  private final int keyDim;
+  private final int valueDim;
   private final int rows;
   private final int columns;
 
-  Bf16PageProducts(Ops ops, KvCache cache, int layer, int rows, int columns) {
+  Bf16PageProducts(Ops ops, Sequence sequence, int part, int rows, int columns) {
     this.kernels = ops.kernels();
-    this.cache = cache;
-    this.layer = layer;
+    this.sequence = sequence;
+    this.layout = sequence.layout();
+    this.part = part;
     this.rows = rows;
     this.columns = columns;
-    c = cache.headSize();
+    keyDim = layout.kv(part).keyDim();
+    valueDim = layout.kv(part).valueDim();
   }
 
-  /// A worker's scratch: keys (C, columns) or values (columns, C); queries (rows, C) and weights
+  /// A worker's scratch: keys (K, columns) or values (columns, V); queries (rows, K) and weights
   /// (rows, columns), all BF16; a row of keys or values as F32.
   @Override
   public long scratchBytes() {
-    return floats() + 4L * Math.max(PAGE, c);
+    return floats() + 4L * Math.max(PAGE, valueDim);
   }
 
   private long queries() {
-    return 2L * columns * c;
+    return 2L * columns * Math.max(keyDim, valueDim);
   }
 
   private long weights() {
-    return queries() + 2L * rows * c;
+    return queries() + 2L * rows * keyDim;
   }
 
   private long floats() {
@@ -53,21 +57,21 @@ final class Bf16PageProducts implements PageProducts {
 
   @Override
   public void prepareQueries(MemorySegment memory, long queries, int m, long scratch) {
-    Unpack.floatToBf16(memory, queries, memory, scratch + queries(), (long) m * c);
+    Unpack.floatToBf16(memory, queries, memory, scratch + queries(), (long) m * keyDim);
   }
 
   @Override
   public void scores(
       MemorySegment memory, long queries, int m, Positions positions, long to, long scratch) {
-    long head = cache.keysAt(layer, positions.head());
+    long head = layout.keysAt(part, positions.head());
     for (int i = 0; i < positions.pages(); i++) {
-      var page = cache.page(positions.page() + i);
-      for (int row = 0; row < c; row++) {
+      var page = sequence.page(positions.page() + i);
+      for (int row = 0; row < keyDim; row++) {
         long at = scratch + 2L * (row * columns + i * PAGE);
-        if (cache.hasScales()) {
+        if (layout.hasScales()) {
           long floats = scratch + floats();
-          Unpack.toFloat(cache.dtype(), page, head + (long) row * PAGE, memory, floats, PAGE);
-          long scales = cache.keyScalesAt(layer, positions.head());
+          Unpack.toFloat(layout.dtype(), page, head + (long) row * PAGE, memory, floats, PAGE);
+          long scales = layout.keyScalesAt(part, positions.head());
           kernels.mul(memory, floats, page, scales, PAGE, memory, floats);
           Unpack.floatToBf16(memory, floats, memory, at, PAGE);
         } else {
@@ -75,7 +79,7 @@ final class Bf16PageProducts implements PageProducts {
         }
       }
     }
-    var spec = spec(m, positions.n(), c, c, columns, columns);
+    var spec = spec(m, positions.n(), keyDim, keyDim, columns, columns);
     multiply(spec, memory, scratch + queries(), scratch, to);
   }
 
@@ -100,30 +104,33 @@ final class Bf16PageProducts implements PageProducts {
   @Override
   public void sums(
       MemorySegment memory, long scores, int m, Positions positions, long to, long scratch) {
-    long head = cache.valuesAt(layer, positions.head());
+    long head = layout.valuesAt(part, positions.head());
     for (int i = 0; i < positions.pages(); i++) {
-      var page = cache.page(positions.page() + i);
-      long at = scratch + 2L * i * PAGE * c;
-      if (cache.hasScales()) {
+      var page = sequence.page(positions.page() + i);
+      long at = scratch + 2L * i * PAGE * valueDim;
+      if (layout.hasScales()) {
         for (int row = 0; row < positions.inPage(i); row++) {
           long floats = scratch + floats();
-          Unpack.toFloat(cache.dtype(), page, head + (long) row * c, memory, floats, c);
-          float scale = Floats.get(page, cache.valueScalesAt(layer, positions.head()), row);
-          kernels.scale(memory, floats, scale, c, memory, floats);
-          Unpack.floatToBf16(memory, floats, memory, at + 2L * row * c, c);
+          Unpack.toFloat(
+              layout.dtype(), page, head + (long) row * valueDim, memory, floats, valueDim);
+          float scale = Floats.get(page, layout.valueScalesAt(part, positions.head()), row);
+          kernels.scale(memory, floats, scale, valueDim, memory, floats);
+          Unpack.floatToBf16(memory, floats, memory, at + 2L * row * valueDim, valueDim);
         }
       } else {
-        round(page, head, 0, memory, at, positions.inPage(i) * c);
+        round(page, head, 0, memory, at, positions.inPage(i) * valueDim);
       }
     }
-    var spec = spec(m, c, positions.n(), columns, c, c).withPostOps(PostOp.ACCUMULATE);
+    var spec =
+        spec(m, valueDim, positions.n(), columns, valueDim, valueDim)
+            .withPostOps(PostOp.ACCUMULATE);
     multiply(spec, memory, scratch + weights(), scratch, to);
   }
 
   /// Rounds `count` elements from the `first` of a head's on, which are F32, F16 or BF16.
   private void round(
       MemorySegment page, long head, int first, MemorySegment memory, long at, int count) {
-    var type = cache.dtype();
+    var type = layout.dtype();
     Unpack.toBf16(type, page, head + (long) first * type.blockBytes(), memory, at, count);
   }
 

@@ -4,17 +4,18 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Kernels;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
-/// Attention over a [KvCache], page by page with a running softmax (FlashAttention, Dao et al.
-/// 2022), so that no matrix of T x T scores ever exists.
+/// Attention over the pages of sequences, page by page with a running softmax (FlashAttention, Dao
+/// et al. 2022), so that no matrix of T x T scores ever exists.
 ///
-/// The query heads that share a key/value head are stacked: their rows form one matrix (M, C), M =
+/// The query heads that share a key/value head are stacked: their rows form one matrix (M, K), M =
 /// tokens * H / G, whose products with a page are two small matrix products. The workers share the
 /// key/value heads and blocks of rows. Where there is one block, as in decoding, they also share
 /// the positions, and what each part of them gives is merged (Flash-Decoding, Dao et al. 2023).
 /// Parts have a fixed length, so results depend neither on timing nor on the number of threads.
 final class CachedAttention {
-  private static final int PAGE = KvCache.PAGE;
+  private static final int PAGE = SequenceLayout.PAGE;
 
   /// Rows of the stacked matrix that one task handles at the most.
   private static final int ROWS = 256;
@@ -28,7 +29,8 @@ final class CachedAttention {
   private final Ops ops;
   private final Kernels kernels;
   private final Tensor q;
-  private final KvCache cache;
+  private final Span span;
+  private final KvLayout kv;
   private final int position;
   private final AttentionSpec spec;
   private final int window;
@@ -36,7 +38,8 @@ final class CachedAttention {
 
   private final int tokens;
   private final int heads;
-  private final int c;
+  private final int keyDim;
+  private final int valueDim;
   private final int group;
   private final int tokensPerTask;
   private final int parts;
@@ -49,30 +52,31 @@ final class CachedAttention {
   private final PageProducts products;
   private final long scratchBytes;
 
-  private CachedAttention(
-      Ops ops, Tensor q, KvCache cache, int layer, int position, AttentionSpec spec) {
+  private CachedAttention(Ops ops, Tensor q, Span span, int part, AttentionSpec spec, Tensor out) {
     this.ops = ops;
     this.kernels = ops.kernels();
     this.q = q;
-    this.cache = cache;
-    this.position = position;
+    this.span = span;
+    this.position = span.position();
+    this.kv = span.sequence().layout().kv(part);
+    this.out = out;
     this.spec = spec;
     this.window = spec.window();
-    tokens = Math.toIntExact(q.dim(0));
+    tokens = span.rows();
     heads = Math.toIntExact(q.dim(1));
-    c = Math.toIntExact(q.dim(2));
-    group = heads / cache.heads();
+    keyDim = kv.keyDim();
+    valueDim = kv.valueDim();
+    group = heads / kv.heads();
     tokensPerTask = Math.max(1, Math.min(tokens, ROWS / group));
     parts = tokens <= tokensPerTask ? Math.ceilDiv(lastPage(tokens) - firstPage(0), PART) : 1;
-    out = ops.empty(tokens, heads, c);
-    state = new State(tokensPerTask * group, c);
-    products = PageProducts.of(ops, cache, layer, state.rows, SCORES);
-    scratchBytes = state.bytes() + 4L * state.rows * (c + SCORES) + products.scratchBytes();
-    long states = parts > 1 ? parts * cache.heads() * state.bytes() : 0;
+    state = new State(tokensPerTask * group, valueDim);
+    products = PageProducts.of(ops, span.sequence(), part, state.rows, SCORES);
+    scratchBytes = state.bytes() + 4L * state.rows * (keyDim + SCORES) + products.scratchBytes();
+    long states = parts > 1 ? parts * kv.heads() * state.bytes() : 0;
     memory = ops.workspace().take(states + scratchBytes * ops.workers().threads());
   }
 
-  /// Where in memory the softmax of some rows stands: the weighted sums of values (M, C), the
+  /// Where in memory the softmax of some rows stands: the weighted sums of values (M, V), the
   /// greatest score so far (M) and the sum of weights relative to it (M).
   private record State(int rows, int c) {
     long bytes() {
@@ -92,24 +96,28 @@ final class CachedAttention {
     }
   }
 
-  static Tensor apply(
-      Ops ops, Tensor q, KvCache cache, int layer, int position, AttentionSpec spec) {
+  static Tensor apply(Ops ops, Tensor q, List<Span> spans, int part, AttentionSpec spec) {
+    var kv = spans.getFirst().sequence().layout().kv(part);
     Check.f32("q", q);
     Check.rank("q", q, 3);
-    Check.same("head size", q.dim(2), "head size of the cache", cache.headSize());
-    Check.same("H modulo G", q.dim(1) % cache.heads(), "needed", 0);
-    cache.checkStored(layer, position, q.dim(0));
+    Check.same("head size", q.dim(2), "head size of the cache", kv.keyDim());
+    Check.same("H modulo G", q.dim(1) % kv.heads(), "needed", 0);
+    Span.check(spans, part, kv, q.dim(0));
     if (spec.sinks() != null) {
       Check.f32("sinks", spec.sinks());
       Check.same("sinks", spec.sinks().size(), "heads", q.dim(1));
     }
-    var attention = new CachedAttention(ops, q, cache, layer, position, spec);
-    attention.run();
-    return attention.out;
+    var out = ops.empty(q.dim(0), q.dim(1), kv.valueDim());
+    for (var span : spans) {
+      try (var _ = ops.scope()) {
+        new CachedAttention(ops, q, span, part, spec, out).run();
+      }
+    }
+    return out;
   }
 
   private void run() {
-    int g = cache.heads();
+    int g = kv.heads();
     long blocks = Math.ceilDiv(tokens, tokensPerTask);
     ops.workers()
         .forEach(
@@ -154,10 +162,10 @@ final class CachedAttention {
     int first = block * tokensPerTask;
     int count = Math.min(tokensPerTask, tokens - first);
     int rows = count * group;
-    // The worker's scratch: state, queries (M, C), scores (M, SCORES), what the products need.
+    // The worker's scratch: state, queries (M, K), scores (M, SCORES), what the products need.
     long scratch = memory.byteSize() - (worker + 1) * scratchBytes;
     long queries = scratch + state.bytes();
-    long scores = queries + 4L * state.rows * c;
+    long scores = queries + 4L * state.rows * keyDim;
     long rest = scores + 4L * state.rows * SCORES;
     long at = parts > 1 ? partAt(head, part) : scratch;
     gather(head, first, count, queries);
@@ -200,22 +208,24 @@ final class CachedAttention {
 
   private void gather(int head, int first, int count, long queries) {
     for (int t = 0; t < count; t++) {
-      long from = 4 * ((long) (first + t) * heads + (long) head * group) * c;
-      kernels.scale(
-          q.segment(), from, spec.scale(), (long) group * c, memory, queries + 4L * t * group * c);
+      long row = (long) (span.from() + first + t) * heads + (long) head * group;
+      long n = (long) group * keyDim;
+      kernels.scale(q.segment(), 4 * row * keyDim, spec.scale(), n, memory, queries + 4 * t * n);
     }
   }
 
   private void scatter(int head, int first, int count, long at) {
     for (int m = 0; m < count * group; m++) {
       float factor = 1 / Floats.get(memory, state.total(at), m);
-      kernels.scale(memory, state.sum(at, m), factor, c, out.segment(), outAt(head, first, m));
+      kernels.scale(
+          memory, state.sum(at, m), factor, valueDim, out.segment(), outAt(head, first, m));
     }
   }
 
   /// Where row `m` of the block that begins with token `first` goes.
   private long outAt(int head, int first, int m) {
-    return 4 * ((long) (first + m / group) * heads + (long) head * group + m % group) * c;
+    long row = (long) (span.from() + first + m / group) * heads + (long) head * group + m % group;
+    return 4 * row * valueDim;
   }
 
   /// The sums of all parts, brought onto the footing of the greatest score.
@@ -231,10 +241,11 @@ final class CachedAttention {
             factor(head, part, m, max) * Floats.get(memory, state.total(partAt(head, part)), m);
       }
       long to = outAt(head, 0, m);
-      out.segment().asSlice(to, 4L * c).fill((byte) 0);
+      out.segment().asSlice(to, 4L * valueDim).fill((byte) 0);
       for (int part = 0; part < parts; part++) {
         float weight = factor(head, part, m, max) / total;
-        kernels.addScaled(memory, state.sum(partAt(head, part), m), weight, c, out.segment(), to);
+        kernels.addScaled(
+            memory, state.sum(partAt(head, part), m), weight, valueDim, out.segment(), to);
       }
     }
   }
@@ -261,7 +272,7 @@ final class CachedAttention {
           if (old > Float.NEGATIVE_INFINITY) {
             float factor = (float) Math.exp(old - now);
             long sum = state.sum(at, m);
-            kernels.scale(memory, sum, factor, c, memory, sum);
+            kernels.scale(memory, sum, factor, valueDim, memory, sum);
             Floats.set(memory, total, m, Floats.get(memory, total, m) * factor);
           }
           Floats.set(memory, max, m, now);

@@ -6,26 +6,30 @@ import java.lang.foreign.MemorySegment;
 
 /// Products of attention in F32, a page at a time.
 final class F32PageProducts implements PageProducts {
-  private static final int PAGE = KvCache.PAGE;
+  private static final int PAGE = SequenceLayout.PAGE;
 
   private final Ops ops;
-  private final KvCache cache;
-  private final int layer;
-  private final int c;
+  private final Sequence sequence;
+  private final SequenceLayout layout;
+  private final int part;
+  private final int keyDim;
+  private final int valueDim;
   private final int columns;
 
-  F32PageProducts(Ops ops, KvCache cache, int layer, int columns) {
+  F32PageProducts(Ops ops, Sequence sequence, int part, int columns) {
     this.ops = ops;
-    this.cache = cache;
-    this.layer = layer;
+    this.sequence = sequence;
+    this.layout = sequence.layout();
+    this.part = part;
     this.columns = columns;
-    c = cache.headSize();
+    keyDim = layout.kv(part).keyDim();
+    valueDim = layout.kv(part).valueDim();
   }
 
   /// A page's keys or values.
   @Override
   public long scratchBytes() {
-    return 4L * PAGE * c;
+    return 4L * PAGE * Math.max(keyDim, valueDim);
   }
 
   @Override
@@ -37,11 +41,13 @@ final class F32PageProducts implements PageProducts {
     for (int i = 0; i < positions.pages(); i++) {
       int n = positions.inPage(i);
       long at = to + 4L * i * PAGE;
-      var page = cache.page(positions.page() + i);
-      var keys = floats(memory, page, cache.keysAt(layer, positions.head()), PAGE * c, scratch);
-      Gemm.multiply(ops, memory, queries, c, keys, 0, PAGE, memory, at, columns, m, n, c, false);
-      if (cache.hasScales()) {
-        mulRows(memory, at, m, n, page, cache.keyScalesAt(layer, positions.head()));
+      var page = sequence.page(positions.page() + i);
+      var keys =
+          floats(memory, page, layout.keysAt(part, positions.head()), PAGE * keyDim, scratch);
+      Gemm.multiply(
+          ops, memory, queries, keyDim, keys, 0, PAGE, memory, at, columns, m, n, keyDim, false);
+      if (layout.hasScales()) {
+        mulRows(memory, at, m, n, page, layout.keyScalesAt(part, positions.head()));
       }
     }
   }
@@ -69,12 +75,15 @@ final class F32PageProducts implements PageProducts {
     for (int i = 0; i < positions.pages(); i++) {
       int n = positions.inPage(i);
       long at = scores + 4L * i * PAGE;
-      var page = cache.page(positions.page() + i);
-      if (cache.hasScales()) {
-        mulRows(memory, at, m, n, page, cache.valueScalesAt(layer, positions.head()));
+      var page = sequence.page(positions.page() + i);
+      if (layout.hasScales()) {
+        mulRows(memory, at, m, n, page, layout.valueScalesAt(part, positions.head()));
       }
-      var values = floats(memory, page, cache.valuesAt(layer, positions.head()), n * c, scratch);
-      Gemm.multiply(ops, memory, at, columns, values, 0, c, memory, to, c, m, c, n, true);
+      var values =
+          floats(memory, page, layout.valuesAt(part, positions.head()), n * valueDim, scratch);
+      Gemm.multiply(
+          ops, memory, at, columns, values, 0, valueDim, memory, to, valueDim, m, valueDim, n,
+          true);
     }
   }
 
@@ -89,10 +98,10 @@ final class F32PageProducts implements PageProducts {
 
   private MemorySegment floats(
       MemorySegment memory, MemorySegment page, long from, int count, long scratch) {
-    if (cache.dtype() == DType.Plain.F32) {
+    if (layout.dtype() == DType.Plain.F32) {
       return page.asSlice(from);
     }
-    Unpack.toFloat(cache.dtype(), page, from, memory, scratch, count);
+    Unpack.toFloat(layout.dtype(), page, from, memory, scratch, count);
     return memory.asSlice(scratch);
   }
 }

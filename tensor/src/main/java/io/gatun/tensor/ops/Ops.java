@@ -237,14 +237,16 @@ public final class Ops implements AutoCloseable {
   }
 
   /// RMSNorm over the innermost dimension: `x / sqrt(mean(x^2) + eps) * weight` (Zhang and Sennrich
-  /// 2019). x (..., D), weight (D) F32.
+  /// 2019). x (..., D), weight (D) F32, or (G, D) for rows that take turns.
   public Tensor rmsNorm(Tensor x, Tensor weight, float eps) {
     try (var _ = owner.operation()) {
       Check.f32("x", x);
       Check.f32("weight", weight);
       Check.eps(eps);
       int d = Check.columns("x", x);
-      Check.same("weight", weight.size(), "columns", d);
+      Check.same("columns of the weight", weight.dim(-1), "columns", d);
+      long turns = weight.size() / d;
+      Check.same("rows", x.size() / d % turns, "beyond whole turns of the weight's rows", 0);
       var out = empty(x.shape().dims());
       workers.forEach(
           x.size() / d,
@@ -252,7 +254,8 @@ public final class Ops implements AutoCloseable {
           (worker, from, to) -> {
             for (long t = from; t < to; t++) {
               long at = 4 * t * d;
-              kernels.rmsNorm(x.segment(), at, weight.segment(), 0, eps, d, out.segment(), at);
+              long w = 4 * (t % turns) * d;
+              kernels.rmsNorm(x.segment(), at, weight.segment(), w, eps, d, out.segment(), at);
             }
           });
       return out;
@@ -267,6 +270,11 @@ public final class Ops implements AutoCloseable {
   /// `gate = silu(gate) * up`, of equal shapes.
   public void siluMulInPlace(Tensor gate, Tensor up) {
     inPlace(gate, up, kernels::siluMul);
+  }
+
+  /// `gate = sigmoid(gate) * x`, of equal shapes.
+  public void sigmoidMulInPlace(Tensor gate, Tensor x) {
+    inPlace(gate, x, kernels::sigmoidMul);
   }
 
   /// `x *= y`, of equal shapes.
@@ -364,6 +372,18 @@ public final class Ops implements AutoCloseable {
     }
   }
 
+  /// Each head's product with a matrix of its own: `out[t][h] = w[h] x[t][h]`, or, `transposed`,
+  /// `x[t][h] w[h]`.
+  ///
+  /// @param x (T, H, K) F32, in which heads may be apart
+  /// @param w (H, N, K) of any type, or, `transposed`, (H, K, N)
+  /// @param out (T, H, N) F32, in which heads may be apart, too
+  public void headProducts(Tensor x, Tensor w, boolean transposed, Tensor out) {
+    try (var _ = owner.operation()) {
+      HeadProducts.apply(this, x, w, transposed, out);
+    }
+  }
+
   /// Softmax over the innermost dimension, in place.
   public void softmax(Tensor x) {
     try (var _ = owner.operation()) {
@@ -380,12 +400,27 @@ public final class Ops implements AutoCloseable {
     }
   }
 
-  /// Causal attention of q (T, H, C), whose first row is at `position`, over what the cache holds
-  /// up to each row's own position: `softmax(q k^T * scale) v`, result (T, H, C).
-  public Tensor attention(Tensor q, KvCache cache, int layer, int position, AttentionSpec spec) {
+  /// Stores k (T, G, K) and v (T, G, V) as the positions of their spans, in the pages that a part
+  /// of the model has in each sequence.
+  ///
+  /// @throws IndexOutOfBoundsException if no room was [reserved][Sequence#reserve]
+  /// @throws IllegalStateException if a sequence is closed, or another thread is using it
+  public void put(List<Span> spans, int part, Tensor k, Tensor v) {
     try (var _ = owner.operation();
-        var _ = cache.owner().claim()) {
-      return CachedAttention.apply(this, q, cache, layer, position, spec);
+        var _ = Span.claim(spans)) {
+      KeyValues.put(this, spans, part, k, v);
+    }
+  }
+
+  /// Causal attention of q (T, H, K) over what the spans' sequences hold for a part of the model,
+  /// up to each row's own position: `softmax(q k^T * scale) v`, result (T, H, V).
+  ///
+  /// @throws IndexOutOfBoundsException if no room was [reserved][Sequence#reserve]
+  /// @throws IllegalStateException if a sequence is closed, or another thread is using it
+  public Tensor attention(Tensor q, List<Span> spans, int part, AttentionSpec spec) {
+    try (var _ = owner.operation();
+        var _ = Span.claim(spans)) {
+      return CachedAttention.apply(this, q, spans, part, spec);
     }
   }
 

@@ -4,7 +4,7 @@ import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
 import java.lang.foreign.MemorySegment;
 
-/// What attention computes from some pages of one layer of a [KvCache]: scores of queries with its
+/// What attention computes from some pages of one part of a [Sequence]: scores of queries with its
 /// keys, and sums of its values.
 ///
 /// Rows are stacked queries. Their scores, and what becomes of them, lie in rows of as many columns
@@ -21,11 +21,11 @@ interface PageProducts {
   record Positions(int head, int page, int n) {
     /// The positions of the `i`th of the pages.
     int inPage(int i) {
-      return Math.min(KvCache.PAGE, n - i * KvCache.PAGE);
+      return Math.min(SequenceLayout.PAGE, n - i * SequenceLayout.PAGE);
     }
 
     int pages() {
-      return Math.ceilDiv(n, KvCache.PAGE);
+      return Math.ceilDiv(n, SequenceLayout.PAGE);
     }
   }
 
@@ -33,21 +33,21 @@ interface PageProducts {
   ///
   /// @param rows the most rows of queries
   /// @param columns the most positions of a call, a whole number of pages
-  static PageProducts of(Ops ops, KvCache cache, int layer, int rows, int columns) {
+  static PageProducts of(Ops ops, Sequence sequence, int part, int rows, int columns) {
     boolean bf16 =
         ops.fast()
             && ops.backend() == Backend.NATIVE
             && rows >= BF16_ROWS
             && OneDnn.supports(ElementType.BF16);
     return bf16
-        ? new Bf16PageProducts(ops, cache, layer, rows, columns)
-        : new F32PageProducts(ops, cache, layer, columns);
+        ? new Bf16PageProducts(ops, sequence, part, rows, columns)
+        : new F32PageProducts(ops, sequence, part, columns);
   }
 
   /// The bytes of scratch memory that a worker needs.
   long scratchBytes();
 
-  /// Prepares `m` rows of queries (m, C) for [#scores].
+  /// Prepares `m` rows of queries (m, K) for [#scores].
   void prepareQueries(MemorySegment memory, long queries, int m, long scratch);
 
   /// Products of `m` queries with the keys, to `to`.
@@ -63,6 +63,6 @@ interface PageProducts {
   float weights(
       MemorySegment memory, long scores, int row, int from, int to, int n, float max, long scratch);
 
-  /// Adds products of `m` rows of weights with the values to `to` (m, C).
+  /// Adds products of `m` rows of weights with the values to `to` (m, V).
   void sums(MemorySegment memory, long scores, int m, Positions positions, long to, long scratch);
 }

@@ -48,6 +48,10 @@ final class RowProducts {
       log(w, "the kernel of tiled weights", why);
       return new QuantizedProduct(x, w, out);
     }
+    if (ops.backend() != Backend.SCALAR && Mxfp4Product.supports(w)) {
+      log(w, "dot products of MXFP4 in place", why);
+      return new Mxfp4Product(ops, x, w, out);
+    }
     if (ops.backend() != Backend.SCALAR && RowDotProduct.supports(w)) {
       log(w, "dot products in place", why);
       return new RowDotProduct(x, w, out);

@@ -3,6 +3,7 @@ package io.gatun.tensor.ops;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Dequantize;
+import io.gatun.tensor.kernel.Mxfp4;
 import io.gatun.tensor.kernel.TiledLayout;
 import io.gatun.tensor.kernel.TiledRows;
 import io.gatun.tensor.kernel.Unpack;
@@ -24,6 +25,16 @@ final class WeightRows {
       }
       return;
     }
+    if (w.scales() != null) {
+      var scales = w.scales().segment();
+      long group = row * k / type.blockSize();
+      long groups = count * k / type.blockSize();
+      switch (backend) {
+        case SCALAR -> Mxfp4.scalarPairsToFloat(w.segment(), scales, group, groups, dst, at);
+        case VECTOR, NATIVE -> Mxfp4.pairsToFloat(w.segment(), scales, group, groups, dst, at);
+      }
+      return;
+    }
     long from = row * k / type.blockSize() * type.blockBytes();
     switch (backend) {
       case SCALAR -> Dequantize.toFloat(type, w.segment(), from, dst, at, count * k);
@@ -38,7 +49,7 @@ final class WeightRows {
       Tensor w, long row, int count, MemorySegment dst, MemorySegment floats, long at) {
     long k = w.dim(1);
     var type = w.dtype();
-    if (type instanceof DType.Tiled) {
+    if (type instanceof DType.Tiled || w.scales() != null) {
       toFloat(Backend.NATIVE, w, row, count, floats, at);
       Unpack.toBf16(DType.Plain.F32, floats, at, dst, 0, count * k);
     } else {

@@ -15,12 +15,16 @@ import io.gatun.models.sam.Sam;
 import io.gatun.tensor.DType.Plain;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
-import io.gatun.tensor.ops.KvCache;
+import io.gatun.tensor.ops.KvLayout;
+import io.gatun.tensor.ops.KvPool;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Sequence;
+import io.gatun.tensor.ops.SequenceLayout;
 import io.gatun.tensor.ops.Workers;
 import io.gatun.tests.TestData;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -36,6 +40,9 @@ class SecondCloseTest {
   private static final Path SAM = TestData.pretrained("tiny-sam");
   private static final Path SD = TestData.pretrained("tiny-sd");
 
+  private static final SequenceLayout LAYOUT =
+      new SequenceLayout(List.of(new KvLayout(1, 32, 32, 0)), Plain.F16);
+
   /// Makes something that can be closed, with a folder at hand.
   private interface Maker {
     AutoCloseable make(Path folder);
@@ -49,7 +56,8 @@ class SecondCloseTest {
     return Stream.of(
         of("Workers", _ -> new Workers(2)),
         of("Ops", _ -> new Ops(Backend.NATIVE, 2)),
-        of("KvCache", _ -> new KvCache(1, 1, 32, Plain.F16, 64)),
+        of("KvPool", _ -> new KvPool(1)),
+        of("Sequence", _ -> new Sequence(new KvPool(1 << 20), LAYOUT, 64)),
         of("scope", _ -> new Ops(Backend.NATIVE, 1).scope()),
         of("Checkpoint", _ -> Checkpoint.open(LLM)),
         of("Llm", _ -> Llm.load(LLM)),

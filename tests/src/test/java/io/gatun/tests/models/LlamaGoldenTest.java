@@ -6,22 +6,26 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
+import io.gatun.models.decoder.Batch;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.arch.Architectures;
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
-import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Precision;
 import io.gatun.tests.TestData;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /// The Llama architecture against recorded results of reference implementations.
 class LlamaGoldenTest {
@@ -48,15 +52,13 @@ class LlamaGoldenTest {
         int[] ids = ids(prompt.get("ids"));
         String prefix = "p" + n++ + ".";
         long last = ids.length - 1;
-        try (var cache = llama.newCache(DType.Plain.F32, 512);
+        try (var cache = LooseSequence.of(llama, 512);
             var _ = ops.scope()) {
           var layer = new AtomicInteger();
           var hidden =
               llama.forward(
                   ops,
-                  ids,
-                  0,
-                  cache,
+                  cache.batch(ids),
                   x ->
                       close(
                           recorded.tensor(prefix + "hidden" + layer.getAndIncrement()),
@@ -75,70 +77,62 @@ class LlamaGoldenTest {
     }
   }
 
-  @ParameterizedTest
-  @CsvSource({
-    "model-f32.safetensors, VECTOR, 0",
-    "model-f32.safetensors, NATIVE, 0",
-    "model-f32.safetensors, SCALAR, 0",
-    "stories260K-f32.gguf, NATIVE, 0",
-    "stories260K-f32.gguf, VECTOR, 0",
-    "consolidated.00.pth, NATIVE, 0",
-    "pytorch_model.bin, NATIVE, 0",
-    "pytorch_model.legacy.bin, NATIVE, 0",
-    "model-f16.safetensors, NATIVE, 64",
-    "model-bf16.safetensors, NATIVE, 64",
-    "stories260K-f16.gguf, NATIVE, 64",
-    "stories260K-q8_0.gguf, NATIVE, 64",
-  })
-  void stories260K(String file, Backend backend, int compared) throws IOException {
-    Path path = TestData.shared("llm-stories260K/derived/" + file);
-    var expected =
-        JSON.readTree(TestData.shared("llm-stories260K/expected_greedy_ids.json").toFile());
-    int[] ids = ids(expected.get("greedy_token_ids"));
-    int[] wanted = compared == 0 ? ids : Arrays.copyOf(ids, compared);
-    try (var checkpoint = Checkpoint.open(path);
-        var ops = new Ops(backend, 2)) {
-      int[] found =
-          greedy(
-              Architectures.open(checkpoint),
-              ops,
-              new int[] {expected.get("bos").asInt()},
-              wanted.length);
-      assertArrayEquals(wanted, found);
+  /// The same model in every format, and one of stories where it is there.
+  static List<Arguments> formats() throws IOException {
+    var cases = new ArrayList<Arguments>();
+    Path ours = TestData.shared("llm-formats");
+    JsonNode golden = JSON.readTree(ours.resolve("golden.json").toFile());
+    golden
+        .get("greedy")
+        .properties()
+        .forEach(e -> cases.add(Arguments.of(ours.resolve(e.getKey()), ids(e.getValue()))));
+    Path stories = TestData.ROOT.resolveSibling("shared/testdata/llm-stories260K");
+    if (Files.exists(stories)) {
+      int[] ids =
+          ids(
+              JSON.readTree(stories.resolve("expected_greedy_ids.json").toFile())
+                  .get("greedy_token_ids"));
+      for (String file :
+          List.of(
+              "model-f32.safetensors",
+              "stories260K-f32.gguf",
+              "consolidated.00.pth",
+              "pytorch_model.bin",
+              "pytorch_model.legacy.bin",
+              "model-f16.safetensors",
+              "model-bf16.safetensors",
+              "stories260K-f16.gguf",
+              "stories260K-q8_0.gguf")) {
+        boolean exact = !file.matches(".*(f16|q8_0).*");
+        cases.add(
+            Arguments.of(
+                stories.resolve("derived").resolve(file), exact ? ids : Arrays.copyOf(ids, 64)));
+      }
     }
+    return cases;
   }
 
   @ParameterizedTest
-  @CsvSource({"llama-gqa", "llama3.1", "mixtral", "qwen2"})
-  void architectures(String name) throws IOException {
-    Path dir = TestData.shared("llm-arch/" + name);
-    try (var checkpoint = Checkpoint.open(dir.resolve("model.gguf"));
-        var reference = Checkpoint.open(dir.resolve("reference.safetensors"));
-        var ops = new Ops(Backend.NATIVE, 2)) {
-      var llama = Architectures.open(checkpoint);
-      for (int s = 0; s < 2; s++) {
-        int[] ids = ints(reference.tensor("seq%d.tokens".formatted(s)));
-        try (var cache = llama.newCache(DType.Plain.F32, 64);
-            var _ = ops.scope()) {
-          var logits = llama.logits(ops, llama.forward(ops, ids, 0, cache));
-          close(reference.tensor("seq%d.logits".formatted(s)), logits, 1e-4f);
-        }
-        int[] greedy = ints(reference.tensor("seq%d.greedy".formatted(s)));
-        assertArrayEquals(greedy, greedy(llama, ops, ids, greedy.length));
+  @MethodSource("formats")
+  void everyFormat(Path file, int[] ids) {
+    boolean all = file.toString().matches(".*llm-formats/model-f32.*");
+    for (Backend backend : all ? Backend.values() : new Backend[] {Backend.NATIVE}) {
+      try (var checkpoint = Checkpoint.open(file);
+          var ops = new Ops(backend, 2)) {
+        int[] found = greedy(Architectures.open(checkpoint), ops, new int[] {1}, ids.length);
+        assertArrayEquals(ids, found, backend + "");
       }
     }
   }
 
   private static int[] greedy(Decoder llama, Ops ops, int[] prompt, int count) {
     var out = new int[count];
-    try (KvCache cache = llama.newCache(DType.Plain.F32, prompt.length + count)) {
+    try (var cache = LooseSequence.of(llama, prompt.length + count)) {
       int[] ids = prompt;
-      int position = 0;
       for (int i = 0; i < count; i++) {
         try (var _ = ops.scope()) {
-          var hidden = llama.forward(ops, ids, position, cache);
-          position += ids.length;
-          out[i] = ops.argmax(llama.logits(ops, hidden.slice(0, ids.length - 1, ids.length)), 0);
+          var last = llama.forward(ops, Batch.of(cache.sequence(), ids, 1));
+          out[i] = ops.argmax(llama.logits(ops, last), 0);
           ids = new int[] {out[i]};
         }
       }

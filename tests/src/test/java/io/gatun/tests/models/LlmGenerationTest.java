@@ -14,6 +14,7 @@ import io.gatun.models.Generation.Reason;
 import io.gatun.models.Llm;
 import io.gatun.models.text.SamplingOptions;
 import io.gatun.models.text.Tokenizer;
+import io.gatun.tests.RandomWeights;
 import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -40,9 +41,9 @@ class LlmGenerationTest {
   /// A random model of 512 tokens with one of the tokenizers in `resources/text`, of which it has
   /// more than they do.
   private Llm load(String tokenizer, String chatTemplate) throws IOException {
-    for (String name : List.of("config.json", "model.safetensors")) {
-      Files.copy(RESOURCES.resolve("llm/llama").resolve(name), dir.resolve(name));
-    }
+    Path llama = RESOURCES.resolve("llm/llama");
+    Files.copy(llama.resolve("config.json"), dir.resolve("config.json"));
+    RandomWeights.write(llama.resolve("weights.json"), dir.resolve("model.safetensors"));
     JsonNode recorded =
         JSON.readTree(
             Files.readString(RESOURCES.resolve("text/tokenizers/" + tokenizer + ".json")));
@@ -95,6 +96,30 @@ class LlmGenerationTest {
         assertTrue(story.startsWith(story.substring(0, cut) + rest.text()), rest.text());
       }
     }
+  }
+
+  /// The space between a prompt and its answer is the tokenizer's to know.
+  @ParameterizedTest
+  @ValueSource(strings = {"model-f32.safetensors", "model-f32.gguf"})
+  void promptsGoOnAsRecorded(String file) throws IOException {
+    Path model = TestData.shared("llm-formats/" + file);
+    var prompts = JSON.readTree(model.resolveSibling("golden.json").toFile()).get("prompts");
+    int spaces = 0;
+    try (var llm = Llm.load(model, o -> o.pack(false).context(200))) {
+      for (JsonNode each : prompts) {
+        String prompt = each.get("text").asText();
+        assertArrayEquals(ints(each.get("ids")), llm.tokenizer().encode(prompt));
+        Generation answer = llm.generate(prompt, greedy(each.get("answer_ids").size()));
+        assertArrayEquals(ints(each.get("answer_ids")), answer.ids());
+        assertEquals(each.get("answer").asText(), answer.text());
+        spaces += !prompt.isEmpty() && answer.text().startsWith(" ") ? 1 : 0;
+      }
+    }
+    assertTrue(spaces > 0, "no answer begins with a space");
+  }
+
+  private static int[] ints(JsonNode array) {
+    return JSON.convertValue(array, int[].class);
   }
 
   @Test

@@ -10,7 +10,6 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
-import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
@@ -113,9 +112,9 @@ class BackendAgreementTest {
                 backend,
                 tokens,
                 (ops, a) -> {
-                  try (var cache = new KvCache(1, 2, 24, type, 512)) {
-                    cache.put(ops, 0, 0, k, v);
-                    return ops.attention(q, cache, 0, 0, new AttentionSpec(0.2f, window));
+                  try (var cache = Cached.of(2, 24, type, 512)) {
+                    cache.put(ops, 0, k, v);
+                    return cache.attention(ops, q, 0, new AttentionSpec(0.2f, window));
                   }
                 });
           }
@@ -139,10 +138,9 @@ class BackendAgreementTest {
         for (int window : new int[] {0, 3, 600}) {
           BiFunction<Ops, Arena, Tensor> last =
               (ops, a) -> {
-                try (var cache = new KvCache(1, 2, 24, type, length)) {
-                  cache.put(ops, 0, 0, k, v);
-                  return ops.attention(
-                      q, cache, 0, length - tokens, new AttentionSpec(0.2f, window));
+                try (var cache = Cached.of(2, 24, type, length)) {
+                  cache.put(ops, 0, k, v);
+                  return cache.attention(ops, q, length - tokens, new AttentionSpec(0.2f, window));
                 }
               };
           agree(backend, length, last);
@@ -168,14 +166,14 @@ class BackendAgreementTest {
     var v = random(length, 2, c);
     var q = random(3, 4, c);
     try (var ops = new Ops(Backend.VECTOR, 2);
-        var exact = new KvCache(1, 2, c, DType.Plain.F32, length);
-        var rounded = new KvCache(1, 2, c, DType.Plain.I8, length)) {
-      exact.put(ops, 0, 0, k, v);
-      rounded.put(ops, 0, 0, k, v);
+        var exact = Cached.of(2, c, DType.Plain.F32, length);
+        var rounded = Cached.of(2, c, DType.Plain.I8, length)) {
+      exact.put(ops, 0, k, v);
+      rounded.put(ops, 0, k, v);
       float[] expected =
-          ops.attention(q, exact, 0, length - 3, new AttentionSpec(0.125f, 0)).toFloats();
+          exact.attention(ops, q, length - 3, new AttentionSpec(0.125f, 0)).toFloats();
       float[] found =
-          ops.attention(q, rounded, 0, length - 3, new AttentionSpec(0.125f, 0)).toFloats();
+          rounded.attention(ops, q, length - 3, new AttentionSpec(0.125f, 0)).toFloats();
       double squares = 0;
       double errors = 0;
       for (int i = 0; i < expected.length; i++) {
@@ -183,15 +181,14 @@ class BackendAgreementTest {
         errors += (found[i] - expected[i]) * (found[i] - expected[i]);
       }
       assertEquals(0, Math.sqrt(errors / squares), 0.015);
-      assertTrue(rounded.byteSize() < 0.3 * exact.byteSize());
+      assertTrue(rounded.pool().used() < 0.3 * exact.pool().used());
     }
   }
 
   @Test
   void cachesRefuseOtherTypes() {
     var refused =
-        assertThrows(
-            IllegalArgumentException.class, () -> new KvCache(1, 1, 8, DType.Plain.U8, 64));
+        assertThrows(IllegalArgumentException.class, () -> Cached.of(1, 8, DType.Plain.U8, 64));
     assertTrue(refused.getMessage().contains("need one of"), refused.getMessage());
   }
 
@@ -204,10 +201,10 @@ class BackendAgreementTest {
     var k = random(tokens, 1, c);
     var v = random(tokens, 1, c);
     try (var ops = new Ops(Backend.SCALAR, 2);
-        var cache = new KvCache(1, 1, c, DType.Plain.F32, tokens)) {
-      cache.put(ops, 0, 0, k, v);
+        var cache = Cached.of(1, c, DType.Plain.F32, tokens)) {
+      cache.put(ops, 0, k, v);
       for (int window : new int[] {0, 70}) {
-        float[] found = ops.attention(q, cache, 0, 0, new AttentionSpec(0.5f, window)).toFloats();
+        float[] found = cache.attention(ops, q, 0, new AttentionSpec(0.5f, window)).toFloats();
         for (int t = 0; t < tokens; t++) {
           var sum = new double[c];
           double total = 0;
@@ -237,17 +234,18 @@ class BackendAgreementTest {
     var k = random(100, 2, 16);
     var v = random(100, 2, 16);
     try (var ops = new Ops(Backend.NATIVE, 2);
-        var once = new KvCache(1, 2, 16, DType.Plain.F32, 100);
-        var steps = new KvCache(1, 2, 16, DType.Plain.F32, 100)) {
-      once.put(ops, 0, 0, k, v);
-      float[] whole = ops.attention(q, once, 0, 0, new AttentionSpec(0.25f, 0)).toFloats();
+        var once = Cached.of(2, 16, DType.Plain.F32, 100);
+        var steps = Cached.of(2, 16, DType.Plain.F32, 100)) {
+      once.put(ops, 0, k, v);
+      float[] whole = once.attention(ops, q, 0, new AttentionSpec(0.25f, 0)).toFloats();
       int[] cuts = {0, 1, 2, 63, 64, 65, 90, 100};
       for (int i = 0; i + 1 < cuts.length; i++) {
         int from = cuts[i];
         int to = cuts[i + 1];
-        steps.put(ops, 0, from, k.slice(0, from, to), v.slice(0, from, to));
+        steps.put(ops, from, k.slice(0, from, to), v.slice(0, from, to));
         float[] part =
-            ops.attention(q.slice(0, from, to), steps, 0, from, new AttentionSpec(0.25f, 0))
+            steps
+                .attention(ops, q.slice(0, from, to), from, new AttentionSpec(0.25f, 0))
                 .toFloats();
         for (int j = 0; j < part.length; j++) {
           assertEquals(whole[from * 64 + j], part[j], 1e-5);

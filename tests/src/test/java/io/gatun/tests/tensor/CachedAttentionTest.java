@@ -7,7 +7,6 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
-import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.Arena;
 import java.util.Random;
@@ -52,12 +51,12 @@ class CachedAttentionTest {
   /// All rows at once, and the last one alone, whose positions workers share.
   private void check(Backend backend, AttentionSpec spec) {
     try (var ops = new Ops(backend, 2);
-        var cache = new KvCache(1, KV_HEADS, C, DType.Plain.F32, LENGTH)) {
-      cache.put(ops, 0, 0, k, v);
+        var cache = Cached.of(KV_HEADS, C, DType.Plain.F32, LENGTH)) {
+      cache.put(ops, 0, k, v);
       for (int from : new int[] {0, LENGTH - 1}) {
         var rows = q.slice(0, from, LENGTH);
         try (var _ = ops.scope()) {
-          float[] found = ops.attention(rows, cache, 0, from, spec).toFloats();
+          float[] found = cache.attention(ops, rows, from, spec).toFloats();
           for (int t = from; t < LENGTH; t++) {
             for (int h = 0; h < HEADS; h++) {
               double[] expected = defined(spec, t, h);
@@ -126,11 +125,11 @@ class CachedAttentionTest {
     assertThrows(IllegalArgumentException.class, () -> new AttentionSpec(Float.NaN, 0));
     assertThrows(IllegalArgumentException.class, () -> AttentionSpec.of(4).softcap(-1));
     try (var ops = new Ops(Backend.SCALAR, 1);
-        var cache = new KvCache(1, KV_HEADS, C, DType.Plain.F32, LENGTH)) {
-      cache.put(ops, 0, 0, k, v);
+        var cache = Cached.of(KV_HEADS, C, DType.Plain.F32, LENGTH)) {
+      cache.put(ops, 0, k, v);
       var five = sinks.slice(0, 0, 5);
       var spec = AttentionSpec.of(C).sinks(five);
-      assertThrows(IllegalArgumentException.class, () -> ops.attention(q, cache, 0, 0, spec));
+      assertThrows(IllegalArgumentException.class, () -> cache.attention(ops, q, 0, spec));
     }
   }
 }

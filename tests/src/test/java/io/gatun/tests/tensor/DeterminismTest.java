@@ -10,7 +10,6 @@ import io.gatun.tensor.ops.AttentionBias;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
-import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Packing;
 import io.gatun.tensor.ops.Precision;
@@ -89,12 +88,12 @@ class DeterminismTest {
       Packing.convert(ops.workers(), floats, tiled, part -> packed.segment().copyFrom(part));
       weights.put(tiled.name(), packed);
       Map<String, String> results = new LinkedHashMap<>();
-      try (var cache = new KvCache(1, 2, K / 2, DType.Plain.I8, 300)) {
-        cache.put(ops, 0, 0, heads, heads);
+      try (var cache = Cached.of(2, K / 2, DType.Plain.I8, 300)) {
+        cache.put(ops, 0, heads, heads);
         for (int i = 0; i < rounds; i++) {
           try (var _ = nativeOps.scope()) {
             var prompt =
-                nativeOps.attention(heads.slice(0, 0, 70), cache, 0, 0, new AttentionSpec(0.1f, 0));
+                cache.attention(nativeOps, heads.slice(0, 0, 70), 0, new AttentionSpec(0.1f, 0));
             results.put("attention of a prompt", bits(prompt));
           }
           totals(results, arena, false);
@@ -108,7 +107,7 @@ class DeterminismTest {
             results.put("softmax", bits(y));
             var q = x.reshape(1, 2, K / 2);
             results.put(
-                "attention", bits(ops.attention(q, cache, 0, 299, new AttentionSpec(0.1f, 0))));
+                "attention", bits(cache.attention(ops, q, 299, new AttentionSpec(0.1f, 0))));
             weights.forEach((name, w) -> results.put(name, bits(ops.linear(x, w))));
           }
         }

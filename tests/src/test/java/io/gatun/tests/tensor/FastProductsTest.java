@@ -7,7 +7,6 @@ import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
-import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Precision;
 import java.lang.foreign.Arena;
@@ -68,10 +67,10 @@ class FastProductsTest {
       for (int window : new int[] {0, 33}) {
         check(
             ops -> {
-              try (var cache = new KvCache(1, 2, 32, type, tokens)) {
-                cache.put(ops, 0, 0, k, v);
+              try (var cache = Cached.of(2, 32, type, tokens)) {
+                cache.put(ops, 0, k, v);
                 fillWithNaN(ops);
-                return ops.attention(q, cache, 0, 0, new AttentionSpec(0.18f, window));
+                return cache.attention(ops, q, 0, new AttentionSpec(0.18f, window));
               }
             },
             0.005);

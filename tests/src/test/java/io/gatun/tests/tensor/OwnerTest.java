@@ -17,7 +17,6 @@ import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Functional;
-import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Owner;
@@ -61,7 +60,7 @@ class OwnerTest {
   /// Every operation that there is, on small tensors.
   private static Map<String, Executable> operations(Ops ops) {
     var f = new Functional(ops, Plain.F32);
-    var cache = new KvCache(1, 1, 32, Plain.F32, 64);
+    var cache = Cached.of(1, 32, Plain.F32, 64);
     Tensor x = tensor(4, 32);
     Tensor y = tensor(4, 32);
     Tensor one = tensor(1, 32);
@@ -94,8 +93,8 @@ class OwnerTest {
     all.put("rope", () -> ops.rope(heads, x, x, false));
     all.put("softmax", () -> ops.softmax(y));
     all.put("logSoftmax", () -> ops.logSoftmax(y, new int[] {0, 1, 2, 3}));
-    all.put("put", () -> cache.put(ops, 0, 0, heads, heads));
-    all.put("attention", () -> ops.attention(heads, cache, 0, 0, new AttentionSpec(1, 0)));
+    all.put("put", () -> cache.put(ops, 0, heads, heads));
+    all.put("attention", () -> cache.attention(ops, heads, 0, new AttentionSpec(1, 0)));
     all.put("argmax", () -> ops.argmax(x, 0));
     all.put("f.empty", () -> f.empty(3));
     all.put("f.scope", () -> f.scope().close());

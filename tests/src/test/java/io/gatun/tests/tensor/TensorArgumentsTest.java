@@ -9,9 +9,10 @@ import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
-import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Span;
 import java.lang.foreign.Arena;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -22,7 +23,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// Whatever a caller of tensors and operations can get wrong is refused in a sentence.
 class TensorArgumentsTest {
   private static final Ops OPS = new Ops(Backend.VECTOR, 1);
-  private static final KvCache CACHE = new KvCache(1, 1, 32, Plain.F32, 64);
+  private static final Cached CACHE = Cached.of(1, 32, Plain.F32, 64);
 
   @AfterAll
   static void close() {
@@ -39,6 +40,8 @@ class TensorArgumentsTest {
     Tensor w = tensor(32, 32);
     Tensor none = tensor(2, 0);
     Tensor heads = tensor(2, 1, 32);
+    Tensor one = tensor(1, 1, 32);
+    var spans = List.of(new Span(0, 2, 0, CACHE.sequence()));
     return Stream.of(
         wrong("dimensions", () -> Shape.of(new long[65])),
         wrong("negative", () -> Shape.of(2, -1)),
@@ -74,12 +77,14 @@ class TensorArgumentsTest {
         wrong("NaN", () -> OPS.argmax(none, 0)),
         wrong("head size", () -> OPS.rope(tensor(2, 1, 31), tensor(2, 31), tensor(2, 31), false)),
         wrong("factor", () -> OPS.addScaledRow(x, 0, tensor(1, 32), Float.NaN)),
-        wrong("position", () -> OPS.attention(heads, CACHE, 0, -1, new AttentionSpec(1, 0))),
-        wrong("layer", () -> OPS.attention(heads, CACHE, 1, 0, new AttentionSpec(1, 0))),
-        wrong("scale", () -> OPS.attention(heads, CACHE, 0, 0, new AttentionSpec(Float.NaN, 0))),
-        wrong("window", () -> OPS.attention(heads, CACHE, 0, 0, new AttentionSpec(1, -1))),
-        wrong("position", () -> CACHE.put(OPS, 0, -1, heads, heads)),
-        wrong("layer", () -> CACHE.put(OPS, -1, 0, heads, heads)));
+        wrong("position", () -> CACHE.attention(OPS, heads, -1, new AttentionSpec(1, 0))),
+        wrong("part", () -> OPS.attention(heads, spans, 1, new AttentionSpec(1, 0))),
+        wrong("scale", () -> CACHE.attention(OPS, heads, 0, new AttentionSpec(Float.NaN, 0))),
+        wrong("window", () -> CACHE.attention(OPS, heads, 0, new AttentionSpec(1, -1))),
+        wrong("position", () -> CACHE.put(OPS, -1, heads, heads)),
+        wrong("part", () -> OPS.put(spans, -1, heads, heads)),
+        wrong("row", () -> OPS.put(spans, 0, one, one)),
+        wrong("room", () -> CACHE.put(OPS, 63, heads, heads)));
   }
 
   private static Arguments wrong(String named, Runnable call) {

@@ -10,7 +10,6 @@ import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Functional;
-import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Packing;
@@ -86,13 +85,12 @@ class ThreadsTest {
             threads -> {
               var results = new LinkedHashMap<String, float[]>();
               try (var ops = new Ops(Backend.NATIVE, threads, Precision.FAST);
-                  var cache = new KvCache(1, 2, 64, type, 300)) {
-                cache.put(ops, 0, 0, history, history);
+                  var cache = Cached.of(2, 64, type, 300)) {
+                cache.put(ops, 0, history, history);
                 for (int t = 1; t <= TOKENS; t++) {
                   try (var _ = ops.scope()) {
                     var y =
-                        ops.attention(
-                            q.slice(0, 0, t), cache, 0, 300 - t, new AttentionSpec(0.1f, 0));
+                        cache.attention(ops, q.slice(0, 0, t), 300 - t, new AttentionSpec(0.1f, 0));
                     results.put(type + " " + t, y.toFloats());
                   }
                 }

@@ -19,7 +19,6 @@ import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
-import io.gatun.tensor.ops.KvCache;
 import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Packing;
@@ -60,13 +59,13 @@ class ViewsTest {
     for (var precision : Precision.values()) {
       try (var arena = Arena.ofShared();
           var ops = new Ops(backend, 2, precision);
-          var cache = new KvCache(1, 2, SIZE / 2, DType.Plain.F32, 64)) {
+          var cache = Cached.of(2, SIZE / 2, DType.Plain.F32, 64)) {
         var x = tensor(arena, DType.Plain.F32, 20, SIZE);
         var one = x.slice(0, 0, 1);
         var w = tensor(arena, DType.Plain.F32, SIZE, SIZE);
         var row = w.get(0);
         var heads = tensor(arena, DType.Plain.F32, 20, 2, SIZE / 2);
-        cache.put(ops, 0, 0, heads, heads);
+        cache.put(ops, 0, heads, heads);
         for (var type : List.of(DType.Plain.F32, DType.Plain.F16, DType.Plain.BF16)) {
           long[] matrix = {SIZE, SIZE};
           same(arena, "linear", type, matrix, v -> ops.linear(x, v));
@@ -125,13 +124,12 @@ class ViewsTest {
         refused(arena, "rope", tables, v -> done(x, () -> ops.rope(heads, v, table, true)));
         refused(arena, "rope", tables, v -> done(x, () -> ops.rope(heads, table, v, true)));
         refused(
-            arena, "attention", three, v -> ops.attention(v, cache, 0, 0, new AttentionSpec(1, 0)));
-        refused(arena, "put", three, v -> done(x, () -> cache.put(ops, 0, 0, v, heads)));
-        refused(arena, "put", three, v -> done(x, () -> cache.put(ops, 0, 0, heads, v)));
+            arena, "attention", three, v -> cache.attention(ops, v, 0, new AttentionSpec(1, 0)));
+        refused(arena, "put", three, v -> done(x, () -> cache.put(ops, 0, v, heads)));
+        refused(arena, "put", three, v -> done(x, () -> cache.put(ops, 0, heads, v)));
       }
     }
     assertEquals(Set.of(), missing(Ops.class));
-    assertEquals(Set.of(), missing(KvCache.class));
   }
 
   @ParameterizedTest

@@ -34,17 +34,17 @@ final class Cohere2 implements Architecture {
         w,
         1,
         List.of(rope),
-        i -> layer(w.layer(i), c, i, windows[i] > 0 ? rope : null, spec.window(windows[i])),
+        i -> layer(w.layer(i), c, windows[i] > 0 ? rope : null, spec.window(windows[i])),
         w.layerNorm("model.norm", c.hiddenSize(), c.normEps()),
         new Decoder.Output((float) keys.number("logit_scale", 0.0625), 0));
   }
 
   private static DecoderLayer layer(
-      DecoderWeights w, Config c, int i, RotaryEmbedding rope, AttentionSpec spec) {
+      DecoderWeights w, Config c, RotaryEmbedding rope, AttentionSpec spec) {
     int d = c.hiddenSize();
     return new DecoderLayer.Parallel(
         w.layerNorm("input_layernorm", d, c.normEps()),
-        Llama.attention(w, c, i, rope, spec),
+        Llama.attention(w, c, rope, spec),
         w.at("mlp").gatedMlp(c.intermediateSize(), d, Activation.SILU));
   }
 }

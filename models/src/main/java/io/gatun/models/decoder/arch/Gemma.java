@@ -54,7 +54,7 @@ final class Gemma implements Architecture {
         w,
         (float) Math.sqrt(c.hiddenSize()),
         second ? List.of(global) : List.of(global, local),
-        i -> layer(w.layer(i), c, i, windows[i] > 0 ? local : global, spec.window(windows[i])),
+        i -> layer(w.layer(i), c, windows[i] > 0 ? local : global, spec.window(windows[i])),
         w.shiftedRmsNorm("model.norm", c.hiddenSize(), c.normEps()),
         new Decoder.Output(1, softcap));
   }
@@ -68,21 +68,20 @@ final class Gemma implements Architecture {
         : keys.number("query_pre_attn_scalar", 256);
   }
 
-  private static RopeConfig localRope(Keys keys) {
+  static RopeConfig localRope(Keys keys) {
     return RopeConfig.hasOwn(keys, "sliding_attention")
         ? RopeConfig.of(keys, "sliding_attention", 1e4)
         : RopeConfig.of(keys.number("rope_local_base_freq", 1e4));
   }
 
   private static DecoderLayer layer(
-      DecoderWeights w, Config c, int i, RotaryEmbedding rope, AttentionSpec spec) {
+      DecoderWeights w, Config c, RotaryEmbedding rope, AttentionSpec spec) {
     int d = c.hiddenSize();
     float eps = c.normEps();
     var attn = w.at("self_attn");
     return new DecoderLayer.Sequential(
         w.shiftedRmsNorm("input_layernorm", d, eps),
         new SelfAttention(
-            i,
             c.heads(),
             attn.projections(c.heads(), d),
             attn.shiftedRmsNorm("q_norm", c.headDim(), eps),

@@ -39,19 +39,19 @@ final class Glm4 implements Architecture {
         w,
         1,
         List.of(rope),
-        i -> layer(w.layer(i), c, i, rope),
+        i -> layer(w.layer(i), c, rope),
         w.rmsNorm("model.norm", c.hiddenSize(), c.normEps()),
         Decoder.Output.PLAIN);
   }
 
-  private static DecoderLayer layer(DecoderWeights w, Config c, int i, RotaryEmbedding rope) {
+  private static DecoderLayer layer(DecoderWeights w, Config c, RotaryEmbedding rope) {
     int d = c.hiddenSize();
     int f = c.intermediateSize();
     float eps = c.normEps();
     var gateUp = w.fused("mlp.gate_up_proj", d, f, f);
     return new DecoderLayer.Sequential(
         w.rmsNorm("input_layernorm", d, eps),
-        Llama.attention(w, c, i, rope, AttentionSpec.of(c.headDim())),
+        Llama.attention(w, c, rope, AttentionSpec.of(c.headDim())),
         w.rmsNorm("post_self_attn_layernorm", d, eps),
         w.rmsNorm("post_attention_layernorm", d, eps),
         new GatedMlp(gateUp[0], gateUp[1], w.linear("mlp.down_proj", d, f), Activation.SILU),

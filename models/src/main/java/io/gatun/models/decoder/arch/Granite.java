@@ -45,17 +45,17 @@ final class Granite implements Architecture {
         w,
         (float) keys.number("embedding_multiplier", 1),
         List.of(rope),
-        i -> layer(w.layer(i), c, i, rope, scaled, residual),
+        i -> layer(w.layer(i), c, rope, scaled, residual),
         w.rmsNorm("model.norm", c.hiddenSize(), c.normEps()),
         new Decoder.Output((float) (1 / divisor), 0));
   }
 
   private static DecoderLayer layer(
-      DecoderWeights w, Config c, int i, RotaryEmbedding rope, AttentionSpec spec, Norm residual) {
+      DecoderWeights w, Config c, RotaryEmbedding rope, AttentionSpec spec, Norm residual) {
     int d = c.hiddenSize();
     return new DecoderLayer.Sequential(
         w.rmsNorm("input_layernorm", d, c.normEps()),
-        Llama.attention(w, c, i, rope, spec),
+        Llama.attention(w, c, rope, spec),
         residual,
         w.rmsNorm("post_attention_layernorm", d, c.normEps()),
         c.numLocalExperts() > 0
@@ -71,7 +71,14 @@ final class Granite implements Architecture {
     int perToken = c.numExpertsPerTok();
     var experts =
         moe.has("input_linear.weight")
-            ? moe.fusedExperts("input_linear", "output_linear", count, perToken, f, d)
+            ? moe.fusedExperts(
+                "input_linear.weight",
+                "output_linear.weight",
+                count,
+                perToken,
+                f,
+                d,
+                Activation.SILU)
             : moe.experts("experts", List.of("w1", "w3", "w2"), count, perToken, f, d);
     var gate = new Linear(moe.matrix("router.layer", count, d), null);
     return new Moe(Router.softmax(gate, perToken, true), experts);

@@ -55,7 +55,7 @@ final class Llama implements Architecture {
         w,
         1,
         List.of(rope),
-        i -> layer(w.layer(i), c, i, rope, spec.window(windows[i]), mlp(w.layer(i), c)),
+        i -> layer(w.layer(i), c, rope, spec.window(windows[i]), mlp(w.layer(i), c)),
         w.rmsNorm("model.norm", c.hiddenSize(), c.normEps()),
         Decoder.Output.PLAIN);
   }
@@ -64,24 +64,22 @@ final class Llama implements Architecture {
   static DecoderLayer layer(
       DecoderWeights w,
       Config c,
-      int i,
       RotaryEmbedding rope,
       AttentionSpec spec,
       FeedForward feedForward) {
     int d = c.hiddenSize();
     return DecoderLayer.preNorm(
         w.rmsNorm("input_layernorm", d, c.normEps()),
-        attention(w, c, i, rope, spec),
+        attention(w, c, rope, spec),
         w.rmsNorm("post_attention_layernorm", d, c.normEps()),
         feedForward);
   }
 
   /// Llama's attention, with norms of each head's queries and keys if there are any.
   static SelfAttention attention(
-      DecoderWeights w, Config c, int i, RotaryEmbedding rope, AttentionSpec spec) {
+      DecoderWeights w, Config c, RotaryEmbedding rope, AttentionSpec spec) {
     var attn = w.at("self_attn");
     return new SelfAttention(
-        i,
         c.heads(),
         attn.projections(c.heads(), c.hiddenSize()),
         attn.optionalRmsNorm("q_norm", c.headDim(), c.normEps()),

@@ -46,7 +46,7 @@ final class Ministral3 implements Architecture {
         i -> {
           var layer = w.layer(i);
           var mlp = layer.at("mlp").gatedMlp(c.intermediateSize(), c.hiddenSize(), Activation.SILU);
-          return Llama.layer(layer, c, i, scaled, spec.window(windows[i]), mlp);
+          return Llama.layer(layer, c, scaled, spec.window(windows[i]), mlp);
         },
         w.rmsNorm("model.norm", c.hiddenSize(), c.normEps()),
         Decoder.Output.PLAIN);

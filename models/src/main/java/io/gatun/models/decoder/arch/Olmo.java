@@ -49,20 +49,19 @@ final class Olmo implements Architecture {
         w,
         1,
         List.of(global, local),
-        i -> layer(w.layer(i), c, i, windows[i] > 0 ? local : global, spec.window(windows[i])),
+        i -> layer(w.layer(i), c, windows[i] > 0 ? local : global, spec.window(windows[i])),
         w.rmsNorm("model.norm", c.hiddenSize(), c.normEps()),
         Decoder.Output.PLAIN);
   }
 
   private static DecoderLayer layer(
-      DecoderWeights w, Config c, int i, RotaryEmbedding rope, AttentionSpec spec) {
+      DecoderWeights w, Config c, RotaryEmbedding rope, AttentionSpec spec) {
     int d = c.hiddenSize();
     float eps = c.normEps();
     var attn = w.at("self_attn");
     return new DecoderLayer.Sequential(
         Norm.none(),
         new SelfAttention(
-            i,
             c.heads(),
             attn.projections(c.heads(), d),
             attn.rmsNorm("q_norm", (long) c.numAttentionHeads() * c.headDim(), eps),

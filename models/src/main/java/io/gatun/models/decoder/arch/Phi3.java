@@ -44,7 +44,7 @@ final class Phi3 implements Architecture {
         w,
         1,
         List.of(rope),
-        i -> layer(w.layer(i), c, i, rope, spec.window(windows[i])),
+        i -> layer(w.layer(i), c, rope, spec.window(windows[i])),
         w.rmsNorm("model.norm", c.hiddenSize(), c.normEps()),
         Decoder.Output.PLAIN);
   }
@@ -67,7 +67,7 @@ final class Phi3 implements Architecture {
   }
 
   private static DecoderLayer layer(
-      DecoderWeights w, Config c, int i, RotaryEmbedding rope, AttentionSpec spec) {
+      DecoderWeights w, Config c, RotaryEmbedding rope, AttentionSpec spec) {
     int d = c.hiddenSize();
     int f = c.intermediateSize();
     int q = c.numAttentionHeads() * c.headDim();
@@ -77,7 +77,6 @@ final class Phi3 implements Architecture {
     return DecoderLayer.preNorm(
         w.rmsNorm("input_layernorm", d, c.normEps()),
         new SelfAttention(
-            i,
             c.heads(),
             new SelfAttention.Projections(
                 qkv[0], qkv[1], qkv[2], w.linear("self_attn.o_proj", d, q)),

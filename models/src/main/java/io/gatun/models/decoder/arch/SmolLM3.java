@@ -41,7 +41,6 @@ final class SmolLM3 implements Architecture {
           return Llama.layer(
               layer,
               c,
-              i,
               turned ? rope : null,
               AttentionSpec.of(c.headDim()),
               layer.at("mlp").gatedMlp(c.intermediateSize(), c.hiddenSize(), Activation.SILU));

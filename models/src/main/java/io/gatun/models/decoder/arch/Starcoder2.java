@@ -41,18 +41,18 @@ final class Starcoder2 implements Architecture {
         w,
         1,
         List.of(rope),
-        i -> layer(w.layer(i), c, i, rope, spec.window(windows[i])),
+        i -> layer(w.layer(i), c, rope, spec.window(windows[i])),
         w.layerNorm("model.norm", c.hiddenSize(), c.normEps()),
         Decoder.Output.PLAIN);
   }
 
   private static DecoderLayer layer(
-      DecoderWeights w, Config c, int i, RotaryEmbedding rope, AttentionSpec spec) {
+      DecoderWeights w, Config c, RotaryEmbedding rope, AttentionSpec spec) {
     int d = c.hiddenSize();
     int f = c.intermediateSize();
     return DecoderLayer.preNorm(
         w.layerNorm("input_layernorm", d, c.normEps()),
-        Llama.attention(w, c, i, rope, spec),
+        Llama.attention(w, c, rope, spec),
         w.layerNorm("post_attention_layernorm", d, c.normEps()),
         new Mlp(w.linear("mlp.c_fc", f, d), w.linear("mlp.c_proj", d, f), Activation.GELU_TANH));
   }

@@ -1,0 +1,158 @@
+package io.gatun.tensor.ops;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Shape;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+
+/// What a model keeps of each sequence, and where it lies in memory.
+///
+/// A page holds [#PAGE] positions of every part that keeps keys and values. Within a part and head
+/// the keys lie transposed, (K, PAGE), and the values as they come, (PAGE, V): so both products of
+/// attention run along memory. In a cache of 8-bit integers each key and each value of a head has a
+/// scale of its own; the F32 scales (PAGE) of the keys and then of the values follow the values.
+///
+/// The recurrent tensors of all parts lie one after the other in one block.
+public final class SequenceLayout {
+  /// Positions in a page.
+  public static final int PAGE = 64;
+
+  private static final Set<DType.Plain> TYPES =
+      EnumSet.of(DType.Plain.F32, DType.Plain.F16, DType.Plain.BF16, DType.Plain.I8);
+
+  private final List<LayerState> states;
+  private final DType.Plain dtype;
+  private final long[] offsets;
+  private final long pageBytes;
+  private final long recurrentBytes;
+  private final int window;
+
+  /// @param states of the parts, in the order in which they run
+  /// @param dtype of keys and values: F32, F16, BF16 or I8
+  /// @throws IllegalArgumentException if the type is none of these, or a part shares what does not
+  ///   come before it, or is not keys and values
+  public SequenceLayout(List<? extends LayerState> states, DType.Plain dtype) {
+    if (!TYPES.contains(dtype)) {
+      throw new IllegalArgumentException("cache type is " + dtype + "; need one of " + TYPES);
+    }
+    this.states = List.copyOf(states);
+    this.dtype = dtype;
+    offsets = new long[states.size()];
+    long paged = 0;
+    long recurrent = 0;
+    int greatest = 0;
+    boolean all = false;
+    for (int i = 0; i < offsets.length; i++) {
+      switch (this.states.get(i)) {
+        case KvLayout kv -> {
+          offsets[i] = paged;
+          paged += align(kv.heads() * headBytes(kv));
+          greatest = Math.max(greatest, kv.window());
+          all |= kv.window() == 0;
+        }
+        case LayerState.Recurrent r -> {
+          offsets[i] = recurrent;
+          recurrent += r.shapes().stream().mapToLong(SequenceLayout::bytes).sum();
+        }
+        case LayerState.SharedWith(int index) -> {
+          if (index < 0 || index >= i || !(this.states.get(index) instanceof KvLayout)) {
+            throw new IllegalArgumentException(
+                "part %d shares the keys and values of part %d; need one that comes before it and has its own"
+                    .formatted(i, index));
+          }
+          offsets[i] = offsets[index];
+        }
+      }
+    }
+    pageBytes = paged;
+    recurrentBytes = recurrent;
+    window = all ? 0 : greatest;
+  }
+
+  private static long align(long bytes) {
+    return bytes + 63 & -64;
+  }
+
+  static long bytes(Shape shape) {
+    return align(4 * shape.size());
+  }
+
+  /// What each part keeps.
+  public List<LayerState> states() {
+    return states;
+  }
+
+  /// The type of keys and values.
+  public DType.Plain dtype() {
+    return dtype;
+  }
+
+  /// The bytes of [#PAGE] positions.
+  public long pageBytes() {
+    return pageBytes;
+  }
+
+  /// The bytes of the recurrent tensors, which do not grow.
+  public long recurrentBytes() {
+    return recurrentBytes;
+  }
+
+  /// So many positions the next row sees at the most, its own included; 0 for all.
+  int window() {
+    return window;
+  }
+
+  /// The keys and values that a part reads.
+  ///
+  /// @throws IllegalArgumentException if it has none
+  KvLayout kv(int part) {
+    Check.index("part", part, offsets.length);
+    return switch (states.get(part)) {
+      case KvLayout kv -> kv;
+      case LayerState.SharedWith(int index) -> kv(index);
+      case LayerState.Recurrent _ ->
+          throw new IllegalArgumentException("part " + part + " keeps no keys and values");
+    };
+  }
+
+  /// Where a part's tensors begin in the recurrent block, in bytes.
+  long recurrentAt(int part) {
+    return offsets[part];
+  }
+
+  /// Whether keys and values are integers, of which each has a scale.
+  boolean hasScales() {
+    return dtype == DType.Plain.I8;
+  }
+
+  /// Where a head's keys (K, PAGE) begin in a page, in bytes.
+  long keysAt(int part, int head) {
+    return offsets[part] + head * headBytes(kv(part));
+  }
+
+  /// Where a head's values (PAGE, V) begin in a page, in bytes.
+  long valuesAt(int part, int head) {
+    return keysAt(part, head) + elementBytes(kv(part).keyDim());
+  }
+
+  /// Where the scales of a head's keys begin in a page, in bytes.
+  long keyScalesAt(int part, int head) {
+    return valuesAt(part, head) + elementBytes(kv(part).valueDim());
+  }
+
+  /// Where the scales of a head's values begin in a page, in bytes.
+  long valueScalesAt(int part, int head) {
+    return keyScalesAt(part, head) + 4L * PAGE;
+  }
+
+  private long elementBytes(int columns) {
+    return (long) PAGE * columns * dtype.blockBytes();
+  }
+
+  private long headBytes(KvLayout kv) {
+    return elementBytes(kv.keyDim())
+        + elementBytes(kv.valueDim())
+        + (hasScales() ? 2 * 4L * PAGE : 0);
+  }
+}

@@ -1,0 +1,178 @@
+package io.gatun.tests.models;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.models.decoder.Batch;
+import io.gatun.models.decoder.Decoder;
+import io.gatun.models.decoder.arch.Architectures;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.KvPool;
+import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Precision;
+import io.gatun.tensor.ops.Sequence;
+import io.gatun.tests.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Several sequences in one step, each of which must get what it gets alone.
+class BatchTest {
+  private static final Path RESOURCES = TestData.ROOT.resolve("tests/src/test/resources/llm");
+  private static final int[] LENGTHS = {1, 65, 300};
+
+  static List<Path> models() throws IOException {
+    var models = new ArrayList<Path>();
+    models.add(TestData.pretrained("tiny-llm").resolve("model.safetensors"));
+    try (var folders = Files.list(RESOURCES)) {
+      folders
+          .map(f -> f.resolve("model.safetensors"))
+          .filter(Files::exists)
+          .sorted()
+          .forEach(models::add);
+    }
+    return models;
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void eachAsAlone(Path file) {
+    try (var checkpoint = Checkpoint.open(file)) {
+      var decoder = Architectures.open(checkpoint);
+      for (Backend backend : Backend.values()) {
+        try (var ops = new Ops(backend, 2)) {
+          new Case(decoder, ops, DType.Plain.F32).check(1e-5);
+        }
+      }
+    }
+  }
+
+  /// Rounded to BF16 and 8 bits, rows go through other products alone than among many: the logits
+  /// are then within the error that each of these has by itself.
+  @Test
+  void fastWithinItsError() throws IOException {
+    try (var checkpoint = Checkpoint.open(models().getFirst());
+        var ops = new Ops(Backend.NATIVE, 2, Precision.FAST)) {
+      var decoder = Architectures.open(checkpoint);
+      new Case(decoder, ops, DType.Plain.F16).check(0.03);
+      new Case(decoder, ops, DType.Plain.I8).check(0.03);
+    }
+  }
+
+  private static int[] ids(Decoder decoder, int seed, int count) {
+    int v = decoder.config().vocabSize();
+    return IntStream.range(0, count).map(i -> (i * 7919 + seed * 31 + 1) % v).toArray();
+  }
+
+  private record Case(Decoder decoder, Ops ops, DType.Plain type) {
+    void check(double tolerance) {
+      try (var pool = new KvPool(Long.MAX_VALUE)) {
+        var alone = sequences(pool);
+        var together = sequences(pool);
+        // The prompts, and then a token of each.
+        for (int step = 0; step < 2; step++) {
+          var ids = new ArrayList<int[]>();
+          for (int i = 0; i < LENGTHS.length; i++) {
+            ids.add(ids(decoder, i + step, step == 0 ? LENGTHS[i] : 1));
+          }
+          try (var _ = ops.scope()) {
+            float[][] found = logits(Batch.of(together, ids));
+            for (int i = 0; i < LENGTHS.length; i++) {
+              float[] expected = logits(Batch.of(alone.get(i), ids.get(i), 1))[0];
+              close(expected, found[i], tolerance, "step %d, sequence %d".formatted(step, i));
+            }
+          }
+        }
+        alone.forEach(Sequence::close);
+        together.forEach(Sequence::close);
+        assertEquals(0, pool.used());
+      }
+    }
+
+    private List<Sequence> sequences(KvPool pool) {
+      var layout = decoder.layout(type);
+      return Arrays.stream(LENGTHS).mapToObj(_ -> new Sequence(pool, layout, 512)).toList();
+    }
+
+    private float[][] logits(Batch batch) {
+      var rows = decoder.logits(ops, decoder.forward(ops, batch));
+      return IntStream.range(0, (int) rows.dim(0))
+          .mapToObj(i -> rows.slice(0, i, i + 1).toFloats())
+          .toArray(float[][]::new);
+    }
+
+    private void close(float[] expected, float[] found, double tolerance, String what) {
+      assertEquals(expected.length, found.length);
+      double max = 0;
+      double worst = 0;
+      for (int i = 0; i < expected.length; i++) {
+        max = Math.max(max, Math.abs(expected[i]));
+        double difference = Math.abs(expected[i] - found[i]);
+        worst = difference <= worst ? worst : difference;
+      }
+      assertTrue(
+          worst <= tolerance * max,
+          "%s, %s: differs by %s of %s".formatted(ops.backend(), what, worst, max));
+    }
+  }
+
+  /// A pool that is too small says so, and serves who comes next.
+  @Test
+  void noRoom() throws IOException {
+    try (var checkpoint = Checkpoint.open(models().getFirst());
+        var ops = new Ops(Backend.NATIVE, 2)) {
+      var decoder = Architectures.open(checkpoint);
+      var layout = decoder.layout(DType.Plain.F16);
+      try (var pool = new KvPool(3 * layout.pageBytes());
+          var first = new Sequence(pool, layout, 512);
+          var second = new Sequence(pool, layout, 512);
+          var _ = ops.scope()) {
+        decoder.forward(ops, Batch.of(first, ids(decoder, 1, 100), 1));
+        var batch =
+            Batch.of(List.of(first, second), List.of(ids(decoder, 2, 1), ids(decoder, 3, 100)));
+        var refused = assertThrows(KvPool.Exhausted.class, () -> decoder.forward(ops, batch));
+        assertTrue(refused.getMessage().contains("raise the budget"), refused.getMessage());
+        assertEquals(100, first.length());
+        assertEquals(0, second.length());
+        decoder.forward(ops, Batch.of(second, ids(decoder, 3, 64), 1));
+        assertEquals(3 * layout.pageBytes(), pool.used());
+        first.truncate(0);
+        decoder.forward(ops, Batch.of(second, ids(decoder, 4, 100), 1));
+      }
+    }
+  }
+
+  @Test
+  void whatIsNoBatch() throws IOException {
+    try (var checkpoint = Checkpoint.open(models().getFirst());
+        var ops = new Ops(Backend.NATIVE, 2);
+        var a = LooseSequence.of(Architectures.open(checkpoint), 64)) {
+      var decoder = Architectures.open(checkpoint);
+      var one = new int[] {1};
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> Batch.of(List.of(a.sequence(), a.sequence()), List.of(one, one)));
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> new Batch(one, one, Batch.of(a.sequence(), new int[2], 1).spans(), one));
+      assertThrows(IllegalArgumentException.class, () -> a.batch(new int[0]));
+      var batch = a.batch(one);
+      try (var _ = ops.scope()) {
+        decoder.forward(ops, batch);
+        assertThrows(IllegalArgumentException.class, () -> decoder.forward(ops, batch));
+        assertThrows(
+            IndexOutOfBoundsException.class, () -> decoder.forward(ops, a.batch(new int[64])));
+      }
+    }
+  }
+}
