@@ -24,12 +24,13 @@ import java.util.regex.Pattern;
 ///
 /// What is handed out is recorded: so much one token reads.
 public final class DecoderWeights {
-  /// The rotary frequencies, which follow from the configuration, which old conversions keep.
+  /// The rotary frequencies, which follow from the configuration, which old conversions keep; and
+  /// Qwen's layers that guess further tokens ahead.
   private static final Pattern LEFTOVERS =
       Pattern.compile(
           "(model\\.layers\\.\\d+\\.self_attn|model|layers\\.\\d+\\.attention\\.inner_attention)"
               + "\\.(rotary_emb|rope)\\.(inv_freq|freqs)$"
-              + "|rope\\.freqs$|blk\\.\\d+\\.(attn_rot_embd|rope_freqs)(\\.weight)?$");
+              + "|rope\\.freqs$|mtp\\.|blk\\.\\d+\\.(attn_rot_embd|rope_freqs)(\\.weight)?$");
 
   /// And those of what sees and hears, in a model that does more than to write.
   private static final Pattern OTHER_PARTS =
@@ -138,20 +139,15 @@ public final class DecoderWeights {
     return new Linear(matrix(name, rows, columns), bias(name, rows));
   }
 
-  private Tensor bias(String name, long rows) {
+  /// A bias as F32, or null where the checkpoint has none.
+  public Tensor bias(String name, long rows) {
     return has(name + ".bias") ? f32(find(prefix + name + ".bias", Shape.of(rows))) : null;
   }
 
   /// Several linear layers whose rows lie one after the other in one tensor, in place.
   public Linear[] fused(String name, long columns, int... rows) {
     int all = Arrays.stream(rows).sum();
-    var whole = linear(name, all, columns);
-    if (whole.weight().dtype() instanceof DType.Tiled) {
-      throw new CheckpointException(
-          "%s: tensor \"%s\" is in tiles, but Gatun reads it in parts; quantize the model again from its source"
-              .formatted(path(), source.names.name(prefix + name + ".weight")));
-    }
-    source.split.add(source.names.name(prefix + name + ".weight"));
+    var whole = whole(name, all, columns);
     var parts = new Linear[rows.length];
     int from = 0;
     for (int i = 0; i < rows.length; i++) {
@@ -161,6 +157,18 @@ public final class DecoderWeights {
       from = to;
     }
     return parts;
+  }
+
+  /// A layer that is read in parts.
+  private Linear whole(String name, long rows, long columns) {
+    var whole = linear(name, rows, columns);
+    if (whole.weight().dtype() instanceof DType.Tiled) {
+      throw new CheckpointException(
+          "%s: tensor \"%s\" is in tiles, but Gatun reads it in parts; quantize the model again from its source"
+              .formatted(path(), source.names.name(prefix + name + ".weight")));
+    }
+    source.split.add(source.names.name(prefix + name + ".weight"));
+    return whole;
   }
 
   /// The names of matrices that are read in parts, and cannot be in tiles.
@@ -184,7 +192,7 @@ public final class DecoderWeights {
 
   /// The matrices of all experts (E, N, K) in one tensor, in place; in two, `_blocks` and
   /// `_scales`, where the values of MXFP4 are apart from their scales.
-  public Tensor stack(String name, int perToken, int count, int rows, int columns) {
+  public Tensor expertStack(String name, int perToken, int count, int rows, int columns) {
     Tensor all;
     long bytes = 0;
     if (has(name + "_blocks")) {
@@ -200,6 +208,33 @@ public final class DecoderWeights {
     return shared(share * perToken / count).counted(all);
   }
 
+  /// A vector as F32, multiplied by a number.
+  public Tensor scaled(String name, long size, float factor) {
+    var vector = vector(name, size);
+    for (long i = 0; i < size; i++) {
+      vector.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, vector.getFloat(i) * factor);
+    }
+    return vector;
+  }
+
+  /// A matrix for each head in one tensor (H, N, K), in place.
+  public Tensor headMatrices(String name, int heads, int rows, int columns) {
+    return counted(find(prefix + name, Shape.of(heads, rows, columns)));
+  }
+
+  /// The same, one below the other in one matrix (H N, K).
+  public Tensor stackedMatrices(String name, int heads, int rows, int columns) {
+    var all = whole(name, (long) heads * rows, columns).weight();
+    return all.reshape(heads, rows, columns);
+  }
+
+  /// Says that tensors are of no use, if there are any.
+  public void leave(String... unused) {
+    for (String name : unused) {
+      source.tensors.use(source.names.name(prefix + name));
+    }
+  }
+
   private Tensor f32(Tensor t) {
     return Ops.toF32(t, source.arena);
   }
@@ -209,7 +244,16 @@ public final class DecoderWeights {
     return new Norm.Rms(vector(name + ".weight", size), eps);
   }
 
-  /// The same, or none where the checkpoint has none.
+  /// An RMSNorm without weights.
+  public Norm unweightedRmsNorm(long size, float eps) {
+    var ones = Tensor.allocate(source.arena, DType.Plain.F32, size);
+    for (long i = 0; i < size; i++) {
+      ones.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, 1);
+    }
+    return new Norm.Rms(ones, eps);
+  }
+
+  /// The same as [#rmsNorm], or none where the checkpoint has none.
   public Norm optionalRmsNorm(String name, long size, float eps) {
     return has(name + ".weight") ? rmsNorm(name, size, eps) : Norm.none();
   }
@@ -275,11 +319,11 @@ public final class DecoderWeights {
   /// The experts of a layer, stacked: gate and up in one tensor (E, 2 F, D), down in another (E, D,
   /// F).
   public List<FeedForward> fusedExperts(
-      String gateUp, String down, int count, int perToken, int f, int d) {
+      String gateUp, String down, int count, int perToken, int f, int d, Activation activation) {
     var experts = new ArrayList<FeedForward>();
     var one = shared(share * perToken / count);
-    var inputs = find(prefix + gateUp + ".weight", Shape.of(count, 2L * f, d));
-    var outputs = find(prefix + down + ".weight", Shape.of(count, d, f));
+    var inputs = find(prefix + gateUp, Shape.of(count, 2L * f, d));
+    var outputs = find(prefix + down, Shape.of(count, d, f));
     for (int e = 0; e < count; e++) {
       var input = one.counted(inputs.get(e));
       experts.add(
@@ -287,14 +331,16 @@ public final class DecoderWeights {
               new Linear(input.slice(0, 0, f), null),
               new Linear(input.slice(0, f, 2L * f), null),
               new Linear(one.counted(outputs.get(e)), null),
-              Activation.SILU));
+              activation));
     }
     return experts;
   }
 
-  /// A matrix of one row, which GGUF has as a vector.
+  /// A matrix of one row, which some GGUF files have as a vector.
   public Tensor row(String name, long columns) {
-    return isGguf()
+    String own = source.names.name(prefix + name + ".weight");
+    var t = source.tensors.checkpoint().tensors().get(own);
+    return t != null && t.shape().rank() == 1
         ? counted(find(prefix + name + ".weight", Shape.of(columns)).reshape(1, columns))
         : matrix(name, 1, columns);
   }

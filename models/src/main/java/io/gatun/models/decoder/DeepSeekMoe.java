@@ -23,11 +23,9 @@ public record DeepSeekMoe(
   /// Reads how a model routes.
   ///
   /// @param scoring of models of this type, where the file does not say
-  /// @param bestOfGroup experts that a group of experts is judged by
   /// @param renormalize whether weights sum to one, where the file does not say
   /// @throws CheckpointException if a key is missing or asks for what Gatun does not do
-  public static DeepSeekMoe of(
-      Keys keys, Config c, Router.Scoring scoring, int bestOfGroup, boolean renormalize) {
+  public static DeepSeekMoe of(Keys keys, Config c, Router.Scoring scoring, boolean renormalize) {
     // The tensors show which layers are dense.
     keys.isAbsent("first_k_dense_replace");
     keys.require("moe_layer_freq", 1);
@@ -36,7 +34,8 @@ public record DeepSeekMoe(
             ? keys.integer("expert_gating_func", 0)
             : keys.text("scoring_func", "").equals("sigmoid") ? GGUF_SIGMOID : 0;
     int count = keys.count("n_group", 1);
-    int used = keys.count("topk_group", count);
+    int limited = keys.count("topk_group", count);
+    int used = keys.text("topk_method", "").equals("greedy") ? count : limited;
     int e = c.numLocalExperts();
     if (e % count != 0 || used > count || (long) e / count * used < c.numExpertsPerTok()) {
       throw new CheckpointException(
@@ -44,12 +43,15 @@ public record DeepSeekMoe(
               .formatted(keys.where(), e, count, used, c.numExpertsPerTok()));
     }
     int f = keys.count("moe_intermediate_size");
+    var rule = read == GGUF_SIGMOID ? Router.Scoring.SIGMOID : scoring;
+    // A group counts as much as its best expert in V2, and as its two best in V3.
+    int best = rule == Router.Scoring.SIGMOID ? 2 : 1;
     return new DeepSeekMoe(
         c,
         f,
         f * keys.countOrNone("n_shared_experts"),
-        read == GGUF_SIGMOID ? Router.Scoring.SIGMOID : scoring,
-        used == count ? null : new Router.Groups(count, used, Math.min(bestOfGroup, e / count)),
+        rule,
+        used == count ? null : new Router.Groups(count, used, Math.min(best, e / count)),
         keys.flag("norm_topk_prob", renormalize),
         (float) keys.number("routed_scaling_factor", 1));
   }
@@ -73,7 +75,8 @@ public record DeepSeekMoe(
             mlp.has(bias) ? mlp.vector(bias, count).toFloats() : null,
             groups,
             renormalize,
-            scale);
+            scale,
+            null);
     var moe =
         new Moe(router, mlp.experts("experts", DecoderWeights.PROJECTIONS, count, perToken, f, d));
     return shared == 0

@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntPredicate;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -44,6 +45,15 @@ public final class Keys extends JsonKeys {
           Map.entry("norm_topk_prob", "expert_weights_norm"),
           Map.entry("routed_scaling_factor", "expert_weights_scale"),
           Map.entry("first_k_dense_replace", "leading_dense_block_count"),
+          Map.entry("q_lora_rank", "attention.q_lora_rank"),
+          Map.entry("kv_lora_rank", "attention.kv_lora_rank"),
+          Map.entry("qk_head_dim", "attention.key_length_mla"),
+          Map.entry("v_head_dim_mla", "attention.value_length_mla"),
+          Map.entry("head_dim_swa", "attention.key_length_swa"),
+          Map.entry("v_head_dim_swa", "attention.value_length_swa"),
+          Map.entry("rope_dim_swa", "rope.dimension_count_swa"),
+          Map.entry("shared_kv_layers", "attention.shared_kv_layers"),
+          Map.entry("hidden_size_per_layer_input", "embedding_length_per_layer_input"),
           Map.entry("expert_gating_func", "expert_gating_func"),
           Map.entry("n_group", "expert_group_count"),
           Map.entry("topk_group", "expert_group_used_count"),
@@ -57,7 +67,15 @@ public final class Keys extends JsonKeys {
           Map.entry("logit_scale", "logit_scale"),
           Map.entry("rope_theta", "rope.freq_base"),
           Map.entry("rope_local_base_freq", "rope.freq_base_swa"),
-          Map.entry("llama_4_scaling_beta", "attention.temperature_scale"));
+          Map.entry("llama_4_scaling_beta", "attention.temperature_scale"),
+          Map.entry("conv_L_cache", "shortconv.l_cache"),
+          Map.entry("full_attention_interval", "full_attention_interval"),
+          Map.entry("mrope_section", "rope.dimension_sections"),
+          Map.entry("conv_kernel", "ssm.conv_kernel"),
+          Map.entry("ssm_state_size", "ssm.state_size"),
+          Map.entry("n_groups", "ssm.group_count"),
+          Map.entry("mamba_num_heads", "ssm.time_step_rank"),
+          Map.entry("mamba_d_ssm", "ssm.inner_size"));
 
   private static final Map<String, String> GGUF_SCALING =
       Map.of(
@@ -259,12 +277,27 @@ public final class Keys extends JsonKeys {
     return isAbsent(key) || integer(key) == 0 ? 0 : count(key);
   }
 
+  /// Counts keys as understood: what tensors show, and what changes no results.
+  ///
+  /// @param names a regular expression
+  public void ignore(String names) {
+    var pattern = Pattern.compile(names);
+    json()
+        .fieldNames()
+        .forEachRemaining(
+            name -> {
+              if (pattern.matcher(name).matches()) {
+                isAbsent(name);
+              }
+            });
+  }
+
   /// How many layers the model has. Those behind them, which guess further tokens ahead, do not
   /// count: GGUF's number includes them.
   ///
   /// @throws CheckpointException if there are none
   public int layers() {
-    int all = count("num_hidden_layers");
+    int all = isAbsent("num_hidden_layers") ? listedLayers() : count("num_hidden_layers");
     int draft = countOrNone("num_nextn_predict_layers");
     if (isGguf() && draft >= all) {
       throw new CheckpointException(
@@ -272,6 +305,34 @@ public final class Keys extends JsonKeys {
               .formatted(where(), shown("num_nextn_predict_layers"), draft, all));
     }
     return isGguf() ? all - draft : all;
+  }
+
+  private int listedLayers() {
+    if (!isAbsent("layers_block_type")) {
+      return texts("layers_block_type").size();
+    }
+    String pattern = text("hybrid_override_pattern", "");
+    return pattern.isEmpty() ? count("num_hidden_layers") : pattern.length();
+  }
+
+  /// A positive integer under the first of several names that is there.
+  ///
+  /// @throws CheckpointException if none is, or it is something else
+  public int first(String... names) {
+    return count(Stream.of(names).filter(name -> !isAbsent(name)).findFirst().orElse(names[0]));
+  }
+
+  /// A positive integer, or, where each layer has its own, the first that is not 0.
+  public int ofFirst(String key) {
+    if (!json().path(key).isArray()) {
+      return count(key);
+    }
+    for (float v : numbers(key)) {
+      if (v >= 1) {
+        return (int) v;
+      }
+    }
+    return count(key);
   }
 
   /// How many experts a layer has, 0 for none, under any of the names for it.
@@ -287,8 +348,16 @@ public final class Keys extends JsonKeys {
   ///
   /// @throws CheckpointException if a layer is of a third type, or has a window of no size
   public int[] windows(int layers, int window, IntPredicate absent) {
-    var windows = new int[layers];
     var types = isAbsent("layer_types") ? null : texts("layer_types");
+    var pattern = json().path("sliding_window_pattern");
+    if (pattern.isArray() && pattern.size() == layers && !isAbsent("sliding_window_pattern")) {
+      return windows(layers, window, types, i -> pattern.get(i).asBoolean());
+    }
+    return windows(layers, window, types, absent);
+  }
+
+  private int[] windows(int layers, int window, List<String> types, IntPredicate absent) {
+    var windows = new int[layers];
     for (int i = 0; i < layers; i++) {
       String t = types == null ? "" : i < types.size() ? types.get(i) : "missing";
       if (types != null && !t.equals("full_attention") && !t.equals("sliding_attention")) {

@@ -12,11 +12,15 @@ public record Moe(Router router, List<FeedForward> experts) implements FeedForwa
   /// sum of p_e expert_e(x), p = router(x)
   @Override
   public Tensor forward(Ops ops, Activations input) {
-    var x = input.tensor();
+    return forward(ops, input.tensor(), input.tensor());
+  }
+
+  /// As the other, with what the router judges by apart from what the experts read: both (T, D).
+  Tensor forward(Ops ops, Tensor judged, Tensor x) {
     int tokens = Math.toIntExact(x.dim(0));
     var out = ops.empty(tokens, x.dim(1));
     out.segment().fill((byte) 0);
-    var scores = router.scores(ops, x).toFloats(); // (T, E)
+    var scores = router.scores(ops, judged).toFloats(); // (T, E)
     int e = experts.size();
     var chosen = new float[tokens][e];
     for (int t = 0; t < tokens; t++) {

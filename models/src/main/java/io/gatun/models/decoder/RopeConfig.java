@@ -9,12 +9,14 @@ import java.util.regex.Pattern;
 /// @param theta the base: pair i of C numbers turns by `theta^(-2i / C)` a position
 /// @param partial the share of a head that is rotated
 public record RopeConfig(double theta, double partial, RopeScaling scaling) {
-  /// What has a meaning for other types of scaling, or says how the model was made.
+  /// What has a meaning for other types of scaling, or says how the model was made; how frequencies
+  /// are shared between time, height and width, which of text are all the same position.
   private static final Pattern HARMLESS =
       Pattern.compile(
           "type|rope_type|finetuned|rope_theta|original_max_position_embeddings"
               + "|max_position_embeddings|factor|(low|high)_freq_factor|beta_(fast|slow)"
-              + "|mscale|mscale_all_dim|llama_4_scaling_beta|attention_factor|attn_factor");
+              + "|mscale|mscale_all_dim|llama_4_scaling_beta|attention_factor|attn_factor"
+              + "|mrope_(section|interleaved)");
 
   /// From `rope_theta` and `rope_scaling` (or `rope_parameters`) of a config.json.
   ///
@@ -44,7 +46,9 @@ public record RopeConfig(double theta, double partial, RopeScaling scaling) {
     double base = scaling.number("rope_theta", keys.number("rope_theta", theta));
     double partial =
         scaling.number("partial_rotary_factor", keys.number("partial_rotary_factor", 1));
-    var config = new RopeConfig(base, partial, scaling(keys, scaling));
+    var read = scaling(keys, scaling);
+    boolean whole = read instanceof RopeScaling.Proportional;
+    var config = new RopeConfig(base, whole ? 1 : partial, read);
     scaling.requireAllRead(HARMLESS);
     return config.checked(keys.where());
   }
@@ -87,11 +91,14 @@ public record RopeConfig(double theta, double partial, RopeScaling scaling) {
               number(scaling, "low_freq_factor"),
               number(scaling, "high_freq_factor"),
               scaling.count("original_max_position_embeddings"));
+      case "proportional" ->
+          new RopeScaling.Proportional(
+              scaling.number("partial_rotary_factor", 1), scaling.number("factor", 1));
       case "yarn" -> yarn(scaling, original);
       case "longrope", "su" -> longRope(scaling, original, max);
       default ->
           throw new CheckpointException(
-              "%s: rope scaling is \"%s\"; Gatun knows default, linear, dynamic, llama3, yarn and longrope"
+              "%s: rope scaling is \"%s\"; Gatun knows default, linear, dynamic, llama3, proportional, yarn and longrope"
                   .formatted(keys.where(), type));
     };
   }
@@ -139,6 +146,8 @@ public record RopeConfig(double theta, double partial, RopeScaling scaling) {
           case RopeScaling.Llama3(double factor, double low, double high, int _) ->
               positive(factor) && positive(low) && high >= low && Double.isFinite(high);
           case RopeScaling.Dynamic(double factor, int _) -> positive(factor);
+          case RopeScaling.Proportional(double share, double factor) ->
+              positive(share) && share <= 1 && positive(factor);
           case RopeScaling.Yarn y ->
               positive(y.factor())
                   && positive(y.betaSlow())

@@ -51,6 +51,21 @@ public sealed interface RopeScaling {
     }
   }
 
+  /// Only the first pairs of a head turn, those of the highest frequencies, of which the slowest
+  /// lies in the middle of the head all the same (Gemma 4).
+  ///
+  /// @param share of the pairs
+  record Proportional(double share, double factor) implements RopeScaling {
+    @Override
+    public double[] frequencies(double theta, int dim, int length, int capacity) {
+      var f = plain(theta, dim);
+      for (int i = 0; i < f.length; i++) {
+        f[i] = i < (int) (share * dim / 2) ? f[i] / factor : 0;
+      }
+      return f;
+    }
+  }
+
   /// Llama 3.1: long waves are stretched, short ones kept, those between blended.
   record Llama3(double factor, double lowFreqFactor, double highFreqFactor, int original)
       implements RopeScaling {
@@ -115,7 +130,7 @@ public sealed interface RopeScaling {
     }
 
     /// What scores grow by when positions are stretched.
-    static double mscale(double factor, double multiplier) {
+    public static double mscale(double factor, double multiplier) {
       return factor <= 1 ? 1 : 0.1 * multiplier * Math.log(factor) + 1;
     }
   }

@@ -12,6 +12,7 @@ import io.gatun.tensor.ops.Ops;
 /// @param groups null where the experts are not in groups
 /// @param renormalize whether the weights of the chosen ones sum to one
 /// @param scale what the weights are multiplied by at last
+/// @param expertScales (E) what each one's weight is multiplied by besides; null for nothing
 public record Router(
     Linear gate,
     int perToken,
@@ -19,7 +20,8 @@ public record Router(
     float[] selectionBias,
     Groups groups,
     boolean renormalize,
-    float scale) {
+    float scale,
+    float[] expertScales) {
   /// What makes a score a weight.
   public enum Scoring {
     SOFTMAX,
@@ -36,7 +38,12 @@ public record Router(
 
   /// The softmax of all experts' scores.
   public static Router softmax(Linear gate, int perToken, boolean renormalize) {
-    return new Router(gate, perToken, Scoring.SOFTMAX, null, null, renormalize, 1);
+    return new Router(gate, perToken, Scoring.SOFTMAX, null, null, renormalize, 1, null);
+  }
+
+  /// The same, with each expert's weight multiplied by a number of its own.
+  public Router scaled(float[] scales) {
+    return new Router(gate, perToken, scoring, selectionBias, groups, renormalize, scale, scales);
   }
 
   int experts() {
@@ -78,7 +85,8 @@ public record Router(
     }
     double divisor = renormalize ? sum : scoring == Scoring.SOFTMAX ? total : 1;
     for (int i = 0; i < n; i++) {
-      weights[i] = (float) (weights[i] / divisor * scale);
+      double own = expertScales == null ? scale : scale * expertScales[i];
+      weights[i] = (float) (weights[i] / divisor * own);
     }
   }
 

@@ -3,9 +3,11 @@ package io.gatun.models.decoder;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Recurrence;
 import io.gatun.tensor.ops.Span;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.function.Supplier;
 
 /// What the layers share in one forward pass: whose rows they see, what each part keeps of those
 /// sequences, and the rotary tables of the positions.
@@ -14,6 +16,7 @@ public final class Step {
   private final IdentityHashMap<TokenMixer, Integer> parts;
   private final IdentityHashMap<RotaryEmbedding, RotaryEmbedding.Table> tables =
       new IdentityHashMap<>();
+  private final IdentityHashMap<Object, Tensor> shared = new IdentityHashMap<>();
 
   /// @param parts where each mixer's state stands in the sequences' layout
   Step(
@@ -38,6 +41,13 @@ public final class Step {
     return batch.ids();
   }
 
+  /// What several layers use of this step, made when the first of them asks.
+  ///
+  /// @param owner what it is for
+  Tensor once(Object owner, Supplier<Tensor> make) {
+    return shared.computeIfAbsent(owner, _ -> make.get());
+  }
+
   /// The tables for all rows.
   public RotaryEmbedding.Table table(RotaryEmbedding rope) {
     return tables.get(rope);
@@ -54,8 +64,8 @@ public final class Step {
     return ops.attention(q, spans(), parts.get(mixer), spec);
   }
 
-  /// The recurrent tensors of a span's sequence, to be read and changed.
-  public List<Tensor> recurrent(TokenMixer mixer, Span span) {
-    return span.sequence().recurrent(parts.get(mixer));
+  /// The operations of a mixer with a recurrent state.
+  public Recurrence recurrence(Ops ops, TokenMixer mixer) {
+    return new Recurrence(ops, spans(), parts.get(mixer));
   }
 }

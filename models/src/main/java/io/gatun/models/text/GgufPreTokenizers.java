@@ -56,12 +56,23 @@ final class GgufPreTokenizers {
   private static final Map<String, String[]> BY_NAME = new TreeMap<>();
 
   static {
-    put("gpt-2 phi-2 mpt olmo jais trillion roberta-bpe", PreTokenizer.GPT2);
+    put(
+        "gpt-2 phi-2 mpt olmo jais trillion roberta-bpe exaone4 gigachat a.x-4.0 mellum"
+            + " granite-docling modern-bert jina-es jina-de jina-v2-es jina-v2-de",
+        PreTokenizer.GPT2);
     put("starcoder refact command-r smollm codeshell exaone minerva-7b", DIGITS_GPT2);
-    put("llama-bpe llama3 llama-v3 falcon3 pixtral dbrx smaug-bpe chatglm-bpe glm4", LLAMA3);
-    put("qwen2 deepseek-r1-qwen stablelm2 hunyuan megrez", QWEN2);
+    put(
+        "llama-bpe llama3 llama-v3 falcon3 falcon-h1 lfm2 pixtral midm-2.0 jina-v5-nano dbrx"
+            + " smaug-bpe chatglm-bpe glm4",
+        LLAMA3);
+    put("qwen2 deepseek-r1-qwen stablelm2 hunyuan megrez kormo grok-2 solar-open", QWEN2);
+    put(
+        "qwen35",
+        QWEN2
+            .replace("]?\\p{L}+", "]?[\\p{L}\\p{M}]+")
+            .replace("[^\\s\\p{L}\\p{N}]", "[^\\s\\p{L}\\p{M}\\p{N}]"));
     put("tekken", CAMEL.formatted("", "\\p{N}"));
-    put("gpt-4o llama4", CAMEL.formatted(CONTRACTIONS + "?", "\\p{N}{1,3}"));
+    put("gpt-4o llama4 kanana2 minimax-m2", CAMEL.formatted(CONTRACTIONS + "?", "\\p{N}{1,3}"));
     put("deepseek-coder", "[\r\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", HAN, "\\p{N}");
     put(
         "deepseek-llm",
@@ -72,12 +83,21 @@ final class GgufPreTokenizers {
         HAN,
         "\\p{N}+");
     put(
-        "deepseek-v3",
+        "deepseek-v3 hunyuan-dense joyai-llm",
         "\\p{N}{1,3}",
         "[\u4E00-\u9FA5\u3040-\u309F\u30A0-\u30FF]+",
         "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
             + "|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*"
             + "|\\s*[\r\n]+|\\s+(?!\\S)|\\s+");
+    put(
+        "bailingmoe bailingmoe2 llada-moe",
+        "'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}"
+            + "| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+");
+    put(
+        "seed-coder",
+        CONTRACTIONS
+            + "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}\\r\\n]+"
+            + "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+");
     put("falcon", "[\\p{P}$+<=>^~|`]+", PreTokenizer.GPT2, "[0-9][0-9][0-9]");
     put("default", "[\\p{P}$+<=>^~|]+", PreTokenizer.GPT2, "\\p{N}+", "[0-9][0-9][0-9]");
     put(
@@ -115,9 +135,11 @@ final class GgufPreTokenizers {
   }
 
   /// Whether text begins with BOS unless the file says otherwise, and whether a word that is a
-  /// token is that token whatever the merges say: so for Llama 3.
+  /// token is that token whatever the merges say: so for Llama 3 and Mistral's tekken.
   static boolean isLlama3(String name) {
-    return BY_NAME.containsKey(name) && name.matches("llama-bpe|llama3|llama-v3|falcon3|pixtral");
+    return BY_NAME.containsKey(name)
+        && name.matches(
+            "llama-bpe|llama3|llama-v3|falcon3|falcon-h1|lfm2|pixtral|midm-2\\.0|jina-v5-nano|tekken");
   }
 
   private static void put(String names, String... patterns) {

@@ -17,6 +17,7 @@ import java.util.function.UnaryOperator;
 /// @param file the file, for messages
 record GgufTokenizer(Map<String, Object> metadata, Path file) {
   private static final String PREFIX = "tokenizer.ggml.";
+  private static final String GEMMA4 = "gemma4";
 
   /// @throws CheckpointException if the metadata is damaged or asks for what Gatun does not have
   Tokenizer build() {
@@ -24,12 +25,17 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
     return switch (model) {
       case "llama" -> sentencePiece(false);
       case "t5" -> sentencePiece(true);
-      case "gpt2" -> byteLevel();
+      case "gpt2" ->
+          metadata.get(PREFIX + "pre") instanceof String s && s.equals(GEMMA4)
+              ? visibleSpaces()
+              : byteLevel();
+      case GEMMA4 -> visibleSpaces();
       case "bert" -> wordPiece();
       default ->
           throw new CheckpointException(
               ("%s: tokenizer.ggml.model is \"%s\"; Gatun has \"llama\" (SentencePiece BPE), \"t5\""
-                      + " (unigram), \"gpt2\" (byte-level BPE) and \"bert\" (WordPiece).")
+                      + " (unigram), \"gpt2\" (byte-level BPE), \"gemma4\" (BPE of characters) and"
+                      + " \"bert\" (WordPiece).")
                   .formatted(file, Excerpt.of(model)));
     };
   }
@@ -101,7 +107,55 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
           "%s: tokenizer.ggml.pre is \"%s\"; Gatun has %s"
               .formatted(file, Excerpt.of(pre), GgufPreTokenizers.names()));
     }
+    boolean llama3 = GgufPreTokenizers.isLlama3(pre);
+    // Qwen's models were trained on text in NFC, which GGUF has no key for.
+    UnaryOperator<String> normalizer =
+        pre.matches("qwen2|qwen35")
+            ? Normalizers.form(Normalizer.Form.NFC)
+            : UnaryOperator.identity();
     var vocabulary = new Vocabulary(tokens.toArray(String[]::new));
+    var unknown = new UnknownRule(null, -1, false);
+    return bpe(
+        tokens,
+        types,
+        vocabulary,
+        new Tokenizer.Pipeline(
+            normalizer,
+            words,
+            new BpeModel(vocabulary, merges(vocabulary), unknown, llama3, ""),
+            Decoder.ofByteLevel(file)),
+        llama3);
+  }
+
+  /// Gemma 4: characters, among which spaces are visible, and bytes for those that are missing.
+  /// Line feeds stand apart from all else.
+  private Tokenizer visibleSpaces() {
+    List<String> tokens = list("tokens", String.class);
+    List<Long> types = types(tokens.size());
+    var vocabulary = new Vocabulary(tokens.toArray(String[]::new));
+    var bytes = new int[256];
+    for (int b = 0; b < bytes.length; b++) {
+      bytes[b] = vocabulary.find("<0x%02X>".formatted(b));
+    }
+    var unknown = new UnknownRule(bytes, id("unknown_token_id", -1, tokens.size()), true);
+    return bpe(
+        tokens,
+        types,
+        vocabulary,
+        new Tokenizer.Pipeline(
+            text -> text.replace(' ', Vocabulary.SPACE),
+            PreTokenizer.isolate(FilePattern.of("\\n+", file)),
+            new BpeModel(vocabulary, merges(vocabulary), unknown, false, ""),
+            Decoder.ofSentencePiece(0, file)),
+        true);
+  }
+
+  private Tokenizer bpe(
+      List<String> tokens,
+      List<Long> types,
+      Vocabulary vocabulary,
+      Tokenizer.Pipeline pipeline,
+      boolean bosUnlessToldOtherwise) {
     int bos = id("bos_token_id", -1, tokens.size());
     int eos = id("eos_token_id", -1, tokens.size());
     var added = new ArrayList<AddedToken>();
@@ -115,22 +169,13 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
         added.add(AddedToken.plain(id, tokens.get(id), special));
       }
     }
-    boolean llama3 = GgufPreTokenizers.isLlama3(pre);
-    var unknown = new UnknownRule(null, -1, false);
-    // Qwen's models were trained on text in NFC, which GGUF has no key for.
-    UnaryOperator<String> normalizer =
-        pre.equals("qwen2") ? Normalizers.form(Normalizer.Form.NFC) : UnaryOperator.identity();
-    boolean addBos = flag("add_bos_token", llama3) && bos >= 0;
+    boolean addBos = flag("add_bos_token", bosUnlessToldOtherwise) && bos >= 0;
     boolean addEos = flag("add_eos_token", false) && eos >= 0;
     return new Tokenizer(
         file,
         vocabulary,
         added,
-        new Tokenizer.Pipeline(
-            normalizer,
-            words,
-            new BpeModel(vocabulary, merges(vocabulary), unknown, llama3, ""),
-            Decoder.ofByteLevel(file)),
+        pipeline,
         new Tokenizer.Marks(
             bos,
             eos,

@@ -12,15 +12,21 @@ public final class Architectures {
   private static final List<Architecture> ALL =
       List.of(
           new Cohere2(),
+          new Deepseek(),
+          new FalconH1(),
           new Gemma(),
+          new Gemma4(),
           new Glm4(),
           new Glm4Moe(),
           new GptOss(),
           new Granite(),
+          new Lfm2(),
           new Llama(),
           new Ministral3(),
+          new NemotronH(),
           new Olmo(),
           new Phi3(),
+          new Qwen3Next(),
           new QwenMoe(),
           new SmolLM3(),
           new Starcoder2());

@@ -68,7 +68,7 @@ final class Gemma implements Architecture {
         : keys.number("query_pre_attn_scalar", 256);
   }
 
-  private static RopeConfig localRope(Keys keys) {
+  static RopeConfig localRope(Keys keys) {
     return RopeConfig.hasOwn(keys, "sliding_attention")
         ? RopeConfig.of(keys, "sliding_attention", 1e4)
         : RopeConfig.of(keys.number("rope_local_base_freq", 1e4));

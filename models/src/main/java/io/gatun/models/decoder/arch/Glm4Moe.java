@@ -33,7 +33,7 @@ final class Glm4Moe implements Architecture {
     keys.isAbsent("use_qk_norm");
     var c = Config.of(keys, Config.Defaults.of(1e-5, 1e4));
     var rope = new RotaryEmbedding(c.rope(), c.rope().dim(c.headDim()), false);
-    var experts = DeepSeekMoe.of(keys, c, Router.Scoring.SIGMOID, 2, true);
+    var experts = DeepSeekMoe.of(keys, c, Router.Scoring.SIGMOID, true);
     return new Decoder(
         c,
         w,

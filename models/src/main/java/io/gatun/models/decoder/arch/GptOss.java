@@ -93,7 +93,7 @@ final class GptOss implements Architecture {
   private static List<Linear> linears(DecoderWeights w, String name, Config c, int n, int k) {
     int count = c.numLocalExperts();
     boolean turned = !w.isGguf() && !w.has(name + "_blocks");
-    var all = w.stack(name, c.numExpertsPerTok(), count, turned ? k : n, turned ? n : k);
+    var all = w.expertStack(name, c.numExpertsPerTok(), count, turned ? k : n, turned ? n : k);
     var bias = w.floats(name + "_bias", count, n);
     var linears = new ArrayList<Linear>();
     for (int e = 0; e < count; e++) {

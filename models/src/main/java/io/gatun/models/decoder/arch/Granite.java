@@ -71,7 +71,14 @@ final class Granite implements Architecture {
     int perToken = c.numExpertsPerTok();
     var experts =
         moe.has("input_linear.weight")
-            ? moe.fusedExperts("input_linear", "output_linear", count, perToken, f, d)
+            ? moe.fusedExperts(
+                "input_linear.weight",
+                "output_linear.weight",
+                count,
+                perToken,
+                f,
+                d,
+                Activation.SILU)
             : moe.experts("experts", List.of("w1", "w3", "w2"), count, perToken, f, d);
     var gate = new Linear(moe.matrix("router.layer", count, d), null);
     return new Moe(Router.softmax(gate, perToken, true), experts);
