@@ -13,6 +13,7 @@ import io.gatun.tests.TestData;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 
@@ -31,7 +32,11 @@ class GenerationTest {
     var first = LLM.generate(PROMPT, o -> o.maxTokens(24));
     var second = LLM.generate(PROMPT, o -> o.maxTokens(24));
     assertNotEquals(first.seed(), second.seed());
-    assertNotEquals(first.text(), second.text());
+    // One text may be another's by chance, or none may follow.
+    assertTrue(
+        Stream.generate(() -> LLM.generate(PROMPT, o -> o.maxTokens(24)).text())
+            .limit(20)
+            .anyMatch(text -> !text.equals(first.text())));
     assertEquals(
         first.text(), LLM.generate(PROMPT, o -> o.maxTokens(24).seed(first.seed())).text());
     assertEquals(7, LLM.generate(PROMPT, o -> o.maxTokens(1).seed(7)).seed());

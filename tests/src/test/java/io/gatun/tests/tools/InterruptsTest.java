@@ -38,7 +38,8 @@ class InterruptsTest {
   @ParameterizedTest
   @CsvSource({"INT,130", "TERM,143"})
   void generateKeepsWhatIsWritten(String signal, int code) throws Exception {
-    Result result = stopped(signal, "KING.", "generate -p KING -n 100000 --context-shift");
+    Result result =
+        stopped(signal, "KING.", "generate -p KING -n 10000000 --context-shift --seed 1");
     assertEquals(code, result.code(), result.out());
     assertTrue(
         result.out().matches("(?s).*KING.+\\n.*gatun generate: stopped after \\d+ tokens\\n"),
