@@ -3,6 +3,7 @@ package io.gatun.models;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.encoder.Pooling;
 import io.gatun.models.text.Tokenizer;
+import io.gatun.tensor.ops.Functional;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -75,6 +76,11 @@ public final class TextEmbedder implements AutoCloseable {
 
   public Tokenizer tokenizer() {
     return model.tokenizer();
+  }
+
+  /// The operations that the model is computed with: their type, threads and memory.
+  public Functional functional() {
+    return model.f();
   }
 
   /// What the model wants before texts of different uses, by name: `query`, `document`.

@@ -10,13 +10,19 @@ import picocli.CommandLine.Spec;
     name = "bench",
     description = "Measure speeds.",
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {BenchSystem.class, BenchLlm.class, BenchSam.class, BenchDiffusion.class})
+    subcommands = {
+      BenchSystem.class,
+      BenchLlm.class,
+      BenchEmbed.class,
+      BenchSam.class,
+      BenchDiffusion.class
+    })
 final class Bench implements Runnable {
   @Spec private CommandSpec spec;
 
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "What to measure is not given: system, llm, sam or diffusion");
+        spec.commandLine(), "What to measure is not given: system, llm, embed, sam or diffusion");
   }
 }

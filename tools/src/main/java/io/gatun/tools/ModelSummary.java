@@ -3,12 +3,13 @@ package io.gatun.tools;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
-import io.gatun.models.decoder.Config;
 import io.gatun.models.decoder.Keys;
 import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.models.sam.SamConfig;
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.SequenceLayout;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -28,8 +29,6 @@ record ModelSummary(
     int context,
     long contextBytes,
     String problem) {
-  private static final int KEY_AND_VALUE_BYTES = 2 * Short.BYTES; // f16
-
   /// Of an open checkpoint; nothing but its headers is read.
   static ModelSummary of(Checkpoint checkpoint) {
     var parameters = new HashMap<String, Long>();
@@ -60,18 +59,13 @@ record ModelSummary(
     int context = 0;
     long contextBytes = 0;
     try {
-      var config = Config.of(Keys.of(checkpoint), Config.Defaults.LLAMA);
+      var keys = Keys.of(checkpoint);
+      context = keys.count("max_position_embeddings", 2048);
       family =
-          "%s, %d layers of %d"
-              .formatted(config.modelType(), config.numHiddenLayers(), config.hiddenSize());
-      context = config.maxPositionEmbeddings();
-      contextBytes =
-          (long) KEY_AND_VALUE_BYTES
-              * config.numHiddenLayers()
-              * config.numKeyValueHeads()
-              * config.headDim()
-              * context;
-      Architectures.open(checkpoint); // says what is missing, or of a type that has no kernel
+          "%s, %d layers of %d".formatted(keys.type(), keys.layers(), keys.count("hidden_size"));
+      // Says what is missing, or of a type that has no kernel.
+      var layout = Architectures.open(checkpoint).layout(DType.Plain.F16);
+      contextBytes = layout.pageBytes() * context / SequenceLayout.PAGE + layout.recurrentBytes();
       problem = null;
     } catch (CheckpointException | IllegalArgumentException e) {
       problem = e.getMessage();

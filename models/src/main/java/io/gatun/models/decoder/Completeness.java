@@ -6,11 +6,12 @@ import java.util.regex.Pattern;
 /// Whether a checkpoint is the model that its configuration describes: it has what keys promise,
 /// and nothing that has no place.
 final class Completeness {
-  /// The rotary frequencies, which follow from the configuration, which old conversions keep.
+  /// The rotary frequencies, which follow from the configuration, which old conversions keep; and
+  /// Qwen's layers that guess further tokens ahead.
   private static final String LEFTOVERS =
       "(model\\.layers\\.\\d+\\.self_attn|model|layers\\.\\d+\\.attention\\.inner_attention)"
           + "\\.(rotary_emb|rope)\\.(inv_freq|freqs)$"
-          + "|rope\\.freqs$|blk\\.\\d+\\.(attn_rot_embd|rope_freqs)(\\.weight)?$";
+          + "|rope\\.freqs$|mtp\\.|blk\\.\\d+\\.(attn_rot_embd|rope_freqs)(\\.weight)?$";
 
   /// What sees and hears, in a model that does more than to write.
   private static final String OTHER_PARTS =

@@ -121,7 +121,8 @@ public final class DecoderWeights {
     return new Linear(matrix(name, rows, columns), bias(name, rows));
   }
 
-  private Tensor bias(String name, long rows) {
+  /// A bias as F32, or null where the checkpoint has none.
+  public Tensor bias(String name, long rows) {
     return has(name + ".bias") ? f32(find(prefix + name + ".bias", Shape.of(rows))) : null;
   }
 
@@ -319,9 +320,11 @@ public final class DecoderWeights {
     return experts;
   }
 
-  /// A matrix of one row, which GGUF has as a vector.
+  /// A matrix of one row, which some GGUF files have as a vector.
   public Tensor row(String name, long columns) {
-    return isGguf()
+    String own = source.names.name(prefix + name + ".weight");
+    var t = source.tensors.checkpoint().tensors().get(own);
+    return t != null && t.shape().rank() == 1
         ? counted(find(prefix + name + ".weight", Shape.of(columns)).reshape(1, columns))
         : matrix(name, 1, columns);
   }

@@ -118,8 +118,14 @@ final class Bert implements TextEncoder {
             var qkv = f.linear(x, queryKeyValue); // (T, 3 D)
             long d = x.dim(1);
             var seen =
-                SelfAttention.apply(
-                    f, batch, qkv, qkv, 2 * d, heads, AttentionBias.NONE, d); // (T, D)
+                f.attention(
+                    qkv.slice(1, 0, d),
+                    qkv.slice(1, d, 2 * d),
+                    qkv.slice(1, 2 * d, 3 * d),
+                    batch.starts(),
+                    heads,
+                    (float) (1 / Math.sqrt((double) d / heads)),
+                    AttentionBias.NONE); // (T, D)
             var h = attentionNorm.forward(f, f.linear(seen, attentionOutput, Epilogue.add(x)));
             var wide = f.linear(h, intermediate, Epilogue.of(activation)); // (T, 4 D)
             return outputNorm.forward(f, f.linear(wide, output, Epilogue.add(h)));

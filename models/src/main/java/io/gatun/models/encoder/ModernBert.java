@@ -138,10 +138,17 @@ final class ModernBert implements TextEncoder {
           f,
           () -> {
             var in = attnNorm == null ? x : attnNorm.forward(f, x);
+            long d = x.dim(1);
             var qk = rotary.turn(f, f.linear(in, queryKey)); // (T, 2 D)
             var seen =
-                SelfAttention.apply(
-                    f, batch, qk, f.linear(in, value), 0, heads, bias, x.dim(1)); // (T, D)
+                f.attention(
+                    qk.slice(1, 0, d),
+                    qk.slice(1, d, 2 * d),
+                    f.linear(in, value),
+                    batch.starts(),
+                    heads,
+                    (float) (1 / Math.sqrt((double) d / heads)),
+                    bias); // (T, D)
             var h = f.linear(seen, attnOut, Epilogue.add(x));
             var gated = f.linearGeglu(mlpNorm.forward(f, h), wi); // (T, F)
             return f.linear(gated, mlpOut, Epilogue.add(h));

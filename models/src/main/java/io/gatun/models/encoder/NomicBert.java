@@ -111,10 +111,17 @@ final class NomicBert implements TextEncoder {
       return Scoped.call(
           f,
           () -> {
+            long d = x.dim(1);
             var qk = rotary.turn(f, f.linear(x, queryKey)); // (T, 2 D)
             var seen =
-                SelfAttention.apply(
-                    f, batch, qk, f.linear(x, value), 0, heads, AttentionBias.NONE, x.dim(1));
+                f.attention(
+                    qk.slice(1, 0, d),
+                    qk.slice(1, d, 2 * d),
+                    f.linear(x, value),
+                    batch.starts(),
+                    heads,
+                    (float) (1 / Math.sqrt((double) d / heads)),
+                    AttentionBias.NONE);
             var h = norm1.forward(f, f.linear(seen, outProj, Epilogue.add(x))); // (T, D)
             return norm2.forward(f, f.linear(gated(f, h), fc2, Epilogue.add(h)));
           });

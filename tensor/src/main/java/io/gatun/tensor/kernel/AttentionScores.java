@@ -244,11 +244,12 @@ public record AttentionScores(
   /// Divides rows of sums by the totals and stores them.
   ///
   /// @param sums F32 (queries, c)
+  /// @param sumStride the bytes from row to row of them
   /// @param out the first query's row, whose elements are `bf16` or F32
   /// @param outStride the bytes from row to row
-  public void divide(long sums, int c, long out, long outStride, boolean bf16) {
+  public void divide(long sums, long sumStride, int c, long out, long outStride, boolean bf16) {
     for (int i = 0; i < queries; i++) {
-      long row = sums + 4L * i * c;
+      long row = sums + i * sumStride;
       long target = out + i * outStride;
       float factor = 1 / ALL.get(FLOAT, totals + 4L * i);
       if (c < COUNT) {

@@ -1,6 +1,7 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
+import java.util.List;
 
 /// Checks an attention and chooses how it is done.
 final class Attention {
@@ -8,12 +9,10 @@ final class Attention {
 
   static Tensor apply(
       Functional f, Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionBias bias) {
-    if (heads < 1) {
-      throw new IllegalArgumentException("heads is " + heads + "; need at least 1");
-    }
-    check(f, "q", q, heads);
-    check(f, "k", k, heads);
-    check(f, "v", v, heads);
+    Check.rank("q", q, 3);
+    Check.rank("k", k, 3);
+    Check.rank("v", v, 3);
+    check(f, q, k, v, heads);
     Check.same("batches of k", k.dim(0), "batches of q", q.dim(0));
     Check.same("batches of v", v.dim(0), "batches of q", q.dim(0));
     Check.same("rows of v", v.dim(1), "rows of k", k.dim(1));
@@ -24,9 +23,22 @@ final class Attention {
     }
     checkBias(q, k, heads, bias);
     var out = f.empty(q.dim(0), q.dim(1), q.dim(2));
-    if (out.size() == 0) {
-      return out;
+    if (out.size() > 0) {
+      into(f, q, k, v, heads, scale, bias, out);
     }
+    return out;
+  }
+
+  /// Fills `out`, which is not empty; everything fits.
+  static void into(
+      Functional f,
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      int heads,
+      float scale,
+      AttentionBias bias,
+      Tensor out) {
     try (var _ = f.scope()) {
       if (f.ops().backend() == Backend.SCALAR) {
         new ScalarAttention(f, q, k, v, heads, scale, bias, out).run();
@@ -34,7 +46,6 @@ final class Attention {
         inBlocks(f, apart(f, q), apart(f, k), apart(f, v), heads, scale, bias, out);
       }
     }
-    return out;
   }
 
   /// Rows that do not overlap, as those of a repeated row do: products want them so.
@@ -58,13 +69,23 @@ final class Attention {
         f.usesOneDnn()
             ? new OneDnnAttentionProducts(f, q, k, v, sizes, table)
             : new F32AttentionProducts(f.ops(), q, k, v, sizes, table);
-    new BlockAttention(f, sizes, products, table, bias, scale, out).run();
+    var attention = new BlockAttention(f, sizes, products, table, bias, scale, out);
+    BlockAttention.run(f.ops(), List.of(attention));
+  }
+
+  /// Checks that the innermost dimension of each is `heads` heads of the activations' type.
+  static void check(Functional f, Tensor q, Tensor k, Tensor v, int heads) {
+    if (heads < 1) {
+      throw new IllegalArgumentException("heads is " + heads + "; need at least 1");
+    }
+    check(f, "q", q, heads);
+    check(f, "k", k, heads);
+    check(f, "v", v, heads);
   }
 
   private static void check(Functional f, String name, Tensor t, int heads) {
-    Check.rank(name, t, 3);
-    Check.same("columns of " + name + " modulo heads", t.dim(2) % heads, "needed", 0);
-    if (t.dtype() != f.dtype() || (t.dim(2) > 1 && t.stride(2) != 1)) {
+    Check.same("columns of " + name + " modulo heads", t.dim(-1) % heads, "needed", 0);
+    if (t.dtype() != f.dtype() || (t.dim(-1) > 1 && t.stride(t.shape().rank() - 1) != 1)) {
       throw new IllegalArgumentException(
           "%s is %s %s; need %s, the activations' type, with no gaps between columns"
               .formatted(name, t.dtype().name(), t.shape(), f.dtype().name()));

@@ -23,6 +23,12 @@ interface AttentionProducts {
   /// Whether the weights are BF16; their rows are as far apart as those of the scores.
   boolean bf16Weights();
 
+  /// The rows of scores and sums beyond a block's that the products need memory for.
+  int spareRows();
+
+  /// The distance between rows of sums, in floats.
+  int sumStride();
+
   /// The bytes of a head's prepared keys and values.
   long preparedBytes();
 

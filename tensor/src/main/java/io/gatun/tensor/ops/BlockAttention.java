@@ -7,6 +7,9 @@ import io.gatun.tensor.kernel.AttentionScores;
 import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Kernels;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.ToIntFunction;
 
 /// Attention in blocks of queries by keys with a running softmax (FlashAttention, Dao et al. 2022),
 /// so that scores stay in the second cache.
@@ -26,10 +29,9 @@ final class BlockAttention {
   private final Tensor out;
   private final DType.Plain dtype;
 
-  // A worker's scratch: scores and weights, sums (rows, C), products with positions or zeros, each
-  // row's reference and total, what the products need, and, with one block of queries, a head's
-  // keys and values.
-  private final MemorySegment scratch;
+  // A worker's scratch: scores and weights, sums (rows, C), products with positions, each row's
+  // reference and total, what the products need, and, with one block of queries, a head's keys and
+  // values.
   private final long scratchBytes;
   private final long sumsAt;
   private final long positionsAt;
@@ -40,6 +42,9 @@ final class BlockAttention {
 
   // With several blocks of queries: all heads' keys and values.
   private final MemorySegment prepared;
+
+  // Instead of products with positions, where there are none.
+  private final MemorySegment zeros;
 
   /// @param table null without relative positions
   BlockAttention(
@@ -60,21 +65,20 @@ final class BlockAttention {
     this.scale = scale;
     this.out = out;
     this.dtype = f.dtype();
-    int rows = s.queriesPerBlock();
+    int rows = s.queriesPerBlock() + products.spareRows();
     boolean one = s.queryBlocks() == 1;
     sumsAt = align(4L * rows * s.scoreStride() + AttentionScores.GAP);
-    positionsAt = align(sumsAt + 4L * rows * s.c());
-    long positions = table == null ? s.scoreStride() : (long) rows * table.stride();
-    referencesAt = align(positionsAt + 4 * positions);
+    positionsAt = align(sumsAt + 4L * rows * products.sumStride());
+    referencesAt = align(positionsAt + (table == null ? 0 : 4L * rows * table.stride()));
     totalsAt = align(referencesAt + 4L * rows);
     productsAt = align(totalsAt + 4L * rows);
     headAt = align(productsAt + products.scratchBytes());
     scratchBytes = align(headAt + (one ? products.preparedBytes() : 0)) + 64;
-    scratch = ops.workspace().take(scratchBytes * ops.workers().threads());
     prepared =
         one
             ? null
             : ops.workspace().take(align(products.preparedBytes()) * s.batches() * s.heads());
+    zeros = table == null ? ops.workspace().take(4L * s.scoreStride()).fill((byte) 0) : null;
   }
 
   /// With room to read a vector too far.
@@ -92,32 +96,60 @@ final class BlockAttention {
     return bytes + 63 & -64;
   }
 
-  void run() {
-    for (int i = 0; table == null && i < ops.workers().threads(); i++) {
-      fill(i * scratchBytes + positionsAt, s.scoreStride(), 0);
+  /// A part of the work on one of several attentions.
+  @FunctionalInterface
+  private interface Part {
+    /// @param scratch the worker's memory
+    void run(BlockAttention attention, int index, MemorySegment scratch);
+  }
+
+  /// Computes attentions, which share the workers and their memory; the last ones begin first.
+  static void run(Ops ops, List<BlockAttention> all) {
+    share(
+        ops,
+        all.stream().filter(a -> a.prepared != null).toList(),
+        BlockAttention::heads,
+        (a, i, scratch) ->
+            a.products.prepare(i / a.s.heads(), i % a.s.heads(), a.prepared, a.preparedAt(i)));
+    share(
+        ops,
+        all,
+        a -> a.heads() * a.s.queryBlocks(),
+        (a, i, scratch) ->
+            a.block(i / a.s.queryBlocks(), i % a.s.queryBlocks() * a.s.queriesPerBlock(), scratch));
+  }
+
+  private static void share(
+      Ops ops, List<BlockAttention> all, ToIntFunction<BlockAttention> parts, Part part) {
+    var ends = new int[all.size()];
+    int sum = 0;
+    long bytes = 0;
+    for (int i = 0; i < ends.length; i++) {
+      sum = Math.addExact(sum, parts.applyAsInt(all.get(i)));
+      ends[i] = sum;
+      bytes = Math.max(bytes, all.get(i).scratchBytes);
     }
-    int heads = s.batches() * s.heads();
-    if (prepared != null) {
-      ops.workers()
-          .forEach(
-              heads,
-              1,
-              (worker, from, to) -> {
-                for (int i = (int) from; i < to; i++) {
-                  products.prepare(i / s.heads(), i % s.heads(), prepared, preparedAt(i));
-                }
-              });
-    }
+    int count = sum;
+    long stride = bytes;
+    var memory = ops.workspace().take(stride * ops.workers().threads());
     ops.workers()
         .forEach(
-            (long) heads * s.queryBlocks(),
+            count,
             1,
             (worker, from, to) -> {
+              var scratch = memory.asSlice(worker * stride, stride);
               for (long task = from; task < to; task++) {
-                int head = (int) (task / s.queryBlocks());
-                block(worker, head, (int) (task % s.queryBlocks()) * s.queriesPerBlock());
+                int index = (int) (count - 1 - task);
+                int found = Arrays.binarySearch(ends, index + 1);
+                int which = found < 0 ? -1 - found : found;
+                part.run(all.get(which), index - (which == 0 ? 0 : ends[which - 1]), scratch);
               }
             });
+  }
+
+  /// Of all batches.
+  private int heads() {
+    return s.batches() * s.heads();
   }
 
   private long preparedAt(int head) {
@@ -125,13 +157,12 @@ final class BlockAttention {
   }
 
   /// @param index counts the heads of all batches
-  private void block(int worker, int index, int first) {
+  private void block(int index, int first, MemorySegment scratch) {
     int rows = Math.min(s.queriesPerBlock(), s.queries() - first);
     int batch = index / s.heads();
     int head = index % s.heads();
-    long at = worker * scratchBytes;
     if (prepared == null) {
-      products.prepare(batch, head, scratch, at + headAt);
+      products.prepare(batch, head, scratch, headAt);
     }
     var b =
         new AttentionProducts.Block(
@@ -140,39 +171,39 @@ final class BlockAttention {
             first,
             rows,
             prepared == null ? scratch : prepared,
-            prepared == null ? at + headAt : preparedAt(index),
+            prepared == null ? headAt : preparedAt(index),
             scratch,
-            at + productsAt);
+            productsAt);
     products.begin(b);
     if (table != null) {
-      products.positions(b, at + positionsAt);
+      products.positions(b, positionsAt);
     }
     // Relative to some of its scores a row's weights seldom overflow.
-    if (!weigh(b, at, true)) {
+    if (!weigh(b, true)) {
       for (int keyBlock = 0; keyBlock < keyBlocks(b); keyBlock++) {
-        products.scores(b, keyBlock, at + AttentionScores.GAP);
-        scores(b, keyBlock, at).greatest();
+        products.scores(b, keyBlock, AttentionScores.GAP);
+        scores(b, keyBlock).greatest();
       }
-      weigh(b, at, false);
+      weigh(b, false);
     }
-    store(b, at);
+    store(b);
   }
 
   /// Sums up the weighted values of a block of queries.
   ///
   /// @param sample whether some scores of the first block of keys become the references
   /// @return whether no row's weights have overflowed
-  private boolean weigh(AttentionProducts.Block b, long at, boolean sample) {
+  private boolean weigh(AttentionProducts.Block b, boolean sample) {
     for (int keyBlock = 0; keyBlock < keyBlocks(b); keyBlock++) {
-      products.scores(b, keyBlock, at + AttentionScores.GAP);
-      var scores = scores(b, keyBlock, at);
+      products.scores(b, keyBlock, AttentionScores.GAP);
+      var scores = scores(b, keyBlock);
       if (sample && keyBlock == 0) {
         scores.sample();
       }
       scores.weights(products.bf16Weights());
-      products.values(b, keyBlock, at, at + sumsAt);
+      products.values(b, keyBlock, 0, sumsAt);
     }
-    return kernels.max(scratch, at + totalsAt, b.rows()) < AttentionScores.GREATEST_TOTAL;
+    return kernels.max(b.scratch(), totalsAt, b.rows()) < AttentionScores.GREATEST_TOTAL;
   }
 
   /// The blocks of keys of which the last query sees any.
@@ -180,8 +211,8 @@ final class BlockAttention {
     return causal ? Math.ceilDiv(b.first() + b.rows(), s.keysPerBlock()) : s.keyBlocks();
   }
 
-  private AttentionScores scores(AttentionProducts.Block b, int keyBlock, long at) {
-    long base = scratch.address() + at;
+  private AttentionScores scores(AttentionProducts.Block b, int keyBlock) {
+    long base = b.scratch().address();
     return new AttentionScores(
         base + AttentionScores.GAP,
         4L * s.scoreStride(),
@@ -191,7 +222,7 @@ final class BlockAttention {
         keyBlock * s.keysPerBlock(),
         scale,
         causal,
-        base + positionsAt,
+        table == null ? zeros.address() : base + positionsAt,
         window == null
             ? 0
             : window.address() + 4L * (s.queries() - b.first() + keyBlock * s.keysPerBlock()),
@@ -202,21 +233,16 @@ final class BlockAttention {
         base + totalsAt);
   }
 
-  private void fill(long at, int count, float value) {
-    for (int i = 0; i < count; i++) {
-      Floats.set(scratch, at, i, value);
-    }
-  }
-
-  private void store(AttentionProducts.Block b, long at) {
+  private void store(AttentionProducts.Block b) {
     long bytes = dtype.blockBytes();
     long token = (long) b.batch() * s.queries() + b.first();
     long row = (long) s.heads() * s.c() * bytes;
     long from = token * row + (long) b.head() * s.c() * bytes;
     long extent = (b.rows() - 1) * row + s.c() * bytes;
-    scores(b, 0, at)
+    scores(b, 0)
         .divide(
-            scratch.address() + at + sumsAt,
+            b.scratch().address() + sumsAt,
+            4L * products.sumStride(),
             s.c(),
             RawMemory.address(out.segment(), from, extent),
             row,

@@ -1,12 +1,14 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Unpack;
-import java.lang.foreign.MemorySegment;
+import static io.gatun.ffm.raw.RawMemory.address;
 
-/// The products in F32, by OpenBLAS or the Vector API: keys are transposed, everything is
-/// converted.
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.SmallProducts;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+
+/// The products in F32, by the Vector API: everything is converted, and keys are transposed.
 final class F32AttentionProducts implements AttentionProducts {
   private final Ops ops;
   private final Tensor q;
@@ -14,6 +16,10 @@ final class F32AttentionProducts implements AttentionProducts {
   private final Tensor v;
   private final AttentionSizes s;
   private final RelativeTable table;
+  private final long rowBytes;
+
+  /// Of a block of keys.
+  private final long panelBytes;
 
   /// @param table null without relative positions
   F32AttentionProducts(
@@ -24,6 +30,8 @@ final class F32AttentionProducts implements AttentionProducts {
     this.v = v;
     this.s = sizes;
     this.table = table;
+    rowBytes = 4L * sumStride();
+    panelBytes = 4L * SmallProducts.columns(s.keysPerBlock()) * s.c();
   }
 
   @Override
@@ -31,72 +39,110 @@ final class F32AttentionProducts implements AttentionProducts {
     return false;
   }
 
-  /// Keys (C, S), values (S, C).
+  @Override
+  public int spareRows() {
+    return SmallProducts.ROWS - 1;
+  }
+
+  @Override
+  public int sumStride() {
+    return SmallProducts.columns(s.c());
+  }
+
+  /// Keys in panels, block by block, and values (S, columns of C).
   @Override
   public long preparedBytes() {
-    return 8L * s.keys() * s.c();
+    return s.keyBlocks() * panelBytes + s.keys() * rowBytes;
   }
 
   /// The block's queries.
   @Override
   public long scratchBytes() {
-    return 4L * s.queriesPerBlock() * s.c();
+    return 4L * (s.queriesPerBlock() + spareRows()) * s.c();
   }
 
   @Override
   public void prepare(int batch, int head, MemorySegment memory, long at) {
-    long values = at + 4L * s.keys() * s.c();
-    // The rows of the keys pass through the place of the values.
-    for (int i = 0; i < s.keys(); i++) {
-      row(k, batch, head, i, memory, values);
-      for (int j = 0; j < s.c(); j++) {
-        Floats.set(memory, at, (long) j * s.keys() + i, Floats.get(memory, values, j));
-      }
+    long to = address(memory, at, preparedBytes());
+    for (int i = 0; i < s.keyBlocks(); i++) {
+      int first = i * s.keysPerBlock();
+      SmallProducts.transpose(
+          rows(k, batch, head, first, s.keysIn(i)),
+          rowDistance(k),
+          isBf16(k),
+          s.keysIn(i),
+          s.c(),
+          to + i * panelBytes);
     }
-    for (int i = 0; i < s.keys(); i++) {
-      row(v, batch, head, i, memory, values + 4L * i * s.c());
-    }
+    SmallProducts.copy(
+        rows(v, batch, head, 0, s.keys()),
+        rowDistance(v),
+        isBf16(v),
+        s.keys(),
+        s.c(),
+        to + s.keyBlocks() * panelBytes,
+        rowBytes);
+    Reference.reachabilityFence(memory);
   }
 
   @Override
   public void begin(Block b) {
-    for (int i = 0; i < b.rows(); i++) {
-      row(q, b.batch(), b.head(), b.first() + i, b.scratch(), b.scratchAt() + 4L * i * s.c());
-    }
+    SmallProducts.copy(
+        rows(q, b.batch(), b.head(), b.first(), b.rows()),
+        rowDistance(q),
+        isBf16(q),
+        b.rows(),
+        s.c(),
+        address(b.scratch(), b.scratchAt(), scratchBytes()),
+        4L * s.c());
   }
 
-  private void row(Tensor x, int batch, int head, int row, MemorySegment to, long at) {
+  private static boolean isBf16(Tensor x) {
+    return x.dtype() == DType.Plain.BF16;
+  }
+
+  /// In bytes.
+  private static long rowDistance(Tensor x) {
+    return x.stride(1) * x.dtype().blockBytes();
+  }
+
+  /// The address of a head's `count` rows from `row` on.
+  private long rows(Tensor x, int batch, int head, int row, int count) {
     long from = batch * x.stride(0) + row * x.stride(1) + (long) head * s.c();
-    Unpack.toFloat(x.dtype(), x.segment(), from * x.dtype().blockBytes(), to, at, s.c());
+    long bytes = x.dtype().blockBytes();
+    return address(x.segment(), from * bytes, (count - 1) * rowDistance(x) + s.c() * bytes);
   }
 
   @Override
   public void scores(Block b, int keyBlock, long scores) {
-    product(
-        b,
-        b.scratchAt(),
+    SmallProducts.multiply(
+        b.scratch().address() + b.scratchAt(),
+        4L * s.c(),
+        b.prepared().address() + b.preparedAt() + keyBlock * panelBytes,
+        4L * SmallProducts.COLUMNS * s.c(),
+        4L * SmallProducts.COLUMNS,
         s.c(),
-        b.prepared(),
-        b.preparedAt() + 4L * keyBlock * s.keysPerBlock(),
-        s.keys(),
-        scores,
-        s.scoreStride(),
+        b.scratch().address() + scores,
+        4L * s.scoreStride(),
+        b.rows(),
         s.keysIn(keyBlock),
-        s.c(),
         false);
   }
 
   @Override
   public void positions(Block b, long at) {
-    product(
-        b,
+    Gemm.multiply(
+        ops,
+        b.scratch(),
         b.scratchAt(),
         s.c(),
         table.transposed(),
         0,
         table.positions(),
+        b.scratch(),
         at,
         table.stride(),
+        b.rows(),
         table.positions(),
         s.c(),
         false);
@@ -104,47 +150,18 @@ final class F32AttentionProducts implements AttentionProducts {
 
   @Override
   public void values(Block b, int keyBlock, long weights, long sums) {
-    long values = (long) s.keys() + (long) keyBlock * s.keysPerBlock();
-    product(
-        b,
-        weights,
-        s.scoreStride(),
-        b.prepared(),
-        b.preparedAt() + 4 * values * s.c(),
-        s.c(),
-        sums,
-        s.c(),
-        s.c(),
+    long values = s.keyBlocks() * panelBytes + keyBlock * s.keysPerBlock() * rowBytes;
+    SmallProducts.multiply(
+        b.scratch().address() + weights,
+        4L * s.scoreStride(),
+        b.prepared().address() + b.preparedAt() + values,
+        4L * SmallProducts.COLUMNS,
+        rowBytes,
         s.keysIn(keyBlock),
-        keyBlock > 0);
-  }
-
-  private void product(
-      Block b,
-      long aAt,
-      int lda,
-      MemorySegment right,
-      long rightAt,
-      int ldb,
-      long cAt,
-      int ldc,
-      int n,
-      int depth,
-      boolean accumulate) {
-    Gemm.multiply(
-        ops,
-        b.scratch(),
-        aAt,
-        lda,
-        right,
-        rightAt,
-        ldb,
-        b.scratch(),
-        cAt,
-        ldc,
+        b.scratch().address() + sums,
+        rowBytes,
         b.rows(),
-        n,
-        depth,
-        accumulate);
+        s.c(),
+        keyBlock > 0);
   }
 }

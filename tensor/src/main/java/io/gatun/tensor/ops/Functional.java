@@ -264,6 +264,19 @@ public final class Functional {
         () -> Attention.apply(this, q, k, v, heads, scale, bias));
   }
 
+  /// The same within each of several texts of any lengths, whose rows lie one after the other: q, k
+  /// and v (T, heads * C), perhaps with gaps between rows; result (T, heads * C).
+  ///
+  /// @param starts the row of each text's first token, in ascending order, and T at the end
+  public Tensor attention(
+      Tensor q, Tensor k, Tensor v, int[] starts, int heads, float scale, AttentionBias bias) {
+    return observed(
+        "attention",
+        TextsAttention.flops(q, starts),
+        q,
+        () -> TextsAttention.apply(this, q, k, v, starts, heads, scale, bias));
+  }
+
   /// x (B, H, W, C), padded at the bottom and right with copies of `fill` (C) to multiples of
   /// `size` (zeros where `fill` is null), as windows of size x size: (B * windows, size * size, C).
   public Tensor windowPartition(Tensor x, int size, Tensor fill) {

@@ -96,6 +96,16 @@ final class OneDnnAttentionProducts implements AttentionProducts {
   }
 
   @Override
+  public int spareRows() {
+    return 0;
+  }
+
+  @Override
+  public int sumStride() {
+    return s.c();
+  }
+
+  @Override
   public long preparedBytes() {
     return s.keyBlocks() * (wholeKeys.byteSize() + wholeValues.byteSize());
   }

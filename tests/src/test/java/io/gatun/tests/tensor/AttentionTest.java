@@ -227,6 +227,66 @@ class AttentionTest {
         });
   }
 
+  /// Texts one after the other, some of one length, one empty, one too long for what short ones
+  /// use: each sees itself alone.
+  @Test
+  void textsOfAnyLengths() {
+    int[] starts = {0, 1, 6, 11, 11, 44, 121, 750, 752};
+    var qkv = fixture.random(DType.Plain.F32, 752, 3 * 48);
+    for (var bias :
+        new AttentionBias[] {
+          AttentionBias.NONE, AttentionBias.CAUSAL, new AttentionBias.Window(9)
+        }) {
+      fixture.agree(
+          bias + " ",
+          f -> {
+            var all = fixture.as(f.dtype(), qkv);
+            var q = all.slice(1, 0, 48);
+            var k = all.slice(1, 48, 96);
+            var v = all.slice(1, 96, 144);
+            if (f.ops().backend() != Backend.SCALAR) {
+              return f.attention(q, k, v, starts, 3, 0.25f, bias);
+            }
+            var alone = f.empty(752, 48);
+            for (int i = 1; i < starts.length; i++) {
+              var one = new int[] {0, starts[i] - starts[i - 1]};
+              int from = starts[i - 1];
+              var y =
+                  f.attention(
+                      q.slice(0, from, starts[i]),
+                      k.slice(0, from, starts[i]),
+                      v.slice(0, from, starts[i]),
+                      one,
+                      3,
+                      0.25f,
+                      bias);
+              long row = 48L * f.dtype().blockBytes();
+              alone.segment().asSlice(from * row).copyFrom(y.segment());
+            }
+            return alone;
+          });
+    }
+  }
+
+  @Test
+  void textsThatDoNotFitAreErrors() {
+    try (var ops = new Ops(Backend.NATIVE, 1)) {
+      var f = new Functional(ops, DType.Plain.F32);
+      var x = fixture.random(DType.Plain.F32, 6, 8);
+      for (int[] starts : new int[][] {{}, {0}, {1, 6}, {0, 7}, {0, 4, 3, 6}}) {
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> f.attention(x, x, x, starts, 2, 1, AttentionBias.NONE));
+      }
+      var table = fixture.random(DType.Plain.F32, 3, 4);
+      assertThrows(
+          IllegalArgumentException.class,
+          () ->
+              f.attention(
+                  x, x, x, new int[] {0, 6}, 2, 1, new RelativePositions(table, table, 2, 2)));
+    }
+  }
+
   @Test
   void wrongShapesAreErrors() {
     try (var ops = new Ops(Backend.NATIVE, 1)) {

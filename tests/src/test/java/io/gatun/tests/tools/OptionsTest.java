@@ -42,6 +42,7 @@ class OptionsTest {
           "doctor",
           "bench system",
           "bench llm",
+          "bench embed",
           "bench sam",
           "bench diffusion");
 
