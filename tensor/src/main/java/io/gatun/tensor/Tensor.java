@@ -326,8 +326,9 @@ public final class Tensor {
   }
 
   private Tensor view(long elementOffset, long[] dims, long[] newStrides) {
-    if (dtype instanceof DType.Tiled) {
-      throw new IllegalArgumentException("a " + dtype.name() + " tensor has no views: it is tiled");
+    if (dtype instanceof DType.Tiled || dtype instanceof DType.Unknown) {
+      throw new IllegalArgumentException(
+          "a %s tensor has no views: its type is tiled, or not known".formatted(dtype.name()));
     }
     var s = Shape.of(dims);
     int block = dtype.blockSize();

@@ -132,6 +132,8 @@ class ViewsTest {
         refused(arena, "mulInPlace", f32, v -> done(x, () -> ops.mulInPlace(w, v)));
         refused(arena, "siluMulInPlace", f32, v -> done(x, () -> ops.siluMulInPlace(v, w)));
         refused(arena, "siluMulInPlace", f32, v -> done(x, () -> ops.siluMulInPlace(w, v)));
+        refused(arena, "sigmoidMulInPlace", f32, v -> done(x, () -> ops.sigmoidMulInPlace(v, w)));
+        refused(arena, "sigmoidMulInPlace", f32, v -> done(x, () -> ops.sigmoidMulInPlace(w, v)));
         refused(arena, "softcap", f32, v -> done(x, () -> ops.softcap(v, 2)));
         refused(arena, "addScaledRow", f32, v -> done(x, () -> ops.addScaledRow(v, 1, one, 2)));
         refused(arena, "softmax", f32, v -> done(x, () -> ops.softmax(v)));
