@@ -30,7 +30,7 @@ public record PerLayerEmbeddings(Tensor table, Linear projection, Norm norm, int
         size);
   }
 
-  /// (norm(x W / sqrt(D)) + table[ids] sqrt(P)) / sqrt(2), (T, L P): x (T, D) are the embeddings.
+  /// (norm(x W / sqrt(D)) + embed(ids) sqrt(P)) / sqrt(2), (T, L P): x (T, D) are the embeddings.
   private Tensor inputs(Ops ops, Tensor x, int[] ids) {
     long t = x.dim(0);
     var projected = projection.forward(ops, x); // (T, L P)
