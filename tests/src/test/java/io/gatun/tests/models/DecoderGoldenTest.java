@@ -9,16 +9,19 @@ import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.SafetensorsWriter;
 import io.gatun.models.decoder.Batch;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.Keys;
 import io.gatun.models.decoder.arch.Architectures;
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tests.RandomWeights;
 import io.gatun.tests.TestData;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -127,6 +130,35 @@ class DecoderGoldenTest {
     if (!DEPENDS_ON_CUTS.contains(folder.getFileName().toString())) {
       golden.checkInChunks(17);
       golden.checkInChunks(1);
+    }
+  }
+
+  /// What writes text in a model that sees, too: its configuration and its names are within the
+  /// larger one's, and what guesses further tokens is left alone.
+  @Test
+  void aPartOfALargerModel() throws IOException {
+    Path folder = OURS.resolve("qwen3_5");
+    var nested = JSON.createObjectNode().put("model_type", "qwen3_5");
+    nested.set("text_config", JSON.readTree(folder.resolve("config_published.json").toFile()));
+    Path config = dir.resolve("config.json");
+    JSON.writeValue(config.toFile(), nested);
+    Path file = dir.resolve("nested.safetensors");
+    try (var plain = open(folder, "safetensors");
+        var arena = Arena.ofConfined()) {
+      var writer = new SafetensorsWriter();
+      plain
+          .tensors()
+          .forEach(
+              (name, t) -> writer.add(name.replaceFirst("^model\\.", "model.language_model."), t));
+      var other = Tensor.allocate(arena, DType.Plain.F32, 3);
+      writer.add("model.visual.merger.norm.weight", other).add("mtp.norm.weight", other);
+      writer.write(file);
+    }
+    try (var checkpoint = Checkpoint.open(file);
+        var reference = Checkpoint.open(folder.resolve("reference.safetensors"));
+        var ops = new Ops(Backend.NATIVE, 2)) {
+      var decoder = Architectures.open(checkpoint, Keys.huggingFace(config));
+      new Golden(decoder, ops, reference, "seq0.").checkAtOnce();
     }
   }
 
