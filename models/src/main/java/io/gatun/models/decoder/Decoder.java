@@ -80,7 +80,7 @@ public final class Decoder {
   ///   the configuration says, or has no place in the model; or a key is missing or not understood
   public static Decoder of(Checkpoint checkpoint, Keys keys, Architecture architecture) {
     var weights = DecoderWeights.of(checkpoint, keys, architecture.ggufNames());
-    weights.requirePromised(keys);
+    Completeness.requirePromised(keys, weights);
     var decoder = architecture.build(keys, weights);
     Config.requireAllRead(keys);
     weights.requireAllUsed();
