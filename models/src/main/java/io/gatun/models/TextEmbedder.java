@@ -4,6 +4,7 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.models.encoder.Pooling;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.tensor.ops.Functional;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,7 +13,8 @@ import java.util.Map;
 import java.util.function.Consumer;
 
 /// Makes vectors of texts, of which those of similar meaning point in similar directions: BERT
-/// (bge, MiniLM, e5, arctic), XLM-RoBERTa (bge-m3), nomic-bert and ModernBERT.
+/// (bge, MiniLM, e5, arctic), XLM-RoBERTa (bge-m3), nomic-bert, ModernBERT, EmbeddingGemma, and
+/// language models that were trained for it (Qwen3-Embedding).
 ///
 /// ```java
 /// try (var embedder = TextEmbedder.load("bge-small-en-v1.5")) {
@@ -66,7 +68,10 @@ public final class TextEmbedder implements AutoCloseable {
 
   /// The length of a vector.
   public int dimension() {
-    return model.encoder().hiddenSize();
+    var dense = model.files().dense();
+    return dense.isEmpty()
+        ? model.encoder().hiddenSize()
+        : Math.toIntExact(dense.getLast().weight().dim(0));
   }
 
   /// The most tokens of a text, with what is put around it.
@@ -116,18 +121,37 @@ public final class TextEmbedder implements AutoCloseable {
     }
     var vectors = new float[texts.size()][];
     TokenBatches.forEach(
+        model.encoder().batchTokens(),
         ids,
         null,
         (batch, places) -> {
           try (var _ = model.ops().owner().turn();
               var _ = model.ops().scope()) {
             var f = model.f();
-            var found = pooling.apply(f.toF32(model.encoder().forward(f, batch)), batch);
+            var found = dense(pooling.apply(f.toF32(model.encoder().forward(f, batch)), batch));
             for (int i = 0; i < places.length; i++) {
               vectors[places[i]] = finished(found[i]);
             }
           }
         });
+    return vectors;
+  }
+
+  private float[][] dense(float[][] pooled) {
+    if (model.files().dense().isEmpty()) {
+      return pooled;
+    }
+    var x = model.ops().empty(pooled.length, pooled[0].length);
+    for (int i = 0; i < pooled.length; i++) {
+      x.get(i).segment().copyFrom(MemorySegment.ofArray(pooled[i]));
+    }
+    for (var layer : model.files().dense()) {
+      x = layer.forward(model.ops(), x);
+    }
+    var vectors = new float[pooled.length][];
+    for (int i = 0; i < vectors.length; i++) {
+      vectors[i] = x.get(i).toFloats();
+    }
     return vectors;
   }
 

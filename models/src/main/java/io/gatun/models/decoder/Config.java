@@ -32,7 +32,7 @@ public record Config(
 
   private static final Pattern HARMLESS_GGUF =
       Pattern.compile(
-          "layer_norm_eps|moe_intermediate_size|.*\\.(tensor_data_layout|pooling_type)");
+          "layer_norm_eps|moe_intermediate_size|.*\\.(tensor_data_layout|pooling_type|classifier\\.output_labels|dense_\\d_feat_(in|out))");
 
   /// A head has at most some hundred numbers; more would only take memory.
   private static final int MAX_HEAD_DIM = 1 << 14;

@@ -419,9 +419,11 @@ public final class DecoderWeights {
     }
   }
 
+  /// @param others the names of tensors that have another place
   /// @throws CheckpointException if the checkpoint has tensors that nothing has asked for
-  void requireAllUsed() {
+  void requireAllUsed(Pattern others) {
     var leftovers = new StringBuilder((source.names.isPart() ? OTHER_PARTS : LEFTOVERS).pattern());
+    leftovers.append('|').append(others.pattern());
     int first = source.keys.layers();
     int draft = Math.min(MAX_DRAFT, source.keys.countOrNone("num_nextn_predict_layers"));
     for (int i = 0; i < draft; i++) {

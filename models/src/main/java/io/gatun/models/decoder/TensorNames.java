@@ -85,7 +85,8 @@ public final class TensorNames {
       List.of(
           List.of("model.", ""),
           List.of("language_model.model.", "language_model."),
-          List.of("model.language_model.", ""));
+          List.of("model.language_model.", ""),
+          List.of("", ""));
 
   private final Family family;
   private final List<String> prefixes;
