@@ -12,6 +12,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.stream.StreamSupport;
 import java.util.zip.CRC32;
@@ -29,9 +31,7 @@ public final class RandomWeights {
     int salt = all.get("salt").asInt();
     if (all.has("metadata")) {
       var writer = new GgufWriter();
-      all.get("metadata")
-          .properties()
-          .forEach(e -> writer.metadata(e.getKey(), value(e.getValue())));
+      metadata(all.get("metadata")).forEach(writer::metadata);
       tensors(all, salt, (t, bytes) -> writer.add(t.name, t.type, t.shape, to -> to.write(bytes)));
       writer.write(file);
     } else {
@@ -41,13 +41,21 @@ public final class RandomWeights {
     }
   }
 
+  /// A GGUF file's, from JSON: numbers with a point are floats.
+  public static Map<String, Object> metadata(JsonNode json) {
+    var all = new LinkedHashMap<String, Object>();
+    json.properties().forEach(e -> all.put(e.getKey(), value(e.getValue())));
+    return all;
+  }
+
   private record Declared(String name, DType type, Shape shape) {}
 
   private static Object value(JsonNode node) {
     return switch (node.getNodeType()) {
       case STRING -> node.asText();
       case BOOLEAN -> node.asBoolean();
-      case NUMBER -> node.isInt() ? (Object) node.asInt() : (Object) (float) node.asDouble();
+      case NUMBER ->
+          node.isIntegralNumber() ? (Object) node.asLong() : (Object) (float) node.asDouble();
       case ARRAY ->
           StreamSupport.stream(node.spliterator(), false).map(RandomWeights::value).toList();
       default -> throw new IllegalArgumentException(node.toString());

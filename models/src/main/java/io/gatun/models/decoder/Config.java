@@ -1,6 +1,7 @@
 package io.gatun.models.decoder;
 
 import io.gatun.loaders.CheckpointException;
+import java.util.List;
 import java.util.regex.Pattern;
 
 /// What all decoders have; components are named as in config.json.
@@ -33,6 +34,9 @@ public record Config(
   private static final Pattern HARMLESS_GGUF =
       Pattern.compile(
           "layer_norm_eps|moe_intermediate_size|.*\\.(tensor_data_layout|pooling_type|classifier\\.output_labels|dense_\\d_feat_(in|out))");
+
+  private static final List<String> EPSILONS =
+      List.of("norm_epsilon", "rms_norm_eps", "norm_eps", "layer_norm_epsilon", "layer_norm_eps");
 
   /// A head has at most some hundred numbers; more would only take memory.
   private static final int MAX_HEAD_DIM = 1 << 14;
@@ -69,7 +73,7 @@ public record Config(
   }
 
   /// As [#of(Keys, Defaults)], for models whose keys and values differ in size. Where layers do, it
-  /// is the first one's sizes.
+  /// is the sizes of the first one that has such a part.
   ///
   /// @throws CheckpointException if a key is missing or asks for what Gatun does not do
   public static Config of(Keys keys, Defaults defaults, int headDim) {
@@ -77,24 +81,30 @@ public record Config(
     int heads = keys.count("num_attention_heads");
     int layers = keys.layers();
     int experts = keys.experts();
-    String eps = keys.isAbsent("norm_epsilon") ? "rms_norm_eps" : "norm_epsilon";
+    String eps =
+        EPSILONS.stream().filter(key -> !keys.isAbsent(key)).findFirst().orElse("rms_norm_eps");
     return new Config(
         keys.type(),
         hidden,
-        keys.counts("intermediate_size", layers).getFirst(),
+        intermediateSize(keys),
         layers,
         heads,
-        keys.isAbsent("num_key_value_heads")
-            ? heads
-            : keys.counts("num_key_value_heads", layers).getFirst(),
+        keys.isAbsent("num_key_value_heads") ? heads : keys.ofFirst("num_key_value_heads"),
         headDim,
         keys.count("vocab_size"),
         keys.count("max_position_embeddings", defaults.maxPositions),
-        (float) keys.number(keys.isAbsent(eps) ? "layer_norm_eps" : eps, defaults.eps),
+        (float) keys.number(eps, defaults.eps),
         RopeConfig.of(keys, "full_attention", defaults.theta),
         0,
         experts,
         experts == 0 ? 0 : keys.count("num_experts_per_tok", 2));
+  }
+
+  /// That of dense layers, or, in a model that has none, of an expert.
+  private static int intermediateSize(Keys keys) {
+    return keys.isAbsent("intermediate_size")
+        ? keys.first("block_ff_dim", "moe_intermediate_size", "intermediate_size")
+        : keys.ofFirst("intermediate_size");
   }
 
   /// The same with layers that see no more than so many positions.

@@ -1,6 +1,7 @@
 package io.gatun.models.decoder;
 
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Activations;
 import io.gatun.tensor.ops.Ops;
 import java.util.List;
 
@@ -15,6 +16,30 @@ public interface DecoderLayer {
   /// A mixer, mostly attention, then the feed-forward layer, each with a norm before it (Llama).
   static DecoderLayer preNorm(Norm inputNorm, TokenMixer mixer, Norm mlpNorm, FeedForward mlp) {
     return new Sequential(inputNorm, mixer, Norm.none(), mlpNorm, mlp, Norm.none());
+  }
+
+  /// A mixer alone, with a norm before it: `y = x + mixer(norm(x))`.
+  static DecoderLayer of(Norm norm, TokenMixer mixer) {
+    return new Single(norm, mixer::forward, List.of(mixer));
+  }
+
+  /// A feed-forward layer alone, with a norm before it: `y = x + mlp(norm(x))`.
+  static DecoderLayer of(Norm norm, FeedForward mlp) {
+    return new Single(norm, (ops, x, _) -> mlp.forward(ops, x), List.of());
+  }
+
+  /// Layers of one part (Nemotron-H).
+  record Single(Norm norm, Part part, List<TokenMixer> mixers) implements DecoderLayer {
+    private interface Part {
+      Tensor forward(Ops ops, Activations x, Step step);
+    }
+
+    @Override
+    public void forward(Ops ops, Tensor x, Step step) {
+      try (var _ = ops.scope()) {
+        ops.addInPlace(x, part.forward(ops, norm.activations(ops, x), step));
+      }
+    }
   }
 
   /// A mixer, mostly attention, then the feed-forward layer, each between two norms.

@@ -24,12 +24,13 @@ import java.util.regex.Pattern;
 ///
 /// What is handed out is recorded: so much one token reads.
 public final class DecoderWeights {
-  /// The rotary frequencies, which follow from the configuration, which old conversions keep.
+  /// The rotary frequencies, which follow from the configuration, which old conversions keep; and
+  /// Qwen's layers that guess further tokens ahead.
   private static final Pattern LEFTOVERS =
       Pattern.compile(
           "(model\\.layers\\.\\d+\\.self_attn|model|layers\\.\\d+\\.attention\\.inner_attention)"
               + "\\.(rotary_emb|rope)\\.(inv_freq|freqs)$"
-              + "|rope\\.freqs$|blk\\.\\d+\\.(attn_rot_embd|rope_freqs)(\\.weight)?$");
+              + "|rope\\.freqs$|mtp\\.|blk\\.\\d+\\.(attn_rot_embd|rope_freqs)(\\.weight)?$");
 
   /// And those of what sees and hears, in a model that does more than to write.
   private static final Pattern OTHER_PARTS =
@@ -138,7 +139,8 @@ public final class DecoderWeights {
     return new Linear(matrix(name, rows, columns), bias(name, rows));
   }
 
-  private Tensor bias(String name, long rows) {
+  /// A bias as F32, or null where the checkpoint has none.
+  public Tensor bias(String name, long rows) {
     return has(name + ".bias") ? f32(find(prefix + name + ".bias", Shape.of(rows))) : null;
   }
 
@@ -334,9 +336,11 @@ public final class DecoderWeights {
     return experts;
   }
 
-  /// A matrix of one row, which GGUF has as a vector.
+  /// A matrix of one row, which some GGUF files have as a vector.
   public Tensor row(String name, long columns) {
-    return isGguf()
+    String own = source.names.name(prefix + name + ".weight");
+    var t = source.tensors.checkpoint().tensors().get(own);
+    return t != null && t.shape().rank() == 1
         ? counted(find(prefix + name + ".weight", Shape.of(columns)).reshape(1, columns))
         : matrix(name, 1, columns);
   }

@@ -33,4 +33,18 @@ public record GatedMlp(Linear gate, Linear up, Linear down, Activation activatio
     ops.mulInPlace(gates, both[1]);
     return gates;
   }
+
+  /// The same with multiples of the gate's argument and of the result (Falcon-H1).
+  public FeedForward scaled(Norm gateScale, Norm downScale) {
+    var plain = this;
+    return (ops, x) -> {
+      if (gateScale instanceof Norm.None) {
+        return downScale.of(ops, plain.forward(ops, x));
+      }
+      var both = Linear.forward(ops, x, gate, up);
+      var gates = gateScale.of(ops, both[0]);
+      ops.siluMulInPlace(gates, both[1]);
+      return downScale.of(ops, down.forward(ops, gates));
+    };
+  }
 }

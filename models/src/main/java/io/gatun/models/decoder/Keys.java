@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntPredicate;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -66,7 +67,15 @@ public final class Keys extends JsonKeys {
           Map.entry("logit_scale", "logit_scale"),
           Map.entry("rope_theta", "rope.freq_base"),
           Map.entry("rope_local_base_freq", "rope.freq_base_swa"),
-          Map.entry("llama_4_scaling_beta", "attention.temperature_scale"));
+          Map.entry("llama_4_scaling_beta", "attention.temperature_scale"),
+          Map.entry("conv_L_cache", "shortconv.l_cache"),
+          Map.entry("full_attention_interval", "full_attention_interval"),
+          Map.entry("mrope_section", "rope.dimension_sections"),
+          Map.entry("conv_kernel", "ssm.conv_kernel"),
+          Map.entry("ssm_state_size", "ssm.state_size"),
+          Map.entry("n_groups", "ssm.group_count"),
+          Map.entry("mamba_num_heads", "ssm.time_step_rank"),
+          Map.entry("mamba_d_ssm", "ssm.inner_size"));
 
   private static final Map<String, String> GGUF_SCALING =
       Map.of(
@@ -268,12 +277,27 @@ public final class Keys extends JsonKeys {
     return isAbsent(key) || integer(key) == 0 ? 0 : count(key);
   }
 
+  /// Counts keys as understood: what tensors show, and what changes no results.
+  ///
+  /// @param names a regular expression
+  public void ignore(String names) {
+    var pattern = Pattern.compile(names);
+    json()
+        .fieldNames()
+        .forEachRemaining(
+            name -> {
+              if (pattern.matcher(name).matches()) {
+                isAbsent(name);
+              }
+            });
+  }
+
   /// How many layers the model has. Those behind them, which guess further tokens ahead, do not
   /// count: GGUF's number includes them.
   ///
   /// @throws CheckpointException if there are none
   public int layers() {
-    int all = count("num_hidden_layers");
+    int all = isAbsent("num_hidden_layers") ? listedLayers() : count("num_hidden_layers");
     int draft = countOrNone("num_nextn_predict_layers");
     if (isGguf() && draft >= all) {
       throw new CheckpointException(
@@ -281,6 +305,34 @@ public final class Keys extends JsonKeys {
               .formatted(where(), shown("num_nextn_predict_layers"), draft, all));
     }
     return isGguf() ? all - draft : all;
+  }
+
+  private int listedLayers() {
+    if (!isAbsent("layers_block_type")) {
+      return texts("layers_block_type").size();
+    }
+    String pattern = text("hybrid_override_pattern", "");
+    return pattern.isEmpty() ? count("num_hidden_layers") : pattern.length();
+  }
+
+  /// A positive integer under the first of several names that is there.
+  ///
+  /// @throws CheckpointException if none is, or it is something else
+  public int first(String... names) {
+    return count(Stream.of(names).filter(name -> !isAbsent(name)).findFirst().orElse(names[0]));
+  }
+
+  /// A positive integer, or, where each layer has its own, the first that is not 0.
+  public int ofFirst(String key) {
+    if (!json().path(key).isArray()) {
+      return count(key);
+    }
+    for (float v : numbers(key)) {
+      if (v >= 1) {
+        return (int) v;
+      }
+    }
+    return count(key);
   }
 
   /// How many experts a layer has, 0 for none, under any of the names for it.

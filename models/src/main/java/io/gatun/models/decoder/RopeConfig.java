@@ -9,12 +9,14 @@ import java.util.regex.Pattern;
 /// @param theta the base: pair i of C numbers turns by `theta^(-2i / C)` a position
 /// @param partial the share of a head that is rotated
 public record RopeConfig(double theta, double partial, RopeScaling scaling) {
-  /// What has a meaning for other types of scaling, or says how the model was made.
+  /// What has a meaning for other types of scaling, or says how the model was made; how frequencies
+  /// are shared between time, height and width, which of text are all the same position.
   private static final Pattern HARMLESS =
       Pattern.compile(
           "type|rope_type|finetuned|rope_theta|original_max_position_embeddings"
               + "|max_position_embeddings|factor|(low|high)_freq_factor|beta_(fast|slow)"
-              + "|mscale|mscale_all_dim|llama_4_scaling_beta|attention_factor|attn_factor");
+              + "|mscale|mscale_all_dim|llama_4_scaling_beta|attention_factor|attn_factor"
+              + "|mrope_(section|interleaved)");
 
   /// From `rope_theta` and `rope_scaling` (or `rope_parameters`) of a config.json.
   ///

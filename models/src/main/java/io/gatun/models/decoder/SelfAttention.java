@@ -32,6 +32,12 @@ public record SelfAttention(
   /// @param dim C
   public record Heads(int query, int keyValue, int dim) {}
 
+  /// Without norms.
+  public static SelfAttention of(
+      Heads heads, Projections projections, RotaryEmbedding rope, AttentionSpec spec) {
+    return new SelfAttention(heads, projections, Norm.none(), Norm.none(), rope, spec);
+  }
+
   /// The linear layers of queries, keys, values and output.
   ///
   /// @param k null where another layer's keys and values are read
@@ -63,12 +69,20 @@ public record SelfAttention(
   /// q, k, v = x Wq, x Wk, x Wv; q, k, v = rope(norm(q)), rope(norm(k)), norm(v)
   ///
   /// softmax(q K^T scale) V Wo, K and V being all the cache holds
+  ///
+  /// Where Wq has twice the rows, the second half of each head is a gate g: sigmoid(g) times what
+  /// the head finds (Qiu et al. 2025, "Gated attention").
   @Override
   public Tensor forward(Ops ops, Activations x, Step step) {
     long t = x.rows();
     long c = heads.dim;
     var qkv = Linear.forward(ops, x, projections.ofInput());
-    var q = normed(ops, qNorm, qkv[0]).reshape(t, heads.query, c); // (T, H, C)
+    boolean gated = projections.q.rows() == 2 * heads.query * heads.dim;
+    var queries =
+        gated
+            ? Linear.parts(ops, qkv[0], heads.query, heads.dim, heads.dim)
+            : new Tensor[] {qkv[0]};
+    var q = normed(ops, qNorm, queries[0]).reshape(t, heads.query, c); // (T, H, C)
     var table = rope == null ? null : step.table(rope);
     if (rope != null) {
       ops.rope(q, table.queryCos(), table.querySin(), rope.interleaved());
@@ -82,7 +96,12 @@ public record SelfAttention(
       step.put(ops, this, k, v);
     }
     var y = step.attention(ops, this, q, spec);
-    return projections.o.forward(ops, y.reshape(t, heads.query * c)); // (T, D)
+    var found = y.reshape(t, heads.query * c);
+    if (gated) {
+      ops.sigmoidMulInPlace(queries[1], found);
+      found = queries[1];
+    }
+    return projections.o.forward(ops, found); // (T, D)
   }
 
   private static Tensor normed(Ops ops, Norm norm, Tensor x) {

@@ -3,6 +3,7 @@ package io.gatun.models.decoder;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Recurrence;
 import io.gatun.tensor.ops.Span;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -63,8 +64,8 @@ public final class Step {
     return ops.attention(q, spans(), parts.get(mixer), spec);
   }
 
-  /// The recurrent tensors of a span's sequence, to be read and changed.
-  public List<Tensor> recurrent(TokenMixer mixer, Span span) {
-    return span.sequence().recurrent(parts.get(mixer));
+  /// The operations of a mixer with a recurrent state.
+  public Recurrence recurrence(Ops ops, TokenMixer mixer) {
+    return new Recurrence(ops, spans(), parts.get(mixer));
   }
 }

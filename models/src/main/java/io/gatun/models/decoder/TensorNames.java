@@ -31,6 +31,7 @@ public final class TensorNames {
       List.of(
           row("model.embed_tokens", "token_embd", "tok_embeddings"),
           row("model.norm", "output_norm", "norm"),
+          row("model.embedding_norm", "token_embd_norm", ""),
           row("lm_head", "output", "output"),
           row("model.embed_tokens_per_layer", "per_layer_token_embd", ""),
           row("model.per_layer_model_projection", "per_layer_model_proj", ""),
@@ -71,7 +72,8 @@ public final class TensorNames {
               "model.layers.%d.block_sparse_moe.experts.%d.w3",
               "blk.%d.ffn_up.%d", "layers.%d.feed_forward.experts.%d.w3"));
 
-  private static final Pattern LINEAR = Pattern.compile("_proj$|\\.c_fc$|^lm_head$|\\.w[123]$");
+  private static final Pattern LINEAR =
+      Pattern.compile("_proj(_qkvz?|_z)?$|\\.c_fc$|^lm_head$|\\.w[123]$");
 
   /// A number between dots: a layer's or an expert's.
   private static final Pattern NUMBER = Pattern.compile("\\.(\\d+)(?=\\.|$)");
@@ -86,7 +88,12 @@ public final class TensorNames {
           List.of("model.", ""),
           List.of("language_model.model.", "language_model."),
           List.of("model.language_model.", ""),
+          List.of("backbone.", ""),
           List.of("", ""));
+
+  /// What those whose names begin with `backbone.` (Nemotron) call otherwise.
+  private static final Map<String, String> BACKBONE =
+      Map.of("model.embed_tokens", "backbone.embeddings", "model.norm", "backbone.norm_f");
 
   private final Family family;
   private final List<String> prefixes;
@@ -131,13 +138,18 @@ public final class TensorNames {
 
   /// Whether the model is a part of a larger one, whose other parts' tensors are beside its own.
   boolean isPart() {
-    return !prefixes.equals(PREFIXES.getFirst());
+    return prefixes.stream().anyMatch(prefix -> prefix.contains("language_model."));
   }
 
   /// This family's name for a tensor given by Hugging Face's, such as
   /// `model.layers.3.mlp.up_proj.weight`; null if it has none.
   public String name(String huggingFace) {
     if (family == Family.HUGGING_FACE) {
+      int end = huggingFace.lastIndexOf('.');
+      String other = BACKBONE.get(huggingFace.substring(0, end));
+      if (other != null && prefixes.getFirst().equals("backbone.")) {
+        return other + huggingFace.substring(end);
+      }
       return huggingFace.startsWith("model.")
           ? prefixes.get(0) + huggingFace.substring("model.".length())
           : prefixes.get(1) + huggingFace;

@@ -42,6 +42,16 @@ public interface Kernels {
       MemorySegment out,
       long outAt);
 
+  /// `out = x / (1 + exp(-gate))`.
+  void sigmoidMul(
+      MemorySegment gate,
+      long gateAt,
+      MemorySegment x,
+      long xAt,
+      long n,
+      MemorySegment out,
+      long outAt);
+
   /// `out = cap * tanh(x / cap)`.
   void softcap(MemorySegment x, long xAt, float cap, int n, MemorySegment out, long outAt);
 

@@ -84,6 +84,20 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public void sigmoidMul(
+      MemorySegment gate,
+      long gateAt,
+      MemorySegment x,
+      long xAt,
+      long n,
+      MemorySegment out,
+      long outAt) {
+    for (long i = 0; i < n; i++) {
+      set(out, outAt, i, get(x, xAt, i) / (1 + (float) Math.exp(-get(gate, gateAt, i))));
+    }
+  }
+
+  @Override
   public void softcap(MemorySegment x, long xAt, float cap, int n, MemorySegment out, long outAt) {
     for (int i = 0; i < n; i++) {
       set(out, outAt, i, (float) (cap * Math.tanh(get(x, xAt, i) / (double) cap)));

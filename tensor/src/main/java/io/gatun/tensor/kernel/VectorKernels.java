@@ -139,6 +139,29 @@ public final class VectorKernels implements Kernels {
     }
   }
 
+  @Override
+  public void sigmoidMul(
+      MemorySegment gate,
+      long gateAt,
+      MemorySegment x,
+      long xAt,
+      long n,
+      MemorySegment out,
+      long outAt) {
+    long end = 4 * F.loopBound(n);
+    for (long at = 0; at < end; at += STEP) {
+      load(x, xAt + at)
+          .div(VectorMath.exp(load(gate, gateAt + at).neg()).add(1f))
+          .intoMemorySegment(out, outAt + at, ORDER);
+    }
+    if (end < 4 * n) {
+      var tail = F.indexInRange(end / 4, n);
+      load(x, xAt + end, tail)
+          .div(VectorMath.exp(load(gate, gateAt + end, tail).neg()).add(1f))
+          .intoMemorySegment(out, outAt + end, ORDER, tail);
+    }
+  }
+
   /// tanh(u) is 1 - 2 / (e^2u + 1).
   @Override
   public void softcap(MemorySegment x, long xAt, float cap, int n, MemorySegment out, long outAt) {

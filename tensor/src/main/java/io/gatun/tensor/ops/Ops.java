@@ -237,14 +237,16 @@ public final class Ops implements AutoCloseable {
   }
 
   /// RMSNorm over the innermost dimension: `x / sqrt(mean(x^2) + eps) * weight` (Zhang and Sennrich
-  /// 2019). x (..., D), weight (D) F32.
+  /// 2019). x (..., D), weight (D) F32, or (G, D) for rows that take turns.
   public Tensor rmsNorm(Tensor x, Tensor weight, float eps) {
     try (var _ = owner.operation()) {
       Check.f32("x", x);
       Check.f32("weight", weight);
       Check.eps(eps);
       int d = Check.columns("x", x);
-      Check.same("weight", weight.size(), "columns", d);
+      Check.same("columns of the weight", weight.dim(-1), "columns", d);
+      long turns = weight.size() / d;
+      Check.same("rows", x.size() / d % turns, "beyond whole turns of the weight's rows", 0);
       var out = empty(x.shape().dims());
       workers.forEach(
           x.size() / d,
@@ -252,7 +254,8 @@ public final class Ops implements AutoCloseable {
           (worker, from, to) -> {
             for (long t = from; t < to; t++) {
               long at = 4 * t * d;
-              kernels.rmsNorm(x.segment(), at, weight.segment(), 0, eps, d, out.segment(), at);
+              long w = 4 * (t % turns) * d;
+              kernels.rmsNorm(x.segment(), at, weight.segment(), w, eps, d, out.segment(), at);
             }
           });
       return out;
@@ -267,6 +270,11 @@ public final class Ops implements AutoCloseable {
   /// `gate = silu(gate) * up`, of equal shapes.
   public void siluMulInPlace(Tensor gate, Tensor up) {
     inPlace(gate, up, kernels::siluMul);
+  }
+
+  /// `gate = sigmoid(gate) * x`, of equal shapes.
+  public void sigmoidMulInPlace(Tensor gate, Tensor x) {
+    inPlace(gate, x, kernels::sigmoidMul);
   }
 
   /// `x *= y`, of equal shapes.

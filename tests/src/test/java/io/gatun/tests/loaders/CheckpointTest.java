@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /// What the test data's SOURCE.txt files say of themselves.
 class CheckpointTest {
-  private static final String STORIES = "llm-stories260K/derived/";
+  private static final String FORMATS = "llm-formats/";
 
   /// Names of GGUF for the names of Hugging Face, for those tensors that all forms store alike (q
   /// and k are permuted in GGUF and in Meta's form).
@@ -38,27 +38,27 @@ class CheckpointTest {
       Map.of(
           "model.embed_tokens.weight", "token_embd.weight",
           "model.norm.weight", "output_norm.weight",
-          "model.layers.3.self_attn.v_proj.weight", "blk.3.attn_v.weight",
-          "model.layers.3.self_attn.o_proj.weight", "blk.3.attn_output.weight",
-          "model.layers.4.mlp.gate_proj.weight", "blk.4.ffn_gate.weight",
-          "model.layers.4.mlp.down_proj.weight", "blk.4.ffn_down.weight",
-          "model.layers.4.input_layernorm.weight", "blk.4.attn_norm.weight");
+          "model.layers.1.self_attn.v_proj.weight", "blk.1.attn_v.weight",
+          "model.layers.1.self_attn.o_proj.weight", "blk.1.attn_output.weight",
+          "model.layers.2.mlp.gate_proj.weight", "blk.2.ffn_gate.weight",
+          "model.layers.2.mlp.down_proj.weight", "blk.2.ffn_down.weight",
+          "model.layers.2.input_layernorm.weight", "blk.2.attn_norm.weight");
 
   private static final Map<String, String> META_NAMES =
       Map.of(
           "model.embed_tokens.weight", "tok_embeddings.weight",
           "model.norm.weight", "norm.weight",
-          "model.layers.3.self_attn.v_proj.weight", "layers.3.attention.wv.weight",
-          "model.layers.3.self_attn.o_proj.weight", "layers.3.attention.wo.weight",
-          "model.layers.4.mlp.gate_proj.weight", "layers.4.feed_forward.w1.weight",
-          "model.layers.4.mlp.down_proj.weight", "layers.4.feed_forward.w2.weight",
-          "model.layers.4.input_layernorm.weight", "layers.4.attention_norm.weight");
+          "model.layers.1.self_attn.v_proj.weight", "layers.1.attention.wv.weight",
+          "model.layers.1.self_attn.o_proj.weight", "layers.1.attention.wo.weight",
+          "model.layers.2.mlp.gate_proj.weight", "layers.2.feed_forward.w1.weight",
+          "model.layers.2.mlp.down_proj.weight", "layers.2.feed_forward.w2.weight",
+          "model.layers.2.input_layernorm.weight", "layers.2.attention_norm.weight");
 
   @ParameterizedTest
   @ValueSource(strings = {"pytorch_model.bin", "pytorch_model.legacy.bin"})
   void huggingFaceFormsHaveTheSameValues(String name) {
-    try (var expected = Checkpoint.open(TestData.shared(STORIES + "model-f32.safetensors"));
-        var found = Checkpoint.open(TestData.shared(STORIES + name))) {
+    try (var expected = Checkpoint.open(TestData.shared(FORMATS + "model-f32.safetensors"));
+        var found = Checkpoint.open(TestData.shared(FORMATS + name))) {
       assertEquals(Format.PTH, found.format());
       assertEquals(expected.tensors().keySet(), found.tensors().keySet());
       expected
@@ -73,11 +73,11 @@ class CheckpointTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"stories260K-f32.gguf,GGUF", "consolidated.00.pth,PTH"})
+  @CsvSource({"model-f32.gguf,GGUF", "consolidated.00.pth,PTH"})
   void formsWithOtherNamesHaveTheSameValues(String name, Format format) {
     var names = format == Format.GGUF ? GGUF_NAMES : META_NAMES;
-    try (var expected = Checkpoint.open(TestData.shared(STORIES + "model-f32.safetensors"));
-        var found = Checkpoint.open(TestData.shared(STORIES + name))) {
+    try (var expected = Checkpoint.open(TestData.shared(FORMATS + "model-f32.safetensors"));
+        var found = Checkpoint.open(TestData.shared(FORMATS + name))) {
       assertEquals(format, found.format());
       names.forEach(
           (key, other) -> {
@@ -91,34 +91,34 @@ class CheckpointTest {
   @CsvSource({
     "model-f16.safetensors,F16",
     "model-bf16.safetensors,BF16",
-    "stories260K-f16.gguf,F16",
-    "stories260K-q8_0.gguf,Q8_0",
-    "stories260K-q4_0.gguf,Q4_0",
-    "stories260K-q5_1.gguf,Q5_1"
+    "model-f16.gguf,F16",
+    "model-q8_0.gguf,Q8_0",
+    "model-q4_0.gguf,Q4_0",
+    "model-q5_1.gguf,Q5_1"
   })
   void weightsHaveTheTypeThatTheFileIsNamedFor(String name, String dtype) {
-    try (var found = Checkpoint.open(TestData.shared(STORIES + name))) {
+    try (var found = Checkpoint.open(TestData.shared(FORMATS + name))) {
       String key =
           found.format() == Format.GGUF
               ? "blk.0.attn_q.weight"
               : "model.layers.0.self_attn.q_proj.weight";
       assertEquals(dtype, found.tensor(key).dtype().name());
-      assertEquals(Shape.of(64, 64), found.tensor(key).shape());
+      assertEquals(Shape.of(32, 32), found.tensor(key).shape());
     }
   }
 
   @Test
   void ggufMetadataAreTyped() {
-    try (var gguf = Checkpoint.open(TestData.shared(STORIES + "stories260K-f32.gguf"))) {
+    try (var gguf = Checkpoint.open(TestData.shared(FORMATS + "model-f32.gguf"))) {
       var metadata = gguf.metadata();
       assertEquals("llama", metadata.get("general.architecture"));
-      assertEquals(5L, metadata.get("llama.block_count"));
+      assertEquals(3L, metadata.get("llama.block_count"));
       assertEquals(1e-5f, metadata.get("llama.attention.layer_norm_rms_epsilon"));
       var tokens = (List<?>) metadata.get("tokenizer.ggml.tokens");
-      assertEquals(512, tokens.size());
-      assertEquals("\u2581Once", tokens.get(tokens.indexOf("\u2581Once")));
+      assertEquals(420, tokens.size());
+      assertEquals("\u2581On", tokens.get(tokens.indexOf("\u2581On")));
       assertEquals(2L, ((List<?>) metadata.get("tokenizer.ggml.token_type")).get(0));
-      assertEquals(-252f, ((List<?>) metadata.get("tokenizer.ggml.scores")).getLast());
+      assertEquals(-160f, ((List<?>) metadata.get("tokenizer.ggml.scores")).getLast());
       assertEquals("GGUF v3", gguf.parts().getFirst().version());
     }
   }

@@ -19,6 +19,7 @@ import java.lang.foreign.ValueLayout;
 import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -85,14 +86,15 @@ class WritersTest {
     try (var arena = Arena.ofConfined()) {
       var writer = new GgufWriter();
       metadata.forEach(writer::metadata);
-      for (DType.Block dtype : DType.Block.values()) {
+      var types = EnumSet.complementOf(EnumSet.of(DType.Block.MXFP4_PAIRS)); // no type of GGUF's
+      for (DType.Block dtype : types) {
         writer.add(dtype.name(), random(arena, dtype, Shape.of(3, 2L * dtype.blockSize())));
       }
       writer.add("BF16", random(arena, DType.Plain.BF16, Shape.of(3)));
       writer.write(file);
       try (var ck = Checkpoint.open(file)) {
         assertEquals(metadata, ck.metadata());
-        for (DType.Block dtype : DType.Block.values()) {
+        for (DType.Block dtype : types) {
           var expected = random(arena, dtype, Shape.of(3, 2L * dtype.blockSize()));
           assertSame(expected, ck.tensor(dtype.name()));
         }
@@ -104,7 +106,7 @@ class WritersTest {
 
   @Test
   void aRewrittenGgufIsTheSame() throws IOException {
-    Path original = TestData.shared("llm-stories260K/derived/stories260K-q4_0.gguf");
+    Path original = TestData.shared("llm-formats/model-q4_0.gguf");
     Path copy = dir.resolve("copy.gguf");
     try (var ck = Checkpoint.open(original)) {
       var writer = new GgufWriter();

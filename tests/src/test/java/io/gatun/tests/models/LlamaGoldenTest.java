@@ -15,12 +15,17 @@ import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Precision;
 import io.gatun.tests.TestData;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /// The Llama architecture against recorded results of reference implementations.
 class LlamaGoldenTest {
@@ -72,36 +77,51 @@ class LlamaGoldenTest {
     }
   }
 
+  /// The same model in every format, and one of stories where it is there.
+  static List<Arguments> formats() throws IOException {
+    var cases = new ArrayList<Arguments>();
+    Path ours = TestData.shared("llm-formats");
+    JsonNode golden = JSON.readTree(ours.resolve("golden.json").toFile());
+    golden
+        .get("greedy")
+        .properties()
+        .forEach(e -> cases.add(Arguments.of(ours.resolve(e.getKey()), ids(e.getValue()))));
+    Path stories = TestData.ROOT.resolveSibling("shared/testdata/llm-stories260K");
+    if (Files.exists(stories)) {
+      int[] ids =
+          ids(
+              JSON.readTree(stories.resolve("expected_greedy_ids.json").toFile())
+                  .get("greedy_token_ids"));
+      for (String file :
+          List.of(
+              "model-f32.safetensors",
+              "stories260K-f32.gguf",
+              "consolidated.00.pth",
+              "pytorch_model.bin",
+              "pytorch_model.legacy.bin",
+              "model-f16.safetensors",
+              "model-bf16.safetensors",
+              "stories260K-f16.gguf",
+              "stories260K-q8_0.gguf")) {
+        boolean exact = !file.matches(".*(f16|q8_0).*");
+        cases.add(
+            Arguments.of(
+                stories.resolve("derived").resolve(file), exact ? ids : Arrays.copyOf(ids, 64)));
+      }
+    }
+    return cases;
+  }
+
   @ParameterizedTest
-  @CsvSource({
-    "model-f32.safetensors, VECTOR, 0",
-    "model-f32.safetensors, NATIVE, 0",
-    "model-f32.safetensors, SCALAR, 0",
-    "stories260K-f32.gguf, NATIVE, 0",
-    "stories260K-f32.gguf, VECTOR, 0",
-    "consolidated.00.pth, NATIVE, 0",
-    "pytorch_model.bin, NATIVE, 0",
-    "pytorch_model.legacy.bin, NATIVE, 0",
-    "model-f16.safetensors, NATIVE, 64",
-    "model-bf16.safetensors, NATIVE, 64",
-    "stories260K-f16.gguf, NATIVE, 64",
-    "stories260K-q8_0.gguf, NATIVE, 64",
-  })
-  void stories260K(String file, Backend backend, int compared) throws IOException {
-    Path path = TestData.shared("llm-stories260K/derived/" + file);
-    var expected =
-        JSON.readTree(TestData.shared("llm-stories260K/expected_greedy_ids.json").toFile());
-    int[] ids = ids(expected.get("greedy_token_ids"));
-    int[] wanted = compared == 0 ? ids : Arrays.copyOf(ids, compared);
-    try (var checkpoint = Checkpoint.open(path);
-        var ops = new Ops(backend, 2)) {
-      int[] found =
-          greedy(
-              Architectures.open(checkpoint),
-              ops,
-              new int[] {expected.get("bos").asInt()},
-              wanted.length);
-      assertArrayEquals(wanted, found);
+  @MethodSource("formats")
+  void everyFormat(Path file, int[] ids) {
+    boolean all = file.toString().matches(".*llm-formats/model-f32.*");
+    for (Backend backend : all ? Backend.values() : new Backend[] {Backend.NATIVE}) {
+      try (var checkpoint = Checkpoint.open(file);
+          var ops = new Ops(backend, 2)) {
+        int[] found = greedy(Architectures.open(checkpoint), ops, new int[] {1}, ids.length);
+        assertArrayEquals(ids, found, backend + "");
+      }
     }
   }
 

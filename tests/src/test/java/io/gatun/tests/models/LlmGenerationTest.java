@@ -98,6 +98,30 @@ class LlmGenerationTest {
     }
   }
 
+  /// The space between a prompt and its answer is the tokenizer's to know.
+  @ParameterizedTest
+  @ValueSource(strings = {"model-f32.safetensors", "model-f32.gguf"})
+  void promptsGoOnAsRecorded(String file) throws IOException {
+    Path model = TestData.shared("llm-formats/" + file);
+    var prompts = JSON.readTree(model.resolveSibling("golden.json").toFile()).get("prompts");
+    int spaces = 0;
+    try (var llm = Llm.load(model, o -> o.pack(false).context(200))) {
+      for (JsonNode each : prompts) {
+        String prompt = each.get("text").asText();
+        assertArrayEquals(ints(each.get("ids")), llm.tokenizer().encode(prompt));
+        Generation answer = llm.generate(prompt, greedy(each.get("answer_ids").size()));
+        assertArrayEquals(ints(each.get("answer_ids")), answer.ids());
+        assertEquals(each.get("answer").asText(), answer.text());
+        spaces += !prompt.isEmpty() && answer.text().startsWith(" ") ? 1 : 0;
+      }
+    }
+    assertTrue(spaces > 0, "no answer begins with a space");
+  }
+
+  private static int[] ints(JsonNode array) {
+    return JSON.convertValue(array, int[].class);
+  }
+
   @Test
   void stopTextsEndTheAnswer() throws IOException {
     try (var llm = load("llama-legacy", null)) {

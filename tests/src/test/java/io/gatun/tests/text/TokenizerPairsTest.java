@@ -8,77 +8,126 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
+import io.gatun.tests.RandomWeights;
 import io.gatun.tests.TestData;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Vocabularies of GGUF, SentencePiece and llama2.c files against the ids of llama.cpp and others.
 class TokenizerPairsTest {
   private static final ObjectMapper JSON = new ObjectMapper();
+  private static final Path STORIES =
+      TestData.ROOT.resolveSibling("shared/testdata/llm-stories260K");
+
+  /// llama.cpp's vocabularies, cut to what its texts need, and whole where they are there.
+  static List<Path> vocabularies() throws IOException {
+    var found = new ArrayList<Path>();
+    Path cut = TestData.ROOT.resolve("tests/src/test/resources/text/ggml");
+    Path whole = TestData.ROOT.resolveSibling("shared/testdata/ggml-vocab");
+    for (Path folder : List.of(cut, whole)) {
+      if (Files.exists(folder)) {
+        try (var files = Files.list(folder)) {
+          files
+              .filter(f -> f.toString().matches(".*(json|gguf)"))
+              .filter(f -> f.toString().endsWith("json") || Files.exists(Path.of(f + ".out")))
+              .sorted()
+              .forEach(found::add);
+        }
+      }
+    }
+    return found;
+  }
+
+  private record Case(String text, int[] ids) {}
 
   @ParameterizedTest
-  @ValueSource(strings = {"deepseek-coder", "gpt-2", "llama-spm", "mpt"})
-  void llamaCppPairs(String name) throws Exception {
-    Path file = TestData.shared("ggml-vocab/ggml-vocab-" + name + ".gguf");
-    Tokenizer tokenizer = ofGguf(file);
-    String[] texts =
-        Files.readString(file.resolveSibling(file.getFileName() + ".inp"))
-            .split("\n__ggml_vocab_test__\n", -1);
-    String[] expected =
-        Files.readString(file.resolveSibling(file.getFileName() + ".out")).split("\n", -1);
-    var wrong = new ArrayList<String>();
-    for (int i = 0; i < texts.length; i++) {
-      int[] ids =
-          Arrays.stream(expected[i].strip().split(" "))
-              .filter(id -> !id.isEmpty())
-              .mapToInt(Integer::parseInt)
-              .toArray();
-      int[] found = tokenizer.encode(texts[i], false, false);
-      if (!Arrays.equals(ids, found)) {
-        wrong.add("\"" + texts[i] + "\": " + Arrays.toString(found) + " not " + expected[i]);
+  @MethodSource("vocabularies")
+  void asLlamaCpp(Path file) throws IOException {
+    var cases = new ArrayList<Case>();
+    Tokenizer tokenizer;
+    if (file.toString().endsWith("gguf")) {
+      tokenizer = ofGguf(file);
+      String[] texts =
+          Files.readString(Path.of(file + ".inp")).split("\n__ggml_vocab_test__\n", -1);
+      String[] expected = Files.readString(Path.of(file + ".out")).split("\n", -1);
+      for (int i = 0; i < texts.length; i++) {
+        var ids = Arrays.stream(expected[i].strip().split(" ")).filter(id -> !id.isEmpty());
+        cases.add(new Case(texts[i], ids.mapToInt(Integer::parseInt).toArray()));
       }
-      if (!tokenizer.decode(ids).equals(texts[i])) {
-        wrong.add("\"" + texts[i] + "\" comes back as \"" + tokenizer.decode(ids) + "\"");
+    } else {
+      JsonNode all = JSON.readTree(file.toFile());
+      tokenizer = Tokenizers.load(Path.of("x.gguf"), RandomWeights.metadata(all.get("metadata")));
+      all.get("cases").forEach(c -> cases.add(new Case(c.get("text").asText(), ids(c.get("ids")))));
+    }
+    var wrong = new ArrayList<String>();
+    for (Case each : cases) {
+      int[] found = tokenizer.encode(each.text, false, false);
+      if (!Arrays.equals(each.ids, found)) {
+        wrong.add(
+            "\"%s\": %s not %s"
+                .formatted(each.text, Arrays.toString(found), Arrays.toString(each.ids)));
+      }
+      // BERT's small letters do not become large again.
+      if (!file.toString().contains("bert") && !tokenizer.decode(each.ids).equals(each.text)) {
+        wrong.add("\"" + each.text + "\" comes back as \"" + tokenizer.decode(each.ids) + "\"");
       }
     }
     assertEquals(List.of(), wrong);
-    assertEquals(47, texts.length);
-  }
-
-  @ParameterizedTest
-  @ValueSource(strings = {"llama-gqa", "llama3.1", "mixtral", "qwen2"})
-  void cutVocabularies(String name) throws Exception {
-    Path folder = TestData.shared("llm-arch/" + name);
-    Tokenizer tokenizer = ofGguf(folder.resolve("model.gguf"));
-    JsonNode texts = JSON.readTree(folder.resolve("expected.json").toFile()).get("tokenization");
-    assertEquals(2, texts.size());
-    for (JsonNode each : texts) {
-      String text = each.get("text").asText();
-      int[] ids = ids(each.get("ids_without_special"));
-      assertArrayEquals(ids, tokenizer.encode(text, false, false), text);
-    }
+    assertEquals(47, cases.size());
   }
 
   @ParameterizedTest
   @ValueSource(
-      strings = {
-        "stories260K.bin",
-        "derived/model-f32.safetensors",
-        "derived/stories260K-f32.gguf"
-      })
-  void stories(String model) throws Exception {
-    Path file = TestData.shared("llm-stories260K/" + model);
-    Tokenizer tokenizer = model.endsWith(".gguf") ? ofGguf(file) : Tokenizers.load(file, Map.of());
-    JsonNode expected =
-        JSON.readTree(TestData.shared("llm-stories260K/expected_greedy_ids.json").toFile());
-    String text = Files.readString(TestData.shared("llm-stories260K/expected_greedy_n256.txt"));
+      strings = {"tok420.bin", "tokenizer.model", "model-f32.safetensors", "model-f32.gguf"})
+  void besideAModelAndInIt(String name) throws IOException {
+    Path file = TestData.shared("llm-formats/" + name);
+    Tokenizer tokenizer = name.endsWith(".gguf") ? ofGguf(file) : Tokenizers.load(file, Map.of());
+    assertEquals(420, tokenizer.size());
+    JsonNode golden = JSON.readTree(file.resolveSibling("golden.json").toFile());
+    for (JsonNode each : golden.get("prompts")) {
+      String text = each.get("text").asText();
+      assertArrayEquals(ids(each.get("ids")), tokenizer.encode(text), text);
+      assertEquals(text, tokenizer.decode(ids(each.get("ids"))));
+    }
+    int[] story = ids(golden.get("greedy").get("model-f32.safetensors"));
+    assertEquals(golden.get("text").asText(), tokenizer.decode(story));
+  }
+
+  /// A vocabulary in the forms of SentencePiece, llama2.c and GGUF.
+  @Test
+  void oneVocabularyInThreeForms() throws IOException {
+    var tokenizers =
+        List.of(
+            Tokenizers.load(TestData.shared("llm-formats/tokenizer.model")),
+            Tokenizers.load(TestData.shared("llm-formats/tok420.bin")),
+            ofGguf(TestData.shared("llm-formats/model-f32.gguf")));
+    Path texts = TestData.ROOT.resolve("tests/src/test/resources/text/tokenizers/llama2.json");
+    for (JsonNode each : JSON.readTree(texts.toFile()).get("cases")) {
+      String text = each.get("text").asText();
+      int[] first = tokenizers.getFirst().encode(text, true, false);
+      for (Tokenizer tokenizer : tokenizers) {
+        assertArrayEquals(first, tokenizer.encode(text, true, false), text);
+      }
+    }
+  }
+
+  @ParameterizedTest(allowZeroInvocations = true)
+  @MethodSource("stories")
+  void stories(Path file) throws Exception {
+    Tokenizer tokenizer =
+        file.toString().endsWith(".gguf") ? ofGguf(file) : Tokenizers.load(file, Map.of());
+    JsonNode expected = JSON.readTree(STORIES.resolve("expected_greedy_ids.json").toFile());
+    String text = Files.readString(STORIES.resolve("expected_greedy_n256.txt"));
     int[] ids = ids(expected.get("greedy_token_ids"));
     assertEquals(512, tokenizer.size());
     assertEquals(text.strip(), tokenizer.decode(ids).strip());
@@ -87,6 +136,15 @@ class TokenizerPairsTest {
     assertEquals(expected.get("bos").asInt(), found[0]);
     assertArrayEquals(
         Arrays.copyOf(ids, found.length - 1), Arrays.copyOfRange(found, 1, found.length));
+  }
+
+  static List<Path> stories() {
+    return !Files.exists(STORIES)
+        ? List.of()
+        : Stream.of(
+                "stories260K.bin", "derived/model-f32.safetensors", "derived/stories260K-f32.gguf")
+            .map(STORIES::resolve)
+            .toList();
   }
 
   @Test

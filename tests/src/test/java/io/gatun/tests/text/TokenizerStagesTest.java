@@ -49,7 +49,9 @@ class TokenizerStagesTest {
         "llama-normalized-specials",
         "metaspace-first",
         "metaspace-always",
-        "unigram"
+        "unigram",
+        "gpt2",
+        "llama2"
       })
   void asHuggingFace(String name) throws Exception {
     JsonNode data = resource(name);
@@ -186,7 +188,7 @@ class TokenizerStagesTest {
 
   @Test
   void truncatedSentencePieceModelsAreAnError() throws Exception {
-    byte[] whole = Files.readAllBytes(TestData.shared("llm-stories260K/llama2-tokenizer.model"));
+    byte[] whole = Files.readAllBytes(TestData.shared("llm-formats/tokenizer.model"));
     Path file = dir.resolve("tokenizer.model");
     for (int length = 1; length < 2000; length += 7) {
       Files.write(file, Arrays.copyOf(whole, length));

@@ -57,16 +57,17 @@ final class QwenMoe implements Architecture {
         Decoder.Output.PLAIN);
   }
 
-  private static FeedForward moe(
-      DecoderWeights mlp, Config c, int f, int shared, boolean renormalize) {
+  static FeedForward moe(DecoderWeights mlp, Config c, int f, int shared, boolean renormalize) {
     int d = c.hiddenSize();
     int perToken = c.numExpertsPerTok();
     int count = c.numLocalExperts();
     var gate = new Linear(mlp.matrix("gate", count, d), null);
-    var moe =
-        new Moe(
-            Router.softmax(gate, perToken, renormalize),
-            mlp.experts("experts", DecoderWeights.PROJECTIONS, count, perToken, f, d));
+    String fused = "experts.gate_up_proj";
+    var experts =
+        mlp.has(fused)
+            ? mlp.fusedExperts(fused, "experts.down_proj", count, perToken, f, d, Activation.SILU)
+            : mlp.experts("experts", DecoderWeights.PROJECTIONS, count, perToken, f, d);
+    var moe = new Moe(Router.softmax(gate, perToken, renormalize), experts);
     return shared == 0
         ? moe
         : new SharedExpert(
