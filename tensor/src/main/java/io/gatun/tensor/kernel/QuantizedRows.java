@@ -3,11 +3,13 @@ package io.gatun.tensor.kernel;
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
 import static io.gatun.tensor.kernel.Elements.FLOAT;
+import static io.gatun.tensor.kernel.Elements.INT;
 import static io.gatun.tensor.kernel.Elements.SHORT;
 import static io.gatun.tensor.kernel.Lanes.COUNT;
 import static io.gatun.tensor.kernel.Lanes.INTS;
+import static io.gatun.tensor.kernel.Lanes.IN_BOUNDS;
+import static io.gatun.tensor.kernel.Lanes.ORDER;
 import static io.gatun.tensor.kernel.Lanes.floats;
-import static io.gatun.tensor.kernel.Lanes.storeShorts;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
@@ -19,26 +21,25 @@ import jdk.incubator.vector.VectorShuffle;
 /// Activations as 8-bit integers, in the form that the products with [io.gatun.tensor.DType.Tiled]
 /// weights read.
 ///
-/// A row of K floats becomes K / 32 blocks of [#BLOCK_BYTES] bytes: 32 shorts, the F32 scale s, the
+/// A row of K floats becomes K / 32 blocks of [#BLOCK_BYTES] bytes: 32 I16, the F32 scale s, the
 /// F32 `s * (a0 + ... + a31)`, the I16 `-8 * (a0 + ... + a31)`, and padding; the integers a are in
-/// -127..127. A block holds all that the inner loop needs, so that a row costs the loop one
-/// address.
+/// -127..127. Each I16 is there twice, so that one load of 32 bits fills a vector's lanes with it.
+/// A block holds all that the inner loop needs, so that a row costs the loop one address.
 ///
-/// The shorts are not the integers themselves, since taking the weights out of the words that hold
-/// several costs the kernels more than the products do. Of a word w of four nibbles, nibble i is
+/// For weights of 4 bits the I16 are not the integers themselves, since taking the weights out of
+/// the words that hold four costs the kernels more than the products do. Nibble i of a word w is
 /// `(w >> 4i) - 16 (w >> 4(i+1))`, so the sum of nibble times integer is the sum of `(w >> 4i) *
-/// b[i]` with `b[i] = a[i] - 16 a[i-1]`, modulo 2^16, and `b[0] = a[0]`. For words of two bytes it
-/// is `b[1] = a[1] - 256 a[0]`. The shorts are these b.
+/// b[i]` with `b[i] = a[i] - 16 a[i-1]`, modulo 2^16, and `b[0] = a[0]`: the I16 are these b.
 public final class QuantizedRows {
   /// Activations that share a scale.
   public static final int GROUP = 32;
 
   /// Bytes of a block.
-  public static final int BLOCK_BYTES = 80;
+  public static final int BLOCK_BYTES = 144;
 
-  static final int SCALE = 64;
-  static final int SCALED_SUM = 68;
-  static final int MINUS_8_SUM = 72;
+  static final int SCALE = 128;
+  static final int SCALED_SUM = 132;
+  static final int MINUS_8_SUM = 136;
 
   /// Adding it to a float of magnitude below 2^22 leaves the nearest integer in the low bits.
   private static final float ROUND = 0x1.8p23f;
@@ -48,11 +49,9 @@ public final class QuantizedRows {
 
   private static final IntVector LANE = IntVector.zero(INTS).addIndex(1);
 
-  /// 16, or 256, in the lanes that have one before them in their word, else 0.
+  /// 16 in the lanes that have one before them in their word, else 0.
   private static final IntVector NIBBLES =
       LANE.and(3).lanewise(VectorOperators.MIN, 1).lanewise(VectorOperators.LSHL, 4);
-
-  private static final IntVector BYTES = LANE.and(1).lanewise(VectorOperators.LSHL, 8);
 
   private QuantizedRows() {}
 
@@ -74,7 +73,7 @@ public final class QuantizedRows {
       MemorySegment x, long xAt, MemorySegment q, long qAt, int columns, int bits) {
     long from = address(x, xAt, 4L * columns);
     long to = address(q, qAt, rowBytes(columns));
-    IntVector factor = bits == 4 ? NIBBLES : BYTES;
+    IntVector factor = bits == 4 ? NIBBLES : IntVector.zero(INTS);
     for (int k = 0; k < columns; k += GROUP, from += GROUP * 4, to += BLOCK_BYTES) {
       // The bits of floats without sign are in the floats' order, NaN above all.
       IntVector max = IntVector.zero(INTS);
@@ -94,12 +93,15 @@ public final class QuantizedRows {
                 .lanewise(VectorOperators.LSHL, 16)
                 .lanewise(VectorOperators.ASHR, 16);
         sums = sums.add(a);
-        storeShorts(a.sub(a.rearrange(PREVIOUS).mul(factor)), to + i * 2);
+        IntVector b = a.sub(a.rearrange(PREVIOUS).mul(factor));
+        b.and(0xFFFF)
+            .or(b.lanewise(VectorOperators.LSHL, 16))
+            .intoMemorySegment(ALL, to + i * 4 & IN_BOUNDS, ORDER);
       }
       int sum = sums.reduceLanes(VectorOperators.ADD);
       ALL.set(FLOAT, to + SCALE, scale);
       ALL.set(FLOAT, to + SCALED_SUM, scale * sum);
-      ALL.set(SHORT, to + MINUS_8_SUM, (short) (-8 * sum));
+      ALL.set(INT, to + MINUS_8_SUM, -8 * sum & 0xFFFF | -8 * sum << 16);
     }
     Reference.reachabilityFence(x);
     Reference.reachabilityFence(q);
@@ -108,10 +110,10 @@ public final class QuantizedRows {
   /// Activation `column` of the row at byte `qAt`, as the float that it stands for.
   static float get(MemorySegment q, long qAt, int column, int bits) {
     long block = qAt + (long) column / GROUP * BLOCK_BYTES;
-    int first = column & -(16 / bits);
+    int first = bits == 4 ? column & -4 : column;
     int a = 0;
     for (int i = first; i <= column; i++) {
-      a = (short) (q.get(SHORT, block + i % GROUP * 2) + (a << bits));
+      a = (short) (q.get(SHORT, block + i % GROUP * 4) + (a << 4));
     }
     return a * q.get(FLOAT, block + SCALE);
   }

@@ -1,159 +1,150 @@
 package io.gatun.tensor.kernel;
 
 import static io.gatun.ffm.raw.RawMemory.ALL;
-import static io.gatun.tensor.kernel.Elements.SHORT;
+import static io.gatun.tensor.kernel.Elements.FLOAT;
+import static io.gatun.tensor.kernel.Elements.INT;
+import static io.gatun.tensor.kernel.Lanes.FLOATS;
+import static io.gatun.tensor.kernel.Lanes.INTS;
 import static io.gatun.tensor.kernel.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.Lanes.ORDER;
 import static io.gatun.tensor.kernel.Lanes.WORDS;
+import static io.gatun.tensor.kernel.QuantizedRows.BLOCK_BYTES;
+import static io.gatun.tensor.kernel.QuantizedRows.MINUS_8_SUM;
+import static io.gatun.tensor.kernel.QuantizedRows.SCALE;
+import static io.gatun.tensor.kernel.TiledLayout.F16_BIAS;
+import static io.gatun.tensor.kernel.TiledLayout.F16_PLACE;
+import static io.gatun.tensor.kernel.TiledLayout.SCALES_BYTES;
+import static io.gatun.tensor.kernel.TiledProduct.ODD_BYTES;
 import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
+import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 
-/// Sums of 4-bit weights times integers, of groups of 32 columns.
+/// Products of one vector of rows of 4-bit weights, over all their columns.
 ///
 /// A word holds four weights of one row as w + 8. All arithmetic is modulo 2^16 and starts at `-8 *
-/// sum of the activations`, so the true sum of 32 products remains, at most 32 * 8 * 127 = 32512.
-/// [QuantizedRows] tells how the masks are saved.
+/// sum of the activations`, so the true sum of a group's 32 products remains, at most 32 * 8 * 127
+/// = 32512; then it is widened and scaled. [QuantizedRows] tells how the masks are saved.
 ///
-/// The methods keep all their vectors in locals, call no others, and stay short: C1 gives up on a
-/// method that inlines more than about a hundred vector operations, and it is then interpreted for
-/// long; C2 stops inlining at a number of nodes, and vectors that reach a call are boxed.
+/// These are root kernels: C2 compiles a method of this kind without boxing only if it inlines all
+/// of it, so each calls nothing but the JDK's vectors, and not many of them. All do the same
+/// arithmetic for a row of activations, however many rows there are.
 final class TiledInt4 {
-  private static final int BYTES = TiledProduct.VECTOR_BYTES;
-  private static final int SUMS_BYTES = TiledProduct.SUMS_BYTES;
-
   private TiledInt4() {}
 
-  /// Four vectors of rows times one row of activations, each of which is broadcast once.
+  /// One row of activations.
   ///
-  /// @param w0 address of the first vector of words, as are w1, w2 and w3
-  /// @param shift, bytes group g is `(g >> shift) * bytes + (g & (1 << shift) - 1) * 512` behind
+  /// @param w address of the vector's scales in the first tile; its words are behind them
+  /// @param shift, bytes group g is in tile `g >> shift`; tiles are `bytes` apart
   /// @param x address of the activations' blocks
-  /// @param t address of the sums, for each group four times two vectors: of even and of odd lanes
-  static void oneRow(
-      long w0, long w1, long w2, long w3, int shift, int bytes, long x, int groups, long t) {
+  /// @param y address of the products of even lanes; those of odd ones are [TiledProduct#ODD_BYTES]
+  ///   behind
+  static void oneRow(long w, int shift, int bytes, long x, int groups, long y) {
     int mask = (1 << shift) - 1;
-    for (int g = 0; g < groups; g++, x += QuantizedRows.BLOCK_BYTES) {
-      long words = (g >> shift) * bytes + (g & mask) * 512;
-      short start = ALL.get(SHORT, (x & IN_BOUNDS) + QuantizedRows.MINUS_8_SUM);
-      ShortVector s0 = ShortVector.broadcast(WORDS, start);
-      ShortVector s1 = ShortVector.broadcast(WORDS, start);
-      ShortVector s2 = ShortVector.broadcast(WORDS, start);
-      ShortVector s3 = ShortVector.broadcast(WORDS, start);
-      for (long at = x; at != x + 64; at += 8, words += 64) {
-        long a = at & IN_BOUNDS;
-        ShortVector b0 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a));
-        ShortVector b1 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a + 2));
-        ShortVector b2 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a + 4));
-        ShortVector b3 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a + 6));
-        ShortVector v0 = ShortVector.fromMemorySegment(WORDS, ALL, w0 + words & IN_BOUNDS, ORDER);
-        s0 =
-            s0.add(v0.mul(b0))
-                .add(v0.lanewise(LSHR, 4).mul(b1))
-                .add(v0.lanewise(LSHR, 8).mul(b2))
-                .add(v0.lanewise(LSHR, 12).mul(b3));
-        ShortVector v1 = ShortVector.fromMemorySegment(WORDS, ALL, w1 + words & IN_BOUNDS, ORDER);
-        s1 =
-            s1.add(v1.mul(b0))
-                .add(v1.lanewise(LSHR, 4).mul(b1))
-                .add(v1.lanewise(LSHR, 8).mul(b2))
-                .add(v1.lanewise(LSHR, 12).mul(b3));
-        ShortVector v2 = ShortVector.fromMemorySegment(WORDS, ALL, w2 + words & IN_BOUNDS, ORDER);
-        s2 =
-            s2.add(v2.mul(b0))
-                .add(v2.lanewise(LSHR, 4).mul(b1))
-                .add(v2.lanewise(LSHR, 8).mul(b2))
-                .add(v2.lanewise(LSHR, 12).mul(b3));
-        ShortVector v3 = ShortVector.fromMemorySegment(WORDS, ALL, w3 + words & IN_BOUNDS, ORDER);
-        s3 =
-            s3.add(v3.mul(b0))
-                .add(v3.lanewise(LSHR, 4).mul(b1))
-                .add(v3.lanewise(LSHR, 8).mul(b2))
-                .add(v3.lanewise(LSHR, 12).mul(b3));
+    FloatVector even = FloatVector.zero(FLOATS);
+    FloatVector odd = FloatVector.zero(FLOATS);
+    for (int g = 0; g < groups; g++) {
+      long tile = w + (long) (g >> shift) * bytes & IN_BOUNDS;
+      long words = tile + SCALES_BYTES + (g & mask) * 512;
+      long a = x + (long) g * BLOCK_BYTES & IN_BOUNDS;
+      ShortVector s =
+          IntVector.broadcast(INTS, ALL.get(INT, a + MINUS_8_SUM)).reinterpretAsShorts();
+      for (int q = 0; q < 8; q++) {
+        long b = a + q * 16 & IN_BOUNDS;
+        ShortVector v =
+            ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
+        ShortVector b0 = IntVector.broadcast(INTS, ALL.get(INT, b)).reinterpretAsShorts();
+        s = s.add(v.mul(b0));
+        ShortVector b1 = IntVector.broadcast(INTS, ALL.get(INT, b + 4)).reinterpretAsShorts();
+        s = s.add(v.lanewise(LSHR, 4).mul(b1));
+        ShortVector b2 = IntVector.broadcast(INTS, ALL.get(INT, b + 8)).reinterpretAsShorts();
+        s = s.add(v.lanewise(LSHR, 8).mul(b2));
+        ShortVector b3 = IntVector.broadcast(INTS, ALL.get(INT, b + 12)).reinterpretAsShorts();
+        s = s.add(v.lanewise(LSHR, 12).mul(b3));
       }
-      long to = t + g * SUMS_BYTES & IN_BOUNDS;
-      IntVector i0 = s0.reinterpretAsInts();
-      i0.lanewise(LSHL, 16).lanewise(ASHR, 16).intoMemorySegment(ALL, to + 0 * BYTES, ORDER);
-      i0.lanewise(ASHR, 16).intoMemorySegment(ALL, to + 1 * BYTES, ORDER);
-      IntVector i1 = s1.reinterpretAsInts();
-      i1.lanewise(LSHL, 16).lanewise(ASHR, 16).intoMemorySegment(ALL, to + 2 * BYTES, ORDER);
-      i1.lanewise(ASHR, 16).intoMemorySegment(ALL, to + 3 * BYTES, ORDER);
-      IntVector i2 = s2.reinterpretAsInts();
-      i2.lanewise(LSHL, 16).lanewise(ASHR, 16).intoMemorySegment(ALL, to + 4 * BYTES, ORDER);
-      i2.lanewise(ASHR, 16).intoMemorySegment(ALL, to + 5 * BYTES, ORDER);
-      IntVector i3 = s3.reinterpretAsInts();
-      i3.lanewise(LSHL, 16).lanewise(ASHR, 16).intoMemorySegment(ALL, to + 6 * BYTES, ORDER);
-      i3.lanewise(ASHR, 16).intoMemorySegment(ALL, to + 7 * BYTES, ORDER);
+      IntVector scales = IntVector.fromMemorySegment(INTS, ALL, tile, ORDER);
+      FloatVector d =
+          scales.lanewise(LSHL, 16).lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
+      FloatVector e = scales.lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
+      IntVector i = s.reinterpretAsInts();
+      FloatVector f = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALE) * F16_BIAS);
+      even =
+          ((FloatVector) i.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+              .fma(d.mul(f), even);
+      odd = ((FloatVector) i.lanewise(ASHR, 16).convert(I2F, 0)).fma(e.mul(f), odd);
     }
+    even.intoMemorySegment(ALL, y & IN_BOUNDS, ORDER);
+    odd.intoMemorySegment(ALL, y + ODD_BYTES & IN_BOUNDS, ORDER);
   }
 
-  /// Two vectors of rows times two rows of activations; otherwise as [#oneRow]. The sums are of the
-  /// first vector and each row, then of the second.
+  /// Two rows of activations.
+  ///
+  /// @param xStride, yStride bytes from the first row's to the next
   static void twoRows(
-      long w0, long w1, int shift, int bytes, long x0, long x1, int groups, long t) {
+      long w, int shift, int bytes, long x, long xStride, int groups, long y, long yStride) {
     int mask = (1 << shift) - 1;
+    FloatVector even0 = FloatVector.zero(FLOATS);
+    FloatVector odd0 = FloatVector.zero(FLOATS);
+    FloatVector even1 = FloatVector.zero(FLOATS);
+    FloatVector odd1 = FloatVector.zero(FLOATS);
     for (int g = 0; g < groups; g++) {
-      long words = (g >> shift) * bytes + (g & mask) * 512;
-      short start0 = ALL.get(SHORT, (x0 & IN_BOUNDS) + QuantizedRows.MINUS_8_SUM);
-      short start1 = ALL.get(SHORT, (x1 & IN_BOUNDS) + QuantizedRows.MINUS_8_SUM);
-      ShortVector s00 = ShortVector.broadcast(WORDS, start0);
-      ShortVector s01 = ShortVector.broadcast(WORDS, start1);
-      ShortVector s10 = ShortVector.broadcast(WORDS, start0);
-      ShortVector s11 = ShortVector.broadcast(WORDS, start1);
-      for (long at = 0; at != 64; at += 8, words += 64) {
-        long a0 = x0 + at & IN_BOUNDS;
-        long a1 = x1 + at & IN_BOUNDS;
-        ShortVector v0 = ShortVector.fromMemorySegment(WORDS, ALL, w0 + words & IN_BOUNDS, ORDER);
-        ShortVector v1 = ShortVector.fromMemorySegment(WORDS, ALL, w1 + words & IN_BOUNDS, ORDER);
-        ShortVector b00 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a0));
-        ShortVector b10 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a1));
-        s00 = s00.add(v0.mul(b00));
-        s01 = s01.add(v0.mul(b10));
-        s10 = s10.add(v1.mul(b00));
-        s11 = s11.add(v1.mul(b10));
-        v0 = v0.lanewise(LSHR, 4);
-        v1 = v1.lanewise(LSHR, 4);
-        ShortVector b01 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a0 + 2));
-        ShortVector b11 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a1 + 2));
-        s00 = s00.add(v0.mul(b01));
-        s01 = s01.add(v0.mul(b11));
-        s10 = s10.add(v1.mul(b01));
-        s11 = s11.add(v1.mul(b11));
-        v0 = v0.lanewise(LSHR, 4);
-        v1 = v1.lanewise(LSHR, 4);
-        ShortVector b02 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a0 + 4));
-        ShortVector b12 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a1 + 4));
-        s00 = s00.add(v0.mul(b02));
-        s01 = s01.add(v0.mul(b12));
-        s10 = s10.add(v1.mul(b02));
-        s11 = s11.add(v1.mul(b12));
-        v0 = v0.lanewise(LSHR, 4);
-        v1 = v1.lanewise(LSHR, 4);
-        ShortVector b03 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a0 + 6));
-        ShortVector b13 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a1 + 6));
-        s00 = s00.add(v0.mul(b03));
-        s01 = s01.add(v0.mul(b13));
-        s10 = s10.add(v1.mul(b03));
-        s11 = s11.add(v1.mul(b13));
+      long tile = w + (long) (g >> shift) * bytes & IN_BOUNDS;
+      long words = tile + SCALES_BYTES + (g & mask) * 512;
+      long a0 = x + (long) g * BLOCK_BYTES & IN_BOUNDS;
+      long a1 = x + xStride + (long) g * BLOCK_BYTES & IN_BOUNDS;
+      ShortVector s0 =
+          IntVector.broadcast(INTS, ALL.get(INT, a0 + MINUS_8_SUM)).reinterpretAsShorts();
+      ShortVector s1 =
+          IntVector.broadcast(INTS, ALL.get(INT, a1 + MINUS_8_SUM)).reinterpretAsShorts();
+      for (int q = 0; q < 8; q++) {
+        long b0 = a0 + q * 16 & IN_BOUNDS;
+        long b1 = a1 + q * 16 & IN_BOUNDS;
+        ShortVector v =
+            ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
+        ShortVector b00 = IntVector.broadcast(INTS, ALL.get(INT, b0)).reinterpretAsShorts();
+        s0 = s0.add(v.mul(b00));
+        ShortVector b10 = IntVector.broadcast(INTS, ALL.get(INT, b1)).reinterpretAsShorts();
+        s1 = s1.add(v.mul(b10));
+        v = v.lanewise(LSHR, 4);
+        ShortVector b01 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 4)).reinterpretAsShorts();
+        s0 = s0.add(v.mul(b01));
+        ShortVector b11 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 4)).reinterpretAsShorts();
+        s1 = s1.add(v.mul(b11));
+        v = v.lanewise(LSHR, 4);
+        ShortVector b02 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 8)).reinterpretAsShorts();
+        s0 = s0.add(v.mul(b02));
+        ShortVector b12 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 8)).reinterpretAsShorts();
+        s1 = s1.add(v.mul(b12));
+        v = v.lanewise(LSHR, 4);
+        ShortVector b03 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 12)).reinterpretAsShorts();
+        s0 = s0.add(v.mul(b03));
+        ShortVector b13 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 12)).reinterpretAsShorts();
+        s1 = s1.add(v.mul(b13));
       }
-      long to = t + g * SUMS_BYTES & IN_BOUNDS;
-      IntVector i0 = s00.reinterpretAsInts();
-      i0.lanewise(LSHL, 16).lanewise(ASHR, 16).intoMemorySegment(ALL, to + 0 * BYTES, ORDER);
-      i0.lanewise(ASHR, 16).intoMemorySegment(ALL, to + 1 * BYTES, ORDER);
-      IntVector i1 = s01.reinterpretAsInts();
-      i1.lanewise(LSHL, 16).lanewise(ASHR, 16).intoMemorySegment(ALL, to + 2 * BYTES, ORDER);
-      i1.lanewise(ASHR, 16).intoMemorySegment(ALL, to + 3 * BYTES, ORDER);
-      IntVector i2 = s10.reinterpretAsInts();
-      i2.lanewise(LSHL, 16).lanewise(ASHR, 16).intoMemorySegment(ALL, to + 4 * BYTES, ORDER);
-      i2.lanewise(ASHR, 16).intoMemorySegment(ALL, to + 5 * BYTES, ORDER);
-      IntVector i3 = s11.reinterpretAsInts();
-      i3.lanewise(LSHL, 16).lanewise(ASHR, 16).intoMemorySegment(ALL, to + 6 * BYTES, ORDER);
-      i3.lanewise(ASHR, 16).intoMemorySegment(ALL, to + 7 * BYTES, ORDER);
-      x0 += QuantizedRows.BLOCK_BYTES;
-      x1 += QuantizedRows.BLOCK_BYTES;
+      IntVector scales = IntVector.fromMemorySegment(INTS, ALL, tile, ORDER);
+      FloatVector d =
+          scales.lanewise(LSHL, 16).lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
+      FloatVector e = scales.lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
+      IntVector i0 = s0.reinterpretAsInts();
+      FloatVector f0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a0 + SCALE) * F16_BIAS);
+      even0 =
+          ((FloatVector) i0.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+              .fma(d.mul(f0), even0);
+      odd0 = ((FloatVector) i0.lanewise(ASHR, 16).convert(I2F, 0)).fma(e.mul(f0), odd0);
+      IntVector i1 = s1.reinterpretAsInts();
+      FloatVector f1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a1 + SCALE) * F16_BIAS);
+      even1 =
+          ((FloatVector) i1.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+              .fma(d.mul(f1), even1);
+      odd1 = ((FloatVector) i1.lanewise(ASHR, 16).convert(I2F, 0)).fma(e.mul(f1), odd1);
     }
+    even0.intoMemorySegment(ALL, y & IN_BOUNDS, ORDER);
+    odd0.intoMemorySegment(ALL, y + ODD_BYTES & IN_BOUNDS, ORDER);
+    even1.intoMemorySegment(ALL, y + yStride & IN_BOUNDS, ORDER);
+    odd1.intoMemorySegment(ALL, y + yStride + ODD_BYTES & IN_BOUNDS, ORDER);
   }
 }

@@ -1,162 +1,134 @@
 package io.gatun.tensor.kernel;
 
 import static io.gatun.ffm.raw.RawMemory.ALL;
-import static io.gatun.tensor.kernel.Elements.SHORT;
+import static io.gatun.tensor.kernel.Elements.FLOAT;
+import static io.gatun.tensor.kernel.Elements.INT;
+import static io.gatun.tensor.kernel.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.Lanes.INTS;
 import static io.gatun.tensor.kernel.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.Lanes.ORDER;
 import static io.gatun.tensor.kernel.Lanes.WORDS;
+import static io.gatun.tensor.kernel.QuantizedRows.BLOCK_BYTES;
+import static io.gatun.tensor.kernel.QuantizedRows.SCALE;
+import static io.gatun.tensor.kernel.TiledLayout.F16_BIAS;
+import static io.gatun.tensor.kernel.TiledLayout.F16_PLACE;
+import static io.gatun.tensor.kernel.TiledLayout.SCALES_BYTES;
+import static io.gatun.tensor.kernel.TiledProduct.ODD_BYTES;
 import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
-import static jdk.incubator.vector.VectorOperators.XOR;
 
+import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 
-/// Sums of 8-bit weights times integers, of groups of 32 columns.
+/// Products of 8-bit weights.
 ///
-/// A word holds two weights of one row, l and h, as `256 h + (l + 256 if l < 0)`. With its bit 7
-/// flipped it is `256 h + l + 128`, so with activations a0 and a1 and b1 = a1 - 256 a0, which is
-/// what [QuantizedRows] has, `l a0 + h a1 = flipped a0 + h b1 - 128 a0` modulo 2^16. That fits 16
-/// bits, since neither weights nor activations are below -127.
-///
-/// Even and odd lanes are then added as 32-bit integers. With 2^15 added to the even one, a pair of
+/// A word holds two weights of one row, so that two products of at most 127 * 127 fit its lane.
+/// Even and odd lanes are then added as 32-bit integers: with 2^15 added to the even one, a pair of
 /// lanes is the integer `2^16 odd + even + 2^15`, of which the sum and the sum of the upper halves
 /// are taken.
 ///
-/// Parameters and form are those of [TiledInt4], except that a group has 1024 bytes of words.
+/// Parameters and form are those of [TiledInt4]; a group has 1024 bytes of words.
 final class TiledInt8 {
-  private static final int BYTES = TiledProduct.VECTOR_BYTES;
-  private static final int SUMS_BYTES = TiledProduct.SUMS_BYTES;
-
   /// What 16 times 2^15 make, from 16 words a group.
   private static final int BIASES = 16 << 15;
 
-  private static final ShortVector BIT_7 = ShortVector.broadcast(WORDS, 1 << 7);
-  private static final ShortVector MINUS_128 = ShortVector.broadcast(WORDS, -128);
-  private static final ShortVector BIAS = IntVector.broadcast(INTS, 1 << 15).reinterpretAsShorts();
-
   private TiledInt8() {}
 
-  static void oneRow(
-      long w0, long w1, long w2, long w3, int shift, int bytes, long x, int groups, long t) {
+  static void oneRow(long w, int shift, int bytes, long x, int groups, long y) {
     int mask = (1 << shift) - 1;
-    for (int g = 0; g < groups; g++, x += QuantizedRows.BLOCK_BYTES) {
-      long words = (g >> shift) * bytes + (g & mask) * 1024;
-      IntVector all0 = IntVector.zero(INTS);
-      IntVector odd0 = IntVector.zero(INTS);
-      IntVector all1 = IntVector.zero(INTS);
-      IntVector odd1 = IntVector.zero(INTS);
-      IntVector all2 = IntVector.zero(INTS);
-      IntVector odd2 = IntVector.zero(INTS);
-      IntVector all3 = IntVector.zero(INTS);
-      IntVector odd3 = IntVector.zero(INTS);
-      for (long at = x; at != x + 64; at += 4, words += 64) {
-        long a = at & IN_BOUNDS;
-        ShortVector b0 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a));
-        ShortVector b1 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a + 2));
-        ShortVector c = b0.mul(MINUS_128).add(BIAS);
-        ShortVector v0 = ShortVector.fromMemorySegment(WORDS, ALL, w0 + words & IN_BOUNDS, ORDER);
-        IntVector pair0 =
-            v0.lanewise(XOR, BIT_7)
-                .mul(b0)
-                .add(v0.lanewise(ASHR, 8).mul(b1))
-                .add(c)
-                .reinterpretAsInts();
-        all0 = all0.add(pair0);
-        odd0 = odd0.add(pair0.lanewise(ASHR, 16));
-        ShortVector v1 = ShortVector.fromMemorySegment(WORDS, ALL, w1 + words & IN_BOUNDS, ORDER);
-        IntVector pair1 =
-            v1.lanewise(XOR, BIT_7)
-                .mul(b0)
-                .add(v1.lanewise(ASHR, 8).mul(b1))
-                .add(c)
-                .reinterpretAsInts();
-        all1 = all1.add(pair1);
-        odd1 = odd1.add(pair1.lanewise(ASHR, 16));
-        ShortVector v2 = ShortVector.fromMemorySegment(WORDS, ALL, w2 + words & IN_BOUNDS, ORDER);
-        IntVector pair2 =
-            v2.lanewise(XOR, BIT_7)
-                .mul(b0)
-                .add(v2.lanewise(ASHR, 8).mul(b1))
-                .add(c)
-                .reinterpretAsInts();
-        all2 = all2.add(pair2);
-        odd2 = odd2.add(pair2.lanewise(ASHR, 16));
-        ShortVector v3 = ShortVector.fromMemorySegment(WORDS, ALL, w3 + words & IN_BOUNDS, ORDER);
-        IntVector pair3 =
-            v3.lanewise(XOR, BIT_7)
-                .mul(b0)
-                .add(v3.lanewise(ASHR, 8).mul(b1))
-                .add(c)
-                .reinterpretAsInts();
-        all3 = all3.add(pair3);
-        odd3 = odd3.add(pair3.lanewise(ASHR, 16));
+    ShortVector bias = IntVector.broadcast(INTS, 1 << 15).reinterpretAsShorts();
+    FloatVector even = FloatVector.zero(FLOATS);
+    FloatVector odd = FloatVector.zero(FLOATS);
+    for (int g = 0; g < groups; g++) {
+      long tile = w + (long) (g >> shift) * bytes & IN_BOUNDS;
+      long words = tile + SCALES_BYTES + (g & mask) * 1024;
+      long a = x + (long) g * BLOCK_BYTES & IN_BOUNDS;
+      IntVector all = IntVector.zero(INTS);
+      IntVector high = IntVector.zero(INTS);
+      for (int p = 0; p < 16; p++) {
+        ShortVector v =
+            ShortVector.fromMemorySegment(WORDS, ALL, words + p * 64 & IN_BOUNDS, ORDER);
+        ShortVector l = v.lanewise(LSHL, 8).lanewise(ASHR, 8);
+        ShortVector h = v.lanewise(ASHR, 8);
+        ShortVector b0 =
+            IntVector.broadcast(INTS, ALL.get(INT, a + p * 8 & IN_BOUNDS)).reinterpretAsShorts();
+        ShortVector b1 =
+            IntVector.broadcast(INTS, ALL.get(INT, a + p * 8 + 4 & IN_BOUNDS))
+                .reinterpretAsShorts();
+        IntVector pair = l.mul(b0).add(h.mul(b1)).add(bias).reinterpretAsInts();
+        all = all.add(pair);
+        high = high.add(pair.lanewise(ASHR, 16));
       }
-      long to = t + g * SUMS_BYTES & IN_BOUNDS;
-      all0.sub(odd0.lanewise(LSHL, 16)).sub(BIASES).intoMemorySegment(ALL, to + 0 * BYTES, ORDER);
-      odd0.intoMemorySegment(ALL, to + 1 * BYTES, ORDER);
-      all1.sub(odd1.lanewise(LSHL, 16)).sub(BIASES).intoMemorySegment(ALL, to + 2 * BYTES, ORDER);
-      odd1.intoMemorySegment(ALL, to + 3 * BYTES, ORDER);
-      all2.sub(odd2.lanewise(LSHL, 16)).sub(BIASES).intoMemorySegment(ALL, to + 4 * BYTES, ORDER);
-      odd2.intoMemorySegment(ALL, to + 5 * BYTES, ORDER);
-      all3.sub(odd3.lanewise(LSHL, 16)).sub(BIASES).intoMemorySegment(ALL, to + 6 * BYTES, ORDER);
-      odd3.intoMemorySegment(ALL, to + 7 * BYTES, ORDER);
+      IntVector scales = IntVector.fromMemorySegment(INTS, ALL, tile, ORDER);
+      FloatVector d =
+          scales.lanewise(LSHL, 16).lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
+      FloatVector e = scales.lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
+      IntVector low = all.sub(high.lanewise(LSHL, 16)).sub(BIASES);
+      FloatVector f = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALE) * F16_BIAS);
+      even = ((FloatVector) low.convert(I2F, 0)).fma(d.mul(f), even);
+      odd = ((FloatVector) high.convert(I2F, 0)).fma(e.mul(f), odd);
     }
+    even.intoMemorySegment(ALL, y & IN_BOUNDS, ORDER);
+    odd.intoMemorySegment(ALL, y + ODD_BYTES & IN_BOUNDS, ORDER);
   }
 
   static void twoRows(
-      long w0, long w1, int shift, int bytes, long x0, long x1, int groups, long t) {
+      long w, int shift, int bytes, long x, long xStride, int groups, long y, long yStride) {
     int mask = (1 << shift) - 1;
+    ShortVector bias = IntVector.broadcast(INTS, 1 << 15).reinterpretAsShorts();
+    FloatVector even0 = FloatVector.zero(FLOATS);
+    FloatVector odd0 = FloatVector.zero(FLOATS);
+    FloatVector even1 = FloatVector.zero(FLOATS);
+    FloatVector odd1 = FloatVector.zero(FLOATS);
     for (int g = 0; g < groups; g++) {
-      long words = (g >> shift) * bytes + (g & mask) * 1024;
-      IntVector all00 = IntVector.zero(INTS);
-      IntVector odd00 = IntVector.zero(INTS);
-      IntVector all01 = IntVector.zero(INTS);
-      IntVector odd01 = IntVector.zero(INTS);
-      IntVector all10 = IntVector.zero(INTS);
-      IntVector odd10 = IntVector.zero(INTS);
-      IntVector all11 = IntVector.zero(INTS);
-      IntVector odd11 = IntVector.zero(INTS);
-      for (long at = 0; at != 64; at += 4, words += 64) {
-        long a0 = x0 + at & IN_BOUNDS;
-        long a1 = x1 + at & IN_BOUNDS;
-        ShortVector b00 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a0));
-        ShortVector b01 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a0 + 2));
-        ShortVector c0 = b00.mul(MINUS_128).add(BIAS);
-        ShortVector b10 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a1));
-        ShortVector b11 = ShortVector.broadcast(WORDS, ALL.get(SHORT, a1 + 2));
-        ShortVector c1 = b10.mul(MINUS_128).add(BIAS);
-        ShortVector v0 = ShortVector.fromMemorySegment(WORDS, ALL, w0 + words & IN_BOUNDS, ORDER);
-        ShortVector flipped0 = v0.lanewise(XOR, BIT_7);
-        ShortVector high0 = v0.lanewise(ASHR, 8);
-        IntVector pair00 = flipped0.mul(b00).add(high0.mul(b01)).add(c0).reinterpretAsInts();
-        all00 = all00.add(pair00);
-        odd00 = odd00.add(pair00.lanewise(ASHR, 16));
-        IntVector pair01 = flipped0.mul(b10).add(high0.mul(b11)).add(c1).reinterpretAsInts();
-        all01 = all01.add(pair01);
-        odd01 = odd01.add(pair01.lanewise(ASHR, 16));
-        ShortVector v1 = ShortVector.fromMemorySegment(WORDS, ALL, w1 + words & IN_BOUNDS, ORDER);
-        ShortVector flipped1 = v1.lanewise(XOR, BIT_7);
-        ShortVector high1 = v1.lanewise(ASHR, 8);
-        IntVector pair10 = flipped1.mul(b00).add(high1.mul(b01)).add(c0).reinterpretAsInts();
-        all10 = all10.add(pair10);
-        odd10 = odd10.add(pair10.lanewise(ASHR, 16));
-        IntVector pair11 = flipped1.mul(b10).add(high1.mul(b11)).add(c1).reinterpretAsInts();
-        all11 = all11.add(pair11);
-        odd11 = odd11.add(pair11.lanewise(ASHR, 16));
+      long tile = w + (long) (g >> shift) * bytes & IN_BOUNDS;
+      long words = tile + SCALES_BYTES + (g & mask) * 1024;
+      long a0 = x + (long) g * BLOCK_BYTES & IN_BOUNDS;
+      long a1 = x + xStride + (long) g * BLOCK_BYTES & IN_BOUNDS;
+      IntVector all0 = IntVector.zero(INTS);
+      IntVector high0 = IntVector.zero(INTS);
+      IntVector all1 = IntVector.zero(INTS);
+      IntVector high1 = IntVector.zero(INTS);
+      for (int p = 0; p < 16; p++) {
+        ShortVector v =
+            ShortVector.fromMemorySegment(WORDS, ALL, words + p * 64 & IN_BOUNDS, ORDER);
+        ShortVector l = v.lanewise(LSHL, 8).lanewise(ASHR, 8);
+        ShortVector h = v.lanewise(ASHR, 8);
+        ShortVector b00 =
+            IntVector.broadcast(INTS, ALL.get(INT, a0 + p * 8 & IN_BOUNDS)).reinterpretAsShorts();
+        ShortVector b01 =
+            IntVector.broadcast(INTS, ALL.get(INT, a0 + p * 8 + 4 & IN_BOUNDS))
+                .reinterpretAsShorts();
+        IntVector pair0 = l.mul(b00).add(h.mul(b01)).add(bias).reinterpretAsInts();
+        all0 = all0.add(pair0);
+        high0 = high0.add(pair0.lanewise(ASHR, 16));
+        ShortVector b10 =
+            IntVector.broadcast(INTS, ALL.get(INT, a1 + p * 8 & IN_BOUNDS)).reinterpretAsShorts();
+        ShortVector b11 =
+            IntVector.broadcast(INTS, ALL.get(INT, a1 + p * 8 + 4 & IN_BOUNDS))
+                .reinterpretAsShorts();
+        IntVector pair1 = l.mul(b10).add(h.mul(b11)).add(bias).reinterpretAsInts();
+        all1 = all1.add(pair1);
+        high1 = high1.add(pair1.lanewise(ASHR, 16));
       }
-      long to = t + g * SUMS_BYTES & IN_BOUNDS;
-      all00.sub(odd00.lanewise(LSHL, 16)).sub(BIASES).intoMemorySegment(ALL, to + 0 * BYTES, ORDER);
-      odd00.intoMemorySegment(ALL, to + 1 * BYTES, ORDER);
-      all01.sub(odd01.lanewise(LSHL, 16)).sub(BIASES).intoMemorySegment(ALL, to + 2 * BYTES, ORDER);
-      odd01.intoMemorySegment(ALL, to + 3 * BYTES, ORDER);
-      all10.sub(odd10.lanewise(LSHL, 16)).sub(BIASES).intoMemorySegment(ALL, to + 4 * BYTES, ORDER);
-      odd10.intoMemorySegment(ALL, to + 5 * BYTES, ORDER);
-      all11.sub(odd11.lanewise(LSHL, 16)).sub(BIASES).intoMemorySegment(ALL, to + 6 * BYTES, ORDER);
-      odd11.intoMemorySegment(ALL, to + 7 * BYTES, ORDER);
-      x0 += QuantizedRows.BLOCK_BYTES;
-      x1 += QuantizedRows.BLOCK_BYTES;
+      IntVector scales = IntVector.fromMemorySegment(INTS, ALL, tile, ORDER);
+      FloatVector d =
+          scales.lanewise(LSHL, 16).lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
+      FloatVector e = scales.lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
+      IntVector low0 = all0.sub(high0.lanewise(LSHL, 16)).sub(BIASES);
+      FloatVector f0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a0 + SCALE) * F16_BIAS);
+      even0 = ((FloatVector) low0.convert(I2F, 0)).fma(d.mul(f0), even0);
+      odd0 = ((FloatVector) high0.convert(I2F, 0)).fma(e.mul(f0), odd0);
+      IntVector low1 = all1.sub(high1.lanewise(LSHL, 16)).sub(BIASES);
+      FloatVector f1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a1 + SCALE) * F16_BIAS);
+      even1 = ((FloatVector) low1.convert(I2F, 0)).fma(d.mul(f1), even1);
+      odd1 = ((FloatVector) high1.convert(I2F, 0)).fma(e.mul(f1), odd1);
     }
+    even0.intoMemorySegment(ALL, y & IN_BOUNDS, ORDER);
+    odd0.intoMemorySegment(ALL, y + ODD_BYTES & IN_BOUNDS, ORDER);
+    even1.intoMemorySegment(ALL, y + yStride & IN_BOUNDS, ORDER);
+    odd1.intoMemorySegment(ALL, y + yStride + ODD_BYTES & IN_BOUNDS, ORDER);
   }
 }

@@ -1,8 +1,10 @@
 package io.gatun.tensor.kernel;
 
+import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.tensor.kernel.Blocks32.f16;
 import static io.gatun.tensor.kernel.Elements.BYTE;
 import static io.gatun.tensor.kernel.Elements.FLOAT;
+import static io.gatun.tensor.kernel.Elements.LONG;
 import static io.gatun.tensor.kernel.Elements.SHORT;
 
 import io.gatun.tensor.DType;
@@ -20,6 +22,12 @@ public final class TiledLayout {
   static final int MINIMA_HEAD_BYTES = 2 * SCALES_BYTES;
 
   static final int MINIMA_GROUP_BYTES = SCALES_BYTES + 32 / 2 * DType.Tiled.ROWS;
+
+  /// Brings the exponent of F16 bits that were moved to a float's place to a float's bias.
+  static final float F16_BIAS = 0x1p112f;
+
+  /// Where a float has a sign and the exponent and mantissa of F16.
+  static final int F16_PLACE = 0x8FFFE000;
 
   private TiledLayout() {}
 
@@ -110,5 +118,19 @@ public final class TiledLayout {
     int perWord = 16 / type.bits();
     long word = tile + DType.Tiled.ROWS * 2L + ((long) k / perWord * DType.Tiled.ROWS + lane) * 2;
     return word + k % perWord * type.bits() / 8;
+  }
+
+  /// Reads `bytes` bytes into the caches: a core gets more out of several pages at once than out of
+  /// the one that unpacking is at.
+  ///
+  /// @param to address of eight bytes that may be overwritten
+  static void fetch(long from, long bytes, long to) {
+    long quarter = bytes / 4;
+    long all = 0;
+    for (long at = from; at < from + quarter; at += 64) {
+      all ^= ALL.get(LONG, at) ^ ALL.get(LONG, at + quarter);
+      all ^= ALL.get(LONG, at + 2 * quarter) ^ ALL.get(LONG, at + 3 * quarter - 8);
+    }
+    ALL.set(LONG, to, all);
   }
 }

@@ -3,7 +3,6 @@ package io.gatun.tensor.kernel;
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
 import static io.gatun.tensor.kernel.Elements.FLOAT;
-import static io.gatun.tensor.kernel.Elements.LONG;
 import static io.gatun.tensor.kernel.Elements.SHORT;
 import static io.gatun.tensor.kernel.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.Lanes.INTS;
@@ -41,12 +40,6 @@ public final class TiledPanels {
 
   /// Columns of a step: those with factors of their own.
   private static final int GROUP = QuantizedRows.GROUP;
-
-  /// Brings the exponent of F16 bits that were moved to a float's place to a float's bias.
-  private static final float F16_BIAS = 0x1p112f;
-
-  /// Where a float has a sign and the exponent and mantissa of F16.
-  private static final int F16_PLACE = 0x8FFFE000;
 
   private static final float ROUND = 0x1.8p23f;
 
@@ -97,7 +90,7 @@ public final class TiledPanels {
     long s = address(memory, sums, 4L * Tiled.ROWS);
     long f = address(memory, scratch, scratchBytes(columns));
     int groups = columns / GROUP;
-    fetch(from, tileRow, f);
+    TiledLayout.fetch(from, tileRow, f);
     for (long part = 0; part < 64; part += BYTES) {
       long at = from + part;
       if (type.minima()) {
@@ -120,20 +113,6 @@ public final class TiledPanels {
     }
     Reference.reachabilityFence(w);
     Reference.reachabilityFence(memory);
-  }
-
-  /// Reads `bytes` bytes into the caches: a core gets more out of several pages at once than out of
-  /// the one that unpacking is at.
-  ///
-  /// @param to address of eight bytes that may be overwritten
-  private static void fetch(long from, long bytes, long to) {
-    long quarter = bytes / 4;
-    long all = 0;
-    for (long at = from; at < from + quarter; at += 64) {
-      all ^= ALL.get(LONG, at) ^ ALL.get(LONG, at + quarter);
-      all ^= ALL.get(LONG, at + 2 * quarter) ^ ALL.get(LONG, at + 3 * quarter - 8);
-    }
-    ALL.set(LONG, to, all);
   }
 
   /// Scales of rows, and factors and offsets of groups, for one vector of a tile's lanes.
@@ -339,6 +318,9 @@ public final class TiledPanels {
 
   /// The finite F16 in the lanes' upper halves.
   private static FloatVector f16(IntVector bits) {
-    return bits.lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats().mul(F16_BIAS);
+    return bits.lanewise(ASHR, 3)
+        .and(TiledLayout.F16_PLACE)
+        .reinterpretAsFloats()
+        .mul(TiledLayout.F16_BIAS);
   }
 }

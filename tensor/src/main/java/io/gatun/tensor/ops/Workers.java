@@ -155,7 +155,7 @@ public final class Workers implements AutoCloseable {
     }
     // Fixed chunks, so that results do not depend on timing; small ones, so that little is waited
     // for.
-    long perChunk = Math.max(1, grains / (8L * threads()));
+    long perChunk = Math.max(1, grains / (32L * threads()));
     items = n;
     chunk = perChunk * grain;
     failure = null;
