@@ -7,6 +7,7 @@ import io.gatun.tensor.ops.Functional;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -26,6 +27,9 @@ import java.util.function.Consumer;
 /// weights say; a GGUF file's vectors are normalized. Special tokens that are written in a text are
 /// text. Any thread may use it: calls from several threads take turns, batch by batch.
 public final class TextEmbedder implements AutoCloseable {
+  /// Texts that are sorted by length together.
+  private static final int READ_AT_ONCE = 2048;
+
   private final LoadedEncoder model;
   private final Pooling pooling;
 
@@ -93,13 +97,18 @@ public final class TextEmbedder implements AutoCloseable {
     return model.files().prompts();
   }
 
+  /// The name of the prompt that is put before texts unless another is chosen; null for none.
+  public String defaultPrompt() {
+    return model.files().defaultPrompt();
+  }
+
   /// The vectors of texts, with the model's default prompt before each if it has one.
   ///
   /// @throws IllegalArgumentException if a text is too long, and is not to be cut
   /// @throws IllegalStateException if the model is closed
   /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   public float[][] embed(List<String> texts) {
-    return embed(texts, model.files().defaultPrompt());
+    return embed(texts, defaultPrompt());
   }
 
   /// The vectors of texts with a prompt before each.
@@ -109,17 +118,38 @@ public final class TextEmbedder implements AutoCloseable {
   /// @throws IllegalStateException if the model is closed
   /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   public float[][] embed(List<String> texts, String promptName) {
+    var vectors = new ArrayList<float[]>();
+    embed(texts.iterator(), promptName, vectors::add);
+    return vectors.toArray(float[][]::new);
+  }
+
+  /// The vectors of any number of texts, in their order: some thousand are read at a time.
+  ///
+  /// @param promptName one of [#prompts]; null for none
+  /// @throws IllegalArgumentException as for a list; the vectors of texts that were read before
+  ///   have been handed out
+  /// @throws IllegalStateException if the model is closed
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
+  public void embed(Iterator<String> texts, String promptName, Consumer<float[]> vectors) {
     model.ops().owner().checkOpen();
     String prompt = promptName == null ? "" : prompts().get(promptName);
     if (prompt == null) {
       throw new IllegalArgumentException(
           "there is no prompt \"%s\"; the model has %s".formatted(promptName, prompts().keySet()));
     }
-    var ids = new ArrayList<int[]>();
-    for (int i = 0; i < texts.size(); i++) {
-      ids.add(ids(i, prompt + texts.get(i)));
+    for (int done = 0; texts.hasNext(); ) {
+      var ids = new ArrayList<int[]>();
+      while (ids.size() < READ_AT_ONCE && texts.hasNext()) {
+        ids.add(ids(done++, prompt + texts.next()));
+      }
+      for (float[] vector : embedded(ids)) {
+        vectors.accept(vector);
+      }
     }
-    var vectors = new float[texts.size()][];
+  }
+
+  private float[][] embedded(List<int[]> ids) {
+    var vectors = new float[ids.size()][];
     TokenBatches.forEach(
         model.encoder().batchTokens(),
         ids,
