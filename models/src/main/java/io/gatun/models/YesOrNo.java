@@ -25,8 +25,6 @@ record YesOrNo(int[] prefix, int[] suffix, int yes, int no, Tensor answers) {
 
   private static final String SUFFIX = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n";
 
-  private static final String BODY = "<Instruct>: %s\n<Query>: %s\n<Document>: %s";
-
   /// What the model was trained to be told.
   static final String INSTRUCTION =
       "Given a web search query, retrieve relevant passages that answer the query";
@@ -56,7 +54,10 @@ record YesOrNo(int[] prefix, int[] suffix, int yes, int no, Tensor answers) {
 
   /// The tokens between prefix and suffix.
   static int[] body(Tokenizer tokenizer, String instruction, String query, String document) {
-    return tokenizer.encode(BODY.formatted(instruction, query, document), false, false);
+    return tokenizer.encode(
+        "<Instruct>: %s\n<Query>: %s\n<Document>: %s".formatted(instruction, query, document),
+        false,
+        false);
   }
 
   /// The question, its body cut to make it `most` tokens at the most.

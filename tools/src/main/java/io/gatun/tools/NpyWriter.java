@@ -60,33 +60,35 @@ final class NpyWriter implements AutoCloseable {
   void commit() throws IOException {
     var header = header();
     if (file == null) {
-      pipe.write(header.array());
+      pipe.write(header);
       held.writeTo(pipe);
       pipe.flush();
       return;
     }
     file.channel().position(0);
-    while (header.hasRemaining()) {
-      file.channel().write(header);
+    var bytes = ByteBuffer.wrap(header);
+    while (bytes.hasRemaining()) {
+      file.channel().write(bytes);
     }
     file.commit();
   }
 
-  private ByteBuffer header() {
+  private byte[] header() {
     String shape =
         "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }".formatted(count, columns);
     int length = HEADER_BYTES - 10;
-    return ByteBuffer.allocate(HEADER_BYTES)
+    var header = new byte[HEADER_BYTES];
+    ByteBuffer.wrap(header)
         .order(ByteOrder.LITTLE_ENDIAN)
         .put((byte) 0x93)
         .put("NUMPY".getBytes(StandardCharsets.US_ASCII))
         .put((byte) 1)
         .put((byte) 0)
         .putShort((short) length)
-        .put(
-            (shape + " ".repeat(length - 1 - shape.length()) + "\n")
-                .getBytes(StandardCharsets.US_ASCII))
-        .flip();
+        .put(shape.getBytes(StandardCharsets.US_ASCII))
+        .put(" ".repeat(length - 1 - shape.length()).getBytes(StandardCharsets.US_ASCII))
+        .put((byte) '\n');
+    return header;
   }
 
   @Override
