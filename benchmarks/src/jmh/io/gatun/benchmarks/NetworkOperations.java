@@ -37,7 +37,8 @@ import org.openjdk.jmh.annotations.Warmup;
       "--enable-native-access=ALL-UNNAMED",
       "-XX:MaxDirectMemorySize=1t",
       "-XX:CompileCommand=quiet",
-      "-XX:CompileCommand=CompileThresholdScaling,io.gatun.tensor.kernel.*::*,0.01"
+      "-XX:CompileCommand=CompileThresholdScaling,io.gatun.tensor.kernel.*::*,0.01",
+      "-XX:CompileCommand=CompileThresholdScaling,jdk.incubator.vector.*::*,0.2"
     })
 public class NetworkOperations {
   @Param({"BF16", "F32"})

@@ -3,14 +3,18 @@ package io.gatun.models;
 import io.gatun.models.text.StreamingDecoder;
 import io.gatun.models.text.Tokenizer;
 import java.util.Arrays;
+import java.util.List;
 
-/// Turns tokens into text as they come, watches for what ends the answer, and holds back what may
-/// become a stop text.
-final class AnswerWriter {
+/// Turns tokens into text as they come, tells thoughts from the answer, watches for what ends it,
+/// and holds back what may become a stop text.
+final class AnswerWriter implements Thoughts.Sink {
   private final Tokenizer tokenizer;
   private final GenerateOptions options;
   private final StreamingDecoder decoder;
+  private final Thoughts parts;
   private final StringBuilder text = new StringBuilder();
+  private final StringBuilder thoughts = new StringBuilder();
+  private boolean showingThought;
   private int shown;
   private int[] ids = new int[64];
   private int count;
@@ -20,6 +24,7 @@ final class AnswerWriter {
     this.tokenizer = tokenizer;
     this.options = options;
     decoder = tokenizer.streamingDecoderAfter(prompt, true);
+    parts = new Thoughts(tokenizer, prompt, this);
   }
 
   int count() {
@@ -42,7 +47,7 @@ final class AnswerWriter {
       return Generation.Reason.END;
     }
     if (tokenizer.has(id)) { // an embedding may have rows for tokens that are not there
-      text.append(decoder.push(id));
+      parts.push(tokenizer.isSpecial(id) ? parts.mark(id) : decoder.push(id));
     }
     for (String stop : options.stop) {
       int at = text.indexOf(stop, Math.max(0, shown - stop.length()));
@@ -51,16 +56,45 @@ final class AnswerWriter {
         return Generation.Reason.STOP;
       }
     }
-    show(text.length() - heldBack());
+    show(text.length() - heldBack(text, options.stop));
     return Thread.currentThread().isInterrupted() ? Generation.Reason.CANCELLED : null;
   }
 
-  /// The characters at the end that may be the beginning of a stop text.
-  private int heldBack() {
+  @Override
+  public void answer(String piece) {
+    if (showingThought) {
+      showingThought = false;
+      options.sink.accept("\n</think>\n\n");
+    }
+    text.append(piece);
+  }
+
+  /// Line feeds at its end are not part of a thought.
+  @Override
+  public void thought(String piece) {
+    int before = thoughts.toString().stripTrailing().length();
+    thoughts.append(piece);
+    int now = thoughts.toString().stripTrailing().length();
+    if (options.thinking == Thinking.SHOW && now > before) {
+      show(text.length());
+      if (!showingThought) {
+        showingThought = true;
+        options.sink.accept("<think>\n");
+      }
+      options.sink.accept(thoughts.substring(before, now));
+    }
+  }
+
+  String thoughts() {
+    return thoughts.toString().stripTrailing();
+  }
+
+  /// The characters at the end of a text that may be the beginning of one of these.
+  static int heldBack(CharSequence text, List<String> ends) {
     int most = 0;
-    for (String stop : options.stop) {
-      for (int n = Math.min(stop.length() - 1, text.length()); n > most; n--) {
-        if (stop.startsWith(text.substring(text.length() - n))) {
+    for (String end : ends) {
+      for (int n = Math.min(end.length() - 1, text.length()); n > most; n--) {
+        if (end.startsWith(text.subSequence(text.length() - n, text.length()).toString())) {
           most = n;
         }
       }
@@ -78,7 +112,8 @@ final class AnswerWriter {
   /// Shows what was held back and returns the whole text.
   String finish() {
     if (shown <= text.length()) {
-      text.append(decoder.flush());
+      parts.push(decoder.flush());
+      parts.finish();
     }
     show(text.length());
     return text.toString();

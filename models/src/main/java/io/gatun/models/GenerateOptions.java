@@ -11,6 +11,7 @@ public final class GenerateOptions {
   SamplingOptions sampling = SamplingOptions.DEFAULT;
   boolean contextShift;
   List<String> stop = List.of();
+  Thinking thinking = Thinking.SHOW;
   Consumer<String> sink = text -> {};
 
   GenerateOptions() {}
@@ -61,6 +62,13 @@ public final class GenerateOptions {
       }
     }
     stop = List.copyOf(value);
+    return this;
+  }
+
+  /// Whether the sink is given what the model thinks, too. [Generation#text] never has it, and
+  /// [Generation#thoughts] always.
+  public GenerateOptions thinking(Thinking value) {
+    thinking = Objects.requireNonNull(value, "thinking is null");
     return this;
   }
 

@@ -7,6 +7,7 @@ import java.util.stream.Collectors;
 /// What was generated, and how fast.
 ///
 /// @param text the answer
+/// @param thoughts what the model wrote down before it answered; empty if nothing
 /// @param ids its tokens, the one that ended it included
 /// @param reason why it ended
 /// @param promptTokens tokens that were read before the first was written; those that the session's
@@ -17,6 +18,7 @@ import java.util.stream.Collectors;
 @SuppressWarnings("ArrayRecordComponent") // to be read, not to be compared
 public record Generation(
     String text,
+    String thoughts,
     int[] ids,
     Reason reason,
     int promptTokens,
@@ -77,6 +79,6 @@ public record Generation(
 
   /// One that was interrupted before anything was written.
   static Generation cancelled(double prefillSeconds, long seed) {
-    return new Generation("", new int[0], Reason.CANCELLED, 0, prefillSeconds, 0, seed);
+    return new Generation("", "", new int[0], Reason.CANCELLED, 0, prefillSeconds, 0, seed);
   }
 }

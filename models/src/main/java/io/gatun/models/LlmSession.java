@@ -318,8 +318,16 @@ public final class LlmSession implements AutoCloseable {
       }
     }
     double decode = (System.nanoTime() - first) / 1e9;
+    String text = writer.finish();
     return new Generation(
-        writer.finish(), writer.ids(), reason, read, (first - start) / 1e9, decode, sampler.seed());
+        text,
+        writer.thoughts(),
+        writer.ids(),
+        reason,
+        read,
+        (first - start) / 1e9,
+        decode,
+        sampler.seed());
   }
 
   /// Makes room for a token that was written, and reads it if another is to follow.

@@ -4,7 +4,7 @@ package io.gatun.tensor;
 ///
 /// Every type is a sequence of blocks: [#blockSize()] elements that lie along the innermost
 /// dimension are stored together in [#blockBytes()] bytes. A plain type has blocks of one.
-public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled {
+public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled, DType.Unknown {
   /// The name used in messages and listings: `BF16`, `Q4_0`, `INT4_G32`.
   String name();
 
@@ -126,6 +126,27 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled {
     @Override
     public int blockBytes() {
       return blockBytes;
+    }
+  }
+
+  /// A type that a file names and nothing here knows: such a tensor is bytes that can be counted.
+  ///
+  /// @param name what the file calls it
+  /// @param bytes how many the tensor has
+  record Unknown(String name, long bytes) implements DType {
+    @Override
+    public int blockSize() {
+      return 1;
+    }
+
+    @Override
+    public int blockBytes() {
+      return 1;
+    }
+
+    @Override
+    public long byteSize(Shape shape) {
+      return bytes;
     }
   }
 

@@ -185,12 +185,16 @@ public final class Tensor {
   /// The elements `from` (inclusive) to `to` (exclusive) of dimension `dim`, as a view.
   ///
   /// @throws IndexOutOfBoundsException if the range leaves the dimension
-  /// @throws IllegalArgumentException if a block type is cut inside a block
+  /// @throws IllegalArgumentException if a block type is cut inside a block, or a tiled one not
+  ///   between its tiles of rows
   public Tensor slice(int dim, long from, long to) {
     int d = shape.checkDim(dim);
     if (from < 0 || to < from || to > shape.dim(d)) {
       throw new IndexOutOfBoundsException(
           "slice %d..%d of dimension %d of shape %s".formatted(from, to, d, shape));
+    }
+    if (dtype instanceof DType.Tiled && d == 0) {
+      return tiles(from, to);
     }
     var dims = shape.dims();
     dims[d] = to - from;
@@ -200,6 +204,17 @@ public final class Tensor {
     }
     int unit = d == shape.rank() - 1 ? dtype.blockSize() : 1;
     return view.with(scales.slice(d, from / unit, to / unit));
+  }
+
+  private Tensor tiles(long from, long to) {
+    int rows = DType.Tiled.ROWS;
+    if (from % rows != 0 || (to % rows != 0 && to != shape.dim(0))) {
+      throw new IllegalArgumentException(
+          "rows %d to %d of a %s tensor of shape %s: a view cannot cut its tiles of %d rows"
+              .formatted(from, to - 1, dtype.name(), shape, rows));
+    }
+    long at = from == 0 ? 0 : dtype.byteSize(Shape.of(from, shape.dim(1)));
+    return of(segment.asSlice(at), dtype, Shape.of(to - from, shape.dim(1)));
   }
 
   /// Element `index` of the outermost dimension, which is dropped.
@@ -311,8 +326,9 @@ public final class Tensor {
   }
 
   private Tensor view(long elementOffset, long[] dims, long[] newStrides) {
-    if (dtype instanceof DType.Tiled) {
-      throw new IllegalArgumentException("a " + dtype.name() + " tensor has no views: it is tiled");
+    if (dtype instanceof DType.Tiled || dtype instanceof DType.Unknown) {
+      throw new IllegalArgumentException(
+          "a %s tensor has no views: its type is tiled, or not known".formatted(dtype.name()));
     }
     var s = Shape.of(dims);
     int block = dtype.blockSize();

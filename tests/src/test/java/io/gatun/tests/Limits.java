@@ -6,10 +6,10 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.function.Supplier;
 
-/// What an answer to a hostile file may take: 2 s of the thread's own time, so that a busy machine
-/// does not count, and 256 MB of heap, garbage included.
+/// What an answer to a hostile file may take: 10 s of the thread's own time, so that a busy machine
+/// does not count (a slow one does), and 256 MB of heap, garbage included.
 public final class Limits {
-  private static final long NANOSECONDS = 2_000_000_000L;
+  private static final long NANOSECONDS = 10_000_000_000L;
   private static final long BYTES = 256L << 20;
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 

@@ -92,7 +92,7 @@ public final class RandomWeights {
   }
 
   private static MemorySegment segment(ByteBuffer bytes) {
-    return MemorySegment.ofArray(bytes.array());
+    return MemorySegment.ofBuffer(bytes.rewind());
   }
 
   private record Values(String seed, double mean, double spread) {

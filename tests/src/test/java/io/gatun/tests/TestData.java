@@ -2,13 +2,23 @@ package io.gatun.tests;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /// Where the tests find their files.
 public final class TestData {
   /// The project's root.
   public static final Path ROOT = root();
+
+  private static final Path OURS = ROOT.resolve("tests/src/test/resources/testdata");
+
+  /// Folders of ours, with the weights that are only described there.
+  private static final Map<String, Path> WRITTEN = new ConcurrentHashMap<>();
 
   private TestData() {}
 
@@ -17,16 +27,64 @@ public final class TestData {
     return ROOT.resolve("models/pretrained").resolve(name);
   }
 
-  /// A file of the test data, most of which is too large for the repository and lies beside the
-  /// project; where that is absent the calling test is skipped.
+  /// A file of the test data, part of which is too large for the repository and lies beside the
+  /// project; where that is absent the calling test is skipped. `x.safetensors.json` beside a
+  /// model's other files describes `x.safetensors`, see [RandomWeights].
   public static Path shared(String name) {
-    Path ours = ROOT.resolve("tests/src/test/resources/testdata").resolve(name);
-    if (Files.exists(ours)) {
-      return ours;
+    String folder = name.split("/", 2)[0];
+    Path ours = WRITTEN.computeIfAbsent(folder, TestData::written);
+    Path file = ours.resolveSibling(folder + name.substring(folder.length()));
+    if (Files.exists(file)) {
+      return file;
     }
     Path path = ROOT.resolveSibling("shared").resolve("testdata").resolve(name);
     assumeTrue(Files.exists(path), () -> "no test data at " + path);
     return path;
+  }
+
+  /// Our folder of that name, or a copy in which the weights are written.
+  private static Path written(String name) {
+    Path folder = OURS.resolve(name);
+    try {
+      if (!Files.isDirectory(folder)) {
+        return folder;
+      }
+      try (var files = Files.walk(folder)) {
+        if (files.noneMatch(f -> f.toString().endsWith(".safetensors.json"))) {
+          return folder;
+        }
+      }
+      Path parent = Files.createTempDirectory("gatun-testdata");
+      Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(parent)));
+      try (var files = Files.walk(folder)) {
+        for (Path file : (Iterable<Path>) files::iterator) {
+          Path copy = parent.resolve(OURS.relativize(file).toString());
+          if (Files.isDirectory(file)) {
+            Files.createDirectories(copy);
+          } else if (file.toString().endsWith(".safetensors.json")) {
+            RandomWeights.write(file, Path.of(copy.toString().replaceFirst("\\.json$", "")));
+          } else {
+            Files.copy(file, copy);
+            if (file.endsWith("tokenizer_config.json")) {
+              ClipVocabulary.write(copy.getParent());
+            }
+          }
+        }
+      }
+      return parent.resolve(name);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static void delete(Path folder) {
+    try (var files = Files.walk(folder)) {
+      for (Path file : (Iterable<Path>) files.sorted(Comparator.reverseOrder())::iterator) {
+        Files.delete(file);
+      }
+    } catch (IOException e) {
+      // It is a temporary folder.
+    }
   }
 
   private static Path root() {

@@ -1,6 +1,7 @@
 package io.gatun.tools;
 
 import io.gatun.models.GenerateOptions;
+import io.gatun.models.Thinking;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,6 +34,12 @@ final class AnswerOptions {
           "When the context is full, forget its older half and go on, instead of ending there.")
   private boolean contextShift;
 
+  @Option(
+      names = "--thinking",
+      paramLabel = "show|hide",
+      description = "Whether to print what the model thinks before it answers (default: show).")
+  private Thinking thinking = Thinking.SHOW;
+
   /// @param maxTokens the default of `--max-tokens`
   AnswerOptions(int maxTokens) {
     this.maxTokens = maxTokens;
@@ -55,6 +62,7 @@ final class AnswerOptions {
         .sampling(sampling.options())
         .stop(stop)
         .contextShift(contextShift)
+        .thinking(thinking)
         .sink(
             piece -> {
               out.print(piece);

@@ -231,6 +231,7 @@ final class BenchDiffusion implements Runnable {
   /// make.
   private void measure(String name, Functional f, Supplier<Tensor> network) {
     var seconds = new double[runs];
+    Logger log = LoggerFactory.getLogger(BenchDiffusion.class); // --debug is known by now
     for (int run = -1; run < runs; run++) {
       if (run <= 0) {
         times.clear();
@@ -242,12 +243,14 @@ final class BenchDiffusion implements Runnable {
         if (run < 0) {
           figures.put(name + "_first_seconds", taken);
           figures.put(name + "_flop", times.flops());
+          if (log.isDebugEnabled()) {
+            log.debug("first {}:\n{}", name, times.table(taken));
+          }
         } else {
           seconds[run] = taken;
         }
       }
     }
-    Logger log = LoggerFactory.getLogger(BenchDiffusion.class); // --debug is known by now
     if (log.isDebugEnabled()) {
       log.debug("{} times {}:\n{}", runs, name, times.table(Arrays.stream(seconds).sum()));
     }

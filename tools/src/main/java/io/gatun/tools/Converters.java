@@ -1,6 +1,7 @@
 package io.gatun.tools;
 
 import io.gatun.loaders.LoadMode;
+import io.gatun.models.Thinking;
 import io.gatun.models.diffusion.Rng;
 import io.gatun.models.encoder.Pooling;
 import io.gatun.models.nn.Quantization;
@@ -43,6 +44,7 @@ final class Converters {
     choice(commands, NetworkOptions.Type.class);
     choice(commands, PackOptions.When.class);
     choice(commands, Pooling.class);
+    choice(commands, Thinking.class);
     choice(commands, EverythingOptions.OutputMode.class);
     commands.registerConverter(DType.Plain.class, value -> Choice.of(CACHE_TYPES, value));
     commands.registerConverter(Quantization.Mode.class, value -> Choice.of(MODES, value));

@@ -107,6 +107,9 @@ final class Generate implements Callable<Integer> {
   static Map<String, Object> asMap(Generation g) {
     var map = new LinkedHashMap<String, Object>();
     map.put("text", g.text());
+    if (!g.thoughts().isEmpty()) {
+      map.put("thoughts", g.thoughts());
+    }
     map.put("ids", g.ids());
     map.put("reason", g.reason().name().toLowerCase(Locale.ROOT));
     map.put("prompt_tokens", g.promptTokens());

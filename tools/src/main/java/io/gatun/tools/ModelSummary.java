@@ -3,16 +3,22 @@ package io.gatun.tools;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
-import io.gatun.models.decoder.Config;
 import io.gatun.models.decoder.Keys;
 import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.models.sam.SamConfig;
+import io.gatun.models.text.Tokenizers;
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.SequenceLayout;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /// What people want to know of a model first.
 ///
@@ -20,6 +26,7 @@ import java.util.Map;
 /// @param context the tokens that it was made for; 0 for other models
 /// @param contextBytes of keys and values for so many tokens, as `gatun generate` keeps them
 /// @param problem why it does not run here, or null if it does
+/// @param needs what Gatun lacks to run it, as far as that can be told
 record ModelSummary(
     String family,
     long parameters,
@@ -27,9 +34,8 @@ record ModelSummary(
     String weightType,
     int context,
     long contextBytes,
-    String problem) {
-  private static final int KEY_AND_VALUE_BYTES = 2 * Short.BYTES; // f16
-
+    String problem,
+    List<String> needs) {
   /// Of an open checkpoint; nothing but its headers is read.
   static ModelSummary of(Checkpoint checkpoint) {
     var parameters = new HashMap<String, Long>();
@@ -47,12 +53,12 @@ record ModelSummary(
             .orElse("nothing");
     String problem;
     try {
-      return new ModelSummary(sam(checkpoint), all, bytes, most, 0, 0, null);
+      return new ModelSummary(sam(checkpoint), all, bytes, most, 0, 0, null, List.of());
     } catch (CheckpointException | IllegalArgumentException e) {
       // Another kind.
     }
     try {
-      return new ModelSummary(pipeline(checkpoint.path()), all, bytes, most, 0, 0, null);
+      return new ModelSummary(pipeline(checkpoint.path()), all, bytes, most, 0, 0, null, List.of());
     } catch (CheckpointException | IllegalArgumentException e) {
       // Another kind.
     }
@@ -60,23 +66,47 @@ record ModelSummary(
     int context = 0;
     long contextBytes = 0;
     try {
-      var config = Config.of(Keys.of(checkpoint), Config.Defaults.LLAMA);
+      var keys = Keys.of(checkpoint);
+      context = keys.count("max_position_embeddings", 2048);
       family =
-          "%s, %d layers of %d"
-              .formatted(config.modelType(), config.numHiddenLayers(), config.hiddenSize());
-      context = config.maxPositionEmbeddings();
-      contextBytes =
-          (long) KEY_AND_VALUE_BYTES
-              * config.numHiddenLayers()
-              * config.numKeyValueHeads()
-              * config.headDim()
-              * context;
-      Architectures.open(checkpoint); // says what is missing, or of a type that has no kernel
+          "%s, %d layers of %d".formatted(keys.type(), keys.layers(), keys.count("hidden_size"));
+      // Says what is missing, or of a type that has no kernel.
+      var layout = Architectures.open(checkpoint).layout(DType.Plain.F16);
+      contextBytes = layout.pageBytes() * context / SequenceLayout.PAGE + layout.recurrentBytes();
       problem = null;
     } catch (CheckpointException | IllegalArgumentException e) {
       problem = e.getMessage();
     }
-    return new ModelSummary(family, all, bytes, most, context, contextBytes, problem);
+    var needs = problem == null ? List.<String>of() : needs(checkpoint);
+    return new ModelSummary(family, all, bytes, most, context, contextBytes, problem, needs);
+  }
+
+  /// An architecture, types of tensors, a tokenizer.
+  private static List<String> needs(Checkpoint checkpoint) {
+    var needs = new ArrayList<String>();
+    try {
+      String type = Keys.of(checkpoint).type();
+      if (!Architectures.types().contains(type)) {
+        needs.add("the architecture " + type);
+      }
+    } catch (CheckpointException | IllegalArgumentException e) {
+      // No language model.
+    }
+    var types = new TreeMap<String, Integer>();
+    for (Tensor t : checkpoint.tensors().values()) {
+      if (!Ops.supports(t.dtype())) {
+        types.merge(t.dtype().name(), 1, Integer::sum);
+      }
+    }
+    types.forEach((type, count) -> needs.add("the type %s (%d tensors)".formatted(type, count)));
+    if (checkpoint.metadata().containsKey("tokenizer.ggml.model")) {
+      try {
+        Tokenizers.load(checkpoint.path(), checkpoint.metadata());
+      } catch (CheckpointException e) {
+        needs.add("a tokenizer: " + e.getMessage());
+      }
+    }
+    return needs;
   }
 
   private static String sam(Checkpoint checkpoint) {
@@ -110,6 +140,9 @@ record ModelSummary(
       table.row("context", "%,d tokens".formatted(context));
     }
     table.row("runs here", problem == null ? "yes" : "no: " + problem);
+    if (!needs.isEmpty()) {
+      table.row("needs", String.join("; ", needs));
+    }
     var memory = new StringBuilder(Units.bytes(weightBytes) + " of weights");
     if (context > 0) {
       memory.append(", %s for a full context".formatted(Units.bytes(contextBytes)));
@@ -138,6 +171,7 @@ record ModelSummary(
     map.put("context_bytes", context == 0 ? null : contextBytes);
     map.put("runs", problem == null);
     map.put("problem", problem);
+    map.put("needs", needs);
     return map;
   }
 }

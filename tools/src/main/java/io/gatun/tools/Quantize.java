@@ -62,6 +62,7 @@ final class Quantize implements Runnable {
             case DType.Tiled tiled -> Rewrite.quantized(checkpoint, tiled);
             case DType.Block block -> Rewrite.gguf(checkpoint, block);
             case DType.Plain plain -> throw new AssertionError(plain);
+            case DType.Unknown unknown -> throw new AssertionError(unknown);
           };
       output.write(checkpoint, rewrite, spec.commandLine());
     }

@@ -62,6 +62,7 @@ final class RandomWeights {
           }
         }
       }
+      case DType.Unknown u -> throw new IllegalArgumentException(u.name());
       case DType.Tiled t -> {
         long tile = (long) DType.Tiled.ROWS * t.blockBytes();
         for (long at = 0; at < s.byteSize(); at += tile) {

@@ -17,6 +17,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeSet;
 
 /// Reads a .gguf file, version 2 or 3: typed metadata, tensor infos, the tensors' bytes.
 ///
@@ -35,6 +36,9 @@ public final class GgufReader {
   private static final int MAX_METADATA = 1 << 16;
   private static final int MAX_NAME = 65_535;
   private static final int MAX_DIMS = 8;
+
+  /// ggml has some forty; a greater number is none of them.
+  private static final int MAX_TYPE = 1023;
 
   /// The bytes of an array; the largest vocabularies take a tenth of it.
   private static final int MAX_ARRAY = 64 << 20;
@@ -253,13 +257,14 @@ public final class GgufReader {
       }
       int number = in.i32();
       DType dtype = GgufType.tensorType(number);
-      if (dtype == null) {
+      if (dtype == null && (number < 0 || number > MAX_TYPE)) {
         throw in.error(
-            "unknown tensor type %s: made by a newer llama.cpp, or damaged"
+            "unknown tensor type %s: the file is damaged; get it again"
                 .formatted(Integer.toUnsignedString(number)));
       }
       file.spend(TENSOR);
-      infos.add(new Info(name, dtype, shape(dims), in.i64()));
+      var type = dtype != null ? dtype : new DType.Unknown("GGUF_TYPE_" + number, -1);
+      infos.add(new Info(name, type, shape(dims), in.i64()));
     }
     return infos;
   }
@@ -275,6 +280,8 @@ public final class GgufReader {
   private Map<String, Tensor> tensors(List<Info> infos, long dataStart, long alignment) {
     var tensors = new LinkedHashMap<String, Tensor>();
     var extents = new ArrayList<Extent>();
+    var offsets = new TreeSet<Long>();
+    infos.forEach(info -> offsets.add(info.offset));
     for (Info info : infos) {
       String where = "tensor \"" + info.name + "\"";
       Shape shape = info.shape;
@@ -290,13 +297,23 @@ public final class GgufReader {
                 .formatted(where, Long.toUnsignedString(info.offset), alignment));
       }
       long bytes = bytes(info, where);
+      DType type = info.dtype;
       if (info.offset > file.size() - dataStart) {
         throw file.error(
             "%s has offset %d, out of range: the data has %d bytes; the file is truncated or damaged; get it again"
                 .formatted(where, info.offset, Math.max(0, file.size() - dataStart)));
       }
       long begin = dataStart + info.offset;
-      Tensor tensor = Tensor.of(file.slice(begin, bytes, where), info.dtype, shape);
+      if (info.dtype instanceof DType.Unknown) {
+        // So far it reaches at the most.
+        Long next = offsets.higher(info.offset);
+        bytes = (next == null ? file.size() - dataStart : next) - info.offset;
+        type = new DType.Unknown(info.dtype.name(), bytes);
+        if (bytes == 0) {
+          throw file.error(where + " is of the unknown type " + type.name() + " and has no data");
+        }
+      }
+      Tensor tensor = Tensor.of(file.slice(begin, bytes, where), type, shape);
       if (tensors.put(info.name, tensor) != null) {
         throw file.error(where + " is in the file twice");
       }

@@ -231,7 +231,7 @@ public final class SafetensorsReader {
 
   private Tensor tensor(String name, Entry entry, long dataStart) {
     try {
-      DType dtype = plain(entry.dtype, name);
+      DType dtype = type(entry, name);
       Shape shape = entry.shape;
       checkSize(name, dtype, shape, entry);
       Object tiledEntry = metadata.remove(TiledEntry.KEY + name);
@@ -267,19 +267,21 @@ public final class SafetensorsReader {
     }
   }
 
-  private DType plain(String dtype, String name) {
-    try {
-      return DType.Plain.valueOf(dtype);
-    } catch (IllegalArgumentException e) {
+  private DType type(Entry entry, String name) {
+    for (var known : DType.Plain.values()) {
+      if (known.name().equals(entry.dtype)) {
+        return known;
+      }
+    }
+    if (!entry.dtype.matches("[A-Z0-9_]{1,32}")) {
       throw file.error(
-          "tensor \"%s\" has the unknown dtype \"%s\"; known are %s"
+          "tensor \"%s\" has a dtype that is no name; known are %s"
               .formatted(
                   name,
-                  dtype,
                   Arrays.stream(DType.Plain.values())
                       .map(DType.Plain::name)
-                      .collect(Collectors.joining(", "))),
-          e);
+                      .collect(Collectors.joining(", "))));
     }
+    return new DType.Unknown(entry.dtype, entry.end - entry.begin);
   }
 }

@@ -83,7 +83,7 @@ public final class Decoder {
   public static Decoder of(
       Checkpoint checkpoint, Keys keys, Architecture architecture, Pattern others) {
     var weights = DecoderWeights.of(checkpoint, keys, architecture.ggufNames());
-    weights.requirePromised(keys);
+    Completeness.requirePromised(keys, weights);
     var decoder = architecture.build(keys, weights);
     Config.requireAllRead(keys);
     weights.requireAllUsed(others);

@@ -30,7 +30,8 @@ public interface DecoderLayer {
 
   /// Layers of one part (Nemotron-H).
   record Single(Norm norm, Part part, List<TokenMixer> mixers) implements DecoderLayer {
-    private interface Part {
+    /// What the layer is made of.
+    public interface Part {
       Tensor forward(Ops ops, Activations x, Step step);
     }
 

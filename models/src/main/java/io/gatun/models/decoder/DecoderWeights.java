@@ -24,29 +24,11 @@ import java.util.regex.Pattern;
 ///
 /// What is handed out is recorded: so much one token reads.
 public final class DecoderWeights {
-  /// The rotary frequencies, which follow from the configuration, which old conversions keep; and
-  /// Qwen's layers that guess further tokens ahead.
-  private static final Pattern LEFTOVERS =
-      Pattern.compile(
-          "(model\\.layers\\.\\d+\\.self_attn|model|layers\\.\\d+\\.attention\\.inner_attention)"
-              + "\\.(rotary_emb|rope)\\.(inv_freq|freqs)$"
-              + "|rope\\.freqs$|mtp\\.|blk\\.\\d+\\.(attn_rot_embd|rope_freqs)(\\.weight)?$");
-
-  /// And those of what sees and hears, in a model that does more than to write.
-  private static final Pattern OTHER_PARTS =
-      Pattern.compile(
-          LEFTOVERS.pattern()
-              + "|(model\\.)?(vision_tower|visual|vision_model|multi_modal_projector|audio_tower"
-              + "|embed_vision|embed_audio)\\.");
-
   /// The three matrices of a gated layer, as most architectures call them.
   public static final List<String> PROJECTIONS = List.of("gate_proj", "up_proj", "down_proj");
 
   private static final Pattern EXPERT =
       Pattern.compile("(blk\\.\\d+\\.ffn_(?:gate|up|down))\\.(\\d+)\\.(weight|bias)");
-
-  /// Layers behind the last, which guess further tokens ahead: all known models have one.
-  private static final int MAX_DRAFT = 16;
 
   private final Source source;
   private final String prefix;
@@ -147,7 +129,7 @@ public final class DecoderWeights {
   /// Several linear layers whose rows lie one after the other in one tensor, in place.
   public Linear[] fused(String name, long columns, int... rows) {
     int all = Arrays.stream(rows).sum();
-    var whole = whole(name, all, columns);
+    var whole = whole(name, all, columns, partsAreTiles(rows));
     var parts = new Linear[rows.length];
     int from = 0;
     for (int i = 0; i < rows.length; i++) {
@@ -159,15 +141,22 @@ public final class DecoderWeights {
     return parts;
   }
 
+  /// Whether parts of so many rows each begin and end with a tile.
+  private static boolean partsAreTiles(int... rows) {
+    return Arrays.stream(rows, 0, rows.length - 1).allMatch(n -> n % DType.Tiled.ROWS == 0);
+  }
+
   /// A layer that is read in parts.
-  private Linear whole(String name, long rows, long columns) {
+  private Linear whole(String name, long rows, long columns, boolean tiles) {
     var whole = linear(name, rows, columns);
-    if (whole.weight().dtype() instanceof DType.Tiled) {
+    if (!tiles && whole.weight().dtype() instanceof DType.Tiled) {
       throw new CheckpointException(
           "%s: tensor \"%s\" is in tiles, but Gatun reads it in parts; quantize the model again from its source"
               .formatted(path(), source.names.name(prefix + name + ".weight")));
     }
-    source.split.add(source.names.name(prefix + name + ".weight"));
+    if (!tiles) {
+      source.split.add(source.names.name(prefix + name + ".weight"));
+    }
     return whole;
   }
 
@@ -203,28 +192,21 @@ public final class DecoderWeights {
           Tensor.scaled(find(prefix + name + "_blocks", Shape.of(count, rows, groups, 16)), scales);
     } else {
       all = find(prefix + name, Shape.of(count, rows, columns));
+      source.split.add(source.names.name(prefix + name));
     }
     source.bytes += share * perToken / count * bytes;
     return shared(share * perToken / count).counted(all);
   }
 
-  /// A vector as F32, multiplied by a number.
-  public Tensor scaled(String name, long size, float factor) {
-    var vector = vector(name, size);
-    for (long i = 0; i < size; i++) {
-      vector.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, vector.getFloat(i) * factor);
-    }
-    return vector;
-  }
-
   /// A matrix for each head in one tensor (H, N, K), in place.
   public Tensor headMatrices(String name, int heads, int rows, int columns) {
+    source.split.add(source.names.name(prefix + name));
     return counted(find(prefix + name, Shape.of(heads, rows, columns)));
   }
 
   /// The same, one below the other in one matrix (H N, K).
   public Tensor stackedMatrices(String name, int heads, int rows, int columns) {
-    var all = whole(name, (long) heads * rows, columns).weight();
+    var all = whole(name, (long) heads * rows, columns, false).weight();
     return all.reshape(heads, rows, columns);
   }
 
@@ -324,6 +306,8 @@ public final class DecoderWeights {
     var one = shared(share * perToken / count);
     var inputs = find(prefix + gateUp, Shape.of(count, 2L * f, d));
     var outputs = find(prefix + down, Shape.of(count, d, f));
+    source.split.add(source.names.name(prefix + gateUp));
+    source.split.add(source.names.name(prefix + down));
     for (int e = 0; e < count; e++) {
       var input = one.counted(inputs.get(e));
       experts.add(
@@ -402,20 +386,8 @@ public final class DecoderWeights {
     return t;
   }
 
-  /// Asks for the tensors that keys of config.json promise: without them another model would run.
-  void requirePromised(Keys keys) {
-    var json = keys.json();
-    boolean untied = !json.path("tie_word_embeddings").asBoolean(true);
-    requirePromised(untied, "tie_word_embeddings", false, "lm_head.weight");
-    for (var entry :
-        Map.of("attention_bias", "self_attn.q_proj.bias", "mlp_bias", "mlp.up_proj.bias")
-            .entrySet()) {
-      boolean biased = json.path(entry.getKey()).asBoolean(false);
-      requirePromised(biased, entry.getKey(), true, "model.layers.0." + entry.getValue());
-    }
-  }
-
-  private void requirePromised(boolean promised, String key, boolean value, String tensor) {
+  /// Asks for a tensor that a key of config.json promises with this value.
+  void requirePromised(boolean promised, String key, boolean value, String tensor) {
     if (promised && !has(tensor)) {
       throw new CheckpointException(
           "%s: \"%s\" is %s in config.json, but there is no tensor \"%s\": the configuration belongs to another model, or a part of the checkpoint is missing. %s"
@@ -426,16 +398,8 @@ public final class DecoderWeights {
   /// @param others the names of tensors that have another place
   /// @throws CheckpointException if the checkpoint has tensors that nothing has asked for
   void requireAllUsed(Pattern others) {
-    var leftovers = new StringBuilder((source.names.isPart() ? OTHER_PARTS : LEFTOVERS).pattern());
-    leftovers.append('|').append(others.pattern());
-    int first = source.keys.layers();
-    int draft = Math.min(MAX_DRAFT, source.keys.countOrNone("num_nextn_predict_layers"));
-    for (int i = 0; i < draft; i++) {
-      String norm =
-          source.names.name("model.layers.%d.input_layernorm.weight".formatted(first + i));
-      leftovers.append('|').append(Pattern.quote(norm.replaceFirst("[^.]+\\.weight$", "")));
-    }
-    source.tensors.requireAllUsed(Pattern.compile(leftovers.toString()));
+    String known = Completeness.leftovers(source.names, source.keys).pattern();
+    source.tensors.requireAllUsed(Pattern.compile(known + "|" + others.pattern()));
   }
 
   /// The bytes of matrices that one token reads.

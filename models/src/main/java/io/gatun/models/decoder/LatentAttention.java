@@ -38,6 +38,36 @@ public record LatentAttention(
   /// @param value numbers of a value, V
   public record Sizes(int heads, int rank, int plain, int rotated, int value) {}
 
+  /// Norms within have it whatever the configuration says.
+  private static final float EPS = 1e-6f;
+
+  /// That of a layer. GGUF has what makes keys and what makes values apart, the former turned.
+  ///
+  /// @param d hidden size
+  /// @param queryRank numbers of the latent that queries are made of, 0 for none
+  public static LatentAttention of(
+      DecoderWeights w, int d, Sizes s, int queryRank, RotaryEmbedding rope, AttentionSpec spec) {
+    int h = s.heads;
+    long q = (long) h * (s.plain + s.rotated);
+    boolean split = w.has("k_b_proj.weight");
+    var both = split ? null : w.stackedMatrices("kv_b_proj", h, s.plain + s.value, s.rank);
+    return new LatentAttention(
+        s,
+        queryRank == 0 ? null : w.linear("q_a_proj", queryRank, d),
+        queryRank == 0 ? Norm.none() : w.rmsNorm("q_a_layernorm", queryRank, EPS),
+        queryRank == 0 ? w.linear("q_proj", q, d) : w.linear("q_b_proj", q, queryRank),
+        w.linear("kv_a_proj_with_mqa", s.rank + s.rotated, d),
+        w.rmsNorm("kv_a_layernorm", s.rank, EPS),
+        split ? w.headMatrices("k_b_proj.weight", h, s.rank, s.plain) : both.slice(1, 0, s.plain),
+        split,
+        split
+            ? w.headMatrices("v_b_proj.weight", h, s.value, s.rank)
+            : both.slice(1, s.plain, s.plain + s.value),
+        w.linear("o_proj", d, (long) h * s.value),
+        rope,
+        spec);
+  }
+
   @Override
   public KvLayout state() {
     return new KvLayout(1, sizes.rotated + sizes.rank, sizes.rank, 0);

@@ -30,7 +30,7 @@ public record PerLayerEmbeddings(Tensor table, Linear projection, Norm norm, int
         size);
   }
 
-  /// (norm(x W / sqrt(D)) + table[ids] sqrt(P)) / sqrt(2), (T, L P): x (T, D) are the embeddings.
+  /// (norm(x W / sqrt(D)) + embed(ids) sqrt(P)) / sqrt(2), (T, L P): x (T, D) are the embeddings.
   private Tensor inputs(Ops ops, Tensor x, int[] ids) {
     long t = x.dim(0);
     var projected = projection.forward(ops, x); // (T, L P)
@@ -54,6 +54,20 @@ public record PerLayerEmbeddings(Tensor table, Linear projection, Norm norm, int
       Norm norm,
       float scalar)
       implements DecoderLayer {
+    /// Around a layer whose weights are `w`.
+    public static Layer of(
+        DecoderLayer layer, DecoderWeights w, int index, Config c, PerLayerEmbeddings e) {
+      int d = c.hiddenSize();
+      return new Layer(
+          layer,
+          index,
+          e,
+          e == null ? null : w.linear("per_layer_input_gate", e.size, d),
+          e == null ? null : w.linear("per_layer_projection", d, e.size),
+          e == null ? Norm.none() : w.rmsNorm("post_per_layer_input_norm", d, c.normEps()),
+          w.has("layer_scalar") ? w.vector("layer_scalar", 1).getFloat(0) : 1);
+    }
+
     @Override
     public List<TokenMixer> mixers() {
       return layer.mixers();

@@ -62,10 +62,15 @@ final class GgufPreTokenizers {
         PreTokenizer.GPT2);
     put("starcoder refact command-r smollm codeshell exaone minerva-7b", DIGITS_GPT2);
     put(
-        "llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 jina-v5-nano dbrx smaug-bpe"
-            + " chatglm-bpe glm4",
+        "llama-bpe llama3 llama-v3 falcon3 falcon-h1 lfm2 pixtral midm-2.0 jina-v5-nano dbrx"
+            + " smaug-bpe chatglm-bpe glm4",
         LLAMA3);
     put("qwen2 deepseek-r1-qwen stablelm2 hunyuan megrez kormo grok-2 solar-open", QWEN2);
+    put(
+        "qwen35",
+        QWEN2
+            .replace("]?\\p{L}+", "]?[\\p{L}\\p{M}]+")
+            .replace("[^\\s\\p{L}\\p{N}]", "[^\\s\\p{L}\\p{M}\\p{N}]"));
     put("tekken", CAMEL.formatted("", "\\p{N}"));
     put("gpt-4o llama4 kanana2 minimax-m2", CAMEL.formatted(CONTRACTIONS + "?", "\\p{N}{1,3}"));
     put("deepseek-coder", "[\r\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", HAN, "\\p{N}");
@@ -134,7 +139,7 @@ final class GgufPreTokenizers {
   static boolean isLlama3(String name) {
     return BY_NAME.containsKey(name)
         && name.matches(
-            "llama-bpe|llama3|llama-v3|falcon3|falcon-h1|pixtral|midm-2\\.0|jina-v5-nano|tekken");
+            "llama-bpe|llama3|llama-v3|falcon3|falcon-h1|lfm2|pixtral|midm-2\\.0|jina-v5-nano|tekken");
   }
 
   private static void put(String names, String... patterns) {

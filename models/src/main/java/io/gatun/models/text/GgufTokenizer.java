@@ -110,7 +110,9 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
     boolean llama3 = GgufPreTokenizers.isLlama3(pre);
     // Qwen's models were trained on text in NFC, which GGUF has no key for.
     UnaryOperator<String> normalizer =
-        pre.equals("qwen2") ? Normalizers.form(Normalizer.Form.NFC) : UnaryOperator.identity();
+        pre.matches("qwen2|qwen35")
+            ? Normalizers.form(Normalizer.Form.NFC)
+            : UnaryOperator.identity();
     var vocabulary = new Vocabulary(tokens.toArray(String[]::new));
     var unknown = new UnknownRule(null, -1, false);
     return bpe(

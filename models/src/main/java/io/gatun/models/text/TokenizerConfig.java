@@ -28,6 +28,9 @@ record TokenizerConfig(JsonNode tokenizer, JsonNode model, JsonNode generation) 
           "<|endoftext|>",
           "<|im_end|>",
           "<|end|>",
+          "<|return|>",
+          "<|call|>",
+          "<turn|>",
           "<|EOT|>",
           "<end_of_turn>",
           "<end_of_utterance>",
@@ -120,8 +123,12 @@ record TokenizerConfig(JsonNode tokenizer, JsonNode model, JsonNode generation) 
     if (eos >= 0) {
       ends.add(eos);
     }
+    // Where messages are in channels, one may end before the answer has begun.
+    boolean channels = added.stream().anyMatch(token -> token.content().equals("<|channel|>"));
     for (AddedToken token : added) {
-      if (token.special() && ENDS.contains(token.content())) {
+      if (token.special()
+          && ENDS.contains(token.content())
+          && !(channels && token.content().equals("<|end|>"))) {
         ends.add(token.id());
       }
     }

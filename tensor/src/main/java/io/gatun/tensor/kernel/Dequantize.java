@@ -26,6 +26,7 @@ public final class Dequantize {
     switch (dtype) {
       case DType.Plain p -> PlainTypes.toFloat(p, src, srcByteOffset, dst, dstByteOffset, n);
       case DType.Block b -> block(b, src, srcByteOffset, dst, dstByteOffset, blocks);
+      case DType.Unknown u -> throw unknown(u);
       case DType.Tiled t ->
           throw new IllegalArgumentException(t.name() + " is tiled: its rows do not lie in order");
     }
@@ -42,7 +43,13 @@ public final class Dequantize {
             case IQ4_NL, IQ4_XS, TQ1_0, TQ2_0, MXFP4 -> true;
           };
       case DType.Tiled t -> true;
+      case DType.Unknown u -> false;
     };
+  }
+
+  private static UnsupportedOperationException unknown(DType.Unknown type) {
+    return new UnsupportedOperationException(
+        "Gatun does not know %s; use the same model in Q4_K, Q4_0 or Q8_0".formatted(type.name()));
   }
 
   /// @throws IllegalArgumentException if `n` elements are not whole blocks

@@ -47,6 +47,7 @@ public final class Unpack {
             case DType.Plain p -> plain(p, from, to, n);
             case DType.Block b -> block(b, from, to, n / b.blockSize());
             case DType.Tiled t -> false;
+            case DType.Unknown u -> false;
           };
       if (!done) {
         Dequantize.toFloat(dtype, src, srcByteOffset, dst, dstByteOffset, n);

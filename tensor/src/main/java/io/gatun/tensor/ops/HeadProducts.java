@@ -39,8 +39,14 @@ final class HeadProducts {
   }
 
   static void apply(Ops ops, Tensor x, Tensor w, boolean transposed, Tensor out) {
-    check("x", x);
-    check("out", out);
+    Check.rank("x", x, 3);
+    Check.dtype("x", x, DType.Plain.F32);
+    Check.rank("out", out, 3);
+    if (out.dtype() != DType.Plain.F32 || out.stride(2) != 1) {
+      throw new IllegalArgumentException(
+          "out is %s %s; need F32 whose heads have no gaps"
+              .formatted(out.dtype().name(), out.shape()));
+    }
     Check.writable("out", out);
     Check.rank("w", w, 3);
     Check.same("heads of x", x.dim(1), "matrices", w.dim(0));
@@ -52,17 +58,10 @@ final class HeadProducts {
       return;
     }
     try (var _ = ops.scope()) {
-      var products = new HeadProducts(ops, x, w, transposed, out);
+      var input = x.stride(2) == 1 && x.stride(0) >= x.dim(2) ? x : ops.dense(x);
+      var matrices = w.get(0).isContiguous() ? w : ops.dense(w);
+      var products = new HeadProducts(ops, input, matrices, transposed, out);
       ops.workers().forEach(w.dim(0), 1, products::heads);
-    }
-  }
-
-  private static void check(String name, Tensor t) {
-    Check.rank(name, t, 3);
-    if (t.dtype() != DType.Plain.F32 || t.stride(2) != 1) {
-      throw new IllegalArgumentException(
-          "%s is %s %s; need F32 whose heads have no gaps"
-              .formatted(name, t.dtype().name(), t.shape()));
     }
   }
 

@@ -75,6 +75,7 @@ public final class Packing {
             case DType.Plain _ -> MemorySegment.copy(floats, 0, dst, at, count * k * Float.BYTES);
             case DType.Block b -> Quantize.fromFloat(b, floats, 0, dst, at, count * k);
             case DType.Tiled t -> TiledPack.fromFloat(t, floats, 0, count, k, dst, at);
+            case DType.Unknown u -> throw new IllegalArgumentException(u.name());
           }
         },
         out);
@@ -127,6 +128,7 @@ public final class Packing {
           case DType.Plain p -> p == DType.Plain.F32;
           case DType.Block b -> Quantize.supports(b);
           case DType.Tiled t -> !t.minima() || t.equals(tiledForm(w.dtype()));
+          case DType.Unknown u -> false;
         };
     if (!possible) {
       throw new IllegalArgumentException(

@@ -46,7 +46,7 @@ class AtomicFileTest {
   }
 
   private static void end(Process process) throws InterruptedException {
-    assertTrue(process.waitFor(30, TimeUnit.SECONDS));
+    assertTrue(process.waitFor(100, TimeUnit.SECONDS));
   }
 
   private static List<String> names(Path folder) throws IOException {

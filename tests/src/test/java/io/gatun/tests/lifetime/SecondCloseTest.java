@@ -87,7 +87,7 @@ class SecondCloseTest {
     closeable.close();
     assertDoesNotThrow(closeable::close);
     try (ExecutorService other = Executors.newSingleThreadExecutor()) {
-      other.submit(() -> assertDoesNotThrow(closeable::close)).get(10, TimeUnit.SECONDS);
+      other.submit(() -> assertDoesNotThrow(closeable::close)).get(50, TimeUnit.SECONDS);
     }
   }
 }

@@ -3,7 +3,6 @@ package io.gatun.tests.lifetime;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -24,7 +23,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -32,7 +30,7 @@ import org.junit.jupiter.api.function.Executable;
 
 /// Models of images in the hands of several threads, closed at any moment, interrupted at any
 /// moment.
-@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class SharedImageModelsTest {
   private static final Path SAM = TestData.pretrained("tiny-sam");
   private static final Path SD = TestData.pretrained("tiny-sd");
@@ -137,9 +135,9 @@ class SharedImageModelsTest {
                   return e.getMessage();
                 }
               });
-      assertTrue(begun.await(30, SECONDS));
+      assertTrue(begun.await(50, SECONDS));
       sam.close();
-      assertEquals(CLOSED, working.get(10, SECONDS));
+      assertEquals(CLOSED, working.get(50, SECONDS));
     }
   }
 
@@ -161,9 +159,9 @@ class SharedImageModelsTest {
                     return e.getMessage();
                   }
                 });
-        assertTrue(begun.await(30, SECONDS));
+        assertTrue(begun.await(50, SECONDS));
         image.close();
-        assertEquals("the image is closed", working.get(10, SECONDS));
+        assertEquals("the image is closed", working.get(50, SECONDS));
       }
     }
   }
@@ -172,25 +170,16 @@ class SharedImageModelsTest {
   @Test
   void anInterruptEndsEncodingAnImage() throws Exception {
     try (var sam = Sam.load(SAM, o -> o.backend(Backend.SCALAR).threads(1))) {
-      long began = System.nanoTime();
-      sam.encode(scene(0)).close();
-      long whole = System.nanoTime() - began;
-      var reader = new AtomicReference<Thread>();
       var image = scene(0);
-      var ended =
-          other.submit(
-              () -> {
-                reader.set(Thread.currentThread());
-                assertThrows(CancellationException.class, () -> sam.encode(image));
-                assertTrue(Thread.interrupted());
-                return System.nanoTime();
-              });
-      Thread.sleep(whole / 4 / 1_000_000);
-      assertFalse(ended.isDone());
-      long interrupted = System.nanoTime();
-      reader.get().interrupt();
-      long took = ended.get(30, SECONDS) - interrupted;
-      assertTrue(took < whole / 2, () -> "%d of %d ns".formatted(took, whole));
+      Interruptions.endsSoon(
+          () -> sam.encode(image).close(),
+          () -> {
+            try (var _ = sam.encode(image)) {
+              return false;
+            } catch (CancellationException e) {
+              return true;
+            }
+          });
       sam.encode(image).close();
     }
   }
@@ -268,7 +257,7 @@ class SharedImageModelsTest {
   private void close(StableDiffusion sd, boolean otherThread) {
     try {
       if (otherThread) {
-        other.submit(sd::close).get(10, SECONDS);
+        other.submit(sd::close).get(50, SECONDS);
       } else {
         sd.close();
       }

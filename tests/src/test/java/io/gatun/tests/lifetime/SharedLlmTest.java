@@ -3,7 +3,6 @@ package io.gatun.tests.lifetime;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -34,7 +33,7 @@ import org.junit.jupiter.api.function.Executable;
 
 /// A language model in the hands of several threads, closed at any moment, interrupted at any
 /// moment.
-@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class SharedLlmTest {
   private static final Path TINY = TestData.pretrained("tiny-llm");
   private static final String CLOSED = "the model is closed";
@@ -186,9 +185,9 @@ class SharedLlmTest {
       var session = llm.newSession();
       var begun = new CountDownLatch(1);
       var answer = longAnswer(llm, session, begun);
-      assertTrue(begun.await(20, SECONDS));
+      assertTrue(begun.await(50, SECONDS));
       llm.close();
-      assertEquals(CLOSED, answer.get(10, SECONDS));
+      assertEquals(CLOSED, answer.get(50, SECONDS));
       session.close();
     }
   }
@@ -200,9 +199,9 @@ class SharedLlmTest {
       var session = llm.newSession();
       var begun = new CountDownLatch(1);
       var answer = longAnswer(llm, session, begun);
-      assertTrue(begun.await(20, SECONDS));
+      assertTrue(begun.await(50, SECONDS));
       session.close();
-      assertEquals("the conversation is closed", answer.get(10, SECONDS));
+      assertEquals("the conversation is closed", answer.get(50, SECONDS));
       assertEquals(alone(llm).getFirst(), text(next, llm, PROMPTS.getFirst()));
     }
   }
@@ -238,7 +237,7 @@ class SharedLlmTest {
                   closing.close();
                   return null;
                 })
-            .get(10, SECONDS);
+            .get(50, SECONDS);
       } else {
         closing.close();
       }
@@ -342,44 +341,35 @@ class SharedLlmTest {
       session.feed(1, 2, 3);
       float[] before = session.feed(4).clone();
       session.truncate(3);
-      long whole = Long.MAX_VALUE;
-      for (int i = 0; i < 2; i++) { // the first runs code that is not compiled yet
-        long began = System.nanoTime();
-        session.score(prompt, 1);
-        whole = Math.min(whole, System.nanoTime() - began);
-        session.truncate(3);
-      }
-      for (int way = 0; way < 3; way++) {
-        int which = way;
-        var reader = new AtomicReference<Thread>();
-        var ended =
-            other.submit(
-                () -> {
-                  reader.set(Thread.currentThread());
-                  switch (which) {
-                    case 0 -> assertThrows(CancellationException.class, () -> session.feed(prompt));
-                    case 1 ->
-                        assertThrows(CancellationException.class, () -> session.score(prompt, 1));
-                    default -> {
-                      int[] longer = Arrays.copyOf(new int[] {1, 2, 3}, 503);
-                      System.arraycopy(prompt, 0, longer, 3, 500);
-                      var answer = session.generate(longer, o -> {});
-                      assertEquals(Generation.Reason.CANCELLED, answer.reason());
-                      assertEquals(0, answer.promptTokens());
-                    }
-                  }
-                  assertTrue(Thread.interrupted());
-                  return System.nanoTime();
-                });
-        while (reader.get() == null) {
-          Thread.sleep(1);
-        }
-        Thread.sleep(whole / 8 / 1_000_000);
-        assertFalse(ended.isDone());
-        long interrupted = System.nanoTime();
-        reader.get().interrupt();
-        long took = ended.get(30, SECONDS) - interrupted;
-        assertTrue(took < whole / 2, took + " of " + whole + " ns");
+      Runnable whole =
+          () -> {
+            session.score(prompt, 1);
+            session.truncate(3);
+          };
+      int[] longer = Arrays.copyOf(new int[] {1, 2, 3}, 503);
+      System.arraycopy(prompt, 0, longer, 3, 500);
+      for (Runnable work :
+          List.<Runnable>of(
+              () -> session.feed(prompt),
+              () -> session.score(prompt, 1),
+              () -> {
+                var answer = session.generate(longer, o -> o.maxTokens(1));
+                if (answer.reason() == Generation.Reason.CANCELLED) {
+                  assertEquals(0, answer.promptTokens());
+                  throw new CancellationException();
+                }
+              })) {
+        Interruptions.endsSoon(
+            whole,
+            () -> {
+              try {
+                work.run();
+                session.truncate(3);
+                return false;
+              } catch (CancellationException e) {
+                return true;
+              }
+            });
         assertArrayEquals(new int[] {1, 2, 3}, session.tokens());
         assertArrayEquals(before, session.feed(4));
         session.truncate(3);

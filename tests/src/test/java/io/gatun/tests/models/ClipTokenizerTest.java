@@ -47,7 +47,7 @@ class ClipTokenizerTest {
     var tokenizer =
         builtIn
             ? ClipTokenizer.openAi()
-            : ClipTokenizer.load(TestData.shared("sdxl-configs/tokenizer"));
+            : ClipTokenizer.load(TestData.shared("sdxl-tiny-random/tokenizer"));
     assertEquals(77, tokenizer.length());
     assertEquals(16, expected.path("cases").size());
     for (JsonNode each : expected.path("cases")) {

@@ -13,6 +13,7 @@ import io.gatun.tests.TestData;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 
@@ -31,7 +32,11 @@ class GenerationTest {
     var first = LLM.generate(PROMPT, o -> o.maxTokens(24));
     var second = LLM.generate(PROMPT, o -> o.maxTokens(24));
     assertNotEquals(first.seed(), second.seed());
-    assertNotEquals(first.text(), second.text());
+    // One text may be another's by chance, or none may follow.
+    assertTrue(
+        Stream.generate(() -> LLM.generate(PROMPT, o -> o.maxTokens(24)).text())
+            .limit(20)
+            .anyMatch(text -> !text.equals(first.text())));
     assertEquals(
         first.text(), LLM.generate(PROMPT, o -> o.maxTokens(24).seed(first.seed())).text());
     assertEquals(7, LLM.generate(PROMPT, o -> o.maxTokens(1).seed(7)).seed());
@@ -76,7 +81,7 @@ class GenerationTest {
         "a\n"
             + "[20 tokens (0 1 2 3 4 5 6 7 ...), LENGTH; read 3 at 3.0 tok/s, wrote at 19.0 tok/s;"
             + " seed 7]",
-        new Generation("a", twenty, Generation.Reason.LENGTH, 3, 1, 1, 7).toString());
+        new Generation("a", "", twenty, Generation.Reason.LENGTH, 3, 1, 1, 7).toString());
     try (var session = LLM.newSession()) {
       session.feed(LLM.tokenizer().encode(PROMPT));
       assertTrue(

@@ -157,13 +157,4 @@ class LlamaGoldenTest {
   private static int[] ids(JsonNode array) {
     return StreamSupport.stream(array.spliterator(), false).mapToInt(JsonNode::asInt).toArray();
   }
-
-  private static int[] ints(Tensor t) {
-    float[] f = t.toFloats();
-    var out = new int[f.length];
-    for (int i = 0; i < f.length; i++) {
-      out[i] = (int) f[i];
-    }
-    return out;
-  }
 }

@@ -37,7 +37,8 @@ class DeterminismTest {
   private static final List<String> SOON =
       List.of(
           "-XX:CompileCommand=quiet",
-          "-XX:CompileCommand=CompileThresholdScaling,io.gatun.tensor.kernel.*::*,0.01");
+          "-XX:CompileCommand=CompileThresholdScaling,io.gatun.tensor.kernel.*::*,0.01",
+          "-XX:CompileCommand=CompileThresholdScaling,jdk.incubator.vector.*::*,0.2");
 
   @Test
   void interpretedAndCompiledKernelsAgree() throws Exception {

@@ -42,7 +42,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.function.Executable;
 
 /// One thread at a time, and none after close.
-@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class OwnerTest {
   private static final String CLOSED = "the model is closed";
 
@@ -155,11 +155,11 @@ class OwnerTest {
                   }));
         }
         for (var each : refused) {
-          each.get(10, SECONDS);
+          each.get(50, SECONDS);
         }
         ops.linear(tensor(1, 32), tensor(32, 32));
       }
-      other.submit(() -> ops.linear(tensor(1, 32), tensor(32, 32))).get(10, SECONDS);
+      other.submit(() -> ops.linear(tensor(1, 32), tensor(32, 32))).get(50, SECONDS);
     }
   }
 
@@ -171,10 +171,10 @@ class OwnerTest {
         mine = ops.empty(16);
         mine.segment().fill((byte) 7);
         var scope = other.submit(() -> assertThrows(IllegalStateException.class, ops::scope));
-        scope.get(10, SECONDS);
+        scope.get(50, SECONDS);
         var theirs =
             other.submit(() -> assertThrows(IllegalStateException.class, () -> ops.empty(16)));
-        theirs.get(10, SECONDS);
+        theirs.get(50, SECONDS);
         assertNotSameMemory(mine, ops.empty(16));
       }
     }
@@ -188,10 +188,10 @@ class OwnerTest {
   void aScopeIsClosedByTheThreadThatOpenedIt() throws Exception {
     try (var ops = new Ops(Backend.NATIVE, 1)) {
       var scope = ops.scope();
-      other.submit(() -> assertThrows(IllegalStateException.class, scope::close)).get(10, SECONDS);
+      other.submit(() -> assertThrows(IllegalStateException.class, scope::close)).get(50, SECONDS);
       scope.close();
       scope.close();
-      other.submit(() -> ops.empty(1)).get(10, SECONDS);
+      other.submit(() -> ops.empty(1)).get(50, SECONDS);
     }
   }
 
@@ -221,8 +221,8 @@ class OwnerTest {
     assertFalse(close.isDone());
     assertTrue(memory.segment().scope().isAlive());
     goOn.countDown();
-    close.get(10, SECONDS);
-    operation.get(10, SECONDS);
+    close.get(50, SECONDS);
+    operation.get(50, SECONDS);
     assertFalse(memory.segment().scope().isAlive());
   }
 
@@ -248,7 +248,7 @@ class OwnerTest {
               });
       await(begun);
       ops.close();
-      assertEquals(CLOSED, running.get(10, SECONDS));
+      assertEquals(CLOSED, running.get(50, SECONDS));
     }
   }
 
@@ -294,7 +294,7 @@ class OwnerTest {
                   assertThrows(CancellationException.class, () -> ops.owner().turn());
                   assertTrue(Thread.interrupted());
                 });
-        waiting.get(10, SECONDS);
+        waiting.get(50, SECONDS);
         Thread.currentThread().interrupt();
         assertThrows(CancellationException.class, () -> ops.linear(tensor(1, 32), tensor(32, 32)));
         assertTrue(Thread.currentThread().isInterrupted());
@@ -452,7 +452,7 @@ class OwnerTest {
 
   private static void await(CountDownLatch latch) {
     try {
-      assertTrue(latch.await(10, SECONDS));
+      assertTrue(latch.await(50, SECONDS));
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }
@@ -460,7 +460,7 @@ class OwnerTest {
 
   private static <T> T get(Future<T> future) {
     try {
-      return future.get(10, SECONDS);
+      return future.get(50, SECONDS);
     } catch (ExecutionException e) {
       if (e.getCause() instanceof RuntimeException cause) {
         throw cause;

@@ -76,7 +76,27 @@ class ViewsTest {
           same(arena, "gatedLinear", type, matrix, v -> ops.gatedLinear(act(ops, one), w, v));
           same(arena, "embedding", type, matrix, v -> ops.embedding(new int[] {3, 31, 0}, v));
           same(arena, "toF32", type, matrix, v -> Ops.toF32(v, arena));
+          long[] matrices = {2, SIZE / 2, SIZE / 2};
+          for (boolean transposed : new boolean[] {false, true}) {
+            same(
+                arena,
+                "headProducts",
+                type,
+                matrices,
+                v -> {
+                  return headProducts(arena, ops, heads, v, transposed);
+                });
+          }
         }
+        var squares = tensor(arena, DType.Plain.F32, 2, SIZE / 2, SIZE / 2);
+        same(
+            arena,
+            "headProducts",
+            DType.Plain.F32,
+            new long[] {20, 2, SIZE / 2},
+            v -> {
+              return headProducts(arena, ops, v, squares, false);
+            });
         same(
             arena,
             "linear",
@@ -105,13 +125,15 @@ class ViewsTest {
         refused(arena, "normed", f32, v -> ops.normed(v, row, 1e-5f).tensor());
         refused(arena, "normed", halves, v -> ops.normed(w, v, 1e-5f).tensor());
         refused(arena, "rmsNorm", f32, v -> ops.rmsNorm(v, row, 1e-5f));
-        refused(arena, "rmsNorm", halves, v -> ops.rmsNorm(w, v, 1e-5f));
+        refused(arena, "rmsNorm", f32, v -> ops.rmsNorm(w, v, 1e-5f));
         refused(arena, "addInPlace", f32, v -> done(x, () -> ops.addInPlace(v, w)));
         refused(arena, "addInPlace", f32, v -> done(x, () -> ops.addInPlace(w, v)));
         refused(arena, "mulInPlace", f32, v -> done(x, () -> ops.mulInPlace(v, w)));
         refused(arena, "mulInPlace", f32, v -> done(x, () -> ops.mulInPlace(w, v)));
         refused(arena, "siluMulInPlace", f32, v -> done(x, () -> ops.siluMulInPlace(v, w)));
         refused(arena, "siluMulInPlace", f32, v -> done(x, () -> ops.siluMulInPlace(w, v)));
+        refused(arena, "sigmoidMulInPlace", f32, v -> done(x, () -> ops.sigmoidMulInPlace(v, w)));
+        refused(arena, "sigmoidMulInPlace", f32, v -> done(x, () -> ops.sigmoidMulInPlace(w, v)));
         refused(arena, "softcap", f32, v -> done(x, () -> ops.softcap(v, 2)));
         refused(arena, "addScaledRow", f32, v -> done(x, () -> ops.addScaledRow(v, 1, one, 2)));
         refused(arena, "softmax", f32, v -> done(x, () -> ops.softmax(v)));
@@ -263,17 +285,29 @@ class ViewsTest {
     assertEquals(Set.of(), missing(Functional.class));
   }
 
-  /// Views of tiles would be other numbers.
+  private static Tensor headProducts(Arena arena, Ops ops, Tensor x, Tensor w, boolean transposed) {
+    var out = Tensor.allocate(arena, DType.Plain.F32, x.shape().dims());
+    ops.headProducts(x, w, transposed, out);
+    return out;
+  }
+
+  /// Other views of tiles would be other numbers.
   @Test
-  void tiledTensorsHaveNoViews() {
-    try (var arena = Arena.ofShared()) {
-      var t = Tensor.allocate(arena, new DType.Tiled(4, 32), 64, 64);
-      assertThrows(IllegalArgumentException.class, () -> t.reshape(32, 128));
-      assertThrows(IllegalArgumentException.class, () -> t.reshape(2, 32, 64));
-      assertThrows(IllegalArgumentException.class, () -> t.slice(0, 0, 32));
+  void tiledTensorsHaveNoViewsButWholeTilesOfRows() {
+    try (var arena = Arena.ofShared();
+        var ops = new Ops(Backend.VECTOR, 1)) {
+      var t = converted(arena, ops, tensor(arena, DType.Plain.F32, 72, 64), new DType.Tiled(4, 32));
+      float[] all = t.toFloats();
+      assertArrayEquals(Arrays.copyOfRange(all, 32 * 64, 72 * 64), t.slice(0, 32, 72).toFloats());
+      assertArrayEquals(Arrays.copyOf(all, 64 * 64), t.slice(0, 0, 64).toFloats());
+      assertThrows(IllegalArgumentException.class, () -> t.slice(0, 16, 64));
+      assertThrows(IllegalArgumentException.class, () -> t.slice(0, 0, 40));
+      assertThrows(IllegalArgumentException.class, () -> t.slice(1, 0, 32));
+      assertThrows(IllegalArgumentException.class, () -> t.reshape(36, 128));
+      assertThrows(IllegalArgumentException.class, () -> t.reshape(2, 36, 64));
       assertThrows(IllegalArgumentException.class, () -> t.get(0));
       assertThrows(IllegalArgumentException.class, () -> t.transpose(0, 1));
-      assertEquals(t.shape(), t.reshape(64, 64).shape());
+      assertEquals(t.shape(), t.reshape(72, 64).shape());
     }
   }
 

@@ -33,6 +33,8 @@ class GgufPreTokenizersTest {
           "minimax-m2",
           "hunyuan-dense",
           "gpt-4o",
+          "lfm2",
+          "qwen35",
           "smaug-bpe",
           "refact",
           "tekken");
@@ -88,7 +90,33 @@ class GgufPreTokenizersTest {
   void wordsThatAreTokensIgnoreMerges() {
     assertArrayEquals(new int[] {0, 6}, byteLevel("tekken").encode("abc"));
     assertArrayEquals(new int[] {0, 6}, byteLevel("falcon-h1").encode("abc"));
+    assertArrayEquals(new int[] {0, 6}, byteLevel("lfm2").encode("abc"));
     assertArrayEquals(new int[] {5, 4}, byteLevel("gpt-4o").encode("abc"));
+  }
+
+  /// In Qwen3.5 marks belong to the word that they are in, in Qwen2 they end it; both compose what
+  /// they can.
+  @Test
+  void marksWithinWords() {
+    // The bytes of U+0337 and of \u00E9 as GPT-2's alphabet writes them.
+    var tokens =
+        List.of(
+            "<s>",
+            "</s>",
+            "b",
+            "\u00CC",
+            "\u00B7",
+            "\u00CC\u00B7",
+            "b\u00CC\u00B7",
+            "\u00C3",
+            "\u00A9");
+    var types = new ArrayList<>(Collections.nCopies(tokens.size(), NORMAL));
+    var merges = List.of("\u00CC \u00B7", "b \u00CC\u00B7");
+    var qwen2 = load("gpt2", "qwen2", tokens, types, merges);
+    var qwen35 = load("gpt2", "qwen35", tokens, types, merges);
+    assertArrayEquals(new int[] {2, 5}, qwen2.encode("b\u0337"));
+    assertArrayEquals(new int[] {6}, qwen35.encode("b\u0337"));
+    assertArrayEquals(new int[] {7, 8}, qwen35.encode("e\u0301"));
   }
 
   /// Gemma 4: characters, visible spaces, line feeds apart, bytes for what is missing.

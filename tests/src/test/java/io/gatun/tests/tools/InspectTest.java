@@ -60,7 +60,7 @@ class InspectTest {
   /// Types that no kernel reads, in files that are no model.
   @Test
   void whatDoesNotRun(@TempDir Path temp) throws Exception {
-    for (String type : new String[] {"F8_E4M3", "U8", "BOOL"}) {
+    for (String type : new String[] {"F8_E4M3", "U8", "BOOL", "Q9"}) {
       String header =
           "{\"a\":{\"dtype\":\"%s\",\"shape\":[1],\"data_offsets\":[0,1]}}".formatted(type);
       var file = ByteBuffer.allocate(9 + header.length()).order(ByteOrder.LITTLE_ENDIAN);
@@ -70,6 +70,8 @@ class InspectTest {
       assertTrue(text.startsWith("family      unknown\n"), text);
       assertTrue(text.contains("\nruns here   no: "), text);
       assertTrue(text.contains("\na       " + type), text);
+      assertEquals(
+          type.equals("Q9"), text.contains("\nneeds       the type Q9 (1 tensors)\n"), text);
     }
   }
 

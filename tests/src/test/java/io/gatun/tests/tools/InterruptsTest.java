@@ -38,10 +38,11 @@ class InterruptsTest {
   @ParameterizedTest
   @CsvSource({"INT,130", "TERM,143"})
   void generateKeepsWhatIsWritten(String signal, int code) throws Exception {
-    Result result = stopped(signal, "KING.", "generate -p KING -n 100000 --context-shift");
+    Result result =
+        stopped(signal, "ROMEO:.", "generate -p ROMEO: -n 10000000 --context-shift --temp 0");
     assertEquals(code, result.code(), result.out());
     assertTrue(
-        result.out().matches("(?s).*KING.+\\n.*gatun generate: stopped after \\d+ tokens\\n"),
+        result.out().matches("(?s).*ROMEO:.+\\n.*gatun generate: stopped after \\d+ tokens\\n"),
         result.out());
   }
 

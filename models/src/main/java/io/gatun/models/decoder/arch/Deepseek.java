@@ -8,7 +8,6 @@ import io.gatun.models.decoder.DecoderWeights;
 import io.gatun.models.decoder.DeepSeekMoe;
 import io.gatun.models.decoder.Keys;
 import io.gatun.models.decoder.LatentAttention;
-import io.gatun.models.decoder.Norm;
 import io.gatun.models.decoder.RopeConfig;
 import io.gatun.models.decoder.RopeScaling;
 import io.gatun.models.decoder.RotaryEmbedding;
@@ -21,9 +20,6 @@ import java.util.Set;
 /// DeepSeek-V2 (arXiv 2405.04434) and V3 (arXiv 2412.19437): latent attention and many small
 /// experts.
 final class Deepseek implements Architecture {
-  /// Norms within attention have it whatever the configuration says.
-  private static final float EPS = 1e-6f;
-
   @Override
   public Set<String> types() {
     return Set.of("deepseek_v2", "deepseek_v3", "deepseek2");
@@ -79,7 +75,8 @@ final class Deepseek implements Architecture {
           var layer = w.layer(i);
           return DecoderLayer.preNorm(
               layer.rmsNorm("input_layernorm", c.hiddenSize(), c.normEps()),
-              attention(layer.at("self_attn"), c.hiddenSize(), sizes, queryRank, rope, spec),
+              LatentAttention.of(
+                  layer.at("self_attn"), c.hiddenSize(), sizes, queryRank, rope, spec),
               layer.rmsNorm("post_attention_layernorm", c.hiddenSize(), c.normEps()),
               experts.layer(layer.at("mlp")));
         },
@@ -95,35 +92,5 @@ final class Deepseek implements Architecture {
     }
     double mscale = RopeScaling.Yarn.mscale(yarn.factor(), all);
     return mscale * mscale;
-  }
-
-  private static LatentAttention attention(
-      DecoderWeights w,
-      int d,
-      LatentAttention.Sizes s,
-      int queryRank,
-      RotaryEmbedding rope,
-      AttentionSpec spec) {
-    int h = s.heads();
-    long q = (long) h * (s.plain() + s.rotated());
-    boolean split = w.has("k_b_proj.weight");
-    var both = split ? null : w.stackedMatrices("kv_b_proj", h, s.plain() + s.value(), s.rank());
-    return new LatentAttention(
-        s,
-        queryRank == 0 ? null : w.linear("q_a_proj", queryRank, d),
-        queryRank == 0 ? Norm.none() : w.rmsNorm("q_a_layernorm", queryRank, EPS),
-        queryRank == 0 ? w.linear("q_proj", q, d) : w.linear("q_b_proj", q, queryRank),
-        w.linear("kv_a_proj_with_mqa", s.rank() + s.rotated(), d),
-        w.rmsNorm("kv_a_layernorm", s.rank(), EPS),
-        split
-            ? w.headMatrices("k_b_proj.weight", h, s.rank(), s.plain())
-            : both.slice(1, 0, s.plain()),
-        split,
-        split
-            ? w.headMatrices("v_b_proj.weight", h, s.value(), s.rank())
-            : both.slice(1, s.plain(), s.plain() + s.value()),
-        w.linear("o_proj", d, (long) h * s.value()),
-        rope,
-        spec);
   }
 }

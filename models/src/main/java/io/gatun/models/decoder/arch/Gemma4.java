@@ -5,14 +5,10 @@ import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.DecoderLayer;
 import io.gatun.models.decoder.DecoderWeights;
 import io.gatun.models.decoder.DenseAndExperts;
-import io.gatun.models.decoder.FeedForward;
 import io.gatun.models.decoder.Keys;
-import io.gatun.models.decoder.Linear;
-import io.gatun.models.decoder.Moe;
 import io.gatun.models.decoder.Norm;
 import io.gatun.models.decoder.PerLayerEmbeddings;
 import io.gatun.models.decoder.RotaryEmbedding;
-import io.gatun.models.decoder.Router;
 import io.gatun.models.decoder.SelfAttention;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.AttentionSpec;
@@ -85,16 +81,11 @@ final class Gemma4 implements Architecture {
             attention(w.at("self_attn"), sizes, i, rope),
             w.rmsNorm("post_attention_layernorm", d, eps),
             moe ? Norm.none() : norm,
-            moe ? withExperts(w, sizes, norm, mlp) : mlp,
+            moe
+                ? DenseAndExperts.of(w, c, norm, mlp, sizes.expertsPerToken(), sizes.expertWidth())
+                : mlp,
             w.rmsNorm("post_feedforward_layernorm", d, eps));
-    return new PerLayerEmbeddings.Layer(
-        layer,
-        i,
-        e,
-        e == null ? null : w.linear("per_layer_input_gate", e.size(), d),
-        e == null ? null : w.linear("per_layer_projection", d, e.size()),
-        e == null ? Norm.none() : w.rmsNorm("post_per_layer_input_norm", d, eps),
-        w.has("layer_scalar") ? w.vector("layer_scalar", 1).getFloat(0) : 1);
+    return PerLayerEmbeddings.Layer.of(layer, w, i, c, e);
   }
 
   private static SelfAttention attention(
@@ -123,34 +114,5 @@ final class Gemma4 implements Architecture {
         rope,
         new AttentionSpec(1, sizes.windows()[i]),
         source);
-  }
-
-  private static FeedForward withExperts(
-      DecoderWeights w, Gemma4Sizes sizes, Norm norm, FeedForward mlp) {
-    var c = sizes.config();
-    int d = c.hiddenSize();
-    float eps = c.normEps();
-    int count = c.numLocalExperts();
-    int perToken = sizes.expertsPerToken();
-    var router =
-        Router.softmax(new Linear(w.matrix("router.proj", count, d), null), perToken, true)
-            .scaled(w.vector("router.per_expert_scale", count).toFloats());
-    return new DenseAndExperts(
-        norm,
-        mlp,
-        w.rmsNorm("post_feedforward_layernorm_1", d, eps),
-        new Norm.Rms(w.scaled("router.scale", d, (float) (1 / Math.sqrt(d))), eps),
-        w.rmsNorm("pre_feedforward_layernorm_2", d, eps),
-        new Moe(
-            router,
-            w.fusedExperts(
-                "experts.gate_up_proj",
-                "experts.down_proj",
-                count,
-                perToken,
-                sizes.expertWidth(),
-                d,
-                GELU)),
-        w.rmsNorm("post_feedforward_layernorm_2", d, eps));
   }
 }

@@ -27,7 +27,7 @@ final class NemotronH implements Architecture {
   /// What the tensors show, how the model was trained, and what is about experts and layers that
   /// guess ahead, which it has not.
   private static final String KNOWN =
-      "hybrid_override_pattern|expand|chunk_size|mamba_(proj_bias|ssm_cache_dtype)|use_(conv_)?bias"
+      "hybrid_override_pattern|layers_block_type|expand|chunk_size|mamba_(proj_bias|ssm_cache_dtype)|use_(conv_)?bias"
           + "|use_mamba_kernels|num_logits_to_keep|rescale_prenorm_residual|residual_in_fp32"
           + "|time_step_(floor|max)|moe_.*|mtp_.*|n_group|topk_group|n_shared_experts"
           + "|norm_topk_prob|routed_scaling_factor|attention_head_dim";

@@ -1,0 +1,252 @@
+package io.gatun.tests.models;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.SafetensorsWriter;
+import io.gatun.models.decoder.Decoder;
+import io.gatun.models.decoder.Keys;
+import io.gatun.models.decoder.arch.Architectures;
+import io.gatun.models.rewrite.Rewrite;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Workers;
+import io.gatun.tests.RandomWeights;
+import io.gatun.tests.TestData;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// Architectures with their matrices in tiles, and within larger models.
+class QuantizedDecodersTest {
+  private static final Path LLM = TestData.ROOT.resolve("tests/src/test/resources/llm");
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  /// Makes rows of the small models whole groups of 32.
+  private static final int WIDER = 16;
+
+  private static final Set<String> SIZES =
+      Set.of(
+          "hidden_size",
+          "intermediate_size",
+          "moe_intermediate_size",
+          "head_dim",
+          "global_head_dim",
+          "hidden_size_per_layer_input",
+          "q_lora_rank",
+          "kv_lora_rank",
+          "qk_head_dim",
+          "qk_nope_head_dim",
+          "qk_rope_head_dim",
+          "v_head_dim");
+
+  private static final int[] TEXT = IntStream.range(0, 24).map(i -> 3 + 7 * i % 101).toArray();
+
+  @TempDir private Path temp;
+
+  /// A quantized model is the model of the values that its integers stand for; and where no experts
+  /// are chosen, and scores are scaled down, its logits are near the original's.
+  @ParameterizedTest
+  @CsvSource({
+    "glm4, 4, 0.5",
+    "glm4, 8, 0.05",
+    "phi3, 4, 0.5",
+    "phi3, 8, 0.05",
+    "gemma4, 4, 0",
+    "gemma4, 8, 0",
+    "gpt_oss, 4, 0",
+    "glm4_moe, 4, 0",
+    "deepseek_v3, 4, 0",
+    "deepseek_v3, 8, 0"
+  })
+  void quantized(String name, int bits, float distance) throws IOException {
+    Path original = model(name, name.equals("gpt_oss") ? 1 : WIDER);
+    var type = new DType.Tiled(bits, 32);
+    Path tiles = temp.resolve("tiles");
+    List<String> notes;
+    try (var checkpoint = Checkpoint.open(original);
+        var workers = new Workers(2)) {
+      var rewrite = Rewrite.quantized(checkpoint, type);
+      notes = rewrite.notes();
+      rewrite.write(tiles, workers, bytes -> {});
+    }
+    Path floats = Files.createDirectory(temp.resolve("floats"));
+    Files.copy(tiles.resolve("config.json"), floats.resolve("config.json"));
+    try (var checkpoint = Checkpoint.open(tiles);
+        var arena = Arena.ofConfined()) {
+      var writer = new SafetensorsWriter();
+      checkpoint.tensors().forEach((n, t) -> writer.add(n, Ops.toF32(t, arena)));
+      writer.write(floats.resolve("model.safetensors"));
+      String fused = "model.layers.1.mlp.gate_up_proj.weight";
+      if (checkpoint.tensors().containsKey(fused)) {
+        assertEquals(type, checkpoint.tensor(fused).dtype());
+        assertFalse(notes.toString().contains("in parts"), notes.toString());
+      }
+    }
+    float[] found = logits(tiles);
+    assertTrue(distance(logits(floats), found) <= 2e-4, name);
+    if (distance > 0) {
+      float far = distance(logits(original), found);
+      assertTrue(far > 0 && far <= distance, name + " is " + far + " from the original");
+    }
+  }
+
+  /// A folder with a committed model, its sizes multiplied.
+  private Path model(String name, int factor) throws IOException {
+    Path folder = Files.createDirectory(temp.resolve(name));
+    var config = (ObjectNode) JSON.readTree(LLM.resolve(name).resolve("config.json").toFile());
+    var weights = (ObjectNode) JSON.readTree(LLM.resolve(name).resolve("weights.json").toFile());
+    widen(config, factor);
+    for (var tensor : weights.get("tensors").properties()) {
+      JsonNode rule = tensor.getValue();
+      if (rule.get(0).isTextual()) {
+        continue;
+      }
+      var shape = (ArrayNode) rule.get(0);
+      for (int i = 0; i < shape.size(); i++) {
+        if (!isCount(tensor.getKey(), i, shape.size())) {
+          shape.set(i, shape.get(i).asInt() * factor);
+        }
+      }
+      if (shape.size() > 1) { // sums of more products
+        ((ArrayNode) rule).set(2, rule.get(2).asDouble() / Math.sqrt(factor));
+      }
+    }
+    JSON.writeValue(folder.resolve("config.json").toFile(), config);
+    Path description = temp.resolve(name + ".json");
+    JSON.writeValue(description.toFile(), weights);
+    RandomWeights.write(description, folder.resolve("model.safetensors"));
+    return folder;
+  }
+
+  private static void widen(ObjectNode config, int factor) {
+    for (var entry : config.properties()) {
+      JsonNode value = entry.getValue();
+      if (SIZES.contains(entry.getKey()) && value.isInt()) {
+        config.put(entry.getKey(), value.asInt() * factor);
+      } else if (value instanceof ObjectNode section) {
+        widen(section, factor);
+      } else if (entry.getKey().matches("(short|long)_factor")) {
+        var longer = JSON.createArrayNode();
+        value.forEach(v -> IntStream.range(0, factor).forEach(i -> longer.add(v)));
+        config.set(entry.getKey(), longer);
+      }
+    }
+  }
+
+  /// Whether a dimension is a number of experts, heads or tokens.
+  private static boolean isCount(String name, int dimension, int rank) {
+    return dimension == 0
+        && (rank == 3
+            || name.matches(
+                ".*(embed_tokens(_per_layer)?|lm_head|mlp\\.gate|router)\\.(weight|bias)|.*sinks"
+                    + "|.*(layer_scalar|e_score_correction_bias|experts\\..*_bias)"));
+  }
+
+  private static float[] logits(Path folder) {
+    try (var checkpoint = Checkpoint.open(folder)) {
+      return logits(Architectures.open(checkpoint));
+    }
+  }
+
+  private static float[] logits(Decoder decoder) {
+    try (var ops = new Ops(Backend.NATIVE, 2);
+        var sequence = LooseSequence.of(decoder, 64);
+        var _ = ops.scope()) {
+      return decoder.logits(ops, decoder.forward(ops, sequence.batch(TEXT))).toFloats();
+    }
+  }
+
+  /// The greatest difference, relative to the greatest value.
+  private static float distance(float[] expected, float[] found) {
+    float max = 0;
+    float worst = 0;
+    for (int i = 0; i < expected.length; i++) {
+      max = Math.max(max, Math.abs(expected[i]));
+      worst = Math.max(worst, Math.abs(expected[i] - found[i]));
+    }
+    return worst / max;
+  }
+
+  /// Models that see nest the configuration of the part that writes, and put more before the names
+  /// of its tensors.
+  @ParameterizedTest
+  @CsvSource({
+    "gemma3_text, gemma3, language_model.model., language_model.",
+    "gemma3_text, gemma3, model.language_model., ''",
+    "ministral3, mistral3, language_model.model., language_model.",
+    "gemma4, gemma4, model.language_model., ''",
+    "gemma4_moe, gemma4, model.language_model., ''",
+    "qwen3_5, qwen3_5, model.language_model., ''"
+  })
+  void partOfALargerModel(String name, String type, String prefix, String head) throws IOException {
+    for (String file : List.of("config.json", "config_published.json")) {
+      Path alone = temp.resolve("alone.safetensors");
+      RandomWeights.write(LLM.resolve(name).resolve("weights.json"), alone);
+      var config = JSON.createObjectNode().put("model_type", type);
+      config.set("text_config", JSON.readTree(LLM.resolve(name).resolve(file).toFile()));
+      config.putObject("vision_config").put("hidden_size", 5);
+      Path folder = Files.createDirectories(temp.resolve("whole"));
+      JSON.writeValue(folder.resolve("config.json").toFile(), config);
+      try (var checkpoint = Checkpoint.open(alone);
+          var arena = Arena.ofConfined()) {
+        var writer = new SafetensorsWriter();
+        checkpoint
+            .tensors()
+            .forEach(
+                (n, t) ->
+                    writer.add(n.startsWith("model.") ? prefix + n.substring(6) : head + n, t));
+        writer.add("vision_tower.patches.weight", Tensor.allocate(arena, DType.Plain.F32, 5, 3));
+        writer.write(folder.resolve("model.safetensors"));
+        var decoder =
+            Architectures.open(checkpoint, Keys.huggingFace(LLM.resolve(name).resolve(file)));
+        assertEquals(0, distance(logits(decoder), logits(folder)), name + " " + file);
+      }
+    }
+  }
+
+  /// Layers that guess further tokens ahead are left alone, and no others.
+  @Test
+  void layersBehindTheLast() throws IOException {
+    Path folder = Files.createDirectories(temp.resolve("draft"));
+    var config = (ObjectNode) JSON.readTree(LLM.resolve("glm4_moe/config.json").toFile());
+    config.put("num_nextn_predict_layers", 1);
+    Path alone = temp.resolve("alone.safetensors");
+    RandomWeights.write(LLM.resolve("glm4_moe/weights.json"), alone);
+    int layers = config.get("num_hidden_layers").asInt();
+    JSON.writeValue(folder.resolve("config.json").toFile(), config);
+    try (var checkpoint = Checkpoint.open(alone)) {
+      for (int behind : new int[] {0, 1}) {
+        var writer = new SafetensorsWriter();
+        checkpoint.tensors().forEach(writer::add);
+        String name = "model.layers.%d.eh_proj.weight".formatted(layers + behind);
+        writer.add(name, checkpoint.tensor("model.norm.weight"));
+        writer.write(folder.resolve("model.safetensors"));
+        if (behind == 0) {
+          assertTrue(logits(folder).length > 0);
+        } else {
+          var e = assertThrows(CheckpointException.class, () -> logits(folder));
+          assertTrue(e.getMessage().contains(name), e.getMessage());
+        }
+      }
+    }
+  }
+}
