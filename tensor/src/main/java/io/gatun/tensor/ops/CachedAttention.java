@@ -176,9 +176,16 @@ final class CachedAttention {
     return window > 0 ? Math.max(0, position + t + 1 - window) / PAGE : 0;
   }
 
+  /// The position after the last that the row of token `t` sees.
+  private int limit(int t) {
+    int next = position + t + 1;
+    int all = position + tokens;
+    return !spec.bidirectional() ? next : window > 0 ? Math.min(all, next + window - 1) : all;
+  }
+
   /// The page after the last that the rows before that of token `t` see.
   private int lastPage(int t) {
-    return Math.ceilDiv(position + t, PAGE);
+    return Math.ceilDiv(limit(t - 1), PAGE);
   }
 
   private long partAt(int head, int part) {
@@ -196,7 +203,7 @@ final class CachedAttention {
     long at = parts > 1 ? partAt(head, part) : scratch;
     gather(head, first, count, queries);
     begin(head, rows, at, part);
-    int end = position + first + count;
+    int end = limit(first + count - 1);
     int from = firstPage(first) + part * PART;
     int to = parts > 1 ? Math.min(from + PART, lastPage(tokens)) : lastPage(first + count);
     products.prepareQueries(memory, queries, rows, rest);
@@ -290,9 +297,10 @@ final class CachedAttention {
     long max = state.max(at);
     long total = state.total(at);
     for (int m = 0; m < rows; m++) {
-      int limit = position + first + m / group + 1;
-      int hi = Math.clamp(limit - page * PAGE, 0, n);
-      int lo = window > 0 ? Math.clamp((long) limit - window - page * PAGE, 0, hi) : 0;
+      int token = first + m / group;
+      int hi = Math.clamp(limit(token) - page * PAGE, 0, n);
+      long unseen = position + token + 1L - window;
+      int lo = window > 0 ? Math.clamp(unseen - page * PAGE, 0, hi) : 0;
       long row = scores + 4L * m * SCORES;
       if (hi > lo) {
         float old = Floats.get(memory, max, m);
