@@ -28,10 +28,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// A kernel that is compiled well makes no objects: where C2 does not inline all of it, each vector
 /// becomes one, and it is slower by far.
 ///
-/// New JVMs, with the options that users have, run the kernels of a decoder's step over tiled weights,
-/// each in another order, since what ran before shapes how a kernel is compiled. Those that unpack
-/// blocks of GGUF or make panels, and the greatest and the exponentials of softmax, still make some
-/// objects in some orders, and are not here.
+/// New JVMs, with the options that users have, run the kernels of a decoder's step over tiled
+/// weights, each in another order, since what ran before shapes how a kernel is compiled. Those
+/// that unpack blocks of GGUF or make panels, and the greatest and the exponentials of softmax,
+/// still make some objects in some orders, and are not here.
 class KernelAllocationTest {
   private static final int K = 1024;
   private static final int N = 64;
