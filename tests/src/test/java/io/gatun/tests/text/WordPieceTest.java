@@ -82,7 +82,7 @@ class WordPieceTest {
       }
     }
     assertEquals(List.of(), wrong);
-    assertTrue(compared > 60, compared + " texts were compared");
+    assertTrue(compared >= 20, compared + " texts were compared");
   }
 
   @Test
