@@ -17,7 +17,8 @@ import jdk.incubator.vector.VectorSpecies;
 ///     S = decay S;  u = rate (value - S^T key);  S = S + key u^T;  out = S^T query
 ///
 /// which is the gated delta rule (Yang et al. 2024), or the same with `u = rate value`, which is
-/// Mamba 2's scan (Dao and Gu 2024).
+/// Mamba 2's scan (Dao and Gu 2024). S lies in panels of [#PANEL] columns, (V / PANEL, K, PANEL), the
+/// last of which may be narrower: one is in the first cache while all rows pass.
 ///
 /// @param query where a row's query begins, in elements; so for key and value
 /// @param stride elements from a row to the next
@@ -29,7 +30,10 @@ public record StateScan(
   private static final VectorSpecies<Float> F = Lanes.FLOATS;
   private static final int L = F.length();
 
-  /// So many vectors of a row of S are held in registers.
+  /// Columns of a panel.
+  public static final int PANEL = 64;
+
+  /// So many columns are held in registers.
   private static final int BLOCK = 4 * L;
 
   /// The same of another head, from the first one's.
@@ -61,16 +65,20 @@ public record StateScan(
     long g = address(gates, gatesAt, 8L * rows);
     long s = address(state, stateAt, 4L * keySize * valueSize);
     long to = address(out, outAt, 4L * (rows - 1) * outStride + 4L * valueSize);
-    int whole = vectors ? valueSize / BLOCK * BLOCK : 0;
-    // A block of columns stays in the first cache while all rows pass.
-    for (int c = 0; c < whole; c += BLOCK) {
-      block(this, from, g, s + 4L * c, c, to, outStride, rows);
-    }
-    for (int c = whole; vectors && c < valueSize; c += L) {
-      columns(this, from, g, s + 4L * c, c, to, outStride, rows, F.indexInRange(c, valueSize));
-    }
-    if (!vectors) {
-      scalar(from, g, s, to, outStride, rows);
+    for (int first = 0; first < valueSize; first += PANEL) {
+      int width = Math.min(PANEL, valueSize - first);
+      long panel = s + 4L * first * keySize;
+      int whole = vectors ? width / BLOCK * BLOCK : 0;
+      for (int c = 0; c < whole; c += BLOCK) {
+        block(this, from, g, panel + 4L * c, 4L * width, first + c, to, outStride, rows);
+      }
+      for (int c = whole; vectors && c < width; c += L) {
+        var mask = F.indexInRange(c, width);
+        columns(this, from, g, panel + 4L * c, 4L * width, first + c, to, outStride, rows, mask);
+      }
+      if (!vectors) {
+        scalar(from, g, panel, width, first, to, outStride, rows);
+      }
     }
     Reference.reachabilityFence(x);
     Reference.reachabilityFence(gates);
@@ -79,24 +87,25 @@ public record StateScan(
   }
 
   /// The reference.
-  private void scalar(long x, long gates, long state, long out, int outStride, int rows) {
+  private void scalar(
+      long x, long gates, long state, int width, int first, long out, int outStride, int rows) {
     for (int t = 0; t < rows; t++) {
       long row = x + 4L * t * stride;
       float decay = ALL.get(FLOAT, gates + 8L * t);
       float rate = ALL.get(FLOAT, gates + 8L * t + 4);
-      for (int c = 0; c < valueSize; c++) {
+      for (int c = 0; c < width; c++) {
         double told = 0;
         for (int i = 0; corrects && i < keySize; i++) {
-          told += (double) at(row, key + i) * at(state, i * valueSize + c);
+          told += (double) at(row, key + i) * at(state, i * width + c);
         }
-        double u = rate * (at(row, value + c) - decay * told);
+        double u = rate * (at(row, value + first + c) - decay * told);
         double sum = 0;
         for (int i = 0; i < keySize; i++) {
-          float s = (float) ((double) decay * at(state, i * valueSize + c) + at(row, key + i) * u);
-          ALL.set(FLOAT, state + 4L * (i * valueSize + c), s);
+          float s = (float) ((double) decay * at(state, i * width + c) + at(row, key + i) * u);
+          ALL.set(FLOAT, state + 4L * (i * width + c), s);
           sum += (double) at(row, query + i) * s;
         }
-        ALL.set(FLOAT, out + 4L * t * outStride + 4L * c, (float) sum);
+        ALL.set(FLOAT, out + 4L * t * outStride + 4L * (first + c), (float) sum);
       }
     }
   }
@@ -107,9 +116,16 @@ public record StateScan(
 
   /// Four vectors of columns, from column `c` on.
   private static void block(
-      StateScan scan, long x, long gates, long state, int c, long out, int outStride, int rows) {
+      StateScan scan,
+      long x,
+      long gates,
+      long state,
+      long step,
+      int c,
+      long out,
+      int outStride,
+      int rows) {
     int k = scan.keySize;
-    long step = 4L * scan.valueSize;
     long xStep = 4L * scan.stride;
     boolean corrects = scan.corrects;
     long keys = x + 4L * scan.key;
@@ -232,13 +248,13 @@ public record StateScan(
       long x,
       long gates,
       long state,
+      long step,
       int c,
       long out,
       int outStride,
       int rows,
       VectorMask<Float> mask) {
     int k = scan.keySize;
-    long step = 4L * scan.valueSize;
     long xStep = 4L * scan.stride;
     boolean corrects = scan.corrects;
     for (int t = 0; t < rows; t++) {

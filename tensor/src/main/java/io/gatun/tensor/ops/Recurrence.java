@@ -9,7 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /// Operations of a layer that keeps, instead of all positions, a state of fixed size: its first
-/// tensor is what [#convolution] keeps, its second what a scan does.
+/// tensor is what [#convolution] keeps, its second what a scan does, in the panels of [StateScan].
 ///
 /// Each row's result depends on those before it alone, bit for bit, however they are cut into
 /// steps. Shape legend: T rows of all sequences, N channels, W taps, H heads, K and V the sizes of

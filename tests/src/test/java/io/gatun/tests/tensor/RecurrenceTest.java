@@ -221,7 +221,11 @@ class RecurrenceTest {
             state = new double[heads.keySize()][v];
             for (int i = 0; i < state.length; i++) {
               for (int c = 0; c < v; c++) {
-                state[i][c] = start.getFloat(h, i, c);
+                // In panels of 64 columns.
+                int first = c / 64 * 64;
+                int at = first * state.length + i * Math.min(64, v - first) + c - first;
+                state[i][c] =
+                    start.reshape(heads.values(), start.size() / heads.values()).getFloat(h, at);
               }
             }
           }
