@@ -28,7 +28,6 @@ final class CachedAttention {
   /// Columns of the scores.
   private static final int SCORES = PART * PAGE;
 
-  private final Ops ops;
   private final Kernels kernels;
   private final Tensor q;
   private final Span span;
@@ -57,7 +56,6 @@ final class CachedAttention {
   private int firstTask;
 
   private CachedAttention(Ops ops, Tensor q, Span span, int part, AttentionSpec spec, Tensor out) {
-    this.ops = ops;
     this.kernels = ops.kernels();
     this.q = q;
     this.span = span;

@@ -1,6 +1,7 @@
 package io.gatun.tests.tensor;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.gatun.tensor.DType;
@@ -9,6 +10,7 @@ import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -115,6 +117,29 @@ class CachedAttentionTest {
         int c = i % C;
         float expected = c < 3 ? -before[i + 3] : c < 6 ? before[i - 3] : before[i];
         assertEquals(expected, after[i], "number " + c);
+      }
+    }
+  }
+
+  /// What is no number, or too large for the cache's type, is not taken for one that is.
+  @ParameterizedTest
+  @EnumSource(Backend.class)
+  void notFinite(Backend backend) {
+    for (float bad : new float[] {Float.NaN, 1e6f}) {
+      var keys = k.copy(Arena.ofAuto());
+      var values = v.copy(Arena.ofAuto());
+      keys.segment().setAtIndex(ValueLayout.JAVA_FLOAT, 7, Float.NaN);
+      values.segment().setAtIndex(ValueLayout.JAVA_FLOAT, 7, bad);
+      try (var ops = new Ops(backend, 2);
+          var cache = Cached.of(KV_HEADS, C, DType.Plain.F16, LENGTH);
+          var _ = ops.scope()) {
+        var last = q.slice(0, LENGTH - 1, LENGTH);
+        cache.put(ops, 0, k, values);
+        float value = cache.attention(ops, last, LENGTH - 1, AttentionSpec.of(C)).getFloat(0, 0, 7);
+        assertFalse(Float.isFinite(value), bad + " became " + value);
+        cache.put(ops, 0, keys, v);
+        float key = cache.attention(ops, last, LENGTH - 1, AttentionSpec.of(C)).getFloat(0, 0, 0);
+        assertFalse(Float.isFinite(key), "NaN became " + key);
       }
     }
   }
