@@ -48,6 +48,9 @@ class RewriteCommandsTest {
     Launcher.assertRefused(
         InProcess.gatun("quantize", "-m", TINY_LLM, "--out", nowhere), "there is no folder");
     Launcher.assertRefused(InProcess.gatun("pack", "-m", TINY_LLM, "--out", out), "only GGUF");
+    String sam = TestData.pretrained("tiny-sam").toString();
+    Launcher.assertRefused(
+        InProcess.gatun("quantize", "-m", sam, "--out", out), "model_type is \"sam\"");
     assertFalse(Files.exists(Path.of(out)));
   }
 
