@@ -27,9 +27,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// A kernel that is compiled well makes no objects: where C2 does not inline all of it, each vector
 /// becomes one, and it is slower by far.
 ///
-/// New JVMs, with the options that users have, run the products of tiled weights and the rounding of
-/// activations, each in another order, since what ran before shapes how a kernel is compiled. All
-/// other kernels still make some objects in some orders, and are not here.
+/// New JVMs, with the options that users have, run the products of tiled weights and the rounding
+/// of activations, each in another order, since what ran before shapes how a kernel is compiled.
+/// All other kernels still make some objects in some orders, and are not here.
 class KernelAllocationTest {
   private static final int K = 1024;
   private static final int N = 64;
