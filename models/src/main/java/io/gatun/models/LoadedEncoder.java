@@ -10,8 +10,10 @@ import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.UsedTensors;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
+import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Precision;
 import java.nio.file.Path;
 import java.util.function.Consumer;
 
@@ -45,18 +47,29 @@ record LoadedEncoder(
     var checkpoint = Checkpoint.open(path, options.loadMode);
     try {
       var keys = Encoders.keys(checkpoint);
-      Encoders.architecture(keys);
-      var files = SentenceFiles.of(checkpoint, keys);
-      var tensors = new UsedTensors(checkpoint);
-      if (ranks) {
-        Reranker.checkActivation(keys);
+      boolean decodes = Encoders.isDecoder(keys);
+      if (!decodes) {
+        Encoders.architecture(keys);
       }
-      var encoder = Encoders.of(keys, () -> Encoders.weights(tensors));
-      var head = ranks ? ClassificationHead.of(keys, tensors, encoder.hiddenSize()) : null;
-      tensors.requireAllUsed(Encoders.LEFTOVERS);
+      var files = SentenceFiles.of(checkpoint, keys);
+      TextEncoder encoder;
+      ClassificationHead head = null;
+      if (decodes) {
+        encoder = Encoders.decoder(checkpoint);
+      } else {
+        var tensors = new UsedTensors(checkpoint);
+        if (ranks) {
+          Reranker.checkActivation(keys);
+        }
+        encoder = Encoders.of(keys, () -> Encoders.weights(tensors));
+        head = ranks ? ClassificationHead.of(keys, tensors, encoder.hiddenSize()) : null;
+        tensors.requireAllUsed(Encoders.LEFTOVERS);
+      }
       var tokenizer = Tokenizers.load(path, checkpoint.metadata());
       int most = files.maxTokens() == 0 ? Integer.MAX_VALUE : files.maxTokens();
-      var ops = new Ops(options.backend, options.threads);
+      // What a language model multiplies is F32: here it may be rounded.
+      boolean rounds = decodes && options.dtype() == DType.Plain.BF16;
+      var ops = new Ops(options.backend, options.threads, rounds ? Precision.FAST : Precision.F32);
       try {
         return new LoadedEncoder(
             checkpoint,

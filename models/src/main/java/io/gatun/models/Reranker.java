@@ -9,7 +9,8 @@ import java.util.Locale;
 import java.util.function.Consumer;
 
 /// Says how well documents answer a query, by reading each together with it (a cross-encoder): BERT
-/// (ms-marco-MiniLM) and XLM-RoBERTa (bge-reranker).
+/// (ms-marco-MiniLM), XLM-RoBERTa (bge-reranker) and Qwen3-Reranker, a language model that answers
+/// yes or no.
 ///
 /// ```java
 /// try (var reranker = Reranker.load("bge-reranker-base")) {
@@ -26,9 +27,13 @@ public final class Reranker implements AutoCloseable {
   private final LoadedEncoder model;
   private final boolean sigmoid;
 
+  // Null for models with a head.
+  private final YesOrNo question;
+
   private Reranker(LoadedEncoder model) {
     this.model = model;
-    sigmoid = activation(model.keys()).equals(SIGMOID);
+    question = model.head() == null ? YesOrNo.of(model.checkpoint(), model.tokenizer()) : null;
+    sigmoid = question != null || activation(model.keys()).equals(SIGMOID);
   }
 
   /// Loads a model with the default options.
@@ -50,7 +55,13 @@ public final class Reranker implements AutoCloseable {
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
   /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   public static Reranker load(Path path, Consumer<TextEncoderOptions> choose) {
-    return new Reranker(LoadedEncoder.load(path, choose, true));
+    var model = LoadedEncoder.load(path, choose, true);
+    try {
+      return new Reranker(model);
+    } catch (RuntimeException e) {
+      model.close();
+      throw e;
+    }
   }
 
   /// What the configuration says is done to the logit.
@@ -85,29 +96,50 @@ public final class Reranker implements AutoCloseable {
     var ids = new ArrayList<int[]>();
     var types = new ArrayList<int[]>();
     for (int i = 0; i < documents.size(); i++) {
+      String name = "the query with document " + (i + 1);
+      if (question != null) {
+        ids.add(question(name, query, documents.get(i)));
+        continue;
+      }
       var pair =
           model.tokenizer().encodePair(read(query), read(documents.get(i)), model.maxTokens());
       if (pair.cut() > 0) {
-        model.tooLong("the query with document " + (i + 1), pair.ids().length + pair.cut());
+        model.tooLong(name, pair.ids().length + pair.cut());
       }
       ids.add(pair.ids());
       types.add(pair.types());
     }
     var scores = new float[documents.size()];
     TokenBatches.forEach(
+        model.encoder().batchTokens(),
         ids,
-        types,
+        question == null ? types : null,
         (batch, places) -> {
           try (var _ = model.ops().owner().turn();
               var _ = model.ops().scope()) {
             var f = model.f();
-            float[] logits = model.head().forward(f, model.encoder().forward(f, batch), batch);
+            var hidden = model.encoder().forward(f, batch);
+            float[] found =
+                question == null
+                    ? model.head().forward(f, hidden, batch)
+                    : question.logits(f.ops(), model.encoder(), hidden, batch);
             for (int i = 0; i < places.length; i++) {
-              scores[places[i]] = score(logits[i]);
+              scores[places[i]] = score(found[i]);
             }
           }
         });
     return scores;
+  }
+
+  private int[] question(String name, String query, String document) {
+    String instruction = model.options().instruction;
+    int[] body = YesOrNo.body(model.tokenizer(), instruction, query, document);
+    int[] ids = question.ids(body, model.maxTokens());
+    int whole = question.ids(body, Integer.MAX_VALUE).length;
+    if (ids.length < whole) {
+      model.tooLong(name, whole);
+    }
+    return ids;
   }
 
   private String read(String text) {

@@ -4,15 +4,18 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.models.encoder.Pooling;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.tensor.ops.Functional;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 
 /// Makes vectors of texts, of which those of similar meaning point in similar directions: BERT
-/// (bge, MiniLM, e5, arctic), XLM-RoBERTa (bge-m3), nomic-bert and ModernBERT.
+/// (bge, MiniLM, e5, arctic), XLM-RoBERTa (bge-m3), nomic-bert, ModernBERT, EmbeddingGemma, and
+/// language models that were trained for it (Qwen3-Embedding).
 ///
 /// ```java
 /// try (var embedder = TextEmbedder.load("bge-small-en-v1.5")) {
@@ -24,6 +27,9 @@ import java.util.function.Consumer;
 /// weights say; a GGUF file's vectors are normalized. Special tokens that are written in a text are
 /// text. Any thread may use it: calls from several threads take turns, batch by batch.
 public final class TextEmbedder implements AutoCloseable {
+  /// Texts that are sorted by length together.
+  private static final int READ_AT_ONCE = 2048;
+
   private final LoadedEncoder model;
   private final Pooling pooling;
 
@@ -66,7 +72,10 @@ public final class TextEmbedder implements AutoCloseable {
 
   /// The length of a vector.
   public int dimension() {
-    return model.encoder().hiddenSize();
+    var dense = model.files().dense();
+    return dense.isEmpty()
+        ? model.encoder().hiddenSize()
+        : Math.toIntExact(dense.getLast().weight().dim(0));
   }
 
   /// The most tokens of a text, with what is put around it.
@@ -88,13 +97,18 @@ public final class TextEmbedder implements AutoCloseable {
     return model.files().prompts();
   }
 
+  /// The name of the prompt that is put before texts unless another is chosen; null for none.
+  public String defaultPrompt() {
+    return model.files().defaultPrompt();
+  }
+
   /// The vectors of texts, with the model's default prompt before each if it has one.
   ///
   /// @throws IllegalArgumentException if a text is too long, and is not to be cut
   /// @throws IllegalStateException if the model is closed
   /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   public float[][] embed(List<String> texts) {
-    return embed(texts, model.files().defaultPrompt());
+    return embed(texts, defaultPrompt());
   }
 
   /// The vectors of texts with a prompt before each.
@@ -104,30 +118,70 @@ public final class TextEmbedder implements AutoCloseable {
   /// @throws IllegalStateException if the model is closed
   /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   public float[][] embed(List<String> texts, String promptName) {
+    var vectors = new ArrayList<float[]>();
+    embed(texts.iterator(), promptName, vectors::add);
+    return vectors.toArray(float[][]::new);
+  }
+
+  /// The vectors of any number of texts, in their order: some thousand are read at a time.
+  ///
+  /// @param promptName one of [#prompts]; null for none
+  /// @throws IllegalArgumentException as for a list; the vectors of texts that were read before
+  ///   have been handed out
+  /// @throws IllegalStateException if the model is closed
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
+  public void embed(Iterator<String> texts, String promptName, Consumer<float[]> vectors) {
     model.ops().owner().checkOpen();
     String prompt = promptName == null ? "" : prompts().get(promptName);
     if (prompt == null) {
       throw new IllegalArgumentException(
           "there is no prompt \"%s\"; the model has %s".formatted(promptName, prompts().keySet()));
     }
-    var ids = new ArrayList<int[]>();
-    for (int i = 0; i < texts.size(); i++) {
-      ids.add(ids(i, prompt + texts.get(i)));
+    for (int done = 0; texts.hasNext(); ) {
+      var ids = new ArrayList<int[]>();
+      while (ids.size() < READ_AT_ONCE && texts.hasNext()) {
+        ids.add(ids(done++, prompt + texts.next()));
+      }
+      for (float[] vector : embedded(ids)) {
+        vectors.accept(vector);
+      }
     }
-    var vectors = new float[texts.size()][];
+  }
+
+  private float[][] embedded(List<int[]> ids) {
+    var vectors = new float[ids.size()][];
     TokenBatches.forEach(
+        model.encoder().batchTokens(),
         ids,
         null,
         (batch, places) -> {
           try (var _ = model.ops().owner().turn();
               var _ = model.ops().scope()) {
             var f = model.f();
-            var found = pooling.apply(f.toF32(model.encoder().forward(f, batch)), batch);
+            var found = dense(pooling.apply(f.toF32(model.encoder().forward(f, batch)), batch));
             for (int i = 0; i < places.length; i++) {
               vectors[places[i]] = finished(found[i]);
             }
           }
         });
+    return vectors;
+  }
+
+  private float[][] dense(float[][] pooled) {
+    if (model.files().dense().isEmpty()) {
+      return pooled;
+    }
+    var x = model.ops().empty(pooled.length, pooled[0].length);
+    for (int i = 0; i < pooled.length; i++) {
+      x.get(i).segment().copyFrom(MemorySegment.ofArray(pooled[i]));
+    }
+    for (var layer : model.files().dense()) {
+      x = layer.forward(model.ops(), x);
+    }
+    var vectors = new float[pooled.length][];
+    for (int i = 0; i < vectors.length; i++) {
+      vectors[i] = x.get(i).toFloats();
+    }
     return vectors;
   }
 

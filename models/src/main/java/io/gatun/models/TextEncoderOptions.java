@@ -15,6 +15,7 @@ public final class TextEncoderOptions {
   LoadMode loadMode = LoadMode.MAP;
   Pooling pooling;
   boolean truncate;
+  String instruction = YesOrNo.INSTRUCTION;
   Consumer<String> notices = line -> {};
   private DType.Plain dtype;
 
@@ -49,6 +50,13 @@ public final class TextEncoderOptions {
   /// pools as its head does.
   public TextEncoderOptions pooling(Pooling value) {
     pooling = value;
+    return this;
+  }
+
+  /// What a language model that ranks is told to judge by; by default whether a document answers a
+  /// web search. Models with a head read no instruction.
+  public TextEncoderOptions instruction(String value) {
+    instruction = value;
     return this;
   }
 

@@ -11,14 +11,14 @@ import java.util.stream.IntStream;
 /// Texts in an order in which they are computed fast: those of similar length together, so many at
 /// a time that their states stay in the caches.
 final class TokenBatches {
-  private static final int MAX_TOKENS = 4096;
-
   private TokenBatches() {}
 
   /// Hands batches to `compute`, with the texts' places in the lists.
   ///
+  /// @param most the tokens of a batch of more than one text
   /// @param types as [TokenBatch#of] takes them
-  static void forEach(List<int[]> ids, List<int[]> types, BiConsumer<TokenBatch, int[]> compute) {
+  static void forEach(
+      int most, List<int[]> ids, List<int[]> types, BiConsumer<TokenBatch, int[]> compute) {
     int[] order =
         IntStream.range(0, ids.size())
             .boxed()
@@ -30,8 +30,7 @@ final class TokenBatches {
       int tokens = 0;
       var batchIds = new ArrayList<int[]>();
       var batchTypes = types == null ? null : new ArrayList<int[]>();
-      while (to < order.length
-          && (to == from || tokens + ids.get(order[to]).length <= MAX_TOKENS)) {
+      while (to < order.length && (to == from || tokens + ids.get(order[to]).length <= most)) {
         tokens += ids.get(order[to]).length;
         batchIds.add(ids.get(order[to]));
         if (types != null) {

@@ -1,18 +1,17 @@
 package io.gatun.tools;
 
-import io.gatun.ffm.files.AtomicFile;
 import io.gatun.models.TextEmbedder;
 import io.gatun.models.encoder.Pooling;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.StringJoiner;
+import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -54,7 +53,8 @@ final class Embed implements Runnable {
   @Option(
       names = "--npy",
       paramLabel = "FILE",
-      description = "Write a matrix of F32 for NumPy instead, a row for each text.")
+      description =
+          "Write a matrix of F32 for NumPy instead, a row for each text; - is standard output.")
   private Path npy;
 
   @Override
@@ -62,7 +62,10 @@ final class Embed implements Runnable {
     if (json && npy != null) {
       throw new ParameterException(spec.commandLine(), "Give --json or --npy, not both");
     }
-    List<String> all = texts.read();
+    texts.stream(this::embed);
+  }
+
+  private void embed(Iterator<String> all) {
     try (var embedder =
         TextEmbedder.load(
             model.model(),
@@ -70,27 +73,40 @@ final class Embed implements Runnable {
               model.apply(o);
               o.pooling(pooling);
             })) {
-      float[][] vectors =
-          promptName == null ? embedder.embed(all) : embedder.embed(all, promptName);
       if (npy != null) {
-        write(npy, vectors, embedder.dimension());
+        try (var matrix = NpyWriter.to(npy, spec, embedder.dimension())) {
+          embed(embedder, all, matrix::add);
+          matrix.commit();
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
         return;
       }
       var out = spec.commandLine().getOut();
       if (json) {
-        var map = new LinkedHashMap<String, Object>();
-        map.put("model", model.model().toString());
-        map.put("dimension", embedder.dimension());
-        map.put("texts", all);
-        map.put("embeddings", vectors);
-        out.println(Json.of(map));
+        out.println(Json.of(map(embedder, all)));
       } else {
-        for (float[] vector : vectors) {
-          out.println(line(vector));
-        }
+        embed(embedder, all, vector -> out.println(line(vector)));
       }
       out.flush();
     }
+  }
+
+  private Map<String, Object> map(TextEmbedder embedder, Iterator<String> all) {
+    var read = new ArrayList<String>();
+    var vectors = new ArrayList<float[]>();
+    all.forEachRemaining(read::add);
+    embed(embedder, read.iterator(), vectors::add);
+    var map = new LinkedHashMap<String, Object>();
+    map.put("model", model.model().toString());
+    map.put("dimension", embedder.dimension());
+    map.put("texts", read);
+    map.put("embeddings", vectors);
+    return map;
+  }
+
+  private void embed(TextEmbedder embedder, Iterator<String> all, Consumer<float[]> vectors) {
+    embedder.embed(all, promptName == null ? embedder.defaultPrompt() : promptName, vectors);
   }
 
   private static String line(float[] vector) {
@@ -99,36 +115,5 @@ final class Embed implements Runnable {
       line.add(String.format(Locale.ROOT, "%.6f", v));
     }
     return line.toString();
-  }
-
-  /// NumPy's format, version 1.0: a header that ends at a multiple of 64 bytes, then the rows.
-  private static void write(Path file, float[][] rows, int columns) {
-    String header =
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }"
-            .formatted(rows.length, columns);
-    int length = (10 + header.length() + 1 + 63 & -64) - 10;
-    var bytes =
-        ByteBuffer.allocate(
-                Math.addExact(10 + length, Math.multiplyExact(4 * columns, rows.length)))
-            .order(ByteOrder.LITTLE_ENDIAN);
-    bytes.put((byte) 0x93).put("NUMPY".getBytes(StandardCharsets.US_ASCII));
-    bytes.put((byte) 1).put((byte) 0).putShort((short) length);
-    bytes.put(
-        (header + " ".repeat(length - 1 - header.length()) + "\n")
-            .getBytes(StandardCharsets.US_ASCII));
-    for (float[] row : rows) {
-      for (float v : row) {
-        bytes.putFloat(v);
-      }
-    }
-    bytes.flip();
-    try (var out = new AtomicFile(file)) {
-      while (bytes.hasRemaining()) {
-        out.channel().write(bytes);
-      }
-      out.commit();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 }

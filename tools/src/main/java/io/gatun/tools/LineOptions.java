@@ -1,7 +1,18 @@
 package io.gatun.tools;
 
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
+import java.util.function.Consumer;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -26,23 +37,56 @@ final class LineOptions {
 
   /// The texts, at least one.
   List<String> read() {
+    var all = new ArrayList<String>();
+    stream(lines -> lines.forEachRemaining(all::add));
+    return all;
+  }
+
+  /// Hands out the texts, at least one, which are read as they are needed.
+  void stream(Consumer<Iterator<String>> use) {
     if (!prompts.isEmpty() && file != null) {
       throw new ParameterException(command.commandLine(), "Give --prompt or --file, not both");
     }
     if (!prompts.isEmpty()) {
-      return prompts;
+      use.accept(prompts.iterator());
+      return;
     }
     var stdio = Stdio.of(command);
+    boolean piped = file == null || file.equals(TextOptions.STANDARD_INPUT);
     if (file == null && stdio.typed()) {
       throw new ParameterException(
           command.commandLine(), "No text is given. Give --prompt TEXT or --file FILE");
     }
-    String all = file != null ? TextOptions.read(file, command) : Texts.read(stdio.in());
-    List<String> lines = all.lines().toList();
-    if (lines.isEmpty()) {
-      throw new ParameterException(
-          command.commandLine(), "No text is given: there is not one line to read");
+    if (piped) {
+      lines(stdio.in(), "standard input", use);
+      return;
     }
-    return lines;
+    if (Files.isDirectory(file)) {
+      throw new IllegalArgumentException(file + ": is a directory; need a file of text");
+    }
+    try (var in = Files.newInputStream(file)) {
+      lines(in, file.toString(), use);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private void lines(InputStream in, String where, Consumer<Iterator<String>> use) {
+    // Says so where something is not UTF-8.
+    var reader = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8.newDecoder()));
+    var lines = reader.lines().iterator();
+    try {
+      if (!lines.hasNext()) {
+        throw new ParameterException(
+            command.commandLine(), "No text is given: there is not one line to read");
+      }
+      use.accept(lines);
+    } catch (UncheckedIOException e) {
+      if (e.getCause() instanceof CharacterCodingException) {
+        throw new IllegalArgumentException(
+            where + ": this is not UTF-8 text; convert it, for instance with iconv -t UTF-8", e);
+      }
+      throw e;
+    }
   }
 }

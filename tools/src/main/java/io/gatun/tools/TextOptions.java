@@ -8,7 +8,7 @@ import picocli.CommandLine.Spec;
 
 /// The text that a command works on: given, in a file, or on standard input.
 final class TextOptions {
-  private static final Path STANDARD_INPUT = Path.of("-");
+  static final Path STANDARD_INPUT = Path.of("-");
 
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;

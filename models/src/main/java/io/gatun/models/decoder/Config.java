@@ -33,7 +33,7 @@ public record Config(
 
   private static final Pattern HARMLESS_GGUF =
       Pattern.compile(
-          "layer_norm_eps|moe_intermediate_size|.*\\.(tensor_data_layout|pooling_type)");
+          "layer_norm_eps|moe_intermediate_size|.*\\.(tensor_data_layout|pooling_type|classifier\\.output_labels|dense_\\d_feat_(in|out))");
 
   private static final List<String> EPSILONS =
       List.of("norm_epsilon", "rms_norm_eps", "norm_eps", "layer_norm_epsilon", "layer_norm_eps");

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
+import java.util.regex.Pattern;
 
 /// A decoder-only language model: embedding, layers, output.
 ///
@@ -76,14 +77,16 @@ public final class Decoder {
 
   /// The model of a checkpoint.
   ///
+  /// @param others the names of tensors that have another place than the model
   /// @throws io.gatun.loaders.CheckpointException if a tensor is missing, has another shape than
   ///   the configuration says, or has no place in the model; or a key is missing or not understood
-  public static Decoder of(Checkpoint checkpoint, Keys keys, Architecture architecture) {
+  public static Decoder of(
+      Checkpoint checkpoint, Keys keys, Architecture architecture, Pattern others) {
     var weights = DecoderWeights.of(checkpoint, keys, architecture.ggufNames());
     Completeness.requirePromised(keys, weights);
     var decoder = architecture.build(keys, weights);
     Config.requireAllRead(keys);
-    weights.requireAllUsed();
+    weights.requireAllUsed(others);
     return decoder;
   }
 
@@ -164,6 +167,17 @@ public final class Decoder {
       ops.softcap(logits, output.softcap);
     }
     return logits;
+  }
+
+  /// The logits (T, n) of n tokens alone.
+  public Tensor logits(Ops ops, Tensor hidden, int[] tokens) {
+    return ops.linear(hidden, ops.embedding(tokens, lmHead));
+  }
+
+  /// Whether tokens also see what comes after them, in one step: such a model reads whole texts.
+  public boolean isBidirectional() {
+    return parts.keySet().stream()
+        .anyMatch(mixer -> mixer instanceof SelfAttention s && s.spec().bidirectional());
   }
 
   /// The weights that one decoded token is multiplied with, as [#bytesPerToken()] counts them.

@@ -395,9 +395,11 @@ public final class DecoderWeights {
     }
   }
 
+  /// @param others the names of tensors that have another place
   /// @throws CheckpointException if the checkpoint has tensors that nothing has asked for
-  void requireAllUsed() {
-    source.tensors.requireAllUsed(Completeness.leftovers(source.names, source.keys));
+  void requireAllUsed(Pattern others) {
+    String known = Completeness.leftovers(source.names, source.keys).pattern();
+    source.tensors.requireAllUsed(Pattern.compile(known + "|" + others.pattern()));
   }
 
   /// The bytes of matrices that one token reads.

@@ -88,7 +88,8 @@ public final class TensorNames {
           List.of("model.", ""),
           List.of("language_model.model.", "language_model."),
           List.of("model.language_model.", ""),
-          List.of("backbone.", ""));
+          List.of("backbone.", ""),
+          List.of("", ""));
 
   /// What those whose names begin with `backbone.` (Nemotron) call otherwise.
   private static final Map<String, String> BACKBONE =

@@ -3,6 +3,7 @@ package io.gatun.models.encoder;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
+import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.UnknownKeys;
 import io.gatun.models.nn.UsedTensors;
@@ -23,6 +24,10 @@ public final class Encoders {
       Pattern.compile(
           "(bert\\.|roberta\\.|model\\.)?(embeddings\\.position_ids$|pooler\\.dense\\.)"
               + "|cls\\.(predictions|seq_relationship)\\.|lm_head\\.|head\\.|decoder\\.");
+
+  /// What follows a language model that makes vectors or scores, in GGUF.
+  private static final Pattern HEADS =
+      Pattern.compile("dense_[23]\\.weight$|cls\\.output\\.weight$");
 
   private static final List<String> ARCHITECTURES =
       List.of("bert", "roberta", "xlm_roberta", "nomic_bert", "modernbert");
@@ -57,6 +62,18 @@ public final class Encoders {
   public static Path directory(Checkpoint checkpoint) {
     Path path = checkpoint.path();
     return Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
+  }
+
+  /// Whether a configuration is that of a language model, which reads texts as [DecoderEncoder].
+  public static boolean isDecoder(JsonKeys keys) {
+    return Architectures.types().contains(keys.text("model_type", "bert"));
+  }
+
+  /// A language model that reads texts.
+  ///
+  /// @throws CheckpointException if Gatun cannot run it
+  public static DecoderEncoder decoder(Checkpoint checkpoint) {
+    return new DecoderEncoder(Architectures.openReader(checkpoint, HEADS));
   }
 
   /// The tensors of the encoder under the names of transformers, without a prefix.
@@ -104,8 +121,12 @@ public final class Encoders {
     String type = name.replace('-', '_');
     if (!ARCHITECTURES.contains(type)) {
       throw new CheckpointException(
-          "%s: the architecture is \"%s\"; Gatun's encoders are %s. (A language model runs with: gatun generate)"
-              .formatted(keys.where(), UnknownKeys.shown(name), String.join(", ", ARCHITECTURES)));
+          "%s: the architecture is \"%s\"; Gatun's encoders are %s, and these language models: %s"
+              .formatted(
+                  keys.where(),
+                  UnknownKeys.shown(name),
+                  String.join(", ", ARCHITECTURES),
+                  String.join(", ", Architectures.types())));
     }
     return type;
   }

@@ -15,11 +15,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /// How texts become vectors, as the files of sentence-transformers beside a checkpoint say, or a
 /// GGUF file's metadata.
 ///
 /// @param pooling null where nothing says
+/// @param dense the layers after pooling
 /// @param normalize whether vectors get the length 1
 /// @param maxTokens the most tokens of a text; 0 where nothing says
 /// @param lowercase whether texts are made small letters before all else
@@ -28,6 +30,7 @@ import java.util.regex.Pattern;
 ///   none
 public record SentenceFiles(
     Pooling pooling,
+    List<Dense> dense,
     boolean normalize,
     int maxTokens,
     boolean lowercase,
@@ -38,6 +41,9 @@ public record SentenceFiles(
   private static final Pattern HARMLESS =
       Pattern.compile("similarity_fn_name|model_type|version|.*embedding_dimension");
 
+  /// GGUF's pooling_type of rerankers.
+  private static final int RANK = 4;
+
   /// Texts beyond this are no prompts.
   private static final int MAX_PROMPT = 10_000;
 
@@ -47,16 +53,16 @@ public record SentenceFiles(
   /// @throws CheckpointException if they ask for what Gatun does not do
   public static SentenceFiles of(Checkpoint checkpoint, JsonKeys keys) {
     return checkpoint.format() == Format.GGUF
-        ? ofGguf(keys)
+        ? ofGguf(checkpoint, keys)
         : ofDirectory(Encoders.directory(checkpoint));
   }
 
   /// GGUF has no key for normalization, which nearly all models want, and which changes no cosine.
-  private static SentenceFiles ofGguf(JsonKeys keys) {
+  private static SentenceFiles ofGguf(Checkpoint checkpoint, JsonKeys keys) {
     int type = keys.integer("pooling_type", 0);
     var pooling =
         switch (type) {
-          case 0 -> null;
+          case 0, RANK -> null;
           case 1 -> Pooling.MEAN;
           case 2 -> Pooling.CLS;
           case 3 -> Pooling.LAST;
@@ -65,11 +71,17 @@ public record SentenceFiles(
                   "%s: pooling_type is %d; Gatun runs 1 (mean), 2 (cls) and 3 (last)"
                       .formatted(keys.where(), type));
         };
-    return new SentenceFiles(pooling, true, 0, false, Map.of(), null);
+    var dense =
+        Stream.of("dense_2.weight", "dense_3.weight")
+            .filter(checkpoint.tensors()::containsKey)
+            .map(name -> Dense.ofGguf(checkpoint, name))
+            .toList();
+    return new SentenceFiles(pooling, dense, true, 0, false, Map.of(), null);
   }
 
   private static SentenceFiles ofDirectory(Path directory) {
     Pooling pooling = null;
+    var dense = new ArrayList<Dense>();
     boolean normalize = false;
     for (JsonNode module : modules(directory)) {
       String type = module.path("type").asText();
@@ -82,10 +94,11 @@ public record SentenceFiles(
       switch (type.substring(type.lastIndexOf('.') + 1)) {
         case "Transformer" -> {}
         case "Pooling" -> pooling = pooling(JsonKeys.read(folder.resolve("config.json")));
+        case "Dense" -> dense.add(Dense.read(folder));
         case "Normalize" -> normalize = true;
         default ->
             throw new CheckpointException(
-                "%s: the module \"%s\" is one that Gatun does not have; it has Transformer, Pooling and Normalize"
+                "%s: the module \"%s\" is one that Gatun does not have; it has Transformer, Pooling, Dense and Normalize"
                     .formatted(directory.resolve("modules.json"), UnknownKeys.shown(type)));
       }
     }
@@ -124,7 +137,13 @@ public record SentenceFiles(
       keys.requireAllRead(HARMLESS);
     }
     return new SentenceFiles(
-        pooling, normalize, most == Integer.MAX_VALUE ? 0 : most, lowercase, prompts, standard);
+        pooling,
+        dense,
+        normalize,
+        most == Integer.MAX_VALUE ? 0 : most,
+        lowercase,
+        prompts,
+        standard);
   }
 
   private static List<JsonNode> modules(Path directory) {

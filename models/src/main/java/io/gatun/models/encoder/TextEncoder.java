@@ -26,4 +26,9 @@ public interface TextEncoder {
 
   /// The most tokens of a text.
   int maxTokens();
+
+  /// The tokens that are worth reading at a time: so many that their states stay in the caches.
+  default int batchTokens() {
+    return 4096;
+  }
 }

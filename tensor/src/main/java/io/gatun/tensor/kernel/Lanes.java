@@ -29,13 +29,13 @@ final class Lanes {
   static final int COUNT = FLOATS.length();
   static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
-  private static final VectorSpecies<Short> SHORTS =
+  static final VectorSpecies<Short> SHORTS =
       VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
 
   /// There are no vectors of 32 bits, so where four lanes make a vector, bytes take another way.
   private static final boolean FOUR_LANES = COUNT == 4;
 
-  private static final VectorSpecies<Byte> BYTES =
+  static final VectorSpecies<Byte> BYTES =
       VectorSpecies.of(
           byte.class, VectorShape.forBitSize(Math.max(64, FLOATS.vectorBitSize() / 4)));
 

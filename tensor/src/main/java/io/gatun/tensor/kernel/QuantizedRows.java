@@ -73,7 +73,7 @@ public final class QuantizedRows {
       MemorySegment x, long xAt, MemorySegment q, long qAt, int columns, int bits) {
     long from = address(x, xAt, 4L * columns);
     long to = address(q, qAt, rowBytes(columns));
-    IntVector factor = bits == 4 ? NIBBLES : IntVector.zero(INTS);
+    int nibbles = bits == 4 ? 1 : 0;
     for (int k = 0; k < columns; k += GROUP, from += GROUP * 4, to += BLOCK_BYTES) {
       // The bits of floats without sign are in the floats' order, NaN above all.
       IntVector max = IntVector.zero(INTS);
@@ -93,7 +93,7 @@ public final class QuantizedRows {
                 .lanewise(VectorOperators.LSHL, 16)
                 .lanewise(VectorOperators.ASHR, 16);
         sums = sums.add(a);
-        IntVector b = a.sub(a.rearrange(PREVIOUS).mul(factor));
+        IntVector b = a.sub(a.rearrange(PREVIOUS).mul(NIBBLES).mul(nibbles));
         b.and(0xFFFF)
             .or(b.lanewise(VectorOperators.LSHL, 16))
             .intoMemorySegment(ALL, to + i * 4 & IN_BOUNDS, ORDER);

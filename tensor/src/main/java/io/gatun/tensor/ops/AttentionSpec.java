@@ -6,39 +6,47 @@ import io.gatun.tensor.Tensor;
 ///
 /// @param scale what the products of queries and keys are multiplied by
 /// @param window how many positions a row sees, its own included; 0 for all
+/// @param bidirectional whether a row also sees what comes after it in the same step, as far as
+///   what is before it
 /// @param softcap what scores stay below, as `softcap * tanh(score / softcap)` (Gemma 2); 0 for no
 ///   such limit
 /// @param sinks (H) F32, a score for each head that takes its share of the softmax and has no value
 ///   (Xiao et al. 2024, "attention sinks"); null for none
-public record AttentionSpec(float scale, int window, float softcap, Tensor sinks) {
+public record AttentionSpec(
+    float scale, int window, float softcap, Tensor sinks, boolean bidirectional) {
   /// Everything, with scores divided by the root of the head's size.
   public static AttentionSpec of(int headSize) {
-    return new AttentionSpec((float) (1 / Math.sqrt(headSize)), 0, 0, null);
+    return new AttentionSpec((float) (1 / Math.sqrt(headSize)), 0, 0, null, false);
   }
 
   /// With a scale and a window, and nothing else.
   public AttentionSpec(float scale, int window) {
-    this(scale, window, 0, null);
+    this(scale, window, 0, null, false);
   }
 
   /// The same with another scale.
   public AttentionSpec scale(float newScale) {
-    return new AttentionSpec(newScale, window, softcap, sinks);
+    return new AttentionSpec(newScale, window, softcap, sinks, bidirectional);
   }
 
   /// The same with a window.
   public AttentionSpec window(int positions) {
-    return new AttentionSpec(scale, positions, softcap, sinks);
+    return new AttentionSpec(scale, positions, softcap, sinks, bidirectional);
   }
 
   /// The same with a limit of the scores.
   public AttentionSpec softcap(float limit) {
-    return new AttentionSpec(scale, window, limit, sinks);
+    return new AttentionSpec(scale, window, limit, sinks, bidirectional);
   }
 
   /// The same with sinks.
   public AttentionSpec sinks(Tensor scores) {
-    return new AttentionSpec(scale, window, softcap, scores);
+    return new AttentionSpec(scale, window, softcap, scores, bidirectional);
+  }
+
+  /// The same in both directions.
+  public AttentionSpec inBothDirections() {
+    return new AttentionSpec(scale, window, softcap, sinks, true);
   }
 
   /// @throws IllegalArgumentException if a number is negative, or none

@@ -3,7 +3,9 @@ package io.gatun.tensor.ops;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Floats;
 import io.gatun.tensor.kernel.Kernels;
+import io.gatun.tensor.kernel.StoredProduct;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 
 /// Attention over the pages of sequences, page by page with a running softmax (FlashAttention, Dao
@@ -42,15 +44,17 @@ final class CachedAttention {
   private final int valueDim;
   private final int group;
   private final int tokensPerTask;
+  private final int blocks;
   private final int parts;
-
-  /// A [State] for each part of each key/value head, if there are several parts, and then the
-  /// workers' scratch.
-  private final MemorySegment memory;
 
   private final State state;
   private final PageProducts products;
-  private final long scratchBytes;
+
+  // A [State] for each part of each key/value head, if there are several parts, from `statesAt` on;
+  // the workers' scratch lies at the end.
+  private MemorySegment memory;
+  private long statesAt;
+  private int firstTask;
 
   private CachedAttention(Ops ops, Tensor q, Span span, int part, AttentionSpec spec, Tensor out) {
     this.ops = ops;
@@ -68,12 +72,11 @@ final class CachedAttention {
     valueDim = kv.valueDim();
     group = heads / kv.heads();
     tokensPerTask = Math.max(1, Math.min(tokens, ROWS / group));
-    parts = tokens <= tokensPerTask ? Math.ceilDiv(lastPage(tokens) - firstPage(0), PART) : 1;
-    state = new State(tokensPerTask * group, valueDim);
-    products = PageProducts.of(ops, span.sequence(), part, state.rows, SCORES);
-    scratchBytes = state.bytes() + 4L * state.rows * (keyDim + SCORES) + products.scratchBytes();
-    long states = parts > 1 ? parts * kv.heads() * state.bytes() : 0;
-    memory = ops.workspace().take(states + scratchBytes * ops.workers().threads());
+    blocks = Math.ceilDiv(tokens, tokensPerTask);
+    parts = blocks == 1 ? Math.ceilDiv(lastPage(tokens) - firstPage(0), PART) : 1;
+    int rows = tokensPerTask * group;
+    state = new State(Math.ceilDiv(rows, StoredProduct.ROWS) * StoredProduct.ROWS, valueDim);
+    products = PageProducts.of(ops, span.sequence(), part, rows, SCORES);
   }
 
   /// Where in memory the softmax of some rows stands: the weighted sums of values (M, V), the
@@ -108,39 +111,66 @@ final class CachedAttention {
       Check.same("sinks", spec.sinks().size(), "heads", q.dim(1));
     }
     var out = ops.empty(q.dim(0), q.dim(1), kv.valueDim());
-    for (var span : spans) {
-      try (var _ = ops.scope()) {
-        new CachedAttention(ops, q, span, part, spec, out).run();
-      }
+    try (var _ = ops.scope()) {
+      run(ops, spans.stream().map(s -> new CachedAttention(ops, q, s, part, spec, out)).toList());
     }
     return out;
   }
 
-  private void run() {
-    int g = kv.heads();
-    long blocks = Math.ceilDiv(tokens, tokensPerTask);
+  private static void run(Ops ops, List<CachedAttention> all) {
+    long states = 0;
+    long most = 0;
+    int tasks = 0;
+    boolean merges = false;
+    for (var each : all) {
+      each.statesAt = states;
+      each.firstTask = tasks;
+      states += each.parts > 1 ? each.parts * each.kv.heads() * each.state.bytes() : 0;
+      most = Math.max(most, each.scratchBytes());
+      tasks += each.blocks * each.parts * each.kv.heads();
+      merges |= each.parts > 1;
+    }
+    long scratchAt = states;
+    long scratchBytes = most;
+    var memory = ops.workspace().take(states + most * ops.workers().threads());
+    var byTask = new CachedAttention[tasks];
+    for (int i = all.size() - 1, end = tasks; i >= 0; end = all.get(i--).firstTask) {
+      all.get(i).memory = memory;
+      Arrays.fill(byTask, all.get(i).firstTask, end, all.get(i));
+    }
     ops.workers()
         .forEach(
-            blocks * parts * g,
+            tasks,
             1,
             (worker, from, to) -> {
-              for (long i = from; i < to; i++) {
-                // The last block, which sees most, first, so that the workers end together.
-                int block = (int) (blocks - 1 - i / g / parts);
-                block(worker, (int) (i % g), block, (int) (i / g % parts));
+              for (int i = (int) from; i < to; i++) {
+                byTask[i].task(i, scratchAt + worker * scratchBytes);
               }
             });
-    if (parts > 1) {
+    if (merges) {
+      int g = all.getFirst().kv.heads();
       ops.workers()
           .forEach(
-              g,
+              (long) all.size() * g,
               1,
               (worker, from, to) -> {
-                for (long head = from; head < to; head++) {
-                  merge((int) head);
+                for (int i = (int) from; i < to; i++) {
+                  all.get(i / g).merge(i % g);
                 }
               });
     }
+  }
+
+  /// Of a worker: state, queries (M, K), scores (M, SCORES), what the products need.
+  private long scratchBytes() {
+    return state.bytes() + 4L * state.rows * (keyDim + SCORES) + products.scratchBytes();
+  }
+
+  private void task(int index, long scratch) {
+    int g = kv.heads();
+    int i = index - firstTask;
+    // The last block, which sees most, first, so that the workers end together.
+    block(scratch, i % g, blocks - 1 - i / g / parts, i / g % parts);
   }
 
   /// The first page that the row of token `t` sees.
@@ -148,29 +178,34 @@ final class CachedAttention {
     return window > 0 ? Math.max(0, position + t + 1 - window) / PAGE : 0;
   }
 
+  /// The position after the last that the row of token `t` sees.
+  private int limit(int t) {
+    int next = position + t + 1;
+    int all = position + tokens;
+    return !spec.bidirectional() ? next : window > 0 ? Math.min(all, next + window - 1) : all;
+  }
+
   /// The page after the last that the rows before that of token `t` see.
   private int lastPage(int t) {
-    return Math.ceilDiv(position + t, PAGE);
+    return Math.ceilDiv(limit(t - 1), PAGE);
   }
 
   private long partAt(int head, int part) {
-    return ((long) head * parts + part) * state.bytes();
+    return statesAt + ((long) head * parts + part) * state.bytes();
   }
 
   /// The rows of `block` for one key/value head and part of the positions.
-  private void block(int worker, int head, int block, int part) {
+  private void block(long scratch, int head, int block, int part) {
     int first = block * tokensPerTask;
     int count = Math.min(tokensPerTask, tokens - first);
     int rows = count * group;
-    // The worker's scratch: state, queries (M, K), scores (M, SCORES), what the products need.
-    long scratch = memory.byteSize() - (worker + 1) * scratchBytes;
     long queries = scratch + state.bytes();
     long scores = queries + 4L * state.rows * keyDim;
     long rest = scores + 4L * state.rows * SCORES;
     long at = parts > 1 ? partAt(head, part) : scratch;
     gather(head, first, count, queries);
     begin(head, rows, at, part);
-    int end = position + first + count;
+    int end = limit(first + count - 1);
     int from = firstPage(first) + part * PART;
     int to = parts > 1 ? Math.min(from + PART, lastPage(tokens)) : lastPage(first + count);
     products.prepareQueries(memory, queries, rows, rest);
@@ -230,6 +265,9 @@ final class CachedAttention {
 
   /// The sums of all parts, brought onto the footing of the greatest score.
   private void merge(int head) {
+    if (parts == 1) {
+      return;
+    }
     for (int m = 0; m < tokens * group; m++) {
       float max = Float.NEGATIVE_INFINITY;
       for (int part = 0; part < parts; part++) {
@@ -261,9 +299,10 @@ final class CachedAttention {
     long max = state.max(at);
     long total = state.total(at);
     for (int m = 0; m < rows; m++) {
-      int limit = position + first + m / group + 1;
-      int hi = Math.clamp(limit - page * PAGE, 0, n);
-      int lo = window > 0 ? Math.clamp((long) limit - window - page * PAGE, 0, hi) : 0;
+      int token = first + m / group;
+      int hi = Math.clamp(limit(token) - page * PAGE, 0, n);
+      long unseen = position + token + 1L - window;
+      int lo = window > 0 ? Math.clamp(unseen - page * PAGE, 0, hi) : 0;
       long row = scores + 4L * m * SCORES;
       if (hi > lo) {
         float old = Floats.get(memory, max, m);

@@ -1,12 +1,16 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
+import io.gatun.tensor.kernel.StoredProduct;
 import io.gatun.tensor.kernel.Unpack;
 import java.lang.foreign.MemorySegment;
 
-/// Products of attention in F32, a page at a time.
+/// Products of attention in F32, a page at a time. Few rows are multiplied with keys and values as
+/// they are stored, more with a copy in F32.
 final class F32PageProducts implements PageProducts {
   private static final int PAGE = SequenceLayout.PAGE;
+
+  private static final int FEW = 32;
 
   private final Ops ops;
   private final Sequence sequence;
@@ -15,8 +19,11 @@ final class F32PageProducts implements PageProducts {
   private final int keyDim;
   private final int valueDim;
   private final int columns;
+  private final boolean storedKeys;
+  private final boolean storedValues;
 
-  F32PageProducts(Ops ops, Sequence sequence, int part, int columns) {
+  /// @param rows the most rows of queries
+  F32PageProducts(Ops ops, Sequence sequence, int part, int rows, int columns) {
     this.ops = ops;
     this.sequence = sequence;
     this.layout = sequence.layout();
@@ -24,6 +31,9 @@ final class F32PageProducts implements PageProducts {
     this.columns = columns;
     keyDim = layout.kv(part).keyDim();
     valueDim = layout.kv(part).valueDim();
+    boolean few = rows <= FEW && ops.backend() != Backend.SCALAR && sequence.isFinite();
+    storedKeys = few && StoredProduct.supports(layout.dtype(), PAGE);
+    storedValues = few && StoredProduct.supports(layout.dtype(), valueDim);
   }
 
   /// A page's keys or values.
@@ -42,10 +52,14 @@ final class F32PageProducts implements PageProducts {
       int n = positions.inPage(i);
       long at = to + 4L * i * PAGE;
       var page = sequence.page(positions.page() + i);
-      var keys =
-          floats(memory, page, layout.keysAt(part, positions.head()), PAGE * keyDim, scratch);
-      Gemm.multiply(
-          ops, memory, queries, keyDim, keys, 0, PAGE, memory, at, columns, m, n, keyDim, false);
+      long keys = layout.keysAt(part, positions.head());
+      if (storedKeys) {
+        multiply(memory, queries, keyDim, page, keys, PAGE, at, columns, m, PAGE, keyDim, false);
+      } else {
+        var b = floats(memory, page, keys, PAGE * keyDim, scratch);
+        Gemm.multiply(
+            ops, memory, queries, keyDim, b, 0, PAGE, memory, at, columns, m, n, keyDim, false);
+      }
       if (layout.hasScales()) {
         mulRows(memory, at, m, n, page, layout.keyScalesAt(part, positions.head()));
       }
@@ -76,15 +90,37 @@ final class F32PageProducts implements PageProducts {
       int n = positions.inPage(i);
       long at = scores + 4L * i * PAGE;
       var page = sequence.page(positions.page() + i);
+      long values = layout.valuesAt(part, positions.head());
+      int d = valueDim;
       if (layout.hasScales()) {
         mulRows(memory, at, m, n, page, layout.valueScalesAt(part, positions.head()));
       }
-      var values =
-          floats(memory, page, layout.valuesAt(part, positions.head()), n * valueDim, scratch);
-      Gemm.multiply(
-          ops, memory, at, columns, values, 0, valueDim, memory, to, valueDim, m, valueDim, n,
-          true);
+      if (storedValues) {
+        multiply(memory, at, columns, page, values, d, to, d, m, d, n, true);
+      } else {
+        var b = floats(memory, page, values, n * d, scratch);
+        Gemm.multiply(ops, memory, at, columns, b, 0, d, memory, to, d, m, d, n, true);
+      }
     }
+  }
+
+  /// With what a page stores. Rows that fill up the last four are multiplied, too.
+  private void multiply(
+      MemorySegment memory,
+      long a,
+      int lda,
+      MemorySegment page,
+      long stored,
+      int ldb,
+      long to,
+      int ldc,
+      int m,
+      int n,
+      int k,
+      boolean add) {
+    int rows = Math.ceilDiv(m, StoredProduct.ROWS) * StoredProduct.ROWS;
+    StoredProduct.multiply(
+        layout.dtype(), memory, a, lda, page, stored, ldb, memory, to, ldc, rows, n, k, add);
   }
 
   /// Multiplies each row with the scales of the positions.

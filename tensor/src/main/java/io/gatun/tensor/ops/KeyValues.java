@@ -3,6 +3,7 @@ package io.gatun.tensor.ops;
 import static io.gatun.tensor.ops.SequenceLayout.PAGE;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.Floats;
 import java.lang.foreign.MemorySegment;
@@ -67,24 +68,31 @@ final class KeyValues {
       long row = (long) (span.from() + t) * kv.heads() + head;
       if (layout.hasScales()) {
         putBytes(worker, layout, page, head, slot, row);
-      } else {
-        putFloats(layout, page, head, slot, row);
+      } else if (!putFloats(layout, page, head, slot, row)) {
+        sequence.markNotFinite();
       }
     }
   }
 
-  private void putFloats(SequenceLayout layout, MemorySegment page, int head, int slot, long row) {
+  /// @return whether all are numbers of the cache's type
+  private boolean putFloats(
+      SequenceLayout layout, MemorySegment page, int head, int slot, long row) {
     var type = layout.dtype();
+    float limit = type == DType.Plain.F16 ? 65504 : Float.MAX_VALUE;
+    boolean finite = true;
     long keys = layout.keysAt(part, head);
     for (int c = 0; c < kv.keyDim(); c++) {
       float x = Floats.get(k.segment(), 4 * row * kv.keyDim(), c);
+      finite &= Math.abs(x) <= limit;
       Floats.store(type, page, keys, (long) c * PAGE + slot, x);
     }
     long values = layout.valuesAt(part, head);
     for (int c = 0; c < kv.valueDim(); c++) {
       float x = Floats.get(v.segment(), 4 * row * kv.valueDim(), c);
+      finite &= Math.abs(x) <= limit;
       Floats.store(type, page, values, (long) slot * kv.valueDim() + c, x);
     }
+    return finite;
   }
 
   private void putBytes(

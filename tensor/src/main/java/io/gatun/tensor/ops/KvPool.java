@@ -1,10 +1,13 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.ffm.MemoryAdvice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 
 /// The memory of sequences' pages and recurrent states, within a budget.
@@ -13,20 +16,44 @@ import java.util.Map;
 /// needs a block of its size, of whichever model, and is given back to the system where the budget
 /// leaves no room for another size, or by [#trim]. Any thread may use it.
 public final class KvPool implements AutoCloseable {
+  private static final long HUGE_PAGE = 2L << 20;
+  private static final long SLAB = 8L << 20;
+  private static final int MAX_BLOCKS = 16;
+
   private final long budget;
   private final Map<Long, Deque<Block>> free = new HashMap<>();
   private long held;
   private long used;
   private boolean closed;
 
+  /// Some blocks of one size, side by side in huge pages: attention goes from page to page, and the
+  /// processor would look up each of the many small ones that such a page touches.
+  private static final class Slab {
+    private final Arena arena = Arena.ofShared();
+    private final Block[] blocks;
+    private int waiting;
+
+    Slab(long bytes, int count) {
+      blocks = new Block[count];
+      var memory = arena.allocate(bytes * count, bytes * count < HUGE_PAGE ? 64 : HUGE_PAGE);
+      if (memory.byteSize() >= HUGE_PAGE) {
+        MemoryAdvice.hugePages(memory);
+      }
+      for (int i = 0; i < count; i++) {
+        blocks[i] = new Block(this, memory.asSlice(i * bytes, bytes));
+      }
+    }
+  }
+
   /// Memory that sequences hold.
   static final class Block {
-    private final Arena arena = Arena.ofShared();
+    private final Slab slab;
     private final MemorySegment memory;
-    private int holders = 1;
+    private int holders;
 
-    Block(long bytes) {
-      memory = arena.allocate(bytes, 64);
+    private Block(Slab slab, MemorySegment memory) {
+      this.slab = slab;
+      this.memory = memory;
     }
 
     MemorySegment memory() {
@@ -74,23 +101,25 @@ public final class KvPool implements AutoCloseable {
     if (closed) {
       throw new IllegalStateException("the memory of sequences is closed");
     }
-    var waiting = free.get(bytes);
-    if (waiting != null && !waiting.isEmpty()) {
-      var block = waiting.pop();
-      block.holders = 1;
-      used += bytes;
-      return block;
+    var waiting = free.computeIfAbsent(bytes, _ -> new ArrayDeque<>());
+    if (waiting.isEmpty()) {
+      if (bytes > budget - held) {
+        trim();
+      }
+      if (bytes > budget - held) {
+        throw new Exhausted(
+            "sequences need another %d bytes, and hold %d of the %d that they may take. Close one, or raise the budget"
+                .formatted(bytes, used, budget));
+      }
+      long fit = Math.min(SLAB, budget - held) / bytes;
+      var slab = new Slab(bytes, Math.clamp(fit, 1, MAX_BLOCKS));
+      held += bytes * slab.blocks.length;
+      slab.waiting = slab.blocks.length;
+      waiting.addAll(List.of(slab.blocks));
     }
-    if (bytes > budget - held) {
-      trim();
-    }
-    if (bytes > budget - held) {
-      throw new Exhausted(
-          "sequences need another %d bytes, and hold %d of the %d that they may take. Close one, or raise the budget"
-              .formatted(bytes, used, budget));
-    }
-    var block = new Block(bytes);
-    held += bytes;
+    var block = waiting.pop();
+    block.holders = 1;
+    block.slab.waiting--;
     used += bytes;
     return block;
   }
@@ -110,22 +139,31 @@ public final class KvPool implements AutoCloseable {
     if (--block.holders == 0) {
       long bytes = block.memory.byteSize();
       used -= bytes;
-      free.computeIfAbsent(bytes, _ -> new ArrayDeque<>()).push(block);
+      block.slab.waiting++;
+      free.get(bytes).push(block);
       if (closed) {
         trim();
       }
     }
   }
 
-  /// Gives back to the system what nobody holds.
+  /// Gives back to the system what nobody holds, but for blocks whose neighbours are held.
   public synchronized void trim() {
     for (var blocks : free.values()) {
-      for (var block : blocks) {
-        held -= block.memory.byteSize();
-        block.arena.close();
+      var unused = new HashSet<Slab>();
+      blocks.removeIf(
+          block -> {
+            boolean whole = block.slab.waiting == block.slab.blocks.length;
+            if (whole) {
+              unused.add(block.slab);
+            }
+            return whole;
+          });
+      for (var slab : unused) {
+        held -= slab.blocks.length * slab.blocks[0].memory.byteSize();
+        slab.arena.close();
       }
     }
-    free.clear();
   }
 
   /// Gives back what nobody holds, and the rest as soon as its sequences are closed; a second call

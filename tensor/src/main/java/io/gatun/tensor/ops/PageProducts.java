@@ -2,14 +2,16 @@ package io.gatun.tensor.ops;
 
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
+import io.gatun.tensor.kernel.StoredProduct;
 import java.lang.foreign.MemorySegment;
 
 /// What attention computes from some pages of one part of a [Sequence]: scores of queries with its
 /// keys, and sums of its values.
 ///
 /// Rows are stacked queries. Their scores, and what becomes of them, lie in rows of as many columns
-/// as the most positions of a call. Memory and offsets are those of a worker; `scratch` is where
-/// [#scratchBytes] bytes of it are the products' own.
+/// as the most positions of a call; there is room for a multiple of [StoredProduct#ROWS] of them.
+/// Memory and offsets are those of a worker; `scratch` is where [#scratchBytes] bytes of it are the
+/// products' own.
 interface PageProducts {
   /// From so many rows on rounding everything to BF16 pays.
   int BF16_ROWS = 64;
@@ -41,7 +43,7 @@ interface PageProducts {
             && OneDnn.supports(ElementType.BF16);
     return bf16
         ? new Bf16PageProducts(ops, sequence, part, rows, columns)
-        : new F32PageProducts(ops, sequence, part, columns);
+        : new F32PageProducts(ops, sequence, part, rows, columns);
   }
 
   /// The bytes of scratch memory that a worker needs.

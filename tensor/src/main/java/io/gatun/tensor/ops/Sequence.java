@@ -30,6 +30,7 @@ public final class Sequence implements AutoCloseable {
   private Block state;
   private int length;
   private boolean begun;
+  private volatile boolean notFinite;
 
   /// An empty sequence.
   ///
@@ -175,6 +176,7 @@ public final class Sequence implements AutoCloseable {
       var fork = new Sequence(pool, layout, capacity);
       fork.state = state == null ? null : copy(state);
       fork.length = length;
+      fork.notFinite = notFinite;
       for (var page : pages.subList(0, Math.min(pages.size(), Math.ceilDiv(length, PAGE)))) {
         fork.pages.add(page == null ? null : pool.share(page));
       }
@@ -275,6 +277,15 @@ public final class Sequence implements AutoCloseable {
   /// The page of the positions from `index * PAGE` on.
   MemorySegment page(int index) {
     return pages.get(index).memory();
+  }
+
+  /// Notes that a key or value is no number, or too large for the type of the cache.
+  void markNotFinite() {
+    notFinite = true;
+  }
+
+  boolean isFinite() {
+    return !notFinite;
   }
 
   /// Asks that there is room for the rows of a span.

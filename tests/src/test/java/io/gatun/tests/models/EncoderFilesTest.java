@@ -198,7 +198,7 @@ class EncoderFilesTest {
     copy(NOMIC);
     refused("config.json", "\"prenorm\": false", "\"prenorm\": true", "prenorm");
     refused("config.json", "\"causal\": false", "\"causal\": true", "\"causal\" is true");
-    refused("modules.json", "models.Pooling", "models.Dense", "Dense");
+    refused("modules.json", "models.Pooling", "models.CNN", "CNN");
     refused("modules.json", "1_Pooling", "../../1_Pooling", "outside");
     refused("config.json", "\"nomic_bert\"", "\"t5\"", "the architecture is \"t5\"");
     refused("config.json", "\"n_layer\": 3", "\"n_layer\": 2", "no place for");

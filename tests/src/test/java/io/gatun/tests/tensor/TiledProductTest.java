@@ -3,7 +3,6 @@ package io.gatun.tests.tensor;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import com.sun.management.ThreadMXBean;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.DType.Tiled;
 import io.gatun.tensor.Shape;
@@ -16,7 +15,6 @@ import io.gatun.tests.Processes.Result;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.management.ManagementFactory;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -47,28 +45,17 @@ class TiledProductTest {
   @ParameterizedTest
   @ValueSource(ints = {16, 32, 64})
   void agreesAtEveryVectorWidth(int bytes) throws Exception {
-    inNewJvm("-XX:MaxVectorSize=" + bytes, "agree");
+    inNewJvm("-XX:MaxVectorSize=" + bytes);
   }
 
-  /// In a JVM for each type, as a model has one: after several C2 may no longer inline it all.
-  @ParameterizedTest
-  @ValueSource(strings = {"INT4_G32", "INT8_G32"})
-  void productsTakeNoHeap(String type) throws Exception {
-    inNewJvm("-XX:+UseSerialGC", type);
-  }
-
-  private static void inNewJvm(String flag, String check) throws Exception {
-    Result result = Processes.run(Processes.java(TiledProductTest.class, List.of(flag), check));
+  private static void inNewJvm(String flag) throws Exception {
+    Result result = Processes.run(Processes.java(TiledProductTest.class, List.of(flag)));
     assertEquals(0, result.code(), result.out() + result.err());
   }
 
   /// Runs the checks without JUnit.
   public static void main(String[] args) {
-    if (args[0].equals("agree")) {
-      checkAll();
-    } else {
-      checkHeap(Tiled.parse(args[0]));
-    }
+    checkAll();
   }
 
   @Test
@@ -130,30 +117,6 @@ class TiledProductTest {
       assertThrows(
           IndexOutOfBoundsException.class,
           () -> new TiledProduct(type, w, 0, 32, 64, q, 0, 1, y, 8, 0));
-    }
-  }
-
-  private static void checkHeap(Tiled type) {
-    var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-    try (var arena = Arena.ofConfined()) {
-      int n = 64;
-      int k = 512;
-      var w = weights(arena, type, n, k, new SplittableRandom(1));
-      var q = arena.allocate(4 * QuantizedRows.rowBytes(k));
-      var y = arena.allocate(4L * 4 * n);
-      var scratch = arena.allocate(TiledProduct.SCRATCH_BYTES, 64);
-      for (int count : new int[] {1, 4}) {
-        var product = new TiledProduct(type, w, 0, n, k, q, 0, count, y, 0, 4L * n);
-        long least = Long.MAX_VALUE;
-        for (int i = 0; i < 2000 && least > 0; i++) {
-          long before = threads.getCurrentThreadAllocatedBytes();
-          for (int j = 0; j < 100; j++) {
-            product.multiply(0, n / 32, scratch, 0);
-          }
-          least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
-        }
-        assertEquals(0, least, type.name() + " x " + count);
-      }
     }
   }
 

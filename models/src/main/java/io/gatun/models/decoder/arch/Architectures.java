@@ -6,6 +6,7 @@ import io.gatun.models.decoder.Architecture;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.Keys;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /// All architectures that Gatun runs.
 public final class Architectures {
@@ -31,6 +32,8 @@ public final class Architectures {
           new SmolLM3(),
           new Starcoder2());
 
+  private static final Pattern NOTHING = Pattern.compile("(?!)");
+
   private Architectures() {}
 
   /// The model of a checkpoint.
@@ -44,9 +47,27 @@ public final class Architectures {
   ///
   /// @throws CheckpointException if Gatun cannot run it
   public static Decoder open(Checkpoint checkpoint, Keys keys) {
+    var decoder = open(checkpoint, keys, NOTHING);
+    if (decoder.isBidirectional()) {
+      throw new CheckpointException(
+          "%s: this model reads texts in both directions, and writes none. Vectors of texts come from: gatun embed"
+              .formatted(keys.where()));
+    }
+    return decoder;
+  }
+
+  /// The model of a checkpoint that makes vectors or scores of texts.
+  ///
+  /// @param heads the tensors of what follows it
+  /// @throws CheckpointException if Gatun cannot run it
+  public static Decoder openReader(Checkpoint checkpoint, Pattern heads) {
+    return open(checkpoint, Keys.of(checkpoint), heads);
+  }
+
+  private static Decoder open(Checkpoint checkpoint, Keys keys, Pattern others) {
     for (var architecture : ALL) {
       if (architecture.types().contains(keys.type())) {
-        return Decoder.of(checkpoint, keys, architecture);
+        return Decoder.of(checkpoint, keys, architecture, others);
       }
     }
     throw new CheckpointException(

@@ -17,11 +17,12 @@ import java.util.Set;
 
 /// Gemma 2 (arXiv 2408.00118) and Gemma 3 (arXiv 2503.19786): norms before and after each half of a
 /// layer, most layers local. The former limits scores and logits, the latter norms queries and keys
-/// and turns positions of local layers by a base of their own.
+/// and turns positions of local layers by a base of their own. EmbeddingGemma (arXiv 2509.20354) is
+/// a Gemma 3 that reads in both directions.
 final class Gemma implements Architecture {
   @Override
   public Set<String> types() {
-    return Set.of("gemma2", "gemma3", "gemma3_text");
+    return Set.of("gemma2", "gemma3", "gemma3_text", "gemma-embedding");
   }
 
   @Override
@@ -36,18 +37,21 @@ final class Gemma implements Architecture {
   public Decoder build(Keys keys, DecoderWeights w) {
     boolean second = keys.type().equals("gemma2");
     keys.require("hidden_activation", "gelu_pytorch_tanh", "gelu_pytorch_tanh");
-    keys.requireFlag("use_bidirectional_attention", false);
+    boolean reader =
+        keys.flag("use_bidirectional_attention", keys.type().equals("gemma-embedding"));
     var defaults = new Config.Defaults(1e-6, second ? 1e4 : 1e6, keys.isGguf() ? 0 : 256, 8192);
-    int window = keys.count("sliding_window", 4096);
+    int whole = keys.count("sliding_window", 4096);
+    int window = reader ? whole / 2 + 1 : whole; // half of it on either side
     var c = Config.of(keys, defaults).withSlidingWindow(window);
     int pattern = keys.count("sliding_window_pattern", second ? 2 : 6);
     int[] windows = keys.windows(c.numHiddenLayers(), window, i -> (i + 1) % pattern != 0);
     var global = new RotaryEmbedding(c.rope(), c.rope().dim(c.headDim()), false);
     var local = second ? global : new RotaryEmbedding(localRope(keys), c.headDim(), false);
-    var spec =
+    var one =
         AttentionSpec.of(c.headDim())
             .scale((float) (1 / Math.sqrt(queryScalar(keys, c))))
             .softcap((float) keys.number("attn_logit_softcapping", second ? 50 : 0));
+    var spec = reader ? one.inBothDirections() : one;
     float softcap = (float) keys.number("final_logit_softcapping", second ? 30 : 0);
     return new Decoder(
         c,
