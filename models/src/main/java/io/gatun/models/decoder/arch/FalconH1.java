@@ -27,6 +27,7 @@ final class FalconH1 implements Architecture {
   /// What the tensors show, and what is about memory.
   private static final String KNOWN =
       "mamba_(chunk_size|conv_bias|d_head|rms_norm|use_mlp)|num_logits_to_keep|projectors_bias";
+
   private static final float[] ONES = {1, 1, 1, 1, 1};
 
   @Override
