@@ -89,7 +89,7 @@ class VariantsTest {
         "mlp_bias | true | there is no tensor \"model.layers.0.mlp.up_proj.bias\"",
         "logit_scale | 2 | \"logit_scale\": 2",
         "rope_scaling | {\"rope_type\": \"ntk\", \"factor\": 2} | rope scaling is \"ntk\"",
-        "rope_scaling | {\"type\": \"default\", \"mrope_section\": [1]} | mrope_section",
+        "rope_scaling | {\"type\": \"default\", \"no_such_section\": [1]} | no_such_section",
         "partial_rotary_factor | 0.5 | partial_rotary_factor",
         "hidden_act | \"gelu\" | \"gelu\"; Gatun runs only \"silu\"",
         "final_logit_softcapping | 30 | final_logit_softcapping",

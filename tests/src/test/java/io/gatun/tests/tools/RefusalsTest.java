@@ -86,7 +86,7 @@ class RefusalsTest {
         generate("--model", model),
         "config.json",
         "gpt_bigcode",
-        "granitemoe, llama, ministral3, mistral");
+        "llama, ministral3, mistral");
   }
 
   @Test
