@@ -83,10 +83,7 @@ class RefusalsTest {
   void anUnknownArchitecture() throws Exception {
     String model = tinyWith("config.json", json -> json.put("model_type", "gpt_bigcode"));
     assertRefused(
-        generate("--model", model),
-        "config.json",
-        "gpt_bigcode",
-        "llama, ministral3, mistral");
+        generate("--model", model), "config.json", "gpt_bigcode", "llama, ministral3, mistral");
   }
 
   @Test
