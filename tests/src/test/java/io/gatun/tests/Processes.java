@@ -15,6 +15,9 @@ public final class Processes {
   /// Far more than any of them takes, also on a busy machine.
   private static final int SECONDS = 300;
 
+  /// The option that gives a JVM those of the kernels, which users have.
+  public static final String KERNEL_OPTIONS = "@" + TestData.ROOT.resolve("tools/kernel.options");
+
   private Processes() {}
 
   /// What came of a process, or of a command in this one.

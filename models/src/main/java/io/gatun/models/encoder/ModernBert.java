@@ -98,12 +98,9 @@ final class ModernBert implements TextEncoder {
 
   /// One layer, normalized before each part.
   private static final class Layer {
-    private final int heads;
     private final boolean isGlobal;
-    private final AttentionBias bias;
     private final LayerNorm attnNorm;
-    private final LinearWeight queryKey;
-    private final LinearWeight value;
+    private final RotaryAttention attention;
     private final LinearWeight attnOut;
     private final LayerNorm mlpNorm;
     private final LinearWeight wi;
@@ -112,14 +109,12 @@ final class ModernBert implements TextEncoder {
     Layer(Config config, Weights weights, int index) {
       long d = config.hiddenSize;
       long wide = config.intermediateSize;
-      heads = config.numAttentionHeads;
       isGlobal = index % config.globalAttnEveryNLayers == 0;
-      bias = isGlobal ? AttentionBias.NONE : new AttentionBias.Window(config.localAttention / 2);
       // What comes from the embedding is normalized already.
       attnNorm = index == 0 ? null : norm(weights, "attn_norm", config);
-      var wqkv = weights.tensor("attn.Wqkv.weight", 3 * d, d);
-      queryKey = LinearWeight.of(wqkv.slice(0, 0, 2 * d), null);
-      value = LinearWeight.of(wqkv.slice(0, 2 * d, 3 * d), null);
+      var bias =
+          isGlobal ? AttentionBias.NONE : new AttentionBias.Window(config.localAttention / 2);
+      attention = RotaryAttention.of(weights, d, config.numAttentionHeads, bias);
       attnOut = weights.linearWithoutBias("attn.Wo", d, d);
       mlpNorm = norm(weights, "mlp_norm", config);
       // The file has what goes through gelu first; the product wants it last.
@@ -138,17 +133,7 @@ final class ModernBert implements TextEncoder {
           f,
           () -> {
             var in = attnNorm == null ? x : attnNorm.forward(f, x);
-            long d = x.dim(1);
-            var qk = rotary.turn(f, f.linear(in, queryKey)); // (T, 2 D)
-            var seen =
-                f.attention(
-                    qk.slice(1, 0, d),
-                    qk.slice(1, d, 2 * d),
-                    f.linear(in, value),
-                    batch.starts(),
-                    heads,
-                    (float) (1 / Math.sqrt((double) d / heads)),
-                    bias); // (T, D)
+            var seen = attention.forward(f, in, batch, rotary); // (T, D)
             var h = f.linear(seen, attnOut, Epilogue.add(x));
             var gated = f.linearGeglu(mlpNorm.forward(f, h), wi); // (T, F)
             return f.linear(gated, mlpOut, Epilogue.add(h));

@@ -81,9 +81,7 @@ final class NomicBert implements TextEncoder {
 
   /// One layer, normalized after each part.
   private static final class Layer {
-    private final int heads;
-    private final LinearWeight queryKey;
-    private final LinearWeight value;
+    private final RotaryAttention attention;
     private final LinearWeight outProj;
     private final LayerNorm norm1;
     private final LinearWeight fc11;
@@ -94,10 +92,7 @@ final class NomicBert implements TextEncoder {
     Layer(Config config, Weights weights) {
       long d = config.hiddenSize;
       long wide = config.intermediateSize;
-      heads = config.numAttentionHeads;
-      var wqkv = weights.tensor("attn.Wqkv.weight", 3 * d, d);
-      queryKey = LinearWeight.of(wqkv.slice(0, 0, 2 * d), null);
-      value = LinearWeight.of(wqkv.slice(0, 2 * d, 3 * d), null);
+      attention = RotaryAttention.of(weights, d, config.numAttentionHeads, AttentionBias.NONE);
       outProj = weights.linearWithoutBias("attn.out_proj", d, d);
       norm1 = weights.layerNorm("norm1", d, config.layerNormEps);
       fc11 = weights.linearWithoutBias("mlp.fc11", wide, d);
@@ -111,17 +106,7 @@ final class NomicBert implements TextEncoder {
       return Scoped.call(
           f,
           () -> {
-            long d = x.dim(1);
-            var qk = rotary.turn(f, f.linear(x, queryKey)); // (T, 2 D)
-            var seen =
-                f.attention(
-                    qk.slice(1, 0, d),
-                    qk.slice(1, d, 2 * d),
-                    f.linear(x, value),
-                    batch.starts(),
-                    heads,
-                    (float) (1 / Math.sqrt((double) d / heads)),
-                    AttentionBias.NONE);
+            var seen = attention.forward(f, x, batch, rotary);
             var h = norm1.forward(f, f.linear(seen, outProj, Epilogue.add(x))); // (T, D)
             return norm2.forward(f, f.linear(gated(f, h), fc2, Epilogue.add(h)));
           });

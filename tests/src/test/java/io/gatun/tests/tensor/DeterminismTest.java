@@ -31,19 +31,13 @@ class DeterminismTest {
   private static final int K = 256;
   private static final int N = 32;
 
-  /// So often that C2 has compiled all kernels, which [#SOON] says to do early.
+  /// So often that C2 has compiled all kernels, which their options say to do early.
   private static final int ROUNDS = 60;
-
-  private static final List<String> SOON =
-      List.of(
-          "-XX:CompileCommand=quiet",
-          "-XX:CompileCommand=CompileThresholdScaling,io.gatun.tensor.kernel.*::*,0.01",
-          "-XX:CompileCommand=CompileThresholdScaling,jdk.incubator.vector.*::*,0.2");
 
   @Test
   void interpretedAndCompiledKernelsAgree() throws Exception {
     String interpreted = printed(List.of("-Xint"), 1);
-    assertEquals(interpreted, printed(SOON, ROUNDS));
+    assertEquals(interpreted, printed(List.of(Processes.KERNEL_OPTIONS), ROUNDS));
     assertEquals(interpreted, results(2, 1));
   }
 

@@ -13,7 +13,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -42,8 +41,7 @@ class KernelAllocationTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2})
   void warmKernelsTakeNoHeap(int order) throws Exception {
-    String options = "@" + Path.of("../tools/kernel.options").toAbsolutePath().normalize();
-    var flags = List.of(options, "-Xmx256m", "-XX:+UseSerialGC");
+    var flags = List.of(Processes.KERNEL_OPTIONS, "-Xmx256m", "-XX:+UseSerialGC");
     Result result =
         Processes.run(Processes.java(KernelAllocationTest.class, flags, Integer.toString(order)));
     assertEquals(0, result.code(), result.out() + result.err());

@@ -1,0 +1,37 @@
+package io.gatun.models.encoder;
+
+import io.gatun.models.nn.Weights;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.LinearWeight;
+
+/// Attention within each text with rotary positions, whose queries, keys and values come from one
+/// matrix without a bias.
+///
+/// @param queryKey the rows of queries and keys, which are turned together
+record RotaryAttention(LinearWeight queryKey, LinearWeight value, int heads, AttentionBias bias) {
+  /// @param d the size of the hidden states, D
+  static RotaryAttention of(Weights weights, long d, int heads, AttentionBias bias) {
+    var wqkv = weights.tensor("attn.Wqkv.weight", 3 * d, d);
+    return new RotaryAttention(
+        LinearWeight.of(wqkv.slice(0, 0, 2 * d), null),
+        LinearWeight.of(wqkv.slice(0, 2 * d, 3 * d), null),
+        heads,
+        bias);
+  }
+
+  /// The heads' results (T, D) side by side, for x (T, D).
+  Tensor forward(Functional f, Tensor x, TokenBatch batch, Rotary rotary) {
+    long d = x.dim(1);
+    var qk = rotary.turn(f, f.linear(x, queryKey)); // (T, 2 D)
+    return f.attention(
+        qk.slice(1, 0, d),
+        qk.slice(1, d, 2 * d),
+        f.linear(x, value),
+        batch.starts(),
+        heads,
+        (float) (1 / Math.sqrt((double) d / heads)),
+        bias);
+  }
+}
