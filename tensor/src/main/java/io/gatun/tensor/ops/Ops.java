@@ -27,9 +27,10 @@ public final class Ops implements AutoCloseable {
   private final Backend backend;
   private final Precision precision;
   private final Kernels kernels;
-  private final Owner owner = new Owner("model");
+  private final Owner owner;
   private final Workers workers;
-  private final Workspace workspace = new Workspace(owner);
+  private final Workspace workspace;
+  private final boolean lent;
   private final Set<PackedMemory> packed = new HashSet<>();
 
   /// Operations on `threads` threads, as exact as F32 allows.
@@ -54,7 +55,32 @@ public final class Ops implements AutoCloseable {
           case SCALAR -> new ScalarKernels();
           case VECTOR, NATIVE -> new VectorKernels();
         };
-    this.workers = new Workers(threads, owner);
+    owner = new Owner("model");
+    workers = new Workers(threads, owner);
+    workspace = new Workspace(owner);
+    lent = false;
+  }
+
+  private Ops(Ops base) {
+    backend = base.backend;
+    precision = base.precision;
+    kernels = base.kernels;
+    owner = base.owner.sharing();
+    workers = base.workers;
+    workspace = base.workspace;
+    lent = true;
+  }
+
+  /// The same threads and workspace for another model.
+  ///
+  /// One of all that share them computes at a time. Closing what this returns waits for the
+  /// operation or turn that is running, of whichever model, and leaves the others as they are;
+  /// closing this one closes all.
+  ///
+  /// @throws IllegalStateException if it is closed
+  public Ops sharing() {
+    owner.checkOpen();
+    return new Ops(this);
   }
 
   public Backend backend() {
@@ -95,11 +121,13 @@ public final class Ops implements AutoCloseable {
 
   /// Gives back, when closed, what was taken from the workspace since.
   public Workspace.Scope scope() {
+    owner.checkOpen();
     return workspace.scope();
   }
 
   /// An F32 tensor from the workspace with undefined values.
   public Tensor empty(long... dims) {
+    owner.checkOpen();
     return workspace.take(DType.Plain.F32, dims);
   }
 
@@ -447,8 +475,10 @@ public final class Ops implements AutoCloseable {
     workers.checkOutside();
     owner.close(
         () -> {
-          workers.end();
-          workspace.free();
+          if (!lent) {
+            workers.end();
+            workspace.free();
+          }
           List.copyOf(packed).forEach(PackedMemory::release);
         });
   }
