@@ -3,10 +3,10 @@ package io.gatun.tensor.ops;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Int8Products;
-import io.gatun.tensor.kernel.QuantizedRows;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.dense.Int8Products;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.kernel.tiled.QuantizedRows;
 import java.lang.foreign.MemorySegment;
 
 /// The input (T, K) of products with weights, in the forms that kernels want. Each is made once,

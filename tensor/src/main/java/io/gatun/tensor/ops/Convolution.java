@@ -1,8 +1,8 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.ScalarConvolution;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.scalar.ScalarConvolution;
 
 /// Checks a convolution and chooses how it is done.
 final class Convolution {

@@ -2,8 +2,8 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Kernels;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.kernel.scalar.Kernels;
 import java.lang.foreign.MemorySegment;
 
 /// Weights of any type, a row at a time: unpacked to F32 where they are not, then one dot product

@@ -2,7 +2,7 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.NetworkKernels;
+import io.gatun.tensor.kernel.scalar.NetworkKernels;
 import java.lang.foreign.MemorySegment;
 
 /// Operations that know no neighbours.

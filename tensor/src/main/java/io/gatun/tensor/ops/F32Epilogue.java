@@ -1,7 +1,7 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Kernels;
+import io.gatun.tensor.kernel.scalar.Kernels;
 import java.lang.foreign.MemorySegment;
 
 /// What happens to F32 sums before they are stored as activations: bias and [Epilogue].

@@ -1,8 +1,8 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
-import io.gatun.tensor.kernel.StoredProduct;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.dense.StoredProduct;
+import io.gatun.tensor.kernel.ggml.Unpack;
 import java.lang.foreign.MemorySegment;
 
 /// Products of attention in F32, a page at a time. Few rows are multiplied with keys and values as

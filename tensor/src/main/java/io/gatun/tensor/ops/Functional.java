@@ -4,9 +4,9 @@ import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.NetworkKernels;
-import io.gatun.tensor.kernel.ScalarNetworkKernels;
-import io.gatun.tensor.kernel.VectorNetworkKernels;
+import io.gatun.tensor.kernel.dense.VectorNetworkKernels;
+import io.gatun.tensor.kernel.scalar.NetworkKernels;
+import io.gatun.tensor.kernel.scalar.ScalarNetworkKernels;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Supplier;
 

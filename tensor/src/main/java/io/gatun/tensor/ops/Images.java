@@ -2,7 +2,7 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Bilinear;
+import io.gatun.tensor.kernel.dense.Bilinear;
 import java.lang.foreign.MemorySegment;
 
 /// Operations that move the pixels of NHWC images and do little or nothing with them; the same on

@@ -3,10 +3,10 @@ package io.gatun.tensor.ops;
 import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Int8Products;
-import io.gatun.tensor.kernel.Int8Tile;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.dense.Int8Products;
+import io.gatun.tensor.kernel.dense.Int8Tile;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.scalar.Floats;
 import java.lang.foreign.MemorySegment;
 
 /// A linear layer through oneDNN's int8 products: rows of activations are rounded to u8 with zero

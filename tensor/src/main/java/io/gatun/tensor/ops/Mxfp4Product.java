@@ -2,7 +2,7 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Mxfp4;
+import io.gatun.tensor.kernel.ggml.Mxfp4;
 import java.lang.foreign.MemorySegment;
 
 /// Weights in MXFP4, in place, a dot product for each activation row.

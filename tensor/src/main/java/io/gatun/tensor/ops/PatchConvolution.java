@@ -2,7 +2,7 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.ggml.Unpack;
 import java.lang.foreign.MemorySegment;
 
 /// Convolution as a matrix product that gathers its left operand as it goes: the pixels under the

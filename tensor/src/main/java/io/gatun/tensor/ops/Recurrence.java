@@ -2,9 +2,9 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.CausalConvolution;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.StateScan;
+import io.gatun.tensor.kernel.dense.CausalConvolution;
+import io.gatun.tensor.kernel.dense.StateScan;
+import io.gatun.tensor.kernel.scalar.Floats;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 

@@ -1,6 +1,6 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.tensor.kernel.Floats;
+import io.gatun.tensor.kernel.scalar.Floats;
 import java.lang.foreign.MemorySegment;
 
 /// Both tables of relative positions as one (positions, C), each from its last row to its first:
