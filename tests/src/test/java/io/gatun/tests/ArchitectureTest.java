@@ -5,6 +5,7 @@ import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPac
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import com.tngtech.archunit.core.importer.ImportOption;
@@ -41,6 +42,26 @@ class ArchitectureTest {
                   .or(
                       belongToAnyOf(
                           Backend.class, Precision.class, Workers.class, Workspace.class)));
+
+  /// The rooms of the kernels: each uses only those named before it.
+  @ArchTest
+  static final ArchRule KERNELS_ARE_IN_LAYERS =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInLayers()
+          .layer("scalar")
+          .definedBy("io.gatun.tensor.kernel.scalar")
+          .layer("dense")
+          .definedBy("io.gatun.tensor.kernel.dense")
+          .layer("ggml")
+          .definedBy("io.gatun.tensor.kernel.ggml")
+          .layer("tiled")
+          .definedBy("io.gatun.tensor.kernel.tiled")
+          .whereLayer("tiled")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("ggml")
+          .mayOnlyBeAccessedByLayers("tiled")
+          .whereLayer("dense")
+          .mayOnlyBeAccessedByLayers("ggml", "tiled");
 
   @ArchTest
   static final ArchRule GENERATED_BINDINGS_STAY_INSIDE =

@@ -5,10 +5,10 @@ import io.gatun.ffm.MatmulSpec;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.PostOp;
 import io.gatun.ffm.WeightLayout;
-import io.gatun.tensor.kernel.AttentionScores;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Kernels;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.dense.AttentionScores;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.kernel.scalar.Kernels;
 import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 

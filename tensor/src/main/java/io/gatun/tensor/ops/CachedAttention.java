@@ -1,9 +1,9 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Kernels;
-import io.gatun.tensor.kernel.StoredProduct;
+import io.gatun.tensor.kernel.dense.StoredProduct;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.kernel.scalar.Kernels;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;

@@ -1,8 +1,8 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Gemm;

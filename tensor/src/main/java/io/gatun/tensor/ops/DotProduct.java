@@ -2,8 +2,8 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Kernels;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.kernel.scalar.Kernels;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Scratch;
 import io.gatun.tensor.ops.context.WeightRows;

@@ -4,7 +4,7 @@ import static io.gatun.ffm.raw.RawMemory.address;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.SmallProducts;
+import io.gatun.tensor.kernel.dense.SmallProducts;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Gemm;
 import java.lang.foreign.MemorySegment;

@@ -1,7 +1,7 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Kernels;
+import io.gatun.tensor.kernel.scalar.Kernels;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.RowMap;
 import java.lang.foreign.MemorySegment;

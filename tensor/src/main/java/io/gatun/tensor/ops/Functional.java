@@ -27,7 +27,7 @@ public final class Functional {
       throw new IllegalArgumentException("activations are F32 or BF16, not " + dtype.name());
     }
     this.ops = ops;
-    ctx = ops.context().with(dtype);
+    ctx = ops.context().with(dtype, ops.context().packed().another());
   }
 
   /// The type of activations that is fastest here: BF16 where `backend` has products of it that are
@@ -83,7 +83,7 @@ public final class Functional {
 
   /// Gives back, when closed, what was taken from the workspace since.
   public Workspace.Scope scope() {
-    return ctx.scope();
+    return ops.scope();
   }
 
   /// A tensor of activations with undefined values.

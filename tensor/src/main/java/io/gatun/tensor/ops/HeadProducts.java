@@ -3,7 +3,7 @@ package io.gatun.tensor.ops;
 import io.gatun.ffm.OpenBlas;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
+import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Gemm;

@@ -2,7 +2,7 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Mxfp4;
+import io.gatun.tensor.kernel.ggml.Mxfp4;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Scratch;
 import java.lang.foreign.MemorySegment;

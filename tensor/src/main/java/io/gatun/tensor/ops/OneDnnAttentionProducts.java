@@ -8,7 +8,7 @@ import io.gatun.ffm.PostOp;
 import io.gatun.ffm.WeightLayout;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.ggml.Unpack;
 import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 import java.util.List;

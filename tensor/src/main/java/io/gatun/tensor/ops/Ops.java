@@ -3,11 +3,12 @@ package io.gatun.tensor.ops;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.VectorUnit;
-import io.gatun.tensor.kernel.Dequantize;
-import io.gatun.tensor.kernel.Kernels;
-import io.gatun.tensor.kernel.TiledLayout;
+import io.gatun.tensor.kernel.ggml.Dequantize;
+import io.gatun.tensor.kernel.scalar.Kernels;
+import io.gatun.tensor.kernel.tiled.TiledLayout;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.PackedMemory;
 import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -23,11 +24,12 @@ import java.util.Objects;
 /// legend: T tokens (rows), K input features, N output features, H heads, G key/value heads, C head
 /// size.
 public final class Ops implements AutoCloseable {
-  private final Owner owner = new Owner("model");
+  private final Owner owner;
   private final Context ctx;
   private final Kernels kernels;
   private final Workers workers;
-  private final Workspace workspace = new Workspace(owner);
+  private final Workspace workspace;
+  private final boolean lent;
 
   /// Operations on `threads` threads, as exact as F32 allows.
   public Ops(Backend backend, int threads) {
@@ -46,9 +48,33 @@ public final class Ops implements AutoCloseable {
     }
     Objects.requireNonNull(backend, "the backend is null");
     Objects.requireNonNull(precision, "the precision is null");
+    owner = new Owner("model");
     workers = new Workers(threads, owner);
+    workspace = new Workspace(owner);
     ctx = Context.of(backend, precision, workers, workspace);
     kernels = ctx.kernels();
+    lent = false;
+  }
+
+  private Ops(Ops base) {
+    owner = base.owner.sharing();
+    workers = base.workers;
+    workspace = base.workspace;
+    ctx = base.ctx.with(base.ctx.dtype(), new PackedMemory());
+    kernels = base.kernels;
+    lent = true;
+  }
+
+  /// The same threads and workspace for another model.
+  ///
+  /// One of all that share them computes at a time. Closing what this returns waits for the
+  /// operation or turn that is running, of whichever model, and leaves the others as they are;
+  /// closing this one closes all.
+  ///
+  /// @throws IllegalStateException if it is closed
+  public Ops sharing() {
+    owner.checkOpen();
+    return new Ops(this);
   }
 
   public Backend backend() {
@@ -75,11 +101,13 @@ public final class Ops implements AutoCloseable {
 
   /// Gives back, when closed, what was taken from the workspace since.
   public Workspace.Scope scope() {
+    owner.checkOpen();
     return workspace.scope();
   }
 
   /// An F32 tensor from the workspace with undefined values.
   public Tensor empty(long... dims) {
+    owner.checkOpen();
     return workspace.take(DType.Plain.F32, dims);
   }
 
@@ -403,8 +431,10 @@ public final class Ops implements AutoCloseable {
     workers.checkOutside();
     owner.close(
         () -> {
-          workers.end();
-          workspace.free();
+          if (!lent) {
+            workers.end();
+            workspace.free();
+          }
           ctx.packed().releaseAll();
         });
   }

@@ -2,7 +2,7 @@ package io.gatun.tensor.ops;
 
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
-import io.gatun.tensor.kernel.StoredProduct;
+import io.gatun.tensor.kernel.dense.StoredProduct;
 import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 

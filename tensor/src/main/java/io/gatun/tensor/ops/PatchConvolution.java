@@ -2,7 +2,7 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.ggml.Unpack;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Gemm;
 import java.lang.foreign.MemorySegment;

@@ -1,9 +1,9 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.CausalConvolution;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.StateScan;
+import io.gatun.tensor.kernel.dense.CausalConvolution;
+import io.gatun.tensor.kernel.dense.StateScan;
+import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;

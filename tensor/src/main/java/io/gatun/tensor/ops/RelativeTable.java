@@ -1,6 +1,6 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.tensor.kernel.Floats;
+import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 

@@ -1,7 +1,7 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.RowDots;
+import io.gatun.tensor.kernel.ggml.RowDots;
 import io.gatun.tensor.ops.context.Scratch;
 import java.lang.foreign.MemorySegment;
 

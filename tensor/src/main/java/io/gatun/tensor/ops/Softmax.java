@@ -1,7 +1,7 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
+import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 

@@ -4,12 +4,12 @@ import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Kernels;
-import io.gatun.tensor.kernel.NetworkKernels;
-import io.gatun.tensor.kernel.ScalarKernels;
-import io.gatun.tensor.kernel.ScalarNetworkKernels;
-import io.gatun.tensor.kernel.VectorKernels;
-import io.gatun.tensor.kernel.VectorNetworkKernels;
+import io.gatun.tensor.kernel.dense.VectorKernels;
+import io.gatun.tensor.kernel.dense.VectorNetworkKernels;
+import io.gatun.tensor.kernel.scalar.Kernels;
+import io.gatun.tensor.kernel.scalar.NetworkKernels;
+import io.gatun.tensor.kernel.scalar.ScalarKernels;
+import io.gatun.tensor.kernel.scalar.ScalarNetworkKernels;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.ops.Workers;
@@ -47,17 +47,10 @@ public record Context(
         new PackedMemory());
   }
 
-  /// The same with activations of another type, and packed weights of its own.
-  public Context with(DType.Plain activations) {
+  /// The same with activations of another type, and weights packed elsewhere.
+  public Context with(DType.Plain activations, PackedMemory memory) {
     return new Context(
-        backend,
-        precision,
-        activations,
-        kernels,
-        networkKernels,
-        workers,
-        workspace,
-        packed.another());
+        backend, precision, activations, kernels, networkKernels, workers, workspace, memory);
   }
 
   /// Whether F32 activations may be rounded to BF16 or 8 bits for speed.

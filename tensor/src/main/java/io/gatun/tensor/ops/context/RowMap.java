@@ -2,9 +2,9 @@ package io.gatun.tensor.ops.context;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Dequantize;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.ggml.Dequantize;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.ops.Backend;
 import java.lang.foreign.MemorySegment;
 

@@ -2,11 +2,11 @@ package io.gatun.tensor.ops.context;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Dequantize;
-import io.gatun.tensor.kernel.Mxfp4;
-import io.gatun.tensor.kernel.TiledLayout;
-import io.gatun.tensor.kernel.TiledRows;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.ggml.Dequantize;
+import io.gatun.tensor.kernel.ggml.Mxfp4;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.tiled.TiledLayout;
+import io.gatun.tensor.kernel.tiled.TiledRows;
 import io.gatun.tensor.ops.Backend;
 import java.lang.foreign.MemorySegment;
 
