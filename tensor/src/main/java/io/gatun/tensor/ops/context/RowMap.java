@@ -53,13 +53,13 @@ public final class RowMap {
       Context ctx, Tensor in, int inColumns, Tensor out, int outColumns, Kernel kernel) {
     var map = new RowMap(ctx, in, out, inColumns, outColumns);
     ctx.forEach(
-            Math.ceilDiv(in.size(), inColumns),
-            Context.grain(inColumns),
-            (worker, from, to) -> {
-              for (long row = from; row < to; row++) {
-                map.row(worker, row, kernel);
-              }
-            });
+        Math.ceilDiv(in.size(), inColumns),
+        Context.grain(inColumns),
+        (worker, from, to) -> {
+          for (long row = from; row < to; row++) {
+            map.row(worker, row, kernel);
+          }
+        });
   }
 
   /// Chunks of `x`, in no particular shape, become chunks of a result of its shape.
@@ -87,7 +87,8 @@ public final class RowMap {
   }
 
   /// Writes `n` elements of a plain tensor without gaps, from element `from` on, as F32.
-  public static void load(Backend backend, Tensor x, long from, long n, MemorySegment dst, long at) {
+  public static void load(
+      Backend backend, Tensor x, long from, long n, MemorySegment dst, long at) {
     long byteOffset = from * x.dtype().blockBytes();
     switch (backend) {
       case SCALAR -> Dequantize.toFloat(x.dtype(), x.segment(), byteOffset, dst, at, n);
@@ -96,7 +97,8 @@ public final class RowMap {
   }
 
   /// Writes `n` F32 to a tensor of activations from element `to` on.
-  public static void store(Backend backend, MemorySegment src, long at, Tensor out, long to, long n) {
+  public static void store(
+      Backend backend, MemorySegment src, long at, Tensor out, long to, long n) {
     var type = (DType.Plain) out.dtype();
     if (type == DType.Plain.F32) {
       MemorySegment.copy(src, at, out.segment(), 4 * to, 4 * n);

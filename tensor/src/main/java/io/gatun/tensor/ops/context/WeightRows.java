@@ -36,7 +36,8 @@ public final class WeightRows {
   }
 
   /// Writes `count` rows from `row` on to `dst`, from byte `at` on.
-  public static void toFloat(Backend backend, Tensor w, long row, int count, MemorySegment dst, long at) {
+  public static void toFloat(
+      Backend backend, Tensor w, long row, int count, MemorySegment dst, long at) {
     long k = w.dim(1);
     var type = w.dtype();
     if (type instanceof DType.Tiled tiled) {
