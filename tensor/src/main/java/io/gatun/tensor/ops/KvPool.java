@@ -20,6 +20,9 @@ public final class KvPool implements AutoCloseable {
   private static final long SLAB = 8L << 20;
   private static final int MAX_BLOCKS = 16;
 
+  /// What is left of a small budget is taken in so many slabs, for sequences of other models.
+  private static final int SLABS_LEFT = 16;
+
   private final long budget;
   private final Map<Long, Deque<Block>> free = new HashMap<>();
   private long held;
@@ -111,7 +114,7 @@ public final class KvPool implements AutoCloseable {
             "sequences need another %d bytes, and hold %d of the %d that they may take. Close one, or raise the budget"
                 .formatted(bytes, used, budget));
       }
-      long fit = Math.min(SLAB, budget - held) / bytes;
+      long fit = Math.min(SLAB, (budget - held) / SLABS_LEFT) / bytes;
       var slab = new Slab(bytes, Math.clamp(fit, 1, MAX_BLOCKS));
       held += bytes * slab.blocks.length;
       slab.waiting = slab.blocks.length;

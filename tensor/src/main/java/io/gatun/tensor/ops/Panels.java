@@ -6,8 +6,9 @@ import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.PackedLayout;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Int8Products;
-import io.gatun.tensor.kernel.TiledPanels;
+import io.gatun.tensor.kernel.dense.Int8Products;
+import io.gatun.tensor.kernel.tiled.TiledPanels;
+import io.gatun.tensor.ops.context.Scratch;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
