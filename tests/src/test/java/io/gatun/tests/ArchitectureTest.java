@@ -1,5 +1,9 @@
 package io.gatun.tests;
 
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.belongToAnyOf;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
@@ -8,6 +12,10 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Precision;
+import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.ops.Workspace;
 
 /// What the module descriptors cannot say.
 @AnalyzeClasses(packages = "io.gatun", importOptions = ImportOption.DoNotIncludeTests.class)
@@ -20,6 +28,20 @@ class ArchitectureTest {
           .should()
           .dependOnClassesThat()
           .resideInAPackage("jdk.incubator.vector..");
+
+  /// What operations share knows none of them.
+  @ArchTest
+  static final ArchRule CONTEXT_KNOWS_NO_OPERATION =
+      classes()
+          .that()
+          .resideInAPackage("io.gatun.tensor.ops.context")
+          .should()
+          .onlyDependOnClassesThat(
+              resideOutsideOfPackage("io.gatun.tensor.ops..")
+                  .or(resideInAPackage("io.gatun.tensor.ops.context"))
+                  .or(
+                      belongToAnyOf(
+                          Backend.class, Precision.class, Workers.class, Workspace.class)));
 
   /// The rooms of the kernels: each uses only those named before it.
   @ArchTest

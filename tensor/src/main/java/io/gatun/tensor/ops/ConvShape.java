@@ -1,6 +1,7 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Check;
 
 /// The sizes of one convolution: of `batch` images of (height, width, channels), to images of
 /// (outHeight, outWidth, outChannels).

@@ -8,6 +8,8 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ggml.Unpack;
 import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
@@ -118,20 +120,20 @@ public final class ConvWeight {
   }
 
   /// The weight in its own order as F32: for the reference.
-  MemorySegment f32(Functional f) {
+  MemorySegment f32(Context ctx) {
     if (!isAlive(stored)) {
-      stored = convert(f.packed().arena(), DType.Plain.F32);
+      stored = convert(ctx.packed().arena(), DType.Plain.F32);
     }
     return stored;
   }
 
   /// (kernelHeight, kernelWidth, I, O) as F32: the right operand of a product with patches.
-  MemorySegment byTaps(Functional f) {
+  MemorySegment byTaps(Context ctx) {
     if (!isAlive(byTaps)) {
       int taps = kernelHeight() * kernelWidth();
       int channels = Math.toIntExact(inChannels());
       int n = Math.toIntExact(outChannels());
-      byTaps = f.packed().arena().allocate(4L * taps * channels * n, 64);
+      byTaps = ctx.packed().arena().allocate(4L * taps * channels * n, 64);
       try (var arena = Arena.ofConfined()) {
         var rows = convert(arena, DType.Plain.F32);
         for (int o = 0; o < n; o++) {
@@ -182,7 +184,7 @@ public final class ConvWeight {
   /// @param spec a convolution with these weights, or with slices of them that have fewer output
   ///   channels, with its layout
   /// @return the slices in the order of their channels, each of the layout's size
-  MemorySegment packed(Functional f, ConvolutionSpec spec) {
+  MemorySegment packed(Context ctx, ConvolutionSpec spec) {
     var layout = spec.layout();
     var kept = packed.get(layout);
     if (isAlive(kept)) {
@@ -190,11 +192,11 @@ public final class ConvWeight {
     }
     long slices = outChannels() / spec.outChannels();
     long bytes = layout.byteSize();
-    boolean keep = f.packed().reserve(slices * bytes);
+    boolean keep = ctx.packed().reserve(slices * bytes);
     var target =
         keep
-            ? f.packed().arena().allocate(slices * bytes, 64)
-            : f.ops().workspace().take(slices * bytes);
+            ? ctx.packed().arena().allocate(slices * bytes, 64)
+            : ctx.workspace().take(slices * bytes);
     var type = spec.weights() == ElementType.BF16 ? DType.Plain.BF16 : DType.Plain.F32;
     try (var arena = Arena.ofConfined()) {
       var rows = weight.dtype() == type ? weight.segment() : convert(arena, type);

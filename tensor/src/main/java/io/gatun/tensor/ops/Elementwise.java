@@ -3,6 +3,11 @@ package io.gatun.tensor.ops;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scalar.NetworkKernels;
+import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.RowMap;
+import io.gatun.tensor.ops.context.RowOffsets;
+import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.MemorySegment;
 
 /// Operations that know no neighbours.
@@ -10,74 +15,72 @@ final class Elementwise {
   private Elementwise() {}
 
   /// A copy of a plain tensor, which may have gaps, in a type of activations.
-  static Tensor cast(Functional f, Tensor x, DType.Plain to) {
+  static Tensor cast(Context ctx, Tensor x, DType.Plain to) {
     if (!(x.dtype() instanceof DType.Plain)) {
       throw new IllegalArgumentException(
           "%s %s is not of a plain type".formatted(x.dtype().name(), x.shape()));
     }
-    var out = f.ops().workspace().take(to, x.shape().dims());
+    var out = ctx.workspace().take(to, x.shape().dims());
     if (!RowOffsets.hasWholeRows(x)) {
-      try (var _ = f.scope()) {
-        copy(f, f.ops().dense(x), out);
+      try (var _ = ctx.scope()) {
+        copy(ctx, ctx.dense(x), out);
       }
     } else {
-      copy(f, x, out);
+      copy(ctx, x, out);
     }
     return out;
   }
 
-  private static void copy(Functional f, Tensor x, Tensor out) {
+  private static void copy(Context ctx, Tensor x, Tensor out) {
     var rows = new RowOffsets(x);
     var to = (DType.Plain) out.dtype();
-    var backend = f.ops().backend();
+    var backend = ctx.backend();
     long n = rows.columns();
     long stride = 4L * Math.min(n, RowMap.CHUNK);
-    try (var _ = f.scope()) {
-      MemorySegment scratch = f.ops().workspace().take(f.ops().workers().threads() * stride);
-      f.ops()
-          .workers()
-          .forEach(
-              rows.count(),
-              Ops.grain(n),
-              (worker, from, end) -> {
-                for (long row = from; row < end; row++) {
-                  long at = rows.element(row);
-                  if (x.dtype() == to) {
-                    long bytes = to.blockBytes();
-                    MemorySegment.copy(
-                        x.segment(), at * bytes, out.segment(), row * n * bytes, n * bytes);
-                    continue;
-                  }
-                  for (long i = 0; i < n; i += RowMap.CHUNK) {
-                    long count = Math.min(RowMap.CHUNK, n - i);
-                    if (to == DType.Plain.F32) {
-                      RowMap.load(backend, x, at + i, count, out.segment(), 4 * (row * n + i));
-                    } else {
-                      RowMap.load(backend, x, at + i, count, scratch, worker * stride);
-                      RowMap.store(backend, scratch, worker * stride, out, row * n + i, count);
-                    }
-                  }
+    try (var _ = ctx.scope()) {
+      MemorySegment scratch = ctx.workspace().take(ctx.workers().threads() * stride);
+      ctx.forEach(
+          rows.count(),
+          Context.grain(n),
+          (worker, from, end) -> {
+            for (long row = from; row < end; row++) {
+              long at = rows.element(row);
+              if (x.dtype() == to) {
+                long bytes = to.blockBytes();
+                MemorySegment.copy(
+                    x.segment(), at * bytes, out.segment(), row * n * bytes, n * bytes);
+                continue;
+              }
+              for (long i = 0; i < n; i += RowMap.CHUNK) {
+                long count = Math.min(RowMap.CHUNK, n - i);
+                if (to == DType.Plain.F32) {
+                  RowMap.load(backend, x, at + i, count, out.segment(), 4 * (row * n + i));
+                } else {
+                  RowMap.load(backend, x, at + i, count, scratch, worker * stride);
+                  RowMap.store(backend, scratch, worker * stride, out, row * n + i, count);
                 }
-              });
+              }
+            }
+          });
     }
   }
 
-  static Tensor embedding(Functional f, int[] ids, Tensor table) {
-    if (f.dtype() == DType.Plain.F32) {
-      return f.ops().embedding(ids, table);
+  static Tensor embedding(Context ctx, int[] ids, Tensor table) {
+    if (ctx.dtype() == DType.Plain.F32) {
+      return WeightRows.gather(ctx, ids, table);
     }
-    var out = f.empty(ids.length, table.dim(1));
-    try (var _ = f.scope()) {
-      var rows = f.ops().embedding(ids, table);
-      RowMap.store(f.ops().backend(), rows.segment(), 0, out, 0, out.size());
+    var out = ctx.empty(ids.length, table.dim(1));
+    try (var _ = ctx.scope()) {
+      var rows = WeightRows.gather(ctx, ids, table);
+      RowMap.store(ctx.backend(), rows.segment(), 0, out, 0, out.size());
     }
     return out;
   }
 
-  static Tensor activate(Functional f, Tensor x, Activation activation) {
-    var kernels = f.kernels();
+  static Tensor activate(Context ctx, Tensor x, Activation activation) {
+    var kernels = ctx.networkKernels();
     return RowMap.elements(
-        f,
+        ctx,
         x,
         (worker, from, n, in, inAt, out, outAt) -> {
           if (activation == Activation.NONE) {
@@ -107,23 +110,23 @@ final class Elementwise {
     }
   }
 
-  static Tensor geglu(Functional f, Tensor x) {
-    Check.activations("x", x, f.dtype());
+  static Tensor geglu(Context ctx, Tensor x) {
+    Check.activations("x", x, ctx.dtype());
     var dims = x.shape().dims();
     dims[dims.length - 1] /= 2;
     Check.same("columns of x", x.dim(-1), "of values and as many gates", 2 * dims[dims.length - 1]);
-    var out = f.empty(dims);
-    try (var _ = f.scope()) {
-      geglu(f, x, out);
+    var out = ctx.empty(dims);
+    try (var _ = ctx.scope()) {
+      geglu(ctx, x, out);
     }
     return out;
   }
 
-  static void geglu(Functional f, Tensor x, Tensor result) {
+  static void geglu(Context ctx, Tensor x, Tensor result) {
     int c = Math.toIntExact(result.dim(-1));
-    var kernels = f.kernels();
+    var kernels = ctx.networkKernels();
     RowMap.run(
-        f,
+        ctx,
         x,
         2 * c,
         result,
@@ -132,25 +135,25 @@ final class Elementwise {
             kernels.geglu(in, inAt, in, inAt + 4L * c, c, out, outAt));
   }
 
-  static Tensor scale(Functional f, Tensor x, float factor) {
-    var kernels = f.ops().kernels();
+  static Tensor scale(Context ctx, Tensor x, float factor) {
+    var kernels = ctx.kernels();
     return RowMap.elements(
-        f,
+        ctx,
         x,
         (worker, from, n, in, inAt, out, outAt) -> kernels.scale(in, inAt, factor, n, out, outAt));
   }
 
-  static Tensor add(Functional f, Tensor x, Tensor y) {
-    Check.activations("y", y, f.dtype());
+  static Tensor add(Context ctx, Tensor x, Tensor y) {
+    Check.activations("y", y, ctx.dtype());
     x.shape().requireEnd(y.shape());
-    var kernels = f.ops().kernels();
-    var backend = f.ops().backend();
+    var kernels = ctx.kernels();
+    var backend = ctx.backend();
     long period = y.size();
-    boolean f32 = f.dtype() == DType.Plain.F32;
-    int threads = f.ops().workers().threads();
-    var scratch = f.ops().workspace().take(f32 ? 0 : 4L * RowMap.CHUNK * threads);
+    boolean f32 = ctx.dtype() == DType.Plain.F32;
+    int threads = ctx.workers().threads();
+    var scratch = ctx.workspace().take(f32 ? 0 : 4L * RowMap.CHUNK * threads);
     return RowMap.elements(
-        f,
+        ctx,
         x,
         (worker, from, n, in, inAt, out, outAt) -> {
           for (int i = 0; i < n; ) {
@@ -169,40 +172,34 @@ final class Elementwise {
         });
   }
 
-  static Tensor concat(Functional f, Tensor... tensors) {
+  static Tensor concat(Context ctx, Tensor... tensors) {
     var parts = new RowOffsets[tensors.length];
     long columns = 0;
     for (int i = 0; i < tensors.length; i++) {
-      Check.dtype("a tensor to concatenate", tensors[i], f.dtype());
+      Check.dtype("a tensor to concatenate", tensors[i], ctx.dtype());
       parts[i] = new RowOffsets(tensors[i]);
       Check.same("rows of a tensor to concatenate", parts[i].count(), "rows", parts[0].count());
       columns += parts[i].columns();
     }
     var dims = tensors[0].shape().dims();
     dims[dims.length - 1] = columns;
-    var out = f.empty(dims);
-    long bytes = f.dtype().blockBytes();
+    var out = ctx.empty(dims);
+    long bytes = ctx.dtype().blockBytes();
     long rowBytes = columns * bytes;
-    f.ops()
-        .workers()
-        .forEach(
-            parts[0].count(),
-            Ops.grain(columns),
-            (worker, from, to) -> {
-              long at = from * rowBytes;
-              for (long row = from; row < to; row++) {
-                for (int i = 0; i < tensors.length; i++) {
-                  long length = parts[i].columns() * bytes;
-                  MemorySegment.copy(
-                      tensors[i].segment(),
-                      parts[i].element(row) * bytes,
-                      out.segment(),
-                      at,
-                      length);
-                  at += length;
-                }
-              }
-            });
+    ctx.forEach(
+        parts[0].count(),
+        Context.grain(columns),
+        (worker, from, to) -> {
+          long at = from * rowBytes;
+          for (long row = from; row < to; row++) {
+            for (int i = 0; i < tensors.length; i++) {
+              long length = parts[i].columns() * bytes;
+              MemorySegment.copy(
+                  tensors[i].segment(), parts[i].element(row) * bytes, out.segment(), at, length);
+              at += length;
+            }
+          }
+        });
     return out;
   }
 }

@@ -2,11 +2,13 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scalar.Kernels;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.RowMap;
 import java.lang.foreign.MemorySegment;
 
 /// What happens to F32 sums before they are stored as activations: bias and [Epilogue].
 final class F32Epilogue {
-  private final Functional f;
+  private final Context ctx;
   private final Kernels kernels;
   private final MemorySegment bias;
   private final Epilogue epilogue;
@@ -17,15 +19,15 @@ final class F32Epilogue {
 
   /// @param bias (N) F32; null for none
   /// @param out (B, ..., N)
-  F32Epilogue(Functional f, MemorySegment bias, Epilogue epilogue, Tensor out) {
-    this.f = f;
-    this.kernels = f.ops().kernels();
+  F32Epilogue(Context ctx, MemorySegment bias, Epilogue epilogue, Tensor out) {
+    this.ctx = ctx;
+    this.kernels = ctx.kernels();
     this.bias = bias;
     this.epilogue = epilogue;
     this.out = out;
     this.n = Math.toIntExact(out.dim(-1));
     this.rowsPerImage = out.size() / n / out.dim(0);
-    this.scratch = f.ops().workspace().take(4L * n * f.ops().workers().threads());
+    this.scratch = ctx.perWorker(4L * n);
   }
 
   /// Finishes and stores columns `column` .. `column + columns` of rows `row` .. `row + rows` of
@@ -50,17 +52,17 @@ final class F32Epilogue {
         long source = (row + i) / rowsPerImage * n + column;
         add(epilogue.columns(), source, columns, sums, sum, operand);
       }
-      Elementwise.apply(f.kernels(), epilogue.activation(), sums, sum, columns, sums, sum);
+      Elementwise.apply(ctx.networkKernels(), epilogue.activation(), sums, sum, columns, sums, sum);
       if (epilogue.residual() != null) {
         add(epilogue.residual(), target, columns, sums, sum, operand);
       }
-      RowMap.store(f.ops().backend(), sums, sum, out, target, columns);
+      RowMap.store(ctx.backend(), sums, sum, out, target, columns);
     }
   }
 
   private void add(
       Tensor operand, long element, int count, MemorySegment sums, long sum, long scratchAt) {
-    RowMap.load(f.ops().backend(), operand, element, count, scratch, scratchAt);
+    RowMap.load(ctx.backend(), operand, element, count, scratch, scratchAt);
     kernels.add(sums, sum, scratch, scratchAt, count, sums, sum);
   }
 }

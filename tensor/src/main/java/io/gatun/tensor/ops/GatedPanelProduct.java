@@ -2,6 +2,7 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scalar.Kernels;
+import io.gatun.tensor.ops.context.Scratch;
 
 /// `silu(gate) * up` of the products with two weights as [PanelProduct] makes them, which go
 /// through oneDNN side by side and meet before anything is stored.

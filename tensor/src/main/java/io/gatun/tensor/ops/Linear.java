@@ -1,6 +1,9 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.Scratch;
 import java.lang.foreign.MemorySegment;
 
 /// Products of activations with weights: the rows of all the weights are one range, shared out to
@@ -11,44 +14,48 @@ final class Linear {
   private final Scratch[] scratch;
 
   /// @param rows the weight rows that each of the products handles
-  private Linear(Ops ops, long[] rows, RowProduct[] products) {
+  private Linear(Context ctx, long[] rows, RowProduct[] products) {
     this.rows = rows;
     this.products = products;
     long bytes = 0;
     for (RowProduct product : products) {
       bytes = Math.max(bytes, product.scratchBytes());
     }
-    scratch = new Scratch[ops.workers().threads()];
+    scratch = new Scratch[ctx.workers().threads()];
     long stride = (bytes + 63) & -64;
-    MemorySegment memory = ops.workspace().take(stride * scratch.length);
+    MemorySegment memory = ctx.workspace().take(stride * scratch.length);
     for (int i = 0; i < scratch.length; i++) {
       scratch[i] = new Scratch(memory, i * stride);
     }
   }
 
-  static Tensor[] apply(Ops ops, Activations x, Tensor... weights) {
+  static Tensor[] apply(Context ctx, Tensor x, Tensor... weights) {
+    return apply(ctx, Activations.of(ctx, x), weights);
+  }
+
+  static Tensor[] apply(Context ctx, Activations x, Tensor... weights) {
     check(x, weights);
     var outs = new Tensor[weights.length];
     var rows = new long[weights.length];
     var products = new RowProduct[weights.length];
     for (int i = 0; i < weights.length; i++) {
       rows[i] = weights[i].dim(0);
-      outs[i] = ops.empty(x.rows(), rows[i]);
+      outs[i] = ctx.f32(x.rows(), rows[i]);
     }
     for (int i = 0; i < weights.length; i++) {
-      products[i] = RowProducts.choose(ops, x, ops.dense(weights[i]), outs[i]);
+      products[i] = RowProducts.choose(ctx, x, ctx.dense(weights[i]), outs[i]);
     }
-    new Linear(ops, rows, products).run(ops.workers());
+    new Linear(ctx, rows, products).run(ctx);
     return outs;
   }
 
   /// `silu(x gate^T) * (x up^T)`.
-  static Tensor gated(Ops ops, Activations x, Tensor gate, Tensor up) {
+  static Tensor gated(Context ctx, Activations x, Tensor gate, Tensor up) {
     check(x, gate, up);
     Check.same("rows of up", up.dim(0), "rows of gate", gate.dim(0));
-    var out = ops.empty(x.rows(), gate.dim(0));
-    var product = RowProducts.chooseGated(ops, x, ops.dense(gate), ops.dense(up), out);
-    new Linear(ops, new long[] {gate.dim(0)}, new RowProduct[] {product}).run(ops.workers());
+    var out = ctx.f32(x.rows(), gate.dim(0));
+    var product = RowProducts.chooseGated(ctx, x, ctx.dense(gate), ctx.dense(up), out);
+    new Linear(ctx, new long[] {gate.dim(0)}, new RowProduct[] {product}).run(ctx);
     return out;
   }
 
@@ -59,12 +66,12 @@ final class Linear {
     }
   }
 
-  private void run(Workers workers) {
+  private void run(Context ctx) {
     long blocks = 0;
     for (long n : rows) {
       blocks += Math.ceilDiv(n, (long) RowProduct.BLOCK);
     }
-    workers.forEach(blocks, 1, this::blocks);
+    ctx.forEach(blocks, 1, this::blocks);
   }
 
   private void blocks(int worker, long from, long to) {

@@ -7,6 +7,9 @@ import io.gatun.ffm.PackedLayout;
 import io.gatun.ffm.WeightLayout;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.Scratch;
+import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -57,8 +60,8 @@ final class NativeWeight {
   private final Block[] blocks;
   private MemorySegment.Scope scope;
 
-  private NativeWeight(Functional f, List<Tensor> weights) {
-    type = f.elementType();
+  private NativeWeight(Context ctx, List<Tensor> weights) {
+    type = ctx.elementType();
     k = Math.toIntExact(weights.getFirst().dim(1));
     var list = new ArrayList<Block>();
     int from = 0;
@@ -75,12 +78,12 @@ final class NativeWeight {
   }
 
   /// Packs weights, one above the other, if there is room for them.
-  static NativeWeight of(Functional f, List<Tensor> weights) {
-    var result = new NativeWeight(f, weights);
-    if (f.packed().reserveSpare((long) result.outFeatures() * result.k * result.type.bytes())) {
-      result.pack(f);
+  static NativeWeight of(Context ctx, List<Tensor> weights) {
+    var result = new NativeWeight(ctx, weights);
+    if (ctx.packed().reserveSpare((long) result.outFeatures() * result.k * result.type.bytes())) {
+      result.pack(ctx);
     } else {
-      result.leave(f.dtype());
+      result.leave(ctx.dtype());
     }
     return result;
   }
@@ -91,9 +94,9 @@ final class NativeWeight {
   }
 
   /// A weight of another type than the activations', which each product converts.
-  static NativeWeight converted(Functional f, Tensor weight) {
-    var result = new NativeWeight(f, List.of(weight));
-    result.leave(f.dtype());
+  static NativeWeight converted(Context ctx, Tensor weight) {
+    var result = new NativeWeight(ctx, List.of(weight));
+    result.leave(ctx.dtype());
     return result;
   }
 
@@ -121,33 +124,31 @@ final class NativeWeight {
     return MatmulSpec.of(rows, s.n, s.k, s.type, s.type, s.type, true);
   }
 
-  private void pack(Functional f) {
-    var arena = f.packed().arena();
+  private void pack(Context ctx) {
+    var arena = ctx.packed().arena();
     scope = arena.scope();
     for (int i = 0; i < blocks.length; i++) {
       var layout = layout(new Shape(blocks[i].count, k, type));
       blocks[i] = blocks[i].at(layout, arena.allocate(layout.byteSize(), ALIGNMENT));
     }
-    try (var _ = f.scope()) {
+    try (var _ = ctx.scope()) {
       long stride = scratchBytes();
-      var scratch = f.ops().workspace().take(stride * f.ops().workers().threads());
-      f.ops()
-          .workers()
-          .forEach(
-              blocks.length,
-              1,
-              (worker, from, to) -> {
-                for (int i = (int) from; i < to; i++) {
-                  var block = blocks[i];
-                  var shape = new Shape(block.count, k, type);
-                  OneDnn.pack(
-                      spec(shape, TYPICAL_ROWS),
-                      type,
-                      rows(block, new Scratch(scratch, worker * stride)),
-                      (PackedLayout) block.layout,
-                      block.memory);
-                }
-              });
+      var scratch = ctx.perWorker(stride);
+      ctx.forEach(
+          blocks.length,
+          1,
+          (worker, from, to) -> {
+            for (int i = (int) from; i < to; i++) {
+              var block = blocks[i];
+              var shape = new Shape(block.count, k, type);
+              OneDnn.pack(
+                  spec(shape, TYPICAL_ROWS),
+                  type,
+                  rows(block, new Scratch(scratch, worker * stride)),
+                  (PackedLayout) block.layout,
+                  block.memory);
+            }
+          });
     }
   }
 

@@ -3,6 +3,9 @@ package io.gatun.tensor.ops;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.RowMap;
 import java.lang.foreign.MemorySegment;
 
 /// Layer and group normalization.
@@ -10,7 +13,7 @@ final class Normalization {
   /// Pixels whose moments are summed in F32 before they go on in F64.
   private static final int ROWS = 128;
 
-  private final Functional f;
+  private final Context ctx;
   private final Tensor x;
   private final int channels;
   private final long pixels;
@@ -20,17 +23,17 @@ final class Normalization {
   private final MemorySegment scratch;
   private final int scratchRows;
 
-  private Normalization(Functional f, Tensor x) {
-    this.f = f;
+  private Normalization(Context ctx, Tensor x) {
+    this.ctx = ctx;
     this.x = x;
     channels = Math.toIntExact(x.dim(-1));
     pixels = x.size() / (x.dim(0) * channels);
     blocks = Math.ceilDiv(pixels, (long) ROWS);
-    var workspace = f.ops().workspace();
+    var workspace = ctx.workspace();
     origins = workspace.take(4 * x.dim(0) * channels);
     sums = workspace.take(8 * x.dim(0) * blocks * channels);
     scratchRows = Math.min(ROWS, rowsAtATime(channels));
-    scratch = workspace.take(4L * scratchRows * channels * f.ops().workers().threads());
+    scratch = workspace.take(4L * scratchRows * channels * ctx.workers().threads());
   }
 
   /// Rows that are worth handing to a kernel: the first cache holds them.
@@ -38,19 +41,19 @@ final class Normalization {
     return Math.max(1, RowMap.CHUNK / columns);
   }
 
-  static Tensor layer(Functional f, Tensor x, Tensor weight, Tensor bias, float eps) {
-    Check.activations("x", x, f.dtype());
+  static Tensor layer(Context ctx, Tensor x, Tensor weight, Tensor bias, float eps) {
+    Check.activations("x", x, ctx.dtype());
     int c = Math.toIntExact(x.dim(-1));
     Check.same("weight", weight.size(), "columns", c);
     Check.same("bias", bias.size(), "columns", c);
-    var result = f.empty(x.shape().dims());
-    try (var _ = f.scope()) {
-      var w = f.floats(weight);
-      var b = f.floats(bias);
-      var kernels = f.kernels();
+    var result = ctx.empty(x.shape().dims());
+    try (var _ = ctx.scope()) {
+      var w = ctx.values(weight);
+      var b = ctx.values(bias);
+      var kernels = ctx.networkKernels();
       int columns = c * rowsAtATime(c);
       RowMap.run(
-          f,
+          ctx,
           x,
           columns,
           result,
@@ -65,30 +68,30 @@ final class Normalization {
   }
 
   static Tensor group(
-      Functional f,
+      Context ctx,
       Tensor x,
       int groups,
       Tensor weight,
       Tensor bias,
       float eps,
       Activation activation) {
-    Check.activations("x", x, f.dtype());
+    Check.activations("x", x, ctx.dtype());
     int c = Math.toIntExact(x.dim(-1));
     Check.same("weight", weight.size(), "channels", c);
     Check.same("bias", bias.size(), "channels", c);
     if (groups < 1 || c % groups != 0) {
       throw new IllegalArgumentException(c + " channels do not make " + groups + " groups");
     }
-    var result = f.empty(x.shape().dims());
-    try (var _ = f.scope()) {
-      var norm = new Normalization(f, x);
+    var result = ctx.empty(x.shape().dims());
+    try (var _ = ctx.scope()) {
+      var norm = new Normalization(ctx, x);
       norm.moments();
-      var factors = norm.factors(groups, f.floats(weight), f.floats(bias), eps);
-      var kernels = f.kernels();
+      var factors = norm.factors(groups, ctx.values(weight), ctx.values(bias), eps);
+      var kernels = ctx.networkKernels();
       long image = norm.pixels * c;
       int columns = c * rowsAtATime(c);
       RowMap.run(
-          f,
+          ctx,
           x,
           columns,
           result,
@@ -107,21 +110,19 @@ final class Normalization {
   /// Sums over blocks of pixels, for each channel, how far the values and their squares are from
   /// those of the image's first pixel.
   private void moments() {
-    var backend = f.ops().backend();
+    var backend = ctx.backend();
     for (long b = 0; b < x.dim(0); b++) {
       RowMap.load(backend, x, b * pixels * channels, channels, origins, 4 * b * channels);
     }
-    f.ops()
-        .workers()
-        .forEach(
-            x.dim(0) * blocks,
-            1,
-            (worker, from, to) -> {
-              for (long block = from; block < to; block++) {
-                sums.asSlice(8 * block * channels, 8L * channels).fill((byte) 0);
-                block(worker, block);
-              }
-            });
+    ctx.forEach(
+        x.dim(0) * blocks,
+        1,
+        (worker, from, to) -> {
+          for (long block = from; block < to; block++) {
+            sums.asSlice(8 * block * channels, 8L * channels).fill((byte) 0);
+            block(worker, block);
+          }
+        });
   }
 
   private void block(int worker, long block) {
@@ -137,13 +138,13 @@ final class Normalization {
     for (int row = 0; row < count; row += scratchRows) {
       int rows = Math.min(scratchRows, count - row);
       long from = at + (long) row * channels;
-      RowMap.load(f.ops().backend(), x, from, (long) rows * channels, scratch, own);
+      RowMap.load(ctx.backend(), x, from, (long) rows * channels, scratch, own);
       addMoments(scratch, own, rows, image, block);
     }
   }
 
   private void addMoments(MemorySegment rows, long at, int count, long image, long block) {
-    f.kernels()
+    ctx.networkKernels()
         .addMoments(
             rows, at, count, origins, 4 * image * channels, channels, sums, 8 * block * channels);
   }
@@ -151,7 +152,7 @@ final class Normalization {
   /// For each image what its channels are multiplied with, and what is added to them then.
   private MemorySegment factors(int groups, MemorySegment weight, MemorySegment bias, float eps) {
     int size = channels / groups;
-    var factors = f.ops().workspace().take(8 * x.dim(0) * channels);
+    var factors = ctx.workspace().take(8 * x.dim(0) * channels);
     var mean = new double[size];
     var squares = new double[size];
     for (long image = 0; image < x.dim(0); image++) {

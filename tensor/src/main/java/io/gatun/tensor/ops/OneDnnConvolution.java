@@ -7,6 +7,7 @@ import io.gatun.ffm.Operands;
 import io.gatun.ffm.PackedLayout;
 import io.gatun.ffm.PostOp;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -36,7 +37,7 @@ final class OneDnnConvolution {
   /// Output channels in a slice.
   private static final int SLICE = 32;
 
-  private final Functional f;
+  private final Context ctx;
   private final Tensor x;
   private final ConvWeight w;
   private final ConvShape s;
@@ -65,24 +66,24 @@ final class OneDnnConvolution {
   }
 
   OneDnnConvolution(
-      Functional f, Tensor x, ConvWeight w, ConvShape s, Epilogue epilogue, Tensor out) {
-    this.f = f;
+      Context ctx, Tensor x, ConvWeight w, ConvShape s, Epilogue epilogue, Tensor out) {
+    this.ctx = ctx;
     this.x = x;
     this.w = w;
     this.s = s;
     this.epilogue = epilogue;
     this.out = out;
-    type = f.elementType();
+    type = ctx.elementType();
     bias = w.biasF32();
     slice = slice();
     if (isSliced()) {
       bandRows = s.outHeight();
-      scratch = f.ops().workspace().take(scratchBytes() * f.ops().workers().threads());
+      scratch = ctx.perWorker(scratchBytes());
       plans.put(band(0), plan(band(0)));
       return;
     }
     scratch = null;
-    int wanted = BANDS_PER_THREAD * f.ops().workers().threads();
+    int wanted = BANDS_PER_THREAD * ctx.workers().threads();
     int bands = Math.clamp((long) s.batch() * s.outPixels() / MIN_PIXELS, 1, wanted);
     bandRows = Math.ceilDiv(s.outHeight(), Math.ceilDiv(bands, s.batch()));
     for (int row = 0; row < s.outHeight(); row += bandRows) {
@@ -111,29 +112,25 @@ final class OneDnnConvolution {
 
   void run() {
     if (isSliced()) {
-      f.ops()
-          .workers()
-          .forEach(
-              (long) s.outChannels() / slice * s.batch(),
-              s.batch(),
-              (worker, from, to) -> {
-                for (long task = from; task < to; task++) {
-                  slice(worker, (int) (task % s.batch()), (int) (task / s.batch()));
-                }
-              });
+      ctx.forEach(
+          (long) s.outChannels() / slice * s.batch(),
+          s.batch(),
+          (worker, from, to) -> {
+            for (long task = from; task < to; task++) {
+              slice(worker, (int) (task % s.batch()), (int) (task / s.batch()));
+            }
+          });
       return;
     }
     int bands = Math.ceilDiv(s.outHeight(), bandRows);
-    f.ops()
-        .workers()
-        .forEach(
-            (long) s.batch() * bands,
-            1,
-            (worker, from, to) -> {
-              for (long task = from; task < to; task++) {
-                band((int) (task / bands), (int) (task % bands) * bandRows);
-              }
-            });
+    ctx.forEach(
+        (long) s.batch() * bands,
+        1,
+        (worker, from, to) -> {
+          for (long task = from; task < to; task++) {
+            band((int) (task / bands), (int) (task % bands) * bandRows);
+          }
+        });
   }
 
   private int firstInputRow(int row) {
@@ -171,7 +168,7 @@ final class OneDnnConvolution {
             null,
             postOps());
     var packed = spec.withLayout(OneDnn.packedLayout(spec));
-    return new Plan(packed, weights.computeIfAbsent(packed.layout(), any -> w.packed(f, packed)));
+    return new Plan(packed, weights.computeIfAbsent(packed.layout(), any -> w.packed(ctx, packed)));
   }
 
   private List<PostOp> postOps() {

@@ -8,6 +8,7 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.dense.Int8Products;
 import io.gatun.tensor.kernel.tiled.TiledPanels;
+import io.gatun.tensor.ops.context.Scratch;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 

@@ -3,6 +3,8 @@ package io.gatun.tensor.ops;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.Gemm;
 import java.lang.foreign.MemorySegment;
 
 /// Convolution as a matrix product that gathers its left operand as it goes: the pixels under the
@@ -21,7 +23,7 @@ final class PatchConvolution {
   /// Tasks that there should be at least, for many threads.
   private static final int TASKS = 32;
 
-  private final Ops ops;
+  private final Context ctx;
   private final DType.Plain dtype;
   private final MemorySegment x;
   private final MemorySegment weights;
@@ -34,11 +36,11 @@ final class PatchConvolution {
   private final MemorySegment scratch;
   private final long scratchBytes;
 
-  PatchConvolution(Functional f, Tensor x, ConvWeight w, ConvShape s, F32Epilogue epilogue) {
-    this.ops = f.ops();
-    this.dtype = f.dtype();
+  PatchConvolution(Context ctx, Tensor x, ConvWeight w, ConvShape s, F32Epilogue epilogue) {
+    this.ctx = ctx;
+    this.dtype = ctx.dtype();
     this.x = x.segment();
-    this.weights = w.byTaps(f);
+    this.weights = w.byTaps(ctx);
     this.s = s;
     this.epilogue = epilogue;
     blocks = Math.ceilDiv(s.outPixels(), PIXELS);
@@ -48,21 +50,20 @@ final class PatchConvolution {
     channelsPerTask = Math.min(s.outChannels(), Math.ceilDiv(units, parts) * CHANNELS);
     tapsAtOnce = Math.clamp(DEPTH / s.channels(), 1, s.taps());
     scratchBytes = 4L * PIXELS * ((long) tapsAtOnce * s.channels() + channelsPerTask);
-    scratch = ops.workspace().take(scratchBytes * ops.workers().threads());
+    scratch = ctx.perWorker(scratchBytes);
   }
 
   void run() {
     int parts = Math.ceilDiv(s.outChannels(), channelsPerTask);
-    ops.workers()
-        .forEach(
-            (long) s.batch() * blocks * parts,
-            1,
-            (worker, from, to) -> {
-              for (long task = from; task < to; task++) {
-                int block = (int) (task / parts % blocks);
-                block(worker, (int) (task / parts / blocks), block, (int) (task % parts));
-              }
-            });
+    ctx.forEach(
+        (long) s.batch() * blocks * parts,
+        1,
+        (worker, from, to) -> {
+          for (long task = from; task < to; task++) {
+            int block = (int) (task / parts % blocks);
+            block(worker, (int) (task / parts / blocks), block, (int) (task % parts));
+          }
+        });
   }
 
   private void block(int worker, int image, int block, int part) {
@@ -79,7 +80,7 @@ final class PatchConvolution {
         gather(image, first + i, tap, taps, patches + 4L * i * depth);
       }
       Gemm.multiply(
-          ops,
+          ctx,
           scratch,
           patches,
           depth,

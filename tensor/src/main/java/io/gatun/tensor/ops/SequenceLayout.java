@@ -2,6 +2,7 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
+import io.gatun.tensor.ops.context.Check;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;

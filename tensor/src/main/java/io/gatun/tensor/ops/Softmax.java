@@ -2,30 +2,31 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.ops.context.Context;
 
 /// Rows of scores: as probabilities, and which is the greatest.
 final class Softmax {
   private Softmax() {}
 
-  static void apply(Ops ops, Tensor x) {
+  static void apply(Context ctx, Tensor x) {
     Check.f32("x", x);
     Check.writable("x", x);
     int n = Check.columns("x", x);
-    var kernels = ops.kernels();
-    ops.workers()
-        .forEach(
-            x.size() / n,
-            Ops.grain(n),
-            (worker, from, to) -> {
-              for (long t = from; t < to; t++) {
-                long at = 4 * t * n;
-                float sum = kernels.expSum(x.segment(), at, kernels.max(x.segment(), at, n), n);
-                kernels.scale(x.segment(), at, 1 / sum, n, x.segment(), at);
-              }
-            });
+    var kernels = ctx.kernels();
+    ctx.forEach(
+        x.size() / n,
+        Context.grain(n),
+        (worker, from, to) -> {
+          for (long t = from; t < to; t++) {
+            long at = 4 * t * n;
+            float sum = kernels.expSum(x.segment(), at, kernels.max(x.segment(), at, n), n);
+            kernels.scale(x.segment(), at, 1 / sum, n, x.segment(), at);
+          }
+        });
   }
 
-  static float[] log(Ops ops, Tensor x, int[] columns) {
+  static float[] log(Context ctx, Tensor x, int[] columns) {
     Check.f32("x", x);
     Check.writable("x", x);
     int n = Check.columns("x", x);
@@ -34,28 +35,27 @@ final class Softmax {
       Check.index("column", column, n);
     }
     var out = new float[columns.length];
-    var kernels = ops.kernels();
-    ops.workers()
-        .forEach(
-            out.length,
-            Ops.grain(n),
-            (worker, from, to) -> {
-              for (int t = (int) from; t < to; t++) {
-                long at = 4L * t * n;
-                float chosen = Floats.get(x.segment(), at, columns[t]);
-                float max = kernels.max(x.segment(), at, n);
-                out[t] = chosen - max - (float) Math.log(kernels.expSum(x.segment(), at, max, n));
-              }
-            });
+    var kernels = ctx.kernels();
+    ctx.forEach(
+        out.length,
+        Context.grain(n),
+        (worker, from, to) -> {
+          for (int t = (int) from; t < to; t++) {
+            long at = 4L * t * n;
+            float chosen = Floats.get(x.segment(), at, columns[t]);
+            float max = kernels.max(x.segment(), at, n);
+            out[t] = chosen - max - (float) Math.log(kernels.expSum(x.segment(), at, max, n));
+          }
+        });
     return out;
   }
 
-  static int argmax(Ops ops, Tensor x, long row) {
+  static int argmax(Context ctx, Tensor x, long row) {
     Check.rank("x", x, 2);
     Check.f32("x", x);
     Check.index("row", row, x.dim(0));
     long n = x.dim(1);
-    float max = ops.kernels().max(x.segment(), 4 * row * n, n);
+    float max = ctx.kernels().max(x.segment(), 4 * row * n, n);
     for (int i = 0; i < n; i++) {
       if (Floats.get(x.segment(), 4 * row * n, i) == max) {
         return i;

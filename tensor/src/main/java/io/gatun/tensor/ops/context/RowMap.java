@@ -1,19 +1,20 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.context;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ggml.Dequantize;
 import io.gatun.tensor.kernel.ggml.Unpack;
 import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.Backend;
 import java.lang.foreign.MemorySegment;
 
 /// Runs kernels, which know F32 alone, over rows of activations of either type. A row of BF16 goes
 /// through a worker's scratch memory, which the first cache holds.
-final class RowMap {
+public final class RowMap {
   /// Elements that make a row of operations to which rows mean nothing.
-  static final int CHUNK = 2048;
+  public static final int CHUNK = 2048;
 
-  private final Functional f;
+  private final Context ctx;
   private final Tensor in;
   private final Tensor out;
   private final int inColumns;
@@ -23,7 +24,7 @@ final class RowMap {
 
   /// What happens to one row.
   @FunctionalInterface
-  interface Kernel {
+  public interface Kernel {
     /// Handles one row.
     ///
     /// @param from the first element's index in the input
@@ -32,14 +33,14 @@ final class RowMap {
         int worker, long from, int n, MemorySegment x, long xAt, MemorySegment out, long outAt);
   }
 
-  private RowMap(Functional f, Tensor in, Tensor out, int inColumns, int outColumns) {
-    this.f = f;
+  private RowMap(Context ctx, Tensor in, Tensor out, int inColumns, int outColumns) {
+    this.ctx = ctx;
     this.in = in;
     this.out = out;
     this.inColumns = inColumns;
     this.outColumns = outColumns;
     scratchStride = 4L * Math.max(inColumns, outColumns) + 63 & -64;
-    scratch = f.ops().workspace().take(isF32() ? 0 : f.ops().workers().threads() * scratchStride);
+    scratch = ctx.workspace().take(isF32() ? 0 : ctx.workers().threads() * scratchStride);
   }
 
   private boolean isF32() {
@@ -48,27 +49,25 @@ final class RowMap {
 
   /// Rows of `inColumns` elements of `in` become rows of `outColumns` elements of `out`, of the
   /// same type; both are contiguous.
-  static void run(
-      Functional f, Tensor in, int inColumns, Tensor out, int outColumns, Kernel kernel) {
-    var map = new RowMap(f, in, out, inColumns, outColumns);
-    f.ops()
-        .workers()
-        .forEach(
-            Math.ceilDiv(in.size(), inColumns),
-            Ops.grain(inColumns),
-            (worker, from, to) -> {
-              for (long row = from; row < to; row++) {
-                map.row(worker, row, kernel);
-              }
-            });
+  public static void run(
+      Context ctx, Tensor in, int inColumns, Tensor out, int outColumns, Kernel kernel) {
+    var map = new RowMap(ctx, in, out, inColumns, outColumns);
+    ctx.forEach(
+        Math.ceilDiv(in.size(), inColumns),
+        Context.grain(inColumns),
+        (worker, from, to) -> {
+          for (long row = from; row < to; row++) {
+            map.row(worker, row, kernel);
+          }
+        });
   }
 
   /// Chunks of `x`, in no particular shape, become chunks of a result of its shape.
-  static Tensor elements(Functional f, Tensor x, Kernel kernel) {
-    Check.activations("x", x, f.dtype());
-    var out = f.empty(x.shape().dims());
-    try (var _ = f.scope()) {
-      run(f, x, CHUNK, out, CHUNK, kernel);
+  public static Tensor elements(Context ctx, Tensor x, Kernel kernel) {
+    Check.activations("x", x, ctx.dtype());
+    var out = ctx.empty(x.shape().dims());
+    try (var _ = ctx.scope()) {
+      run(ctx, x, CHUNK, out, CHUNK, kernel);
     }
     return out;
   }
@@ -82,13 +81,14 @@ final class RowMap {
       return;
     }
     long at = worker * scratchStride;
-    load(f.ops().backend(), in, from, n, scratch, at);
+    load(ctx.backend(), in, from, n, scratch, at);
     kernel.run(worker, from, n, scratch, at, scratch, at);
-    store(f.ops().backend(), scratch, at, out, to, Math.min(outColumns, out.size() - to));
+    store(ctx.backend(), scratch, at, out, to, Math.min(outColumns, out.size() - to));
   }
 
   /// Writes `n` elements of a plain tensor without gaps, from element `from` on, as F32.
-  static void load(Backend backend, Tensor x, long from, long n, MemorySegment dst, long at) {
+  public static void load(
+      Backend backend, Tensor x, long from, long n, MemorySegment dst, long at) {
     long byteOffset = from * x.dtype().blockBytes();
     switch (backend) {
       case SCALAR -> Dequantize.toFloat(x.dtype(), x.segment(), byteOffset, dst, at, n);
@@ -97,7 +97,8 @@ final class RowMap {
   }
 
   /// Writes `n` F32 to a tensor of activations from element `to` on.
-  static void store(Backend backend, MemorySegment src, long at, Tensor out, long to, long n) {
+  public static void store(
+      Backend backend, MemorySegment src, long at, Tensor out, long to, long n) {
     var type = (DType.Plain) out.dtype();
     if (type == DType.Plain.F32) {
       MemorySegment.copy(src, at, out.segment(), 4 * to, 4 * n);

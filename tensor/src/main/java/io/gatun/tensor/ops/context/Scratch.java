@@ -1,6 +1,6 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.context;
 
 import java.lang.foreign.MemorySegment;
 
 /// A worker's part of the scratch memory: `memory` from byte `at` on.
-record Scratch(MemorySegment memory, long at) {}
+public record Scratch(MemorySegment memory, long at) {}

@@ -1,18 +1,19 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.context;
 
 import io.gatun.ffm.OpenBlas;
+import io.gatun.tensor.ops.Backend;
 import java.lang.foreign.MemorySegment;
 
 /// Small products of F32 matrices on the calling thread.
-final class Gemm {
+public final class Gemm {
   /// From so many rows on OpenBLAS beats the small vector kernel.
   private static final int NATIVE_ROWS = 16;
 
   private Gemm() {}
 
   /// [io.gatun.tensor.kernel.Kernels#gemm], by the backend's fastest means.
-  static void multiply(
-      Ops ops,
+  public static void multiply(
+      Context ctx,
       MemorySegment a,
       long aAt,
       int lda,
@@ -26,7 +27,7 @@ final class Gemm {
       int n,
       int k,
       boolean accumulate) {
-    if (ops.backend() == Backend.NATIVE && m >= NATIVE_ROWS && OpenBlas.isAvailable()) {
+    if (ctx.backend() == Backend.NATIVE && m >= NATIVE_ROWS && OpenBlas.isAvailable()) {
       OpenBlas.sgemm(
           false,
           false,
@@ -42,7 +43,7 @@ final class Gemm {
           c.asSlice(cAt),
           ldc);
     } else {
-      ops.kernels().gemm(a, aAt, lda, b, bAt, ldb, c, cAt, ldc, m, n, k, accumulate);
+      ctx.kernels().gemm(a, aAt, lda, b, bAt, ldb, c, cAt, ldc, m, n, k, accumulate);
     }
   }
 }

@@ -1,9 +1,9 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.context;
 
 import io.gatun.tensor.Tensor;
 
 /// Where the rows of a tensor start that has gaps between them, perhaps, but not within them.
-final class RowOffsets {
+public final class RowOffsets {
   private final long[] dims;
   private final long[] strides;
   private final long columns;
@@ -11,7 +11,7 @@ final class RowOffsets {
   private final long distance;
 
   /// @throws IllegalArgumentException if a row has gaps
-  RowOffsets(Tensor x) {
+  public RowOffsets(Tensor x) {
     if (!hasWholeRows(x)) {
       throw new IllegalArgumentException(
           "a tensor of shape %s has gaps within its rows; need contiguous rows: copy it with copy(arena)"
@@ -32,7 +32,7 @@ final class RowOffsets {
   }
 
   /// Whether the elements of a row lie side by side.
-  static boolean hasWholeRows(Tensor x) {
+  public static boolean hasWholeRows(Tensor x) {
     return x.shape().rank() > 0 && (x.dim(-1) <= 1 || x.stride(-1) == 1);
   }
 
@@ -53,22 +53,22 @@ final class RowOffsets {
     return first;
   }
 
-  long columns() {
+  public long columns() {
     return columns;
   }
 
   /// The number of rows.
-  long count() {
+  public long count() {
     return count;
   }
 
   /// The elements from each row's start to the next one's; -1 where that differs.
-  long distance() {
+  public long distance() {
     return distance;
   }
 
   /// The element at which a row starts.
-  long element(long row) {
+  public long element(long row) {
     if (distance >= 0) {
       return row * distance;
     }
