@@ -32,7 +32,7 @@ public final class Activations {
 
   /// Activations as u8 with zero point 128.
   ///
-  /// @param values (T, K) bytes
+  /// @param values (T, K) bytes, and more rows, of any values, up to what [Panels#padded] says
   /// @param scales one F32 a row
   record U8(MemorySegment values, MemorySegment scales) {}
 
@@ -111,7 +111,7 @@ public final class Activations {
 
   U8 u8() {
     if (u8 == null) {
-      var values = ctx.workspace().take((long) rows * columns);
+      var values = ctx.workspace().take((long) Panels.padded(rows) * columns);
       var scales = ctx.workspace().take(4L * rows);
       forEachRow(
           (t, row, at) ->

@@ -57,11 +57,11 @@ public final class Ops implements AutoCloseable {
     lent = false;
   }
 
-  private Ops(Ops base) {
+  private Ops(Ops base, Context ctx) {
+    this.ctx = ctx;
     owner = base.owner.sharing();
     workers = base.workers;
     workspace = base.workspace;
-    ctx = base.ctx.with(base.ctx.dtype(), new PackedMemory());
     kernels = base.kernels;
     lent = true;
   }
@@ -75,7 +75,15 @@ public final class Ops implements AutoCloseable {
   /// @throws IllegalStateException if it is closed
   public Ops sharing() {
     owner.checkOpen();
-    return new Ops(this);
+    return new Ops(this, ctx.with(ctx.dtype(), new PackedMemory()));
+  }
+
+  /// As [#sharing], with products of activations and weights in which a row's result is the same
+  /// bit for bit however many rows there are, at the price that many are multiplied as slowly as
+  /// few.
+  public Ops rowsAlike() {
+    owner.checkOpen();
+    return new Ops(this, ctx.alike(new PackedMemory()));
   }
 
   public Backend backend() {
