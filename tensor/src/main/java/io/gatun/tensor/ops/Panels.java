@@ -60,8 +60,8 @@ final class Panels {
     return rows - rest + Math.ceilDiv(rest, step) * step;
   }
 
-  /// Where row `t` of the activations is among those of [Activations.U8]: each [#ROWS] rows, and the
-  /// last ones, are followed by a row of 128s.
+  /// Where row `t` of the activations is among those of [Activations.U8]: each [#ROWS] rows, and
+  /// the last ones, are followed by a row of 128s.
   static long u8Row(long t) {
     return t + t / ROWS;
   }

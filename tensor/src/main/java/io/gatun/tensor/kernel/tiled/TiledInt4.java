@@ -143,7 +143,8 @@ final class TiledInt4 {
 
   /// Four rows of activations, as [#twoRows]. Written out like that, C2 would no longer inline all
   /// of it: so the columns of a word are a loop.
-  static void fourRows(long w, int shift, int bytes, long x, long xStride, int groups, long y, long yStride) {
+  static void fourRows(
+      long w, int shift, int bytes, long x, long xStride, int groups, long y, long yStride) {
     int mask = (1 << shift) - 1;
     FloatVector even0 = FloatVector.zero(FLOATS);
     FloatVector odd0 = FloatVector.zero(FLOATS);
@@ -160,21 +161,30 @@ final class TiledInt4 {
       long a1 = a0 + xStride & IN_BOUNDS;
       long a2 = a1 + xStride & IN_BOUNDS;
       long a3 = a2 + xStride & IN_BOUNDS;
-      ShortVector s0 = IntVector.broadcast(INTS, ALL.get(INT, a0 + MINUS_8_SUM)).reinterpretAsShorts();
-      ShortVector s1 = IntVector.broadcast(INTS, ALL.get(INT, a1 + MINUS_8_SUM)).reinterpretAsShorts();
-      ShortVector s2 = IntVector.broadcast(INTS, ALL.get(INT, a2 + MINUS_8_SUM)).reinterpretAsShorts();
-      ShortVector s3 = IntVector.broadcast(INTS, ALL.get(INT, a3 + MINUS_8_SUM)).reinterpretAsShorts();
+      ShortVector s0 =
+          IntVector.broadcast(INTS, ALL.get(INT, a0 + MINUS_8_SUM)).reinterpretAsShorts();
+      ShortVector s1 =
+          IntVector.broadcast(INTS, ALL.get(INT, a1 + MINUS_8_SUM)).reinterpretAsShorts();
+      ShortVector s2 =
+          IntVector.broadcast(INTS, ALL.get(INT, a2 + MINUS_8_SUM)).reinterpretAsShorts();
+      ShortVector s3 =
+          IntVector.broadcast(INTS, ALL.get(INT, a3 + MINUS_8_SUM)).reinterpretAsShorts();
       for (int q = 0; q < 8; q++) {
-        ShortVector v = ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
+        ShortVector v =
+            ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
         for (int j = 0; j < 16; j += 4) {
           long at = q * 16 + j;
-          ShortVector b0 = IntVector.broadcast(INTS, ALL.get(INT, a0 + at & IN_BOUNDS)).reinterpretAsShorts();
+          ShortVector b0 =
+              IntVector.broadcast(INTS, ALL.get(INT, a0 + at & IN_BOUNDS)).reinterpretAsShorts();
           s0 = s0.add(v.mul(b0));
-          ShortVector b1 = IntVector.broadcast(INTS, ALL.get(INT, a1 + at & IN_BOUNDS)).reinterpretAsShorts();
+          ShortVector b1 =
+              IntVector.broadcast(INTS, ALL.get(INT, a1 + at & IN_BOUNDS)).reinterpretAsShorts();
           s1 = s1.add(v.mul(b1));
-          ShortVector b2 = IntVector.broadcast(INTS, ALL.get(INT, a2 + at & IN_BOUNDS)).reinterpretAsShorts();
+          ShortVector b2 =
+              IntVector.broadcast(INTS, ALL.get(INT, a2 + at & IN_BOUNDS)).reinterpretAsShorts();
           s2 = s2.add(v.mul(b2));
-          ShortVector b3 = IntVector.broadcast(INTS, ALL.get(INT, a3 + at & IN_BOUNDS)).reinterpretAsShorts();
+          ShortVector b3 =
+              IntVector.broadcast(INTS, ALL.get(INT, a3 + at & IN_BOUNDS)).reinterpretAsShorts();
           s3 = s3.add(v.mul(b3));
           v = v.lanewise(LSHR, 4);
         }

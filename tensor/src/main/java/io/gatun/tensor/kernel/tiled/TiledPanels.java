@@ -3,7 +3,6 @@ package io.gatun.tensor.kernel.tiled;
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
-import static io.gatun.tensor.kernel.dense.Lanes.INTS;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
 import static io.gatun.tensor.kernel.dense.Lanes.ROUND;
