@@ -95,6 +95,7 @@ class ArchitectureTest {
                   "io.gatun.models.decoder..",
                   "io.gatun.models.image..",
                   "io.gatun.models.nn..",
+                  "io.gatun.models.sampling..",
                   "io.gatun.models.template..",
                   "io.gatun.models.text.."));
 }
