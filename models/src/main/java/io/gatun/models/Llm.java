@@ -28,6 +28,16 @@ import java.util.function.Consumer;
 /// which they come. An interrupt ends what a call computes within a layer, and the thread stays
 /// interrupted ([LlmSession] has the details). The parts, such as [#model] and [#ops], are for one
 /// thread at a time, and refuse a second one.
+///
+/// Several models may share threads, workspace and the memory of sessions, which the caller closes
+/// after them:
+///
+/// ```java
+/// try (var ops = new Ops(Backend.NATIVE, 8, Precision.FAST);
+///     var pool = new KvPool(4L << 30);
+///     var target = Llm.load(large, o -> o.ops(ops).pool(pool));
+///     var draft = Llm.load(small, o -> o.ops(ops).pool(pool))) { ... }
+/// ```
 public final class Llm implements AutoCloseable {
   private final Checkpoint checkpoint;
   private final Decoder model;
@@ -45,7 +55,7 @@ public final class Llm implements AutoCloseable {
     this.ops = ops;
     this.options = options;
     layout = model.layout(options.kv);
-    pool = new KvPool(options.kvBudget);
+    pool = options.openPool();
   }
 
   /// Loads a model with the default options.
@@ -79,10 +89,11 @@ public final class Llm implements AutoCloseable {
   private static Llm open(Path pathOrName, Consumer<LlmOptions> choose) {
     var options = new LlmOptions();
     Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
+    options.check();
     Path path = Pretrained.find(pathOrName);
     var checkpoint =
         options.pack
-            ? new PackedModels(options.threads, options.cacheLimit, options.notices)
+            ? new PackedModels(options.threads(), options.cacheLimit, options.notices)
                 .open(path, options.loadMode)
             : Checkpoint.open(path, options.loadMode);
     try {
@@ -91,7 +102,7 @@ public final class Llm implements AutoCloseable {
           options.tokenizer != null
               ? Tokenizers.load(options.tokenizer)
               : Tokenizers.load(path, checkpoint.metadata());
-      var ops = new Ops(options.backend, options.threads, options.precision);
+      var ops = options.openOps();
       return new Llm(checkpoint, model, tokenizer, ops, options);
     } catch (RuntimeException | Error e) {
       checkpoint.close();
@@ -186,7 +197,7 @@ public final class Llm implements AutoCloseable {
   public float[] logits(String text) {
     try (var session = newSession()) {
       Objects.requireNonNull(text, "the text is null");
-      return session.feed(tokenizer.encode(text)).clone();
+      return session.feed(tokenizer.encode(text));
     }
   }
 
@@ -229,7 +240,7 @@ public final class Llm implements AutoCloseable {
             contextLimit());
   }
 
-  /// Ends the threads and unmaps the weights.
+  /// Ends the threads and unmaps the weights. Threads and memory that other models share stay.
   ///
   /// Other threads' calls end at their next operation, which is waited for, with an
   /// [IllegalStateException], `the model is closed`; so does every later use. Sessions keep their
@@ -237,7 +248,9 @@ public final class Llm implements AutoCloseable {
   @Override
   public void close() {
     ops.close();
-    pool.close();
+    if (!options.sharesPool()) {
+      pool.close();
+    }
     checkpoint.close();
   }
 }

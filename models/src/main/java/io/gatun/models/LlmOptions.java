@@ -3,6 +3,8 @@ package io.gatun.models;
 import io.gatun.loaders.LoadMode;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.KvPool;
+import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.ops.Workers;
 import java.nio.file.Path;
@@ -11,13 +13,15 @@ import java.util.function.Consumer;
 
 /// How a language model is loaded: `Llm.load(path, o -> o.threads(4).context(8192))`.
 public final class LlmOptions {
-  Backend backend = Backend.NATIVE;
-  Precision precision = Precision.FAST;
-  int threads = Workers.defaultThreads();
+  private Backend backend;
+  private Precision precision;
+  private int threads;
+  private Ops ops;
+  private KvPool pool;
+  private long kvBudget;
   LoadMode loadMode = LoadMode.MAP;
   Path tokenizer;
   DType.Plain kv = DType.Plain.F16;
-  long kvBudget = Long.MAX_VALUE;
   int context;
   boolean pack;
   long cacheLimit;
@@ -40,6 +44,13 @@ public final class LlmOptions {
   /// The threads that compute; by default the machine's physical cores.
   public LlmOptions threads(int value) {
     threads = Workers.checkThreads(value);
+    return this;
+  }
+
+  /// The threads and the workspace of other models, instead of its own: models that share them
+  /// compute in turn. The caller closes them, when no model needs them any more.
+  public LlmOptions ops(Ops value) {
+    ops = Objects.requireNonNull(value, "ops is null");
     return this;
   }
 
@@ -69,6 +80,13 @@ public final class LlmOptions {
       throw new IllegalArgumentException("kvBudget is " + value + "; need at least 1 byte");
     }
     kvBudget = value;
+    return this;
+  }
+
+  /// The memory of other models' sessions, with its budget, instead of its own. The caller closes
+  /// it.
+  public LlmOptions pool(KvPool value) {
+    pool = Objects.requireNonNull(value, "pool is null");
     return this;
   }
 
@@ -103,5 +121,44 @@ public final class LlmOptions {
   public LlmOptions notices(Consumer<String> value) {
     notices = Objects.requireNonNull(value, "notices is null");
     return this;
+  }
+
+  /// Makes sure that nothing was chosen of what comes with parts that are shared.
+  void check() {
+    if (ops != null && (backend != null || precision != null || threads != 0)) {
+      throw new IllegalArgumentException(
+          "ops brings its own backend, precision and threads; leave those out, or ops");
+    }
+    if (pool != null && kvBudget != 0) {
+      throw new IllegalArgumentException(
+          "pool has a budget of its own, %d bytes; leave kvBudget out, or pool"
+              .formatted(pool.budget()));
+    }
+  }
+
+  /// The threads that compute.
+  int threads() {
+    return ops != null
+        ? ops.workers().threads()
+        : threads != 0 ? threads : Workers.defaultThreads();
+  }
+
+  /// What the model computes with, and closes.
+  Ops openOps() {
+    return ops != null
+        ? ops.sharing()
+        : new Ops(
+            backend == null ? Backend.NATIVE : backend,
+            threads(),
+            precision == null ? Precision.FAST : precision);
+  }
+
+  /// Whether the model's sessions have a memory that is not only theirs.
+  boolean sharesPool() {
+    return pool != null;
+  }
+
+  KvPool openPool() {
+    return pool != null ? pool : new KvPool(kvBudget == 0 ? Long.MAX_VALUE : kvBudget);
   }
 }

@@ -2,11 +2,11 @@ package io.gatun.models;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.Interruption;
+import io.gatun.models.decoder.Keys;
 import io.gatun.models.encoder.ClassificationHead;
 import io.gatun.models.encoder.Encoders;
 import io.gatun.models.encoder.SentenceFiles;
 import io.gatun.models.encoder.TextEncoder;
-import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.UsedTensors;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
@@ -24,7 +24,7 @@ import java.util.function.Consumer;
 /// @param maxTokens the most tokens of a text, or pair
 record LoadedEncoder(
     Checkpoint checkpoint,
-    JsonKeys keys,
+    Keys keys,
     TextEncoder encoder,
     ClassificationHead head,
     SentenceFiles files,
@@ -46,12 +46,8 @@ record LoadedEncoder(
     choose.accept(options);
     var checkpoint = Checkpoint.open(path, options.loadMode);
     try {
-      var keys = Encoders.keys(checkpoint);
+      var keys = Keys.of(checkpoint);
       boolean decodes = Encoders.isDecoder(keys);
-      if (!decodes) {
-        Encoders.architecture(keys);
-      }
-      var files = SentenceFiles.of(checkpoint, keys);
       TextEncoder encoder;
       ClassificationHead head = null;
       if (decodes) {
@@ -61,10 +57,11 @@ record LoadedEncoder(
         if (ranks) {
           Reranker.checkActivation(keys);
         }
-        encoder = Encoders.of(keys, () -> Encoders.weights(tensors));
+        encoder = Encoders.of(keys, tensors);
         head = ranks ? ClassificationHead.of(keys, tensors, encoder.hiddenSize()) : null;
         tensors.requireAllUsed(Encoders.LEFTOVERS);
       }
+      var files = SentenceFiles.of(checkpoint, keys);
       var tokenizer = Tokenizers.load(path, checkpoint.metadata());
       int most = files.maxTokens() == 0 ? Integer.MAX_VALUE : files.maxTokens();
       // What a language model multiplies is F32: here it may be rounded.

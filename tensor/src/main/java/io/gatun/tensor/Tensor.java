@@ -1,7 +1,7 @@
 package io.gatun.tensor;
 
 import io.gatun.tensor.kernel.Elements;
-import io.gatun.tensor.kernel.Mxfp4;
+import io.gatun.tensor.kernel.ggml.Mxfp4;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;

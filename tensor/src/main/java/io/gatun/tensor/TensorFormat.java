@@ -1,6 +1,6 @@
 package io.gatun.tensor;
 
-import io.gatun.tensor.kernel.Dequantize;
+import io.gatun.tensor.kernel.ggml.Dequantize;
 import java.util.Arrays;
 import java.util.Locale;
 

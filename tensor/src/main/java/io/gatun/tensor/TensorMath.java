@@ -1,7 +1,7 @@
 package io.gatun.tensor;
 
-import io.gatun.tensor.kernel.Kernels;
-import io.gatun.tensor.kernel.VectorKernels;
+import io.gatun.tensor.kernel.dense.VectorKernels;
+import io.gatun.tensor.kernel.scalar.Kernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.function.DoubleUnaryOperator;

@@ -1,6 +1,6 @@
 package io.gatun.tensor;
 
-import io.gatun.tensor.kernel.ReadKernel;
+import io.gatun.tensor.kernel.dense.ReadKernel;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 

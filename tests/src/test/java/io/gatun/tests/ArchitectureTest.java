@@ -1,12 +1,17 @@
 package io.gatun.tests;
 
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.belongToAnyOf;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Recurrence;
 
 /// What the module descriptors cannot say.
 @AnalyzeClasses(packages = "io.gatun", importOptions = ImportOption.DoNotIncludeTests.class)
@@ -19,6 +24,51 @@ class ArchitectureTest {
           .should()
           .dependOnClassesThat()
           .resideInAPackage("jdk.incubator.vector..");
+
+  /// The rooms of the operations know nothing of those who call them.
+  @ArchTest
+  static final ArchRule OPERATIONS_DO_NOT_KNOW_THEIR_CALLERS =
+      noClasses()
+          .that()
+          .resideInAPackage("io.gatun.tensor.ops.*")
+          .should()
+          .dependOnClassesThat(belongToAnyOf(Ops.class, Functional.class, Recurrence.class));
+
+  /// The rooms of the operations: each uses only those named before it.
+  @ArchTest
+  static final ArchRule OPERATIONS_ARE_IN_LAYERS =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInLayers()
+          .layer("context")
+          .definedBy("io.gatun.tensor.ops.context")
+          .layer("rows")
+          .definedBy("io.gatun.tensor.ops.rows")
+          .layer("conv")
+          .definedBy("io.gatun.tensor.ops.conv")
+          .whereLayer("conv")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("rows")
+          .mayOnlyBeAccessedByLayers("conv");
+
+  /// The rooms of the kernels: each uses only those named before it.
+  @ArchTest
+  static final ArchRule KERNELS_ARE_IN_LAYERS =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInLayers()
+          .layer("scalar")
+          .definedBy("io.gatun.tensor.kernel.scalar")
+          .layer("dense")
+          .definedBy("io.gatun.tensor.kernel.dense")
+          .layer("ggml")
+          .definedBy("io.gatun.tensor.kernel.ggml")
+          .layer("tiled")
+          .definedBy("io.gatun.tensor.kernel.tiled")
+          .whereLayer("tiled")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("ggml")
+          .mayOnlyBeAccessedByLayers("tiled")
+          .whereLayer("dense")
+          .mayOnlyBeAccessedByLayers("ggml", "tiled");
 
   @ArchTest
   static final ArchRule GENERATED_BINDINGS_STAY_INSIDE =
@@ -45,6 +95,7 @@ class ArchitectureTest {
                   "io.gatun.models.decoder..",
                   "io.gatun.models.image..",
                   "io.gatun.models.nn..",
+                  "io.gatun.models.sampling..",
                   "io.gatun.models.template..",
                   "io.gatun.models.text.."));
 }

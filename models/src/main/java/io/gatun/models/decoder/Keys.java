@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/// A decoder's configuration under the names that config.json has, whichever file it comes from:
+/// A model's configuration under the names that config.json has, whichever file it comes from:
 /// config.json itself, Meta's params.json, or a GGUF file's metadata.
 public final class Keys extends JsonKeys {
   /// config.json's keys, and what GGUF calls them behind the architecture's name.
@@ -203,6 +203,7 @@ public final class Keys extends JsonKeys {
     if (!json.has("vocab_size") && metadata.get("tokenizer.ggml.tokens") instanceof List<?> l) {
       json.put("vocab_size", l.size());
     }
+    set(json, "type_vocab_size", metadata.get("tokenizer.ggml.token_type_count"));
     unknown.forEach(
         (key, value) -> {
           boolean off = value instanceof Number n && n.doubleValue() == 0 || value.equals("");

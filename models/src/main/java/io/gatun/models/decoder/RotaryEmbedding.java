@@ -3,9 +3,10 @@ package io.gatun.models.decoder;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Ops;
-import io.gatun.tensor.ops.Span;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.function.IntToDoubleFunction;
+import java.util.stream.IntStream;
 
 /// The angles of rotary position embedding (Su et al. 2021): pair i of a head turns by its
 /// frequency times the position.
@@ -71,41 +72,58 @@ public final class RotaryEmbedding {
     var querySin = scaled ? ops.empty(rows, dim) : sin;
     double factor = config.scaling().attentionFactor();
     for (var span : batch.spans()) {
-      double[] frequencies = frequencies(span);
-      fill(cos, sin, batch, span, frequencies, p -> factor);
+      int known = span.position() + span.rows();
+      double[] frequencies = frequencies(known, span.sequence().capacity());
+      int[] positions = Arrays.copyOfRange(batch.positions(), span.from(), span.to());
+      fill(cos, sin, span.from(), positions, frequencies, p -> factor);
       if (scaled) {
         IntToDoubleFunction scale = p -> factor * queryScale.applyAsDouble(p);
-        fill(queryCos, querySin, batch, span, frequencies, scale);
+        fill(queryCos, querySin, span.from(), positions, frequencies, scale);
       }
     }
     return new Table(cos, sin, queryCos, querySin);
   }
 
+  /// The tables for the tokens of texts that are read whole, from the workspace.
+  ///
+  /// @param positions each token's place in its text
+  public Table table(Ops ops, int[] positions) {
+    // Texts have their first positions in common: each is computed once.
+    int longest = Arrays.stream(positions).max().orElse(0) + 1;
+    double factor = config.scaling().attentionFactor();
+    var cos = ops.empty(longest, dim);
+    var sin = ops.empty(longest, dim);
+    int[] each = IntStream.range(0, longest).toArray();
+    fill(cos, sin, 0, each, frequencies(longest, longest), p -> factor);
+    var allCos = ops.gatherRows(cos, positions);
+    var allSin = ops.gatherRows(sin, positions);
+    return new Table(allCos, allSin, allCos, allSin);
+  }
+
   /// Some scalings depend on how long a text is, or may become.
-  private double[] frequencies(Span span) {
-    int known = span.position() + span.rows();
-    double[] frequencies =
-        config.scaling().frequencies(config.theta(), dim, known, span.sequence().capacity());
+  private double[] frequencies(int length, int capacity) {
+    double[] frequencies = config.scaling().frequencies(config.theta(), dim, length, capacity);
     for (int i = 0; divisors != null && i < frequencies.length; i++) {
       frequencies[i] /= divisors[i];
     }
     return frequencies;
   }
 
+  /// @param first the row of the first of the positions
   private void fill(
       Tensor cos,
       Tensor sin,
-      Batch batch,
-      Span span,
+      int first,
+      int[] positions,
       double[] frequencies,
       IntToDoubleFunction scale) {
     int half = frequencies.length;
-    for (int t = span.from(); t < span.to(); t++) {
-      int position = batch.positions()[t];
+    for (int t = 0; t < positions.length; t++) {
+      int position = positions[t];
       double m = scale.applyAsDouble(position);
       for (int i = 0; i < half; i++) {
         double angle = position * frequencies[i];
-        long row = (long) t * dim;
+        long row = (long) (first + t) * dim;
         long a = row + (interleaved ? 2 * i : i);
         long b = row + (interleaved ? 2 * i + 1 : half + i);
         float s = (float) (m * Math.sin(angle));
@@ -119,7 +137,7 @@ public final class RotaryEmbedding {
   }
 
   /// Whether neighbouring elements form a pair, and not the halves of a head.
-  boolean interleaved() {
+  public boolean interleaved() {
     return interleaved;
   }
 }

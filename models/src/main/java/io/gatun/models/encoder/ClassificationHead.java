@@ -1,9 +1,8 @@
 package io.gatun.models.encoder;
 
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.decoder.Keys;
 import io.gatun.models.nn.UsedTensors;
-import io.gatun.models.nn.WeightNames;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
@@ -17,30 +16,57 @@ import java.lang.foreign.ValueLayout;
 /// @param dense BERT's pooler, or the first layer of RoBERTa's classifier
 /// @param out the layer of the one label
 public record ClassificationHead(LinearWeight dense, LinearWeight out) {
+  private static final String GGUF_WITHOUT_DENSE =
+      "%s: it has cls.output, the last layer of a reranker, but not the one before it (BERT's"
+          + " pooler, cls.weight), which llama.cpp's converter leaves out: its scores would not be"
+          + " the model's. Use the Hugging Face directory that the file was made from";
+
   /// The head of a checkpoint.
   ///
   /// @throws CheckpointException if it has none, or one of several labels
-  public static ClassificationHead of(JsonKeys keys, UsedTensors tensors, int hiddenSize) {
-    var labels = keys.json().path("id2label");
-    int count = labels.isObject() ? labels.size() : keys.integer("num_labels", 1);
-    var all = Weights.of(tensors, WeightNames.SAME).because("it ranks by one number");
+  public static ClassificationHead of(Keys keys, UsedTensors tensors, int hiddenSize) {
+    var all = Encoders.all(keys, tensors).because("it ranks by one number");
+    int count = labels(keys, all);
     if (count != 1) {
       throw new CheckpointException(
           "%s: it has %d labels; a reranker has one".formatted(keys.where(), count));
     }
-    if (tensors.has("classifier.out_proj.weight")) {
+    if (all.has("classifier.out_proj.weight")) {
+      if (keys.isGguf() && !all.has("classifier.dense.weight")) {
+        throw new CheckpointException(GGUF_WITHOUT_DENSE.formatted(tensors.checkpoint().path()));
+      }
       return new ClassificationHead(
           all.linear("classifier.dense", hiddenSize, hiddenSize),
-          all.linear("classifier.out_proj", 1, hiddenSize));
+          last(all, "classifier.out_proj", hiddenSize));
     }
-    if (tensors.has("classifier.weight") && tensors.has("bert.pooler.dense.weight")) {
+    if (all.has("classifier.weight") && all.has("bert.pooler.dense.weight")) {
       return new ClassificationHead(
           all.linear("bert.pooler.dense", hiddenSize, hiddenSize),
-          all.linear("classifier", 1, hiddenSize));
+          last(all, "classifier", hiddenSize));
     }
     throw new CheckpointException(
         "%s: no classifier that Gatun knows, which makes a score of a pair of texts; need a reranker (cross-encoder) of BERT's or RoBERTa's kind. Embeddings come from: gatun embed"
             .formatted(tensors.checkpoint().path()));
+  }
+
+  /// GGUF's list of labels may be missing; the last layer has a row for each.
+  private static int labels(Keys keys, Weights all) {
+    var named = keys.json().path("id2label");
+    if (named.isObject() || !keys.isGguf()) {
+      return named.isObject() ? named.size() : keys.integer("num_labels", 1);
+    }
+    boolean several =
+        all.has("classifier.out_proj.weight") && all.shape("classifier.out_proj.weight").rank() > 1;
+    return several ? Math.toIntExact(all.shape("classifier.out_proj.weight").dim(0)) : 1;
+  }
+
+  /// llama.cpp writes a matrix of one row as a vector when it quantizes a file.
+  private static LinearWeight last(Weights all, String name, int size) {
+    if (all.shape(name + ".weight").rank() > 1) {
+      return all.linear(name, 1, size);
+    }
+    var row = all.tensor(name + ".weight", size).reshape(1, size);
+    return LinearWeight.of(row, all.tensor(name + ".bias", 1));
   }
 
   /// The numbers of a batch's texts.

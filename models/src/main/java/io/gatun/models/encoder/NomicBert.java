@@ -1,5 +1,8 @@
 package io.gatun.models.encoder;
 
+import io.gatun.models.decoder.Keys;
+import io.gatun.models.decoder.RopeConfig;
+import io.gatun.models.decoder.RotaryEmbedding;
 import io.gatun.models.nn.LayerNorm;
 import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
@@ -9,111 +12,118 @@ import io.gatun.tensor.ops.AttentionBias;
 import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Consumer;
+import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 
 /// Nomic's BERT (Nussbaum et al. 2024): rotary positions, SwiGLU, no biases.
-final class NomicBert implements TextEncoder {
-  record Config(
-      int vocabSize,
-      int hiddenSize,
-      int intermediateSize,
-      int numHiddenLayers,
-      int numAttentionHeads,
-      int maxPositionEmbeddings,
-      int typeVocabSize,
-      float layerNormEps,
-      double ropeTheta) {}
+final class NomicBert implements EncoderArchitecture {
+  private static final Pattern HARMLESS =
+      Pattern.compile(
+          ".*pdrop|dense_seq_output|fused_(bias_fc|dropout_add_ln)|max_trained_positions"
+              + "|pad_vocab_size_multiple|reorder_and_upcast_attn|summary_.*|use_xentropy");
 
-  private final Config config;
-  private final Tensor wordEmbeddings;
-  private final Tensor tokenTypeEmbeddings;
-  private final LayerNorm embLn;
-  private final List<Layer> layers = new ArrayList<>();
+  @Override
+  public Set<String> types() {
+    return Set.of("nomic_bert");
+  }
 
-  NomicBert(Config config, Weights weights) {
-    this.config = config;
-    long d = config.hiddenSize;
-    wordEmbeddings = weights.tensor("embeddings.word_embeddings.weight", config.vocabSize, d);
-    tokenTypeEmbeddings =
-        weights.tensor("embeddings.token_type_embeddings.weight", config.typeVocabSize, d);
-    embLn = weights.layerNorm("emb_ln", d, config.layerNormEps);
-    for (int i = 0; i < config.numHiddenLayers; i++) {
-      layers.add(new Layer(config, weights.at("encoder.layers", i)));
+  @Override
+  public Map<String, String> ggufNames() {
+    return Map.ofEntries(
+        Map.entry("embeddings.word_embeddings", "token_embd"),
+        Map.entry("embeddings.token_type_embeddings", "token_types"),
+        Map.entry("emb_ln", "token_embd_norm"),
+        Map.entry("attn.Wqkv", "attn_qkv"),
+        Map.entry("attn.out_proj", "attn_output"),
+        Map.entry("norm1", "attn_output_norm"),
+        Map.entry("mlp.fc11", "ffn_up"),
+        Map.entry("mlp.fc12", "ffn_gate"),
+        Map.entry("mlp.fc2", "ffn_down"),
+        Map.entry("norm2", "layer_output_norm"));
+  }
+
+  /// Published files have GPT-2's names for sizes, those of transformers 5 BERT's.
+  @Override
+  public TextEncoder build(Keys keys, Weights weights) {
+    boolean old = keys.json().has("n_embd");
+    var heads =
+        old
+            ? EncoderHeads.of(keys, "n_embd", "n_head")
+            : EncoderHeads.of(keys, "hidden_size", "num_attention_heads");
+    int d = heads.hiddenSize();
+    int wide = keys.count(old ? "n_inner" : "intermediate_size");
+    float eps = (float) keys.number(old ? "layer_norm_epsilon" : "layer_norm_eps", 1e-12);
+    keys.require("activation_function", "swiglu", "swiglu");
+    keys.require("hidden_act", "silu", "silu");
+    keys.require("rotary_emb_fraction", 1);
+    keys.requireFlag("scale_attn_weights", true);
+    double theta = keys.number("rotary_emb_base", 1000);
+    var rope = heads.rope(RopeConfig.of(keys, "full_attention", theta));
+    var embedding =
+        new Embedding(
+            weights.tensor("embeddings.word_embeddings.weight", keys.count("vocab_size"), d),
+            weights.tensor(
+                "embeddings.token_type_embeddings.weight", keys.count("type_vocab_size", 2), d),
+            weights.layerNorm("emb_ln", d, eps));
+    var layers =
+        IntStream.range(0, keys.count(old ? "n_layer" : "num_hidden_layers"))
+            .mapToObj(i -> weights.at("encoder.layers", i))
+            .map(w -> Layer.of(w, heads, wide, rope, eps))
+            .toList();
+    int positions = keys.count(old ? "n_positions" : "max_position_embeddings");
+    keys.requireAllRead(HARMLESS);
+    return new EncoderStack(d, positions, embedding, List.of(rope), layers, null);
+  }
+
+  private record Embedding(Tensor word, Tensor tokenType, LayerNorm norm)
+      implements EncoderStack.Embedding {
+    /// x = layerNorm(word + type)
+    @Override
+    public Tensor forward(Functional f, TokenBatch batch) {
+      var words = f.embedding(batch.ids(), word); // (T, D)
+      return norm.forward(f, f.add(words, f.embedding(batch.types(), tokenType)));
     }
-  }
-
-  /// x = layerNorm(word + type)
-  @Override
-  public Tensor forward(Functional f, TokenBatch batch, Consumer<Tensor> probe) {
-    return Scoped.call(
-        f,
-        () -> {
-          var words = f.embedding(batch.ids(), wordEmbeddings); // (T, D)
-          var types = f.embedding(batch.types(), tokenTypeEmbeddings);
-          var rotary =
-              Rotary.of(f, batch, config.ropeTheta, config.hiddenSize / config.numAttentionHeads);
-          var x = embLn.forward(f, f.add(words, types));
-          probe.accept(x);
-          for (var layer : layers) {
-            x = layer.forward(f, x, batch, rotary);
-            probe.accept(x);
-          }
-          return x;
-        });
-  }
-
-  @Override
-  public int hiddenSize() {
-    return config.hiddenSize;
-  }
-
-  @Override
-  public int layers() {
-    return layers.size();
-  }
-
-  @Override
-  public int maxTokens() {
-    return config.maxPositionEmbeddings;
   }
 
   /// One layer, normalized after each part.
-  private static final class Layer {
-    private final RotaryAttention attention;
-    private final LinearWeight outProj;
-    private final LayerNorm norm1;
-    private final LinearWeight fc11;
-    private final LinearWeight fc12;
-    private final LinearWeight fc2;
-    private final LayerNorm norm2;
-
-    Layer(Config config, Weights weights) {
-      long d = config.hiddenSize;
-      long wide = config.intermediateSize;
-      attention = RotaryAttention.of(weights, d, config.numAttentionHeads, AttentionBias.NONE);
-      outProj = weights.linearWithoutBias("attn.out_proj", d, d);
-      norm1 = weights.layerNorm("norm1", d, config.layerNormEps);
-      fc11 = weights.linearWithoutBias("mlp.fc11", wide, d);
-      fc12 = weights.linearWithoutBias("mlp.fc12", wide, d);
-      fc2 = weights.linearWithoutBias("mlp.fc2", d, wide);
-      norm2 = weights.layerNorm("norm2", d, config.layerNormEps);
+  private record Layer(
+      RotaryAttention attention,
+      LinearWeight outProj,
+      LayerNorm norm1,
+      LinearWeight fc11,
+      LinearWeight fc12,
+      LinearWeight fc2,
+      LayerNorm norm2)
+      implements EncoderStack.Layer {
+    static Layer of(Weights w, EncoderHeads heads, int wide, RotaryEmbedding rope, float eps) {
+      int d = heads.hiddenSize();
+      return new Layer(
+          RotaryAttention.of(w, d, heads.count(), rope, AttentionBias.NONE),
+          w.linearWithoutBias("attn.out_proj", d, d),
+          w.layerNorm("norm1", d, eps),
+          w.linearWithoutBias("mlp.fc11", wide, d),
+          w.linearWithoutBias("mlp.fc12", wide, d),
+          w.linearWithoutBias("mlp.fc2", d, wide),
+          w.layerNorm("norm2", d, eps));
     }
 
     /// h = layerNorm(x + attention(x)); y = layerNorm(h + fc2(fc11(h) * silu(fc12(h))))
-    Tensor forward(Functional f, Tensor x, TokenBatch batch, Rotary rotary) {
+    @Override
+    public Tensor forward(Functional f, Tensor x, EncoderStack.Texts texts) {
       return Scoped.call(
           f,
           () -> {
-            var seen = attention.forward(f, x, batch, rotary);
-            var h = norm1.forward(f, f.linear(seen, outProj, Epilogue.add(x))); // (T, D)
+            var seen = attention.forward(f, x, texts); // (T, D)
+            var h = norm1.forward(f, f.linear(seen, outProj, Epilogue.add(x)));
             return norm2.forward(f, f.linear(gated(f, h), fc2, Epilogue.add(h)));
           });
     }
 
     private Tensor gated(Functional f, Tensor h) {
-      var up = f32(f, f.linear(h, fc11));
+      var up = f32(f, f.linear(h, fc11)); // (T, F)
       var gate = f32(f, f.linear(h, fc12));
       f.ops().siluMulInPlace(gate, up);
       return f.dtype() == DType.Plain.F32 ? gate : f.cast(gate);

@@ -1,6 +1,8 @@
 package io.gatun.models.encoder;
 
+import io.gatun.models.decoder.RotaryEmbedding;
 import io.gatun.models.nn.Weights;
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionBias;
 import io.gatun.tensor.ops.Functional;
@@ -10,28 +12,47 @@ import io.gatun.tensor.ops.LinearWeight;
 /// matrix without a bias.
 ///
 /// @param queryKey the rows of queries and keys, which are turned together
-record RotaryAttention(LinearWeight queryKey, LinearWeight value, int heads, AttentionBias bias) {
+record RotaryAttention(
+    LinearWeight queryKey,
+    LinearWeight value,
+    int heads,
+    RotaryEmbedding rope,
+    AttentionBias bias) {
   /// @param d the size of the hidden states, D
-  static RotaryAttention of(Weights weights, long d, int heads, AttentionBias bias) {
+  static RotaryAttention of(
+      Weights weights, long d, int heads, RotaryEmbedding rope, AttentionBias bias) {
     var wqkv = weights.tensor("attn.Wqkv.weight", 3 * d, d);
     return new RotaryAttention(
         LinearWeight.of(wqkv.slice(0, 0, 2 * d), null),
         LinearWeight.of(wqkv.slice(0, 2 * d, 3 * d), null),
         heads,
+        rope,
         bias);
   }
 
   /// The heads' results (T, D) side by side, for x (T, D).
-  Tensor forward(Functional f, Tensor x, TokenBatch batch, Rotary rotary) {
+  Tensor forward(Functional f, Tensor x, EncoderStack.Texts texts) {
     long d = x.dim(1);
-    var qk = rotary.turn(f, f.linear(x, queryKey)); // (T, 2 D)
+    var qk = turned(f, f.linear(x, queryKey), texts.table(rope)); // (T, 2 D)
     return f.attention(
         qk.slice(1, 0, d),
         qk.slice(1, d, 2 * d),
         f.linear(x, value),
-        batch.starts(),
+        texts.batch().starts(),
         heads,
         (float) (1 / Math.sqrt((double) d / heads)),
         bias);
+  }
+
+  private Tensor turned(Functional f, Tensor qk, RotaryEmbedding.Table table) {
+    var x = qk.dtype() == DType.Plain.F32 ? qk : f.toF32(qk);
+    long heads2 = 2L * heads;
+    f.ops()
+        .rope(
+            x.reshape(x.dim(0), heads2, x.dim(1) / heads2),
+            table.cos(),
+            table.sin(),
+            rope.interleaved());
+    return x == qk ? x : f.cast(x);
   }
 }

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.loaders.Format;
+import io.gatun.models.decoder.Keys;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.UnknownKeys;
 import java.io.IOException;
@@ -51,15 +51,17 @@ public record SentenceFiles(
   ///
   /// @param keys the checkpoint's configuration
   /// @throws CheckpointException if they ask for what Gatun does not do
-  public static SentenceFiles of(Checkpoint checkpoint, JsonKeys keys) {
-    return checkpoint.format() == Format.GGUF
-        ? ofGguf(checkpoint, keys)
-        : ofDirectory(Encoders.directory(checkpoint));
+  public static SentenceFiles of(Checkpoint checkpoint, Keys keys) {
+    if (keys.isGguf()) {
+      return ofGguf(checkpoint, keys);
+    }
+    Path path = checkpoint.path();
+    return ofDirectory(Files.isDirectory(path) ? path : path.toAbsolutePath().getParent());
   }
 
   /// GGUF has no key for normalization, which nearly all models want, and which changes no cosine.
-  private static SentenceFiles ofGguf(Checkpoint checkpoint, JsonKeys keys) {
-    int type = keys.integer("pooling_type", 0);
+  private static SentenceFiles ofGguf(Checkpoint checkpoint, Keys keys) {
+    int type = keys.integer(keys.type() + ".pooling_type", 0);
     var pooling =
         switch (type) {
           case 0, RANK -> null;

@@ -2,18 +2,13 @@ package io.gatun.tensor.kernel;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
+import io.gatun.tensor.kernel.ggml.Dequantize;
+import io.gatun.tensor.kernel.tiled.TiledLayout;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 
-/// Elements as floats on the heap: the slow way, for printing and for checking the fast ways.
+/// Elements of any type as floats on the heap: the slow way, for printing and for checking the fast
+/// ways.
 public final class Elements {
-  static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
-  static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
-  static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
-  static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
-  static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
-  static final ValueLayout.OfDouble DOUBLE = ValueLayout.JAVA_DOUBLE_UNALIGNED;
-
   private Elements() {}
 
   /// The element `at`, counted from the segment's start.
@@ -43,19 +38,5 @@ public final class Elements {
       Dequantize.toFloat(dtype, s, 0, dst, 0, values.length);
     }
     return values;
-  }
-
-  /// A bfloat16 is the upper half of a float.
-  public static float bf16ToFloat(short bits) {
-    return Float.intBitsToFloat(bits << 16);
-  }
-
-  /// The nearest bfloat16, ties to even; NaN stays NaN.
-  public static short floatToBf16(float f) {
-    int bits = Float.floatToRawIntBits(f);
-    if (Float.isNaN(f)) {
-      return (short) (bits >>> 16 | 0x40);
-    }
-    return (short) ((bits + 0x7FFF + (bits >>> 16 & 1)) >>> 16);
   }
 }

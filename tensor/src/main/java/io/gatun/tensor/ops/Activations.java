@@ -3,10 +3,12 @@ package io.gatun.tensor.ops;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Int8Products;
-import io.gatun.tensor.kernel.QuantizedRows;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.dense.Int8Products;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.kernel.tiled.QuantizedRows;
+import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 
 /// The input (T, K) of products with weights, in the forms that kernels want. Each is made once,
@@ -15,7 +17,7 @@ import java.lang.foreign.MemorySegment;
 /// The input may be an RMSNorm's result, which then is never stored as such unless a kernel wants
 /// it so: each row is normalized and rounded while it is in the caches.
 public final class Activations {
-  private final Ops ops;
+  private final Context ctx;
   private final MemorySegment x;
   private final Norm norm;
   private final int rows;
@@ -30,13 +32,12 @@ public final class Activations {
 
   /// Activations as u8 with zero point 128.
   ///
-  /// @param values (T, K) bytes
-  /// @param scales one F32 a row
+  /// @param values (T, K) bytes, with more rows among them: see [Panels#u8Row]
   record U8(MemorySegment values, MemorySegment scales) {}
 
-  private Activations(Ops ops, Tensor x, Norm norm) {
+  private Activations(Context ctx, Tensor x, Norm norm) {
     Check.f32("x", x);
-    this.ops = ops;
+    this.ctx = ctx;
     this.x = x.segment();
     this.norm = norm;
     columns = Math.toIntExact(x.dim(-1));
@@ -45,15 +46,15 @@ public final class Activations {
   }
 
   /// x (..., K) as it is, F32.
-  static Activations of(Ops ops, Tensor x) {
-    return new Activations(ops, x, null);
+  static Activations of(Context ctx, Tensor x) {
+    return new Activations(ctx, x, null);
   }
 
   /// x (..., K) as [Ops#rmsNorm] makes it.
-  static Activations normed(Ops ops, Tensor x, Tensor weight, float eps) {
+  static Activations normed(Context ctx, Tensor x, Tensor weight, float eps) {
     Check.f32("weight", weight);
     Check.same("weight", weight.size(), "columns", x.dim(-1));
-    return new Activations(ops, x, new Norm(weight.segment(), eps));
+    return new Activations(ctx, x, new Norm(weight.segment(), eps));
   }
 
   /// T.
@@ -73,16 +74,15 @@ public final class Activations {
 
   MemorySegment f32() {
     if (f32 == null) {
-      var normed = ops.workspace().take(4L * rows * columns);
-      ops.workers()
-          .forEach(
-              rows,
-              Ops.grain(columns),
-              (worker, from, to) -> {
-                for (long t = from; t < to; t++) {
-                  normalize(t, normed, 4 * t * columns);
-                }
-              });
+      var normed = ctx.workspace().take(4L * rows * columns);
+      ctx.forEach(
+          rows,
+          Context.grain(columns),
+          (worker, from, to) -> {
+            for (long t = from; t < to; t++) {
+              normalize(t, normed, 4 * t * columns);
+            }
+          });
       f32 = normed;
     }
     return f32;
@@ -90,7 +90,7 @@ public final class Activations {
 
   MemorySegment bf16() {
     if (bf16 == null) {
-      var rounded = ops.workspace().take(2L * rows * columns);
+      var rounded = ctx.workspace().take(2L * rows * columns);
       forEachRow((t, row, at) -> Unpack.floatToBf16(row, at, rounded, 2 * t * columns, columns));
       bf16 = rounded;
     }
@@ -101,7 +101,7 @@ public final class Activations {
   MemorySegment quantized(int bits) {
     if (quantized[bits] == null) {
       long rowBytes = QuantizedRows.rowBytes(columns);
-      var q = ops.workspace().take(rows * rowBytes);
+      var q = ctx.workspace().take(rows * rowBytes);
       forEachRow((t, row, at) -> QuantizedRows.quantize(row, at, q, t * rowBytes, columns, bits));
       quantized[bits] = q;
     }
@@ -110,12 +110,17 @@ public final class Activations {
 
   U8 u8() {
     if (u8 == null) {
-      var values = ops.workspace().take((long) rows * columns);
-      var scales = ops.workspace().take(4L * rows);
+      var values = ctx.workspace().take(Panels.u8Rows(rows) * columns);
+      var scales = ctx.workspace().take(4L * rows);
       forEachRow(
-          (t, row, at) ->
-              Floats.set(
-                  scales, 0, t, Int8Products.quantize(row, at, columns, 128, values, t * columns)));
+          (t, row, at) -> {
+            long to = Panels.u8Row(t) * columns;
+            float scale = Int8Products.quantize(row, at, columns, 128, values, to);
+            Floats.set(scales, 0, t, scale);
+            if (t == rows - 1 || (t + 1) % Panels.ROWS == 0) {
+              values.asSlice(to + columns, columns).fill((byte) 128);
+            }
+          });
       u8 = new U8(values, scales);
     }
     return u8;
@@ -127,27 +132,26 @@ public final class Activations {
   }
 
   private void forEachRow(RowKernel kernel) {
-    try (var _ = ops.scope()) {
+    try (var _ = ctx.scope()) {
       long stride = 4L * columns + 63 & -64;
-      var scratch = f32 == null ? ops.workspace().take(stride * ops.workers().threads()) : null;
-      ops.workers()
-          .forEach(
-              rows,
-              Ops.grain(columns),
-              (worker, from, to) -> {
-                for (long t = from; t < to; t++) {
-                  if (scratch == null) {
-                    kernel.run(t, f32, 4 * t * columns);
-                  } else {
-                    normalize(t, scratch, worker * stride);
-                    kernel.run(t, scratch, worker * stride);
-                  }
-                }
-              });
+      var scratch = f32 == null ? ctx.perWorker(stride) : null;
+      ctx.forEach(
+          rows,
+          Context.grain(columns),
+          (worker, from, to) -> {
+            for (long t = from; t < to; t++) {
+              if (scratch == null) {
+                kernel.run(t, f32, 4 * t * columns);
+              } else {
+                normalize(t, scratch, worker * stride);
+                kernel.run(t, scratch, worker * stride);
+              }
+            }
+          });
     }
   }
 
   private void normalize(long t, MemorySegment out, long at) {
-    ops.kernels().rmsNorm(x, 4 * t * columns, norm.weight, 0, norm.eps, columns, out, at);
+    ctx.kernels().rmsNorm(x, 4 * t * columns, norm.weight, 0, norm.eps, columns, out, at);
   }
 }

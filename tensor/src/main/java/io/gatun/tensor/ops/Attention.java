@@ -1,6 +1,8 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.ops.context.Context;
 import java.util.List;
 
 /// Checks an attention and chooses how it is done.
@@ -8,11 +10,11 @@ final class Attention {
   private Attention() {}
 
   static Tensor apply(
-      Functional f, Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionBias bias) {
+      Context ctx, Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionBias bias) {
     Check.rank("q", q, 3);
     Check.rank("k", k, 3);
     Check.rank("v", v, 3);
-    check(f, q, k, v, heads);
+    check(ctx, q, k, v, heads);
     Check.same("batches of k", k.dim(0), "batches of q", q.dim(0));
     Check.same("batches of v", v.dim(0), "batches of q", q.dim(0));
     Check.same("rows of v", v.dim(1), "rows of k", k.dim(1));
@@ -22,16 +24,16 @@ final class Attention {
       throw new IllegalArgumentException("attention needs keys; k has shape " + k.shape());
     }
     checkBias(q, k, heads, bias);
-    var out = f.empty(q.dim(0), q.dim(1), q.dim(2));
+    var out = ctx.empty(q.dim(0), q.dim(1), q.dim(2));
     if (out.size() > 0) {
-      into(f, q, k, v, heads, scale, bias, out);
+      into(ctx, q, k, v, heads, scale, bias, out);
     }
     return out;
   }
 
   /// Fills `out`, which is not empty; everything fits.
   static void into(
-      Functional f,
+      Context ctx,
       Tensor q,
       Tensor k,
       Tensor v,
@@ -39,22 +41,22 @@ final class Attention {
       float scale,
       AttentionBias bias,
       Tensor out) {
-    try (var _ = f.scope()) {
-      if (f.ops().backend() == Backend.SCALAR) {
-        new ScalarAttention(f, q, k, v, heads, scale, bias, out).run();
+    try (var _ = ctx.scope()) {
+      if (ctx.backend() == Backend.SCALAR) {
+        new ScalarAttention(ctx, q, k, v, heads, scale, bias, out).run();
       } else {
-        inBlocks(f, apart(f, q), apart(f, k), apart(f, v), heads, scale, bias, out);
+        inBlocks(ctx, apart(ctx, q), apart(ctx, k), apart(ctx, v), heads, scale, bias, out);
       }
     }
   }
 
   /// Rows that do not overlap, as those of a repeated row do: products want them so.
-  private static Tensor apart(Functional f, Tensor t) {
-    return t.dim(1) > 1 && t.stride(1) < t.dim(2) ? f.ops().dense(t) : t;
+  private static Tensor apart(Context ctx, Tensor t) {
+    return t.dim(1) > 1 && t.stride(1) < t.dim(2) ? ctx.dense(t) : t;
   }
 
   private static void inBlocks(
-      Functional f,
+      Context ctx,
       Tensor q,
       Tensor k,
       Tensor v,
@@ -64,31 +66,31 @@ final class Attention {
       Tensor out) {
     var sizes = AttentionSizes.of(q, k, heads, bias);
     var table =
-        bias instanceof AttentionBias.RelativePositions r ? new RelativeTable(f.ops(), r) : null;
+        bias instanceof AttentionBias.RelativePositions r ? new RelativeTable(ctx, r) : null;
     var products =
-        f.usesOneDnn()
-            ? new OneDnnAttentionProducts(f, q, k, v, sizes, table)
-            : new F32AttentionProducts(f.ops(), q, k, v, sizes, table);
-    var attention = new BlockAttention(f, sizes, products, table, bias, scale, out);
-    BlockAttention.run(f.ops(), List.of(attention));
+        ctx.usesOneDnn()
+            ? new OneDnnAttentionProducts(ctx, q, k, v, sizes, table)
+            : new F32AttentionProducts(ctx, q, k, v, sizes, table);
+    var attention = new BlockAttention(ctx, sizes, products, table, bias, scale, out);
+    BlockAttention.run(ctx, List.of(attention));
   }
 
   /// Checks that the innermost dimension of each is `heads` heads of the activations' type.
-  static void check(Functional f, Tensor q, Tensor k, Tensor v, int heads) {
+  static void check(Context ctx, Tensor q, Tensor k, Tensor v, int heads) {
     if (heads < 1) {
       throw new IllegalArgumentException("heads is " + heads + "; need at least 1");
     }
-    check(f, "q", q, heads);
-    check(f, "k", k, heads);
-    check(f, "v", v, heads);
+    check(ctx, "q", q, heads);
+    check(ctx, "k", k, heads);
+    check(ctx, "v", v, heads);
   }
 
-  private static void check(Functional f, String name, Tensor t, int heads) {
+  private static void check(Context ctx, String name, Tensor t, int heads) {
     Check.same("columns of " + name + " modulo heads", t.dim(-1) % heads, "needed", 0);
-    if (t.dtype() != f.dtype() || (t.dim(-1) > 1 && t.stride(t.shape().rank() - 1) != 1)) {
+    if (t.dtype() != ctx.dtype() || (t.dim(-1) > 1 && t.stride(t.shape().rank() - 1) != 1)) {
       throw new IllegalArgumentException(
           "%s is %s %s; need %s, the activations' type, with no gaps between columns"
-              .formatted(name, t.dtype().name(), t.shape(), f.dtype().name()));
+              .formatted(name, t.dtype().name(), t.shape(), ctx.dtype().name()));
     }
   }
 

@@ -1,6 +1,7 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Check;
 
 /// What is added to the scaled scores of attention before the softmax.
 public sealed interface AttentionBias {

@@ -1,6 +1,7 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Check;
 
 /// How a layer attends.
 ///

@@ -3,7 +3,11 @@ package io.gatun.tensor.ops;
 import io.gatun.ffm.MatmulSpec;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.WeightLayout;
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.rows.Elementwise;
 import java.util.List;
 
 /// Products of two activations, batch by batch: `a b^T`.
@@ -13,63 +17,63 @@ final class BatchedProduct {
 
   private BatchedProduct() {}
 
-  static Tensor apply(Functional f, Tensor a, Tensor b) {
+  static Tensor apply(Context ctx, Tensor a, Tensor b) {
     Check.rank("a", a, 3);
     Check.rank("b", b, 3);
-    Check.activations("a", a, f.dtype());
-    Check.activations("b", b, f.dtype());
+    Check.activations("a", a, ctx.dtype());
+    Check.activations("b", b, ctx.dtype());
     Check.same("batches of a", a.dim(0), "batches of b", b.dim(0));
     Check.same("columns of a", a.dim(2), "columns of b", b.dim(2));
-    var out = f.empty(a.dim(0), a.dim(1), b.dim(1));
-    if (f.usesOneDnn()) {
-      multiply(f, a, b, out);
+    var out = ctx.empty(a.dim(0), a.dim(1), b.dim(1));
+    if (ctx.usesOneDnn()) {
+      multiply(ctx, a, b, out);
       return out;
     }
     for (long batch = 0; batch < a.dim(0); batch++) {
-      try (var _ = f.scope()) {
-        var product = f.ops().linear(f.toF32(a.get(batch)), b.get(batch));
-        LinearLayer.finish(f, product, 0, null, Epilogue.NONE, out.get(batch));
+      try (var _ = ctx.scope()) {
+        var product =
+            Linear.apply(ctx, Elementwise.cast(ctx, a.get(batch), DType.Plain.F32), b.get(batch))[
+                0];
+        LinearLayer.finish(ctx, product, 0, null, Epilogue.NONE, out.get(batch));
       }
     }
     return out;
   }
 
-  private static void multiply(Functional f, Tensor a, Tensor b, Tensor out) {
-    var type = f.elementType();
+  private static void multiply(Context ctx, Tensor a, Tensor b, Tensor out) {
+    var type = ctx.elementType();
     int m = Math.toIntExact(a.dim(1));
     int n = Math.toIntExact(b.dim(1));
     int k = Math.toIntExact(a.dim(2));
     int blocks = Math.ceilDiv(n, COLUMNS);
-    f.ops()
-        .workers()
-        .forEach(
-            a.dim(0) * blocks,
-            1,
-            (worker, from, to) -> {
-              for (long task = from; task < to; task++) {
-                long batch = task / blocks;
-                long first = task % blocks * COLUMNS;
-                int count = (int) Math.min(COLUMNS, n - first);
-                var spec =
-                    new MatmulSpec(
-                        m,
-                        count,
-                        k,
-                        type,
-                        type,
-                        type,
-                        k,
-                        WeightLayout.transposed(k),
-                        n,
-                        null,
-                        false,
-                        List.of());
-                OneDnn.matmul(
-                    spec,
-                    a.segment().asSlice(batch * m * k * type.bytes()),
-                    b.segment().asSlice((batch * n + first) * k * type.bytes()),
-                    out.segment().asSlice((batch * m * n + first) * type.bytes()));
-              }
-            });
+    ctx.forEach(
+        a.dim(0) * blocks,
+        1,
+        (worker, from, to) -> {
+          for (long task = from; task < to; task++) {
+            long batch = task / blocks;
+            long first = task % blocks * COLUMNS;
+            int count = (int) Math.min(COLUMNS, n - first);
+            var spec =
+                new MatmulSpec(
+                    m,
+                    count,
+                    k,
+                    type,
+                    type,
+                    type,
+                    k,
+                    WeightLayout.transposed(k),
+                    n,
+                    null,
+                    false,
+                    List.of());
+            OneDnn.matmul(
+                spec,
+                a.segment().asSlice(batch * m * k * type.bytes()),
+                b.segment().asSlice((batch * n + first) * k * type.bytes()),
+                out.segment().asSlice((batch * m * n + first) * type.bytes()));
+          }
+        });
   }
 }

@@ -5,10 +5,11 @@ import io.gatun.ffm.MatmulSpec;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.PostOp;
 import io.gatun.ffm.WeightLayout;
-import io.gatun.tensor.kernel.AttentionScores;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Kernels;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.dense.AttentionScores;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.kernel.scalar.Kernels;
+import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 
 /// Products of attention with everything rounded to BF16, through oneDNN, one for all pages of a
@@ -25,8 +26,8 @@ final class Bf16PageProducts implements PageProducts {
   private final int rows;
   private final int columns;
 
-  Bf16PageProducts(Ops ops, Sequence sequence, int part, int rows, int columns) {
-    this.kernels = ops.kernels();
+  Bf16PageProducts(Context ctx, Sequence sequence, int part, int rows, int columns) {
+    this.kernels = ctx.kernels();
     this.sequence = sequence;
     this.layout = sequence.layout();
     this.part = part;

@@ -6,6 +6,8 @@ import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.WeightLayout;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Scratch;
+import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 

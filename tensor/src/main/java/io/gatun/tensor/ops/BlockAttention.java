@@ -3,9 +3,10 @@ package io.gatun.tensor.ops;
 import io.gatun.ffm.raw.RawMemory;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.AttentionScores;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Kernels;
+import io.gatun.tensor.kernel.dense.AttentionScores;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.kernel.scalar.Kernels;
+import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
@@ -14,7 +15,7 @@ import java.util.function.ToIntFunction;
 /// Attention in blocks of queries by keys with a running softmax (FlashAttention, Dao et al. 2022),
 /// so that scores stay in the second cache.
 final class BlockAttention {
-  private final Ops ops;
+  private final Context ctx;
   private final Kernels kernels;
   private final AttentionSizes s;
   private final AttentionProducts products;
@@ -48,15 +49,15 @@ final class BlockAttention {
 
   /// @param table null without relative positions
   BlockAttention(
-      Functional f,
+      Context ctx,
       AttentionSizes sizes,
       AttentionProducts products,
       RelativeTable table,
       AttentionBias bias,
       float scale,
       Tensor out) {
-    this.ops = f.ops();
-    this.kernels = ops.kernels();
+    this.ctx = ctx;
+    this.kernels = ctx.kernels();
     this.s = sizes;
     this.products = products;
     this.table = table;
@@ -64,7 +65,7 @@ final class BlockAttention {
     this.window = bias instanceof AttentionBias.Window w ? window(w.distance()) : null;
     this.scale = scale;
     this.out = out;
-    this.dtype = f.dtype();
+    this.dtype = ctx.dtype();
     int rows = s.queriesPerBlock() + products.spareRows();
     boolean one = s.queryBlocks() == 1;
     sumsAt = align(4L * rows * s.scoreStride() + AttentionScores.GAP);
@@ -77,14 +78,14 @@ final class BlockAttention {
     prepared =
         one
             ? null
-            : ops.workspace().take(align(products.preparedBytes()) * s.batches() * s.heads());
-    zeros = table == null ? ops.workspace().take(4L * s.scoreStride()).fill((byte) 0) : null;
+            : ctx.workspace().take(align(products.preparedBytes()) * s.batches() * s.heads());
+    zeros = table == null ? ctx.workspace().take(4L * s.scoreStride()).fill((byte) 0) : null;
   }
 
   /// With room to read a vector too far.
   private MemorySegment window(int distance) {
     int entries = 2 * s.queries() + 16;
-    var table = ops.workspace().take(4L * entries);
+    var table = ctx.workspace().take(4L * entries);
     for (int i = 0; i < entries; i++) {
       boolean seen = Math.abs((long) i - s.queries()) <= distance;
       Floats.set(table, 0, i, seen ? 0 : AttentionScores.UNSEEN);
@@ -104,15 +105,15 @@ final class BlockAttention {
   }
 
   /// Computes attentions, which share the workers and their memory; the last ones begin first.
-  static void run(Ops ops, List<BlockAttention> all) {
+  static void run(Context ctx, List<BlockAttention> all) {
     share(
-        ops,
+        ctx,
         all.stream().filter(a -> a.prepared != null).toList(),
         BlockAttention::heads,
         (a, i, scratch) ->
             a.products.prepare(i / a.s.heads(), i % a.s.heads(), a.prepared, a.preparedAt(i)));
     share(
-        ops,
+        ctx,
         all,
         a -> a.heads() * a.s.queryBlocks(),
         (a, i, scratch) ->
@@ -120,7 +121,7 @@ final class BlockAttention {
   }
 
   private static void share(
-      Ops ops, List<BlockAttention> all, ToIntFunction<BlockAttention> parts, Part part) {
+      Context ctx, List<BlockAttention> all, ToIntFunction<BlockAttention> parts, Part part) {
     var ends = new int[all.size()];
     int sum = 0;
     long bytes = 0;
@@ -131,20 +132,19 @@ final class BlockAttention {
     }
     int count = sum;
     long stride = bytes;
-    var memory = ops.workspace().take(stride * ops.workers().threads());
-    ops.workers()
-        .forEach(
-            count,
-            1,
-            (worker, from, to) -> {
-              var scratch = memory.asSlice(worker * stride, stride);
-              for (long task = from; task < to; task++) {
-                int index = (int) (count - 1 - task);
-                int found = Arrays.binarySearch(ends, index + 1);
-                int which = found < 0 ? -1 - found : found;
-                part.run(all.get(which), index - (which == 0 ? 0 : ends[which - 1]), scratch);
-              }
-            });
+    var memory = ctx.perWorker(stride);
+    ctx.forEach(
+        count,
+        1,
+        (worker, from, to) -> {
+          var scratch = memory.asSlice(worker * stride, stride);
+          for (long task = from; task < to; task++) {
+            int index = (int) (count - 1 - task);
+            int found = Arrays.binarySearch(ends, index + 1);
+            int which = found < 0 ? -1 - found : found;
+            part.run(all.get(which), index - (which == 0 ? 0 : ends[which - 1]), scratch);
+          }
+        });
   }
 
   /// Of all batches.

@@ -1,9 +1,11 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Kernels;
-import io.gatun.tensor.kernel.StoredProduct;
+import io.gatun.tensor.kernel.dense.StoredProduct;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.kernel.scalar.Kernels;
+import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
@@ -55,8 +57,9 @@ final class CachedAttention {
   private long statesAt;
   private int firstTask;
 
-  private CachedAttention(Ops ops, Tensor q, Span span, int part, AttentionSpec spec, Tensor out) {
-    this.kernels = ops.kernels();
+  private CachedAttention(
+      Context ctx, Tensor q, Span span, int part, AttentionSpec spec, Tensor out) {
+    this.kernels = ctx.kernels();
     this.q = q;
     this.span = span;
     this.position = span.position();
@@ -74,7 +77,7 @@ final class CachedAttention {
     parts = blocks == 1 ? Math.ceilDiv(lastPage(tokens) - firstPage(0), PART) : 1;
     int rows = tokensPerTask * group;
     state = new State(Math.ceilDiv(rows, StoredProduct.ROWS) * StoredProduct.ROWS, valueDim);
-    products = PageProducts.of(ops, span.sequence(), part, rows, SCORES);
+    products = PageProducts.of(ctx, span.sequence(), part, rows, SCORES);
   }
 
   /// Where in memory the softmax of some rows stands: the weighted sums of values (M, V), the
@@ -97,7 +100,7 @@ final class CachedAttention {
     }
   }
 
-  static Tensor apply(Ops ops, Tensor q, List<Span> spans, int part, AttentionSpec spec) {
+  static Tensor apply(Context ctx, Tensor q, List<Span> spans, int part, AttentionSpec spec) {
     var kv = spans.getFirst().sequence().layout().kv(part);
     Check.f32("q", q);
     Check.rank("q", q, 3);
@@ -108,14 +111,14 @@ final class CachedAttention {
       Check.f32("sinks", spec.sinks());
       Check.same("sinks", spec.sinks().size(), "heads", q.dim(1));
     }
-    var out = ops.empty(q.dim(0), q.dim(1), kv.valueDim());
-    try (var _ = ops.scope()) {
-      run(ops, spans.stream().map(s -> new CachedAttention(ops, q, s, part, spec, out)).toList());
+    var out = ctx.f32(q.dim(0), q.dim(1), kv.valueDim());
+    try (var _ = ctx.scope()) {
+      run(ctx, spans.stream().map(s -> new CachedAttention(ctx, q, s, part, spec, out)).toList());
     }
     return out;
   }
 
-  private static void run(Ops ops, List<CachedAttention> all) {
+  private static void run(Context ctx, List<CachedAttention> all) {
     long states = 0;
     long most = 0;
     int tasks = 0;
@@ -130,32 +133,30 @@ final class CachedAttention {
     }
     long scratchAt = states;
     long scratchBytes = most;
-    var memory = ops.workspace().take(states + most * ops.workers().threads());
+    var memory = ctx.perWorker(states + most);
     var byTask = new CachedAttention[tasks];
     for (int i = all.size() - 1, end = tasks; i >= 0; end = all.get(i--).firstTask) {
       all.get(i).memory = memory;
       Arrays.fill(byTask, all.get(i).firstTask, end, all.get(i));
     }
-    ops.workers()
-        .forEach(
-            tasks,
-            1,
-            (worker, from, to) -> {
-              for (int i = (int) from; i < to; i++) {
-                byTask[i].task(i, scratchAt + worker * scratchBytes);
-              }
-            });
+    ctx.forEach(
+        tasks,
+        1,
+        (worker, from, to) -> {
+          for (int i = (int) from; i < to; i++) {
+            byTask[i].task(i, scratchAt + worker * scratchBytes);
+          }
+        });
     if (merges) {
       int g = all.getFirst().kv.heads();
-      ops.workers()
-          .forEach(
-              (long) all.size() * g,
-              1,
-              (worker, from, to) -> {
-                for (int i = (int) from; i < to; i++) {
-                  all.get(i / g).merge(i % g);
-                }
-              });
+      ctx.forEach(
+          (long) all.size() * g,
+          1,
+          (worker, from, to) -> {
+            for (int i = (int) from; i < to; i++) {
+              all.get(i / g).merge(i % g);
+            }
+          });
     }
   }
 

@@ -2,8 +2,11 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Kernels;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.kernel.scalar.Kernels;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.Scratch;
+import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.MemorySegment;
 
 /// Weights of any type, a row at a time: unpacked to F32 where they are not, then one dot product
@@ -16,11 +19,11 @@ final class DotProduct implements RowProduct {
   private final Tensor out;
   private final MemorySegment input;
 
-  DotProduct(Ops ops, Activations x, Tensor w, Tensor out) {
+  DotProduct(Context ctx, Activations x, Tensor w, Tensor out) {
     this.w = w;
     this.out = out;
-    this.backend = ops.backend();
-    this.kernels = ops.kernels();
+    this.backend = ctx.backend();
+    this.kernels = ctx.kernels();
     this.x = x;
     input = x.f32();
   }

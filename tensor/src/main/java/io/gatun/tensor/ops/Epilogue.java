@@ -27,26 +27,7 @@ public record Epilogue(Activation activation, Tensor columns, Tensor residual) {
   }
 
   /// Whether the residual is also where the result goes.
-  boolean inPlace(Tensor out) {
+  public boolean inPlace(Tensor out) {
     return residual != null && residual == out;
-  }
-
-  /// @param out the result (B, ..., N)
-  /// @throws IllegalArgumentException if an operand does not fit it
-  void check(Functional f, Tensor out) {
-    if (columns != null) {
-      Check.activations("columns", columns, f.dtype());
-      Check.rank("columns", columns, 2);
-      Check.same("images of columns", columns.dim(0), "images of x", out.dim(0));
-      Check.same("features of columns", columns.dim(1), "features", out.dim(-1));
-    }
-    if (residual != null) {
-      Check.activations("residual", residual, f.dtype());
-      if (!residual.shape().equals(out.shape())) {
-        throw new IllegalArgumentException(
-            "residual has shape %s; need the result's, %s"
-                .formatted(residual.shape(), out.shape()));
-      }
-    }
   }
 }

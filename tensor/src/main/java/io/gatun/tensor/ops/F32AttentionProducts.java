@@ -4,13 +4,15 @@ import static io.gatun.ffm.raw.RawMemory.address;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.SmallProducts;
+import io.gatun.tensor.kernel.dense.SmallProducts;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.Gemm;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 
 /// The products in F32, by the Vector API: everything is converted, and keys are transposed.
 final class F32AttentionProducts implements AttentionProducts {
-  private final Ops ops;
+  private final Context ctx;
   private final Tensor q;
   private final Tensor k;
   private final Tensor v;
@@ -23,8 +25,8 @@ final class F32AttentionProducts implements AttentionProducts {
 
   /// @param table null without relative positions
   F32AttentionProducts(
-      Ops ops, Tensor q, Tensor k, Tensor v, AttentionSizes sizes, RelativeTable table) {
-    this.ops = ops;
+      Context ctx, Tensor q, Tensor k, Tensor v, AttentionSizes sizes, RelativeTable table) {
+    this.ctx = ctx;
     this.q = q;
     this.k = k;
     this.v = v;
@@ -132,7 +134,7 @@ final class F32AttentionProducts implements AttentionProducts {
   @Override
   public void positions(Block b, long at) {
     Gemm.multiply(
-        ops,
+        ctx,
         b.scratch(),
         b.scratchAt(),
         s.c(),

@@ -1,8 +1,10 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
-import io.gatun.tensor.kernel.StoredProduct;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.dense.StoredProduct;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.Gemm;
 import java.lang.foreign.MemorySegment;
 
 /// Products of attention in F32, a page at a time. Few rows are multiplied with keys and values as
@@ -12,7 +14,7 @@ final class F32PageProducts implements PageProducts {
 
   private static final int FEW = 32;
 
-  private final Ops ops;
+  private final Context ctx;
   private final Sequence sequence;
   private final SequenceLayout layout;
   private final int part;
@@ -23,15 +25,15 @@ final class F32PageProducts implements PageProducts {
   private final boolean storedValues;
 
   /// @param rows the most rows of queries
-  F32PageProducts(Ops ops, Sequence sequence, int part, int rows, int columns) {
-    this.ops = ops;
+  F32PageProducts(Context ctx, Sequence sequence, int part, int rows, int columns) {
+    this.ctx = ctx;
     this.sequence = sequence;
     this.layout = sequence.layout();
     this.part = part;
     this.columns = columns;
     keyDim = layout.kv(part).keyDim();
     valueDim = layout.kv(part).valueDim();
-    boolean few = rows <= FEW && ops.backend() != Backend.SCALAR && sequence.isFinite();
+    boolean few = rows <= FEW && ctx.backend() != Backend.SCALAR && sequence.isFinite();
     storedKeys = few && StoredProduct.supports(layout.dtype(), PAGE);
     storedValues = few && StoredProduct.supports(layout.dtype(), valueDim);
   }
@@ -58,7 +60,7 @@ final class F32PageProducts implements PageProducts {
       } else {
         var b = floats(memory, page, keys, PAGE * keyDim, scratch);
         Gemm.multiply(
-            ops, memory, queries, keyDim, b, 0, PAGE, memory, at, columns, m, n, keyDim, false);
+            ctx, memory, queries, keyDim, b, 0, PAGE, memory, at, columns, m, n, keyDim, false);
       }
       if (layout.hasScales()) {
         mulRows(memory, at, m, n, page, layout.keyScalesAt(part, positions.head()));
@@ -77,7 +79,7 @@ final class F32PageProducts implements PageProducts {
       float max,
       long scratch) {
     long at = scores + 4L * row * columns;
-    float sum = ops.kernels().expSum(memory, at + 4L * from, max, to - from);
+    float sum = ctx.kernels().expSum(memory, at + 4L * from, max, to - from);
     memory.asSlice(at, 4L * from).fill((byte) 0);
     memory.asSlice(at + 4L * to, 4L * (n - to)).fill((byte) 0);
     return sum;
@@ -99,7 +101,7 @@ final class F32PageProducts implements PageProducts {
         multiply(memory, at, columns, page, values, d, to, d, m, d, n, true);
       } else {
         var b = floats(memory, page, values, n * d, scratch);
-        Gemm.multiply(ops, memory, at, columns, b, 0, d, memory, to, d, m, d, n, true);
+        Gemm.multiply(ctx, memory, at, columns, b, 0, d, memory, to, d, m, d, n, true);
       }
     }
   }
@@ -128,7 +130,7 @@ final class F32PageProducts implements PageProducts {
       MemorySegment memory, long rows, int m, int n, MemorySegment scales, long scalesAt) {
     for (int i = 0; i < m; i++) {
       long row = rows + 4L * i * columns;
-      ops.kernels().mul(memory, row, scales, scalesAt, n, memory, row);
+      ctx.kernels().mul(memory, row, scales, scalesAt, n, memory, row);
     }
   }
 

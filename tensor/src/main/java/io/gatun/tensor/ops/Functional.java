@@ -4,10 +4,12 @@ import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.NetworkKernels;
-import io.gatun.tensor.kernel.ScalarNetworkKernels;
-import io.gatun.tensor.kernel.VectorNetworkKernels;
-import java.lang.foreign.MemorySegment;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.conv.ConvTranspose;
+import io.gatun.tensor.ops.conv.Convolution;
+import io.gatun.tensor.ops.rows.Elementwise;
+import io.gatun.tensor.ops.rows.Images;
+import io.gatun.tensor.ops.rows.Normalization;
 import java.util.function.Supplier;
 
 /// The operations of networks that see and paint (SAM, CLIP, UNet, VAE), on activations of one
@@ -19,9 +21,7 @@ import java.util.function.Supplier;
 /// (rows), K input and N output features; "..." any leading dimensions.
 public final class Functional {
   private final Ops ops;
-  private final DType.Plain dtype;
-  private final NetworkKernels kernels;
-  private final PackedMemory packed;
+  private final Context ctx;
   private OpObserver observer;
 
   /// Operations on activations of type `dtype`, with the backend, workers and workspace of `ops`.
@@ -32,13 +32,7 @@ public final class Functional {
       throw new IllegalArgumentException("activations are F32 or BF16, not " + dtype.name());
     }
     this.ops = ops;
-    this.packed = new PackedMemory(ops);
-    this.dtype = dtype;
-    this.kernels =
-        switch (ops.backend()) {
-          case SCALAR -> new ScalarNetworkKernels();
-          case VECTOR, NATIVE -> new VectorNetworkKernels();
-        };
+    ctx = ops.context().with(dtype, ops.context().packed().another());
   }
 
   /// The type of activations that is fastest here: BF16 where `backend` has products of it that are
@@ -72,49 +66,20 @@ public final class Functional {
   /// where that cannot be, brought into their form for each use. Weights that are quantized without
   /// their inputs are kept in any case, and count.
   public void packingBudget(long bytes) {
-    packed.budget(bytes);
+    ctx.packed().budget(bytes);
   }
 
   /// Gives back the memory of weights in another form than the checkpoint's. They are brought into
   /// it again when they are next used.
   public void releaseWeights() {
     try (var _ = ops.owner().claim()) {
-      packed.release();
+      ctx.packed().release();
     }
-  }
-
-  PackedMemory packed() {
-    return packed;
-  }
-
-  NetworkKernels kernels() {
-    return kernels;
-  }
-
-  /// The values of a small tensor of any type, such as a bias, as F32 in the workspace or where
-  /// they are.
-  MemorySegment floats(Tensor t) {
-    if (t.dtype() == DType.Plain.F32 && t.isContiguous()) {
-      return t.segment();
-    }
-    var values = ops.empty(t.size()).segment();
-    WeightRows.toFloat(ops.backend(), ops.dense(t).reshape(1, t.size()), 0, 1, values, 0);
-    return values;
   }
 
   /// The type of the activations.
   public DType.Plain dtype() {
-    return dtype;
-  }
-
-  /// That type, as oneDNN calls it.
-  ElementType elementType() {
-    return dtype == DType.Plain.BF16 ? ElementType.BF16 : ElementType.F32;
-  }
-
-  /// Whether oneDNN multiplies activations, because it has fast products of their type here.
-  boolean usesOneDnn() {
-    return ops.backend() == Backend.NATIVE && OneDnn.supports(elementType());
+    return ctx.dtype();
   }
 
   public Ops ops() {
@@ -128,24 +93,24 @@ public final class Functional {
 
   /// A tensor of activations with undefined values.
   public Tensor empty(long... dims) {
-    return ops.workspace().take(dtype, dims);
+    return ctx.empty(dims);
   }
 
   /// A copy of a plain tensor of any type and layout, in the activations' type, without gaps.
   public Tensor cast(Tensor x) {
-    return observed("cast", 0, x, () -> Elementwise.cast(this, x, dtype));
+    return observed("cast", 0, x, () -> Elementwise.cast(ctx, x, ctx.dtype()));
   }
 
   /// A copy of activations of any layout as F32, without gaps.
   public Tensor toF32(Tensor x) {
-    return observed("toF32", 0, x, () -> Elementwise.cast(this, x, DType.Plain.F32));
+    return observed("toF32", 0, x, () -> Elementwise.cast(ctx, x, DType.Plain.F32));
   }
 
   /// The rows `ids` of a table (V, K) of any type: (T, K).
   ///
   /// @throws IndexOutOfBoundsException if an id is not a row of the table
   public Tensor embedding(int[] ids, Tensor table) {
-    return observed("embedding", 0, table, () -> Elementwise.embedding(this, ids, table));
+    return observed("embedding", 0, table, () -> Elementwise.embedding(ctx, ids, table));
   }
 
   /// `x W^T + bias`: x (..., K), its rows perhaps further apart than K; result (..., N).
@@ -156,27 +121,27 @@ public final class Functional {
   /// `x W^T + bias` and what `epilogue` says; `columns` there are (B, N) for x (B, ..., K).
   public Tensor linear(Tensor x, LinearWeight w, Epilogue epilogue) {
     return observed(
-        "linear", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.apply(this, x, w, epilogue));
+        "linear", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.apply(ctx, x, w, epilogue));
   }
 
   /// `y += x W^T + bias`, in place: x (..., K), y (..., N).
   public void addLinear(Tensor y, Tensor x, LinearWeight w) {
     var _ =
         observed(
-            "addLinear", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.add(this, y, x, w));
+            "addLinear", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.add(ctx, y, x, w));
   }
 
   /// `values * gelu(gates)`, where `x W^T + bias` (..., 2 C) holds values, then gates: the product
   /// and [#geglu] at once, without the gates in memory. Result (..., C).
   public Tensor linearGeglu(Tensor x, LinearWeight w) {
     return observed(
-        "linearGeglu", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.geglu(this, x, w));
+        "linearGeglu", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.geglu(ctx, x, w));
   }
 
   /// `a b^T` for each batch: a (B, T, K), b (B, N, K), result (B, T, N).
   public Tensor matmulTransposed(Tensor a, Tensor b) {
     return observed(
-        "matmulTransposed", 2 * a.size() * b.dim(1), a, () -> BatchedProduct.apply(this, a, b));
+        "matmulTransposed", 2 * a.size() * b.dim(1), a, () -> BatchedProduct.apply(ctx, a, b));
   }
 
   /// The convolution of x (B, H, W, C) that `w` describes: (B, outHeight, outWidth, O).
@@ -187,13 +152,13 @@ public final class Functional {
   /// The convolution of x (B, H, W, C) that `w` describes and what `epilogue` says.
   public Tensor conv2d(Tensor x, ConvWeight w, Epilogue epilogue) {
     return observed(
-        "conv2d", Convolution.flops(x, w), x, () -> Convolution.apply(this, x, w, epilogue));
+        "conv2d", Convolution.flops(x, w), x, () -> Convolution.apply(ctx, x, w, epilogue));
   }
 
   /// `y += ` the convolution of x (B, H, W, C) that `w` describes, in place: y (B, outHeight,
   /// outWidth, O).
   public void addConv2d(Tensor y, Tensor x, ConvWeight w) {
-    var _ = observed("addConv2d", Convolution.flops(x, w), x, () -> Convolution.add(this, y, x, w));
+    var _ = observed("addConv2d", Convolution.flops(x, w), x, () -> Convolution.add(ctx, y, x, w));
   }
 
   /// The transposed convolution with 2x2 kernels and stride 2: x (B, H, W, C), weight (C, O, 2, 2)
@@ -203,14 +168,14 @@ public final class Functional {
         "convTranspose2x2",
         8 * x.size() * weight.dim(1),
         x,
-        () -> ConvTranspose.apply(this, x, weight, bias));
+        () -> ConvTranspose.apply(ctx, x, weight, bias));
   }
 
   /// Layer normalization over the innermost dimension (Ba et al. 2016), for NHWC images SAM's
   /// LayerNorm2d: `(x - mean) / sqrt(variance + eps) * weight + bias`. x (..., C), weight and bias
   /// (C).
   public Tensor layerNorm(Tensor x, Tensor weight, Tensor bias, float eps) {
-    return observed("layerNorm", 0, x, () -> Normalization.layer(this, x, weight, bias, eps));
+    return observed("layerNorm", 0, x, () -> Normalization.layer(ctx, x, weight, bias, eps));
   }
 
   /// Group normalization (Wu and He 2018) of x (B, ..., C) over the pixels and the channels of each
@@ -221,34 +186,34 @@ public final class Functional {
         "groupNorm",
         0,
         x,
-        () -> Normalization.group(this, x, groups, weight, bias, eps, activation));
+        () -> Normalization.group(ctx, x, groups, weight, bias, eps, activation));
   }
 
   /// `activation` of each element.
   public Tensor activate(Tensor x, Activation activation) {
-    return observed("activate", 0, x, () -> Elementwise.activate(this, x, activation));
+    return observed("activate", 0, x, () -> Elementwise.activate(ctx, x, activation));
   }
 
   /// The gated unit of GEGLU (Shazeer 2020): x (..., 2 C) holds values, then gates; result `values
   /// * gelu(gates)` (..., C).
   public Tensor geglu(Tensor x) {
-    return observed("geglu", 0, x, () -> Elementwise.geglu(this, x));
+    return observed("geglu", 0, x, () -> Elementwise.geglu(ctx, x));
   }
 
   /// `x + y`, where y's shape is x's or the end of it, and y is then repeated.
   public Tensor add(Tensor x, Tensor y) {
-    return observed("add", 0, x, () -> Elementwise.add(this, x, y));
+    return observed("add", 0, x, () -> Elementwise.add(ctx, x, y));
   }
 
   /// `x * factor`.
   public Tensor scale(Tensor x, float factor) {
-    return observed("scale", 0, x, () -> Elementwise.scale(this, x, factor));
+    return observed("scale", 0, x, () -> Elementwise.scale(ctx, x, factor));
   }
 
   /// The tensors side by side in the innermost dimension: (..., C1), (..., C2) become (..., C1 +
   /// C2).
   public Tensor concat(Tensor... tensors) {
-    return observed("concat", 0, tensors[0], () -> Elementwise.concat(this, tensors));
+    return observed("concat", 0, tensors[0], () -> Elementwise.concat(ctx, tensors));
   }
 
   /// Attention of `heads` heads: `softmax(q k^T * scale + bias) v` for each batch and head, block
@@ -261,7 +226,7 @@ public final class Functional {
         "attention",
         4 * q.size() * k.dim(1),
         q,
-        () -> Attention.apply(this, q, k, v, heads, scale, bias));
+        () -> Attention.apply(ctx, q, k, v, heads, scale, bias));
   }
 
   /// The same within each of several texts of any lengths, whose rows lie one after the other: q, k
@@ -274,13 +239,13 @@ public final class Functional {
         "attention",
         TextsAttention.flops(q, starts),
         q,
-        () -> TextsAttention.apply(this, q, k, v, starts, heads, scale, bias));
+        () -> TextsAttention.apply(ctx, q, k, v, starts, heads, scale, bias));
   }
 
   /// x (B, H, W, C), padded at the bottom and right with copies of `fill` (C) to multiples of
   /// `size` (zeros where `fill` is null), as windows of size x size: (B * windows, size * size, C).
   public Tensor windowPartition(Tensor x, int size, Tensor fill) {
-    return observed("windowPartition", 0, x, () -> Images.windowPartition(this, x, size, fill));
+    return observed("windowPartition", 0, x, () -> Images.windowPartition(ctx, x, size, fill));
   }
 
   /// The opposite of [#windowPartition]: (B, height, width, C) without the padding.
@@ -289,17 +254,17 @@ public final class Functional {
         "windowUnpartition",
         0,
         windows,
-        () -> Images.windowUnpartition(this, windows, size, batch, height, width));
+        () -> Images.windowUnpartition(ctx, windows, size, batch, height, width));
   }
 
   /// Each pixel of x (B, H, W, C) twice in both directions: (B, 2 H, 2 W, C).
   public Tensor upsampleNearest2x(Tensor x) {
-    return observed("upsampleNearest2x", 0, x, () -> Images.upsampleNearest2x(this, x));
+    return observed("upsampleNearest2x", 0, x, () -> Images.upsampleNearest2x(ctx, x));
   }
 
   /// Bilinear interpolation of x (B, H, W, C) to another size, with half-pixel centres and without
   /// antialiasing: torch's interpolate(mode="bilinear", align_corners=False).
   public Tensor resizeBilinear(Tensor x, int height, int width) {
-    return observed("resizeBilinear", 0, x, () -> Images.resizeBilinear(this, x, height, width));
+    return observed("resizeBilinear", 0, x, () -> Images.resizeBilinear(ctx, x, height, width));
   }
 }

@@ -1,7 +1,8 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Kernels;
+import io.gatun.tensor.kernel.scalar.Kernels;
+import io.gatun.tensor.ops.context.Scratch;
 
 /// `silu(gate) * up` of two products, some columns at a time while they are in the caches.
 ///

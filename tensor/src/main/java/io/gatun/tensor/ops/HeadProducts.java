@@ -3,7 +3,11 @@ package io.gatun.tensor.ops;
 import io.gatun.ffm.OpenBlas;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.Gemm;
+import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.MemorySegment;
 
 /// Products in which each head has a matrix of its own; the workers share the heads.
@@ -11,7 +15,7 @@ final class HeadProducts {
   /// From so many rows on OpenBLAS beats dot products.
   private static final int NATIVE_ROWS = 16;
 
-  private final Ops ops;
+  private final Context ctx;
   private final Tensor x;
   private final Tensor w;
   private final boolean transposed;
@@ -23,8 +27,8 @@ final class HeadProducts {
   private final long stride;
   private final MemorySegment scratch;
 
-  private HeadProducts(Ops ops, Tensor x, Tensor w, boolean transposed, Tensor out) {
-    this.ops = ops;
+  private HeadProducts(Context ctx, Tensor x, Tensor w, boolean transposed, Tensor out) {
+    this.ctx = ctx;
     this.x = x;
     this.w = w;
     this.transposed = transposed;
@@ -32,13 +36,14 @@ final class HeadProducts {
     rows = Math.toIntExact(x.dim(0));
     k = Math.toIntExact(x.dim(2));
     n = Math.toIntExact(out.dim(2));
-    boolean blas = ops.backend() == Backend.NATIVE && rows >= NATIVE_ROWS && OpenBlas.isAvailable();
+    boolean many = rows >= NATIVE_ROWS && !ctx.rowsAlike();
+    boolean blas = ctx.backend() == Backend.NATIVE && many && OpenBlas.isAvailable();
     whole = transposed || blas;
     stride = 4L * k * (whole ? n : 1) + 63 & -64;
-    scratch = ops.workspace().take(stride * ops.workers().threads());
+    scratch = ctx.perWorker(stride);
   }
 
-  static void apply(Ops ops, Tensor x, Tensor w, boolean transposed, Tensor out) {
+  static void apply(Context ctx, Tensor x, Tensor w, boolean transposed, Tensor out) {
     Check.rank("x", x, 3);
     Check.dtype("x", x, DType.Plain.F32);
     Check.rank("out", out, 3);
@@ -57,11 +62,11 @@ final class HeadProducts {
     if (x.size() == 0) {
       return;
     }
-    try (var _ = ops.scope()) {
-      var input = x.stride(2) == 1 && x.stride(0) >= x.dim(2) ? x : ops.dense(x);
-      var matrices = w.get(0).isContiguous() ? w : ops.dense(w);
-      var products = new HeadProducts(ops, input, matrices, transposed, out);
-      ops.workers().forEach(w.dim(0), 1, products::heads);
+    try (var _ = ctx.scope()) {
+      var input = x.stride(2) == 1 && x.stride(0) >= x.dim(2) ? x : ctx.dense(x);
+      var matrices = w.get(0).isContiguous() ? w : ctx.dense(w);
+      var products = new HeadProducts(ctx, input, matrices, transposed, out);
+      ctx.forEach(w.dim(0), 1, products::heads);
     }
   }
 
@@ -81,7 +86,7 @@ final class HeadProducts {
   private void product(Tensor matrix, long at, long xAt, long outAt) {
     boolean f32 = matrix.dtype() == DType.Plain.F32;
     if (!f32) {
-      WeightRows.toFloat(ops.backend(), matrix, 0, Math.toIntExact(matrix.dim(0)), scratch, at);
+      WeightRows.toFloat(ctx.backend(), matrix, 0, Math.toIntExact(matrix.dim(0)), scratch, at);
     }
     var b = f32 ? matrix.segment() : scratch;
     long bAt = f32 ? 0 : at;
@@ -89,7 +94,7 @@ final class HeadProducts {
     int ldc = Math.toIntExact(out.stride(0));
     if (transposed) {
       Gemm.multiply(
-          ops, x.segment(), xAt, lda, b, bAt, n, out.segment(), outAt, ldc, rows, n, k, false);
+          ctx, x.segment(), xAt, lda, b, bAt, n, out.segment(), outAt, ldc, rows, n, k, false);
     } else {
       OpenBlas.sgemm(
           false,
@@ -112,12 +117,12 @@ final class HeadProducts {
     boolean f32 = matrix.dtype() == DType.Plain.F32;
     for (int j = 0; j < n; j++) {
       if (!f32) {
-        WeightRows.toFloat(ops.backend(), matrix, j, 1, scratch, at);
+        WeightRows.toFloat(ctx.backend(), matrix, j, 1, scratch, at);
       }
       var row = f32 ? matrix.segment() : scratch;
       long rowAt = f32 ? 4L * j * k : at;
       for (long t = 0; t < rows; t++) {
-        float dot = ops.kernels().dot(x.segment(), xAt + 4 * t * x.stride(0), row, rowAt, k);
+        float dot = ctx.kernels().dot(x.segment(), xAt + 4 * t * x.stride(0), row, rowAt, k);
         Floats.set(out.segment(), outAt, t * out.stride(0) + j, dot);
       }
     }

@@ -3,10 +3,15 @@ package io.gatun.tensor.ops;
 import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Int8Products;
-import io.gatun.tensor.kernel.Int8Tile;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.dense.Int8Products;
+import io.gatun.tensor.kernel.dense.Int8Tile;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.RowMap;
+import io.gatun.tensor.ops.context.RowOffsets;
+import io.gatun.tensor.ops.context.Scratch;
+import io.gatun.tensor.ops.rows.F32Epilogue;
 import java.lang.foreign.MemorySegment;
 
 /// A linear layer through oneDNN's int8 products: rows of activations are rounded to u8 with zero
@@ -16,7 +21,7 @@ final class Int8Linear {
   /// Rows of activations in a task, whose products fit the second cache.
   private static final int ROWS = 128;
 
-  private final Functional f;
+  private final Context ctx;
   private final int k;
   private final long rows;
   private final MemorySegment u8;
@@ -24,63 +29,61 @@ final class Int8Linear {
   private final Int8Weight weight;
   private final MemorySegment bias;
 
-  private Int8Linear(Functional f, Tensor x, Int8Weight weight, MemorySegment bias) {
-    this.f = f;
+  private Int8Linear(Context ctx, Tensor x, Int8Weight weight, MemorySegment bias) {
+    this.ctx = ctx;
     this.weight = weight;
     this.bias = bias != null ? bias : zeros(weight.scales().byteSize());
     var offsets = new RowOffsets(x);
     k = Math.toIntExact(offsets.columns());
     rows = offsets.count();
-    u8 = f.ops().workspace().take(rows * k);
-    rowScales = f.ops().workspace().take(4 * rows);
+    u8 = ctx.workspace().take(rows * k);
+    rowScales = ctx.workspace().take(4 * rows);
     round(x, offsets);
   }
 
   private void round(Tensor x, RowOffsets offsets) {
     boolean f32 = x.dtype() == DType.Plain.F32;
-    var floats = f.ops().workspace().take(4L * k * f.ops().workers().threads());
-    f.ops()
-        .workers()
-        .forEach(
-            rows,
-            Ops.grain(k),
-            (worker, from, to) -> {
-              for (long row = from; row < to; row++) {
-                long at = offsets.element(row);
-                var source = x.segment();
-                long sourceAt = 4 * at;
-                if (!f32) {
-                  source = floats;
-                  sourceAt = 4L * k * worker;
-                  Unpack.toFloat(x.dtype(), x.segment(), 2 * at, floats, sourceAt, k);
-                }
-                float scale = Int8Products.quantize(source, sourceAt, k, 128, u8, row * k);
-                Floats.set(rowScales, 0, row, scale);
-              }
-            });
+    var floats = ctx.perWorker(4L * k);
+    ctx.forEach(
+        rows,
+        Context.grain(k),
+        (worker, from, to) -> {
+          for (long row = from; row < to; row++) {
+            long at = offsets.element(row);
+            var source = x.segment();
+            long sourceAt = 4 * at;
+            if (!f32) {
+              source = floats;
+              sourceAt = 4L * k * worker;
+              Unpack.toFloat(x.dtype(), x.segment(), 2 * at, floats, sourceAt, k);
+            }
+            float scale = Int8Products.quantize(source, sourceAt, k, 128, u8, row * k);
+            Floats.set(rowScales, 0, row, scale);
+          }
+        });
   }
 
-  static void run(Functional f, Tensor x, LinearWeight w, Epilogue epilogue, Tensor out) {
-    var linear = new Int8Linear(f, x, w.int8Weight(f), w.floatBias());
+  static void run(Context ctx, Tensor x, LinearWeight w, Epilogue epilogue, Tensor out) {
+    var linear = new Int8Linear(ctx, x, w.int8Weight(ctx), w.floatBias());
     boolean simple =
-        f.dtype() == DType.Plain.BF16
+        ctx.dtype() == DType.Plain.BF16
             && epilogue.activation() == Activation.NONE
             && epilogue.columns() == null;
     if (simple) {
       linear.forEach(linear.simply(epilogue.residual(), out));
     } else {
-      linear.forEach(linear.rowByRow(new F32Epilogue(f, null, epilogue, out)));
+      linear.forEach(linear.rowByRow(new F32Epilogue(ctx, null, epilogue, out)));
     }
   }
 
   /// Fills `out` (..., N / 2) with values times GELU of gates, or returns false if the weight's
   /// blocks do not suit.
-  static boolean geglu(Functional f, Tensor x, LinearWeight w, Tensor out) {
-    var weight = w.int8Weight(f);
+  static boolean geglu(Context ctx, Tensor x, LinearWeight w, Tensor out) {
+    var weight = w.int8Weight(ctx);
     if (!weight.hasHalves()) {
       return false;
     }
-    new Int8Linear(f, x, weight, w.floatBias()).geglu(out);
+    new Int8Linear(ctx, x, weight, w.floatBias()).geglu(out);
     return true;
   }
 
@@ -98,10 +101,10 @@ final class Int8Linear {
           int n = values.n();
           var memory = values.products();
           long at = values.at();
-          f.kernels().geglu(memory, at, memory, gates.at(), count * n, memory, at);
+          ctx.networkKernels().geglu(memory, at, memory, gates.at(), count * n, memory, at);
           for (int i = 0; i < count; i++) {
             long to = (row + i) * columns + values.first();
-            RowMap.store(f.ops().backend(), memory, at + 4L * i * n, out, to, n);
+            RowMap.store(ctx.backend(), memory, at + 4L * i * n, out, to, n);
           }
         });
   }
@@ -135,7 +138,7 @@ final class Int8Linear {
   }
 
   private MemorySegment zeros(long bytes) {
-    return f.ops().workspace().take(bytes).fill((byte) 0);
+    return ctx.workspace().take(bytes).fill((byte) 0);
   }
 
   private void forEach(End end) {
@@ -157,20 +160,18 @@ final class Int8Linear {
   /// @param tiles products of rows and a block of the weight that a task has at a time
   private void forEach(int blocks, int tiles, Task task) {
     long stride = tiles * tileBytes();
-    var memory = f.ops().workspace().take(stride * f.ops().workers().threads());
-    f.ops()
-        .workers()
-        .forEach(
-            Math.ceilDiv(rows, ROWS) * blocks,
-            1,
-            (worker, from, to) -> {
-              var scratch = new Scratch(memory, worker * stride);
-              for (long i = from; i < to; i++) {
-                long row = i / blocks * ROWS;
-                int count = (int) Math.min(ROWS, rows - row);
-                task.run(worker, row, count, (int) (i % blocks), scratch);
-              }
-            });
+    var memory = ctx.perWorker(stride);
+    ctx.forEach(
+        Math.ceilDiv(rows, ROWS) * blocks,
+        1,
+        (worker, from, to) -> {
+          var scratch = new Scratch(memory, worker * stride);
+          for (long i = from; i < to; i++) {
+            long row = i / blocks * ROWS;
+            int count = (int) Math.min(ROWS, rows - row);
+            task.run(worker, row, count, (int) (i % blocks), scratch);
+          }
+        });
   }
 
   private long tileBytes() {

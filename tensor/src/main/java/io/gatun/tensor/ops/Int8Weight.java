@@ -7,13 +7,14 @@ import io.gatun.ffm.PackedLayout;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Int8Products;
+import io.gatun.tensor.kernel.dense.Int8Products;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 
 /// A weight (N, K) rounded to 8 bits, with one scale for each row: as a tensor, or packed for
@@ -36,8 +37,8 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
   record Block(int from, int count, MatmulSpec spec, MemorySegment memory) {}
 
   /// Whether the products of this machine read packed integers.
-  static boolean packs(Functional f) {
-    return f.ops().backend() == Backend.NATIVE && OneDnn.supports(ElementType.S8);
+  static boolean packs(Context ctx) {
+    return ctx.backend() == Backend.NATIVE && OneDnn.supports(ElementType.S8);
   }
 
   /// Whether its memory has not been given back.
@@ -45,7 +46,7 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
     return scales.scope().isAlive();
   }
 
-  static Int8Weight tensor(Functional f, List<Tensor> weights, SegmentAllocator memory) {
+  static Int8Weight tensor(Context ctx, List<Tensor> weights, SegmentAllocator memory) {
     long n = weights.stream().mapToLong(w -> w.dim(0)).sum();
     long k = weights.getFirst().dim(1);
     var shape = Shape.of(n, k);
@@ -54,7 +55,7 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
     int from = 0;
     for (var weight : weights) {
       result.round(
-          f,
+          ctx,
           weight,
           from,
           ROWS,
@@ -65,12 +66,11 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
     return result;
   }
 
-  static Int8Weight packed(Functional f, List<Tensor> weights, SegmentAllocator memory) {
+  static Int8Weight packed(Context ctx, List<Tensor> weights, SegmentAllocator memory) {
     long n = weights.stream().mapToLong(w -> w.dim(0)).sum();
     int k = Math.toIntExact(weights.getFirst().dim(1));
     var blocks = new ArrayList<Block>();
     var result = empty(null, blocks, n, memory);
-    var layouts = new HashMap<Integer, PackedLayout>();
     int from = 0;
     for (var weight : weights) {
       int rows = Math.toIntExact(weight.dim(0));
@@ -80,12 +80,12 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
       for (int row = 0; row < rows; row += perBlock) {
         int count = Math.min(perBlock, rows - row);
         var spec = spec(count, k);
-        var layout = layouts.computeIfAbsent(count, any -> OneDnn.packedLayout(spec));
+        var layout = OneDnn.packedLayout(spec);
         var rowsMemory = memory.allocate(layout.byteSize(), 64);
         blocks.add(new Block(start + row, count, spec.withLayout(layout), rowsMemory));
       }
       result.round(
-          f,
+          ctx,
           weight,
           start,
           perBlock,
@@ -124,31 +124,29 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
   }
 
   /// Rounds the rows of `weight`, which are this one's from `start` on.
-  private void round(Functional f, Tensor weight, int start, int perBlock, Sink sink) {
+  private void round(Context ctx, Tensor weight, int start, int perBlock, Sink sink) {
     int n = Math.toIntExact(weight.dim(0));
     int k = Math.toIntExact(weight.dim(1));
     long integers = (long) perBlock * k;
     long stride = integers + 4L * k;
-    try (var _ = f.scope()) {
-      var scratch = f.ops().workspace().take(stride * f.ops().workers().threads());
-      f.ops()
-          .workers()
-          .forEach(
-              Math.ceilDiv(n, perBlock),
-              1,
-              (worker, from, to) -> {
-                long at = worker * stride;
-                for (int block = (int) from; block < to; block++) {
-                  int first = block * perBlock;
-                  int count = Math.min(perBlock, n - first);
-                  for (int i = 0; i < count; i++) {
-                    long floats = at + integers;
-                    WeightRows.toFloat(f.ops().backend(), weight, first + i, 1, scratch, floats);
-                    roundRow(start + first + i, k, scratch, floats, at + (long) i * k);
-                  }
-                  sink.accept(start + first, count, scratch, at);
-                }
-              });
+    try (var _ = ctx.scope()) {
+      var scratch = ctx.perWorker(stride);
+      ctx.forEach(
+          Math.ceilDiv(n, perBlock),
+          1,
+          (worker, from, to) -> {
+            long at = worker * stride;
+            for (int block = (int) from; block < to; block++) {
+              int first = block * perBlock;
+              int count = Math.min(perBlock, n - first);
+              for (int i = 0; i < count; i++) {
+                long floats = at + integers;
+                WeightRows.toFloat(ctx.backend(), weight, first + i, 1, scratch, floats);
+                roundRow(start + first + i, k, scratch, floats, at + (long) i * k);
+              }
+              sink.accept(start + first, count, scratch, at);
+            }
+          });
     }
   }
 

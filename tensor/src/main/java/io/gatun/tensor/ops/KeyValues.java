@@ -5,36 +5,38 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /// Stores keys and values in the pages of their sequences.
 final class KeyValues {
-  private final Ops ops;
+  private final Context ctx;
   private final Tensor k;
   private final Tensor v;
   private final int part;
   private final KvLayout kv;
   private final MemorySegment scratch;
 
-  private KeyValues(Ops ops, Tensor k, Tensor v, int part, KvLayout kv) {
-    this.ops = ops;
+  private KeyValues(Context ctx, Tensor k, Tensor v, int part, KvLayout kv) {
+    this.ctx = ctx;
     this.k = k;
     this.v = v;
     this.part = part;
     this.kv = kv;
-    scratch = ops.workspace().take((long) kv.keyDim() * ops.workers().threads());
+    scratch = ctx.perWorker((long) kv.keyDim());
   }
 
-  static void put(Ops ops, List<Span> spans, int part, Tensor k, Tensor v) {
+  static void put(Context ctx, List<Span> spans, int part, Tensor k, Tensor v) {
     var kv = spans.getFirst().sequence().layout().kv(part);
     check("k", k, kv.heads(), kv.keyDim());
     check("v", v, kv.heads(), kv.valueDim());
     Check.same("rows of v", v.dim(0), "rows of k", k.dim(0));
     Span.check(spans, part, kv, k.dim(0));
-    try (var _ = ops.scope()) {
-      new KeyValues(ops, k, v, part, kv).put(spans);
+    try (var _ = ctx.scope()) {
+      new KeyValues(ctx, k, v, part, kv).put(spans);
     }
   }
 
@@ -47,15 +49,14 @@ final class KeyValues {
 
   private void put(List<Span> spans) {
     long perHead = k.dim(0) / spans.size() * (kv.keyDim() + kv.valueDim()) / 2;
-    ops.workers()
-        .forEach(
-            (long) spans.size() * kv.heads(),
-            Ops.grain(perHead),
-            (worker, from, to) -> {
-              for (long i = from; i < to; i++) {
-                put(worker, spans.get((int) (i / kv.heads())), (int) (i % kv.heads()));
-              }
-            });
+    ctx.forEach(
+        (long) spans.size() * kv.heads(),
+        Context.grain(perHead),
+        (worker, from, to) -> {
+          for (long i = from; i < to; i++) {
+            put(worker, spans.get((int) (i / kv.heads())), (int) (i % kv.heads()));
+          }
+        });
   }
 
   private void put(int worker, Span span, int head) {
@@ -99,14 +100,14 @@ final class KeyValues {
       int worker, SequenceLayout layout, MemorySegment page, int head, int slot, long row) {
     int n = kv.keyDim();
     long bytes = (long) worker * n;
-    float keyScale = ops.kernels().quantize(k.segment(), 4 * row * n, n, scratch, bytes);
+    float keyScale = ctx.kernels().quantize(k.segment(), 4 * row * n, n, scratch, bytes);
     long keys = layout.keysAt(part, head) + slot;
     for (int c = 0; c < n; c++) {
       page.set(JAVA_BYTE, keys + (long) c * PAGE, scratch.get(JAVA_BYTE, bytes + c));
     }
     int m = kv.valueDim();
     long values = layout.valuesAt(part, head) + (long) slot * m;
-    float valueScale = ops.kernels().quantize(v.segment(), 4 * row * m, m, page, values);
+    float valueScale = ctx.kernels().quantize(v.segment(), 4 * row * m, m, page, values);
     Floats.set(page, layout.keyScalesAt(part, head), slot, keyScale);
     Floats.set(page, layout.valueScalesAt(part, head), slot, valueScale);
   }

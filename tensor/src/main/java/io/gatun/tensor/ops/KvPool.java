@@ -20,6 +20,9 @@ public final class KvPool implements AutoCloseable {
   private static final long SLAB = 8L << 20;
   private static final int MAX_BLOCKS = 16;
 
+  /// What is left of a small budget is taken in so many slabs, for sequences of other models.
+  private static final int SLABS_LEFT = 16;
+
   private final long budget;
   private final Map<Long, Deque<Block>> free = new HashMap<>();
   private long held;
@@ -58,6 +61,39 @@ public final class KvPool implements AutoCloseable {
 
     MemorySegment memory() {
       return memory;
+    }
+  }
+
+  /// A page or states of a [Sequence], held for those that come later with the same text. They are
+  /// read by all who hold them and written by none.
+  public static final class Share implements AutoCloseable {
+    private final KvPool pool;
+    private Block block;
+
+    Share(KvPool pool, Block block) {
+      this.pool = pool;
+      this.block = pool.share(block);
+    }
+
+    /// Whether nobody else holds the memory, so that closing this gives it back.
+    public boolean isLast() {
+      return block != null && !pool.isShared(block);
+    }
+
+    Block block() {
+      if (block == null) {
+        throw new IllegalStateException("what was shared is closed");
+      }
+      return block;
+    }
+
+    /// Holds it no longer; a second call does nothing.
+    @Override
+    public void close() {
+      if (block != null) {
+        pool.release(block);
+        block = null;
+      }
     }
   }
 
@@ -111,7 +147,7 @@ public final class KvPool implements AutoCloseable {
             "sequences need another %d bytes, and hold %d of the %d that they may take. Close one, or raise the budget"
                 .formatted(bytes, used, budget));
       }
-      long fit = Math.min(SLAB, budget - held) / bytes;
+      long fit = Math.min(SLAB, (budget - held) / SLABS_LEFT) / bytes;
       var slab = new Slab(bytes, Math.clamp(fit, 1, MAX_BLOCKS));
       held += bytes * slab.blocks.length;
       slab.waiting = slab.blocks.length;

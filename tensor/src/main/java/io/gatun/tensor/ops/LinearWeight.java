@@ -2,6 +2,9 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -115,30 +118,30 @@ public final class LinearWeight {
   }
 
   /// The weights, or, where they are quantized, their integers, as oneDNN's products read them.
-  NativeWeight nativeWeight(Functional f) {
+  NativeWeight nativeWeight(Context ctx) {
     if (nativeWeight == null || !nativeWeight.isAlive()) {
       nativeWeight =
           quantization == Quantization.NONE
-              ? NativeWeight.of(f, weights())
-              : NativeWeight.converted(f, int8Weight(f).values());
+              ? NativeWeight.of(ctx, weights())
+              : NativeWeight.converted(ctx, int8Weight(ctx).values());
     }
     return nativeWeight;
   }
 
   /// The quantized weights: packed for int8 products where these are made, and then in the
   /// workspace where there is no room to keep them.
-  Int8Weight int8Weight(Functional f) {
+  Int8Weight int8Weight(Context ctx) {
     if (int8Weight != null && int8Weight.isAlive()) {
       return int8Weight;
     }
     long bytes = outFeatures() * inFeatures();
-    if (quantization != Quantization.INT8_DYNAMIC || !Int8Weight.packs(f)) {
-      f.packed().spend(bytes);
-      int8Weight = Int8Weight.tensor(f, weights(), f.packed().arena());
-    } else if (f.packed().reserve(bytes)) {
-      int8Weight = Int8Weight.packed(f, weights(), f.packed().arena());
+    if (quantization != Quantization.INT8_DYNAMIC || !Int8Weight.packs(ctx)) {
+      ctx.packed().spend(bytes);
+      int8Weight = Int8Weight.tensor(ctx, weights(), ctx.packed().arena());
+    } else if (ctx.packed().reserve(bytes)) {
+      int8Weight = Int8Weight.packed(ctx, weights(), ctx.packed().arena());
     } else {
-      return Int8Weight.packed(f, weights(), (size, _) -> f.ops().workspace().take(size));
+      return Int8Weight.packed(ctx, weights(), (size, _) -> ctx.workspace().take(size));
     }
     return int8Weight;
   }

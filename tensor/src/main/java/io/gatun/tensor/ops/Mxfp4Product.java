@@ -2,7 +2,9 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Mxfp4;
+import io.gatun.tensor.kernel.ggml.Mxfp4;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.Scratch;
 import java.lang.foreign.MemorySegment;
 
 /// Weights in MXFP4, in place, a dot product for each activation row.
@@ -15,18 +17,18 @@ final class Mxfp4Product implements RowProduct {
   private final int rows;
   private final int columns;
 
-  Mxfp4Product(Ops ops, Activations x, Tensor w, Tensor out) {
+  Mxfp4Product(Context ctx, Activations x, Tensor w, Tensor out) {
     this.w = w;
     this.out = out;
     type = (DType.Block) w.dtype();
     rows = x.rows();
     columns = x.columns();
     scales = w.scales() == null ? MemorySegment.NULL : w.scales().segment();
-    this.x = type == DType.Block.MXFP4 ? x.f32() : split(ops, x.f32(), (long) rows * columns);
+    this.x = type == DType.Block.MXFP4 ? x.f32() : split(ctx, x.f32(), (long) rows * columns);
   }
 
-  private static MemorySegment split(Ops ops, MemorySegment x, long n) {
-    var out = ops.workspace().take(4 * n);
+  private static MemorySegment split(Context ctx, MemorySegment x, long n) {
+    var out = ctx.workspace().take(4 * n);
     Mxfp4.split(x, 0, out, 0, n);
     return out;
   }

@@ -8,13 +8,17 @@ import io.gatun.ffm.PostOp;
 import io.gatun.ffm.PostOp.Binary.Extent;
 import io.gatun.ffm.PostOp.Binary.Op;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.RowOffsets;
+import io.gatun.tensor.ops.context.Scratch;
+import io.gatun.tensor.ops.rows.Elementwise;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
 /// A linear layer through oneDNN, with everything that follows fused: tasks of some rows of
 /// activations and a block of the weight.
-final class NativeLinear {
+public final class NativeLinear {
   /// Rows of activations in a task: their results stay in the second cache until they are finished.
   private static final long ROWS = 512;
 
@@ -28,7 +32,7 @@ final class NativeLinear {
   /// Tasks for each thread, so that little is waited for at the end.
   private static final int TASKS_PER_THREAD = 2;
 
-  private final Functional f;
+  private final Context ctx;
   private final Tensor x;
   private final int lda;
   private final long rows;
@@ -38,21 +42,21 @@ final class NativeLinear {
   private final Tensor out;
   private final int ldc;
 
-  private NativeLinear(Functional f, Tensor x, LinearWeight w, Tensor out) {
-    this.f = f;
+  private NativeLinear(Context ctx, Tensor x, LinearWeight w, Tensor out) {
+    this.ctx = ctx;
     this.out = out;
     var offsets = new RowOffsets(x);
     rows = offsets.count();
     if (offsets.distance() < offsets.columns()) {
-      this.x = f.cast(x);
+      this.x = Elementwise.cast(ctx, x, ctx.dtype());
       lda = Math.toIntExact(offsets.columns());
     } else {
       this.x = x;
       lda = Math.toIntExact(offsets.distance());
     }
     ldc = Math.toIntExact(out.dim(-1));
-    weight = w.nativeWeight(f);
-    scales = w.quantization() == Quantization.NONE ? null : w.int8Weight(f).scales();
+    weight = w.nativeWeight(ctx);
+    scales = w.quantization() == Quantization.NONE ? null : w.int8Weight(ctx).scales();
     bias = w.floatBias();
   }
 
@@ -68,16 +72,16 @@ final class NativeLinear {
   }
 
   /// Fills the contiguous result, `out` (..., N).
-  static void run(Functional f, Tensor x, LinearWeight w, Epilogue epilogue, Tensor out) {
-    new NativeLinear(f, x, w, out).run(epilogue);
+  static void run(Context ctx, Tensor x, LinearWeight w, Epilogue epilogue, Tensor out) {
+    new NativeLinear(ctx, x, w, out).run(epilogue);
   }
 
   /// Fills `out` (..., N / 2), or returns false if the weight's blocks do not suit.
-  static boolean geglu(Functional f, Tensor x, LinearWeight w, Tensor out) {
-    if (!w.nativeWeight(f).hasHalves()) {
+  static boolean geglu(Context ctx, Tensor x, LinearWeight w, Tensor out) {
+    if (!w.nativeWeight(ctx).hasHalves()) {
       return false;
     }
-    new NativeLinear(f, x, w, out).geglu();
+    new NativeLinear(ctx, x, w, out).geglu();
     return true;
   }
 
@@ -107,21 +111,21 @@ final class NativeLinear {
 
   /// What `epilogue` is to oneDNN, which is faster at adding to what is there than at adding
   /// another operand.
-  static List<PostOp> postOps(Epilogue epilogue, ElementType type, Tensor out) {
-    var ops = new ArrayList<PostOp>();
+  public static List<PostOp> postOps(Epilogue epilogue, ElementType type, Tensor out) {
+    var chain = new ArrayList<PostOp>();
     if (epilogue.columns() != null) {
-      ops.add(new PostOp.Binary(Op.ADD, type, Extent.PER_COLUMN));
+      chain.add(new PostOp.Binary(Op.ADD, type, Extent.PER_COLUMN));
     }
     var activation = postOp(epilogue.activation());
     if (activation != null) {
-      ops.add(activation);
+      chain.add(activation);
     }
     if (epilogue.inPlace(out)) {
-      ops.add(PostOp.ACCUMULATE);
+      chain.add(PostOp.ACCUMULATE);
     } else if (epilogue.residual() != null) {
-      ops.add(new PostOp.Binary(Op.ADD, type, Extent.EVERY_ELEMENT));
+      chain.add(new PostOp.Binary(Op.ADD, type, Extent.EVERY_ELEMENT));
     }
-    return ops;
+    return chain;
   }
 
   /// Gates first, into scratch memory, whose rows are as far apart as the result's, and then values
@@ -162,22 +166,20 @@ final class NativeLinear {
     long chunks = chunks(perImage, images * blocks, scratchBytes == 0);
     long perChunk = Math.ceilDiv(perImage, chunks);
     long stride = weightScratch() + scratchBytes + 63 & -64;
-    var memory = f.ops().workspace().take(stride * f.ops().workers().threads());
-    f.ops()
-        .workers()
-        .forEach(
-            images * chunks * blocks,
-            1,
-            (worker, from, to) -> {
-              var scratch = new Scratch(memory, worker * stride);
-              for (long i = from; i < to; i++) {
-                long chunk = i / blocks;
-                long image = chunk / chunks;
-                long first = chunk % chunks * perChunk;
-                int count = (int) Math.min(perChunk, perImage - first);
-                task.run(image, image * perImage + first, count, (int) (i % blocks), scratch);
-              }
-            });
+    var memory = ctx.perWorker(stride);
+    ctx.forEach(
+        images * chunks * blocks,
+        1,
+        (worker, from, to) -> {
+          var scratch = new Scratch(memory, worker * stride);
+          for (long i = from; i < to; i++) {
+            long chunk = i / blocks;
+            long image = chunk / chunks;
+            long first = chunk % chunks * perChunk;
+            int count = (int) Math.min(perChunk, perImage - first);
+            task.run(image, image * perImage + first, count, (int) (i % blocks), scratch);
+          }
+        });
   }
 
   /// Into how many parts an image's rows are divided.
@@ -189,7 +191,7 @@ final class NativeLinear {
       return 1; // converting a block is worth doing for many rows
     }
     long most = weight.isPacked() ? ROWS : ROWS_PER_REARRANGEMENT;
-    long tasks = (long) TASKS_PER_THREAD * f.ops().workers().threads();
+    long tasks = (long) TASKS_PER_THREAD * ctx.workers().threads();
     long wanted = Math.min(Math.ceilDiv(tasks, tasksPerChunk), Math.ceilDiv(perImage, MIN_ROWS));
     return Math.max(Math.ceilDiv(perImage, most), wanted);
   }

@@ -7,12 +7,13 @@ import io.gatun.ffm.PackedLayout;
 import io.gatun.ffm.WeightLayout;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.Scratch;
+import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 
 /// A weight (N, K) as oneDNN's products read it, in blocks of its rows: packed as long as the
 /// budget of [Functional] lasts, and else where it lies, or, where its type is not the
@@ -35,11 +36,6 @@ final class NativeWeight {
   /// Rows of activations for which the layouts are chosen.
   private static final int TYPICAL_ROWS = 512;
 
-  private record Shape(int n, int k, ElementType type) {}
-
-  /// Asking oneDNN takes longer than a small product.
-  private static final Map<Shape, PackedLayout> LAYOUTS = new ConcurrentHashMap<>();
-
   /// Rows of a weight.
   ///
   /// @param row the first of them
@@ -57,8 +53,8 @@ final class NativeWeight {
   private final Block[] blocks;
   private MemorySegment.Scope scope;
 
-  private NativeWeight(Functional f, List<Tensor> weights) {
-    type = f.elementType();
+  private NativeWeight(Context ctx, List<Tensor> weights) {
+    type = ctx.elementType();
     k = Math.toIntExact(weights.getFirst().dim(1));
     var list = new ArrayList<Block>();
     int from = 0;
@@ -75,12 +71,12 @@ final class NativeWeight {
   }
 
   /// Packs weights, one above the other, if there is room for them.
-  static NativeWeight of(Functional f, List<Tensor> weights) {
-    var result = new NativeWeight(f, weights);
-    if (f.packed().reserveSpare((long) result.outFeatures() * result.k * result.type.bytes())) {
-      result.pack(f);
+  static NativeWeight of(Context ctx, List<Tensor> weights) {
+    var result = new NativeWeight(ctx, weights);
+    if (ctx.packed().reserveSpare((long) result.outFeatures() * result.k * result.type.bytes())) {
+      result.pack(ctx);
     } else {
-      result.leave(f.dtype());
+      result.leave(ctx.dtype());
     }
     return result;
   }
@@ -91,9 +87,9 @@ final class NativeWeight {
   }
 
   /// A weight of another type than the activations', which each product converts.
-  static NativeWeight converted(Functional f, Tensor weight) {
-    var result = new NativeWeight(f, List.of(weight));
-    result.leave(f.dtype());
+  static NativeWeight converted(Context ctx, Tensor weight) {
+    var result = new NativeWeight(ctx, List.of(weight));
+    result.leave(ctx.dtype());
     return result;
   }
 
@@ -113,41 +109,34 @@ final class NativeWeight {
     return Math.ceilDiv(Math.ceilDiv(n, count), ALIGNMENT) * ALIGNMENT;
   }
 
-  private static PackedLayout layout(Shape shape) {
-    return LAYOUTS.computeIfAbsent(shape, s -> OneDnn.packedLayout(spec(s, TYPICAL_ROWS)));
+  private MatmulSpec spec(Block block) {
+    return MatmulSpec.of(TYPICAL_ROWS, block.count, k, type, type, type, true);
   }
 
-  private static MatmulSpec spec(Shape s, int rows) {
-    return MatmulSpec.of(rows, s.n, s.k, s.type, s.type, s.type, true);
-  }
-
-  private void pack(Functional f) {
-    var arena = f.packed().arena();
+  private void pack(Context ctx) {
+    var arena = ctx.packed().arena();
     scope = arena.scope();
     for (int i = 0; i < blocks.length; i++) {
-      var layout = layout(new Shape(blocks[i].count, k, type));
+      var layout = OneDnn.packedLayout(spec(blocks[i]));
       blocks[i] = blocks[i].at(layout, arena.allocate(layout.byteSize(), ALIGNMENT));
     }
-    try (var _ = f.scope()) {
+    try (var _ = ctx.scope()) {
       long stride = scratchBytes();
-      var scratch = f.ops().workspace().take(stride * f.ops().workers().threads());
-      f.ops()
-          .workers()
-          .forEach(
-              blocks.length,
-              1,
-              (worker, from, to) -> {
-                for (int i = (int) from; i < to; i++) {
-                  var block = blocks[i];
-                  var shape = new Shape(block.count, k, type);
-                  OneDnn.pack(
-                      spec(shape, TYPICAL_ROWS),
-                      type,
-                      rows(block, new Scratch(scratch, worker * stride)),
-                      (PackedLayout) block.layout,
-                      block.memory);
-                }
-              });
+      var scratch = ctx.perWorker(stride);
+      ctx.forEach(
+          blocks.length,
+          1,
+          (worker, from, to) -> {
+            for (int i = (int) from; i < to; i++) {
+              var block = blocks[i];
+              OneDnn.pack(
+                  spec(block),
+                  type,
+                  rows(block, new Scratch(scratch, worker * stride)),
+                  (PackedLayout) block.layout,
+                  block.memory);
+            }
+          });
     }
   }
 

@@ -8,7 +8,8 @@ import io.gatun.ffm.PostOp;
 import io.gatun.ffm.WeightLayout;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -44,26 +45,26 @@ final class OneDnnAttentionProducts implements AttentionProducts {
 
   /// @param table null without relative positions
   OneDnnAttentionProducts(
-      Functional f, Tensor q, Tensor k, Tensor v, AttentionSizes sizes, RelativeTable table) {
+      Context ctx, Tensor q, Tensor k, Tensor v, AttentionSizes sizes, RelativeTable table) {
     this.q = q;
     this.k = k;
     this.v = v;
     this.s = sizes;
     this.table = table;
-    type = f.elementType();
+    type = ctx.elementType();
     int last = s.keysIn(s.keyBlocks() - 1);
     wholeKeys = Packed.of(keys(s.keysPerBlock()));
     lastKeys = Packed.of(keys(last));
     wholeValues = Packed.of(values(s.keysPerBlock()));
     lastValues = Packed.of(values(last));
-    tableRows = table == null ? null : inType(f, table.rows(), (long) table.positions() * s.c());
+    tableRows = table == null ? null : inType(ctx, table.rows(), (long) table.positions() * s.c());
   }
 
-  private static MemorySegment inType(Functional f, MemorySegment floats, long n) {
-    if (f.dtype() == DType.Plain.F32) {
+  private static MemorySegment inType(Context ctx, MemorySegment floats, long n) {
+    if (ctx.dtype() == DType.Plain.F32) {
       return floats;
     }
-    var bf16 = f.ops().workspace().take(2 * n);
+    var bf16 = ctx.workspace().take(2 * n);
     Unpack.floatToBf16(floats, 0, bf16, 0, n);
     return bf16;
   }

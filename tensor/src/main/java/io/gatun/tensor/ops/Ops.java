@@ -3,17 +3,19 @@ package io.gatun.tensor.ops;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.VectorUnit;
-import io.gatun.tensor.kernel.Dequantize;
-import io.gatun.tensor.kernel.Kernels;
-import io.gatun.tensor.kernel.ScalarKernels;
-import io.gatun.tensor.kernel.TiledLayout;
-import io.gatun.tensor.kernel.VectorKernels;
+import io.gatun.tensor.kernel.ggml.Dequantize;
+import io.gatun.tensor.kernel.scalar.Kernels;
+import io.gatun.tensor.kernel.tiled.TiledLayout;
+import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.PackedMemory;
+import io.gatun.tensor.ops.context.WeightRows;
+import io.gatun.tensor.ops.rows.Softmax;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.HashSet;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
-import java.util.Set;
 
 /// What models call: each method checks shapes, takes its result from the step's workspace and
 /// hands the rows to kernels on all workers.
@@ -24,13 +26,12 @@ import java.util.Set;
 /// legend: T tokens (rows), K input features, N output features, H heads, G key/value heads, C head
 /// size.
 public final class Ops implements AutoCloseable {
-  private final Backend backend;
-  private final Precision precision;
+  private final Owner owner;
+  private final Context ctx;
   private final Kernels kernels;
-  private final Owner owner = new Owner("model");
   private final Workers workers;
-  private final Workspace workspace = new Workspace(owner);
-  private final Set<PackedMemory> packed = new HashSet<>();
+  private final Workspace workspace;
+  private final boolean lent;
 
   /// Operations on `threads` threads, as exact as F32 allows.
   public Ops(Backend backend, int threads) {
@@ -47,18 +48,47 @@ public final class Ops implements AutoCloseable {
           "Java's Vector API is not there; start Java with --add-modules jdk.incubator.vector (in"
               + " Maven's surefire: <argLine>), or use the scalar backend");
     }
-    this.backend = Objects.requireNonNull(backend, "the backend is null");
-    this.precision = Objects.requireNonNull(precision, "the precision is null");
-    this.kernels =
-        switch (backend) {
-          case SCALAR -> new ScalarKernels();
-          case VECTOR, NATIVE -> new VectorKernels();
-        };
-    this.workers = new Workers(threads, owner);
+    Objects.requireNonNull(backend, "the backend is null");
+    Objects.requireNonNull(precision, "the precision is null");
+    owner = new Owner("model");
+    workers = new Workers(threads, owner);
+    workspace = new Workspace(owner);
+    ctx = Context.of(backend, precision, workers, workspace);
+    kernels = ctx.kernels();
+    lent = false;
+  }
+
+  private Ops(Ops base, Context ctx) {
+    this.ctx = ctx;
+    owner = base.owner.sharing();
+    workers = base.workers;
+    workspace = base.workspace;
+    kernels = base.kernels;
+    lent = true;
+  }
+
+  /// The same threads and workspace for another model.
+  ///
+  /// One of all that share them computes at a time. Closing what this returns waits for the
+  /// operation or turn that is running, of whichever model, and leaves the others as they are;
+  /// closing this one closes all.
+  ///
+  /// @throws IllegalStateException if it is closed
+  public Ops sharing() {
+    owner.checkOpen();
+    return new Ops(this, ctx.with(ctx.dtype(), new PackedMemory()));
+  }
+
+  /// As [#sharing], with products of activations and weights in which a row's result is the same
+  /// bit for bit however many rows there are, at the price that many are multiplied as slowly as
+  /// few.
+  public Ops rowsAlike() {
+    owner.checkOpen();
+    return new Ops(this, ctx.alike(new PackedMemory()));
   }
 
   public Backend backend() {
-    return backend;
+    return ctx.backend();
   }
 
   /// Whose turn it is to use these operations: hold a turn around those that belong together, to
@@ -75,37 +105,20 @@ public final class Ops implements AutoCloseable {
     return workspace;
   }
 
-  /// Memory to be given back with this.
-  void owns(PackedMemory memory) {
-    packed.add(memory);
-  }
-
-  void disowns(PackedMemory memory) {
-    packed.remove(memory);
-  }
-
-  /// Whether activations may be rounded to BF16 or 8 bits for speed.
-  boolean fast() {
-    return precision == Precision.FAST;
-  }
-
-  Kernels kernels() {
-    return kernels;
+  Context context() {
+    return ctx;
   }
 
   /// Gives back, when closed, what was taken from the workspace since.
   public Workspace.Scope scope() {
+    owner.checkOpen();
     return workspace.scope();
   }
 
   /// An F32 tensor from the workspace with undefined values.
   public Tensor empty(long... dims) {
+    owner.checkOpen();
     return workspace.take(DType.Plain.F32, dims);
-  }
-
-  /// The tensor, or where it has gaps, which kernels cannot read, a copy in the workspace.
-  Tensor dense(Tensor t) {
-    return t.isContiguous() ? t : t.copy((bytes, alignment) -> workspace.take(bytes));
   }
 
   /// The rows `ids` of a table (V, D) of any type, as F32 (T, D).
@@ -113,21 +126,7 @@ public final class Ops implements AutoCloseable {
   /// @throws IndexOutOfBoundsException if an id is not a row of the table
   public Tensor embedding(int[] ids, Tensor table) {
     try (var _ = owner.operation()) {
-      Check.rank("table", table, 2);
-      long d = table.dim(1);
-      var out = empty(ids.length, d);
-      for (int t = 0; t < ids.length; t++) {
-        Check.index("token id", ids[t], table.dim(0));
-        if (table.isContiguous()) {
-          WeightRows.toFloat(backend, table, ids[t], 1, out.segment(), 4L * t * d);
-        } else {
-          try (var _ = scope()) {
-            var row = dense(table.slice(0, ids[t], ids[t] + 1));
-            WeightRows.toFloat(backend, row, 0, 1, out.segment(), 4L * t * d);
-          }
-        }
-      }
-      return out;
+      return WeightRows.gather(ctx, ids, table);
     }
   }
 
@@ -183,13 +182,21 @@ public final class Ops implements AutoCloseable {
   /// Several products of the same x in one go: the activations are prepared once and the workers
   /// meet once.
   public Tensor[] linears(Tensor x, Tensor... weights) {
-    return linears(Activations.of(this, x), weights);
+    return linears(Activations.of(ctx, x), weights);
   }
 
   /// As [#linears(Tensor, Tensor...)], of an input that is prepared for all products that read it.
   public Tensor[] linears(Activations x, Tensor... weights) {
     try (var _ = owner.operation()) {
-      return Linear.apply(this, x, weights);
+      return Linear.apply(ctx, Collections.nCopies(weights.length, x), List.of(weights));
+    }
+  }
+
+  /// Products of an input each in one go, such as those of a mixture's experts: the workers meet
+  /// once. Result i is that of x[i] (T, K) with weights[i] (N, K).
+  public Tensor[] linears(List<Activations> x, List<Tensor> weights) {
+    try (var _ = owner.operation()) {
+      return Linear.apply(ctx, x, weights);
     }
   }
 
@@ -197,14 +204,21 @@ public final class Ops implements AutoCloseable {
   /// (N, K) of any type, result (T, N).
   public Tensor gatedLinear(Activations x, Tensor gate, Tensor up) {
     try (var _ = owner.operation()) {
-      return Linear.gated(this, x, gate, up);
+      return Linear.gated(ctx, List.of(x), List.of(gate), List.of(up))[0];
+    }
+  }
+
+  /// As [#gatedLinear] of an input each, in one go.
+  public Tensor[] gatedLinears(List<Activations> x, List<Tensor> gates, List<Tensor> ups) {
+    try (var _ = owner.operation()) {
+      return Linear.gated(ctx, x, gates, ups);
     }
   }
 
   /// x (..., K) as the input of products.
   public Activations activations(Tensor x) {
     try (var _ = owner.operation()) {
-      return Activations.of(this, x);
+      return Activations.of(ctx, x);
     }
   }
 
@@ -213,7 +227,7 @@ public final class Ops implements AutoCloseable {
   public Activations normed(Tensor x, Tensor weight, float eps) {
     try (var _ = owner.operation()) {
       Check.eps(eps);
-      return Activations.normed(this, x, weight, eps);
+      return Activations.normed(ctx, x, weight, eps);
     }
   }
 
@@ -250,7 +264,7 @@ public final class Ops implements AutoCloseable {
       var out = empty(x.shape().dims());
       workers.forEach(
           x.size() / d,
-          grain(d),
+          Context.grain(d),
           (worker, from, to) -> {
             for (long t = from; t < to; t++) {
               long at = 4 * t * d;
@@ -356,7 +370,7 @@ public final class Ops implements AutoCloseable {
       long heads = x.dim(1);
       workers.forEach(
           x.dim(0) * heads,
-          grain(c),
+          Context.grain(c),
           (worker, from, to) -> {
             for (long i = from; i < to; i++) {
               kernels.rope(
@@ -380,14 +394,14 @@ public final class Ops implements AutoCloseable {
   /// @param out (T, H, N) F32, in which heads may be apart, too
   public void headProducts(Tensor x, Tensor w, boolean transposed, Tensor out) {
     try (var _ = owner.operation()) {
-      HeadProducts.apply(this, x, w, transposed, out);
+      HeadProducts.apply(ctx, x, w, transposed, out);
     }
   }
 
   /// Softmax over the innermost dimension, in place.
   public void softmax(Tensor x) {
     try (var _ = owner.operation()) {
-      Softmax.apply(this, x);
+      Softmax.apply(ctx, x);
     }
   }
 
@@ -396,7 +410,7 @@ public final class Ops implements AutoCloseable {
   /// @throws IndexOutOfBoundsException if a column is not one of x
   public float[] logSoftmax(Tensor x, int[] columns) {
     try (var _ = owner.operation()) {
-      return Softmax.log(this, x, columns);
+      return Softmax.log(ctx, x, columns);
     }
   }
 
@@ -408,7 +422,7 @@ public final class Ops implements AutoCloseable {
   public void put(List<Span> spans, int part, Tensor k, Tensor v) {
     try (var _ = owner.operation();
         var _ = Span.claim(spans)) {
-      KeyValues.put(this, spans, part, k, v);
+      KeyValues.put(ctx, spans, part, k, v);
     }
   }
 
@@ -420,20 +434,15 @@ public final class Ops implements AutoCloseable {
   public Tensor attention(Tensor q, List<Span> spans, int part, AttentionSpec spec) {
     try (var _ = owner.operation();
         var _ = Span.claim(spans)) {
-      return CachedAttention.apply(this, q, spans, part, spec);
+      return CachedAttention.apply(ctx, q, spans, part, spec);
     }
   }
 
   /// The column of the greatest element of a row of x (T, N); the first of equals.
   public int argmax(Tensor x, long row) {
     try (var _ = owner.operation()) {
-      return Softmax.argmax(this, x, row);
+      return Softmax.argmax(ctx, x, row);
     }
-  }
-
-  /// So many rows of `columns` elements make a chunk worth handing to another thread.
-  static long grain(long columns) {
-    return Math.max(1, (1 << 12) / Math.max(1, columns));
   }
 
   /// Ends the workers and frees the workspace; tensors taken from it are gone.
@@ -447,9 +456,11 @@ public final class Ops implements AutoCloseable {
     workers.checkOutside();
     owner.close(
         () -> {
-          workers.end();
-          workspace.free();
-          List.copyOf(packed).forEach(PackedMemory::release);
+          if (!lent) {
+            workers.end();
+            workspace.free();
+          }
+          ctx.packed().releaseAll();
         });
   }
 }

@@ -14,6 +14,9 @@ import java.util.concurrent.locks.ReentrantLock;
 /// another thread is inside. Both may be nested on one thread, cost a few nanoseconds, and allocate
 /// nothing.
 ///
+/// Owners may [share][#sharing] what they own: then uses of all of them keep each other out, and
+/// each is closed by itself.
+///
 /// Closing needs no turn: it refuses whatever begins from then on, so that a long call ends at its
 /// next operation, and waits for that. Once closed, turns and claims throw an
 /// [IllegalStateException], `the model is closed`.
@@ -25,8 +28,15 @@ public final class Owner {
     void close();
   }
 
+  /// Who is inside, for all owners that share.
   @SuppressWarnings("serial") // nobody writes it to a stream
   private static final class Lock extends ReentrantLock {
+    private final Condition returned = newCondition();
+    // Whose callback runs within its turn.
+    private volatile Thread away;
+    private volatile int begun;
+    private int turns;
+
     Lock() {
       super(true);
     }
@@ -38,20 +48,28 @@ public final class Owner {
   }
 
   private final String what;
-  private final Lock lock = new Lock();
-  private final Condition returned = lock.newCondition();
+  private final Owner base;
+  private final Lock lock;
   private final Use claim = this::leave;
   private final Use turn = this::endTurn;
   private volatile boolean closed;
-  // Whose callback runs within its turn.
-  private volatile Thread away;
-  private volatile int begun;
-  private int turns;
   private boolean freed;
 
   /// @param what is used, for messages: `model`
   public Owner(String what) {
+    this(what, null, new Lock());
+  }
+
+  private Owner(String what, Owner base, Lock lock) {
     this.what = what;
+    this.base = base;
+    this.lock = lock;
+  }
+
+  /// Another owner of the same: whose uses and those of this one keep each other out, and which is
+  /// closed with this one, or before it by itself.
+  Owner sharing() {
+    return new Owner(what, this, lock);
   }
 
   /// Waits until no other thread is inside, and keeps others out until the turn is closed. Within
@@ -66,7 +84,7 @@ public final class Owner {
         waiting(lock::lockInterruptibly);
       }
       try {
-        if (!closed && isAway()) {
+        if (!isClosed() && isAway()) {
           waiting(this::awaitReturn);
         }
       } catch (InterruptedException e) {
@@ -78,7 +96,7 @@ public final class Owner {
       throw interrupted();
     }
     begin();
-    turns++;
+    lock.turns++;
     return turn;
   }
 
@@ -109,8 +127,8 @@ public final class Owner {
   }
 
   private void awaitReturn() throws InterruptedException {
-    while (!closed && isAway()) {
-      returned.await();
+    while (!isClosed() && isAway()) {
+      lock.returned.await();
     }
   }
 
@@ -118,7 +136,7 @@ public final class Owner {
   ///
   /// @throws IllegalStateException at once if it is closed, or another thread is inside
   public Use claim() {
-    if (away == Thread.currentThread()) {
+    if (lock.away == Thread.currentThread()) {
       lock(); // others may hold it for a moment, to see that they have to wait
     } else if (!lock.tryLock() || leaveIfAway()) {
       checkOpen();
@@ -139,7 +157,7 @@ public final class Owner {
     if (RawReaders.awaited()) {
       count();
     }
-    if (turns > 0 && Thread.currentThread().isInterrupted()) {
+    if (lock.turns > 0 && Thread.currentThread().isInterrupted()) {
       use.close();
       throw interrupted();
     }
@@ -155,8 +173,8 @@ public final class Owner {
       code.run();
       return;
     }
-    Thread before = away;
-    away = Thread.currentThread();
+    Thread before = lock.away;
+    lock.away = Thread.currentThread();
     for (int i = 0; i < holds; i++) {
       lock.unlock();
     }
@@ -166,8 +184,8 @@ public final class Owner {
       for (int i = 0; i < holds; i++) {
         lock();
       }
-      away = before;
-      returned.signalAll();
+      lock.away = before;
+      lock.returned.signalAll();
     }
   }
 
@@ -180,7 +198,7 @@ public final class Owner {
     closed = true;
     lock();
     try {
-      returned.signalAll();
+      lock.returned.signalAll();
       if (!freed) {
         freed = true;
         free.run();
@@ -191,21 +209,21 @@ public final class Owner {
   }
 
   public boolean isClosed() {
-    return closed;
+    return closed || base != null && base.isClosed();
   }
 
   /// Makes sure that it is open.
   ///
   /// @throws IllegalStateException if it is closed
   public void checkOpen() {
-    if (closed) {
+    if (isClosed()) {
       throw new IllegalStateException("the %s is closed".formatted(what));
     }
   }
 
   /// How often a use or an operation began while someone waited for those before.
   int begun() {
-    return begun;
+    return lock.begun;
   }
 
   /// The thread that is inside, or null.
@@ -227,7 +245,7 @@ public final class Owner {
   }
 
   private boolean isAway() {
-    return away != null && away != Thread.currentThread();
+    return lock.away != null && lock.away != Thread.currentThread();
   }
 
   private boolean leaveIfAway() {
@@ -240,7 +258,7 @@ public final class Owner {
 
   /// Refuses what begins with the lock taken if it is closed.
   private void begin() {
-    if (closed) {
+    if (isClosed()) {
       lock.unlock();
       checkOpen();
     }
@@ -252,7 +270,7 @@ public final class Owner {
   /// Tells those who wait that what began before has ended: the thread is between operations.
   @SuppressWarnings("NonAtomicVolatileUpdate") // the lock is held
   private void count() {
-    begun++;
+    lock.begun++;
   }
 
   private CancellationException interrupted() {
@@ -261,7 +279,7 @@ public final class Owner {
 
   private void endTurn() {
     checkInside();
-    turns--;
+    lock.turns--;
     lock.unlock();
   }
 

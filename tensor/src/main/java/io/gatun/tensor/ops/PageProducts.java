@@ -2,7 +2,8 @@ package io.gatun.tensor.ops;
 
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
-import io.gatun.tensor.kernel.StoredProduct;
+import io.gatun.tensor.kernel.dense.StoredProduct;
+import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 
 /// What attention computes from some pages of one part of a [Sequence]: scores of queries with its
@@ -35,15 +36,15 @@ interface PageProducts {
   ///
   /// @param rows the most rows of queries
   /// @param columns the most positions of a call, a whole number of pages
-  static PageProducts of(Ops ops, Sequence sequence, int part, int rows, int columns) {
+  static PageProducts of(Context ctx, Sequence sequence, int part, int rows, int columns) {
     boolean bf16 =
-        ops.fast()
-            && ops.backend() == Backend.NATIVE
+        ctx.fast()
+            && ctx.backend() == Backend.NATIVE
             && rows >= BF16_ROWS
             && OneDnn.supports(ElementType.BF16);
     return bf16
-        ? new Bf16PageProducts(ops, sequence, part, rows, columns)
-        : new F32PageProducts(ops, sequence, part, rows, columns);
+        ? new Bf16PageProducts(ctx, sequence, part, rows, columns)
+        : new F32PageProducts(ctx, sequence, part, rows, columns);
   }
 
   /// The bytes of scratch memory that a worker needs.

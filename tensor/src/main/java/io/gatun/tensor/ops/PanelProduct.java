@@ -1,6 +1,7 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Scratch;
 
 /// Tiled weights as int8 panels, with activations rounded to 8 bits a row, through oneDNN.
 final class PanelProduct implements RowProduct {

@@ -2,7 +2,8 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.TiledProduct;
+import io.gatun.tensor.kernel.tiled.TiledProduct;
+import io.gatun.tensor.ops.context.Scratch;
 
 /// Tiled weights times activations that are rounded to 8 bits by groups of 32, on the Vector API.
 final class QuantizedProduct implements RowProduct {

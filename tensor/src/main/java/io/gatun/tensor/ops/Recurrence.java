@@ -1,10 +1,12 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.CausalConvolution;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.StateScan;
+import io.gatun.tensor.kernel.dense.CausalConvolution;
+import io.gatun.tensor.kernel.dense.StateScan;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.rows.Elementwise;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -18,7 +20,8 @@ public final class Recurrence {
   /// Channels that a worker takes at a time: a multiple of any vector.
   private static final int CHANNELS = 256;
 
-  private final Ops ops;
+  private final Owner owner;
+  private final Context ctx;
   private final List<Span> spans;
   private final int part;
   private final boolean vectors;
@@ -62,10 +65,11 @@ public final class Recurrence {
   ///
   /// @param part whose state it is, in the sequences' layout
   public Recurrence(Ops ops, List<Span> spans, int part) {
-    this.ops = ops;
+    owner = ops.owner();
+    ctx = ops.context();
     this.spans = List.copyOf(spans);
     this.part = part;
-    vectors = ops.backend() != Backend.SCALAR;
+    vectors = ctx.backend() != Backend.SCALAR;
   }
 
   /// Convolves each channel with the rows before it: `sum of weight[j] x[t - (W - 1) + j] + bias`,
@@ -76,37 +80,36 @@ public final class Recurrence {
   /// @param bias (N), or null for none
   /// @return (T, N)
   public Tensor convolution(Tensor x, Tensor weight, Tensor bias, Activation activation) {
-    try (var _ = ops.owner().operation();
+    try (var _ = owner.operation();
         var _ = Span.claim(spans)) {
       Check.f32("weight", weight);
       int n = Check.columns("x", x);
       checkRows(x);
       int taps = Math.toIntExact(weight.dim(0));
       Check.same("channels of the weight", weight.dim(1), "channels", n);
-      var out = ops.empty(x.shape().dims());
-      var kernels = new Functional(ops, DType.Plain.F32).kernels();
+      var out = ctx.f32(x.shape().dims());
+      var kernels = ctx.networkKernels();
       long blocks = Math.ceilDiv(n, CHANNELS);
-      try (var _ = ops.scope()) {
+      try (var _ = ctx.scope()) {
         int window = 2 * (taps - 1) * CHANNELS;
-        var scratch = ops.workspace().take(4L * window * ops.workers().threads());
-        ops.workers()
-            .forEach(
-                spans.size() * blocks,
-                Math.max(1, Ops.grain(x.dim(0) * CHANNELS / spans.size())),
-                (worker, first, end) -> {
-                  for (long i = first; i < end; i++) {
-                    var span = spans.get((int) (i / blocks));
-                    int c = (int) (i % blocks) * CHANNELS;
-                    int width = Math.min(CHANNELS, n - c);
-                    var convolved = new Channels(vectors, x, weight, bias, out, taps, c, width);
-                    convolved.run(span, state(span, 0), scratch, 4L * window * worker);
-                    for (int t = span.from(); t < span.to(); t++) {
-                      long at = 4L * ((long) t * n + c);
-                      Elementwise.apply(
-                          kernels, activation, out.segment(), at, width, out.segment(), at);
-                    }
-                  }
-                });
+        var scratch = ctx.perWorker(4L * window);
+        ctx.forEach(
+            spans.size() * blocks,
+            Math.max(1, Context.grain(x.dim(0) * CHANNELS / spans.size())),
+            (worker, first, end) -> {
+              for (long i = first; i < end; i++) {
+                var span = spans.get((int) (i / blocks));
+                int c = (int) (i % blocks) * CHANNELS;
+                int width = Math.min(CHANNELS, n - c);
+                var convolved = new Channels(vectors, x, weight, bias, out, taps, c, width);
+                convolved.run(span, state(span, 0), scratch, 4L * window * worker);
+                for (int t = span.from(); t < span.to(); t++) {
+                  long at = 4L * ((long) t * n + c);
+                  Elementwise.apply(
+                      kernels, activation, out.segment(), at, width, out.segment(), at);
+                }
+              }
+            });
       }
       return out;
     }
@@ -181,7 +184,7 @@ public final class Recurrence {
   /// @param beta (T, H)
   /// @return (T, H V)
   public Tensor deltaRule(Tensor qkv, Decay decay, Tensor beta, Heads heads) {
-    try (var _ = ops.owner().operation();
+    try (var _ = owner.operation();
         var _ = Span.claim(spans)) {
       int keys = heads.keyWidth();
       check(qkv, decay, heads, 2 * keys + heads.valueWidth());
@@ -213,7 +216,7 @@ public final class Recurrence {
   /// @param least of d
   /// @return (T, H V)
   public Tensor stateSpace(Tensor xbc, Decay decay, Tensor skip, float least, Heads heads) {
-    try (var _ = ops.owner().operation();
+    try (var _ = owner.operation();
         var _ = Span.claim(spans)) {
       int values = heads.valueWidth();
       int keys = heads.keyWidth();
@@ -229,21 +232,20 @@ public final class Recurrence {
                 Floats.set(gates, at, 0, (float) Math.exp(d * a(decay, h)));
                 Floats.set(gates, at, 1, (float) d);
               });
-      var kernels = ops.kernels();
+      var kernels = ctx.kernels();
       int v = heads.valueSize;
-      ops.workers()
-          .forEach(
-              y.size() / v,
-              Ops.grain(v),
-              (worker, from, to) -> {
-                for (long i = from; i < to; i++) {
-                  long row = i / heads.values;
-                  int h = (int) (i % heads.values);
-                  float d = Floats.get(skip.segment(), 0, h);
-                  long at = 4 * (row * stride(xbc) + (long) h * v);
-                  kernels.addScaled(xbc.segment(), at, d, v, y.segment(), 4 * i * v);
-                }
-              });
+      ctx.forEach(
+          y.size() / v,
+          Context.grain(v),
+          (worker, from, to) -> {
+            for (long i = from; i < to; i++) {
+              long row = i / heads.values;
+              int h = (int) (i % heads.values);
+              float d = Floats.get(skip.segment(), 0, h);
+              long at = 4 * (row * stride(xbc) + (long) h * v);
+              kernels.addScaled(xbc.segment(), at, d, v, y.segment(), 4 * i * v);
+            }
+          });
       return y;
     }
   }
@@ -278,27 +280,26 @@ public final class Recurrence {
   /// Queries and keys to length 1, and queries over the root of their size.
   private void normalize(Tensor qkv, Heads heads) {
     int k = heads.keySize;
-    try (var _ = ops.scope()) {
-      var query = ops.empty(k);
-      var key = ops.empty(k);
+    try (var _ = ctx.scope()) {
+      var query = ctx.f32(k);
+      var key = ctx.f32(k);
       for (int i = 0; i < k; i++) {
         Floats.set(query.segment(), 0, i, 1f / k);
         Floats.set(key.segment(), 0, i, (float) (1 / Math.sqrt(k)));
       }
-      var kernels = ops.kernels();
+      var kernels = ctx.kernels();
       var x = qkv.segment();
       long each = 2L * heads.keys;
-      ops.workers()
-          .forEach(
-              qkv.dim(0) * each,
-              Ops.grain(k),
-              (worker, from, to) -> {
-                for (long i = from; i < to; i++) {
-                  long at = 4 * (i / each * stride(qkv) + i % each * k);
-                  var weight = i % each < heads.keys ? query : key;
-                  kernels.rmsNorm(x, at, weight.segment(), 0, 1e-6f / k, k, x, at);
-                }
-              });
+      ctx.forEach(
+          qkv.dim(0) * each,
+          Context.grain(k),
+          (worker, from, to) -> {
+            for (long i = from; i < to; i++) {
+              long at = 4 * (i / each * stride(qkv) + i % each * k);
+              var weight = i % each < heads.keys ? query : key;
+              kernels.rmsNorm(x, at, weight.segment(), 0, 1e-6f / k, k, x, at);
+            }
+          });
     }
   }
 
@@ -309,39 +310,38 @@ public final class Recurrence {
   private Tensor scan(Tensor x, Heads heads, StateScan shape, Gates gates) {
     int h = heads.values;
     int v = heads.valueSize;
-    var out = ops.empty(x.dim(0), heads.valueWidth());
+    var out = ctx.f32(x.dim(0), heads.valueWidth());
     int most = spans.stream().mapToInt(Span::rows).max().orElse(0);
-    try (var _ = ops.scope()) {
-      var scratch = ops.workspace().take(8L * most * ops.workers().threads());
-      ops.workers()
-          .forEach(
-              (long) spans.size() * h,
-              1,
-              (worker, from, to) -> {
-                for (long i = from; i < to; i++) {
-                  var span = spans.get((int) (i / h));
-                  int head = (int) (i % h);
-                  int count = span.rows();
-                  long at = 8L * most * worker;
-                  for (int t = 0; t < count; t++) {
-                    gates.write(span.from() + t, head, scratch, at + 8L * t);
-                  }
-                  shape
-                      .head(heads.keyOf(head), head)
-                      .run(
-                          vectors,
-                          x.segment(),
-                          4L * span.from() * stride(x),
-                          scratch,
-                          at,
-                          state(span, 1),
-                          4L * head * heads.keySize * v,
-                          out.segment(),
-                          4L * ((long) span.from() * h + head) * v,
-                          h * v,
-                          count);
-                }
-              });
+    try (var _ = ctx.scope()) {
+      var scratch = ctx.perWorker(8L * most);
+      ctx.forEach(
+          (long) spans.size() * h,
+          1,
+          (worker, from, to) -> {
+            for (long i = from; i < to; i++) {
+              var span = spans.get((int) (i / h));
+              int head = (int) (i % h);
+              int count = span.rows();
+              long at = 8L * most * worker;
+              for (int t = 0; t < count; t++) {
+                gates.write(span.from() + t, head, scratch, at + 8L * t);
+              }
+              shape
+                  .head(heads.keyOf(head), head)
+                  .run(
+                      vectors,
+                      x.segment(),
+                      4L * span.from() * stride(x),
+                      scratch,
+                      at,
+                      state(span, 1),
+                      4L * head * heads.keySize * v,
+                      out.segment(),
+                      4L * ((long) span.from() * h + head) * v,
+                      h * v,
+                      count);
+            }
+          });
     }
     return out;
   }

@@ -1,6 +1,7 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.tensor.kernel.Floats;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 
 /// Both tables of relative positions as one (positions, C), each from its last row to its first:
@@ -12,11 +13,11 @@ final class RelativeTable {
   private final MemorySegment rows;
   private final MemorySegment transposed;
 
-  RelativeTable(Ops ops, AttentionBias.RelativePositions bias) {
+  RelativeTable(Context ctx, AttentionBias.RelativePositions bias) {
     this.bias = bias;
     c = Math.toIntExact(bias.height().dim(1));
-    rows = ops.workspace().take(4L * positions() * c);
-    transposed = ops.workspace().take(4L * positions() * c);
+    rows = ctx.workspace().take(4L * positions() * c);
+    transposed = ctx.workspace().take(4L * positions() * c);
     int heights = 2 * bias.gridHeight() - 1;
     for (int i = 0; i < positions(); i++) {
       var source = (i < heights ? bias.height() : bias.width()).segment();

@@ -1,7 +1,8 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.RowDots;
+import io.gatun.tensor.kernel.ggml.RowDots;
+import io.gatun.tensor.ops.context.Scratch;
 import java.lang.foreign.MemorySegment;
 
 /// Weights in their file's own format, a row at a time, times a few activation rows, without

@@ -1,5 +1,7 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.tensor.ops.context.Scratch;
+
 /// One way to multiply activations with the rows of a weight: the kernels of one kind of weight
 /// type, number of activation rows and backend.
 ///

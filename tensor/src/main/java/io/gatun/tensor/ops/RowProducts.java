@@ -5,6 +5,7 @@ import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.OpenBlas;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Context;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
@@ -21,12 +22,12 @@ final class RowProducts {
 
   private RowProducts() {}
 
-  static RowProduct choose(Ops ops, Activations x, Tensor w, Tensor out) {
-    boolean many = x.rows() >= GEMM_ROWS;
+  static RowProduct choose(Context ctx, Activations x, Tensor w, Tensor out) {
+    boolean many = isMany(ctx, x);
     boolean tiled =
-        ops.fast() && ops.backend() != Backend.SCALAR && w.dtype() instanceof DType.Tiled;
-    if (ops.backend() == Backend.NATIVE && many) {
-      if (panels(ops, x, w)) {
+        ctx.fast() && ctx.backend() != Backend.SCALAR && w.dtype() instanceof DType.Tiled;
+    if (ctx.backend() == Backend.NATIVE && many) {
+      if (panels(ctx, x, w)) {
         log(w, "int8 panels and oneDNN's int8 product", "many rows, and the CPU has int8 products");
         return new PanelProduct(x, w, out);
       }
@@ -34,7 +35,7 @@ final class RowProducts {
         log(w, "the kernel of tiled weights", "oneDNN has no fast int8 product of such panels");
         return new QuantizedProduct(x, w, out);
       }
-      if (ops.fast() && w.dtype() != DType.Plain.F32 && OneDnn.supports(ElementType.BF16)) {
+      if (ctx.fast() && w.dtype() != DType.Plain.F32 && OneDnn.supports(ElementType.BF16)) {
         log(w, "oneDNN's bf16 product", "many rows, and the CPU has bf16 products");
         return new Bf16Product(x, w, out);
       }
@@ -48,32 +49,36 @@ final class RowProducts {
       log(w, "the kernel of tiled weights", why);
       return new QuantizedProduct(x, w, out);
     }
-    if (ops.backend() != Backend.SCALAR && Mxfp4Product.supports(w)) {
+    if (ctx.backend() != Backend.SCALAR && Mxfp4Product.supports(w)) {
       log(w, "dot products of MXFP4 in place", why);
-      return new Mxfp4Product(ops, x, w, out);
+      return new Mxfp4Product(ctx, x, w, out);
     }
-    if (ops.backend() != Backend.SCALAR && RowDotProduct.supports(w)) {
+    if (ctx.backend() != Backend.SCALAR && RowDotProduct.supports(w)) {
       log(w, "dot products in place", why);
       return new RowDotProduct(x, w, out);
     }
     log(w, "dot products of unpacked rows", why);
-    return new DotProduct(ops, x, w, out);
+    return new DotProduct(ctx, x, w, out);
   }
 
   /// The products with two weights as `silu(gate) * up`.
-  static RowProduct chooseGated(Ops ops, Activations x, Tensor gate, Tensor up, Tensor out) {
-    if (panels(ops, x, gate) && gate.dtype().equals(up.dtype())) {
-      return new GatedPanelProduct(ops.kernels(), x, gate, up, out);
+  static RowProduct chooseGated(Context ctx, Activations x, Tensor gate, Tensor up, Tensor out) {
+    if (panels(ctx, x, gate) && gate.dtype().equals(up.dtype())) {
+      return new GatedPanelProduct(ctx.kernels(), x, gate, up, out);
     }
-    var upOut = ops.empty(out.shape().dims());
-    var gateProduct = choose(ops, x, gate, out);
-    return new GatedProduct(ops.kernels(), gateProduct, choose(ops, x, up, upOut), out, upOut);
+    var upOut = ctx.f32(out.shape().dims());
+    var gateProduct = choose(ctx, x, gate, out);
+    return new GatedProduct(ctx.kernels(), gateProduct, choose(ctx, x, up, upOut), out, upOut);
   }
 
-  private static boolean panels(Ops ops, Activations x, Tensor w) {
-    return ops.fast()
-        && ops.backend() == Backend.NATIVE
-        && x.rows() >= GEMM_ROWS
+  private static boolean isMany(Context ctx, Activations x) {
+    return x.rows() >= GEMM_ROWS && !ctx.rowsAlike();
+  }
+
+  private static boolean panels(Context ctx, Activations x, Tensor w) {
+    return ctx.fast()
+        && ctx.backend() == Backend.NATIVE
+        && isMany(ctx, x)
         && PanelProduct.supports(x, w);
   }
 

@@ -1,14 +1,15 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
-import io.gatun.tensor.kernel.Kernels;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.kernel.scalar.Kernels;
+import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 
 /// The attention that the other one is tested against: the definition, row by row.
 final class ScalarAttention {
-  private final Functional f;
+  private final Context ctx;
   private final Kernels kernels;
   private final MemorySegment q;
   private final MemorySegment k;
@@ -22,7 +23,7 @@ final class ScalarAttention {
   private final int c;
 
   ScalarAttention(
-      Functional f,
+      Context ctx,
       Tensor q,
       Tensor k,
       Tensor v,
@@ -30,8 +31,8 @@ final class ScalarAttention {
       float scale,
       AttentionBias bias,
       Tensor out) {
-    this.f = f;
-    this.kernels = f.ops().kernels();
+    this.ctx = ctx;
+    this.kernels = ctx.kernels();
     this.q = copy(q);
     this.k = copy(k);
     this.v = copy(v);
@@ -45,17 +46,15 @@ final class ScalarAttention {
   }
 
   void run() {
-    var scratch = f.ops().workspace().take(4L * (keys + c) * f.ops().workers().threads());
-    f.ops()
-        .workers()
-        .forEach(
-            out.dim(0) * tokens * heads,
-            1,
-            (worker, from, to) -> {
-              for (long i = from; i < to; i++) {
-                row(i, scratch, 4L * worker * (keys + c));
-              }
-            });
+    var scratch = ctx.perWorker(4L * (keys + c));
+    ctx.forEach(
+        out.dim(0) * tokens * heads,
+        1,
+        (worker, from, to) -> {
+          for (long i = from; i < to; i++) {
+            row(i, scratch, 4L * worker * (keys + c));
+          }
+        });
   }
 
   /// The head `i % heads` of row `i / heads`.
@@ -80,7 +79,7 @@ final class ScalarAttention {
       Floats.set(scratch, sums, j, (float) (sum / total));
     }
     for (int j = 0; j < c; j++) {
-      Floats.store(f.dtype(), out.segment(), 0, i * c + j, Floats.get(scratch, sums, j));
+      Floats.store(ctx.dtype(), out.segment(), 0, i * c + j, Floats.get(scratch, sums, j));
     }
   }
 
@@ -104,7 +103,7 @@ final class ScalarAttention {
   /// x (B, T, D), whose rows may be far apart, as contiguous F32.
   private MemorySegment copy(Tensor x) {
     long d = x.dim(2);
-    var copy = f.ops().workspace().take(4 * x.size());
+    var copy = ctx.workspace().take(4 * x.size());
     for (long i = 0; i < x.dim(0) * x.dim(1); i++) {
       long from = i / x.dim(1) * x.stride(0) + i % x.dim(1) * x.stride(1);
       Unpack.toFloat(x.dtype(), x.segment(), from * x.dtype().blockBytes(), copy, 4 * i * d, d);

@@ -2,6 +2,7 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
+import io.gatun.tensor.ops.context.Check;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -101,6 +102,11 @@ public final class SequenceLayout {
   /// So many positions the next row sees at the most, its own included; 0 for all.
   int window() {
     return window;
+  }
+
+  /// The first page that a row after so many positions sees, if there are pages.
+  public int firstPage(int positions) {
+    return window > 0 ? Math.max(0, positions + 1 - window) / PAGE : 0;
   }
 
   /// The keys and values that a part reads.

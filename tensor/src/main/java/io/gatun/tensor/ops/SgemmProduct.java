@@ -3,6 +3,8 @@ package io.gatun.tensor.ops;
 import io.gatun.ffm.OpenBlas;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Scratch;
+import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.MemorySegment;
 
 /// Weights of any type, a block of rows at a time, unpacked to F32 where they are not, through

@@ -1,5 +1,6 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.tensor.ops.context.Check;
 import java.util.List;
 
 /// The rows `from` to `to`-1 of a batch: neighbouring positions of one sequence.

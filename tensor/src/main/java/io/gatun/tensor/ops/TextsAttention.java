@@ -2,6 +2,8 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.ops.context.Context;
 import java.util.ArrayList;
 
 /// Attention within each of several texts, whose rows lie one after the other.
@@ -22,7 +24,7 @@ final class TextsAttention {
   }
 
   static Tensor apply(
-      Functional f,
+      Context ctx,
       Tensor q,
       Tensor k,
       Tensor v,
@@ -35,11 +37,11 @@ final class TextsAttention {
       throw new IllegalArgumentException(
           "k is %s, v %s; need the shape of q, %s".formatted(k.shape(), v.shape(), q.shape()));
     }
-    Attention.check(f, q, k, v, heads);
+    Attention.check(ctx, q, k, v, heads);
     check(starts, q.dim(0), bias);
-    var out = f.empty(q.dim(0), q.dim(1));
-    try (var _ = f.scope()) {
-      boolean own = f.ops().backend() != Backend.SCALAR;
+    var out = ctx.empty(q.dim(0), q.dim(1));
+    try (var _ = ctx.scope()) {
+      boolean own = ctx.backend() != Backend.SCALAR;
       var together = new ArrayList<BlockAttention>();
       for (int i = 0; i + 1 < starts.length; ) {
         int length = starts[i + 1] - starts[i];
@@ -52,15 +54,16 @@ final class TextsAttention {
           var texts = new Texts(starts[i], count, length);
           if (own && length <= SHORT) {
             together.add(
-                small(f, texts.of(q), texts.of(k), texts.of(v), heads, scale, bias, texts.of(out)));
+                small(
+                    ctx, texts.of(q), texts.of(k), texts.of(v), heads, scale, bias, texts.of(out)));
           } else {
             Attention.into(
-                f, texts.of(q), texts.of(k), texts.of(v), heads, scale, bias, texts.of(out));
+                ctx, texts.of(q), texts.of(k), texts.of(v), heads, scale, bias, texts.of(out));
           }
         }
         i += count;
       }
-      BlockAttention.run(f.ops(), together);
+      BlockAttention.run(ctx, together);
     }
     return out;
   }
@@ -80,7 +83,7 @@ final class TextsAttention {
   }
 
   private static BlockAttention small(
-      Functional f,
+      Context ctx,
       Tensor q,
       Tensor k,
       Tensor v,
@@ -89,8 +92,8 @@ final class TextsAttention {
       AttentionBias bias,
       Tensor out) {
     var sizes = AttentionSizes.of(q, k, heads, bias);
-    var products = new F32AttentionProducts(f.ops(), q, k, v, sizes, null);
-    return new BlockAttention(f, sizes, products, null, bias, scale, out);
+    var products = new F32AttentionProducts(ctx, q, k, v, sizes, null);
+    return new BlockAttention(ctx, sizes, products, null, bias, scale, out);
   }
 
   private static void check(int[] starts, long rows, AttentionBias bias) {

@@ -12,6 +12,7 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.models.Llm;
 import io.gatun.models.Reranker;
 import io.gatun.models.TextEmbedder;
+import io.gatun.models.decoder.Keys;
 import io.gatun.models.encoder.Encoders;
 import io.gatun.models.encoder.Pooling;
 import io.gatun.models.encoder.TokenBatch;
@@ -129,11 +130,9 @@ class EncoderGoldenTest {
         var _ = ops.scope()) {
       var f = new Functional(ops, DType.Plain.F32);
       var tensors = new UsedTensors(checkpoint);
-      var keys = Encoders.keys(checkpoint);
+      var keys = Keys.of(checkpoint);
       var encoder =
-          Encoders.isDecoder(keys)
-              ? Encoders.decoder(checkpoint)
-              : Encoders.of(keys, () -> Encoders.weights(tensors));
+          Encoders.isDecoder(keys) ? Encoders.decoder(checkpoint) : Encoders.of(keys, tensors);
       var layer = new AtomicInteger();
       encoder.forward(
           f,

@@ -8,7 +8,7 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.DType.Plain;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Floats;
+import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Epilogue;

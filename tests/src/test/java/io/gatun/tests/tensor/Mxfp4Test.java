@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.Dequantize;
+import io.gatun.tensor.kernel.ggml.Dequantize;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tests.Processes;

@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.gatun.tensor.DType;
-import io.gatun.tensor.kernel.Dequantize;
-import io.gatun.tensor.kernel.RowDots;
+import io.gatun.tensor.kernel.ggml.Dequantize;
+import io.gatun.tensor.kernel.ggml.RowDots;
 import io.gatun.tests.Processes;
 import io.gatun.tests.Processes.Result;
 import java.lang.foreign.Arena;

@@ -4,9 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.gatun.tensor.DType;
-import io.gatun.tensor.kernel.Dequantize;
-import io.gatun.tensor.kernel.Elements;
-import io.gatun.tensor.kernel.Unpack;
+import io.gatun.tensor.kernel.ggml.Dequantize;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tests.Processes;
 import io.gatun.tests.Processes.Result;
 import java.lang.foreign.Arena;
@@ -115,10 +115,10 @@ class UnpackTest {
     actual.set(INT, n * 2, 77);
     Unpack.toBf16(type, src, 0, actual, 0, n);
     for (long i = 0; i < n; i++) {
-      short bf16 = Elements.floatToBf16(floatAt(expected, i));
+      short bf16 = Floats.floatToBf16(floatAt(expected, i));
       equal(
-          Elements.bf16ToFloat(bf16),
-          Elements.bf16ToFloat(actual.get(SHORT, i * 2)),
+          Floats.bf16ToFloat(bf16),
+          Floats.bf16ToFloat(actual.get(SHORT, i * 2)),
           what + " to BF16");
     }
     require(actual.get(INT, n * 2) == 77, what + " to BF16 wrote past its end");
@@ -171,8 +171,8 @@ class UnpackTest {
     Unpack.floatToBf16(floats, 0, out, 0, n);
     for (int i = 0; i < n; i++) {
       float f = floatAt(floats, i);
-      float rounded = Elements.bf16ToFloat(out.get(SHORT, i * 2L));
-      equal(Elements.bf16ToFloat(Elements.floatToBf16(f)), rounded, f + " to BF16");
+      float rounded = Floats.bf16ToFloat(out.get(SHORT, i * 2L));
+      equal(Floats.bf16ToFloat(Floats.floatToBf16(f)), rounded, f + " to BF16");
       require(Float.isNaN(f) == Float.isNaN(rounded), f + " to BF16 " + rounded);
     }
   }

@@ -1,0 +1,418 @@
+package io.gatun.tensor.kernel.dense;
+
+import static io.gatun.ffm.raw.RawMemory.ALL;
+import static io.gatun.ffm.raw.RawMemory.address;
+import static io.gatun.tensor.kernel.dense.Lanes.BYTES;
+import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
+import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
+import static io.gatun.tensor.kernel.dense.Lanes.INTS;
+import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
+import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
+import static io.gatun.tensor.kernel.dense.Lanes.SHORTS;
+import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
+
+import io.gatun.tensor.DType;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
+
+/// Products of a few F32 rows with a matrix that is read as it is stored, once for four rows: what
+/// [io.gatun.tensor.kernel.ggml.Unpack] and a product would give, without the way through memory.
+///
+/// Each sum is one chain over k, so results do not depend on how rows are grouped.
+public final class StoredProduct {
+  /// Rows that are handled together.
+  public static final int ROWS = 4;
+
+  private StoredProduct() {}
+
+  /// Whether there is a kernel for matrices of so many columns of the type.
+  public static boolean supports(DType.Plain type, int columns) {
+    boolean known = type == DType.Plain.F16 || type == DType.Plain.BF16 || type == DType.Plain.I8;
+    return known && COUNT >= 8 && columns % (4 * COUNT) == 0;
+  }
+
+  /// `c = a b`, or `c += a b` if `add`: a (m, k) F32, b (k, n), c (m, n) F32, rows `lda`, `ldb` and
+  /// `ldc` elements apart.
+  ///
+  /// F16 are taken to be finite.
+  ///
+  /// @param m a multiple of [#ROWS]
+  /// @throws IndexOutOfBoundsException if a segment is too small
+  /// @throws IllegalArgumentException if a segment is on the heap or the type is not supported
+  public static void multiply(
+      DType.Plain type,
+      MemorySegment a,
+      long aAt,
+      int lda,
+      MemorySegment b,
+      long bAt,
+      int ldb,
+      MemorySegment c,
+      long cAt,
+      int ldc,
+      int m,
+      int n,
+      int k,
+      boolean add) {
+    if (!supports(type, n) || m % ROWS != 0) {
+      throw new IllegalArgumentException(
+          "no product of %d rows with %d columns of %s".formatted(m, n, type));
+    }
+    if (m == 0 || k == 0) {
+      return;
+    }
+    long from = address(a, aAt, 4L * ((m - 1L) * lda + k));
+    long with = address(b, bAt, type.blockBytes() * ((k - 1L) * ldb + n));
+    long to = address(c, cAt, 4L * ((m - 1L) * ldc + n));
+    for (int i = 0; i < m; i += ROWS) {
+      long rows = from + 4L * i * lda;
+      long out = to + 4L * i * ldc;
+      switch (type) {
+        case F16 -> f16(rows, 4L * lda, with, 2L * ldb, out, 4L * ldc, n, k, add);
+        case BF16 -> bf16(rows, 4L * lda, with, 2L * ldb, out, 4L * ldc, n, k, add);
+        default -> int8(rows, 4L * lda, with, ldb, out, 4L * ldc, n, k, add);
+      }
+    }
+    Reference.reachabilityFence(a);
+    Reference.reachabilityFence(b);
+    Reference.reachabilityFence(c);
+  }
+
+  /// Where a float has them, the bits of an F16 make its value times 2^-112.
+  private static void f16(
+      long a, long lda, long b, long ldb, long c, long ldc, int n, int k, boolean add) {
+    for (int j = 0; j < n; j += 4 * COUNT) {
+      long to = c + 4L * j;
+      long to1 = to + ldc;
+      long to2 = to1 + ldc;
+      long to3 = to2 + ldc;
+      var zero = FloatVector.zero(FLOATS);
+      var s00 = zero;
+      var s01 = zero;
+      var s02 = zero;
+      var s03 = zero;
+      var s10 = zero;
+      var s11 = zero;
+      var s12 = zero;
+      var s13 = zero;
+      var s20 = zero;
+      var s21 = zero;
+      var s22 = zero;
+      var s23 = zero;
+      var s30 = zero;
+      var s31 = zero;
+      var s32 = zero;
+      var s33 = zero;
+      if (add) {
+        s00 = FloatVector.fromMemorySegment(FLOATS, ALL, to & IN_BOUNDS, ORDER);
+        s01 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
+        s02 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 8L * COUNT) & IN_BOUNDS, ORDER);
+        s03 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 12L * COUNT) & IN_BOUNDS, ORDER);
+        s10 = FloatVector.fromMemorySegment(FLOATS, ALL, to1 & IN_BOUNDS, ORDER);
+        s11 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
+        s12 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 8L * COUNT) & IN_BOUNDS, ORDER);
+        s13 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 12L * COUNT) & IN_BOUNDS, ORDER);
+        s20 = FloatVector.fromMemorySegment(FLOATS, ALL, to2 & IN_BOUNDS, ORDER);
+        s21 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
+        s22 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 8L * COUNT) & IN_BOUNDS, ORDER);
+        s23 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 12L * COUNT) & IN_BOUNDS, ORDER);
+        s30 = FloatVector.fromMemorySegment(FLOATS, ALL, to3 & IN_BOUNDS, ORDER);
+        s31 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
+        s32 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 8L * COUNT) & IN_BOUNDS, ORDER);
+        s33 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 12L * COUNT) & IN_BOUNDS, ORDER);
+      }
+      for (int p = 0; p < k; p++) {
+        long row = b + p * ldb + 2L * j;
+        long left = a + 4L * p;
+        var x0 =
+            ShortVector.fromMemorySegment(SHORTS, ALL, row & IN_BOUNDS, ORDER)
+                .convertShape(VectorOperators.S2I, INTS, 0)
+                .reinterpretAsInts()
+                .lanewise(VectorOperators.LSHL, 13)
+                .and(Lanes.F16_PLACE)
+                .reinterpretAsFloats()
+                .mul(Lanes.F16_BIAS);
+        var x1 =
+            ShortVector.fromMemorySegment(SHORTS, ALL, (row + 2L * COUNT) & IN_BOUNDS, ORDER)
+                .convertShape(VectorOperators.S2I, INTS, 0)
+                .reinterpretAsInts()
+                .lanewise(VectorOperators.LSHL, 13)
+                .and(Lanes.F16_PLACE)
+                .reinterpretAsFloats()
+                .mul(Lanes.F16_BIAS);
+        var x2 =
+            ShortVector.fromMemorySegment(SHORTS, ALL, (row + 4L * COUNT) & IN_BOUNDS, ORDER)
+                .convertShape(VectorOperators.S2I, INTS, 0)
+                .reinterpretAsInts()
+                .lanewise(VectorOperators.LSHL, 13)
+                .and(Lanes.F16_PLACE)
+                .reinterpretAsFloats()
+                .mul(Lanes.F16_BIAS);
+        var x3 =
+            ShortVector.fromMemorySegment(SHORTS, ALL, (row + 6L * COUNT) & IN_BOUNDS, ORDER)
+                .convertShape(VectorOperators.S2I, INTS, 0)
+                .reinterpretAsInts()
+                .lanewise(VectorOperators.LSHL, 13)
+                .and(Lanes.F16_PLACE)
+                .reinterpretAsFloats()
+                .mul(Lanes.F16_BIAS);
+        var a0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, left & IN_BOUNDS));
+        s00 = a0.fma(x0, s00);
+        s01 = a0.fma(x1, s01);
+        s02 = a0.fma(x2, s02);
+        s03 = a0.fma(x3, s03);
+        var a1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + lda) & IN_BOUNDS));
+        s10 = a1.fma(x0, s10);
+        s11 = a1.fma(x1, s11);
+        s12 = a1.fma(x2, s12);
+        s13 = a1.fma(x3, s13);
+        var a2 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 2 * lda) & IN_BOUNDS));
+        s20 = a2.fma(x0, s20);
+        s21 = a2.fma(x1, s21);
+        s22 = a2.fma(x2, s22);
+        s23 = a2.fma(x3, s23);
+        var a3 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 3 * lda) & IN_BOUNDS));
+        s30 = a3.fma(x0, s30);
+        s31 = a3.fma(x1, s31);
+        s32 = a3.fma(x2, s32);
+        s33 = a3.fma(x3, s33);
+      }
+      s00.intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
+      s01.intoMemorySegment(ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s02.intoMemorySegment(ALL, (to + 8L * COUNT) & IN_BOUNDS, ORDER);
+      s03.intoMemorySegment(ALL, (to + 12L * COUNT) & IN_BOUNDS, ORDER);
+      s10.intoMemorySegment(ALL, to1 & IN_BOUNDS, ORDER);
+      s11.intoMemorySegment(ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s12.intoMemorySegment(ALL, (to1 + 8L * COUNT) & IN_BOUNDS, ORDER);
+      s13.intoMemorySegment(ALL, (to1 + 12L * COUNT) & IN_BOUNDS, ORDER);
+      s20.intoMemorySegment(ALL, to2 & IN_BOUNDS, ORDER);
+      s21.intoMemorySegment(ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s22.intoMemorySegment(ALL, (to2 + 8L * COUNT) & IN_BOUNDS, ORDER);
+      s23.intoMemorySegment(ALL, (to2 + 12L * COUNT) & IN_BOUNDS, ORDER);
+      s30.intoMemorySegment(ALL, to3 & IN_BOUNDS, ORDER);
+      s31.intoMemorySegment(ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s32.intoMemorySegment(ALL, (to3 + 8L * COUNT) & IN_BOUNDS, ORDER);
+      s33.intoMemorySegment(ALL, (to3 + 12L * COUNT) & IN_BOUNDS, ORDER);
+    }
+  }
+
+  /// A BF16 is the upper half of a float.
+  private static void bf16(
+      long a, long lda, long b, long ldb, long c, long ldc, int n, int k, boolean add) {
+    for (int j = 0; j < n; j += 4 * COUNT) {
+      long to = c + 4L * j;
+      long to1 = to + ldc;
+      long to2 = to1 + ldc;
+      long to3 = to2 + ldc;
+      var zero = FloatVector.zero(FLOATS);
+      var s00 = zero;
+      var s01 = zero;
+      var s02 = zero;
+      var s03 = zero;
+      var s10 = zero;
+      var s11 = zero;
+      var s12 = zero;
+      var s13 = zero;
+      var s20 = zero;
+      var s21 = zero;
+      var s22 = zero;
+      var s23 = zero;
+      var s30 = zero;
+      var s31 = zero;
+      var s32 = zero;
+      var s33 = zero;
+      if (add) {
+        s00 = FloatVector.fromMemorySegment(FLOATS, ALL, to & IN_BOUNDS, ORDER);
+        s01 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
+        s02 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 8L * COUNT) & IN_BOUNDS, ORDER);
+        s03 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 12L * COUNT) & IN_BOUNDS, ORDER);
+        s10 = FloatVector.fromMemorySegment(FLOATS, ALL, to1 & IN_BOUNDS, ORDER);
+        s11 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
+        s12 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 8L * COUNT) & IN_BOUNDS, ORDER);
+        s13 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 12L * COUNT) & IN_BOUNDS, ORDER);
+        s20 = FloatVector.fromMemorySegment(FLOATS, ALL, to2 & IN_BOUNDS, ORDER);
+        s21 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
+        s22 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 8L * COUNT) & IN_BOUNDS, ORDER);
+        s23 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 12L * COUNT) & IN_BOUNDS, ORDER);
+        s30 = FloatVector.fromMemorySegment(FLOATS, ALL, to3 & IN_BOUNDS, ORDER);
+        s31 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
+        s32 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 8L * COUNT) & IN_BOUNDS, ORDER);
+        s33 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 12L * COUNT) & IN_BOUNDS, ORDER);
+      }
+      for (int p = 0; p < k; p++) {
+        long row = b + p * ldb + 2L * j;
+        long left = a + 4L * p;
+        var x0 =
+            ShortVector.fromMemorySegment(SHORTS, ALL, row & IN_BOUNDS, ORDER)
+                .convertShape(VectorOperators.S2I, INTS, 0)
+                .reinterpretAsInts()
+                .lanewise(VectorOperators.LSHL, 16)
+                .reinterpretAsFloats();
+        var x1 =
+            ShortVector.fromMemorySegment(SHORTS, ALL, (row + 2L * COUNT) & IN_BOUNDS, ORDER)
+                .convertShape(VectorOperators.S2I, INTS, 0)
+                .reinterpretAsInts()
+                .lanewise(VectorOperators.LSHL, 16)
+                .reinterpretAsFloats();
+        var x2 =
+            ShortVector.fromMemorySegment(SHORTS, ALL, (row + 4L * COUNT) & IN_BOUNDS, ORDER)
+                .convertShape(VectorOperators.S2I, INTS, 0)
+                .reinterpretAsInts()
+                .lanewise(VectorOperators.LSHL, 16)
+                .reinterpretAsFloats();
+        var x3 =
+            ShortVector.fromMemorySegment(SHORTS, ALL, (row + 6L * COUNT) & IN_BOUNDS, ORDER)
+                .convertShape(VectorOperators.S2I, INTS, 0)
+                .reinterpretAsInts()
+                .lanewise(VectorOperators.LSHL, 16)
+                .reinterpretAsFloats();
+        var a0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, left & IN_BOUNDS));
+        s00 = a0.fma(x0, s00);
+        s01 = a0.fma(x1, s01);
+        s02 = a0.fma(x2, s02);
+        s03 = a0.fma(x3, s03);
+        var a1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + lda) & IN_BOUNDS));
+        s10 = a1.fma(x0, s10);
+        s11 = a1.fma(x1, s11);
+        s12 = a1.fma(x2, s12);
+        s13 = a1.fma(x3, s13);
+        var a2 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 2 * lda) & IN_BOUNDS));
+        s20 = a2.fma(x0, s20);
+        s21 = a2.fma(x1, s21);
+        s22 = a2.fma(x2, s22);
+        s23 = a2.fma(x3, s23);
+        var a3 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 3 * lda) & IN_BOUNDS));
+        s30 = a3.fma(x0, s30);
+        s31 = a3.fma(x1, s31);
+        s32 = a3.fma(x2, s32);
+        s33 = a3.fma(x3, s33);
+      }
+      s00.intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
+      s01.intoMemorySegment(ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s02.intoMemorySegment(ALL, (to + 8L * COUNT) & IN_BOUNDS, ORDER);
+      s03.intoMemorySegment(ALL, (to + 12L * COUNT) & IN_BOUNDS, ORDER);
+      s10.intoMemorySegment(ALL, to1 & IN_BOUNDS, ORDER);
+      s11.intoMemorySegment(ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s12.intoMemorySegment(ALL, (to1 + 8L * COUNT) & IN_BOUNDS, ORDER);
+      s13.intoMemorySegment(ALL, (to1 + 12L * COUNT) & IN_BOUNDS, ORDER);
+      s20.intoMemorySegment(ALL, to2 & IN_BOUNDS, ORDER);
+      s21.intoMemorySegment(ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s22.intoMemorySegment(ALL, (to2 + 8L * COUNT) & IN_BOUNDS, ORDER);
+      s23.intoMemorySegment(ALL, (to2 + 12L * COUNT) & IN_BOUNDS, ORDER);
+      s30.intoMemorySegment(ALL, to3 & IN_BOUNDS, ORDER);
+      s31.intoMemorySegment(ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s32.intoMemorySegment(ALL, (to3 + 8L * COUNT) & IN_BOUNDS, ORDER);
+      s33.intoMemorySegment(ALL, (to3 + 12L * COUNT) & IN_BOUNDS, ORDER);
+    }
+  }
+
+  /// Integers, whose scales are none of its business.
+  private static void int8(
+      long a, long lda, long b, long ldb, long c, long ldc, int n, int k, boolean add) {
+    for (int j = 0; j < n; j += 4 * COUNT) {
+      long to = c + 4L * j;
+      long to1 = to + ldc;
+      long to2 = to1 + ldc;
+      long to3 = to2 + ldc;
+      var zero = FloatVector.zero(FLOATS);
+      var s00 = zero;
+      var s01 = zero;
+      var s02 = zero;
+      var s03 = zero;
+      var s10 = zero;
+      var s11 = zero;
+      var s12 = zero;
+      var s13 = zero;
+      var s20 = zero;
+      var s21 = zero;
+      var s22 = zero;
+      var s23 = zero;
+      var s30 = zero;
+      var s31 = zero;
+      var s32 = zero;
+      var s33 = zero;
+      if (add) {
+        s00 = FloatVector.fromMemorySegment(FLOATS, ALL, to & IN_BOUNDS, ORDER);
+        s01 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
+        s02 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 8L * COUNT) & IN_BOUNDS, ORDER);
+        s03 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 12L * COUNT) & IN_BOUNDS, ORDER);
+        s10 = FloatVector.fromMemorySegment(FLOATS, ALL, to1 & IN_BOUNDS, ORDER);
+        s11 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
+        s12 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 8L * COUNT) & IN_BOUNDS, ORDER);
+        s13 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 12L * COUNT) & IN_BOUNDS, ORDER);
+        s20 = FloatVector.fromMemorySegment(FLOATS, ALL, to2 & IN_BOUNDS, ORDER);
+        s21 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
+        s22 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 8L * COUNT) & IN_BOUNDS, ORDER);
+        s23 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 12L * COUNT) & IN_BOUNDS, ORDER);
+        s30 = FloatVector.fromMemorySegment(FLOATS, ALL, to3 & IN_BOUNDS, ORDER);
+        s31 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
+        s32 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 8L * COUNT) & IN_BOUNDS, ORDER);
+        s33 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 12L * COUNT) & IN_BOUNDS, ORDER);
+      }
+      for (int p = 0; p < k; p++) {
+        long row = b + p * ldb + 1L * j;
+        long left = a + 4L * p;
+        var x0 =
+            (FloatVector)
+                ByteVector.fromMemorySegment(BYTES, ALL, row & IN_BOUNDS, ORDER)
+                    .convertShape(VectorOperators.B2I, INTS, 0)
+                    .convert(VectorOperators.I2F, 0);
+        var x1 =
+            (FloatVector)
+                ByteVector.fromMemorySegment(BYTES, ALL, (row + 1L * COUNT) & IN_BOUNDS, ORDER)
+                    .convertShape(VectorOperators.B2I, INTS, 0)
+                    .convert(VectorOperators.I2F, 0);
+        var x2 =
+            (FloatVector)
+                ByteVector.fromMemorySegment(BYTES, ALL, (row + 2L * COUNT) & IN_BOUNDS, ORDER)
+                    .convertShape(VectorOperators.B2I, INTS, 0)
+                    .convert(VectorOperators.I2F, 0);
+        var x3 =
+            (FloatVector)
+                ByteVector.fromMemorySegment(BYTES, ALL, (row + 3L * COUNT) & IN_BOUNDS, ORDER)
+                    .convertShape(VectorOperators.B2I, INTS, 0)
+                    .convert(VectorOperators.I2F, 0);
+        var a0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, left & IN_BOUNDS));
+        s00 = a0.fma(x0, s00);
+        s01 = a0.fma(x1, s01);
+        s02 = a0.fma(x2, s02);
+        s03 = a0.fma(x3, s03);
+        var a1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + lda) & IN_BOUNDS));
+        s10 = a1.fma(x0, s10);
+        s11 = a1.fma(x1, s11);
+        s12 = a1.fma(x2, s12);
+        s13 = a1.fma(x3, s13);
+        var a2 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 2 * lda) & IN_BOUNDS));
+        s20 = a2.fma(x0, s20);
+        s21 = a2.fma(x1, s21);
+        s22 = a2.fma(x2, s22);
+        s23 = a2.fma(x3, s23);
+        var a3 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 3 * lda) & IN_BOUNDS));
+        s30 = a3.fma(x0, s30);
+        s31 = a3.fma(x1, s31);
+        s32 = a3.fma(x2, s32);
+        s33 = a3.fma(x3, s33);
+      }
+      s00.intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
+      s01.intoMemorySegment(ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s02.intoMemorySegment(ALL, (to + 8L * COUNT) & IN_BOUNDS, ORDER);
+      s03.intoMemorySegment(ALL, (to + 12L * COUNT) & IN_BOUNDS, ORDER);
+      s10.intoMemorySegment(ALL, to1 & IN_BOUNDS, ORDER);
+      s11.intoMemorySegment(ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s12.intoMemorySegment(ALL, (to1 + 8L * COUNT) & IN_BOUNDS, ORDER);
+      s13.intoMemorySegment(ALL, (to1 + 12L * COUNT) & IN_BOUNDS, ORDER);
+      s20.intoMemorySegment(ALL, to2 & IN_BOUNDS, ORDER);
+      s21.intoMemorySegment(ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s22.intoMemorySegment(ALL, (to2 + 8L * COUNT) & IN_BOUNDS, ORDER);
+      s23.intoMemorySegment(ALL, (to2 + 12L * COUNT) & IN_BOUNDS, ORDER);
+      s30.intoMemorySegment(ALL, to3 & IN_BOUNDS, ORDER);
+      s31.intoMemorySegment(ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s32.intoMemorySegment(ALL, (to3 + 8L * COUNT) & IN_BOUNDS, ORDER);
+      s33.intoMemorySegment(ALL, (to3 + 12L * COUNT) & IN_BOUNDS, ORDER);
+    }
+  }
+}

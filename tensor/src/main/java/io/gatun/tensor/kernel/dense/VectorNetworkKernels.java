@@ -1,0 +1,257 @@
+package io.gatun.tensor.kernel.dense;
+
+import static io.gatun.ffm.raw.RawMemory.ALL;
+import static io.gatun.ffm.raw.RawMemory.address;
+import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
+import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
+import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
+import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
+import static io.gatun.tensor.kernel.dense.Lanes.ROUND;
+import static io.gatun.tensor.kernel.dense.Lanes.floats;
+import static io.gatun.tensor.kernel.dense.Lanes.store;
+
+import io.gatun.tensor.kernel.scalar.NetworkKernels;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+
+/// The loops of [NetworkKernels] on the Vector API. The memory's arenas stay open during a call.
+public final class VectorNetworkKernels implements NetworkKernels {
+  private static final long STEP = 4L * COUNT;
+
+  private static FloatVector part(long address, VectorMask<Float> mask) {
+    return FloatVector.fromMemorySegment(FLOATS, ALL, address & IN_BOUNDS, ORDER, mask);
+  }
+
+  private static void storePart(FloatVector v, long address, VectorMask<Float> mask) {
+    v.intoMemorySegment(ALL, address & IN_BOUNDS, ORDER, mask);
+  }
+
+  @Override
+  public void layerNorm(
+      MemorySegment x,
+      long xAt,
+      MemorySegment weight,
+      MemorySegment bias,
+      float eps,
+      int n,
+      MemorySegment out,
+      long outAt) {
+    long from = address(x, xAt, 4L * n);
+    long to = address(out, outAt, 4L * n);
+    long w = address(weight, 0, 4L * n);
+    long b = address(bias, 0, 4L * n);
+    long pairs = 4L * (n - n % (2 * COUNT));
+    var a0 = FloatVector.zero(FLOATS);
+    var a1 = FloatVector.zero(FLOATS);
+    for (long i = 0; i < pairs; i += 2 * STEP) {
+      a0 = a0.add(floats(from + i));
+      a1 = a1.add(floats(from + i + STEP));
+    }
+    for (long i = pairs; i < 4L * n; i += STEP) {
+      a0 = a0.add(part(from + i, FLOATS.indexInRange(i / 4, n)));
+    }
+    float mean = Lanes.sum(a0.add(a1)) / n;
+    var m = FloatVector.broadcast(FLOATS, mean);
+    var s0 = FloatVector.zero(FLOATS);
+    var s1 = FloatVector.zero(FLOATS);
+    for (long i = 0; i < pairs; i += 2 * STEP) {
+      var d0 = floats(from + i).sub(m);
+      var d1 = floats(from + i + STEP).sub(m);
+      s0 = d0.fma(d0, s0);
+      s1 = d1.fma(d1, s1);
+    }
+    for (long i = pairs; i < 4L * n; i += STEP) {
+      var rest = FLOATS.indexInRange(i / 4, n);
+      var d = part(from + i, rest).sub(m);
+      s0 = s0.add(d.mul(d), rest);
+    }
+    float squares = Lanes.sum(s0.add(s1));
+    var r = FloatVector.broadcast(FLOATS, (float) (1 / Math.sqrt(squares / n + eps)));
+    long tail = 4L * FLOATS.loopBound(n);
+    for (long i = 0; i < tail; i += STEP) {
+      store(floats(from + i).sub(m).mul(r).fma(floats(w + i), floats(b + i)), to + i);
+    }
+    if (tail < 4L * n) {
+      var rest = FLOATS.indexInRange(tail / 4, n);
+      var normal = part(from + tail, rest).sub(m).mul(r);
+      storePart(normal.fma(part(w + tail, rest), part(b + tail, rest)), to + tail, rest);
+    }
+  }
+
+  @Override
+  public void addMoments(
+      MemorySegment x,
+      long xAt,
+      int rows,
+      MemorySegment origin,
+      long originAt,
+      int n,
+      MemorySegment sums,
+      long sumsAt) {
+    long row = 4L * n;
+    long from = address(x, xAt, rows * row);
+    long o = address(origin, originAt, row);
+    long s = address(sums, sumsAt, 2 * row);
+    long q = s + row;
+    long i = 0;
+    for (long end = 4L * (n - n % (2 * COUNT)); i < end; i += 2 * STEP) {
+      var o0 = floats(o + i);
+      var o1 = floats(o + i + STEP);
+      var s0 = floats(s + i);
+      var s1 = floats(s + i + STEP);
+      var q0 = floats(q + i);
+      var q1 = floats(q + i + STEP);
+      long at = from + i;
+      for (int r = 0; r < rows; r++, at += row) {
+        var d0 = floats(at).sub(o0);
+        var d1 = floats(at + STEP).sub(o1);
+        s0 = s0.add(d0);
+        s1 = s1.add(d1);
+        q0 = d0.fma(d0, q0);
+        q1 = d1.fma(d1, q1);
+      }
+      store(s0, s + i);
+      store(s1, s + i + STEP);
+      store(q0, q + i);
+      store(q1, q + i + STEP);
+    }
+    for (; i < row; i += STEP) {
+      var rest = FLOATS.indexInRange(0, (row - i) / 4);
+      var o0 = part(o + i, rest);
+      var s0 = part(s + i, rest);
+      var q0 = part(q + i, rest);
+      long at = from + i;
+      for (int r = 0; r < rows; r++, at += row) {
+        var d0 = part(at, rest).sub(o0);
+        s0 = s0.add(d0);
+        q0 = d0.fma(d0, q0);
+      }
+      storePart(s0, s + i, rest);
+      storePart(q0, q + i, rest);
+    }
+  }
+
+  @Override
+  public void scaleShift(
+      MemorySegment x,
+      long xAt,
+      MemorySegment factors,
+      long factorsAt,
+      int n,
+      MemorySegment out,
+      long outAt) {
+    long from = address(x, xAt, 4L * n);
+    long to = address(out, outAt, 4L * n);
+    long f = address(factors, factorsAt, 8L * n);
+    long t = f + 4L * n;
+    long tail = 4L * FLOATS.loopBound(n);
+    for (long i = 0; i < tail; i += STEP) {
+      store(floats(from + i).fma(floats(f + i), floats(t + i)), to + i);
+    }
+    if (tail < 4L * n) {
+      var rest = FLOATS.indexInRange(tail / 4, n);
+      var y = part(from + tail, rest).fma(part(f + tail, rest), part(t + tail, rest));
+      storePart(y, to + tail, rest);
+    }
+  }
+
+  @Override
+  public void relu(MemorySegment x, long xAt, int n, MemorySegment out, long outAt) {
+    long from = address(x, xAt, 4L * n);
+    long to = address(out, outAt, 4L * n);
+    long tail = 4L * FLOATS.loopBound(n);
+    for (long i = 0; i < tail; i += STEP) {
+      store(floats(from + i).max(0), to + i);
+    }
+    if (tail < 4L * n) {
+      var rest = FLOATS.indexInRange(tail / 4, n);
+      storePart(part(from + tail, rest).max(0), to + tail, rest);
+    }
+  }
+
+  @Override
+  public void swish(MemorySegment x, long xAt, float alpha, int n, MemorySegment out, long outAt) {
+    long from = address(x, xAt, 4L * n);
+    long to = address(out, outAt, 4L * n);
+    long tail = 4L * FLOATS.loopBound(n);
+    for (long i = 0; i < tail; i += STEP) {
+      store(VectorMath.swish(floats(from + i), alpha), to + i);
+    }
+    if (tail < 4L * n) {
+      var rest = FLOATS.indexInRange(tail / 4, n);
+      storePart(VectorMath.swish(part(from + tail, rest), alpha), to + tail, rest);
+    }
+  }
+
+  @Override
+  public void gelu(MemorySegment x, long xAt, int n, MemorySegment out, long outAt) {
+    long from = address(x, xAt, 4L * n);
+    long to = address(out, outAt, 4L * n);
+    long tail = 4L * FLOATS.loopBound(n);
+    for (long i = 0; i < tail; i += STEP) {
+      store(VectorMath.gelu(floats(from + i)), to + i);
+    }
+    if (tail < 4L * n) {
+      var rest = FLOATS.indexInRange(tail / 4, n);
+      storePart(VectorMath.gelu(part(from + tail, rest)), to + tail, rest);
+    }
+  }
+
+  @Override
+  public void geluTanh(MemorySegment x, long xAt, int n, MemorySegment out, long outAt) {
+    long from = address(x, xAt, 4L * n);
+    long to = address(out, outAt, 4L * n);
+    long tail = 4L * FLOATS.loopBound(n);
+    for (long i = 0; i < tail; i += STEP) {
+      store(VectorMath.geluTanh(floats(from + i)), to + i);
+    }
+    if (tail < 4L * n) {
+      var rest = FLOATS.indexInRange(tail / 4, n);
+      storePart(VectorMath.geluTanh(part(from + tail, rest)), to + tail, rest);
+    }
+  }
+
+  @Override
+  public void geglu(
+      MemorySegment x,
+      long xAt,
+      MemorySegment gate,
+      long gateAt,
+      int n,
+      MemorySegment out,
+      long outAt) {
+    long from = address(x, xAt, 4L * n);
+    long g = address(gate, gateAt, 4L * n);
+    long to = address(out, outAt, 4L * n);
+    long tail = 4L * FLOATS.loopBound(n);
+    for (long i = 0; i < tail; i += STEP) {
+      store(floats(from + i).mul(VectorMath.gelu(floats(g + i))), to + i);
+    }
+    if (tail < 4L * n) {
+      var rest = FLOATS.indexInRange(tail / 4, n);
+      var y = part(from + tail, rest).mul(VectorMath.gelu(part(g + tail, rest)));
+      storePart(y, to + tail, rest);
+    }
+  }
+
+  @Override
+  public void roundTo8Bits(MemorySegment x, long xAt, int n, MemorySegment out, long outAt) {
+    long from = address(x, xAt, 4L * n);
+    long to = address(out, outAt, 4L * n);
+    long tail = 4L * FLOATS.loopBound(n);
+    var rest = FLOATS.indexInRange(tail / 4, n);
+    var most = part(from + tail, rest).abs();
+    for (long i = 0; i < tail; i += STEP) {
+      most = most.max(floats(from + i).abs());
+    }
+    float max = most.reduceLanes(VectorOperators.MAX);
+    float inverse = max == 0 ? 0 : 127 / max;
+    for (long i = 0; i < tail; i += STEP) {
+      store(floats(from + i).mul(inverse).add(ROUND).sub(ROUND).mul(max / 127), to + i);
+    }
+    var last = part(from + tail, rest).mul(inverse).add(ROUND).sub(ROUND).mul(max / 127);
+    storePart(last, to + tail, rest);
+  }
+}

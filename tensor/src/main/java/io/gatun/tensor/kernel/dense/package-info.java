@@ -1,0 +1,11 @@
+/// Vector API kernels on F32, BF16, F16 and I8, all at one width: [Lanes].
+///
+/// | for | see |
+/// |---|---|
+/// | rows of language models, of image models | [VectorKernels], [VectorNetworkKernels], [VectorMath] |
+/// | attention | [AttentionScores], [Bf16Weights], [SmallProducts], [StoredProduct] |
+/// | products of 8 bits | [Int8Products], [Int8Tile], [QuantizedHeads] |
+/// | recurrent layers | [StateScan], [CausalConvolution] |
+/// | images | [Bilinear] |
+/// | measuring | [ReadKernel] |
+package io.gatun.tensor.kernel.dense;

@@ -1,0 +1,95 @@
+package io.gatun.tensor.kernel.ggml;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.kernel.scalar.PlainTypes;
+import java.lang.foreign.MemorySegment;
+
+/// Every storage type to F32, one element at a time: the reference that the vector kernels of
+/// [Unpack] are tested against. Block types give bit for bit what ggml's `dequantize_row_*` gives.
+public final class Dequantize {
+  private Dequantize() {}
+
+  /// Converts `n` elements, which lie in whole blocks from `srcByteOffset` on, to F32.
+  ///
+  /// @throws UnsupportedOperationException if Gatun cannot compute with the type; the message says
+  ///   what to do
+  /// @throws IllegalArgumentException if `n` is not a whole number of blocks, or the type is tiled,
+  ///   whose rows do not follow each other: see [io.gatun.tensor.kernel.tiled.TiledLayout#toFloat],
+  ///   or has its scales elsewhere: see [Mxfp4#pairsToFloat]
+  public static void toFloat(
+      DType dtype,
+      MemorySegment src,
+      long srcByteOffset,
+      MemorySegment dst,
+      long dstByteOffset,
+      long n) {
+    long blocks = wholeBlocks(dtype, n);
+    switch (dtype) {
+      case DType.Plain p -> PlainTypes.toFloat(p, src, srcByteOffset, dst, dstByteOffset, n);
+      case DType.Block b -> block(b, src, srcByteOffset, dst, dstByteOffset, blocks);
+      case DType.Unknown u -> throw unknown(u);
+      case DType.Tiled t ->
+          throw new IllegalArgumentException(t.name() + " is tiled: its rows do not lie in order");
+    }
+  }
+
+  /// Whether [#toFloat] (or, for a tiled type, [io.gatun.tensor.kernel.tiled.TiledLayout#toFloat])
+  /// can convert the type.
+  public static boolean supports(DType dtype) {
+    return switch (dtype) {
+      case DType.Plain p -> p != DType.Plain.C64;
+      case DType.Block b ->
+          switch (b) {
+            case IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ1_M, MXFP4_PAIRS -> false;
+            case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q8_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K -> true;
+            case IQ4_NL, IQ4_XS, TQ1_0, TQ2_0, MXFP4 -> true;
+          };
+      case DType.Tiled t -> true;
+      case DType.Unknown u -> false;
+    };
+  }
+
+  private static UnsupportedOperationException unknown(DType.Unknown type) {
+    return new UnsupportedOperationException(
+        "Gatun does not know %s; use the same model in Q4_K, Q4_0 or Q8_0".formatted(type.name()));
+  }
+
+  /// @throws IllegalArgumentException if `n` elements are not whole blocks
+  static long wholeBlocks(DType dtype, long n) {
+    if (n % dtype.blockSize() != 0) {
+      throw new IllegalArgumentException(
+          "%d elements are not whole %s blocks of %d"
+              .formatted(n, dtype.name(), dtype.blockSize()));
+    }
+    return n / dtype.blockSize();
+  }
+
+  private static void block(
+      DType.Block type, MemorySegment src, long from, MemorySegment dst, long to, long blocks) {
+    switch (type) {
+      case Q4_0 -> Blocks32.q40(src, from, dst, to, blocks);
+      case Q4_1 -> Blocks32.q41(src, from, dst, to, blocks);
+      case Q5_0 -> Blocks32.q50(src, from, dst, to, blocks);
+      case Q5_1 -> Blocks32.q51(src, from, dst, to, blocks);
+      case Q8_0 -> Blocks32.q80(src, from, dst, to, blocks);
+      case Q8_1 -> Blocks32.q81(src, from, dst, to, blocks);
+      case IQ4_NL -> Blocks32.iq4nl(src, from, dst, to, blocks);
+      case MXFP4 -> Blocks32.mxfp4(src, from, dst, to, blocks);
+      case Q2_K -> Blocks256.q2k(src, from, dst, to, blocks);
+      case Q3_K -> Blocks256.q3k(src, from, dst, to, blocks);
+      case Q4_K -> Blocks256.q4k(src, from, dst, to, blocks);
+      case Q5_K -> Blocks256.q5k(src, from, dst, to, blocks);
+      case Q6_K -> Blocks256.q6k(src, from, dst, to, blocks);
+      case Q8_K -> Blocks256.q8k(src, from, dst, to, blocks);
+      case IQ4_XS -> Blocks256.iq4xs(src, from, dst, to, blocks);
+      case TQ1_0 -> Blocks256.tq10(src, from, dst, to, blocks);
+      case TQ2_0 -> Blocks256.tq20(src, from, dst, to, blocks);
+      case MXFP4_PAIRS ->
+          throw new IllegalArgumentException(type.name() + " has its scales in another tensor");
+      case IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ1_M ->
+          throw new UnsupportedOperationException(
+              "Gatun knows %s but cannot compute with it; use the same model in Q4_K, Q4_0 or Q8_0"
+                  .formatted(type.name()));
+    }
+  }
+}

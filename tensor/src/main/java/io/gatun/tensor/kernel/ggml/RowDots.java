@@ -1,0 +1,313 @@
+package io.gatun.tensor.kernel.ggml;
+
+import static io.gatun.ffm.raw.RawMemory.ALL;
+import static io.gatun.ffm.raw.RawMemory.address;
+import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
+import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
+import static io.gatun.tensor.kernel.dense.Lanes.bytes;
+import static io.gatun.tensor.kernel.dense.Lanes.floats;
+import static io.gatun.tensor.kernel.dense.Lanes.shorts;
+import static io.gatun.tensor.kernel.dense.Lanes.spread;
+import static io.gatun.tensor.kernel.dense.Lanes.toFloat;
+import static io.gatun.tensor.kernel.scalar.Floats.BYTE;
+import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
+import static io.gatun.tensor.kernel.scalar.Floats.INT;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.kernel.dense.Lanes;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+
+/// Dot products of weight rows, as a file stores them, with one row of F32 activations: what
+/// [Unpack] and a dot product would give, without the way through memory.
+public final class RowDots {
+  /// 2^23 and 2^19 as floats: or-ed in, an integer in the lowest bits, or four bits further up,
+  /// adds its value.
+  private static final int LOW = 0x4B000000;
+
+  private static final int HIGH = 0x49000000;
+
+  private enum Kernel {
+    F16(DType.Plain.F16),
+    BF16(DType.Plain.BF16),
+    Q4_0(DType.Block.Q4_0),
+    Q4_1(DType.Block.Q4_1),
+    Q5_0(DType.Block.Q5_0),
+    Q5_1(DType.Block.Q5_1),
+    Q8_0(DType.Block.Q8_0),
+    Q4_K(DType.Block.Q4_K),
+    Q5_K(DType.Block.Q5_K),
+    Q6_K(DType.Block.Q6_K);
+
+    private final DType type;
+
+    Kernel(DType type) {
+      this.type = type;
+    }
+  }
+
+  private static final Kernel[] KERNELS = Kernel.values();
+
+  private RowDots() {}
+
+  /// Whether there is a kernel for rows of so many elements of the type.
+  public static boolean supports(DType type, int columns) {
+    return kernel(type) != null && columns % Math.max(16, type.blockSize()) == 0;
+  }
+
+  private static Kernel kernel(DType type) {
+    for (Kernel kernel : KERNELS) {
+      if (kernel.type == type) {
+        return kernel;
+      }
+    }
+    return null;
+  }
+
+  /// `y[n] = sum over k of w[n][k] * x[k]`, for the rows n from `from` to `to`-1.
+  ///
+  /// Scales and F16 weights are taken to be finite.
+  ///
+  /// @param w rows of `columns` elements, without gaps, from byte `wAt`
+  /// @param x `columns` F32 from byte `xAt`
+  /// @param y F32 from byte `yAt`
+  /// @throws IndexOutOfBoundsException if a segment is too small
+  /// @throws IllegalArgumentException if a segment is on the heap or the type is not supported
+  public static void multiply(
+      DType type,
+      MemorySegment w,
+      long wAt,
+      int columns,
+      MemorySegment x,
+      long xAt,
+      long from,
+      long to,
+      MemorySegment y,
+      long yAt) {
+    if (!supports(type, columns)) {
+      throw new IllegalArgumentException(
+          "no dot product of rows of %d %s; unpack them".formatted(columns, type.name()));
+    }
+    long rowBytes = (long) columns / type.blockSize() * type.blockBytes();
+    long row = address(w, wAt + from * rowBytes, (to - from) * rowBytes);
+    long a = address(x, xAt, 4L * columns);
+    long out = address(y, yAt + 4 * from, 4 * (to - from));
+    Kernel kernel = kernel(type);
+    for (long n = from; n < to; n++, row += rowBytes, out += 4) {
+      ALL.set(FLOAT, out, dot(kernel, row, a, columns));
+    }
+    Reference.reachabilityFence(w);
+    Reference.reachabilityFence(x);
+    Reference.reachabilityFence(y);
+  }
+
+  private static float dot(Kernel kernel, long row, long x, int columns) {
+    return switch (kernel) {
+      case F16 -> f16(row, x, columns);
+      case BF16 -> bf16(row, x, columns);
+      case Q4_0 -> q40(row, x, columns);
+      case Q4_1 -> q41(row, x, columns);
+      case Q5_0 -> q50(row, x, columns);
+      case Q5_1 -> q51(row, x, columns);
+      case Q8_0 -> q80(row, x, columns);
+      case Q4_K -> q4k(row, x, columns);
+      case Q5_K -> q5k(row, x, columns);
+      case Q6_K -> q6k(row, x, columns);
+    };
+  }
+
+  private static float f16(long w, long x, int columns) {
+    FloatVector s0 = FloatVector.zero(FLOATS);
+    FloatVector s1 = FloatVector.zero(FLOATS);
+    int k = 0;
+    for (; k <= columns - 2 * COUNT; k += 2 * COUNT) {
+      s0 = finiteF16(w + 2 * k).fma(floats(x + 4 * k), s0);
+      s1 = finiteF16(w + 2 * k + 2 * COUNT).fma(floats(x + 4 * k + 4 * COUNT), s1);
+    }
+    if (k < columns) {
+      s0 = finiteF16(w + 2 * k).fma(floats(x + 4 * k), s0);
+    }
+    return Lanes.sum(s0.add(s1));
+  }
+
+  /// F16 bits where a float has them make its value times 2^-112.
+  private static FloatVector finiteF16(long address) {
+    return shorts(address)
+        .lanewise(VectorOperators.LSHL, 13)
+        .and(Lanes.F16_PLACE)
+        .reinterpretAsFloats()
+        .mul(Lanes.F16_BIAS);
+  }
+
+  private static float bf16(long w, long x, int columns) {
+    FloatVector s0 = FloatVector.zero(FLOATS);
+    FloatVector s1 = FloatVector.zero(FLOATS);
+    int k = 0;
+    for (; k <= columns - 2 * COUNT; k += 2 * COUNT) {
+      s0 = Lanes.bf16(shorts(w + 2 * k)).fma(floats(x + 4 * k), s0);
+      s1 = Lanes.bf16(shorts(w + 2 * k + 2 * COUNT)).fma(floats(x + 4 * k + 4 * COUNT), s1);
+    }
+    if (k < columns) {
+      s0 = Lanes.bf16(shorts(w + 2 * k)).fma(floats(x + 4 * k), s0);
+    }
+    return Lanes.sum(s0.add(s1));
+  }
+
+  private static float q40(long w, long x, int columns) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    for (long end = x + 4L * columns; x != end; w += 18, x += 128) {
+      FloatVector block = FloatVector.zero(FLOATS);
+      for (int j = 0; j < 16; j += COUNT) {
+        IntVector q = bytes(w + 2 + j);
+        FloatVector low = q.and(0xF).or(LOW).reinterpretAsFloats().sub(0x1p23f + 8);
+        FloatVector high = q.and(0xF0).or(HIGH).reinterpretAsFloats().sub(0x1p19f + 8);
+        block = low.fma(floats(x + 4 * j), block);
+        block = high.fma(floats(x + 64 + 4 * j), block);
+      }
+      sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
+    }
+    return Lanes.sum(sum);
+  }
+
+  private static float q41(long w, long x, int columns) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    FloatVector minima = FloatVector.zero(FLOATS);
+    for (long end = x + 4L * columns; x != end; w += 20, x += 128) {
+      FloatVector block = FloatVector.zero(FLOATS);
+      FloatVector all = FloatVector.zero(FLOATS);
+      for (int j = 0; j < 16; j += COUNT) {
+        IntVector q = bytes(w + 4 + j);
+        FloatVector a = floats(x + 4 * j);
+        FloatVector b = floats(x + 64 + 4 * j);
+        block = q.and(0xF).or(LOW).reinterpretAsFloats().sub(0x1p23f).fma(a, block);
+        block = q.and(0xF0).or(HIGH).reinterpretAsFloats().sub(0x1p19f).fma(b, block);
+        all = all.add(a.add(b));
+      }
+      sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
+      minima = all.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w + 2)), minima);
+    }
+    return Lanes.sum(sum.add(minima));
+  }
+
+  private static float q50(long w, long x, int columns) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    for (long end = x + 4L * columns; x != end; w += 22, x += 128) {
+      FloatVector block = FloatVector.zero(FLOATS);
+      int fifth = ALL.get(INT, w + 2);
+      for (int j = 0; j < 16; j += COUNT) {
+        IntVector q = bytes(w + 6 + j);
+        IntVector l = q.and(0xF).or(spread(fifth, j).lanewise(VectorOperators.LSHL, 4));
+        IntVector h = q.and(0xF0).or(spread(fifth, 16 + j).lanewise(VectorOperators.LSHL, 8));
+        FloatVector low = l.or(LOW).reinterpretAsFloats().sub(0x1p23f + 16);
+        FloatVector high = h.or(HIGH).reinterpretAsFloats().sub(0x1p19f + 16);
+        block = low.fma(floats(x + 4 * j), block);
+        block = high.fma(floats(x + 64 + 4 * j), block);
+      }
+      sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
+    }
+    return Lanes.sum(sum);
+  }
+
+  private static float q51(long w, long x, int columns) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    FloatVector minima = FloatVector.zero(FLOATS);
+    for (long end = x + 4L * columns; x != end; w += 24, x += 128) {
+      FloatVector block = FloatVector.zero(FLOATS);
+      FloatVector all = FloatVector.zero(FLOATS);
+      int fifth = ALL.get(INT, w + 4);
+      for (int j = 0; j < 16; j += COUNT) {
+        IntVector q = bytes(w + 8 + j);
+        IntVector l = q.and(0xF).or(spread(fifth, j).lanewise(VectorOperators.LSHL, 4));
+        IntVector h = q.and(0xF0).or(spread(fifth, 16 + j).lanewise(VectorOperators.LSHL, 8));
+        FloatVector a = floats(x + 4 * j);
+        FloatVector b = floats(x + 64 + 4 * j);
+        block = l.or(LOW).reinterpretAsFloats().sub(0x1p23f).fma(a, block);
+        block = h.or(HIGH).reinterpretAsFloats().sub(0x1p19f).fma(b, block);
+        all = all.add(a.add(b));
+      }
+      sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
+      minima = all.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w + 2)), minima);
+    }
+    return Lanes.sum(sum.add(minima));
+  }
+
+  private static float q80(long w, long x, int columns) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    for (long end = x + 4L * columns; x != end; w += 34, x += 128) {
+      FloatVector block = FloatVector.zero(FLOATS);
+      for (int j = 0; j < 32; j += COUNT) {
+        block = toFloat(bytes(w + 2 + j)).fma(floats(x + 4 * j), block);
+      }
+      sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
+    }
+    return Lanes.sum(sum);
+  }
+
+  private static float q4k(long w, long x, int columns) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    for (long end = x + 4L * columns; x != end; w += 144) {
+      float d = Lanes.f16(w);
+      float m = Lanes.f16(w + 2);
+      long scales = VectorBlocks.scales(w + 4);
+      long mins = VectorBlocks.mins(w + 4);
+      for (int group = 0; group < 8; group++, x += 128, scales >>>= 8, mins >>>= 8) {
+        FloatVector scale = FloatVector.broadcast(FLOATS, d * (scales & 63));
+        FloatVector min = FloatVector.broadcast(FLOATS, -m * (mins & 63));
+        long qs = w + 16 + (group >> 1) * 32;
+        int shift = (group & 1) * 4;
+        for (int j = 0; j < 32; j += COUNT) {
+          IntVector q = bytes(qs + j).lanewise(VectorOperators.LSHR, shift).and(0xF);
+          sum = toFloat(q).fma(scale, min).fma(floats(x + 4 * j), sum);
+        }
+      }
+    }
+    return Lanes.sum(sum);
+  }
+
+  private static float q5k(long w, long x, int columns) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    for (long end = x + 4L * columns; x != end; w += 176) {
+      float d = Lanes.f16(w);
+      float m = Lanes.f16(w + 2);
+      long scales = VectorBlocks.scales(w + 4);
+      long mins = VectorBlocks.mins(w + 4);
+      for (int group = 0; group < 8; group++, x += 128, scales >>>= 8, mins >>>= 8) {
+        FloatVector scale = FloatVector.broadcast(FLOATS, d * (scales & 63));
+        FloatVector min = FloatVector.broadcast(FLOATS, -m * (mins & 63));
+        long qs = w + 48 + (group >> 1) * 32;
+        int shift = (group & 1) * 4;
+        for (int j = 0; j < 32; j += COUNT) {
+          IntVector low = bytes(qs + j).lanewise(VectorOperators.LSHR, shift).and(0xF);
+          IntVector high = bytes(w + 16 + j).lanewise(VectorOperators.LSHR, group).and(1);
+          IntVector q = high.lanewise(VectorOperators.LSHL, 4).or(low);
+          sum = toFloat(q).fma(scale, min).fma(floats(x + 4 * j), sum);
+        }
+      }
+    }
+    return Lanes.sum(sum);
+  }
+
+  private static float q6k(long w, long x, int columns) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    for (long end = x + 4L * columns; x != end; w += 210) {
+      float d = Lanes.f16(w + 208);
+      for (int quarter = 0; quarter < 8; quarter++, x += 128) {
+        long ql = w + (quarter >> 2) * 64 + (quarter & 1) * 32;
+        long qh = w + 128 + (quarter >> 2) * 32;
+        long scales = w + 192 + quarter * 2;
+        int lowShift = (quarter >> 1 & 1) * 4;
+        int highShift = (quarter & 3) * 2;
+        for (int j = 0; j < 32; j += COUNT) {
+          IntVector low = bytes(ql + j).lanewise(VectorOperators.LSHR, lowShift).and(0xF);
+          IntVector high = bytes(qh + j).lanewise(VectorOperators.LSHR, highShift).and(3);
+          IntVector q = high.lanewise(VectorOperators.LSHL, 4).or(low).sub(32);
+          sum = toFloat(q).mul(d * ALL.get(BYTE, scales + j / 16)).fma(floats(x + 4 * j), sum);
+        }
+      }
+    }
+    return Lanes.sum(sum);
+  }
+}

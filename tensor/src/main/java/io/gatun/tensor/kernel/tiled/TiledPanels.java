@@ -1,0 +1,294 @@
+package io.gatun.tensor.kernel.tiled;
+
+import static io.gatun.ffm.raw.RawMemory.ALL;
+import static io.gatun.ffm.raw.RawMemory.address;
+import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
+import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
+import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
+import static io.gatun.tensor.kernel.dense.Lanes.ROUND;
+import static io.gatun.tensor.kernel.dense.Lanes.WORDS;
+import static io.gatun.tensor.kernel.dense.Lanes.store;
+import static io.gatun.tensor.kernel.dense.Lanes.toFloat;
+import static io.gatun.tensor.kernel.dense.Lanes.words;
+import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
+import static io.gatun.tensor.kernel.scalar.Floats.SHORT;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+
+import io.gatun.tensor.DType.Tiled;
+import io.gatun.tensor.kernel.dense.Lanes;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+
+/// Tiled weights as int8 with one scale a row, in panels: `[K / 4][columns][4]`, a column of which
+/// is a row of the weights.
+///
+/// With W the greatest magnitude that a row's scales allow, the row's scale is W / 127. A group's
+/// integers q become `q * factor - offset` with 8 fraction bits, of which rounding leaves the
+/// integer; all arithmetic is modulo 2^16, and what comes out fits, at most 127 * 256 + 128.
+public final class TiledPanels {
+  private static final int BYTES = TiledProduct.VECTOR_BYTES;
+
+  /// Bytes of the factors and offsets of a group's vector.
+  private static final int FACTORS_BYTES = 2 * BYTES;
+
+  /// Bytes of the scales and minima of a group's vector, as floats.
+  private static final int MINIMA_BYTES = 4 * BYTES;
+
+  /// Columns of a step: those with factors of their own.
+  private static final int GROUP = QuantizedRows.GROUP;
+
+  /// What a rounding shift adds before it shifts 8 fraction bits out.
+  private static final int HALF = 128;
+
+  /// About the scale of rows that are all zero, for which any will do.
+  private static final float LEAST = 1e-12f;
+
+  private TiledPanels() {}
+
+  /// The bytes of scratch memory that [#unpack] needs for rows of so many columns.
+  public static long scratchBytes(int columns) {
+    return (long) columns / GROUP * (FACTORS_BYTES + MINIMA_BYTES);
+  }
+
+  /// Unpacks one tile row, 32 rows of K columns.
+  ///
+  /// @param w the tiles of these rows from byte `wAt`
+  /// @param memory native memory for everything else; the rest are offsets into it
+  /// @param first where the first 16 rows go: row r's column k goes to `first + (k / 4 * stride +
+  ///   r) * 4 + k % 4`
+  /// @param second where the other 16 rows go, likewise
+  /// @param stride columns of a panel
+  /// @param scales 32 F32: each row's scale
+  /// @param scratch [#scratchBytes] bytes
+  /// @throws IndexOutOfBoundsException if a segment is too small
+  /// @throws IllegalArgumentException if a segment is on the heap
+  public static void unpack(
+      Tiled type,
+      MemorySegment w,
+      long wAt,
+      int columns,
+      MemorySegment memory,
+      long first,
+      long second,
+      int stride,
+      long scales,
+      long scratch) {
+    long tileRow = (long) columns / type.blockSize() * type.blockBytes() * Tiled.ROWS;
+    long from = address(w, wAt, tileRow);
+    long panelBytes = ((columns / 4 - 1) * (long) stride + 16) * 4;
+    long a = address(memory, first, panelBytes);
+    long b = address(memory, second, panelBytes);
+    long d = address(memory, scales, 4L * Tiled.ROWS);
+    long f = address(memory, scratch, scratchBytes(columns));
+    int groups = columns / GROUP;
+    TiledLayout.fetch(from, tileRow, f);
+    for (long part = 0; part < 64; part += BYTES) {
+      long at = from + part;
+      if (type.minima()) {
+        factorsWithMinima(at, groups, f, d + part);
+        int head = TiledLayout.MINIMA_HEAD_BYTES + TiledLayout.SCALES_BYTES;
+        int group = TiledLayout.MINIMA_GROUP_BYTES;
+        int tile = type.blockBytes() * Tiled.ROWS;
+        int4(at + head, 3, tile, group, groups, f, a + part, b + part, 4L * stride);
+      } else {
+        int shift = Integer.numberOfTrailingZeros(type.groupSize() / GROUP);
+        int tile = type.blockBytes() * Tiled.ROWS;
+        factors(type.bits(), at, shift, tile, groups, f, d + part);
+        long words = at + TiledLayout.SCALES_BYTES;
+        if (type.bits() == 4) {
+          int4(words, shift, tile, 512, groups, f, a + part, b + part, 4L * stride);
+        } else {
+          int8(words, shift, tile, 1024, groups, f, a + part, b + part, 4L * stride);
+        }
+      }
+    }
+    Reference.reachabilityFence(w);
+    Reference.reachabilityFence(memory);
+  }
+
+  /// Scales of rows, and factors and offsets of groups, for one vector of a tile's lanes.
+  ///
+  /// @param w address of these lanes' scales; those of group g are `(g >> shift) * tile` behind
+  /// @param f address of the factors and offsets
+  /// @param d address of the rows' scales; those of odd lanes go 64 bytes behind
+  private static void factors(int bits, long w, int shift, int tile, int groups, long f, long d) {
+    rowScales(bits == 4 ? 8f / 127 : 1, w, tile, Math.ceilDiv(groups, 1 << shift), f, d);
+    groupFactors(bits == 4 ? 8 : 0, w, shift, tile, groups, f, d);
+  }
+
+  // A number at a time: where a method has many vectors, C2 stops inlining, and each becomes an
+  // object.
+  private static void rowScales(float factor, long w, int tile, int tiles, long f, long d) {
+    ShortVector greatest = ShortVector.zero(WORDS);
+    for (int i = 0; i < tiles; i++) {
+      greatest = greatest.max(words(w + (long) i * tile).and((short) 0x7FFF));
+    }
+    store(greatest, f);
+    for (int lane = 0; lane < BYTES / 2; lane++) {
+      float scale = Math.max(LEAST, Float.float16ToFloat(ALL.get(SHORT, f + 2 * lane)) * factor);
+      ALL.set(FLOAT, d + lane % 2 * TiledProduct.ODD_BYTES + lane / 2 * 4, scale);
+    }
+  }
+
+  private static void groupFactors(
+      int zero, long w, int shift, int tile, int groups, long f, long d) {
+    FloatVector all = FloatVector.broadcast(FLOATS, 256);
+    FloatVector even = all.div(Lanes.floats(d));
+    FloatVector odd = all.div(Lanes.floats(d + TiledProduct.ODD_BYTES));
+    for (int g = 0; g < groups; g++, f += FACTORS_BYTES) {
+      IntVector scale = words(w + (long) (g >> shift) * tile).reinterpretAsInts();
+      ShortVector factor = round(f16(scale.lanewise(LSHL, 16)).mul(even), f16(scale).mul(odd));
+      store(factor, f);
+      store(factor.mul((short) zero).sub((short) HALF), f + BYTES);
+    }
+  }
+
+  /// As [#factors], for weights with minima. Their scales and minima as floats go behind the
+  /// factors and offsets: for even lanes and then for odd ones, a vector for each group's scale and
+  /// then for each group's minimum.
+  ///
+  /// @param w address of these lanes' part of the first tile
+  private static void factorsWithMinima(long w, int groups, long f, long d) {
+    long scales = f + (long) groups * FACTORS_BYTES;
+    long bytes = (long) groups * BYTES;
+    for (int lane = 0; lane < 2; lane++) {
+      long at = scales + 2 * bytes * lane;
+      for (int minimum = 0; minimum < 2; minimum++) {
+        expandMinima(w, groups, lane, minimum, at + minimum * bytes);
+      }
+      rowScales(at, bytes, d + lane * (long) TiledProduct.ODD_BYTES);
+    }
+    for (int minimum = 0; minimum < 2; minimum++) {
+      long at = scales + minimum * bytes;
+      groupFactors(at, 2 * bytes, (short) (minimum * HALF), groups, f + minimum * BYTES, d);
+    }
+  }
+
+  private static void expandMinima(long w, int groups, int lane, int minimum, long to) {
+    for (int g = 0; g < groups; g++) {
+      store(ofMinima(w, g, lane, minimum), to + (long) g * BYTES);
+    }
+  }
+
+  private static void rowScales(long scales, long bytes, long d) {
+    FloatVector most = FloatVector.broadcast(FLOATS, LEAST);
+    for (long at = scales; at < scales + bytes; at += BYTES) {
+      FloatVector minimum = Lanes.floats(at + bytes);
+      FloatVector greatest = Lanes.floats(at).mul(15).sub(minimum);
+      most = most.max(minimum.abs()).max(greatest.abs());
+    }
+    store(most.mul(1f / 127), d);
+  }
+
+  /// Rounded floats of groups, in terms of the rows' scales.
+  ///
+  /// @param from address of floats for even lanes; those for odd ones are `bytes` behind
+  /// @param half what is subtracted
+  private static void groupFactors(long from, long bytes, short half, int groups, long f, long d) {
+    FloatVector all = FloatVector.broadcast(FLOATS, 256);
+    FloatVector even = all.div(Lanes.floats(d));
+    FloatVector odd = all.div(Lanes.floats(d + TiledProduct.ODD_BYTES));
+    for (int g = 0; g < groups; g++, f += FACTORS_BYTES, from += BYTES) {
+      store(round(Lanes.floats(from).mul(even), Lanes.floats(from + bytes).mul(odd)).sub(half), f);
+    }
+  }
+
+  /// Group g's scale `d s` (`minimum` 0) or minimum `m n` (1), in the even or the odd lanes.
+  private static FloatVector ofMinima(long w, int g, int lane, int minimum) {
+    long tile =
+        w + (g >> 3) * (8L * TiledLayout.MINIMA_GROUP_BYTES + TiledLayout.MINIMA_HEAD_BYTES);
+    long pair = TiledLayout.minimaGroup(tile, g & 7);
+    IntVector head = words(tile + (long) minimum * TiledLayout.SCALES_BYTES).reinterpretAsInts();
+    IntVector six =
+        words(pair).reinterpretAsInts().lanewise(LSHR, 16 * lane + 8 * minimum).and(0xFF);
+    return f16(head.lanewise(LSHL, 16 - 16 * lane)).mul(toFloat(six));
+  }
+
+  /// One vector of a tile's words of four nibbles, for all columns.
+  ///
+  /// @param w address of the first words; those of group g are `(g >> shift) * tile + (g & (1 <<
+  ///   shift) - 1) * group` behind
+  /// @param f address of the factors and offsets
+  /// @param first address of the panel's columns for the even lanes
+  /// @param second address of those for the odd lanes
+  /// @param step bytes from four columns of K to the next
+  private static void int4(
+      long w,
+      int shift,
+      int tile,
+      int group,
+      int groups,
+      long f,
+      long first,
+      long second,
+      long step) {
+    int mask = (1 << shift) - 1;
+    for (int g = 0; g < groups; g++, f += FACTORS_BYTES) {
+      ShortVector factor = ShortVector.fromMemorySegment(WORDS, ALL, f & IN_BOUNDS, ORDER);
+      ShortVector offset = ShortVector.fromMemorySegment(WORDS, ALL, f + BYTES & IN_BOUNDS, ORDER);
+      long from = w + (long) (g >> shift) * tile + (long) (g & mask) * group;
+      for (long at = from; at != from + 512; at += 64, first += step, second += step) {
+        ShortVector v = ShortVector.fromMemorySegment(WORDS, ALL, at & IN_BOUNDS, ORDER);
+        ShortVector t0 = v.and((short) 15).mul(factor).sub(offset);
+        ShortVector t1 = v.lanewise(LSHR, 4).and((short) 15).mul(factor).sub(offset);
+        ShortVector t2 = v.lanewise(LSHR, 8).and((short) 15).mul(factor).sub(offset);
+        ShortVector t3 = v.lanewise(LSHR, 12).mul(factor).sub(offset);
+        IntVector a = t0.lanewise(LSHR, 8).or(t1.and((short) 0xFF00)).reinterpretAsInts();
+        IntVector b = t2.lanewise(LSHR, 8).or(t3.and((short) 0xFF00)).reinterpretAsInts();
+        IntVector even = a.and(0xFFFF).or(b.lanewise(LSHL, 16));
+        IntVector odd = a.lanewise(LSHR, 16).or(b.and(0xFFFF0000));
+        even.intoMemorySegment(ALL, first & IN_BOUNDS, ORDER);
+        odd.intoMemorySegment(ALL, second & IN_BOUNDS, ORDER);
+      }
+    }
+  }
+
+  /// As [#int4], of words of two bytes.
+  private static void int8(
+      long w,
+      int shift,
+      int tile,
+      int group,
+      int groups,
+      long f,
+      long first,
+      long second,
+      long step) {
+    int mask = (1 << shift) - 1;
+    for (int g = 0; g < groups; g++, f += FACTORS_BYTES) {
+      ShortVector factor = ShortVector.fromMemorySegment(WORDS, ALL, f & IN_BOUNDS, ORDER);
+      ShortVector offset = ShortVector.fromMemorySegment(WORDS, ALL, f + BYTES & IN_BOUNDS, ORDER);
+      long from = w + (long) (g >> shift) * tile + (long) (g & mask) * group;
+      for (long at = from; at != from + 1024; at += 128, first += step, second += step) {
+        ShortVector v0 = ShortVector.fromMemorySegment(WORDS, ALL, at & IN_BOUNDS, ORDER);
+        ShortVector v1 = ShortVector.fromMemorySegment(WORDS, ALL, at + 64 & IN_BOUNDS, ORDER);
+        ShortVector t0 = v0.lanewise(LSHL, 8).lanewise(ASHR, 8).mul(factor).sub(offset);
+        ShortVector t1 = v0.lanewise(ASHR, 8).mul(factor).sub(offset);
+        ShortVector t2 = v1.lanewise(LSHL, 8).lanewise(ASHR, 8).mul(factor).sub(offset);
+        ShortVector t3 = v1.lanewise(ASHR, 8).mul(factor).sub(offset);
+        IntVector a = t0.lanewise(LSHR, 8).or(t1.and((short) 0xFF00)).reinterpretAsInts();
+        IntVector b = t2.lanewise(LSHR, 8).or(t3.and((short) 0xFF00)).reinterpretAsInts();
+        IntVector even = a.and(0xFFFF).or(b.lanewise(LSHL, 16));
+        IntVector odd = a.lanewise(LSHR, 16).or(b.and(0xFFFF0000));
+        even.intoMemorySegment(ALL, first & IN_BOUNDS, ORDER);
+        odd.intoMemorySegment(ALL, second & IN_BOUNDS, ORDER);
+      }
+    }
+  }
+
+  /// The nearest integers of even and odd lanes, in the lower and the upper halves.
+  private static ShortVector round(FloatVector even, FloatVector odd) {
+    IntVector e = even.add(ROUND).reinterpretAsInts().and(0xFFFF);
+    return e.or(odd.add(ROUND).reinterpretAsInts().lanewise(LSHL, 16)).reinterpretAsShorts();
+  }
+
+  /// The finite F16 in the lanes' upper halves.
+  private static FloatVector f16(IntVector bits) {
+    return bits.lanewise(ASHR, 3).and(Lanes.F16_PLACE).reinterpretAsFloats().mul(Lanes.F16_BIAS);
+  }
+}

@@ -1,0 +1,108 @@
+package io.gatun.tensor.kernel.tiled;
+
+import static io.gatun.ffm.raw.RawMemory.ALL;
+import static io.gatun.ffm.raw.RawMemory.address;
+import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
+import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
+import static io.gatun.tensor.kernel.scalar.Floats.BYTE;
+import static io.gatun.tensor.kernel.scalar.Floats.SHORT;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+
+import io.gatun.tensor.DType.Tiled;
+import io.gatun.tensor.kernel.dense.Lanes;
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/// Single rows of [Tiled] matrices as F32, with the same results as [TiledLayout#toFloat] bit for
+/// bit.
+///
+/// A row's words are 64 bytes apart, so they are read one by one; a vector takes the four columns
+/// of a word of nibbles, or of two words of bytes, out of them.
+public final class TiledRows {
+  private static final VectorSpecies<Integer> FOUR = IntVector.SPECIES_128;
+  private static final IntVector LANE = IntVector.zero(FOUR).addIndex(1);
+  private static final IntVector NIBBLES = LANE.lanewise(LSHL, 2);
+  private static final IntVector BYTES = IntVector.broadcast(FOUR, 24).sub(LANE.lanewise(LSHL, 3));
+
+  /// Bytes from a row's word to its next.
+  private static final int STEP = TiledLayout.SCALES_BYTES;
+
+  private TiledRows() {}
+
+  /// Writes rows `fromRow` (inclusive) to `toRow` (exclusive), row-major, without gaps.
+  ///
+  /// @param src the matrix, of `columns` columns
+  /// @throws IndexOutOfBoundsException if a segment is too small
+  /// @throws IllegalArgumentException if a segment is on the heap
+  public static void toFloat(
+      Tiled type,
+      MemorySegment src,
+      long columns,
+      long fromRow,
+      long toRow,
+      MemorySegment dst,
+      long dstByteOffset) {
+    int size = type.blockSize();
+    long tileBytes = (long) Tiled.ROWS * type.blockBytes();
+    long to = address(dst, dstByteOffset, (toRow - fromRow) * columns * 4);
+    for (long row = fromRow; row < toRow; row++) {
+      long offset = TiledLayout.tileOffset(type, columns, row, 0);
+      long tile = address(src, offset, columns / size * tileBytes) + 2L * TiledLayout.lane(row);
+      for (long k = 0; k < columns; k += size, tile += tileBytes, to += 4L * size) {
+        if (type.minima()) {
+          withMinima(tile, to);
+        } else if (type.bits() == 4) {
+          int4(tile + STEP, size, Lanes.f16(tile), -8, 0, to);
+        } else {
+          int8(tile + STEP, size, Lanes.f16(tile), to);
+        }
+      }
+    }
+    Reference.reachabilityFence(src);
+    Reference.reachabilityFence(dst);
+  }
+
+  private static void withMinima(long tile, long to) {
+    float d = Lanes.f16(tile);
+    float m = Lanes.f16(tile + STEP);
+    for (int group = 0; group < 8; group++) {
+      long pair = TiledLayout.minimaGroup(tile, group);
+      float scale = d * (ALL.get(BYTE, pair) & 0xFF);
+      float min = m * (ALL.get(BYTE, pair + 1) & 0xFF);
+      int4(pair + STEP, 32, scale, 0, min, to + group * 128L);
+    }
+  }
+
+  /// `scale * (nibble + offset) - min` of `n` columns.
+  private static void int4(long word, int n, float scale, int offset, float min, long to) {
+    for (long end = to + 4L * n; to != end; to += 16, word += STEP) {
+      IntVector q =
+          IntVector.broadcast(FOUR, ALL.get(SHORT, word & IN_BOUNDS))
+              .lanewise(LSHR, NIBBLES)
+              .and(15)
+              .add(offset);
+      ((FloatVector) q.convert(VectorOperators.I2F, 0))
+          .mul(scale)
+          .sub(min)
+          .intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
+    }
+  }
+
+  /// `scale * byte` of `n` columns.
+  private static void int8(long word, int n, float scale, long to) {
+    for (long end = to + 4L * n; to != end; to += 16, word += 2 * STEP) {
+      int low = ALL.get(SHORT, word & IN_BOUNDS) & 0xFFFF;
+      int high = ALL.get(SHORT, word + STEP & IN_BOUNDS) << 16;
+      IntVector q = IntVector.broadcast(FOUR, low | high).lanewise(LSHL, BYTES).lanewise(ASHR, 24);
+      ((FloatVector) q.convert(VectorOperators.I2F, 0))
+          .mul(scale)
+          .intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
+    }
+  }
+}

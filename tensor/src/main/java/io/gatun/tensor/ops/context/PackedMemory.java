@@ -1,0 +1,103 @@
+package io.gatun.tensor.ops.context;
+
+import java.lang.foreign.Arena;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.WeakHashMap;
+
+/// The weights that are kept in another form than the checkpoint's, and memory for them: so much
+/// and no more, until all of it is given back.
+public final class PackedMemory {
+  private final Set<PackedMemory> open;
+  private long budget = 2L << 30;
+  private long taken;
+  private Arena arena;
+
+  // The forms of each weight by their kind; they go with the weight, their memory does not.
+  private final Map<Object, Map<Object, Object>> forms = new WeakHashMap<>();
+
+  public PackedMemory() {
+    this(new HashSet<>());
+  }
+
+  private PackedMemory(Set<PackedMemory> open) {
+    this.open = open;
+  }
+
+  /// Memory beside this, with a budget of its own.
+  public PackedMemory another() {
+    return new PackedMemory(open);
+  }
+
+  public void budget(long bytes) {
+    budget = bytes;
+  }
+
+  /// Takes room for a form without which each use would have to make it; false, and nothing is
+  /// taken, if there is not as much.
+  public boolean reserve(long bytes) {
+    return reserve(bytes, budget);
+  }
+
+  /// Takes room for a form that is only faster than the checkpoint's: such may fill half of the
+  /// memory.
+  public boolean reserveSpare(long bytes) {
+    return reserve(bytes, budget / 2);
+  }
+
+  private boolean reserve(long bytes, long most) {
+    if (taken + bytes > most) {
+      return false;
+    }
+    taken += bytes;
+    return true;
+  }
+
+  /// Takes room in any case.
+  public void spend(long bytes) {
+    taken += bytes;
+  }
+
+  /// The form of this kind that was made of a weight, or null if there is none.
+  @SuppressWarnings("unchecked") // as it was put
+  public <T> T form(Object weight, Object kind) {
+    var made = forms.get(weight);
+    return made == null ? null : (T) made.get(kind);
+  }
+
+  /// Remembers a form of a weight until [#release], and returns it.
+  ///
+  /// @param weight has an identity of its own, and nothing in the form refers to it
+  public <T> T keep(Object weight, Object kind, T form) {
+    forms.computeIfAbsent(weight, any -> new HashMap<>()).put(kind, form);
+    return form;
+  }
+
+  /// What to allocate from, until [#release].
+  public Arena arena() {
+    if (arena == null) {
+      arena = Arena.ofShared();
+      open.add(this);
+    }
+    return arena;
+  }
+
+  /// Gives everything back.
+  public void release() {
+    if (arena != null) {
+      arena.close();
+      open.remove(this);
+    }
+    forms.clear();
+    arena = null;
+    taken = 0;
+  }
+
+  /// Gives back this and all beside it.
+  public void releaseAll() {
+    List.copyOf(open).forEach(PackedMemory::release);
+  }
+}

@@ -1,0 +1,83 @@
+package io.gatun.tensor.ops.context;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.ggml.Dequantize;
+import io.gatun.tensor.kernel.ggml.Mxfp4;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.tiled.TiledLayout;
+import io.gatun.tensor.kernel.tiled.TiledRows;
+import io.gatun.tensor.ops.Backend;
+import java.lang.foreign.MemorySegment;
+
+/// Rows of a weight (N, K) of any type as F32 or BF16.
+public final class WeightRows {
+  private WeightRows() {}
+
+  /// The rows `ids` of a table (V, D), which may have gaps, as F32 (T, D).
+  ///
+  /// @throws IndexOutOfBoundsException if an id is not a row of the table
+  public static Tensor gather(Context ctx, int[] ids, Tensor table) {
+    Check.rank("table", table, 2);
+    long d = table.dim(1);
+    var out = ctx.f32(ids.length, d);
+    for (int t = 0; t < ids.length; t++) {
+      Check.index("token id", ids[t], table.dim(0));
+      if (table.isContiguous()) {
+        toFloat(ctx.backend(), table, ids[t], 1, out.segment(), 4L * t * d);
+        continue;
+      }
+      try (var _ = ctx.scope()) {
+        var row = ctx.dense(table.slice(0, ids[t], ids[t] + 1));
+        toFloat(ctx.backend(), row, 0, 1, out.segment(), 4L * t * d);
+      }
+    }
+    return out;
+  }
+
+  /// Writes `count` rows from `row` on to `dst`, from byte `at` on.
+  public static void toFloat(
+      Backend backend, Tensor w, long row, int count, MemorySegment dst, long at) {
+    long k = w.dim(1);
+    var type = w.dtype();
+    if (type instanceof DType.Tiled tiled) {
+      if (backend == Backend.SCALAR) {
+        TiledLayout.toFloat(tiled, w.segment(), k, row, row + count, dst, at);
+      } else {
+        TiledRows.toFloat(tiled, w.segment(), k, row, row + count, dst, at);
+      }
+      return;
+    }
+    if (w.scales() != null) {
+      var scales = w.scales().segment();
+      long group = row * k / type.blockSize();
+      long groups = count * k / type.blockSize();
+      switch (backend) {
+        case SCALAR -> Mxfp4.scalarPairsToFloat(w.segment(), scales, group, groups, dst, at);
+        case VECTOR, NATIVE -> Mxfp4.pairsToFloat(w.segment(), scales, group, groups, dst, at);
+      }
+      return;
+    }
+    long from = row * k / type.blockSize() * type.blockBytes();
+    switch (backend) {
+      case SCALAR -> Dequantize.toFloat(type, w.segment(), from, dst, at, count * k);
+      case VECTOR, NATIVE -> Unpack.toFloat(type, w.segment(), from, dst, at, count * k);
+    }
+  }
+
+  /// Writes `count` rows from `row` on to the start of `dst` as BF16.
+  ///
+  /// @param floats room for the rows as F32, from byte `at` on
+  public static void toBf16(
+      Tensor w, long row, int count, MemorySegment dst, MemorySegment floats, long at) {
+    long k = w.dim(1);
+    var type = w.dtype();
+    if (type instanceof DType.Tiled || w.scales() != null) {
+      toFloat(Backend.NATIVE, w, row, count, floats, at);
+      Unpack.toBf16(DType.Plain.F32, floats, at, dst, 0, count * k);
+    } else {
+      long from = row * k / type.blockSize() * type.blockBytes();
+      Unpack.toBf16(type, w.segment(), from, dst, 0, count * k);
+    }
+  }
+}
