@@ -10,8 +10,10 @@ import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.PackedMemory;
 import io.gatun.tensor.ops.context.WeightRows;
+import io.gatun.tensor.ops.rows.Softmax;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 
@@ -186,6 +188,14 @@ public final class Ops implements AutoCloseable {
   /// As [#linears(Tensor, Tensor...)], of an input that is prepared for all products that read it.
   public Tensor[] linears(Activations x, Tensor... weights) {
     try (var _ = owner.operation()) {
+      return Linear.apply(ctx, Collections.nCopies(weights.length, x), List.of(weights));
+    }
+  }
+
+  /// Products of an input each in one go, such as those of a mixture's experts: the workers meet
+  /// once. Result i is that of x[i] (T, K) with weights[i] (N, K).
+  public Tensor[] linears(List<Activations> x, List<Tensor> weights) {
+    try (var _ = owner.operation()) {
       return Linear.apply(ctx, x, weights);
     }
   }
@@ -194,7 +204,14 @@ public final class Ops implements AutoCloseable {
   /// (N, K) of any type, result (T, N).
   public Tensor gatedLinear(Activations x, Tensor gate, Tensor up) {
     try (var _ = owner.operation()) {
-      return Linear.gated(ctx, x, gate, up);
+      return Linear.gated(ctx, List.of(x), List.of(gate), List.of(up))[0];
+    }
+  }
+
+  /// As [#gatedLinear] of an input each, in one go.
+  public Tensor[] gatedLinears(List<Activations> x, List<Tensor> gates, List<Tensor> ups) {
+    try (var _ = owner.operation()) {
+      return Linear.gated(ctx, x, gates, ups);
     }
   }
 
