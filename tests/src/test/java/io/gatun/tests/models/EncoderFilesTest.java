@@ -2,11 +2,13 @@ package io.gatun.tests.models;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.TextEmbedder;
 import io.gatun.models.encoder.Pooling;
@@ -14,6 +16,7 @@ import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -49,6 +52,35 @@ class EncoderFilesTest {
         var renamed = TextEmbedder.load(dir)) {
       var text = List.of("rain");
       assertArrayEquals(published.embed(text)[0], renamed.embed(text)[0]);
+    }
+  }
+
+  /// The same for ModernBERT, whose layers are listed then.
+  @Test
+  void newKeysOfModernBert() throws IOException {
+    Path model = EncoderModels.ours("modernbert-embed");
+    copy(model);
+    var keys = (ObjectNode) JSON.readTree(model.resolve("config.json").toFile());
+    keys.remove(List.of("global_rope_theta", "local_rope_theta", "global_attn_every_n_layers"));
+    var ropes = keys.putObject("rope_parameters");
+    ropes.putObject("full_attention").put("rope_type", "default").put("rope_theta", 160000.0);
+    ropes.putObject("sliding_attention").put("rope_type", "default").put("rope_theta", 10000.0);
+    var types = keys.putArray("layer_types");
+    for (int i = 0; i < keys.get("num_hidden_layers").asInt(); i++) {
+      types.add(i % 3 == 0 ? "full_attention" : "sliding_attention");
+    }
+    JSON.writeValue(dir.resolve("config.json").toFile(), keys);
+    try (var published = TextEmbedder.load(model);
+        var renamed = TextEmbedder.load(dir)) {
+      var text = List.of("rain on the largest planet, and on the others, for a long time");
+      assertArrayEquals(published.embed(text)[0], renamed.embed(text)[0]);
+    }
+    types.set(1, "full_attention");
+    JSON.writeValue(dir.resolve("config.json").toFile(), keys);
+    try (var published = TextEmbedder.load(model);
+        var other = TextEmbedder.load(dir)) {
+      var text = List.of("rain on the largest planet, and on the others, for a long time");
+      assertFalse(Arrays.equals(published.embed(text)[0], other.embed(text)[0]));
     }
   }
 

@@ -9,6 +9,7 @@ import io.gatun.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -285,18 +286,38 @@ final class EncoderGguf {
   }
 
   /// Matrices in F16; vectors stay F32, as llama.cpp has it.
-  static UnaryOperator<Tensor> matricesAsF16() {
-    return t -> {
-      if (t.shape().rank() < 2) {
-        return t;
+  static Tensor f16(Tensor t) {
+    if (t.shape().rank() < 2) {
+      return t;
+    }
+    var out = Tensor.allocate(Arena.ofAuto(), DType.Plain.F16, t.shape().dims());
+    float[] values = t.toFloats();
+    for (int i = 0; i < values.length; i++) {
+      short half = Float.floatToFloat16(values[i]);
+      out.segment().setAtIndex(ValueLayout.JAVA_SHORT, i, half);
+    }
+    return out;
+  }
+
+  /// Matrices in Q8_0: blocks of 32 values with a scale. As llama.cpp has it, vectors stay F32, and
+  /// matrices whose rows are no whole blocks F16.
+  static Tensor q8(Tensor t) {
+    if (t.shape().rank() < 2 || t.dim(1) % 32 != 0) {
+      return f16(t);
+    }
+    var out = Tensor.allocate(Arena.ofAuto(), DType.Block.Q8_0, t.shape().dims());
+    var bytes = out.segment().asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+    float[] values = t.toFloats();
+    for (int block = 0; block < values.length; block += 32) {
+      float max = 0;
+      for (int i = block; i < block + 32; i++) {
+        max = Math.max(max, Math.abs(values[i]));
       }
-      var out = Tensor.allocate(Arena.ofAuto(), DType.Plain.F16, t.shape().dims());
-      float[] values = t.toFloats();
-      for (int i = 0; i < values.length; i++) {
-        short half = Float.floatToFloat16(values[i]);
-        out.segment().setAtIndex(ValueLayout.JAVA_SHORT, i, half);
+      bytes.putShort(Float.floatToFloat16(max / 127));
+      for (int i = block; i < block + 32; i++) {
+        bytes.put((byte) Math.round(max == 0 ? 0 : values[i] * 127 / max));
       }
-      return out;
-    };
+    }
+    return out;
   }
 }
