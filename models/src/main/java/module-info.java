@@ -6,6 +6,7 @@ module io.gatun.models {
 
   exports io.gatun.models;
   exports io.gatun.models.clip;
+  exports io.gatun.models.constraint;
   exports io.gatun.models.diffusion;
   exports io.gatun.models.decoder;
   exports io.gatun.models.decoder.arch;
@@ -14,6 +15,7 @@ module io.gatun.models {
   exports io.gatun.models.nn;
   exports io.gatun.models.rewrite;
   exports io.gatun.models.sam;
+  exports io.gatun.models.sampling;
   exports io.gatun.models.text;
   exports io.gatun.models.unet;
   exports io.gatun.models.vae;

@@ -5,7 +5,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /// Calls into oneDNN, which has fast bf16 and int8 products and convolutions.
 ///
@@ -17,6 +20,11 @@ public final class OneDnn {
   private static final NativeLibrary LIBRARY = NativeLibraries.oneDnn();
   private static final CpuIsa ISA = LIBRARY.isLoaded() ? CpuIsa.effective() : CpuIsa.DEFAULT;
   private static final PrimitiveCache PRIMITIVES = new PrimitiveCache(1024);
+
+  /// Asking oneDNN takes longer than a small product.
+  private static final Map<Record, PackedLayout> LAYOUTS = new ConcurrentHashMap<>();
+
+  private static final int MOST_LAYOUTS = 4096;
 
   private OneDnn() {}
 
@@ -76,12 +84,11 @@ public final class OneDnn {
   }
 
   /// The layout of B in which `spec` runs fastest. It suits other numbers of rows too, though
-  /// perhaps not as well: ask with the rows that matter most.
+  /// perhaps not as well: ask with the rows that matter most. Asking again costs next to nothing.
   ///
   /// @throws UnsupportedOperationException if oneDNN cannot do this here
   public static PackedLayout packedLayout(MatmulSpec spec) {
-    requireAvailable();
-    return PackedLayout.of(MatmulCompiler.bestLayout(spec));
+    return layout(spec, MatmulCompiler::bestLayout);
   }
 
   /// Copies B, which lies as `spec` says in elements of type `stored`, into another layout, for
@@ -131,8 +138,20 @@ public final class OneDnn {
   ///
   /// @throws UnsupportedOperationException if oneDNN cannot do this here
   public static PackedLayout packedLayout(ConvolutionSpec spec) {
+    return layout(spec, ConvolutionCompiler::bestLayout);
+  }
+
+  private static <S extends Record> PackedLayout layout(S spec, Function<S, MemorySegment> best) {
     requireAvailable();
-    return PackedLayout.of(ConvolutionCompiler.bestLayout(spec));
+    PackedLayout known = LAYOUTS.get(spec);
+    if (known == null) {
+      if (LAYOUTS.size() >= MOST_LAYOUTS) {
+        LAYOUTS.clear();
+      }
+      known = PackedLayout.of(best.apply(spec));
+      LAYOUTS.put(spec, known);
+    }
+    return known;
   }
 
   /// Copies weights (outChannels, inChannels / groups, kernelHeight, kernelWidth) of type `stored`

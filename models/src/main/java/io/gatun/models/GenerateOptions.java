@@ -1,6 +1,6 @@
 package io.gatun.models;
 
-import io.gatun.models.text.SamplingOptions;
+import io.gatun.models.sampling.SamplingOptions;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;

@@ -197,7 +197,7 @@ public final class Llm implements AutoCloseable {
   public float[] logits(String text) {
     try (var session = newSession()) {
       Objects.requireNonNull(text, "the text is null");
-      return session.feed(tokenizer.encode(text)).clone();
+      return session.feed(tokenizer.encode(text));
     }
   }
 

@@ -2,10 +2,11 @@ package io.gatun.models;
 
 import io.gatun.models.decoder.Batch;
 import io.gatun.models.nn.NotFinite;
-import io.gatun.models.text.Sampler;
+import io.gatun.models.sampling.Sampler;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Owner;
 import io.gatun.tensor.ops.Sequence;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -36,12 +37,16 @@ public final class LlmSession implements AutoCloseable {
   private int[] tokens = new int[64];
   private int length;
   private boolean writing;
-  private final float[] logits;
+  private final int vocabulary;
+
+  /// One F32 for each token of the vocabulary.
+  private final MemorySegment logits;
 
   LlmSession(Llm llm, Sequence sequence) {
     this.llm = llm;
     this.sequence = sequence;
-    this.logits = new float[llm.model().config().vocabSize()];
+    vocabulary = llm.model().config().vocabSize();
+    logits = Arena.ofAuto().allocate(ValueLayout.JAVA_FLOAT, vocabulary);
   }
 
   /// The tokens that it holds.
@@ -92,8 +97,7 @@ public final class LlmSession implements AutoCloseable {
     sequence.truncate(sequence.restorable(length));
   }
 
-  /// Reads tokens and returns the logits for the next one; the array is overwritten by the next
-  /// call.
+  /// Reads tokens and returns the logits for the next one.
   ///
   /// @throws IllegalArgumentException if there are none, one is not in the vocabulary, or the
   ///   context is exceeded
@@ -103,7 +107,7 @@ public final class LlmSession implements AutoCloseable {
   public float[] feed(int... ids) {
     try (var _ = change()) {
       read(ids);
-      return logits;
+      return logits.toArray(ValueLayout.JAVA_FLOAT);
     }
   }
 
@@ -152,10 +156,10 @@ public final class LlmSession implements AutoCloseable {
 
   private void checkIds(int[] ids) {
     for (int id : ids) {
-      if (id < 0 || id >= logits.length) {
+      if (id < 0 || id >= vocabulary) {
         throw new IllegalArgumentException(
             "token %d is not among the %d that the model's embedding has; the tokenizer, or the configuration beside it, belongs to another model"
-                .formatted(id, logits.length));
+                .formatted(id, vocabulary));
       }
     }
   }
@@ -176,7 +180,7 @@ public final class LlmSession implements AutoCloseable {
       var hidden = llm.model().forward(ops, Batch.of(sequence, ids, last ? 1 : 0));
       if (last) {
         var row = llm.model().logits(ops, hidden); // (1, V)
-        MemorySegment.copy(row.segment(), ValueLayout.JAVA_FLOAT, 0, logits, 0, logits.length);
+        logits.copyFrom(row.segment());
         NotFinite.check("the logits", logits, llm.checkpoint());
       }
     }
@@ -274,7 +278,7 @@ public final class LlmSession implements AutoCloseable {
     var sink = options.sink;
     options.sink = text -> owner().callback(() -> sink.accept(text));
     Owner.Use turn;
-    var sampler = new Sampler(options.sampling);
+    var sampler = new Sampler(options.sampling, llm.tokenizer(), null);
     try {
       turn = change();
     } catch (CancellationException interrupted) {

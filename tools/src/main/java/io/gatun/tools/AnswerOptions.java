@@ -24,7 +24,7 @@ final class AnswerOptions {
   @Option(
       names = "--stop",
       paramLabel = "TEXT",
-      converter = StopConverter.class,
+      converter = TextConverter.class,
       description = "Stop before this text; may be given several times.")
   private List<String> stop = new ArrayList<>();
 
@@ -70,7 +70,7 @@ final class AnswerOptions {
             });
   }
 
-  static final class StopConverter implements ITypeConverter<String> {
+  static final class TextConverter implements ITypeConverter<String> {
     @Override
     public String convert(String value) {
       if (value.isEmpty()) {

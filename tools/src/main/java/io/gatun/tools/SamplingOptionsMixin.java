@@ -1,6 +1,10 @@
 package io.gatun.tools;
 
-import io.gatun.models.text.SamplingOptions;
+import io.gatun.models.sampling.SamplingOptions;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import picocli.CommandLine.Option;
 
 /// The options that say how tokens are chosen.
@@ -33,6 +37,14 @@ final class SamplingOptionsMixin {
   private float minP = 0.05f;
 
   @Option(
+      names = "--typical-p",
+      paramLabel = "P",
+      description =
+          "Choose among those as surprising as expected, which together have probability P; 1 for"
+              + " all (default: ${DEFAULT-VALUE}).")
+  private float typicalP = 1;
+
+  @Option(
       names = "--repeat-penalty",
       paramLabel = "R",
       description =
@@ -41,10 +53,70 @@ final class SamplingOptionsMixin {
   private float repeatPenalty = 1;
 
   @Option(
+      names = "--presence-penalty",
+      paramLabel = "X",
+      description =
+          "Subtract X from the logits of recent tokens; 0 for none (default: ${DEFAULT-VALUE}).")
+  private float presencePenalty;
+
+  @Option(
+      names = "--frequency-penalty",
+      paramLabel = "X",
+      description =
+          "Subtract X for each time that a token is among the recent ones; 0 for none (default:"
+              + " ${DEFAULT-VALUE}).")
+  private float frequencyPenalty;
+
+  @Option(
       names = "--repeat-last-n",
       paramLabel = "N",
-      description = "Tokens that count as recent (default: ${DEFAULT-VALUE}).")
+      description =
+          "Tokens that count as recent, the prompt's too; -1 for all (default: ${DEFAULT-VALUE}).")
   private int repeatLastN = 64;
+
+  @Option(
+      names = "--dry-multiplier",
+      paramLabel = "X",
+      description =
+          "Penalty of tokens that would repeat a run of tokens, growing with its length; 0 for none"
+              + " (default: ${DEFAULT-VALUE}).")
+  private float dryMultiplier;
+
+  @Option(
+      names = "--dry-base",
+      paramLabel = "X",
+      description =
+          "Factor by which that penalty grows with each token (default: ${DEFAULT-VALUE}).")
+  private float dryBase = 1.75f;
+
+  @Option(
+      names = "--dry-allowed-length",
+      paramLabel = "N",
+      description = "Length of a run at which it begins (default: ${DEFAULT-VALUE}).")
+  private int dryAllowedLength = 2;
+
+  @Option(
+      names = "--dry-last-n",
+      paramLabel = "N",
+      description = "Tokens in which runs are looked for; -1 for all (default: ${DEFAULT-VALUE}).")
+  private int dryLastN = SamplingOptions.ALL;
+
+  @Option(
+      names = "--dry-breaker",
+      paramLabel = "TEXT",
+      converter = AnswerOptions.TextConverter.class,
+      description =
+          "Text that ends a run; may be given several times (default: line feed, colon, quotation"
+              + " mark, asterisk).")
+  private List<String> dryBreakers = new ArrayList<>();
+
+  @Option(
+      names = "--logit-bias",
+      paramLabel = "ID=X",
+      description =
+          "Add X to the logit of a token, whose number gatun tokenize tells; -Infinity rules it"
+              + " out; may be given several times.")
+  private Map<Integer, Float> logitBias = new LinkedHashMap<>();
 
   @Option(
       names = "--seed",
@@ -53,13 +125,21 @@ final class SamplingOptionsMixin {
   private Long seed;
 
   SamplingOptions options() {
+    var breakers = dryBreakers.isEmpty() ? SamplingOptions.Dry.OFF.breakers() : dryBreakers;
     var options =
         SamplingOptions.DEFAULT
-            .withTemperature(temperature)
+            .withLogitBias(logitBias)
+            .withPenalties(
+                new SamplingOptions.Penalties(
+                    repeatPenalty, presencePenalty, frequencyPenalty, repeatLastN))
+            .withDry(
+                new SamplingOptions.Dry(
+                    dryMultiplier, dryBase, dryAllowedLength, dryLastN, breakers))
             .withTopK(topK)
+            .withTypicalP(typicalP)
             .withTopP(topP)
             .withMinP(minP)
-            .withRepeatPenalty(repeatPenalty, repeatLastN);
+            .withTemperature(temperature);
     return seed == null ? options : options.withSeed(seed);
   }
 }

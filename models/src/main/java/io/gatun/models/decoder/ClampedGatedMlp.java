@@ -1,7 +1,6 @@
 package io.gatun.models.decoder;
 
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.Activations;
 import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.ValueLayout;
 
@@ -11,28 +10,30 @@ import java.lang.foreign.ValueLayout;
 /// @param limit of gates, and of inputs to either side
 /// @param alpha how steep the gate's sigmoid is
 public record ClampedGatedMlp(Linear gate, Linear up, Linear down, float limit, float alpha)
-    implements FeedForward {
-  /// g = min(x Wgate, limit); u = clamp(x Wup, -limit, limit)
-  ///
-  /// (g * sigmoid(alpha g) * (u + 1)) Wdown, where `g sigmoid(alpha g) = silu(alpha g) / alpha`
+    implements GatedLayer {
   @Override
-  public Tensor forward(Ops ops, Activations x) {
-    boolean alternate = up == null;
-    var both = alternate ? Linear.forward(ops, x, gate) : Linear.forward(ops, x, gate, up);
-    long n = alternate ? both[0].dim(1) / 2 : both[0].dim(1);
-    var gates = ops.empty(x.rows(), n); // (T, F)
-    var inputs = ops.empty(x.rows(), n);
+  public boolean isSilu() {
+    return false;
+  }
+
+  /// min(g, limit) sigmoid(alpha min(g, limit)) (clamp(u, -limit, limit) + 1), where `g
+  /// sigmoid(alpha g) = silu(alpha g) / alpha`
+  @Override
+  public Tensor join(Ops ops, Tensor g, Tensor u) {
+    boolean alternate = u == null;
+    var gates = ops.empty(g.dim(0), alternate ? g.dim(1) / 2 : g.dim(1)); // (T, F)
+    var inputs = ops.empty(gates.shape().dims());
     int step = alternate ? 2 : 1;
-    var from = both[0].segment();
-    var other = both[both.length - 1].segment();
+    var from = g.segment();
+    var other = alternate ? from : u.segment();
     for (long i = 0; i < gates.size(); i++) {
-      float g = from.getAtIndex(ValueLayout.JAVA_FLOAT, step * i);
-      float u = other.getAtIndex(ValueLayout.JAVA_FLOAT, step * i + step - 1);
-      gates.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, Math.min(g, limit) * alpha);
-      float clamped = Math.max(-limit, Math.min(u, limit));
+      float gate = from.getAtIndex(ValueLayout.JAVA_FLOAT, step * i);
+      float input = other.getAtIndex(ValueLayout.JAVA_FLOAT, step * i + step - 1);
+      gates.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, Math.min(gate, limit) * alpha);
+      float clamped = Math.max(-limit, Math.min(input, limit));
       inputs.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, (clamped + 1) / alpha);
     }
     ops.siluMulInPlace(gates, inputs);
-    return down.forward(ops, gates);
+    return gates;
   }
 }

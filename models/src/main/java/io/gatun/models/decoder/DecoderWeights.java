@@ -283,9 +283,9 @@ public final class DecoderWeights {
   /// GGUF files, stacked with those of the others.
   ///
   /// @param names of gate, up and down
-  public List<FeedForward> experts(
+  public List<GatedMlp> experts(
       String list, List<String> names, int count, int perToken, long f, long d) {
-    var experts = new ArrayList<FeedForward>();
+    var experts = new ArrayList<GatedMlp>();
     var one = at(list).shared(share * perToken / count);
     for (int e = 0; e < count; e++) {
       experts.add(
@@ -300,9 +300,9 @@ public final class DecoderWeights {
 
   /// The experts of a layer, stacked: gate and up in one tensor (E, 2 F, D), down in another (E, D,
   /// F).
-  public List<FeedForward> fusedExperts(
+  public List<GatedMlp> fusedExperts(
       String gateUp, String down, int count, int perToken, int f, int d, Activation activation) {
-    var experts = new ArrayList<FeedForward>();
+    var experts = new ArrayList<GatedMlp>();
     var one = shared(share * perToken / count);
     var inputs = find(prefix + gateUp, Shape.of(count, 2L * f, d));
     var outputs = find(prefix + down, Shape.of(count, d, f));

@@ -5,6 +5,8 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activations;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
+import java.util.Collections;
+import java.util.List;
 
 /// A linear layer: `x weight^T + bias`.
 ///
@@ -23,17 +25,22 @@ public record Linear(Tensor weight, Tensor bias) {
 
   /// The results of several layers that read the same x, in one go.
   public static Tensor[] forward(Ops ops, Activations x, Linear... layers) {
-    var weights = new Tensor[layers.length];
-    for (int i = 0; i < layers.length; i++) {
-      weights[i] = layers[i].weight;
-    }
-    var results = ops.linears(x, weights);
-    for (int i = 0; i < layers.length; i++) {
-      if (layers[i].bias != null) {
-        ops.addBias(results[i], layers[i].bias);
+    return forward(ops, Collections.nCopies(layers.length, x), List.of(layers));
+  }
+
+  /// The results of several layers, each of an input of its own, in one go.
+  static Tensor[] forward(Ops ops, List<Activations> x, List<Linear> layers) {
+    var results = ops.linears(x, weights(layers));
+    for (int i = 0; i < results.length; i++) {
+      if (layers.get(i).bias != null) {
+        ops.addBias(results[i], layers.get(i).bias);
       }
     }
     return results;
+  }
+
+  static List<Tensor> weights(List<Linear> layers) {
+    return layers.stream().map(Linear::weight).toList();
   }
 
   /// The columns of y (T, N) as tensors of their own: each of `groups` equal runs of columns holds

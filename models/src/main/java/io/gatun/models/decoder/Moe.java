@@ -3,12 +3,19 @@ package io.gatun.models.decoder;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activations;
 import io.gatun.tensor.ops.Ops;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 
 /// A mixture of experts, of which each token uses the few that its router chooses (Shazeer et al.
 /// 2017).
-public record Moe(Router router, List<FeedForward> experts) implements FeedForward {
+public record Moe(Router router, List<? extends GatedLayer> experts) implements FeedForward {
+  /// Experts compute together until they have so many rows: beyond, results would only take memory.
+  private static final int ROWS = 256;
+
+  /// Rows of the input that an expert reads.
+  private record Use(int expert, int[] rows) {}
+
   /// sum of p_e expert_e(x), p = router(x)
   @Override
   public Tensor forward(Ops ops, Activations input) {
@@ -26,19 +33,45 @@ public record Moe(Router router, List<FeedForward> experts) implements FeedForwa
     for (int t = 0; t < tokens; t++) {
       router.weigh(scores, t * e, chosen[t]);
     }
+    var together = new ArrayList<Use>();
+    int count = 0;
     for (int i = 0; i < e; i++) {
       int expert = i;
       int[] rows = IntStream.range(0, tokens).filter(t -> chosen[t][expert] != 0).toArray();
-      if (rows.length == 0) {
-        continue;
+      if (rows.length > 0) {
+        if (count + rows.length > ROWS) {
+          add(ops, together, x, chosen, out);
+          together.clear();
+          count = 0;
+        }
+        together.add(new Use(i, rows));
+        count += rows.length;
       }
-      try (var _ = ops.scope()) {
-        var y = experts.get(i).forward(ops, ops.activations(ops.gatherRows(x, rows)));
-        for (int r = 0; r < rows.length; r++) {
-          ops.addScaledRow(out, rows[r], y.slice(0, r, r + 1), chosen[rows[r]][i]);
+    }
+    add(ops, together, x, chosen, out);
+    return out;
+  }
+
+  private void add(Ops ops, List<Use> uses, Tensor x, float[][] weights, Tensor out) {
+    if (uses.isEmpty()) {
+      return;
+    }
+    try (var _ = ops.scope()) {
+      var all = ops.activations(x);
+      var inputs = new ArrayList<Activations>();
+      for (var use : uses) {
+        boolean each = use.rows.length == all.rows();
+        inputs.add(each ? all : ops.activations(ops.gatherRows(x, use.rows)));
+      }
+      var layers = uses.stream().map(use -> experts.get(use.expert)).toList();
+      var results = GatedLayer.forward(ops, inputs, layers);
+      for (int i = 0; i < results.length; i++) {
+        var use = uses.get(i);
+        for (int r = 0; r < use.rows.length; r++) {
+          int t = use.rows[r];
+          ops.addScaledRow(out, t, results[i].slice(0, r, r + 1), weights[t][use.expert]);
         }
       }
     }
-    return out;
   }
 }

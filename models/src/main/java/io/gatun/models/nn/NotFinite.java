@@ -4,6 +4,8 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Map;
 
 /// Says why a model gave what is no number: which of its weights is none, or that its sums
@@ -22,6 +24,18 @@ public final class NotFinite {
   public static void check(String what, float[] results, Checkpoint checkpoint) {
     for (float v : results) {
       if (Float.isNaN(v)) {
+        throw new CheckpointException(reason(what, checkpoint));
+      }
+    }
+  }
+
+  /// The same of results (F32) outside the heap.
+  ///
+  /// @throws CheckpointException as for the other
+  public static void check(String what, MemorySegment results, Checkpoint checkpoint) {
+    long n = results.byteSize() / Float.BYTES;
+    for (long i = 0; i < n; i++) {
+      if (Float.isNaN(results.getAtIndex(ValueLayout.JAVA_FLOAT, i))) {
         throw new CheckpointException(reason(what, checkpoint));
       }
     }

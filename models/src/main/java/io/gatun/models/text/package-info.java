@@ -1,4 +1,4 @@
-/// Text in and out of a language model: tokenizers, chat templates, sampling.
+/// Text in and out of a language model: tokenizers and chat templates.
 ///
 /// [Tokenizers#load] finds a checkpoint's vocabulary, whatever form it comes in, and builds one
 /// [Tokenizer]: text is split at added tokens, normalized, cut into words (pre-tokenized), each

@@ -36,7 +36,8 @@ final class HeadProducts {
     rows = Math.toIntExact(x.dim(0));
     k = Math.toIntExact(x.dim(2));
     n = Math.toIntExact(out.dim(2));
-    boolean blas = ctx.backend() == Backend.NATIVE && rows >= NATIVE_ROWS && OpenBlas.isAvailable();
+    boolean many = rows >= NATIVE_ROWS && !ctx.rowsAlike();
+    boolean blas = ctx.backend() == Backend.NATIVE && many && OpenBlas.isAvailable();
     whole = transposed || blas;
     stride = 4L * k * (whole ? n : 1) + 63 & -64;
     scratch = ctx.perWorker(stride);

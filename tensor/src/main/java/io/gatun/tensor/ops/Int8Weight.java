@@ -15,7 +15,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 
 /// A weight (N, K) rounded to 8 bits, with one scale for each row: as a tensor, or packed for
@@ -72,7 +71,6 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
     int k = Math.toIntExact(weights.getFirst().dim(1));
     var blocks = new ArrayList<Block>();
     var result = empty(null, blocks, n, memory);
-    var layouts = new HashMap<Integer, PackedLayout>();
     int from = 0;
     for (var weight : weights) {
       int rows = Math.toIntExact(weight.dim(0));
@@ -82,7 +80,7 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
       for (int row = 0; row < rows; row += perBlock) {
         int count = Math.min(perBlock, rows - row);
         var spec = spec(count, k);
-        var layout = layouts.computeIfAbsent(count, any -> OneDnn.packedLayout(spec));
+        var layout = OneDnn.packedLayout(spec);
         var rowsMemory = memory.allocate(layout.byteSize(), 64);
         blocks.add(new Block(start + row, count, spec.withLayout(layout), rowsMemory));
       }

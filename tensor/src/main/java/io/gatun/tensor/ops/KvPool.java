@@ -64,6 +64,39 @@ public final class KvPool implements AutoCloseable {
     }
   }
 
+  /// A page or states of a [Sequence], held for those that come later with the same text. They are
+  /// read by all who hold them and written by none.
+  public static final class Share implements AutoCloseable {
+    private final KvPool pool;
+    private Block block;
+
+    Share(KvPool pool, Block block) {
+      this.pool = pool;
+      this.block = pool.share(block);
+    }
+
+    /// Whether nobody else holds the memory, so that closing this gives it back.
+    public boolean isLast() {
+      return block != null && !pool.isShared(block);
+    }
+
+    Block block() {
+      if (block == null) {
+        throw new IllegalStateException("what was shared is closed");
+      }
+      return block;
+    }
+
+    /// Holds it no longer; a second call does nothing.
+    @Override
+    public void close() {
+      if (block != null) {
+        pool.release(block);
+        block = null;
+      }
+    }
+  }
+
   /// No block can be had: all that the budget allows are held by sequences.
   public static final class Exhausted extends IllegalStateException {
     private static final long serialVersionUID = 1;

@@ -5,6 +5,8 @@ import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Scratch;
 import java.lang.foreign.MemorySegment;
+import java.util.Collections;
+import java.util.List;
 
 /// Products of activations with weights: the rows of all the weights are one range, shared out to
 /// the workers in blocks; [RowProducts] decides how the rows of each are multiplied.
@@ -30,40 +32,57 @@ final class Linear {
   }
 
   static Tensor[] apply(Context ctx, Tensor x, Tensor... weights) {
-    return apply(ctx, Activations.of(ctx, x), weights);
+    var input = Activations.of(ctx, x);
+    return apply(ctx, Collections.nCopies(weights.length, input), List.of(weights));
   }
 
-  static Tensor[] apply(Context ctx, Activations x, Tensor... weights) {
+  /// Of the i-th input with the i-th weight.
+  static Tensor[] apply(Context ctx, List<Activations> x, List<Tensor> weights) {
     check(x, weights);
-    var outs = new Tensor[weights.length];
-    var rows = new long[weights.length];
-    var products = new RowProduct[weights.length];
-    for (int i = 0; i < weights.length; i++) {
-      rows[i] = weights[i].dim(0);
-      outs[i] = ctx.f32(x.rows(), rows[i]);
+    var outs = outs(ctx, x, weights);
+    var products = new RowProduct[outs.length];
+    for (int i = 0; i < outs.length; i++) {
+      products[i] = RowProducts.choose(ctx, x.get(i), ctx.dense(weights.get(i)), outs[i]);
     }
-    for (int i = 0; i < weights.length; i++) {
-      products[i] = RowProducts.choose(ctx, x, ctx.dense(weights[i]), outs[i]);
-    }
-    new Linear(ctx, rows, products).run(ctx);
+    new Linear(ctx, rows(weights), products).run(ctx);
     return outs;
   }
 
-  /// `silu(x gate^T) * (x up^T)`.
-  static Tensor gated(Context ctx, Activations x, Tensor gate, Tensor up) {
-    check(x, gate, up);
-    Check.same("rows of up", up.dim(0), "rows of gate", gate.dim(0));
-    var out = ctx.f32(x.rows(), gate.dim(0));
-    var product = RowProducts.chooseGated(ctx, x, ctx.dense(gate), ctx.dense(up), out);
-    new Linear(ctx, new long[] {gate.dim(0)}, new RowProduct[] {product}).run(ctx);
-    return out;
+  /// `silu(x gate^T) * (x up^T)` of the i-th of each.
+  static Tensor[] gated(Context ctx, List<Activations> x, List<Tensor> gates, List<Tensor> ups) {
+    check(x, gates);
+    check(x, ups);
+    var outs = outs(ctx, x, gates);
+    var products = new RowProduct[outs.length];
+    for (int i = 0; i < outs.length; i++) {
+      var gate = gates.get(i);
+      var up = ups.get(i);
+      Check.same("rows of up", up.dim(0), "rows of gate", gate.dim(0));
+      products[i] = RowProducts.chooseGated(ctx, x.get(i), ctx.dense(gate), ctx.dense(up), outs[i]);
+    }
+    new Linear(ctx, rows(gates), products).run(ctx);
+    return outs;
   }
 
-  private static void check(Activations x, Tensor... weights) {
-    for (Tensor w : weights) {
+  private static void check(List<Activations> x, List<Tensor> weights) {
+    Check.same("weights", weights.size(), "inputs", x.size());
+    for (int i = 0; i < weights.size(); i++) {
+      var w = weights.get(i);
       Check.rank("weight", w, 2);
-      Check.same("columns of the weight", w.dim(1), "columns of x", x.columns());
+      Check.same("columns of the weight", w.dim(1), "columns of x", x.get(i).columns());
     }
+  }
+
+  private static Tensor[] outs(Context ctx, List<Activations> x, List<Tensor> weights) {
+    var outs = new Tensor[weights.size()];
+    for (int i = 0; i < outs.length; i++) {
+      outs[i] = ctx.f32(x.get(i).rows(), weights.get(i).dim(0));
+    }
+    return outs;
+  }
+
+  private static long[] rows(List<Tensor> weights) {
+    return weights.stream().mapToLong(w -> w.dim(0)).toArray();
   }
 
   private void run(Context ctx) {

@@ -14,8 +14,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 
 /// A weight (N, K) as oneDNN's products read it, in blocks of its rows: packed as long as the
 /// budget of [Functional] lasts, and else where it lies, or, where its type is not the
@@ -37,11 +35,6 @@ final class NativeWeight {
 
   /// Rows of activations for which the layouts are chosen.
   private static final int TYPICAL_ROWS = 512;
-
-  private record Shape(int n, int k, ElementType type) {}
-
-  /// Asking oneDNN takes longer than a small product.
-  private static final Map<Shape, PackedLayout> LAYOUTS = new ConcurrentHashMap<>();
 
   /// Rows of a weight.
   ///
@@ -116,19 +109,15 @@ final class NativeWeight {
     return Math.ceilDiv(Math.ceilDiv(n, count), ALIGNMENT) * ALIGNMENT;
   }
 
-  private static PackedLayout layout(Shape shape) {
-    return LAYOUTS.computeIfAbsent(shape, s -> OneDnn.packedLayout(spec(s, TYPICAL_ROWS)));
-  }
-
-  private static MatmulSpec spec(Shape s, int rows) {
-    return MatmulSpec.of(rows, s.n, s.k, s.type, s.type, s.type, true);
+  private MatmulSpec spec(Block block) {
+    return MatmulSpec.of(TYPICAL_ROWS, block.count, k, type, type, type, true);
   }
 
   private void pack(Context ctx) {
     var arena = ctx.packed().arena();
     scope = arena.scope();
     for (int i = 0; i < blocks.length; i++) {
-      var layout = layout(new Shape(blocks[i].count, k, type));
+      var layout = OneDnn.packedLayout(spec(blocks[i]));
       blocks[i] = blocks[i].at(layout, arena.allocate(layout.byteSize(), ALIGNMENT));
     }
     try (var _ = ctx.scope()) {
@@ -140,9 +129,8 @@ final class NativeWeight {
           (worker, from, to) -> {
             for (int i = (int) from; i < to; i++) {
               var block = blocks[i];
-              var shape = new Shape(block.count, k, type);
               OneDnn.pack(
-                  spec(shape, TYPICAL_ROWS),
+                  spec(block),
                   type,
                   rows(block, new Scratch(scratch, worker * stride)),
                   (PackedLayout) block.layout,

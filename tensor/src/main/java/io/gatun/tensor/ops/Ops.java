@@ -10,8 +10,10 @@ import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.PackedMemory;
 import io.gatun.tensor.ops.context.WeightRows;
+import io.gatun.tensor.ops.rows.Softmax;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 
@@ -56,11 +58,11 @@ public final class Ops implements AutoCloseable {
     lent = false;
   }
 
-  private Ops(Ops base) {
+  private Ops(Ops base, Context ctx) {
+    this.ctx = ctx;
     owner = base.owner.sharing();
     workers = base.workers;
     workspace = base.workspace;
-    ctx = base.ctx.with(base.ctx.dtype(), new PackedMemory());
     kernels = base.kernels;
     lent = true;
   }
@@ -74,7 +76,15 @@ public final class Ops implements AutoCloseable {
   /// @throws IllegalStateException if it is closed
   public Ops sharing() {
     owner.checkOpen();
-    return new Ops(this);
+    return new Ops(this, ctx.with(ctx.dtype(), new PackedMemory()));
+  }
+
+  /// As [#sharing], with products of activations and weights in which a row's result is the same
+  /// bit for bit however many rows there are, at the price that many are multiplied as slowly as
+  /// few.
+  public Ops rowsAlike() {
+    owner.checkOpen();
+    return new Ops(this, ctx.alike(new PackedMemory()));
   }
 
   public Backend backend() {
@@ -178,6 +188,14 @@ public final class Ops implements AutoCloseable {
   /// As [#linears(Tensor, Tensor...)], of an input that is prepared for all products that read it.
   public Tensor[] linears(Activations x, Tensor... weights) {
     try (var _ = owner.operation()) {
+      return Linear.apply(ctx, Collections.nCopies(weights.length, x), List.of(weights));
+    }
+  }
+
+  /// Products of an input each in one go, such as those of a mixture's experts: the workers meet
+  /// once. Result i is that of x[i] (T, K) with weights[i] (N, K).
+  public Tensor[] linears(List<Activations> x, List<Tensor> weights) {
+    try (var _ = owner.operation()) {
       return Linear.apply(ctx, x, weights);
     }
   }
@@ -186,7 +204,14 @@ public final class Ops implements AutoCloseable {
   /// (N, K) of any type, result (T, N).
   public Tensor gatedLinear(Activations x, Tensor gate, Tensor up) {
     try (var _ = owner.operation()) {
-      return Linear.gated(ctx, x, gate, up);
+      return Linear.gated(ctx, List.of(x), List.of(gate), List.of(up))[0];
+    }
+  }
+
+  /// As [#gatedLinear] of an input each, in one go.
+  public Tensor[] gatedLinears(List<Activations> x, List<Tensor> gates, List<Tensor> ups) {
+    try (var _ = owner.operation()) {
+      return Linear.gated(ctx, x, gates, ups);
     }
   }
 

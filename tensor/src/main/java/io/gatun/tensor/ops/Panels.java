@@ -3,14 +3,11 @@ package io.gatun.tensor.ops;
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.MatmulSpec;
 import io.gatun.ffm.OneDnn;
-import io.gatun.ffm.PackedLayout;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.dense.Int8Products;
 import io.gatun.tensor.kernel.tiled.TiledPanels;
 import io.gatun.tensor.ops.context.Scratch;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 
 /// Rows of tiled weights as int8 panels in a worker's scratch memory, and their products with
 /// activations of 8 bits, through oneDNN.
@@ -20,30 +17,19 @@ final class Panels {
 
   private static final int TILE = DType.Tiled.ROWS;
 
-  /// Asking oneDNN takes longer than a product.
-  private static final Map<Size, Layout> LAYOUTS = new ConcurrentHashMap<>();
-
   private final Activations x;
   private final Activations.U8 u8;
   private final int n;
   private final int k;
   private final Layout layout;
 
-  private record Size(int n, int k) {}
-
   /// How oneDNN wants the weights of a product here.
   ///
   /// @param columns how many lie side by side; 0 if it wants no panels
   private record Layout(MatmulSpec spec, int columns) {
     static Layout of(int n, int k) {
-      return LAYOUTS.computeIfAbsent(new Size(n, k), Layout::of);
-    }
-
-    private static Layout of(Size size) {
-      int n = size.n;
-      int k = size.k;
       var plain = MatmulSpec.of(ROWS, n, k, ElementType.U8, ElementType.S8, ElementType.S32, false);
-      PackedLayout packed = OneDnn.packedLayout(plain);
+      var packed = OneDnn.packedLayout(plain);
       return new Layout(plain.withLayout(packed), packed.panelColumns(k, n));
     }
   }
@@ -66,26 +52,42 @@ final class Panels {
     return w.dim(0) % TILE == 0 && columns > 0 && columns % (TILE / 2) == 0;
   }
 
+  /// The rows that are computed for so many: each number is a primitive of its own, which takes
+  /// milliseconds to compile, so a prompt's length is rounded up by an eighth at most.
+  static int padded(int rows) {
+    int rest = rows % ROWS;
+    int step = Math.max(1, Integer.highestOneBit(rest) / 8);
+    return rows - rest + Math.ceilDiv(rest, step) * step;
+  }
+
+  /// Where row `t` of the activations is among those of [Activations.U8]: each [#ROWS] rows, and
+  /// the last ones, are followed by a row of 128s.
+  static long u8Row(long t) {
+    return t + t / ROWS;
+  }
+
+  /// The rows that [Activations.U8] has for so many of the activations.
+  static long u8Rows(int rows) {
+    int last = (rows - 1) % ROWS + 1;
+    return u8Row(rows - last) + padded(last + 1);
+  }
+
   long scratchBytes() {
     return factors() + TiledPanels.scratchBytes(k);
   }
 
   /// Where things are in the scratch memory, from its beginning: the panels; S32 products, `n` in a
-  /// row; F32 scales and S32 sums of the weight rows; and what unpacking needs.
+  /// row; F32 scales of the weight rows; and what unpacking needs.
   private long products() {
     return (long) n * k;
   }
 
   private long scales() {
-    return products() + 4L * n * Math.min(x.rows(), ROWS);
-  }
-
-  private long sums() {
-    return scales() + 4L * n;
+    return products() + 4L * n * padded(Math.min(x.rows(), ROWS) + 1);
   }
 
   private long factors() {
-    return sums() + 4L * n;
+    return scales() + 4L * n;
   }
 
   /// Makes `count` rows of the weight from `row` on the operand's columns from `column` on.
@@ -104,7 +106,6 @@ final class Panels {
           scratch.at() + panel(to + TILE / 2),
           layout.columns,
           scratch.at() + scales() + 4L * to,
-          scratch.at() + sums() + 4L * to,
           scratch.at() + factors());
     }
   }
@@ -115,18 +116,21 @@ final class Panels {
     return (long) column / columns * columns * k + 4L * (column % columns);
   }
 
-  /// Multiplies `rows` activation rows from `t` on.
+  /// Multiplies `rows` activation rows from `t` on, a multiple of [#ROWS], and the row of 128s that
+  /// follows them, which makes what the zero point adds to the products.
   ///
   /// @return the products
   Int8Products multiply(Scratch scratch, int t, int rows) {
     var memory = scratch.memory();
     long at = scratch.at();
+    int computed = padded(rows + 1);
     OneDnn.matmul(
-        layout.spec.withRows(rows),
-        u8.values().asSlice((long) t * k),
+        layout.spec.withRows(computed),
+        u8.values().asSlice(u8Row(t) * k),
         memory.asSlice(at, (long) n * k),
-        memory.asSlice(at + products(), 4L * n * rows));
+        memory.asSlice(at + products(), 4L * n * computed));
+    long sums = at + products() + 4L * n * rows;
     return new Int8Products(
-        memory, at + products(), at + scales(), at + sums(), n, u8.scales(), 4L * t, rows);
+        memory, at + products(), at + scales(), sums, n, u8.scales(), 4L * t, rows);
   }
 }

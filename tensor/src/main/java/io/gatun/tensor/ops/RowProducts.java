@@ -23,7 +23,7 @@ final class RowProducts {
   private RowProducts() {}
 
   static RowProduct choose(Context ctx, Activations x, Tensor w, Tensor out) {
-    boolean many = x.rows() >= GEMM_ROWS;
+    boolean many = isMany(ctx, x);
     boolean tiled =
         ctx.fast() && ctx.backend() != Backend.SCALAR && w.dtype() instanceof DType.Tiled;
     if (ctx.backend() == Backend.NATIVE && many) {
@@ -71,10 +71,14 @@ final class RowProducts {
     return new GatedProduct(ctx.kernels(), gateProduct, choose(ctx, x, up, upOut), out, upOut);
   }
 
+  private static boolean isMany(Context ctx, Activations x) {
+    return x.rows() >= GEMM_ROWS && !ctx.rowsAlike();
+  }
+
   private static boolean panels(Context ctx, Activations x, Tensor w) {
     return ctx.fast()
         && ctx.backend() == Backend.NATIVE
-        && x.rows() >= GEMM_ROWS
+        && isMany(ctx, x)
         && PanelProduct.supports(x, w);
   }
 

@@ -5,6 +5,7 @@ import static io.gatun.tensor.ops.SequenceLayout.PAGE;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.KvPool.Block;
+import io.gatun.tensor.ops.context.Check;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -155,8 +156,7 @@ public final class Sequence implements AutoCloseable {
       }
       length += tokens;
       begun = false;
-      int unseen = layout.window() > 0 ? (length + 1 - layout.window()) / PAGE : 0;
-      for (int i = unseen - 1; i >= 0 && pages.get(i) != null; i--) {
+      for (int i = layout.firstPage(length) - 1; i >= 0 && pages.get(i) != null; i--) {
         pool.release(pages.get(i));
         pages.set(i, null);
       }
@@ -185,6 +185,51 @@ public final class Sequence implements AutoCloseable {
     }
   }
 
+  /// The page of the positions from `index * PAGE` on, for [#adopt]; null if there are no pages, it
+  /// lay behind all windows, or the sequence holds what is no number.
+  ///
+  /// @throws IndexOutOfBoundsException if it is not full yet
+  public KvPool.Share sharePage(int index) {
+    try (var _ = owner.claim()) {
+      Check.index("full page", index, length / PAGE);
+      var page = layout.pageBytes() == 0 || notFinite ? null : pages.get(index);
+      return page == null ? null : new KvPool.Share(pool, page);
+    }
+  }
+
+  /// The recurrent states as they were [saved][#save] after so many positions, for [#adopt]; null
+  /// if they were not.
+  public KvPool.Share shareState(int positions) {
+    try (var _ = owner.claim()) {
+      var state = saved.get(positions);
+      return state == null ? null : new KvPool.Share(pool, state);
+    }
+  }
+
+  /// Makes an empty sequence one that holds the positions of these pages, as if it had read them.
+  ///
+  /// @param shared all pages from the first on; null for those before [SequenceLayout#firstPage],
+  ///   and where there are no pages
+  /// @param states after these positions; null for a model without recurrent ones
+  /// @throws KvPool.Exhausted if the pool has no room for a copy of the states; nothing has changed
+  /// @throws IllegalStateException if it is not empty, or closed
+  public void adopt(List<KvPool.Share> shared, KvPool.Share states) {
+    try (var _ = owner.claim()) {
+      if (length > 0 || begun || !pages.isEmpty() || state != null) {
+        throw new IllegalStateException(
+            "pages are for an empty sequence; this one holds " + length + " positions");
+      }
+      if (states != null) {
+        state = copy(states.block());
+        saved.put(shared.size() * PAGE, pool.share(states.block()));
+      }
+      if (layout.pageBytes() > 0) {
+        shared.forEach(page -> pages.add(page == null ? null : pool.share(page.block())));
+      }
+      length = shared.size() * PAGE;
+    }
+  }
+
   /// Keeps a copy of the recurrent states, to which [#truncate] can go back, if the model has such
   /// states and the pool has room. The oldest of many is dropped.
   public void save() {
@@ -209,7 +254,7 @@ public final class Sequence implements AutoCloseable {
       var before = saved.floorKey(kept);
       kept = before == null ? 0 : before;
     }
-    int unseen = layout.window() > 0 ? Math.max(0, kept + 1 - layout.window()) / PAGE : 0;
+    int unseen = layout.firstPage(kept);
     return unseen < pages.size() && pages.get(unseen) == null ? 0 : kept;
   }
 

@@ -104,6 +104,11 @@ public final class SequenceLayout {
     return window;
   }
 
+  /// The first page that a row after so many positions sees, if there are pages.
+  public int firstPage(int positions) {
+    return window > 0 ? Math.max(0, positions + 1 - window) / PAGE : 0;
+  }
+
   /// The keys and values that a part reads.
   ///
   /// @throws IllegalArgumentException if it has none

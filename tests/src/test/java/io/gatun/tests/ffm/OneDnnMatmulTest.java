@@ -6,10 +6,12 @@ import static io.gatun.ffm.ElementType.S32;
 import static io.gatun.ffm.ElementType.S8;
 import static io.gatun.ffm.ElementType.U8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.sun.management.ThreadMXBean;
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.MatmulSpec;
 import io.gatun.ffm.OneDnn;
@@ -22,6 +24,7 @@ import io.gatun.ffm.WeightLayout;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -61,6 +64,20 @@ class OneDnnMatmulTest {
   /// For [NativeProbe].
   static void smallestProduct() {
     check(MatmulSpec.of(1, 1, 1, F32, F32, F32, false), x -> x);
+  }
+
+  /// Products ask on every call.
+  @Test
+  void askingForALayoutAgainTakesNoHeap() {
+    var spec = MatmulSpec.of(33, 64, 96, F32, F32, F32, true);
+    var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    var layout = OneDnn.packedLayout(spec);
+    long before = threads.getCurrentThreadAllocatedBytes();
+    for (int i = 0; i < 1000; i++) {
+      assertSame(layout, OneDnn.packedLayout(spec));
+    }
+    long bytes = threads.getCurrentThreadAllocatedBytes() - before;
+    assertTrue(bytes < 100_000, bytes + " bytes");
   }
 
   @ParameterizedTest

@@ -13,7 +13,7 @@ import io.gatun.models.LlmSession;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.image.Image;
 import io.gatun.models.sam.Sam;
-import io.gatun.models.text.SamplingOptions;
+import io.gatun.models.sampling.SamplingOptions;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tests.TestData;
 import java.nio.file.Path;

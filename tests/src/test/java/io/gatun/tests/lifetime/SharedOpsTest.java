@@ -11,7 +11,7 @@ import io.gatun.models.GenerateOptions;
 import io.gatun.models.Llm;
 import io.gatun.models.LlmOptions;
 import io.gatun.models.decoder.Batch;
-import io.gatun.models.text.SamplingOptions;
+import io.gatun.models.sampling.SamplingOptions;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.KvPool;

@@ -11,7 +11,7 @@ import io.gatun.models.image.Image;
 import io.gatun.models.sam.Mask;
 import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Sam;
-import io.gatun.models.text.SamplingOptions;
+import io.gatun.models.sampling.SamplingOptions;
 import io.gatun.tests.TestData;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;

@@ -19,7 +19,7 @@ import io.gatun.models.sam.Sam;
 import io.gatun.models.sam.SamAutomaticMaskGenerator;
 import io.gatun.models.sam.SamOptions;
 import io.gatun.models.sam.SamPredictor;
-import io.gatun.models.text.SamplingOptions;
+import io.gatun.models.sampling.SamplingOptions;
 import io.gatun.tests.TestData;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -108,8 +108,8 @@ class ArgumentsTest {
         wrong("top-p", () -> SamplingOptions.DEFAULT.withTopP(NAN)),
         wrong("min-p", () -> SamplingOptions.DEFAULT.withMinP(NAN)),
         wrong("min-p", () -> SamplingOptions.DEFAULT.withMinP(2)),
-        wrong("repeat penalty", () -> SamplingOptions.DEFAULT.withRepeatPenalty(NAN, 64)),
-        wrong("repeat last-n", () -> SamplingOptions.DEFAULT.withRepeatPenalty(1, -1)),
+        wrong("repeat penalty", () -> new SamplingOptions.Penalties(NAN, 0, 0, 64)),
+        wrong("repeat last-n", () -> new SamplingOptions.Penalties(1, 0, 0, -2)),
         samOptions("backend", o -> o.backend(null)),
         samOptions("threads", o -> o.threads(0)),
         samOptions("loadMode", o -> o.loadMode(null)),

@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.models.Generation;
 import io.gatun.models.Llm;
-import io.gatun.models.text.SamplingOptions;
+import io.gatun.models.sampling.SamplingOptions;
 import io.gatun.tests.TestData;
 import java.util.Arrays;
 import java.util.stream.Collectors;

@@ -12,7 +12,7 @@ import io.gatun.models.GenerateOptions;
 import io.gatun.models.Generation;
 import io.gatun.models.Generation.Reason;
 import io.gatun.models.Llm;
-import io.gatun.models.text.SamplingOptions;
+import io.gatun.models.sampling.SamplingOptions;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.tests.RandomWeights;
 import io.gatun.tests.TestData;

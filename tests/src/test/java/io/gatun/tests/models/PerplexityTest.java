@@ -11,7 +11,7 @@ import io.gatun.models.Llm;
 import io.gatun.models.LlmOptions;
 import io.gatun.models.Perplexity;
 import io.gatun.models.rewrite.Rewrite;
-import io.gatun.models.text.SamplingOptions;
+import io.gatun.models.sampling.SamplingOptions;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Precision;

@@ -80,7 +80,7 @@ final class GptOss implements Architecture {
     var gate = linears(weights, split ? "gate_proj" : "gate_up_proj", c, split ? f : 2 * f, d);
     var up = split ? linears(weights, "up_proj", c, f, d) : null;
     var down = linears(weights, "down_proj", c, d, f);
-    var experts = new ArrayList<FeedForward>();
+    var experts = new ArrayList<ClampedGatedMlp>();
     for (int e = 0; e < c.numLocalExperts(); e++) {
       experts.add(
           new ClampedGatedMlp(gate.get(e), split ? up.get(e) : null, down.get(e), limit, ALPHA));

@@ -22,6 +22,7 @@ import java.lang.foreign.MemorySegment;
 /// @param kernels of rows in F32
 /// @param networkKernels those that only networks on images and texts need
 /// @param packed where weights are kept in another form than the checkpoint's
+/// @param rowsAlike whether a row's product with weights is the same however many rows there are
 public record Context(
     Backend backend,
     Precision precision,
@@ -30,7 +31,8 @@ public record Context(
     NetworkKernels networkKernels,
     Workers workers,
     Workspace workspace,
-    PackedMemory packed) {
+    PackedMemory packed,
+    boolean rowsAlike) {
 
   /// Of F32 activations.
   public static Context of(
@@ -44,13 +46,32 @@ public record Context(
         scalar ? new ScalarNetworkKernels() : new VectorNetworkKernels(),
         workers,
         workspace,
-        new PackedMemory());
+        new PackedMemory(),
+        false);
   }
 
   /// The same with activations of another type, and weights packed elsewhere.
   public Context with(DType.Plain activations, PackedMemory memory) {
+    return with(activations, memory, rowsAlike);
+  }
+
+  /// The same with products that do not depend on how many rows there are, and weights packed
+  /// elsewhere.
+  public Context alike(PackedMemory memory) {
+    return with(dtype, memory, true);
+  }
+
+  private Context with(DType.Plain activations, PackedMemory memory, boolean alike) {
     return new Context(
-        backend, precision, activations, kernels, networkKernels, workers, workspace, memory);
+        backend,
+        precision,
+        activations,
+        kernels,
+        networkKernels,
+        workers,
+        workspace,
+        memory,
+        alike);
   }
 
   /// Whether F32 activations may be rounded to BF16 or 8 bits for speed.

@@ -1,4 +1,4 @@
-package io.gatun.tests.text;
+package io.gatun.tests.sampling;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -6,8 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.gatun.models.text.Sampler;
-import io.gatun.models.text.SamplingOptions;
+import io.gatun.models.sampling.Sampler;
+import io.gatun.models.sampling.SamplingOptions;
+import io.gatun.models.sampling.SamplingOptions.Penalties;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -110,12 +111,12 @@ class SamplerTest {
   @Test
   void repeatPenaltyLooksAtRecentTokensOnly() {
     float[] logits = {4, 3, -1};
-    var sampler = new Sampler(SamplingOptions.GREEDY.withRepeatPenalty(2, 1));
+    var sampler = new Sampler(SamplingOptions.GREEDY.withPenalties(new Penalties(2, 0, 0, 1)));
     sampler.accept(2);
     // 0 is penalized to 2 once chosen, so that 1 comes, and then 0 again.
     int[] chosen = {sampler.sample(logits), sampler.sample(logits), sampler.sample(logits)};
     assertArrayEquals(new int[] {0, 1, 0}, chosen);
-    var longer = new Sampler(SamplingOptions.GREEDY.withRepeatPenalty(2, 2));
+    var longer = new Sampler(SamplingOptions.GREEDY.withPenalties(new Penalties(2, 0, 0, 2)));
     longer.accept(0, 1);
     assertEquals(0, longer.sample(new float[] {1, -1, .4f}));
     assertEquals(2, longer.sample(new float[] {1, 1, .6f}));
@@ -158,9 +159,9 @@ class SamplerTest {
     assertThrows(IllegalArgumentException.class, () -> ALL.withTemperature(Float.NaN));
     assertThrows(IllegalArgumentException.class, () -> ALL.withTopK(-1));
     assertThrows(IllegalArgumentException.class, () -> ALL.withMinP(Float.NaN));
-    assertThrows(IllegalArgumentException.class, () -> ALL.withRepeatPenalty(0, 1));
+    assertThrows(IllegalArgumentException.class, () -> new Penalties(0, 0, 0, 1));
     assertTrue(
-        assertThrows(IllegalArgumentException.class, () -> ALL.withRepeatPenalty(1, -1))
+        assertThrows(IllegalArgumentException.class, () -> new Penalties(1, 0, 0, -2))
             .getMessage()
             .startsWith("repeat last-n"));
   }
