@@ -341,11 +341,13 @@ final class Steps implements AutoCloseable {
     return task.sequence().length() >= task.promptLength();
   }
 
-  /// With recurrent states a chunk ends at the last border of pages, where they are saved.
+  /// With recurrent states, and where pages leave a window, a chunk ends at the last border of
+  /// pages: what is kept there is of use to others.
   private int cut(Task task, int count) {
     int at = task.sequence().length();
     int border = (task.length() - 1) / PAGE * PAGE;
-    return layout.recurrentBytes() > 0 && at < border && at + count > border ? border - at : count;
+    boolean passes = layout.recurrentBytes() > 0 || layout.firstPage(border) > 0;
+    return passes && at < border && at + count > border ? border - at : count;
   }
 
   /// Makes room, if need be by forgetting prefixes, and then by putting off who came last.
@@ -449,8 +451,12 @@ final class Steps implements AutoCloseable {
   }
 
   private void save(Task task) {
-    if (task.sequence().length() % PAGE == 0) {
+    int length = task.sequence().length();
+    if (length % PAGE == 0) {
       task.sequence().save();
+      if (layout.firstPage(length) > 0) {
+        keep(task); // before its pages leave the window
+      }
     }
   }
 
