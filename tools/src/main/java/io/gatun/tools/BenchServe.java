@@ -262,7 +262,7 @@ final class BenchServe implements Callable<Integer> {
             double ms = 1000 * ((Number) value).doubleValue();
             table.row(label(key, "_seconds"), "%.1f ms".formatted(ms));
           } else if (key.endsWith("_tokens_per_second")) {
-            table.row(label(key, "_tokens_per_second"), "%.1f tok/s".formatted(value));
+            table.row(label(key, "_tokens_per_second"), "%.1f tok/s".formatted((Double) value));
           } else if (value instanceof Double ratio) {
             table.row(label(key, ""), "%.2f".formatted(ratio));
           }

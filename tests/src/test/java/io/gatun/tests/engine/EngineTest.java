@@ -337,7 +337,8 @@ class EngineTest {
     try (var engine = invariant(o -> {})) {
       var good = engine.submit(request(1, 20).maxTokens(30));
       var bad = engine.submit(request(2, 20).maxTokens(30).constraint(Failing::new));
-      assertEquals(2, bad.next().token() >= 0 && bad.next().token() >= 0 ? 2 : 0);
+      bad.next();
+      bad.next();
       var broken = assertThrows(IllegalStateException.class, bad::next);
       assertEquals("the grammar is broken", broken.getMessage());
       assertArrayEquals(alone(request(1, 20).maxTokens(30)).tokens(), good.await().tokens());
@@ -372,8 +373,8 @@ class EngineTest {
   @Test
   void aModelThatIsClosedEndsAllAnswers() throws Exception {
     Handle running;
-    try (var own = Llm.load(TestData.pretrained("tiny-llm"));
-        var engine = Engine.open(own)) {
+    var own = Llm.load(TestData.pretrained("tiny-llm"));
+    try (var engine = Engine.open(own)) {
       running = engine.submit(request(1, 5).maxTokens(500));
       running.next();
       own.close();
