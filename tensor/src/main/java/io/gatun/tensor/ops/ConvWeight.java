@@ -198,12 +198,14 @@ public final class ConvWeight {
             ? ctx.packed().arena().allocate(slices * bytes, 64)
             : ctx.workspace().take(slices * bytes);
     var type = spec.weights() == ElementType.BF16 ? DType.Plain.BF16 : DType.Plain.F32;
+    var direct = NativeWeight.packsFrom(weight);
+    var stored = direct != null ? direct : spec.weights();
     try (var arena = Arena.ofConfined()) {
-      var rows = weight.dtype() == type ? weight.segment() : convert(arena, type);
-      long stride = weight.size() / slices * type.blockBytes();
+      var rows = direct != null ? weight.segment() : convert(arena, type);
+      long stride = weight.size() / slices * stored.bytes();
       for (long i = 0; i < slices; i++) {
         var slice = rows.asSlice(i * stride, stride);
-        OneDnn.pack(spec, spec.weights(), slice, layout, target.asSlice(i * bytes, bytes));
+        OneDnn.pack(spec, stored, slice, layout, target.asSlice(i * bytes, bytes));
       }
     }
     if (keep) {
