@@ -6,6 +6,7 @@ module io.gatun.models {
 
   exports io.gatun.models;
   exports io.gatun.models.clip;
+  exports io.gatun.models.constraint;
   exports io.gatun.models.diffusion;
   exports io.gatun.models.decoder;
   exports io.gatun.models.decoder.arch;

@@ -32,8 +32,7 @@ public final class Activations {
 
   /// Activations as u8 with zero point 128.
   ///
-  /// @param values (T, K) bytes, and more rows, of any values, up to what [Panels#padded] says
-  /// @param scales one F32 a row
+  /// @param values (T, K) bytes, with more rows among them: see [Panels#u8Row]
   record U8(MemorySegment values, MemorySegment scales) {}
 
   private Activations(Context ctx, Tensor x, Norm norm) {
@@ -111,12 +110,17 @@ public final class Activations {
 
   U8 u8() {
     if (u8 == null) {
-      var values = ctx.workspace().take((long) Panels.padded(rows) * columns);
+      var values = ctx.workspace().take(Panels.u8Rows(rows) * columns);
       var scales = ctx.workspace().take(4L * rows);
       forEachRow(
-          (t, row, at) ->
-              Floats.set(
-                  scales, 0, t, Int8Products.quantize(row, at, columns, 128, values, t * columns)));
+          (t, row, at) -> {
+            long to = Panels.u8Row(t) * columns;
+            float scale = Int8Products.quantize(row, at, columns, 128, values, to);
+            Floats.set(scales, 0, t, scale);
+            if (t == rows - 1 || (t + 1) % Panels.ROWS == 0) {
+              values.asSlice(to + columns, columns).fill((byte) 128);
+            }
+          });
       u8 = new U8(values, scales);
     }
     return u8;

@@ -7,6 +7,7 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.rows.Elementwise;
 import java.util.List;
 
 /// Products of two activations, batch by batch: `a b^T`.

@@ -5,6 +5,11 @@ import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.conv.ConvTranspose;
+import io.gatun.tensor.ops.conv.Convolution;
+import io.gatun.tensor.ops.rows.Elementwise;
+import io.gatun.tensor.ops.rows.Images;
+import io.gatun.tensor.ops.rows.Normalization;
 import java.util.function.Supplier;
 
 /// The operations of networks that see and paint (SAM, CLIP, UNet, VAE), on activations of one

@@ -11,6 +11,7 @@ import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.RowMap;
 import io.gatun.tensor.ops.context.RowOffsets;
 import io.gatun.tensor.ops.context.Scratch;
+import io.gatun.tensor.ops.rows.F32Epilogue;
 import java.lang.foreign.MemorySegment;
 
 /// A linear layer through oneDNN's int8 products: rows of activations are rounded to u8 with zero

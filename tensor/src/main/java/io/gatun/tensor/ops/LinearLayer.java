@@ -5,26 +5,28 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.RowMap;
+import io.gatun.tensor.ops.rows.Elementwise;
+import io.gatun.tensor.ops.rows.F32Epilogue;
 import java.lang.foreign.MemorySegment;
 
 /// Linear layers on activations of either type: through oneDNN, or as [Linear] does it, with the
 /// rest done row by row.
-final class LinearLayer {
+public final class LinearLayer {
   private LinearLayer() {}
 
-  static Tensor apply(Context ctx, Tensor x, LinearWeight w, Epilogue epilogue) {
+  public static Tensor apply(Context ctx, Tensor x, LinearWeight w, Epilogue epilogue) {
     return into(ctx, x, w, epilogue, ctx.empty(dims(ctx, x, w, w.outFeatures())));
   }
 
   /// Adds a layer's result to y, and returns it.
-  static Tensor add(Context ctx, Tensor y, Tensor x, LinearWeight w) {
+  public static Tensor add(Context ctx, Tensor y, Tensor x, LinearWeight w) {
     Check.result("y", y, ctx.dtype(), dims(ctx, x, w, w.outFeatures()));
     return into(ctx, x, w, Epilogue.add(y), y);
   }
 
   /// Fills `out` (..., N), which may be the epilogue's residual, and returns it.
-  static Tensor into(Context ctx, Tensor x, LinearWeight w, Epilogue epilogue, Tensor out) {
-    epilogue.check(ctx, out);
+  public static Tensor into(Context ctx, Tensor x, LinearWeight w, Epilogue epilogue, Tensor out) {
+    F32Epilogue.check(ctx, epilogue, out);
     if (out.size() == 0) {
       return out;
     }
@@ -40,7 +42,7 @@ final class LinearLayer {
     return out;
   }
 
-  static Tensor geglu(Context ctx, Tensor x, LinearWeight w) {
+  public static Tensor geglu(Context ctx, Tensor x, LinearWeight w) {
     long half = w.outFeatures() / 2;
     Check.same("rows of the weight", w.outFeatures(), "of values and as many gates", 2 * half);
     var out = ctx.empty(dims(ctx, x, w, half));
@@ -116,7 +118,7 @@ final class LinearLayer {
   }
 
   /// What follows a product, F32, which is overwritten: the columns of the result from `first` on.
-  static void finish(
+  public static void finish(
       Context ctx, Tensor product, long first, MemorySegment bias, Epilogue epilogue, Tensor out) {
     int n = Math.toIntExact(product.dim(-1));
     var rest = new F32Epilogue(ctx, bias, epilogue, out);

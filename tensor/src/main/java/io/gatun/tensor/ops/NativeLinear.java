@@ -11,13 +11,14 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.RowOffsets;
 import io.gatun.tensor.ops.context.Scratch;
+import io.gatun.tensor.ops.rows.Elementwise;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
 /// A linear layer through oneDNN, with everything that follows fused: tasks of some rows of
 /// activations and a block of the weight.
-final class NativeLinear {
+public final class NativeLinear {
   /// Rows of activations in a task: their results stay in the second cache until they are finished.
   private static final long ROWS = 512;
 
@@ -110,7 +111,7 @@ final class NativeLinear {
 
   /// What `epilogue` is to oneDNN, which is faster at adding to what is there than at adding
   /// another operand.
-  static List<PostOp> postOps(Epilogue epilogue, ElementType type, Tensor out) {
+  public static List<PostOp> postOps(Epilogue epilogue, ElementType type, Tensor out) {
     var chain = new ArrayList<PostOp>();
     if (epilogue.columns() != null) {
       chain.add(new PostOp.Binary(Op.ADD, type, Extent.PER_COLUMN));

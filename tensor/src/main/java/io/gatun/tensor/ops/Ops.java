@@ -10,6 +10,7 @@ import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.PackedMemory;
 import io.gatun.tensor.ops.context.WeightRows;
+import io.gatun.tensor.ops.rows.Softmax;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Collections;

@@ -60,26 +60,34 @@ final class Panels {
     return rows - rest + Math.ceilDiv(rest, step) * step;
   }
 
+  /// Where row `t` of the activations is among those of [Activations.U8]: each [#ROWS] rows, and
+  /// the last ones, are followed by a row of 128s.
+  static long u8Row(long t) {
+    return t + t / ROWS;
+  }
+
+  /// The rows that [Activations.U8] has for so many of the activations.
+  static long u8Rows(int rows) {
+    int last = (rows - 1) % ROWS + 1;
+    return u8Row(rows - last) + padded(last + 1);
+  }
+
   long scratchBytes() {
     return factors() + TiledPanels.scratchBytes(k);
   }
 
   /// Where things are in the scratch memory, from its beginning: the panels; S32 products, `n` in a
-  /// row; F32 scales and S32 sums of the weight rows; and what unpacking needs.
+  /// row; F32 scales of the weight rows; and what unpacking needs.
   private long products() {
     return (long) n * k;
   }
 
   private long scales() {
-    return products() + 4L * n * Math.min(padded(x.rows()), ROWS);
-  }
-
-  private long sums() {
-    return scales() + 4L * n;
+    return products() + 4L * n * padded(Math.min(x.rows(), ROWS) + 1);
   }
 
   private long factors() {
-    return sums() + 4L * n;
+    return scales() + 4L * n;
   }
 
   /// Makes `count` rows of the weight from `row` on the operand's columns from `column` on.
@@ -98,7 +106,6 @@ final class Panels {
           scratch.at() + panel(to + TILE / 2),
           layout.columns,
           scratch.at() + scales() + 4L * to,
-          scratch.at() + sums() + 4L * to,
           scratch.at() + factors());
     }
   }
@@ -109,19 +116,21 @@ final class Panels {
     return (long) column / columns * columns * k + 4L * (column % columns);
   }
 
-  /// Multiplies `rows` activation rows from `t` on.
+  /// Multiplies `rows` activation rows from `t` on, a multiple of [#ROWS], and the row of 128s that
+  /// follows them, which makes what the zero point adds to the products.
   ///
   /// @return the products
   Int8Products multiply(Scratch scratch, int t, int rows) {
     var memory = scratch.memory();
     long at = scratch.at();
-    int computed = padded(rows);
+    int computed = padded(rows + 1);
     OneDnn.matmul(
         layout.spec.withRows(computed),
-        u8.values().asSlice((long) t * k),
+        u8.values().asSlice(u8Row(t) * k),
         memory.asSlice(at, (long) n * k),
         memory.asSlice(at + products(), 4L * n * computed));
+    long sums = at + products() + 4L * n * rows;
     return new Int8Products(
-        memory, at + products(), at + scales(), at + sums(), n, u8.scales(), 4L * t, rows);
+        memory, at + products(), at + scales(), sums, n, u8.scales(), 4L * t, rows);
   }
 }

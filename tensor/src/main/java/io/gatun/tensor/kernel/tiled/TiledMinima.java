@@ -50,13 +50,12 @@ final class TiledMinima {
             ShortVector.fromMemorySegment(
                 WORDS, ALL, pairs + SCALES_BYTES + q * 64 & IN_BOUNDS, ORDER);
         ShortVector b0 = IntVector.broadcast(INTS, ALL.get(INT, b)).reinterpretAsShorts();
-        s = s.add(v.mul(b0));
         ShortVector b1 = IntVector.broadcast(INTS, ALL.get(INT, b + 4)).reinterpretAsShorts();
-        s = s.add(v.lanewise(LSHR, 4).mul(b1));
         ShortVector b2 = IntVector.broadcast(INTS, ALL.get(INT, b + 8)).reinterpretAsShorts();
-        s = s.add(v.lanewise(LSHR, 8).mul(b2));
         ShortVector b3 = IntVector.broadcast(INTS, ALL.get(INT, b + 12)).reinterpretAsShorts();
-        s = s.add(v.lanewise(LSHR, 12).mul(b3));
+        ShortVector low = v.mul(b0).add(v.lanewise(LSHR, 4).mul(b1));
+        ShortVector high = v.lanewise(LSHR, 8).mul(b2).add(v.lanewise(LSHR, 12).mul(b3));
+        s = s.add(low.add(high));
       }
       IntVector d = IntVector.fromMemorySegment(INTS, ALL, tile, ORDER);
       IntVector m = IntVector.fromMemorySegment(INTS, ALL, tile + SCALES_BYTES, ORDER);
@@ -123,25 +122,19 @@ final class TiledMinima {
         ShortVector v =
             ShortVector.fromMemorySegment(
                 WORDS, ALL, pairs + SCALES_BYTES + q * 64 & IN_BOUNDS, ORDER);
+        ShortVector v1 = v.lanewise(LSHR, 4);
+        ShortVector v2 = v.lanewise(LSHR, 8);
+        ShortVector v3 = v.lanewise(LSHR, 12);
         ShortVector b00 = IntVector.broadcast(INTS, ALL.get(INT, b0)).reinterpretAsShorts();
-        s0 = s0.add(v.mul(b00));
-        ShortVector b10 = IntVector.broadcast(INTS, ALL.get(INT, b1)).reinterpretAsShorts();
-        s1 = s1.add(v.mul(b10));
-        v = v.lanewise(LSHR, 4);
         ShortVector b01 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 4)).reinterpretAsShorts();
-        s0 = s0.add(v.mul(b01));
-        ShortVector b11 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 4)).reinterpretAsShorts();
-        s1 = s1.add(v.mul(b11));
-        v = v.lanewise(LSHR, 4);
         ShortVector b02 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 8)).reinterpretAsShorts();
-        s0 = s0.add(v.mul(b02));
-        ShortVector b12 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 8)).reinterpretAsShorts();
-        s1 = s1.add(v.mul(b12));
-        v = v.lanewise(LSHR, 4);
         ShortVector b03 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 12)).reinterpretAsShorts();
-        s0 = s0.add(v.mul(b03));
+        s0 = s0.add(v.mul(b00).add(v1.mul(b01)).add(v2.mul(b02).add(v3.mul(b03))));
+        ShortVector b10 = IntVector.broadcast(INTS, ALL.get(INT, b1)).reinterpretAsShorts();
+        ShortVector b11 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 4)).reinterpretAsShorts();
+        ShortVector b12 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 8)).reinterpretAsShorts();
         ShortVector b13 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 12)).reinterpretAsShorts();
-        s1 = s1.add(v.mul(b13));
+        s1 = s1.add(v.mul(b10).add(v1.mul(b11)).add(v2.mul(b12).add(v3.mul(b13))));
       }
       IntVector d = IntVector.fromMemorySegment(INTS, ALL, tile, ORDER);
       IntVector m = IntVector.fromMemorySegment(INTS, ALL, tile + SCALES_BYTES, ORDER);

@@ -3,7 +3,6 @@ package io.gatun.tensor.kernel.tiled;
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
-import static io.gatun.tensor.kernel.dense.Lanes.INTS;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
 import static io.gatun.tensor.kernel.dense.Lanes.ROUND;
@@ -65,7 +64,6 @@ public final class TiledPanels {
   /// @param second where the other 16 rows go, likewise
   /// @param stride columns of a panel
   /// @param scales 32 F32: each row's scale
-  /// @param sums 32 I32: each row's sum of int8 values, times 128
   /// @param scratch [#scratchBytes] bytes
   /// @throws IndexOutOfBoundsException if a segment is too small
   /// @throws IllegalArgumentException if a segment is on the heap
@@ -79,7 +77,6 @@ public final class TiledPanels {
       long second,
       int stride,
       long scales,
-      long sums,
       long scratch) {
     long tileRow = (long) columns / type.blockSize() * type.blockBytes() * Tiled.ROWS;
     long from = address(w, wAt, tileRow);
@@ -87,7 +84,6 @@ public final class TiledPanels {
     long a = address(memory, first, panelBytes);
     long b = address(memory, second, panelBytes);
     long d = address(memory, scales, 4L * Tiled.ROWS);
-    long s = address(memory, sums, 4L * Tiled.ROWS);
     long f = address(memory, scratch, scratchBytes(columns));
     int groups = columns / GROUP;
     TiledLayout.fetch(from, tileRow, f);
@@ -98,16 +94,16 @@ public final class TiledPanels {
         int head = TiledLayout.MINIMA_HEAD_BYTES + TiledLayout.SCALES_BYTES;
         int group = TiledLayout.MINIMA_GROUP_BYTES;
         int tile = type.blockBytes() * Tiled.ROWS;
-        int4(at + head, 3, tile, group, groups, f, a + part, b + part, 4L * stride, s + part);
+        int4(at + head, 3, tile, group, groups, f, a + part, b + part, 4L * stride);
       } else {
         int shift = Integer.numberOfTrailingZeros(type.groupSize() / GROUP);
         int tile = type.blockBytes() * Tiled.ROWS;
         factors(type.bits(), at, shift, tile, groups, f, d + part);
         long words = at + TiledLayout.SCALES_BYTES;
         if (type.bits() == 4) {
-          int4(words, shift, tile, 512, groups, f, a + part, b + part, 4L * stride, s + part);
+          int4(words, shift, tile, 512, groups, f, a + part, b + part, 4L * stride);
         } else {
-          int8(words, shift, tile, 1024, groups, f, a + part, b + part, 4L * stride, s + part);
+          int8(words, shift, tile, 1024, groups, f, a + part, b + part, 4L * stride);
         }
       }
     }
@@ -221,7 +217,6 @@ public final class TiledPanels {
   /// @param first address of the panel's columns for the even lanes
   /// @param second address of those for the odd lanes
   /// @param step bytes from four columns of K to the next
-  /// @param s address of the rows' sums; those of odd lanes go 64 bytes behind
   private static void int4(
       long w,
       int shift,
@@ -231,15 +226,11 @@ public final class TiledPanels {
       long f,
       long first,
       long second,
-      long step,
-      long s) {
+      long step) {
     int mask = (1 << shift) - 1;
-    IntVector evenSum = IntVector.zero(INTS);
-    IntVector oddSum = IntVector.zero(INTS);
     for (int g = 0; g < groups; g++, f += FACTORS_BYTES) {
       ShortVector factor = ShortVector.fromMemorySegment(WORDS, ALL, f & IN_BOUNDS, ORDER);
       ShortVector offset = ShortVector.fromMemorySegment(WORDS, ALL, f + BYTES & IN_BOUNDS, ORDER);
-      ShortVector sum = ShortVector.zero(WORDS);
       long from = w + (long) (g >> shift) * tile + (long) (g & mask) * group;
       for (long at = from; at != from + 512; at += 64, first += step, second += step) {
         ShortVector v = ShortVector.fromMemorySegment(WORDS, ALL, at & IN_BOUNDS, ORDER);
@@ -247,9 +238,6 @@ public final class TiledPanels {
         ShortVector t1 = v.lanewise(LSHR, 4).and((short) 15).mul(factor).sub(offset);
         ShortVector t2 = v.lanewise(LSHR, 8).and((short) 15).mul(factor).sub(offset);
         ShortVector t3 = v.lanewise(LSHR, 12).mul(factor).sub(offset);
-        sum =
-            sum.add(t0.lanewise(ASHR, 8).add(t1.lanewise(ASHR, 8)))
-                .add(t2.lanewise(ASHR, 8).add(t3.lanewise(ASHR, 8)));
         IntVector a = t0.lanewise(LSHR, 8).or(t1.and((short) 0xFF00)).reinterpretAsInts();
         IntVector b = t2.lanewise(LSHR, 8).or(t3.and((short) 0xFF00)).reinterpretAsInts();
         IntVector even = a.and(0xFFFF).or(b.lanewise(LSHL, 16));
@@ -257,12 +245,7 @@ public final class TiledPanels {
         even.intoMemorySegment(ALL, first & IN_BOUNDS, ORDER);
         odd.intoMemorySegment(ALL, second & IN_BOUNDS, ORDER);
       }
-      IntVector pairs = sum.reinterpretAsInts();
-      evenSum = evenSum.add(pairs.lanewise(LSHL, 16).lanewise(ASHR, 16));
-      oddSum = oddSum.add(pairs.lanewise(ASHR, 16));
     }
-    evenSum.lanewise(LSHL, 7).intoMemorySegment(ALL, s & IN_BOUNDS, ORDER);
-    oddSum.lanewise(LSHL, 7).intoMemorySegment(ALL, s + TiledProduct.ODD_BYTES & IN_BOUNDS, ORDER);
   }
 
   /// As [#int4], of words of two bytes.
@@ -275,15 +258,11 @@ public final class TiledPanels {
       long f,
       long first,
       long second,
-      long step,
-      long s) {
+      long step) {
     int mask = (1 << shift) - 1;
-    IntVector evenSum = IntVector.zero(INTS);
-    IntVector oddSum = IntVector.zero(INTS);
     for (int g = 0; g < groups; g++, f += FACTORS_BYTES) {
       ShortVector factor = ShortVector.fromMemorySegment(WORDS, ALL, f & IN_BOUNDS, ORDER);
       ShortVector offset = ShortVector.fromMemorySegment(WORDS, ALL, f + BYTES & IN_BOUNDS, ORDER);
-      ShortVector sum = ShortVector.zero(WORDS);
       long from = w + (long) (g >> shift) * tile + (long) (g & mask) * group;
       for (long at = from; at != from + 1024; at += 128, first += step, second += step) {
         ShortVector v0 = ShortVector.fromMemorySegment(WORDS, ALL, at & IN_BOUNDS, ORDER);
@@ -292,9 +271,6 @@ public final class TiledPanels {
         ShortVector t1 = v0.lanewise(ASHR, 8).mul(factor).sub(offset);
         ShortVector t2 = v1.lanewise(LSHL, 8).lanewise(ASHR, 8).mul(factor).sub(offset);
         ShortVector t3 = v1.lanewise(ASHR, 8).mul(factor).sub(offset);
-        sum =
-            sum.add(t0.lanewise(ASHR, 8).add(t1.lanewise(ASHR, 8)))
-                .add(t2.lanewise(ASHR, 8).add(t3.lanewise(ASHR, 8)));
         IntVector a = t0.lanewise(LSHR, 8).or(t1.and((short) 0xFF00)).reinterpretAsInts();
         IntVector b = t2.lanewise(LSHR, 8).or(t3.and((short) 0xFF00)).reinterpretAsInts();
         IntVector even = a.and(0xFFFF).or(b.lanewise(LSHL, 16));
@@ -302,12 +278,7 @@ public final class TiledPanels {
         even.intoMemorySegment(ALL, first & IN_BOUNDS, ORDER);
         odd.intoMemorySegment(ALL, second & IN_BOUNDS, ORDER);
       }
-      IntVector pairs = sum.reinterpretAsInts();
-      evenSum = evenSum.add(pairs.lanewise(LSHL, 16).lanewise(ASHR, 16));
-      oddSum = oddSum.add(pairs.lanewise(ASHR, 16));
     }
-    evenSum.lanewise(LSHL, 7).intoMemorySegment(ALL, s & IN_BOUNDS, ORDER);
-    oddSum.lanewise(LSHL, 7).intoMemorySegment(ALL, s + TiledProduct.ODD_BYTES & IN_BOUNDS, ORDER);
   }
 
   /// The nearest integers of even and odd lanes, in the lower and the upper halves.

@@ -25,7 +25,7 @@ public final class TiledProduct {
   private static final int PADDED_BYTES = 4 * Tiled.ROWS;
 
   /// The bytes of scratch memory that a thread needs.
-  public static final int SCRATCH_BYTES = 2 * PADDED_BYTES;
+  public static final int SCRATCH_BYTES = 4 * PADDED_BYTES;
 
   /// From so many activation rows on, products take longer than reading from memory does, and hide
   /// nothing of it.
@@ -108,6 +108,11 @@ public final class TiledProduct {
       TiledLayout.fetch(at, tileRowBytes, t);
     }
     int m = 0;
+    for (; type.bits() == 4 && !type.minima() && m + 4 <= count; m += 4) {
+      TiledInt4.fourRows(
+          at, shift, bytes, x + m * xStride, xStride, groups, result(m, v, t), stride(v));
+      copyPadded(m, 4, v, t);
+    }
     for (; m + 2 <= count; m += 2) {
       long a = x + m * xStride;
       long to = result(m, v, t);

@@ -1,4 +1,4 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.rows;
 
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scalar.Floats;
@@ -6,10 +6,10 @@ import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 
 /// Rows of scores: as probabilities, and which is the greatest.
-final class Softmax {
+public final class Softmax {
   private Softmax() {}
 
-  static void apply(Context ctx, Tensor x) {
+  public static void apply(Context ctx, Tensor x) {
     Check.f32("x", x);
     Check.writable("x", x);
     int n = Check.columns("x", x);
@@ -26,7 +26,7 @@ final class Softmax {
         });
   }
 
-  static float[] log(Context ctx, Tensor x, int[] columns) {
+  public static float[] log(Context ctx, Tensor x, int[] columns) {
     Check.f32("x", x);
     Check.writable("x", x);
     int n = Check.columns("x", x);
@@ -50,7 +50,7 @@ final class Softmax {
     return out;
   }
 
-  static int argmax(Context ctx, Tensor x, long row) {
+  public static int argmax(Context ctx, Tensor x, long row) {
     Check.rank("x", x, 2);
     Check.f32("x", x);
     Check.index("row", row, x.dim(0));

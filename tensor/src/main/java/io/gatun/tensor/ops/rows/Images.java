@@ -1,4 +1,4 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.rows;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
@@ -9,10 +9,10 @@ import java.lang.foreign.MemorySegment;
 
 /// Operations that move the pixels of NHWC images and do little or nothing with them; the same on
 /// every backend.
-final class Images {
+public final class Images {
   private Images() {}
 
-  static Tensor windowPartition(Context ctx, Tensor x, int size, Tensor fill) {
+  public static Tensor windowPartition(Context ctx, Tensor x, int size, Tensor fill) {
     Check.activations("x", x, ctx.dtype());
     Check.rank("x", x, 4);
     var windows = new Windows(x.dim(1), x.dim(2), x.dim(3) * ctx.dtype().blockBytes(), size);
@@ -31,7 +31,7 @@ final class Images {
     return out;
   }
 
-  static Tensor windowUnpartition(
+  public static Tensor windowUnpartition(
       Context ctx, Tensor x, int size, long batch, long height, long width) {
     Check.activations("windows", x, ctx.dtype());
     Check.rank("windows", x, 3);
@@ -52,7 +52,7 @@ final class Images {
 
   /// The patches of size x size of x (B, H, W, C): (B, down * across, size * size * C); what is
   /// left at the bottom and right belongs to none.
-  static Tensor patches(Context ctx, Tensor x, int down, int across, int size) {
+  public static Tensor patches(Context ctx, Tensor x, int down, int across, int size) {
     long width = x.dim(2);
     long pixel = x.dim(3) * ctx.dtype().blockBytes();
     var out = ctx.empty(x.dim(0), (long) down * across, size * size * x.dim(3));
@@ -148,7 +148,7 @@ final class Images {
     }
   }
 
-  static Tensor upsampleNearest2x(Context ctx, Tensor x) {
+  public static Tensor upsampleNearest2x(Context ctx, Tensor x) {
     Check.activations("x", x, ctx.dtype());
     Check.rank("x", x, 4);
     long width = x.dim(2);
@@ -173,7 +173,7 @@ final class Images {
     return out;
   }
 
-  static Tensor resizeBilinear(Context ctx, Tensor x, int height, int width) {
+  public static Tensor resizeBilinear(Context ctx, Tensor x, int height, int width) {
     Check.activations("x", x, ctx.dtype());
     Check.rank("x", x, 4);
     int channels = Math.toIntExact(x.dim(3));

@@ -1,6 +1,7 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.conv;
 
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.context.Check;
 
 /// The sizes of one convolution: of `batch` images of (height, width, channels), to images of

@@ -1,15 +1,16 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.rows;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.RowMap;
 import java.lang.foreign.MemorySegment;
 
 /// Layer and group normalization.
-final class Normalization {
+public final class Normalization {
   /// Pixels whose moments are summed in F32 before they go on in F64.
   private static final int ROWS = 128;
 
@@ -41,7 +42,7 @@ final class Normalization {
     return Math.max(1, RowMap.CHUNK / columns);
   }
 
-  static Tensor layer(Context ctx, Tensor x, Tensor weight, Tensor bias, float eps) {
+  public static Tensor layer(Context ctx, Tensor x, Tensor weight, Tensor bias, float eps) {
     Check.activations("x", x, ctx.dtype());
     int c = Math.toIntExact(x.dim(-1));
     Check.same("weight", weight.size(), "columns", c);
@@ -67,7 +68,7 @@ final class Normalization {
     return result;
   }
 
-  static Tensor group(
+  public static Tensor group(
       Context ctx,
       Tensor x,
       int groups,

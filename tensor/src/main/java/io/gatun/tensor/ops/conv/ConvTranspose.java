@@ -1,19 +1,21 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.conv;
 
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ggml.Unpack;
 import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Gemm;
+import io.gatun.tensor.ops.rows.F32Epilogue;
 import java.lang.foreign.MemorySegment;
 
 /// The transposed convolution with 2x2 kernels and stride 2, whose outputs do not overlap: an input
 /// row (W, C) gives two output rows (2 W, O), each its product with a matrix (C, 2 O).
-final class ConvTranspose {
+public final class ConvTranspose {
   private ConvTranspose() {}
 
-  static Tensor apply(Context ctx, Tensor x, Tensor weight, Tensor bias) {
+  public static Tensor apply(Context ctx, Tensor x, Tensor weight, Tensor bias) {
     Check.activations("x", x, ctx.dtype());
     Check.rank("x", x, 4);
     Check.rank("weight", weight, 4);

@@ -1,13 +1,15 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.rows;
 
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scalar.Kernels;
+import io.gatun.tensor.ops.Epilogue;
+import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.RowMap;
 import java.lang.foreign.MemorySegment;
 
 /// What happens to F32 sums before they are stored as activations: bias and [Epilogue].
-final class F32Epilogue {
+public final class F32Epilogue {
   private final Context ctx;
   private final Kernels kernels;
   private final MemorySegment bias;
@@ -17,9 +19,30 @@ final class F32Epilogue {
   private final long rowsPerImage;
   private final MemorySegment scratch;
 
+  /// @param out the result (B, ..., N)
+  /// @throws IllegalArgumentException if an operand does not fit it
+  public static void check(Context ctx, Epilogue epilogue, Tensor out) {
+    var columns = epilogue.columns();
+    var residual = epilogue.residual();
+    if (columns != null) {
+      Check.activations("columns", columns, ctx.dtype());
+      Check.rank("columns", columns, 2);
+      Check.same("images of columns", columns.dim(0), "images of x", out.dim(0));
+      Check.same("features of columns", columns.dim(1), "features", out.dim(-1));
+    }
+    if (residual != null) {
+      Check.activations("residual", residual, ctx.dtype());
+      if (!residual.shape().equals(out.shape())) {
+        throw new IllegalArgumentException(
+            "residual has shape %s; need the result's, %s"
+                .formatted(residual.shape(), out.shape()));
+      }
+    }
+  }
+
   /// @param bias (N) F32; null for none
   /// @param out (B, ..., N)
-  F32Epilogue(Context ctx, MemorySegment bias, Epilogue epilogue, Tensor out) {
+  public F32Epilogue(Context ctx, MemorySegment bias, Epilogue epilogue, Tensor out) {
     this.ctx = ctx;
     this.kernels = ctx.kernels();
     this.bias = bias;
@@ -32,7 +55,7 @@ final class F32Epilogue {
 
   /// Finishes and stores columns `column` .. `column + columns` of rows `row` .. `row + rows` of
   /// the result, whose sums lie at `at` in `sums`, `stride` elements apart, and are overwritten.
-  void store(
+  public void store(
       int worker,
       MemorySegment sums,
       long at,

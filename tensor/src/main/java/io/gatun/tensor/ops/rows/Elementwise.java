@@ -1,8 +1,9 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.rows;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scalar.NetworkKernels;
+import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.RowMap;
@@ -11,11 +12,11 @@ import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.MemorySegment;
 
 /// Operations that know no neighbours.
-final class Elementwise {
+public final class Elementwise {
   private Elementwise() {}
 
   /// A copy of a plain tensor, which may have gaps, in a type of activations.
-  static Tensor cast(Context ctx, Tensor x, DType.Plain to) {
+  public static Tensor cast(Context ctx, Tensor x, DType.Plain to) {
     if (!(x.dtype() instanceof DType.Plain)) {
       throw new IllegalArgumentException(
           "%s %s is not of a plain type".formatted(x.dtype().name(), x.shape()));
@@ -65,7 +66,7 @@ final class Elementwise {
     }
   }
 
-  static Tensor embedding(Context ctx, int[] ids, Tensor table) {
+  public static Tensor embedding(Context ctx, int[] ids, Tensor table) {
     if (ctx.dtype() == DType.Plain.F32) {
       return WeightRows.gather(ctx, ids, table);
     }
@@ -77,7 +78,7 @@ final class Elementwise {
     return out;
   }
 
-  static Tensor activate(Context ctx, Tensor x, Activation activation) {
+  public static Tensor activate(Context ctx, Tensor x, Activation activation) {
     var kernels = ctx.networkKernels();
     return RowMap.elements(
         ctx,
@@ -92,7 +93,7 @@ final class Elementwise {
   }
 
   /// The kernel of an activation; NONE leaves `out` alone, which is for results in place.
-  static void apply(
+  public static void apply(
       NetworkKernels kernels,
       Activation activation,
       MemorySegment x,
@@ -110,7 +111,7 @@ final class Elementwise {
     }
   }
 
-  static Tensor geglu(Context ctx, Tensor x) {
+  public static Tensor geglu(Context ctx, Tensor x) {
     Check.activations("x", x, ctx.dtype());
     var dims = x.shape().dims();
     dims[dims.length - 1] /= 2;
@@ -122,7 +123,7 @@ final class Elementwise {
     return out;
   }
 
-  static void geglu(Context ctx, Tensor x, Tensor result) {
+  public static void geglu(Context ctx, Tensor x, Tensor result) {
     int c = Math.toIntExact(result.dim(-1));
     var kernels = ctx.networkKernels();
     RowMap.run(
@@ -135,7 +136,7 @@ final class Elementwise {
             kernels.geglu(in, inAt, in, inAt + 4L * c, c, out, outAt));
   }
 
-  static Tensor scale(Context ctx, Tensor x, float factor) {
+  public static Tensor scale(Context ctx, Tensor x, float factor) {
     var kernels = ctx.kernels();
     return RowMap.elements(
         ctx,
@@ -143,7 +144,7 @@ final class Elementwise {
         (worker, from, n, in, inAt, out, outAt) -> kernels.scale(in, inAt, factor, n, out, outAt));
   }
 
-  static Tensor add(Context ctx, Tensor x, Tensor y) {
+  public static Tensor add(Context ctx, Tensor x, Tensor y) {
     Check.activations("y", y, ctx.dtype());
     x.shape().requireEnd(y.shape());
     var kernels = ctx.kernels();
@@ -172,7 +173,7 @@ final class Elementwise {
         });
   }
 
-  static Tensor concat(Context ctx, Tensor... tensors) {
+  public static Tensor concat(Context ctx, Tensor... tensors) {
     var parts = new RowOffsets[tensors.length];
     long columns = 0;
     for (int i = 0; i < tensors.length; i++) {

@@ -1,16 +1,17 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.conv;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ggml.Unpack;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Gemm;
+import io.gatun.tensor.ops.rows.F32Epilogue;
 import java.lang.foreign.MemorySegment;
 
 /// Convolution as a matrix product that gathers its left operand as it goes: the pixels under the
 /// kernels of a block of output pixels, some of the kernel's taps at a time, so that they fit the
 /// second cache. There is never a matrix of all patches.
-final class PatchConvolution {
+final class PatchPlan implements ConvPlan {
   /// Output pixels of a block.
   private static final int PIXELS = 128;
 
@@ -36,11 +37,11 @@ final class PatchConvolution {
   private final MemorySegment scratch;
   private final long scratchBytes;
 
-  PatchConvolution(Context ctx, Tensor x, ConvWeight w, ConvShape s, F32Epilogue epilogue) {
+  PatchPlan(Context ctx, Tensor x, ConvForms w, ConvShape s, F32Epilogue epilogue) {
     this.ctx = ctx;
     this.dtype = ctx.dtype();
     this.x = x.segment();
-    this.weights = w.byTaps(ctx);
+    this.weights = w.byTaps();
     this.s = s;
     this.epilogue = epilogue;
     blocks = Math.ceilDiv(s.outPixels(), PIXELS);
@@ -53,17 +54,19 @@ final class PatchConvolution {
     scratch = ctx.perWorker(scratchBytes);
   }
 
-  void run() {
-    int parts = Math.ceilDiv(s.outChannels(), channelsPerTask);
-    ctx.forEach(
-        (long) s.batch() * blocks * parts,
-        1,
-        (worker, from, to) -> {
-          for (long task = from; task < to; task++) {
-            int block = (int) (task / parts % blocks);
-            block(worker, (int) (task / parts / blocks), block, (int) (task % parts));
-          }
-        });
+  private int parts() {
+    return Math.ceilDiv(s.outChannels(), channelsPerTask);
+  }
+
+  @Override
+  public long tasks() {
+    return (long) s.batch() * blocks * parts();
+  }
+
+  @Override
+  public void run(int worker, long task) {
+    int block = (int) (task / parts() % blocks);
+    block(worker, (int) (task / parts() / blocks), block, (int) (task % parts()));
   }
 
   private void block(int worker, int image, int block, int part) {
