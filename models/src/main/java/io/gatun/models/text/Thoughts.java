@@ -1,6 +1,5 @@
-package io.gatun.models;
+package io.gatun.models.text;
 
-import io.gatun.models.text.Tokenizer;
 import java.util.List;
 
 /// Tells what a model thinks from what it answers, as the text comes: `<think>` blocks, whatever
@@ -177,9 +176,9 @@ final class Thoughts {
   /// The characters at the end that may be the beginning of a mark.
   private int heldBack() {
     if (channels) {
-      return AnswerWriter.heldBack(pending, CHANNELS);
+      return AnswerText.heldBack(pending, CHANNELS);
     }
-    return AnswerWriter.heldBack(
+    return AnswerText.heldBack(
         pending,
         state == State.THOUGHT ? List.of(end) : BLOCKS.stream().map(Marks::begin).toList());
   }
