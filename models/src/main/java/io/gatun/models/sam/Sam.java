@@ -16,6 +16,7 @@ import io.gatun.tensor.ops.WarmUp;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
@@ -71,8 +72,10 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   /// Begins to prepare this process for its first image, on a thread of its own, and returns at
   /// once: kernels are compiled, and native libraries loaded. [#load] does so too; call it where
   /// there is time before.
-  public static void warmUp() {
-    WarmUp.begin("Segment Anything", f -> new TinySam(f)::forward);
+  ///
+  /// @return done when it has ended; what goes wrong there does no harm
+  public static CompletableFuture<Void> warmUp() {
+    return WarmUp.begin("Segment Anything", f -> new TinySam(f)::forward);
   }
 
   /// Loads a model with the default options.
