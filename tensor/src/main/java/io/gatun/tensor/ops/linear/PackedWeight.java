@@ -1,4 +1,4 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.linear;
 
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.MatmulSpec;
@@ -7,6 +7,7 @@ import io.gatun.ffm.PackedLayout;
 import io.gatun.ffm.WeightLayout;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Scratch;
 import io.gatun.tensor.ops.context.WeightRows;
@@ -16,9 +17,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /// A weight (N, K) as oneDNN's products read it, in blocks of its rows: packed as long as the
-/// budget of [Functional] lasts, and else where it lies, or, where its type is not the
+/// budget of packed memory lasts, and else where it lies, or, where its type is not the
 /// activations', converted block by block in each product.
-final class NativeWeight {
+final class PackedWeight {
   /// The bytes that a block should have: a part of a core's second cache.
   private static final long BLOCK_BYTES = 800 << 10;
 
@@ -51,9 +52,8 @@ final class NativeWeight {
   private final ElementType type;
   private final int k;
   private final Block[] blocks;
-  private MemorySegment.Scope scope;
 
-  private NativeWeight(Context ctx, List<Tensor> weights) {
+  private PackedWeight(Context ctx, List<Tensor> weights) {
     type = ctx.elementType();
     k = Math.toIntExact(weights.getFirst().dim(1));
     var list = new ArrayList<Block>();
@@ -71,8 +71,8 @@ final class NativeWeight {
   }
 
   /// Packs weights, one above the other, if there is room for them.
-  static NativeWeight of(Context ctx, List<Tensor> weights) {
-    var result = new NativeWeight(ctx, weights);
+  static PackedWeight of(Context ctx, List<Tensor> weights) {
+    var result = new PackedWeight(ctx, weights);
     if (ctx.packed().reserveSpare((long) result.outFeatures() * result.k * result.type.bytes())) {
       result.pack(ctx);
     } else {
@@ -87,8 +87,8 @@ final class NativeWeight {
   }
 
   /// A weight of another type than the activations', which each product converts.
-  static NativeWeight converted(Context ctx, Tensor weight) {
-    var result = new NativeWeight(ctx, List.of(weight));
+  static PackedWeight converted(Context ctx, Tensor weight) {
+    var result = new PackedWeight(ctx, List.of(weight));
     result.leave(ctx.dtype());
     return result;
   }
@@ -115,7 +115,6 @@ final class NativeWeight {
 
   private void pack(Context ctx) {
     var arena = ctx.packed().arena();
-    scope = arena.scope();
     for (int i = 0; i < blocks.length; i++) {
       var layout = OneDnn.packedLayout(spec(blocks[i]));
       blocks[i] = blocks[i].at(layout, arena.allocate(layout.byteSize(), ALIGNMENT));
@@ -147,7 +146,7 @@ final class NativeWeight {
 
   /// The type from which oneDNN packs a weight without a conversion before, or null. It rounds to
   /// BF16 as [WeightRows] does, except that numbers below 2^-126 become 0.
-  static ElementType packsFrom(Tensor weight) {
+  private static ElementType packsFrom(Tensor weight) {
     if (!weight.isContiguous()) {
       return null;
     }
@@ -162,17 +161,11 @@ final class NativeWeight {
   }
 
   private void leave(DType.Plain activations) {
-    scope = blocks[0].weight.segment().scope();
     for (int i = 0; i < blocks.length; i++) {
       var block = blocks[i];
       boolean inPlace = block.weight.dtype() == activations && block.weight.isContiguous();
       blocks[i] = block.at(WeightLayout.transposed(k), inPlace ? stored(block) : null);
     }
-  }
-
-  /// Whether the memory that it reads has not been given back.
-  boolean isAlive() {
-    return scope.isAlive();
   }
 
   ElementType type() {

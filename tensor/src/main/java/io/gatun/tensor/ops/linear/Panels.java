@@ -1,4 +1,4 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.linear;
 
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.MatmulSpec;
@@ -17,8 +17,8 @@ final class Panels {
 
   private static final int TILE = DType.Tiled.ROWS;
 
-  private final Activations x;
-  private final Activations.U8 u8;
+  private final Input x;
+  private final Input.U8 u8;
   private final int n;
   private final int k;
   private final Layout layout;
@@ -35,7 +35,7 @@ final class Panels {
   }
 
   /// @param n weight rows that are multiplied at a time
-  Panels(Activations x, int n) {
+  Panels(Input x, int n) {
     this.x = x;
     this.n = n;
     k = x.columns();
@@ -43,9 +43,9 @@ final class Panels {
     layout = Layout.of(n, k);
   }
 
-  /// Whether the machine has fast int8 products that read panels of `n` rows of the weight.
-  static boolean supports(Activations x, Tensor w, int n) {
-    if (!(w.dtype() instanceof DType.Tiled) || !OneDnn.supports(ElementType.S8)) {
+  /// Whether int8 products here read panels of `n` rows of the weight.
+  static boolean supports(Input x, Tensor w, int n) {
+    if (!(w.dtype() instanceof DType.Tiled)) {
       return false;
     }
     int columns = Layout.of(n, x.columns()).columns;
@@ -60,13 +60,13 @@ final class Panels {
     return rows - rest + Math.ceilDiv(rest, step) * step;
   }
 
-  /// Where row `t` of the activations is among those of [Activations.U8]: each [#ROWS] rows, and
-  /// the last ones, are followed by a row of 128s.
+  /// Where row `t` of the activations is among those of [Input.U8]: each [#ROWS] rows, and the last
+  /// ones, are followed by a row of 128s.
   static long u8Row(long t) {
     return t + t / ROWS;
   }
 
-  /// The rows that [Activations.U8] has for so many of the activations.
+  /// The rows that [Input.U8] has for so many of the activations.
   static long u8Rows(int rows) {
     int last = (rows - 1) % ROWS + 1;
     return u8Row(rows - last) + padded(last + 1);

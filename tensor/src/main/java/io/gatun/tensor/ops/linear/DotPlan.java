@@ -1,9 +1,10 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.linear;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.kernel.scalar.Kernels;
+import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Scratch;
 import io.gatun.tensor.ops.context.WeightRows;
@@ -11,15 +12,15 @@ import java.lang.foreign.MemorySegment;
 
 /// Weights of any type, a row at a time: unpacked to F32 where they are not, then one dot product
 /// for each activation row.
-final class DotProduct implements RowProduct {
+final class DotPlan implements RowPlan {
   private final Backend backend;
   private final Kernels kernels;
-  private final Activations x;
+  private final Input x;
   private final Tensor w;
   private final Tensor out;
   private final MemorySegment input;
 
-  DotProduct(Context ctx, Activations x, Tensor w, Tensor out) {
+  DotPlan(Context ctx, Input x, Tensor w, Tensor out) {
     this.w = w;
     this.out = out;
     this.backend = ctx.backend();
@@ -29,12 +30,17 @@ final class DotProduct implements RowProduct {
   }
 
   @Override
+  public long weightRows() {
+    return w.dim(0);
+  }
+
+  @Override
   public long scratchBytes() {
     return 4L * x.columns();
   }
 
   @Override
-  public void multiply(Scratch scratch, long from, long to) {
+  public void multiply(int worker, Scratch scratch, long from, long to) {
     int k = x.columns();
     long n = out.dim(1);
     boolean f32 = w.dtype() == DType.Plain.F32;

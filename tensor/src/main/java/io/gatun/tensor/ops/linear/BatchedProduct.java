@@ -1,23 +1,23 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.linear;
 
 import io.gatun.ffm.MatmulSpec;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.WeightLayout;
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
-import io.gatun.tensor.ops.rows.Elementwise;
+import io.gatun.tensor.ops.rows.F32Epilogue;
 import java.util.List;
 
 /// Products of two activations, batch by batch: `a b^T`.
-final class BatchedProduct {
+public final class BatchedProduct {
   /// Rows of b, and so columns of the result, in a task.
   private static final int COLUMNS = 256;
 
   private BatchedProduct() {}
 
-  static Tensor apply(Context ctx, Tensor a, Tensor b) {
+  public static Tensor apply(Context ctx, Tensor a, Tensor b) {
     Check.rank("a", a, 3);
     Check.rank("b", b, 3);
     Check.activations("a", a, ctx.dtype());
@@ -31,10 +31,9 @@ final class BatchedProduct {
     }
     for (long batch = 0; batch < a.dim(0); batch++) {
       try (var _ = ctx.scope()) {
-        var product =
-            Linear.apply(ctx, Elementwise.cast(ctx, a.get(batch), DType.Plain.F32), b.get(batch))[
-                0];
-        LinearLayer.finish(ctx, product, 0, null, Epilogue.NONE, out.get(batch));
+        var rest = new F32Epilogue(ctx, null, null, Epilogue.NONE, out.get(batch));
+        var input = Input.of(ctx, a.get(batch));
+        Linear.run(ctx, LinearPlan.finished(ctx, input, b.get(batch), rest, 0));
       }
     }
     return out;

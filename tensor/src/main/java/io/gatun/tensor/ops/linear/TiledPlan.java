@@ -1,4 +1,4 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.linear;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
@@ -6,12 +6,14 @@ import io.gatun.tensor.kernel.tiled.TiledProduct;
 import io.gatun.tensor.ops.context.Scratch;
 
 /// Tiled weights times activations that are rounded to 8 bits by groups of 32, on the Vector API.
-final class QuantizedProduct implements RowProduct {
+final class TiledPlan implements RowPlan {
   private static final int ROWS = DType.Tiled.ROWS;
 
+  private final long rows;
   private final TiledProduct product;
 
-  QuantizedProduct(Activations x, Tensor w, Tensor out) {
+  TiledPlan(Input x, Tensor w, Tensor out) {
+    rows = w.dim(0);
     var type = (DType.Tiled) w.dtype();
     product =
         new TiledProduct(
@@ -29,12 +31,17 @@ final class QuantizedProduct implements RowProduct {
   }
 
   @Override
+  public long weightRows() {
+    return rows;
+  }
+
+  @Override
   public long scratchBytes() {
     return TiledProduct.SCRATCH_BYTES;
   }
 
   @Override
-  public void multiply(Scratch scratch, long from, long to) {
+  public void multiply(int worker, Scratch scratch, long from, long to) {
     product.multiply(
         (int) (from / ROWS), Math.ceilDiv((int) to, ROWS), scratch.memory(), scratch.at());
   }

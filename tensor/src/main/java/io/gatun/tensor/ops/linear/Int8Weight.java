@@ -1,4 +1,4 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.linear;
 
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.MatmulSpec;
@@ -36,16 +36,6 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
   /// @param spec the product of [#TYPICAL_ROWS] rows with them
   record Block(int from, int count, MatmulSpec spec, MemorySegment memory) {}
 
-  /// Whether the products of this machine read packed integers.
-  static boolean packs(Context ctx) {
-    return ctx.backend() == Backend.NATIVE && OneDnn.supports(ElementType.S8);
-  }
-
-  /// Whether its memory has not been given back.
-  boolean isAlive() {
-    return scales.scope().isAlive();
-  }
-
   static Int8Weight tensor(Context ctx, List<Tensor> weights, SegmentAllocator memory) {
     long n = weights.stream().mapToLong(w -> w.dim(0)).sum();
     long k = weights.getFirst().dim(1);
@@ -74,7 +64,7 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
     int from = 0;
     for (var weight : weights) {
       int rows = Math.toIntExact(weight.dim(0));
-      int perBlock = NativeWeight.rowsPerBlock(rows, k);
+      int perBlock = PackedWeight.rowsPerBlock(rows, k);
       int start = from;
       int firstBlock = blocks.size();
       for (int row = 0; row < rows; row += perBlock) {
@@ -105,7 +95,7 @@ record Int8Weight(Tensor values, List<Block> blocks, MemorySegment scales, Memor
 
   /// Whether the second half of the rows has blocks of the same sizes as the first.
   boolean hasHalves() {
-    return NativeWeight.hasHalves(blocks.stream().mapToInt(Block::count).toArray());
+    return PackedWeight.hasHalves(blocks.stream().mapToInt(Block::count).toArray());
   }
 
   private static MatmulSpec spec(int count, int k) {
