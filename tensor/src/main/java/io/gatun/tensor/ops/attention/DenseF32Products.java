@@ -1,11 +1,11 @@
 package io.gatun.tensor.ops.attention;
 
-import io.gatun.tensor.ops.context.Context;
 import static io.gatun.ffm.raw.RawMemory.address;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.dense.SmallProducts;
+import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 

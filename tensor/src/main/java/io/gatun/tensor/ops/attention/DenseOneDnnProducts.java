@@ -1,6 +1,5 @@
 package io.gatun.tensor.ops.attention;
 
-import io.gatun.tensor.ops.context.Context;
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.MatmulSpec;
 import io.gatun.ffm.OneDnn;
@@ -10,10 +9,11 @@ import io.gatun.ffm.WeightLayout;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 
-/// Products with tensors through oneDNN, BF16 or F32 with F32 sums: queries are read where they are, keys
-/// and values are packed once for all blocks of queries.
+/// Products with tensors through oneDNN, BF16 or F32 with F32 sums: queries are read where they
+/// are, keys and values are packed once for all blocks of queries.
 final class DenseOneDnnProducts implements AttentionProducts {
   private final Tensor q;
   private final Tensor k;
@@ -56,7 +56,8 @@ final class DenseOneDnnProducts implements AttentionProducts {
     lastKeys = Packed.of(keys(last));
     wholeValues = Packed.of(values(s.keysPerBlock()));
     lastValues = Packed.of(values(last));
-    tableRows = table == null ? null : inType(ctx, table.rows(), (long) table.positions() * s.keyDim());
+    tableRows =
+        table == null ? null : inType(ctx, table.rows(), (long) table.positions() * s.keyDim());
   }
 
   private static MemorySegment inType(Context ctx, MemorySegment floats, long n) {

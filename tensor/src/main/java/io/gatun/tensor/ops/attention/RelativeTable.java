@@ -1,9 +1,9 @@
 package io.gatun.tensor.ops.attention;
 
-import io.gatun.tensor.ops.RelativePositions;
-import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.kernel.dense.SmallProducts;
 import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.RelativePositions;
+import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
 
 /// Both tables of relative positions as one (positions, C), each from its last row to its first:
