@@ -1,5 +1,6 @@
 package io.gatun.models;
 
+import io.gatun.models.sampling.Drafter;
 import io.gatun.models.sampling.SamplingOptions;
 import java.util.List;
 import java.util.Objects;
@@ -13,6 +14,7 @@ public final class GenerateOptions {
   List<String> stop = List.of();
   Thinking thinking = Thinking.SHOW;
   Consumer<String> sink = text -> {};
+  Drafter drafter;
 
   GenerateOptions() {}
 
@@ -69,6 +71,15 @@ public final class GenerateOptions {
   /// [Generation#thoughts] always.
   public GenerateOptions thinking(Thinking value) {
     thinking = Objects.requireNonNull(value, "thinking is null");
+    return this;
+  }
+
+  /// Guesses tokens that are read in one step, where that is faster: a [DraftModel], or
+  /// [io.gatun.models.sampling.PromptLookup]. The answer is what it is without. By default nobody
+  /// does. Models with recurrent layers go back to saved states after a wrong guess, which takes
+  /// longer.
+  public GenerateOptions drafter(Drafter value) {
+    drafter = Objects.requireNonNull(value, "drafter is null");
     return this;
   }
 

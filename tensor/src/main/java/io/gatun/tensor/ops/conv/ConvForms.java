@@ -62,7 +62,8 @@ final class ConvForms {
 
   /// The weight in its own order as F32: for the reference.
   MemorySegment f32() {
-    return kept(Kind.F32, MemorySegment.class, () -> convert(ctx.packed().arena(), DType.Plain.F32));
+    return kept(
+        Kind.F32, MemorySegment.class, () -> convert(ctx.packed().arena(), DType.Plain.F32));
   }
 
   /// (kernelHeight, kernelWidth, I, O) as F32: the right operand of a product with patches.
