@@ -198,6 +198,19 @@ class AttentionTest {
     }
   }
 
+  /// Values of another size than keys, with everything that a spec can ask for.
+  @Test
+  void softcapSinksAndOtherValues() {
+    var q = fixture.random(DType.Plain.F32, 2, 70, 2 * 16);
+    var k = fixture.random(DType.Plain.F32, 2, 70, 2 * 16);
+    var v = fixture.random(DType.Plain.F32, 2, 70, 2 * 24);
+    var sinks = fixture.random(DType.Plain.F32, 2);
+    var spec = AttentionSpec.full(0.5f).softcap(1.5f).sinks(sinks);
+    agree("full ", q, k, v, 2, spec);
+    agree("causal ", q, k, v, 2, new AttentionSpec(1, 0).softcap(3).sinks(sinks));
+    agree("window ", q, k, v, 2, spec.window(9));
+  }
+
   @Test
   void queriesKeysAndValuesMayBeSlicesOfOneProjection() {
     var qkv = fixture.random(DType.Plain.F32, 2, 50, 3 * 48);
