@@ -1,18 +1,18 @@
 package io.gatun.tests.tensor;
 
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.gatun.tensor.ops.Precision;
-import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.ElementType;
+import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Precision;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
