@@ -43,12 +43,16 @@ class ArchitectureTest {
           .definedBy("io.gatun.tensor.ops.context")
           .layer("rows")
           .definedBy("io.gatun.tensor.ops.rows")
+          .layer("linear")
+          .definedBy("io.gatun.tensor.ops.linear")
           .layer("conv")
           .definedBy("io.gatun.tensor.ops.conv")
           .whereLayer("conv")
           .mayNotBeAccessedByAnyLayer()
+          .whereLayer("linear")
+          .mayOnlyBeAccessedByLayers("conv")
           .whereLayer("rows")
-          .mayOnlyBeAccessedByLayers("conv");
+          .mayOnlyBeAccessedByLayers("linear", "conv");
 
   /// The rooms of the kernels: each uses only those named before it.
   @ArchTest

@@ -37,12 +37,12 @@ public record ClassificationHead(LinearWeight dense, LinearWeight out) {
       }
       return new ClassificationHead(
           all.linear("classifier.dense", hiddenSize, hiddenSize),
-          last(all, "classifier.out_proj", hiddenSize));
+          all.linear("classifier.out_proj", 1, hiddenSize));
     }
     if (all.has("classifier.weight") && all.has("bert.pooler.dense.weight")) {
       return new ClassificationHead(
           all.linear("bert.pooler.dense", hiddenSize, hiddenSize),
-          last(all, "classifier", hiddenSize));
+          all.linear("classifier", 1, hiddenSize));
     }
     throw new CheckpointException(
         "%s: no classifier that Gatun knows, which makes a score of a pair of texts; need a reranker (cross-encoder) of BERT's or RoBERTa's kind. Embeddings come from: gatun embed"
@@ -58,15 +58,6 @@ public record ClassificationHead(LinearWeight dense, LinearWeight out) {
     boolean several =
         all.has("classifier.out_proj.weight") && all.shape("classifier.out_proj.weight").rank() > 1;
     return several ? Math.toIntExact(all.shape("classifier.out_proj.weight").dim(0)) : 1;
-  }
-
-  /// llama.cpp writes a matrix of one row as a vector when it quantizes a file.
-  private static LinearWeight last(Weights all, String name, int size) {
-    if (all.shape(name + ".weight").rank() > 1) {
-      return all.linear(name, 1, size);
-    }
-    var row = all.tensor(name + ".weight", size).reshape(1, size);
-    return LinearWeight.of(row, all.tensor(name + ".bias", 1));
   }
 
   /// The numbers of a batch's texts.

@@ -99,7 +99,8 @@ final class Llama implements Architecture {
     return new Moe(
         Router.softmax(
             new Linear(moe.matrix("gate", experts, d), null), c.numExpertsPerTok(), true),
-        moe.experts("experts", List.of("w1", "w3", "w2"), experts, c.numExpertsPerTok(), f, d));
+        moe.experts(experts, c.numExpertsPerTok())
+            .gated("experts", List.of("w1", "w3", "w2"), f, d));
   }
 
   /// Positions that a token sees in layers that do not see all; 0 for no such layers.

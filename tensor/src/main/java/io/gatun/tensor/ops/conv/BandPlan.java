@@ -6,8 +6,8 @@ import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.Operands;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Epilogue;
-import io.gatun.tensor.ops.NativeLinear;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.linear.PostOps;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -75,7 +75,7 @@ final class BandPlan implements ConvPlan {
               type,
               w.bias() == null ? null : ElementType.F32,
               null,
-              NativeLinear.postOps(epilogue, type, to));
+              PostOps.of(epilogue, type, to));
       var spec = plain.withLayout(OneDnn.packedLayout(plain));
       return new Call(spec, w.packed(spec));
     }

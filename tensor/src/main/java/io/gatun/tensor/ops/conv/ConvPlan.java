@@ -30,7 +30,7 @@ sealed interface ConvPlan permits BandPlan, SlicePlan, PatchPlan, ScalarPlan {
           ? new SlicePlan(ctx, x, w, s, epilogue, out)
           : new BandPlan(ctx, x, w, s, epilogue, out);
     }
-    var finish = new F32Epilogue(ctx, w.bias(), epilogue, out);
+    var finish = new F32Epilogue(ctx, null, w.bias(), epilogue, out);
     return ctx.backend() == Backend.SCALAR
         ? new ScalarPlan(ctx, x, w, s, finish)
         : new PatchPlan(ctx, x, w, s, finish);

@@ -32,6 +32,7 @@ public final class ConvTranspose {
       var epilogue =
           new F32Epilogue(
               ctx,
+              null,
               twice(ctx, ctx.dense(bias), o),
               Epilogue.NONE,
               out.reshape(1, 2 * x.dim(1) * x.dim(0), width, 2L * o));

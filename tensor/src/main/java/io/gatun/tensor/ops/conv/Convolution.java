@@ -4,9 +4,9 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Epilogue;
-import io.gatun.tensor.ops.LinearLayer;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.linear.Linear;
 import io.gatun.tensor.ops.rows.F32Epilogue;
 import io.gatun.tensor.ops.rows.Images;
 
@@ -72,6 +72,6 @@ public final class Convolution {
             ? x.reshape(rows[0], rows[1], s.channels())
             : Images.patches(ctx, x, s.outHeight(), s.outWidth(), s.stride());
     var rest = new Epilogue(epilogue.activation(), epilogue.columns(), residual);
-    LinearLayer.into(ctx, patches, w.linear(), rest, flat);
+    Linear.into(ctx, patches, w.linear(), rest, flat);
   }
 }

@@ -8,10 +8,11 @@ import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.RowMap;
 import java.lang.foreign.MemorySegment;
 
-/// What happens to F32 sums before they are stored as activations: bias and [Epilogue].
+/// What happens to F32 sums before they are stored as activations: scales, bias and [Epilogue].
 public final class F32Epilogue {
   private final Context ctx;
   private final Kernels kernels;
+  private final MemorySegment scales;
   private final MemorySegment bias;
   private final Epilogue epilogue;
   private final Tensor out;
@@ -40,9 +41,12 @@ public final class F32Epilogue {
     }
   }
 
+  /// @param scales (N) F32 that the sums are multiplied with first; null for none
   /// @param bias (N) F32; null for none
   /// @param out (B, ..., N)
-  public F32Epilogue(Context ctx, MemorySegment bias, Epilogue epilogue, Tensor out) {
+  public F32Epilogue(
+      Context ctx, MemorySegment scales, MemorySegment bias, Epilogue epilogue, Tensor out) {
+    this.scales = scales;
     this.ctx = ctx;
     this.kernels = ctx.kernels();
     this.bias = bias;
@@ -68,6 +72,9 @@ public final class F32Epilogue {
     for (int i = 0; i < rows; i++) {
       long sum = at + 4 * i * stride;
       long target = (row + i) * n + column;
+      if (scales != null) {
+        kernels.mul(sums, sum, scales, 4L * column, columns, sums, sum);
+      }
       if (bias != null) {
         kernels.add(sums, sum, bias, 4L * column, columns, sums, sum);
       }
