@@ -3,6 +3,7 @@ package io.gatun.models;
 import io.gatun.models.decoder.Batch;
 import io.gatun.models.nn.NotFinite;
 import io.gatun.models.sampling.Sampler;
+import io.gatun.models.sampling.TokenMask;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Owner;
 import io.gatun.tensor.ops.Sequence;
@@ -278,7 +279,10 @@ public final class LlmSession implements AutoCloseable {
     var sink = options.sink;
     options.sink = text -> owner().callback(() -> sink.accept(text));
     Owner.Use turn;
-    var sampler = new Sampler(options.sampling, llm.tokenizer(), null);
+    checkPrompt(prompt.length);
+    var writer = new AnswerWriter(llm.tokenizer(), prompt, options);
+    var mask = constraint(options, writer);
+    var sampler = new Sampler(options.sampling, llm.tokenizer(), mask);
     try {
       turn = change();
     } catch (CancellationException interrupted) {
@@ -287,15 +291,31 @@ public final class LlmSession implements AutoCloseable {
     try (turn) {
       writing = true;
       try {
-        return answer(prompt, options, sampler);
+        return answer(prompt, options, sampler, mask, writer);
       } finally {
         writing = false;
       }
     }
   }
 
-  private Generation answer(int[] prompt, GenerateOptions options, Sampler sampler) {
-    checkPrompt(prompt.length);
+  /// What allows tokens of the answer; null for all.
+  private TokenMask constraint(GenerateOptions options, AnswerWriter writer) {
+    if (options.constraint == null) {
+      return null;
+    }
+    return new AnswerConstraint(
+        options.constraint.start(llm.tokenizer()),
+        llm.model().config().vocabSize(),
+        writer::isAnswering,
+        () -> {
+          int left = options.maxTokens - writer.count();
+          // The last token is not read, and may be one more than the context holds.
+          return options.contextShift ? left : Math.min(left, capacity() - length + 1);
+        });
+  }
+
+  private Generation answer(
+      int[] prompt, GenerateOptions options, Sampler sampler, TokenMask mask, AnswerWriter writer) {
     int kept = Arrays.mismatch(tokens, 0, length, prompt, 0, prompt.length);
     // At least one token must be read, to have logits.
     cut(Math.min(kept < 0 ? length : kept, prompt.length - 1));
@@ -308,7 +328,6 @@ public final class LlmSession implements AutoCloseable {
       return Generation.cancelled((System.nanoTime() - start) / 1e9, sampler.seed());
     }
     long first = System.nanoTime();
-    var writer = new AnswerWriter(llm.tokenizer(), prompt, options);
     Generation.Reason reason = null;
     while (reason == null) {
       if (writer.count() == options.maxTokens) {
@@ -316,6 +335,9 @@ public final class LlmSession implements AutoCloseable {
       } else {
         int id = sampler.sample(logits);
         reason = writer.write(id);
+        if (reason == null && mask != null && mask.finished()) {
+          reason = Generation.Reason.END;
+        }
         if (reason == null) {
           reason = readOn(id, writer.count() < options.maxTokens, options.contextShift);
         }

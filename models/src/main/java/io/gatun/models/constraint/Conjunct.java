@@ -268,7 +268,9 @@ final class Conjunct {
     }
     if (value.isObject()) {
       var members = new TreeMap<String, String>();
-      value.properties().forEach(e -> members.put(TextNode.valueOf(e.getKey()).toString(), key(e.getValue())));
+      value
+          .properties()
+          .forEach(e -> members.put(TextNode.valueOf(e.getKey()).toString(), key(e.getValue())));
       return members.toString();
     }
     return value.toString();

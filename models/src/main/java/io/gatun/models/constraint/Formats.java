@@ -15,6 +15,7 @@ final class Formats {
       "([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,9})?(Z|[+-](0\\d|1[0-3]):[0-5]\\d)";
   private static final String LABEL = "[a-zA-Z0-9]([a-zA-Z0-9-]{0,20}[a-zA-Z0-9])?";
   private static final String HOST = LABEL + "(\\." + LABEL + "){0,4}\\.[a-z]{2,10}";
+
   /// Domains that validators know; some refuse an address in any other.
   private static final String DOMAIN =
       "(com|org|net|edu|gov|int|info|biz|io|dev|app|ai|co|eu|us|uk|ca|au|nz|de|at|ch|fr|es|pt|it|nl|be"
@@ -39,7 +40,12 @@ final class Formats {
           Map.entry("ipv4", BYTE + "(\\." + BYTE + "){3}"),
           Map.entry("ipv6", "([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}"),
           Map.entry("hostname", HOST),
-          Map.entry("email", "[A-Za-z0-9_+-]{1,20}(\\.[A-Za-z0-9_+-]{1,10}){0,3}@(" + LABEL + "\\.){1,4}" + DOMAIN),
+          Map.entry(
+              "email",
+              "[A-Za-z0-9_+-]{1,20}(\\.[A-Za-z0-9_+-]{1,10}){0,3}@("
+                  + LABEL
+                  + "\\.){1,4}"
+                  + DOMAIN),
           Map.entry("uri", "https?://" + HOST + PATH + "(\\?[A-Za-z0-9._~=&-]{0,60})?"));
 
   private Formats() {}

@@ -154,8 +154,7 @@ class JsonSchemaTest {
           """)
   void takesJustTheValid(String schema, String document, boolean valid) {
     var constraint = Constraint.jsonSchema(schema);
-    assertEquals(
-        valid, Walks.accepts(constraint, TOKENIZER, document, new Random(1)), document);
+    assertEquals(valid, Walks.accepts(constraint, TOKENIZER, document, new Random(1)), document);
   }
 
   /// A document in each of the spellings that a program may write.
@@ -167,7 +166,15 @@ class JsonSchemaTest {
         new String[] {
           "{\"value\":1,\"children\":[{\"value\":2,\"children\":[]}]}",
           "{ \"value\" : 1, \"children\" : [ { \"value\" : 2, \"children\" : [ ] } ] }",
-          "{\n  \"value\": 1,\n  \"children\": [\n    {\n      \"value\": 2,\n      \"children\": []\n    }\n  ]\n}"
+          "{\n"
+              + "  \"value\": 1,\n"
+              + "  \"children\": [\n"
+              + "    {\n"
+              + "      \"value\": 2,\n"
+              + "      \"children\": []\n"
+              + "    }\n"
+              + "  ]\n"
+              + "}"
         }) {
       assertTrue(Walks.accepts(constraint, TOKENIZER, text, random), text);
     }

@@ -48,14 +48,18 @@ class RegexTest {
     var constraint = Constraint.regex(regex);
     var java = Pattern.compile(regex);
     var random = new Random(regex.hashCode());
-    String[] parts = {"a", "b", "c", "abc", "1", "20", ".", "-", " ", "\t", "@", "é", "β", "日", "A", "_", "]", "$", "^", "{a}"};
+    String[] parts = {
+      "a", "b", "c", "abc", "1", "20", ".", "-", " ", "\t", "@", "é", "β", "日", "A", "_", "]", "$",
+      "^", "{a}"
+    };
     for (int i = 0; i < 150; i++) {
       var text = new StringBuilder();
       for (int n = random.nextInt(6); n > 0; n--) {
         text.append(parts[random.nextInt(parts.length)]);
       }
       boolean matches = java.matcher(text).matches();
-      assertEquals(matches, Walks.accepts(constraint, TOKENIZER, text.toString(), random), text::toString);
+      assertEquals(
+          matches, Walks.accepts(constraint, TOKENIZER, text.toString(), random), text::toString);
     }
     for (int i = 0; i < 20; i++) {
       String text = Walks.random(constraint, TOKENIZER, 30, random);
@@ -101,7 +105,9 @@ class RegexTest {
 
   @Test
   void whatIsSlowElsewhereIsNot() {
-    for (String regex : List.of("(a|a)*b", "(a+)+b", "(a|b)*a(a|b){30}", "(.*a){20}b", "((a{1,50}){1,50}){1,50}b")) {
+    for (String regex :
+        List.of(
+            "(a|a)*b", "(a+)+b", "(a|b)*a(a|b){30}", "(.*a){20}b", "((a{1,50}){1,50}){1,50}b")) {
       assertTimeoutPreemptively(
           Duration.ofSeconds(20),
           () -> Walks.accepts(Constraint.regex(regex), TOKENIZER, "ab".repeat(50), new Random(1)),
