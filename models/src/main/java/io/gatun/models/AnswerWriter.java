@@ -24,11 +24,6 @@ final class AnswerWriter implements AnswerText.Sink {
     return count;
   }
 
-  /// Whether what comes next belongs to the answer, not to a thought.
-  boolean isAnswering() {
-    return text.isAnswering();
-  }
-
   int[] ids() {
     return Arrays.copyOf(ids, count);
   }

@@ -3,6 +3,7 @@ package io.gatun.models;
 import io.gatun.models.decoder.Batch;
 import io.gatun.models.nn.NotFinite;
 import io.gatun.models.sampling.Sampler;
+import io.gatun.models.sampling.Speculation;
 import io.gatun.models.sampling.TokenMask;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Owner;
@@ -273,15 +274,16 @@ public final class LlmSession implements AutoCloseable {
   /// @throws IllegalArgumentException if the prompt is empty or longer than the context
   /// @throws IllegalStateException if it or the model is closed, or its own sink calls
   public Generation generate(int[] prompt, Consumer<GenerateOptions> choose) {
-    var options = new GenerateOptions();
     Objects.requireNonNull(prompt, "the prompt is null");
-    Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
+    return generate(prompt, GenerateOptions.chosen(choose));
+  }
+
+  Generation generate(int[] prompt, GenerateOptions options) {
     var sink = options.sink;
     options.sink = text -> owner().callback(() -> sink.accept(text));
     Owner.Use turn;
     checkPrompt(prompt.length);
-    var writer = new AnswerWriter(llm.tokenizer(), prompt, options);
-    var mask = constraint(options, writer);
+    var mask = mask(prompt, options);
     var sampler = new Sampler(options.sampling, llm.tokenizer(), mask);
     try {
       turn = change();
@@ -291,31 +293,27 @@ public final class LlmSession implements AutoCloseable {
     try (turn) {
       writing = true;
       try {
-        return answer(prompt, options, sampler, mask, writer);
+        return answer(prompt, options, sampler, mask);
       } finally {
         writing = false;
       }
     }
   }
 
-  /// What allows tokens of the answer; null for all.
-  private TokenMask constraint(GenerateOptions options, AnswerWriter writer) {
+  /// What says which tokens the answer may have; null for all.
+  private TokenMask mask(int[] prompt, GenerateOptions options) {
     if (options.constraint == null) {
       return null;
     }
-    return new AnswerConstraint(
-        options.constraint.start(llm.tokenizer()),
-        llm.model().config().vocabSize(),
-        writer::isAnswering,
-        () -> {
-          int left = options.maxTokens - writer.count();
-          // The last token is not read, and may be one more than the context holds.
-          return options.contextShift ? left : Math.min(left, capacity() - length + 1);
-        });
+    // The last token is not read, and may be one more than the context holds.
+    int room = options.contextShift ? Integer.MAX_VALUE : capacity() - prompt.length + 1;
+    int most = Math.min(options.maxTokens, room);
+    int vocabulary = llm.model().config().vocabSize();
+    return new AnswerConstraint(options.constraint, llm.tokenizer(), vocabulary, prompt, most);
   }
 
   private Generation answer(
-      int[] prompt, GenerateOptions options, Sampler sampler, TokenMask mask, AnswerWriter writer) {
+      int[] prompt, GenerateOptions options, Sampler sampler, TokenMask mask) {
     int kept = Arrays.mismatch(tokens, 0, length, prompt, 0, prompt.length);
     // At least one token must be read, to have logits.
     cut(Math.min(kept < 0 ? length : kept, prompt.length - 1));
@@ -328,19 +326,32 @@ public final class LlmSession implements AutoCloseable {
       return Generation.cancelled((System.nanoTime() - start) / 1e9, sampler.seed());
     }
     long first = System.nanoTime();
+    var writer = new AnswerWriter(llm.tokenizer(), prompt, options);
+    var speculation = new Speculation(options.drafter);
+    int[] chosen = options.maxTokens == 0 ? new int[0] : new int[] {sampler.sample(logits)};
     Generation.Reason reason = null;
     while (reason == null) {
-      if (writer.count() == options.maxTokens) {
-        reason = Generation.Reason.LENGTH;
-      } else {
-        int id = sampler.sample(logits);
-        reason = writer.write(id);
-        if (reason == null && mask != null && mask.finished()) {
+      for (int i = 0; i < chosen.length && reason == null; i++) {
+        reason = writer.write(chosen[i]);
+        boolean last = i == chosen.length - 1; // the mask has taken in all of them
+        if (reason == null && last && mask != null && mask.finished()) {
           reason = Generation.Reason.END;
         }
-        if (reason == null) {
-          reason = readOn(id, writer.count() < options.maxTokens, options.contextShift);
+        if (reason != null) {
+          cut(length - (chosen.length - 1 - i)); // what was guessed beyond it
         }
+      }
+      int more = options.maxTokens - writer.count();
+      try {
+        if (reason == null && chosen.length > 0 && !makeRoom(options.contextShift)) {
+          reason = Generation.Reason.CONTEXT;
+        } else if (reason == null && more == 0) {
+          reason = Generation.Reason.LENGTH;
+        } else if (reason == null) {
+          chosen = next(chosen[chosen.length - 1], more - 1, speculation, sampler);
+        }
+      } catch (CancellationException interrupted) {
+        reason = Generation.Reason.CANCELLED;
       }
     }
     double decode = (System.nanoTime() - first) / 1e9;
@@ -353,26 +364,79 @@ public final class LlmSession implements AutoCloseable {
         read,
         (first - start) / 1e9,
         decode,
-        sampler.seed());
+        sampler.seed(),
+        speculation.drafted(),
+        speculation.accepted());
   }
 
-  /// Makes room for a token that was written, and reads it if another is to follow.
+  /// Makes room for a token that was written, if that is possible.
+  private boolean makeRoom(boolean contextShift) {
+    if (length < capacity()) {
+      return true;
+    }
+    if (!contextShift || length <= 2) {
+      return false;
+    }
+    shift();
+    return true;
+  }
+
+  /// Reads a token that was written, together with a guess of what follows, and chooses what does:
+  /// the guess as far as it was right, and a token more.
   ///
-  /// @return why the answer ends here, or null if it goes on
-  private Generation.Reason readOn(int id, boolean more, boolean contextShift) {
+  /// @param most how many guessed tokens are of use
+  private int[] next(int id, int most, Speculation speculation, Sampler sampler) {
+    int before = length;
+    append(new int[] {id});
+    int[] guess = new int[0];
     try {
-      if (length == capacity()) {
-        if (!contextShift || length <= 2) {
-          return Generation.Reason.CONTEXT;
+      int room = Math.min(Math.min(most, Speculation.MOST), capacity() - length);
+      guess = speculation.draft(tokens, length, canForget(room) ? room : 0);
+      if (guess.length > 0) {
+        sequence.save();
+      }
+      append(guess);
+      int[] chosen = choose(guess, sampler);
+      cut(before + chosen.length);
+      speculation.done(guess.length, chosen.length - 1);
+      return chosen;
+    } catch (RuntimeException | Error e) {
+      undo(before);
+      throw e;
+    }
+  }
+
+  /// Whether the sequence can forget so many tokens again and keep all that it has read: the states
+  /// after the token before are there to be saved, and no page leaves the window meanwhile.
+  private boolean canForget(int most) {
+    var layout = sequence.layout();
+    return sequence.length() == length - 1
+        && layout.firstPage(length) == layout.firstPage(length + most);
+  }
+
+  /// Reads what is left, and chooses a token after each of the last `guess.length + 1`, as long as
+  /// it is the guess.
+  private int[] choose(int[] guess, Sampler sampler) {
+    var ops = llm.ops();
+    while (length - sequence.length() > CHUNK) { // where states had to go far back
+      int from = sequence.length();
+      step(Arrays.copyOfRange(tokens, from, from + CHUNK), false);
+      sequence.save();
+    }
+    int[] ids = Arrays.copyOfRange(tokens, sequence.length(), length);
+    try (var _ = ops.owner().turn();
+        var _ = ops.scope()) {
+      var batch = Batch.of(sequence, ids, guess.length + 1);
+      var rows = llm.model().logits(ops, llm.model().forward(ops, batch)); // (guess + 1, V)
+      var chosen = new int[guess.length + 1];
+      for (int i = 0; ; i++) {
+        var row = rows.slice(0, i, i + 1).segment();
+        NotFinite.check("the logits", row, llm.checkpoint());
+        chosen[i] = sampler.sample(row);
+        if (i == guess.length || chosen[i] != guess[i] || llm.tokenizer().isEnd(chosen[i])) {
+          return Arrays.copyOf(chosen, i + 1);
         }
-        shift();
       }
-      if (more) {
-        read(new int[] {id});
-      }
-      return null;
-    } catch (CancellationException interrupted) {
-      return Generation.Reason.CANCELLED;
     }
   }
 

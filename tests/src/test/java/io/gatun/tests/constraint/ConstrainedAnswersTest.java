@@ -6,11 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.gatun.models.Generation;
 import io.gatun.models.Llm;
 import io.gatun.models.constraint.Constraint;
+import io.gatun.models.engine.Engine;
+import io.gatun.models.engine.Request;
+import io.gatun.models.sampling.SamplingOptions;
 import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -69,6 +73,28 @@ class ConstrainedAnswersTest {
         int s = seed;
         var answer = small.generate("ROMEO:\n", o -> o.temperature(1).seed(s).constraint(any));
         assertTrue(answer.text().endsWith("]"), answer.text());
+      }
+    }
+  }
+
+  @Test
+  void theEngineTakesConstraints() throws InterruptedException {
+    var list = Constraint.regex("[a-z]{3}(, [a-z]{3})*\\.");
+    int[] prompt = llm.tokenizer().encode("ROMEO:");
+    try (var engine = Engine.open(llm)) {
+      var answers =
+          IntStream.range(0, 4)
+              .mapToObj(
+                  i ->
+                      engine.submit(
+                          Request.of(prompt)
+                              .maxTokens(30)
+                              .sampling(SamplingOptions.DEFAULT.withTemperature(1).withSeed(i))
+                              .constraint(() -> list.start(llm.tokenizer()).within(30))))
+              .toList();
+      for (var answer : answers) {
+        String text = answer.await().text();
+        assertTrue(text.matches("[a-z]{3}(, [a-z]{3})*\\."), text);
       }
     }
   }

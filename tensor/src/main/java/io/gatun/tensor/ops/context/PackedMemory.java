@@ -1,6 +1,8 @@
 package io.gatun.tensor.ops.context;
 
+import io.gatun.ffm.RawArena;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -14,7 +16,37 @@ public final class PackedMemory {
   private final Set<PackedMemory> open;
   private long budget = 2L << 30;
   private long taken;
-  private Arena arena;
+  private Slabs arena;
+
+  /// Allocates side by side from large pieces, of which the system makes only what is used.
+  private static final class Slabs implements Arena {
+    private static final long SIZE = 64L << 20;
+
+    private final RawArena slabs = new RawArena();
+    private MemorySegment slab = MemorySegment.NULL;
+    private long used;
+
+    @Override
+    public MemorySegment allocate(long bytes, long alignment) {
+      long from = used + alignment - 1 & -alignment;
+      if (from + bytes > slab.byteSize()) {
+        slab = slabs.reserve(Math.max(SIZE, bytes));
+        from = 0;
+      }
+      used = from + bytes;
+      return slab.asSlice(from, bytes);
+    }
+
+    @Override
+    public MemorySegment.Scope scope() {
+      return slabs.scope();
+    }
+
+    @Override
+    public void close() {
+      slabs.close();
+    }
+  }
 
   // The forms of each weight by their kind; they go with the weight, their memory does not.
   private final Map<Object, Map<Object, Object>> forms = new WeakHashMap<>();
@@ -79,7 +111,7 @@ public final class PackedMemory {
   /// What to allocate from, until [#release].
   public Arena arena() {
     if (arena == null) {
-      arena = Arena.ofShared();
+      arena = new Slabs();
       open.add(this);
     }
     return arena;

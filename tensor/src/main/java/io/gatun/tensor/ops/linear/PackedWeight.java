@@ -120,35 +120,51 @@ final class PackedWeight {
       blocks[i] = blocks[i].at(layout, arena.allocate(layout.byteSize(), ALIGNMENT));
     }
     try (var _ = ctx.scope()) {
-      long stride = scratchBytes();
+      boolean direct = Arrays.stream(blocks).allMatch(block -> packsFrom(block.weight) != null);
+      long stride = direct ? 0 : scratchBytes();
       var scratch = ctx.perWorker(stride);
       ctx.forEach(
           blocks.length,
           1,
           (worker, from, to) -> {
             for (int i = (int) from; i < to; i++) {
-              var block = blocks[i];
-              OneDnn.pack(
-                  spec(block),
-                  type,
-                  rows(block, new Scratch(scratch, worker * stride)),
-                  (PackedLayout) block.layout,
-                  block.memory);
+              pack(blocks[i], new Scratch(scratch, worker * stride));
             }
           });
     }
   }
 
+  private void pack(Block block, Scratch scratch) {
+    var stored = packsFrom(block.weight);
+    OneDnn.pack(
+        spec(block),
+        stored != null ? stored : type,
+        stored != null ? stored(block) : rows(block, scratch),
+        (PackedLayout) block.layout,
+        block.memory);
+  }
+
+  /// The type from which oneDNN packs a weight without a conversion before, or null. It rounds to
+  /// BF16 as [WeightRows] does, except that numbers below 2^-126 become 0.
+  private static ElementType packsFrom(Tensor weight) {
+    if (!weight.isContiguous()) {
+      return null;
+    }
+    return weight.dtype() == DType.Plain.F32
+        ? ElementType.F32
+        : weight.dtype() == DType.Plain.BF16 ? ElementType.BF16 : null;
+  }
+
+  private MemorySegment stored(Block block) {
+    long rowBytes = k * block.weight.dtype().blockBytes();
+    return block.weight.segment().asSlice(block.row * rowBytes, block.count * rowBytes);
+  }
+
   private void leave(DType.Plain activations) {
-    long rowBytes = (long) k * type.bytes();
     for (int i = 0; i < blocks.length; i++) {
       var block = blocks[i];
       boolean inPlace = block.weight.dtype() == activations && block.weight.isContiguous();
-      var memory =
-          inPlace
-              ? block.weight.segment().asSlice(block.row * rowBytes, block.count * rowBytes)
-              : null;
-      blocks[i] = block.at(WeightLayout.transposed(k), memory);
+      blocks[i] = block.at(WeightLayout.transposed(k), inPlace ? stored(block) : null);
     }
   }
 
