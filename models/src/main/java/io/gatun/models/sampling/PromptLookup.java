@@ -11,6 +11,8 @@ public final class PromptLookup implements Drafter {
 
   private static final int SHORTEST = 2;
 
+  public PromptLookup() {}
+
   @Override
   public int[] draft(int[] tokens, int length, int most) {
     int best = 0;
