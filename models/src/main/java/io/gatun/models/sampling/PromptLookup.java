@@ -11,6 +11,9 @@ public final class PromptLookup implements Drafter {
 
   private static final int SHORTEST = 2;
 
+  /// Looks in the tokens that it is given, and nowhere else.
+  public PromptLookup() {}
+
   @Override
   public int[] draft(int[] tokens, int length, int most) {
     int best = 0;
