@@ -16,7 +16,13 @@ public final class GenerateOptions {
   Consumer<String> sink = text -> {};
   Drafter drafter;
 
-  GenerateOptions() {}
+  private GenerateOptions() {}
+
+  static GenerateOptions chosen(Consumer<GenerateOptions> choose) {
+    var options = new GenerateOptions();
+    Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
+    return options;
+  }
 
   /// The most tokens to write; the context may end it earlier.
   public GenerateOptions maxTokens(int value) {

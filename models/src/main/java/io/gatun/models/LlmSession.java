@@ -273,9 +273,11 @@ public final class LlmSession implements AutoCloseable {
   /// @throws IllegalArgumentException if the prompt is empty or longer than the context
   /// @throws IllegalStateException if it or the model is closed, or its own sink calls
   public Generation generate(int[] prompt, Consumer<GenerateOptions> choose) {
-    var options = new GenerateOptions();
     Objects.requireNonNull(prompt, "the prompt is null");
-    Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
+    return generate(prompt, GenerateOptions.chosen(choose));
+  }
+
+  Generation generate(int[] prompt, GenerateOptions options) {
     var sink = options.sink;
     options.sink = text -> owner().callback(() -> sink.accept(text));
     Owner.Use turn;
