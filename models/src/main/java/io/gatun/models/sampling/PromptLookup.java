@@ -11,7 +11,7 @@ public final class PromptLookup implements Drafter {
 
   private static final int SHORTEST = 2;
 
-  /// Looks in the tokens that it is given, and nowhere else.
+  /// Looks up what is drafted for; it keeps nothing.
   public PromptLookup() {}
 
   @Override
