@@ -15,7 +15,7 @@ import org.slf4j.LoggerFactory;
 /// and what the machine has. Each decision is logged once, with its reason.
 final class RowProducts {
   /// From so many activation rows on, converting weights for a matrix product pays.
-  private static final int GEMM_ROWS = 12;
+  private static final int GEMM_ROWS = 8;
 
   private static final Logger LOG = LoggerFactory.getLogger(RowProducts.class);
   private static final Set<String> LOGGED = ConcurrentHashMap.newKeySet();
