@@ -86,6 +86,20 @@ public final class SmallProducts {
     var c41 = FloatVector.zero(FLOATS);
     var c50 = FloatVector.zero(FLOATS);
     var c51 = FloatVector.zero(FLOATS);
+    if (accumulate) {
+      c00 = FloatVector.fromMemorySegment(FLOATS, ALL, out & IN_BOUNDS, ORDER);
+      c01 = FloatVector.fromMemorySegment(FLOATS, ALL, out + 4L * COUNT & IN_BOUNDS, ORDER);
+      c10 = FloatVector.fromMemorySegment(FLOATS, ALL, out + outStride & IN_BOUNDS, ORDER);
+      c11 = FloatVector.fromMemorySegment(FLOATS, ALL, out + outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+      c20 = FloatVector.fromMemorySegment(FLOATS, ALL, out + 2 * outStride & IN_BOUNDS, ORDER);
+      c21 = FloatVector.fromMemorySegment(FLOATS, ALL, out + 2 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+      c30 = FloatVector.fromMemorySegment(FLOATS, ALL, out + 3 * outStride & IN_BOUNDS, ORDER);
+      c31 = FloatVector.fromMemorySegment(FLOATS, ALL, out + 3 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+      c40 = FloatVector.fromMemorySegment(FLOATS, ALL, out + 4 * outStride & IN_BOUNDS, ORDER);
+      c41 = FloatVector.fromMemorySegment(FLOATS, ALL, out + 4 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+      c50 = FloatVector.fromMemorySegment(FLOATS, ALL, out + 5 * outStride & IN_BOUNDS, ORDER);
+      c51 = FloatVector.fromMemorySegment(FLOATS, ALL, out + 5 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+    }
     for (int k = 0; k < depth; k++) {
       long row = b + k * bStride;
       var b0 = FloatVector.fromMemorySegment(FLOATS, ALL, row & IN_BOUNDS, ORDER);
@@ -110,27 +124,18 @@ public final class SmallProducts {
       c50 = x.fma(b0, c50);
       c51 = x.fma(b1, c51);
     }
-    store(c00, c01, out, accumulate);
-    store(c10, c11, out + outStride, accumulate);
-    store(c20, c21, out + 2 * outStride, accumulate);
-    store(c30, c31, out + 3 * outStride, accumulate);
-    store(c40, c41, out + 4 * outStride, accumulate);
-    store(c50, c51, out + 5 * outStride, accumulate);
-  }
-
-  private static void store(FloatVector first, FloatVector second, long out, boolean accumulate) {
-    long next = out + 4L * COUNT;
-    if (accumulate) {
-      first
-          .add(FloatVector.fromMemorySegment(FLOATS, ALL, out & IN_BOUNDS, ORDER))
-          .intoMemorySegment(ALL, out & IN_BOUNDS, ORDER);
-      second
-          .add(FloatVector.fromMemorySegment(FLOATS, ALL, next & IN_BOUNDS, ORDER))
-          .intoMemorySegment(ALL, next & IN_BOUNDS, ORDER);
-    } else {
-      first.intoMemorySegment(ALL, out & IN_BOUNDS, ORDER);
-      second.intoMemorySegment(ALL, next & IN_BOUNDS, ORDER);
-    }
+    c00.intoMemorySegment(ALL, out & IN_BOUNDS, ORDER);
+    c01.intoMemorySegment(ALL, out + 4L * COUNT & IN_BOUNDS, ORDER);
+    c10.intoMemorySegment(ALL, out + outStride & IN_BOUNDS, ORDER);
+    c11.intoMemorySegment(ALL, out + outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+    c20.intoMemorySegment(ALL, out + 2 * outStride & IN_BOUNDS, ORDER);
+    c21.intoMemorySegment(ALL, out + 2 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+    c30.intoMemorySegment(ALL, out + 3 * outStride & IN_BOUNDS, ORDER);
+    c31.intoMemorySegment(ALL, out + 3 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+    c40.intoMemorySegment(ALL, out + 4 * outStride & IN_BOUNDS, ORDER);
+    c41.intoMemorySegment(ALL, out + 4 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+    c50.intoMemorySegment(ALL, out + 5 * outStride & IN_BOUNDS, ORDER);
+    c51.intoMemorySegment(ALL, out + 5 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
   }
 
   /// Copies rows of `c` elements, BF16 or F32, to F32.
