@@ -21,8 +21,7 @@ record StepRates(double tokensPerSecond, long allocatedBytes) {
   private static final int CAPACITY = 2048;
   private static final long WARM_UP_NANOS = 700_000_000L;
 
-  private static final ThreadMXBean THREADS =
-      (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
   /// Measures steps of so many sequences.
   static StepRates measure(Decoder decoder, Ops ops, DType.Plain kv, int rows) {

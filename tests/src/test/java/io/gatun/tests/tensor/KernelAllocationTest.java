@@ -115,8 +115,7 @@ class KernelAllocationTest {
   }
 
   /// Notes which methods each method calls, and which of them call the Vector API.
-  private static void read(
-      ClassModel type, Map<String, Set<String>> methods, Set<String> kernels) {
+  private static void read(ClassModel type, Map<String, Set<String>> methods, Set<String> kernels) {
     for (MethodModel method : type.methods()) {
       String name = type.thisClass().asInternalName() + "." + method.methodName().stringValue();
       var calls = methods.computeIfAbsent(name, n -> new HashSet<>());

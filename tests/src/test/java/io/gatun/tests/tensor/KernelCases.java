@@ -157,9 +157,7 @@ final class KernelCases {
           "StateScan " + corrects,
           128,
           64,
-          n ->
-              (n == 128 ? wide : narrow)
-                  .run(true, x, 0, y, 0, out, 0, out, 1 << 20, n, 3));
+          n -> (n == 128 ? wide : narrow).run(true, x, 0, y, 0, out, 0, out, 1 << 20, n, 3));
     }
     put(
         "CausalConvolution",
@@ -177,8 +175,15 @@ final class KernelCases {
   private void stored() {
     var blocks =
         List.of(
-            Block.Q4_0, Block.Q4_1, Block.Q5_0, Block.Q5_1, Block.Q8_0, Block.Q4_K, Block.Q5_K,
-            Block.Q6_K, Block.MXFP4);
+            Block.Q4_0,
+            Block.Q4_1,
+            Block.Q5_0,
+            Block.Q5_1,
+            Block.Q8_0,
+            Block.Q4_K,
+            Block.Q5_K,
+            Block.Q6_K,
+            Block.MXFP4);
     for (DType type : List.of(Plain.F16, Plain.BF16, Plain.I8)) {
       put("Unpack " + type.name(), n -> Unpack.toFloat(type, stored, 0, out, 0, n));
     }
@@ -211,11 +216,7 @@ final class KernelCases {
 
   private void tiled() {
     for (int bits : new int[] {4, 8}) {
-      put(
-          "QuantizedRows " + bits,
-          1024,
-          2816,
-          n -> QuantizedRows.quantize(x, 0, out, 0, n, bits));
+      put("QuantizedRows " + bits, 1024, 2816, n -> QuantizedRows.quantize(x, 0, out, 0, n, bits));
     }
     for (var type : TILED) {
       put(

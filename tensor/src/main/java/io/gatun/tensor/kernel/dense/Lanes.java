@@ -42,7 +42,9 @@ public final class Lanes {
 
   private static final VectorMask<Byte> FOUR_BYTES = BYTES.indexInRange(0, 4);
 
-  private static final IntVector LANE = IntVector.zero(INTS).addIndex(1);
+  /// 0, 1, 2, ...
+  public static final IntVector LANE = IntVector.zero(INTS).addIndex(1);
+
   private static final IntVector BYTE_TO_TOP =
       IntVector.broadcast(INTS, 24).sub(LANE.lanewise(VectorOperators.LSHL, 3));
 
@@ -117,11 +119,6 @@ public final class Lanes {
     return (IntVector)
         ShortVector.fromMemorySegment(SHORTS, ALL, address & IN_BOUNDS, ORDER)
             .convertShape(VectorOperators.S2I, INTS, 0);
-  }
-
-  /// In each lane `i`, bit `first + i` of `bits`; 0 or 1.
-  public static IntVector spread(int bits, int first) {
-    return IntVector.broadcast(INTS, bits).lanewise(VectorOperators.LSHR, LANE.add(first)).and(1);
   }
 
   public static float f16(long address) {

@@ -118,7 +118,8 @@ final class TiledMinima {
           IntVector.broadcast(INTS, ALL.get(INT, a1 + MINUS_8_SUM)).reinterpretAsShorts();
       for (int q = 0; q < 8; q++) {
         ShortVector v =
-            ShortVector.fromMemorySegment(WORDS, ALL, pairs + SCALES_BYTES + q * 64 & IN_BOUNDS, ORDER);
+            ShortVector.fromMemorySegment(
+                WORDS, ALL, pairs + SCALES_BYTES + q * 64 & IN_BOUNDS, ORDER);
         for (int j = 0; j < 16; j += 8) {
           long b0 = a0 + q * 16 + j & IN_BOUNDS;
           long b1 = a1 + q * 16 + j & IN_BOUNDS;

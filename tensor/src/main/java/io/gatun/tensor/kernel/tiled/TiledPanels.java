@@ -2,31 +2,30 @@ package io.gatun.tensor.kernel.tiled;
 
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
+import static io.gatun.tensor.kernel.dense.Lanes.F16_BIAS;
+import static io.gatun.tensor.kernel.dense.Lanes.F16_PLACE;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.dense.Lanes.INTS;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
+import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
 import static io.gatun.tensor.kernel.dense.Lanes.ROUND;
 import static io.gatun.tensor.kernel.dense.Lanes.WORDS;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 import static io.gatun.tensor.kernel.scalar.Floats.SHORT;
+import static io.gatun.tensor.kernel.tiled.TiledLayout.MINIMA_GROUP_BYTES;
+import static io.gatun.tensor.kernel.tiled.TiledLayout.MINIMA_HEAD_BYTES;
+import static io.gatun.tensor.kernel.tiled.TiledLayout.SCALES_BYTES;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
-import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
-import static io.gatun.tensor.kernel.dense.Lanes.F16_BIAS;
-import static io.gatun.tensor.kernel.dense.Lanes.F16_PLACE;
-import static io.gatun.tensor.kernel.tiled.TiledLayout.MINIMA_GROUP_BYTES;
-import static io.gatun.tensor.kernel.tiled.TiledLayout.MINIMA_HEAD_BYTES;
-import static io.gatun.tensor.kernel.tiled.TiledLayout.SCALES_BYTES;
-import jdk.incubator.vector.VectorOperators;
 import io.gatun.tensor.DType.Tiled;
-import io.gatun.tensor.kernel.dense.Lanes;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
 
 /// Tiled weights as int8 with one scale a row, in panels: `[K / 4][columns][4]`, a column of which
 /// is a row of the weights.
@@ -173,10 +172,7 @@ public final class TiledPanels {
               .reinterpretAsInts();
       ShortVector factor = low.and(0xFFFF).or(high.lanewise(LSHL, 16)).reinterpretAsShorts();
       factor.intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
-      factor
-          .mul(zero)
-          .sub((short) HALF)
-          .intoMemorySegment(ALL, to + BYTES & IN_BOUNDS, ORDER);
+      factor.mul(zero).sub((short) HALF).intoMemorySegment(ALL, to + BYTES & IN_BOUNDS, ORDER);
     }
   }
 

@@ -15,8 +15,8 @@ import java.lang.ref.Reference;
 /// Single rows of [Tiled] matrices as F32, with the same results as [TiledLayout#toFloat] bit for
 /// bit.
 ///
-/// A row's words are 64 bytes apart, so they are read one by one, without vectors: smaller ones than
-/// other kernels have would make these box theirs.
+/// A row's words are 64 bytes apart, so they are read one by one, without vectors: smaller ones
+/// than other kernels have would make these box theirs.
 public final class TiledRows {
   /// Bytes from a row's word to its next.
   private static final int STEP = TiledLayout.SCALES_BYTES;
