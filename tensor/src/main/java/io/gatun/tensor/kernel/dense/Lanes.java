@@ -42,8 +42,7 @@ public final class Lanes {
 
   private static final VectorMask<Byte> FOUR_BYTES = BYTES.indexInRange(0, 4);
 
-  /// 0, 1, 2, ...
-  public static final IntVector LANE = IntVector.zero(INTS).addIndex(1);
+  private static final IntVector LANE = IntVector.zero(INTS).addIndex(1);
 
   private static final IntVector BYTE_TO_TOP =
       IntVector.broadcast(INTS, 24).sub(LANE.lanewise(VectorOperators.LSHL, 3));
@@ -109,16 +108,16 @@ public final class Lanes {
             .convertShape(VectorOperators.B2I, INTS, 0);
   }
 
-  /// Twice as many 16-bit words, as they are.
-  public static ShortVector words(long address) {
-    return ShortVector.fromMemorySegment(WORDS, ALL, address & IN_BOUNDS, ORDER);
-  }
-
   /// 16-bit words, sign-extended.
   public static IntVector shorts(long address) {
     return (IntVector)
         ShortVector.fromMemorySegment(SHORTS, ALL, address & IN_BOUNDS, ORDER)
             .convertShape(VectorOperators.S2I, INTS, 0);
+  }
+
+  /// In each lane `i`, bit `first + i` of `bits`; 0 or 1.
+  public static IntVector spread(int bits, int first) {
+    return IntVector.broadcast(INTS, bits).lanewise(VectorOperators.LSHR, LANE.add(first)).and(1);
   }
 
   public static float f16(long address) {

@@ -2,14 +2,13 @@ package io.gatun.tensor.kernel.ggml;
 
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
-import static io.gatun.tensor.kernel.dense.Lanes.BYTES;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
-import static io.gatun.tensor.kernel.dense.Lanes.INTS;
-import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
-import static io.gatun.tensor.kernel.dense.Lanes.LANE;
-import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
-import static io.gatun.tensor.kernel.dense.Lanes.SHORTS;
+import static io.gatun.tensor.kernel.dense.Lanes.bytes;
+import static io.gatun.tensor.kernel.dense.Lanes.floats;
+import static io.gatun.tensor.kernel.dense.Lanes.shorts;
+import static io.gatun.tensor.kernel.dense.Lanes.spread;
+import static io.gatun.tensor.kernel.dense.Lanes.toFloat;
 import static io.gatun.tensor.kernel.scalar.Floats.BYTE;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 import static io.gatun.tensor.kernel.scalar.Floats.INT;
@@ -18,17 +17,12 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.kernel.dense.Lanes;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
-import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 
 /// Dot products of weight rows, as a file stores them, with one row of F32 activations: what
 /// [Unpack] and a dot product would give, without the way through memory.
-///
-/// Root kernels write the calls of the Vector API out: helpers that have been compiled themselves
-/// are not inlined again, and then each vector becomes an object.
 public final class RowDots {
   /// 2^23 and 2^19 as floats: or-ed in, an integer in the lowest bits, or four bits further up,
   /// adds its value.
@@ -61,8 +55,7 @@ public final class RowDots {
 
   /// Whether there is a kernel for rows of so many elements of the type.
   public static boolean supports(DType type, int columns) {
-    // Vectors of four lanes would read bytes of a block beyond its end.
-    return COUNT >= 8 && kernel(type) != null && columns % Math.max(16, type.blockSize()) == 0;
+    return kernel(type) != null && columns % Math.max(16, type.blockSize()) == 0;
   }
 
   private static Kernel kernel(DType type) {
@@ -131,41 +124,22 @@ public final class RowDots {
     FloatVector s1 = FloatVector.zero(FLOATS);
     int k = 0;
     for (; k <= columns - 2 * COUNT; k += 2 * COUNT) {
-      s0 =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, ALL, w + 2 * k & IN_BOUNDS, ORDER)
-                      .convertShape(VectorOperators.S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 13)
-              .and(Lanes.F16_PLACE)
-              .reinterpretAsFloats()
-              .mul(Lanes.F16_BIAS)
-              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 4 * k & IN_BOUNDS, ORDER), s0);
-      s1 =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(
-                          SHORTS, ALL, w + 2 * k + 2 * COUNT & IN_BOUNDS, ORDER)
-                      .convertShape(VectorOperators.S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 13)
-              .and(Lanes.F16_PLACE)
-              .reinterpretAsFloats()
-              .mul(Lanes.F16_BIAS)
-              .fma(
-                  FloatVector.fromMemorySegment(
-                      FLOATS, ALL, x + 4 * k + 4 * COUNT & IN_BOUNDS, ORDER),
-                  s1);
+      s0 = finiteF16(w + 2 * k).fma(floats(x + 4 * k), s0);
+      s1 = finiteF16(w + 2 * k + 2 * COUNT).fma(floats(x + 4 * k + 4 * COUNT), s1);
     }
     if (k < columns) {
-      s0 =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, ALL, w + 2 * k & IN_BOUNDS, ORDER)
-                      .convertShape(VectorOperators.S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 13)
-              .and(Lanes.F16_PLACE)
-              .reinterpretAsFloats()
-              .mul(Lanes.F16_BIAS)
-              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 4 * k & IN_BOUNDS, ORDER), s0);
+      s0 = finiteF16(w + 2 * k).fma(floats(x + 4 * k), s0);
     }
     return Lanes.sum(s0.add(s1));
+  }
+
+  /// F16 bits where a float has them make its value times 2^-112.
+  private static FloatVector finiteF16(long address) {
+    return shorts(address)
+        .lanewise(VectorOperators.LSHL, 13)
+        .and(Lanes.F16_PLACE)
+        .reinterpretAsFloats()
+        .mul(Lanes.F16_BIAS);
   }
 
   private static float bf16(long w, long x, int columns) {
@@ -173,33 +147,11 @@ public final class RowDots {
     FloatVector s1 = FloatVector.zero(FLOATS);
     int k = 0;
     for (; k <= columns - 2 * COUNT; k += 2 * COUNT) {
-      s0 =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, ALL, w + 2 * k & IN_BOUNDS, ORDER)
-                      .convertShape(VectorOperators.S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 16)
-              .reinterpretAsFloats()
-              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 4 * k & IN_BOUNDS, ORDER), s0);
-      s1 =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(
-                          SHORTS, ALL, w + 2 * k + 2 * COUNT & IN_BOUNDS, ORDER)
-                      .convertShape(VectorOperators.S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 16)
-              .reinterpretAsFloats()
-              .fma(
-                  FloatVector.fromMemorySegment(
-                      FLOATS, ALL, x + 4 * k + 4 * COUNT & IN_BOUNDS, ORDER),
-                  s1);
+      s0 = Lanes.bf16(shorts(w + 2 * k)).fma(floats(x + 4 * k), s0);
+      s1 = Lanes.bf16(shorts(w + 2 * k + 2 * COUNT)).fma(floats(x + 4 * k + 4 * COUNT), s1);
     }
     if (k < columns) {
-      s0 =
-          ((IntVector)
-                  ShortVector.fromMemorySegment(SHORTS, ALL, w + 2 * k & IN_BOUNDS, ORDER)
-                      .convertShape(VectorOperators.S2I, INTS, 0))
-              .lanewise(VectorOperators.LSHL, 16)
-              .reinterpretAsFloats()
-              .fma(FloatVector.fromMemorySegment(FLOATS, ALL, x + 4 * k & IN_BOUNDS, ORDER), s0);
+      s0 = Lanes.bf16(shorts(w + 2 * k)).fma(floats(x + 4 * k), s0);
     }
     return Lanes.sum(s0.add(s1));
   }
@@ -209,19 +161,11 @@ public final class RowDots {
     for (long end = x + 4L * columns; x != end; w += 18, x += 128) {
       FloatVector block = FloatVector.zero(FLOATS);
       for (int j = 0; j < 16; j += COUNT) {
-        IntVector q =
-            ((IntVector)
-                ByteVector.fromMemorySegment(BYTES, ALL, w + 2 + j & IN_BOUNDS, ORDER)
-                    .convertShape(VectorOperators.B2I, INTS, 0));
+        IntVector q = bytes(w + 2 + j);
         FloatVector low = q.and(0xF).or(LOW).reinterpretAsFloats().sub(0x1p23f + 8);
         FloatVector high = q.and(0xF0).or(HIGH).reinterpretAsFloats().sub(0x1p19f + 8);
-        block =
-            low.fma(
-                FloatVector.fromMemorySegment(FLOATS, ALL, x + 4 * j & IN_BOUNDS, ORDER), block);
-        block =
-            high.fma(
-                FloatVector.fromMemorySegment(FLOATS, ALL, x + 64 + 4 * j & IN_BOUNDS, ORDER),
-                block);
+        block = low.fma(floats(x + 4 * j), block);
+        block = high.fma(floats(x + 64 + 4 * j), block);
       }
       sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
     }
@@ -235,13 +179,9 @@ public final class RowDots {
       FloatVector block = FloatVector.zero(FLOATS);
       FloatVector all = FloatVector.zero(FLOATS);
       for (int j = 0; j < 16; j += COUNT) {
-        IntVector q =
-            ((IntVector)
-                ByteVector.fromMemorySegment(BYTES, ALL, w + 4 + j & IN_BOUNDS, ORDER)
-                    .convertShape(VectorOperators.B2I, INTS, 0));
-        FloatVector a = FloatVector.fromMemorySegment(FLOATS, ALL, x + 4 * j & IN_BOUNDS, ORDER);
-        FloatVector b =
-            FloatVector.fromMemorySegment(FLOATS, ALL, x + 64 + 4 * j & IN_BOUNDS, ORDER);
+        IntVector q = bytes(w + 4 + j);
+        FloatVector a = floats(x + 4 * j);
+        FloatVector b = floats(x + 64 + 4 * j);
         block = q.and(0xF).or(LOW).reinterpretAsFloats().sub(0x1p23f).fma(a, block);
         block = q.and(0xF0).or(HIGH).reinterpretAsFloats().sub(0x1p19f).fma(b, block);
         all = all.add(a.add(b));
@@ -258,33 +198,13 @@ public final class RowDots {
       FloatVector block = FloatVector.zero(FLOATS);
       int fifth = ALL.get(INT, w + 2);
       for (int j = 0; j < 16; j += COUNT) {
-        IntVector q =
-            ((IntVector)
-                ByteVector.fromMemorySegment(BYTES, ALL, w + 6 + j & IN_BOUNDS, ORDER)
-                    .convertShape(VectorOperators.B2I, INTS, 0));
-        IntVector l =
-            q.and(0xF)
-                .or(
-                    IntVector.broadcast(INTS, fifth)
-                        .lanewise(VectorOperators.LSHR, LANE.add(j))
-                        .and(1)
-                        .lanewise(VectorOperators.LSHL, 4));
-        IntVector h =
-            q.and(0xF0)
-                .or(
-                    IntVector.broadcast(INTS, fifth)
-                        .lanewise(VectorOperators.LSHR, LANE.add(16 + j))
-                        .and(1)
-                        .lanewise(VectorOperators.LSHL, 8));
+        IntVector q = bytes(w + 6 + j);
+        IntVector l = q.and(0xF).or(spread(fifth, j).lanewise(VectorOperators.LSHL, 4));
+        IntVector h = q.and(0xF0).or(spread(fifth, 16 + j).lanewise(VectorOperators.LSHL, 8));
         FloatVector low = l.or(LOW).reinterpretAsFloats().sub(0x1p23f + 16);
         FloatVector high = h.or(HIGH).reinterpretAsFloats().sub(0x1p19f + 16);
-        block =
-            low.fma(
-                FloatVector.fromMemorySegment(FLOATS, ALL, x + 4 * j & IN_BOUNDS, ORDER), block);
-        block =
-            high.fma(
-                FloatVector.fromMemorySegment(FLOATS, ALL, x + 64 + 4 * j & IN_BOUNDS, ORDER),
-                block);
+        block = low.fma(floats(x + 4 * j), block);
+        block = high.fma(floats(x + 64 + 4 * j), block);
       }
       sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
     }
@@ -299,27 +219,11 @@ public final class RowDots {
       FloatVector all = FloatVector.zero(FLOATS);
       int fifth = ALL.get(INT, w + 4);
       for (int j = 0; j < 16; j += COUNT) {
-        IntVector q =
-            ((IntVector)
-                ByteVector.fromMemorySegment(BYTES, ALL, w + 8 + j & IN_BOUNDS, ORDER)
-                    .convertShape(VectorOperators.B2I, INTS, 0));
-        IntVector l =
-            q.and(0xF)
-                .or(
-                    IntVector.broadcast(INTS, fifth)
-                        .lanewise(VectorOperators.LSHR, LANE.add(j))
-                        .and(1)
-                        .lanewise(VectorOperators.LSHL, 4));
-        IntVector h =
-            q.and(0xF0)
-                .or(
-                    IntVector.broadcast(INTS, fifth)
-                        .lanewise(VectorOperators.LSHR, LANE.add(16 + j))
-                        .and(1)
-                        .lanewise(VectorOperators.LSHL, 8));
-        FloatVector a = FloatVector.fromMemorySegment(FLOATS, ALL, x + 4 * j & IN_BOUNDS, ORDER);
-        FloatVector b =
-            FloatVector.fromMemorySegment(FLOATS, ALL, x + 64 + 4 * j & IN_BOUNDS, ORDER);
+        IntVector q = bytes(w + 8 + j);
+        IntVector l = q.and(0xF).or(spread(fifth, j).lanewise(VectorOperators.LSHL, 4));
+        IntVector h = q.and(0xF0).or(spread(fifth, 16 + j).lanewise(VectorOperators.LSHL, 8));
+        FloatVector a = floats(x + 4 * j);
+        FloatVector b = floats(x + 64 + 4 * j);
         block = l.or(LOW).reinterpretAsFloats().sub(0x1p23f).fma(a, block);
         block = h.or(HIGH).reinterpretAsFloats().sub(0x1p19f).fma(b, block);
         all = all.add(a.add(b));
@@ -335,15 +239,7 @@ public final class RowDots {
     for (long end = x + 4L * columns; x != end; w += 34, x += 128) {
       FloatVector block = FloatVector.zero(FLOATS);
       for (int j = 0; j < 32; j += COUNT) {
-        block =
-            ((FloatVector)
-                    ((IntVector)
-                            ByteVector.fromMemorySegment(BYTES, ALL, w + 2 + j & IN_BOUNDS, ORDER)
-                                .convertShape(VectorOperators.B2I, INTS, 0))
-                        .convert(VectorOperators.I2F, 0))
-                .fma(
-                    FloatVector.fromMemorySegment(FLOATS, ALL, x + 4 * j & IN_BOUNDS, ORDER),
-                    block);
+        block = toFloat(bytes(w + 2 + j)).fma(floats(x + 4 * j), block);
       }
       sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
     }
@@ -363,18 +259,8 @@ public final class RowDots {
         long qs = w + 16 + (group >> 1) * 32;
         int shift = (group & 1) * 4;
         for (int j = 0; j < 32; j += COUNT) {
-          IntVector q =
-              ((IntVector)
-                      ByteVector.fromMemorySegment(BYTES, ALL, qs + j & IN_BOUNDS, ORDER)
-                          .convertShape(VectorOperators.B2I, INTS, 0))
-                  .lanewise(VectorOperators.LSHR, shift)
-                  .and(0xF);
-          sum =
-              ((FloatVector) q.convert(VectorOperators.I2F, 0))
-                  .fma(scale, min)
-                  .fma(
-                      FloatVector.fromMemorySegment(FLOATS, ALL, x + 4 * j & IN_BOUNDS, ORDER),
-                      sum);
+          IntVector q = bytes(qs + j).lanewise(VectorOperators.LSHR, shift).and(0xF);
+          sum = toFloat(q).fma(scale, min).fma(floats(x + 4 * j), sum);
         }
       }
     }
@@ -394,25 +280,10 @@ public final class RowDots {
         long qs = w + 48 + (group >> 1) * 32;
         int shift = (group & 1) * 4;
         for (int j = 0; j < 32; j += COUNT) {
-          IntVector low =
-              ((IntVector)
-                      ByteVector.fromMemorySegment(BYTES, ALL, qs + j & IN_BOUNDS, ORDER)
-                          .convertShape(VectorOperators.B2I, INTS, 0))
-                  .lanewise(VectorOperators.LSHR, shift)
-                  .and(0xF);
-          IntVector high =
-              ((IntVector)
-                      ByteVector.fromMemorySegment(BYTES, ALL, w + 16 + j & IN_BOUNDS, ORDER)
-                          .convertShape(VectorOperators.B2I, INTS, 0))
-                  .lanewise(VectorOperators.LSHR, group)
-                  .and(1);
+          IntVector low = bytes(qs + j).lanewise(VectorOperators.LSHR, shift).and(0xF);
+          IntVector high = bytes(w + 16 + j).lanewise(VectorOperators.LSHR, group).and(1);
           IntVector q = high.lanewise(VectorOperators.LSHL, 4).or(low);
-          sum =
-              ((FloatVector) q.convert(VectorOperators.I2F, 0))
-                  .fma(scale, min)
-                  .fma(
-                      FloatVector.fromMemorySegment(FLOATS, ALL, x + 4 * j & IN_BOUNDS, ORDER),
-                      sum);
+          sum = toFloat(q).fma(scale, min).fma(floats(x + 4 * j), sum);
         }
       }
     }
@@ -430,25 +301,10 @@ public final class RowDots {
         int lowShift = (quarter >> 1 & 1) * 4;
         int highShift = (quarter & 3) * 2;
         for (int j = 0; j < 32; j += COUNT) {
-          IntVector low =
-              ((IntVector)
-                      ByteVector.fromMemorySegment(BYTES, ALL, ql + j & IN_BOUNDS, ORDER)
-                          .convertShape(VectorOperators.B2I, INTS, 0))
-                  .lanewise(VectorOperators.LSHR, lowShift)
-                  .and(0xF);
-          IntVector high =
-              ((IntVector)
-                      ByteVector.fromMemorySegment(BYTES, ALL, qh + j & IN_BOUNDS, ORDER)
-                          .convertShape(VectorOperators.B2I, INTS, 0))
-                  .lanewise(VectorOperators.LSHR, highShift)
-                  .and(3);
+          IntVector low = bytes(ql + j).lanewise(VectorOperators.LSHR, lowShift).and(0xF);
+          IntVector high = bytes(qh + j).lanewise(VectorOperators.LSHR, highShift).and(3);
           IntVector q = high.lanewise(VectorOperators.LSHL, 4).or(low).sub(32);
-          sum =
-              ((FloatVector) q.convert(VectorOperators.I2F, 0))
-                  .mul(d * ALL.get(BYTE, scales + j / 16))
-                  .fma(
-                      FloatVector.fromMemorySegment(FLOATS, ALL, x + 4 * j & IN_BOUNDS, ORDER),
-                      sum);
+          sum = toFloat(q).mul(d * ALL.get(BYTE, scales + j / 16)).fma(floats(x + 4 * j), sum);
         }
       }
     }

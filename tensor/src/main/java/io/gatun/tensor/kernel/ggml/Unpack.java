@@ -2,7 +2,6 @@ package io.gatun.tensor.kernel.ggml;
 
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
-import static io.gatun.tensor.kernel.dense.Lanes.BYTES;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.dense.Lanes.INTS;
@@ -20,7 +19,6 @@ import io.gatun.tensor.kernel.scalar.Floats;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
-import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -180,9 +178,6 @@ public final class Unpack {
 
   /// Whether there is a kernel for the type; if so, the work is done.
   private static boolean block(DType.Block type, long from, long to, long blocks) {
-    if (COUNT < 8 && type != DType.Block.MXFP4) {
-      return false; // vectors of four lanes would read bytes of a block beyond its end
-    }
     switch (type) {
       case Q4_0 -> VectorBlocks.q40(from, to, blocks);
       case Q4_1 -> VectorBlocks.q41(from, to, blocks);
@@ -263,12 +258,7 @@ public final class Unpack {
   private static void i8ToFloat(long from, long to, long n) {
     long i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      ((FloatVector)
-              ((IntVector)
-                      ByteVector.fromMemorySegment(BYTES, ALL, from + i & IN_BOUNDS, ORDER)
-                          .convertShape(VectorOperators.B2I, INTS, 0))
-                  .convert(VectorOperators.I2F, 0))
-          .intoMemorySegment(ALL, to + i * 4 & IN_BOUNDS, ORDER);
+      Lanes.store(Lanes.toFloat(Lanes.bytes(from + i)), to + i * 4);
     }
     for (; i < n; i++) {
       ALL.set(FLOAT, to + i * 4, ALL.get(BYTE, from + i));

@@ -1,18 +1,15 @@
 package io.gatun.tensor.kernel.ggml;
 
 import static io.gatun.ffm.raw.RawMemory.ALL;
-import static io.gatun.tensor.kernel.dense.Lanes.BYTES;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
-import static io.gatun.tensor.kernel.dense.Lanes.INTS;
-import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
-import static io.gatun.tensor.kernel.dense.Lanes.LANE;
-import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
+import static io.gatun.tensor.kernel.dense.Lanes.bytes;
 import static io.gatun.tensor.kernel.dense.Lanes.f16;
+import static io.gatun.tensor.kernel.dense.Lanes.spread;
+import static io.gatun.tensor.kernel.dense.Lanes.store;
+import static io.gatun.tensor.kernel.dense.Lanes.toFloat;
 import static io.gatun.tensor.kernel.scalar.Floats.BYTE;
 import static io.gatun.tensor.kernel.scalar.Floats.INT;
 
-import jdk.incubator.vector.ByteVector;
-import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
@@ -25,17 +22,9 @@ final class VectorBlocks {
     for (long b = 0; b < blocks; b++, from += 18, to += 128) {
       float d = f16(from);
       for (int j = 0; j < 16; j += COUNT) {
-        IntVector q =
-            ((IntVector)
-                ByteVector.fromMemorySegment(BYTES, ALL, from + 2 + j & IN_BOUNDS, ORDER)
-                    .convertShape(VectorOperators.B2I, INTS, 0));
-        ((FloatVector) q.and(0xF).sub(8).convert(VectorOperators.I2F, 0))
-            .mul(d)
-            .intoMemorySegment(ALL, to + 4L * j & IN_BOUNDS, ORDER);
-        ((FloatVector)
-                q.lanewise(VectorOperators.LSHR, 4).and(0xF).sub(8).convert(VectorOperators.I2F, 0))
-            .mul(d)
-            .intoMemorySegment(ALL, to + 64 + 4L * j & IN_BOUNDS, ORDER);
+        IntVector q = bytes(from + 2 + j);
+        store(toFloat(low(q).sub(8)).mul(d), to + 4L * j);
+        store(toFloat(high(q).sub(8)).mul(d), to + 64 + 4L * j);
       }
     }
   }
@@ -45,18 +34,9 @@ final class VectorBlocks {
       float d = f16(from);
       float m = f16(from + 2);
       for (int j = 0; j < 16; j += COUNT) {
-        IntVector q =
-            ((IntVector)
-                ByteVector.fromMemorySegment(BYTES, ALL, from + 4 + j & IN_BOUNDS, ORDER)
-                    .convertShape(VectorOperators.B2I, INTS, 0));
-        ((FloatVector) q.and(0xF).convert(VectorOperators.I2F, 0))
-            .mul(d)
-            .add(m)
-            .intoMemorySegment(ALL, to + 4L * j & IN_BOUNDS, ORDER);
-        ((FloatVector) q.lanewise(VectorOperators.LSHR, 4).and(0xF).convert(VectorOperators.I2F, 0))
-            .mul(d)
-            .add(m)
-            .intoMemorySegment(ALL, to + 64 + 4L * j & IN_BOUNDS, ORDER);
+        IntVector q = bytes(from + 4 + j);
+        store(toFloat(low(q)).mul(d).add(m), to + 4L * j);
+        store(toFloat(high(q)).mul(d).add(m), to + 64 + 4L * j);
       }
     }
   }
@@ -66,33 +46,9 @@ final class VectorBlocks {
       float d = f16(from);
       int qh = ALL.get(INT, from + 2);
       for (int j = 0; j < 16; j += COUNT) {
-        IntVector q =
-            ((IntVector)
-                ByteVector.fromMemorySegment(BYTES, ALL, from + 6 + j & IN_BOUNDS, ORDER)
-                    .convertShape(VectorOperators.B2I, INTS, 0));
-        ((FloatVector)
-                q.and(0xF)
-                    .or(
-                        IntVector.broadcast(INTS, qh)
-                            .lanewise(VectorOperators.LSHR, LANE.add(j))
-                            .and(1)
-                            .lanewise(VectorOperators.LSHL, 4))
-                    .sub(16)
-                    .convert(VectorOperators.I2F, 0))
-            .mul(d)
-            .intoMemorySegment(ALL, to + 4L * j & IN_BOUNDS, ORDER);
-        ((FloatVector)
-                q.lanewise(VectorOperators.LSHR, 4)
-                    .and(0xF)
-                    .or(
-                        IntVector.broadcast(INTS, qh)
-                            .lanewise(VectorOperators.LSHR, LANE.add(16 + j))
-                            .and(1)
-                            .lanewise(VectorOperators.LSHL, 4))
-                    .sub(16)
-                    .convert(VectorOperators.I2F, 0))
-            .mul(d)
-            .intoMemorySegment(ALL, to + 64 + 4L * j & IN_BOUNDS, ORDER);
+        IntVector q = bytes(from + 6 + j);
+        store(toFloat(fifthBit(low(q), qh, j).sub(16)).mul(d), to + 4L * j);
+        store(toFloat(fifthBit(high(q), qh, 16 + j).sub(16)).mul(d), to + 64 + 4L * j);
       }
     }
   }
@@ -103,33 +59,9 @@ final class VectorBlocks {
       float m = f16(from + 2);
       int qh = ALL.get(INT, from + 4);
       for (int j = 0; j < 16; j += COUNT) {
-        IntVector q =
-            ((IntVector)
-                ByteVector.fromMemorySegment(BYTES, ALL, from + 8 + j & IN_BOUNDS, ORDER)
-                    .convertShape(VectorOperators.B2I, INTS, 0));
-        ((FloatVector)
-                q.and(0xF)
-                    .or(
-                        IntVector.broadcast(INTS, qh)
-                            .lanewise(VectorOperators.LSHR, LANE.add(j))
-                            .and(1)
-                            .lanewise(VectorOperators.LSHL, 4))
-                    .convert(VectorOperators.I2F, 0))
-            .mul(d)
-            .add(m)
-            .intoMemorySegment(ALL, to + 4L * j & IN_BOUNDS, ORDER);
-        ((FloatVector)
-                q.lanewise(VectorOperators.LSHR, 4)
-                    .and(0xF)
-                    .or(
-                        IntVector.broadcast(INTS, qh)
-                            .lanewise(VectorOperators.LSHR, LANE.add(16 + j))
-                            .and(1)
-                            .lanewise(VectorOperators.LSHL, 4))
-                    .convert(VectorOperators.I2F, 0))
-            .mul(d)
-            .add(m)
-            .intoMemorySegment(ALL, to + 64 + 4L * j & IN_BOUNDS, ORDER);
+        IntVector q = bytes(from + 8 + j);
+        store(toFloat(fifthBit(low(q), qh, j)).mul(d).add(m), to + 4L * j);
+        store(toFloat(fifthBit(high(q), qh, 16 + j)).mul(d).add(m), to + 64 + 4L * j);
       }
     }
   }
@@ -138,13 +70,7 @@ final class VectorBlocks {
     for (long b = 0; b < blocks; b++, from += 34, to += 128) {
       float d = f16(from);
       for (int j = 0; j < 32; j += COUNT) {
-        ((FloatVector)
-                ((IntVector)
-                        ByteVector.fromMemorySegment(BYTES, ALL, from + 2 + j & IN_BOUNDS, ORDER)
-                            .convertShape(VectorOperators.B2I, INTS, 0))
-                    .convert(VectorOperators.I2F, 0))
-            .mul(d)
-            .intoMemorySegment(ALL, to + 4L * j & IN_BOUNDS, ORDER);
+        store(toFloat(bytes(from + 2 + j)).mul(d), to + 4L * j);
       }
     }
   }
@@ -161,16 +87,8 @@ final class VectorBlocks {
         long qs = from + 16 + (group >> 1) * 32L;
         int shift = (group & 1) * 4;
         for (int j = 0; j < 32; j += COUNT) {
-          IntVector q =
-              ((IntVector)
-                      ByteVector.fromMemorySegment(BYTES, ALL, qs + j & IN_BOUNDS, ORDER)
-                          .convertShape(VectorOperators.B2I, INTS, 0))
-                  .lanewise(VectorOperators.LSHR, shift)
-                  .and(0xF);
-          ((FloatVector) q.convert(VectorOperators.I2F, 0))
-              .mul(scale)
-              .sub(min)
-              .intoMemorySegment(ALL, to + 4L * j & IN_BOUNDS, ORDER);
+          IntVector q = bits(qs + j, shift, 0xF);
+          store(toFloat(q).mul(scale).sub(min), to + 4L * j);
         }
       }
     }
@@ -188,24 +106,9 @@ final class VectorBlocks {
         long qs = from + 48 + (group >> 1) * 32L;
         int shift = (group & 1) * 4;
         for (int j = 0; j < 32; j += COUNT) {
-          IntVector high =
-              ((IntVector)
-                      ByteVector.fromMemorySegment(BYTES, ALL, from + 16 + j & IN_BOUNDS, ORDER)
-                          .convertShape(VectorOperators.B2I, INTS, 0))
-                  .lanewise(VectorOperators.LSHR, group)
-                  .and(1)
-                  .lanewise(VectorOperators.LSHL, 4);
-          IntVector q =
-              ((IntVector)
-                      ByteVector.fromMemorySegment(BYTES, ALL, qs + j & IN_BOUNDS, ORDER)
-                          .convertShape(VectorOperators.B2I, INTS, 0))
-                  .lanewise(VectorOperators.LSHR, shift)
-                  .and(0xF)
-                  .or(high);
-          ((FloatVector) q.convert(VectorOperators.I2F, 0))
-              .mul(scale)
-              .sub(min)
-              .intoMemorySegment(ALL, to + 4L * j & IN_BOUNDS, ORDER);
+          IntVector high = bits(from + 16 + j, group, 1).lanewise(VectorOperators.LSHL, 4);
+          IntVector q = bits(qs + j, shift, 0xF).or(high);
+          store(toFloat(q).mul(scale).sub(min), to + 4L * j);
         }
       }
     }
@@ -222,26 +125,29 @@ final class VectorBlocks {
         int highShift = (quarter & 3) * 2;
         for (int j = 0; j < 32; j += COUNT) {
           float scale = d * ALL.get(BYTE, scales + j / 16);
-          IntVector high =
-              ((IntVector)
-                      ByteVector.fromMemorySegment(BYTES, ALL, qh + j & IN_BOUNDS, ORDER)
-                          .convertShape(VectorOperators.B2I, INTS, 0))
-                  .lanewise(VectorOperators.LSHR, highShift)
-                  .and(3)
-                  .lanewise(VectorOperators.LSHL, 4);
-          IntVector q =
-              ((IntVector)
-                      ByteVector.fromMemorySegment(BYTES, ALL, ql + j & IN_BOUNDS, ORDER)
-                          .convertShape(VectorOperators.B2I, INTS, 0))
-                  .lanewise(VectorOperators.LSHR, lowShift)
-                  .and(0xF)
-                  .or(high);
-          ((FloatVector) q.sub(32).convert(VectorOperators.I2F, 0))
-              .mul(scale)
-              .intoMemorySegment(ALL, to + 4L * j & IN_BOUNDS, ORDER);
+          IntVector high = bits(qh + j, highShift, 3).lanewise(VectorOperators.LSHL, 4);
+          IntVector q = bits(ql + j, lowShift, 0xF).or(high);
+          store(toFloat(q.sub(32)).mul(scale), to + 4L * j);
         }
       }
     }
+  }
+
+  /// Bytes, shifted to the right and masked.
+  private static IntVector bits(long address, int shift, int mask) {
+    return bytes(address).lanewise(VectorOperators.LSHR, shift).and(mask);
+  }
+
+  private static IntVector low(IntVector bytes) {
+    return bytes.and(0xF);
+  }
+
+  private static IntVector high(IntVector bytes) {
+    return bytes.lanewise(VectorOperators.LSHR, 4).and(0xF);
+  }
+
+  private static IntVector fifthBit(IntVector nibbles, int qh, int first) {
+    return nibbles.or(spread(qh, first).lanewise(VectorOperators.LSHL, 4));
   }
 
   /// The eight scales of [Blocks256#scale6], one in a byte.
