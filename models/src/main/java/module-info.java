@@ -6,10 +6,12 @@ module io.gatun.models {
 
   exports io.gatun.models;
   exports io.gatun.models.clip;
+  exports io.gatun.models.constraint;
   exports io.gatun.models.diffusion;
   exports io.gatun.models.decoder;
   exports io.gatun.models.decoder.arch;
   exports io.gatun.models.encoder;
+  exports io.gatun.models.engine;
   exports io.gatun.models.image;
   exports io.gatun.models.nn;
   exports io.gatun.models.rewrite;

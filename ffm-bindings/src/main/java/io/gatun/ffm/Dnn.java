@@ -4,7 +4,9 @@ import io.gatun.ffm.onednn.Dnnl;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.function.ToIntFunction;
+import java.util.stream.Collectors;
 
 /// oneDNN's C conventions: status codes, results through pointers, objects to destroy.
 final class Dnn {
@@ -15,19 +17,21 @@ final class Dnn {
   private Dnn() {}
 
   /// The object that a `create` function stores through its first argument.
-  static MemorySegment create(String what, ToIntFunction<MemorySegment> function) {
+  static MemorySegment create(Object what, ToIntFunction<MemorySegment> function) {
     try (var arena = Arena.ofConfined()) {
       MemorySegment pointer = arena.allocate(ValueLayout.ADDRESS);
-      check(function.applyAsInt(pointer), "creating " + what);
+      check(function.applyAsInt(pointer), "creating", what);
       return pointer.get(ValueLayout.ADDRESS, 0);
     }
   }
 
+  /// @param words what was tried, of which a text is made only if it failed
   /// @throws UnsupportedOperationException if oneDNN has no implementation of it
-  static void check(int status, String what) {
+  static void check(int status, Object... words) {
     if (status == Dnnl.dnnl_success()) {
       return;
     }
+    String what = Arrays.stream(words).map(Object::toString).collect(Collectors.joining(" "));
     if (status == Dnnl.dnnl_unimplemented()) {
       throw new UnsupportedOperationException(what + ": oneDNN does not implement this here");
     }

@@ -18,9 +18,6 @@ public final class MemoryAdvice {
         default -> 4096;
       };
 
-  /// Newer than the headers that the bindings were made from.
-  private static final int MADV_COLLAPSE = 25;
-
   private MemoryAdvice() {}
 
   /// The bytes of a page of memory; the largest that the platform uses where it cannot be asked.
@@ -43,11 +40,10 @@ public final class MemoryAdvice {
     advise(segment, Posix.MADV_RANDOM(), "random", OS.equals("windows"));
   }
 
-  /// The segment is large and much used: back it with huge pages, also what was touched before.
-  /// Linux alone knows this, the latter since 6.1.
+  /// The segment is large and much used: back with huge pages what is not touched yet. Linux alone
+  /// knows this.
   public static void hugePages(MemorySegment segment) {
     advise(segment, Posix.MADV_HUGEPAGE(), "hugePages", !OS.equals("linux"));
-    advise(segment, MADV_COLLAPSE, "collapse", !OS.equals("linux"));
   }
 
   private static void advise(MemorySegment segment, int advice, String name, boolean unsupported) {

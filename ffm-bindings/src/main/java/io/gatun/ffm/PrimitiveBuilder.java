@@ -59,8 +59,7 @@ final class PrimitiveBuilder implements AutoCloseable {
   /// @param mask the dimensions along which they differ, as bits
   void scales(int id, int mask, long count) {
     Dnn.check(
-        Dnnl.dnnl_primitive_attr_set_scales_mask(attributes, id, mask),
-        "setting scales for " + spec);
+        Dnnl.dnnl_primitive_attr_set_scales_mask(attributes, id, mask), "setting scales for", spec);
     dense(Dnnl.DNNL_ARG_ATTR_SCALES() | id, ElementType.F32, count);
   }
 
@@ -75,7 +74,7 @@ final class PrimitiveBuilder implements AutoCloseable {
     try {
       for (int i = 0; i < list.size(); i++) {
         int id = Dnnl.DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE() * (i + 1) | Dnnl.DNNL_ARG_SRC_1();
-        Dnn.check(append(ops, list.get(i), id, shape), "adding " + list.get(i) + " to " + spec);
+        Dnn.check(append(ops, list.get(i), id, shape), "adding", list.get(i), "to", spec);
       }
       Dnn.check(Dnnl.dnnl_primitive_attr_set_post_ops(attributes, ops), "setting post-ops");
     } finally {
@@ -103,7 +102,7 @@ final class PrimitiveBuilder implements AutoCloseable {
   ///
   /// @throws UnsupportedOperationException if oneDNN cannot do this here
   PrimitiveBuilder describe(ToIntFunction<MemorySegment> function) {
-    descriptor = Dnn.create(spec.toString(), function);
+    descriptor = Dnn.create(spec, function);
     return this;
   }
 

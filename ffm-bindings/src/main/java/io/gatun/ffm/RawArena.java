@@ -25,6 +25,14 @@ public final class RawArena implements Arena {
     return scoped(memory.allocate(byteSize, byteAlignment));
   }
 
+  /// Zeros, in pages that the system makes when they are first touched, and huge ones where it has
+  /// them: for memory that is large and much used.
+  ///
+  /// @throws OutOfMemoryError if the system gives no more
+  public MemorySegment reserve(long byteSize) {
+    return scoped(AnonymousMemory.map(byteSize, memory));
+  }
+
   /// Maps the whole of a file to be read.
   ///
   /// @throws IOException if the system does not

@@ -1,30 +1,23 @@
 package io.gatun.models;
 
-import io.gatun.models.text.StreamingDecoder;
+import io.gatun.models.text.AnswerText;
 import io.gatun.models.text.Tokenizer;
 import java.util.Arrays;
-import java.util.List;
 
-/// Turns tokens into text as they come, tells thoughts from the answer, watches for what ends it,
-/// and holds back what may become a stop text.
-final class AnswerWriter implements Thoughts.Sink {
+/// Writes an answer to the sink of its options, and knows when it ends.
+final class AnswerWriter implements AnswerText.Sink {
   private final Tokenizer tokenizer;
   private final GenerateOptions options;
-  private final StreamingDecoder decoder;
-  private final Thoughts parts;
-  private final StringBuilder text = new StringBuilder();
-  private final StringBuilder thoughts = new StringBuilder();
+  private final AnswerText text;
   private boolean showingThought;
-  private int shown;
   private int[] ids = new int[64];
   private int count;
 
-  /// A writer for what follows `prompt`: the text of both is the prompt's and then the answer's.
+  /// A writer for what follows `prompt`.
   AnswerWriter(Tokenizer tokenizer, int[] prompt, GenerateOptions options) {
     this.tokenizer = tokenizer;
     this.options = options;
-    decoder = tokenizer.streamingDecoderAfter(prompt, true);
-    parts = new Thoughts(tokenizer, prompt, this);
+    text = new AnswerText(tokenizer, prompt, options.stop, this);
   }
 
   int count() {
@@ -46,17 +39,9 @@ final class AnswerWriter implements Thoughts.Sink {
     if (tokenizer.isEnd(id)) {
       return Generation.Reason.END;
     }
-    if (tokenizer.has(id)) { // an embedding may have rows for tokens that are not there
-      parts.push(tokenizer.isSpecial(id) ? parts.mark(id) : decoder.push(id));
+    if (text.push(id)) {
+      return Generation.Reason.STOP;
     }
-    for (String stop : options.stop) {
-      int at = text.indexOf(stop, Math.max(0, shown - stop.length()));
-      if (at >= 0) {
-        text.setLength(at);
-        return Generation.Reason.STOP;
-      }
-    }
-    show(text.length() - heldBack(text, options.stop));
     return Thread.currentThread().isInterrupted() ? Generation.Reason.CANCELLED : null;
   }
 
@@ -66,56 +51,27 @@ final class AnswerWriter implements Thoughts.Sink {
       showingThought = false;
       options.sink.accept("\n</think>\n\n");
     }
-    text.append(piece);
+    options.sink.accept(piece);
   }
 
-  /// Line feeds at its end are not part of a thought.
   @Override
   public void thought(String piece) {
-    int before = thoughts.toString().stripTrailing().length();
-    thoughts.append(piece);
-    int now = thoughts.toString().stripTrailing().length();
-    if (options.thinking == Thinking.SHOW && now > before) {
-      show(text.length());
+    if (options.thinking == Thinking.SHOW) {
       if (!showingThought) {
         showingThought = true;
         options.sink.accept("<think>\n");
       }
-      options.sink.accept(thoughts.substring(before, now));
+      options.sink.accept(piece);
     }
   }
 
   String thoughts() {
-    return thoughts.toString().stripTrailing();
-  }
-
-  /// The characters at the end of a text that may be the beginning of one of these.
-  static int heldBack(CharSequence text, List<String> ends) {
-    int most = 0;
-    for (String end : ends) {
-      for (int n = Math.min(end.length() - 1, text.length()); n > most; n--) {
-        if (end.startsWith(text.subSequence(text.length() - n, text.length()).toString())) {
-          most = n;
-        }
-      }
-    }
-    return most;
-  }
-
-  private void show(int to) {
-    if (to > shown) {
-      options.sink.accept(text.substring(shown, to));
-      shown = to;
-    }
+    return text.thoughts();
   }
 
   /// Shows what was held back and returns the whole text.
   String finish() {
-    if (shown <= text.length()) {
-      parts.push(decoder.flush());
-      parts.finish();
-    }
-    show(text.length());
-    return text.toString();
+    text.finish();
+    return text.text();
   }
 }

@@ -1,5 +1,6 @@
 package io.gatun.models;
 
+import io.gatun.models.sampling.Drafter;
 import io.gatun.models.sampling.SamplingOptions;
 import java.util.List;
 import java.util.Objects;
@@ -13,8 +14,15 @@ public final class GenerateOptions {
   List<String> stop = List.of();
   Thinking thinking = Thinking.SHOW;
   Consumer<String> sink = text -> {};
+  Drafter drafter;
 
-  GenerateOptions() {}
+  private GenerateOptions() {}
+
+  static GenerateOptions chosen(Consumer<GenerateOptions> choose) {
+    var options = new GenerateOptions();
+    Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
+    return options;
+  }
 
   /// The most tokens to write; the context may end it earlier.
   public GenerateOptions maxTokens(int value) {
@@ -69,6 +77,15 @@ public final class GenerateOptions {
   /// [Generation#thoughts] always.
   public GenerateOptions thinking(Thinking value) {
     thinking = Objects.requireNonNull(value, "thinking is null");
+    return this;
+  }
+
+  /// Guesses tokens that are read in one step, where that is faster: a [DraftModel], or
+  /// [io.gatun.models.sampling.PromptLookup]. The answer is what it is without. By default nobody
+  /// does. Models with recurrent layers go back to saved states after a wrong guess, which takes
+  /// longer.
+  public GenerateOptions drafter(Drafter value) {
+    drafter = Objects.requireNonNull(value, "drafter is null");
     return this;
   }
 

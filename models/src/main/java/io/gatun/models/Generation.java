@@ -15,6 +15,8 @@ import java.util.stream.Collectors;
 /// @param prefillSeconds time for reading them
 /// @param decodeSeconds time for all tokens after the first
 /// @param seed that of the random numbers: with the same prompt and options it gives the same text
+/// @param drafted tokens that were guessed ([GenerateOptions#drafter])
+/// @param accepted those of them that were right
 @SuppressWarnings("ArrayRecordComponent") // to be read, not to be compared
 public record Generation(
     String text,
@@ -24,7 +26,9 @@ public record Generation(
     int promptTokens,
     double prefillSeconds,
     double decodeSeconds,
-    long seed) {
+    long seed,
+    int drafted,
+    int accepted) {
   private static final int SHOWN = 8;
 
   /// Why a generation ended.
@@ -79,6 +83,6 @@ public record Generation(
 
   /// One that was interrupted before anything was written.
   static Generation cancelled(double prefillSeconds, long seed) {
-    return new Generation("", "", new int[0], Reason.CANCELLED, 0, prefillSeconds, 0, seed);
+    return new Generation("", "", new int[0], Reason.CANCELLED, 0, prefillSeconds, 0, seed, 0, 0);
   }
 }

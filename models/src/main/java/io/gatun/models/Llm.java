@@ -187,18 +187,29 @@ public final class Llm implements AutoCloseable {
   ///
   /// @throws IllegalArgumentException if the prompt is longer than the context
   public Generation generate(String prompt, Consumer<GenerateOptions> choose) {
-    try (var session = newSession()) {
-      Objects.requireNonNull(prompt, "the prompt is null");
-      return session.generate(tokenizer.encode(prompt), choose);
+    Objects.requireNonNull(prompt, "the prompt is null");
+    var chosen = GenerateOptions.chosen(choose);
+    ops.owner().checkOpen();
+    int[] ids = tokenizer.encode(prompt);
+    try (var session = newSession(atMost(ids.length + (long) chosen.maxTokens))) {
+      return session.generate(ids, chosen);
     }
   }
 
   /// The logits, one per vocabulary entry, for the token after `text`.
   public float[] logits(String text) {
-    try (var session = newSession()) {
-      Objects.requireNonNull(text, "the text is null");
-      return session.feed(tokenizer.encode(text));
+    Objects.requireNonNull(text, "the text is null");
+    ops.owner().checkOpen();
+    int[] ids = tokenizer.encode(text);
+    try (var session = newSession(atMost(ids.length))) {
+      return session.feed(ids);
     }
+  }
+
+  /// A context for so many tokens, as far as the model's goes: how long a text may become decides
+  /// about the positions of some models.
+  private int atMost(long tokens) {
+    return (int) Math.clamp(tokens, 1, contextLimit());
   }
 
   /// How well the model predicts a text, with the default options.

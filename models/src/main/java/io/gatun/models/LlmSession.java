@@ -3,6 +3,7 @@ package io.gatun.models;
 import io.gatun.models.decoder.Batch;
 import io.gatun.models.nn.NotFinite;
 import io.gatun.models.sampling.Sampler;
+import io.gatun.models.sampling.Speculation;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Owner;
 import io.gatun.tensor.ops.Sequence;
@@ -272,9 +273,11 @@ public final class LlmSession implements AutoCloseable {
   /// @throws IllegalArgumentException if the prompt is empty or longer than the context
   /// @throws IllegalStateException if it or the model is closed, or its own sink calls
   public Generation generate(int[] prompt, Consumer<GenerateOptions> choose) {
-    var options = new GenerateOptions();
     Objects.requireNonNull(prompt, "the prompt is null");
-    Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
+    return generate(prompt, GenerateOptions.chosen(choose));
+  }
+
+  Generation generate(int[] prompt, GenerateOptions options) {
     var sink = options.sink;
     options.sink = text -> owner().callback(() -> sink.accept(text));
     Owner.Use turn;
@@ -309,16 +312,27 @@ public final class LlmSession implements AutoCloseable {
     }
     long first = System.nanoTime();
     var writer = new AnswerWriter(llm.tokenizer(), prompt, options);
+    var speculation = new Speculation(options.drafter);
+    int[] chosen = options.maxTokens == 0 ? new int[0] : new int[] {sampler.sample(logits)};
     Generation.Reason reason = null;
     while (reason == null) {
-      if (writer.count() == options.maxTokens) {
-        reason = Generation.Reason.LENGTH;
-      } else {
-        int id = sampler.sample(logits);
-        reason = writer.write(id);
-        if (reason == null) {
-          reason = readOn(id, writer.count() < options.maxTokens, options.contextShift);
+      for (int i = 0; i < chosen.length && reason == null; i++) {
+        reason = writer.write(chosen[i]);
+        if (reason != null) {
+          cut(length - (chosen.length - 1 - i)); // what was guessed beyond it
         }
+      }
+      int more = options.maxTokens - writer.count();
+      try {
+        if (reason == null && chosen.length > 0 && !makeRoom(options.contextShift)) {
+          reason = Generation.Reason.CONTEXT;
+        } else if (reason == null && more == 0) {
+          reason = Generation.Reason.LENGTH;
+        } else if (reason == null) {
+          chosen = next(chosen[chosen.length - 1], more - 1, speculation, sampler);
+        }
+      } catch (CancellationException interrupted) {
+        reason = Generation.Reason.CANCELLED;
       }
     }
     double decode = (System.nanoTime() - first) / 1e9;
@@ -331,26 +345,79 @@ public final class LlmSession implements AutoCloseable {
         read,
         (first - start) / 1e9,
         decode,
-        sampler.seed());
+        sampler.seed(),
+        speculation.drafted(),
+        speculation.accepted());
   }
 
-  /// Makes room for a token that was written, and reads it if another is to follow.
+  /// Makes room for a token that was written, if that is possible.
+  private boolean makeRoom(boolean contextShift) {
+    if (length < capacity()) {
+      return true;
+    }
+    if (!contextShift || length <= 2) {
+      return false;
+    }
+    shift();
+    return true;
+  }
+
+  /// Reads a token that was written, together with a guess of what follows, and chooses what does:
+  /// the guess as far as it was right, and a token more.
   ///
-  /// @return why the answer ends here, or null if it goes on
-  private Generation.Reason readOn(int id, boolean more, boolean contextShift) {
+  /// @param most how many guessed tokens are of use
+  private int[] next(int id, int most, Speculation speculation, Sampler sampler) {
+    int before = length;
+    append(new int[] {id});
+    int[] guess = new int[0];
     try {
-      if (length == capacity()) {
-        if (!contextShift || length <= 2) {
-          return Generation.Reason.CONTEXT;
+      int room = Math.min(Math.min(most, Speculation.MOST), capacity() - length);
+      guess = speculation.draft(tokens, length, canForget(room) ? room : 0);
+      if (guess.length > 0) {
+        sequence.save();
+      }
+      append(guess);
+      int[] chosen = choose(guess, sampler);
+      cut(before + chosen.length);
+      speculation.done(guess.length, chosen.length - 1);
+      return chosen;
+    } catch (RuntimeException | Error e) {
+      undo(before);
+      throw e;
+    }
+  }
+
+  /// Whether the sequence can forget so many tokens again and keep all that it has read: the states
+  /// after the token before are there to be saved, and no page leaves the window meanwhile.
+  private boolean canForget(int most) {
+    var layout = sequence.layout();
+    return sequence.length() == length - 1
+        && layout.firstPage(length) == layout.firstPage(length + most);
+  }
+
+  /// Reads what is left, and chooses a token after each of the last `guess.length + 1`, as long as
+  /// it is the guess.
+  private int[] choose(int[] guess, Sampler sampler) {
+    var ops = llm.ops();
+    while (length - sequence.length() > CHUNK) { // where states had to go far back
+      int from = sequence.length();
+      step(Arrays.copyOfRange(tokens, from, from + CHUNK), false);
+      sequence.save();
+    }
+    int[] ids = Arrays.copyOfRange(tokens, sequence.length(), length);
+    try (var _ = ops.owner().turn();
+        var _ = ops.scope()) {
+      var batch = Batch.of(sequence, ids, guess.length + 1);
+      var rows = llm.model().logits(ops, llm.model().forward(ops, batch)); // (guess + 1, V)
+      var chosen = new int[guess.length + 1];
+      for (int i = 0; ; i++) {
+        var row = rows.slice(0, i, i + 1).segment();
+        NotFinite.check("the logits", row, llm.checkpoint());
+        chosen[i] = sampler.sample(row);
+        if (i == guess.length || chosen[i] != guess[i] || llm.tokenizer().isEnd(chosen[i])) {
+          return Arrays.copyOf(chosen, i + 1);
         }
-        shift();
       }
-      if (more) {
-        read(new int[] {id});
-      }
-      return null;
-    } catch (CancellationException interrupted) {
-      return Generation.Reason.CANCELLED;
     }
   }
 

@@ -2,12 +2,10 @@ package io.gatun.models;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.Interruption;
-import io.gatun.models.decoder.Keys;
 import io.gatun.models.encoder.ClassificationHead;
-import io.gatun.models.encoder.Encoders;
+import io.gatun.models.encoder.EncoderModel;
 import io.gatun.models.encoder.SentenceFiles;
 import io.gatun.models.encoder.TextEncoder;
-import io.gatun.models.nn.UsedTensors;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.DType;
@@ -18,19 +16,11 @@ import java.nio.file.Path;
 import java.util.function.Consumer;
 
 /// An encoder with its tokenizer, threads and memory: what embedders and rerankers have in common.
-///
-/// @param keys the configuration
-/// @param head null for embedders
-/// @param maxTokens the most tokens of a text, or pair
 record LoadedEncoder(
     Checkpoint checkpoint,
-    Keys keys,
-    TextEncoder encoder,
-    ClassificationHead head,
-    SentenceFiles files,
+    EncoderModel model,
     Tokenizer tokenizer,
     Functional f,
-    int maxTokens,
     TextEncoderOptions options) {
   /// @param ranks whether it is a reranker's
   static LoadedEncoder load(Path path, Consumer<TextEncoderOptions> choose, boolean ranks) {
@@ -46,38 +36,14 @@ record LoadedEncoder(
     choose.accept(options);
     var checkpoint = Checkpoint.open(path, options.loadMode);
     try {
-      var keys = Keys.of(checkpoint);
-      boolean decodes = Encoders.isDecoder(keys);
-      TextEncoder encoder;
-      ClassificationHead head = null;
-      if (decodes) {
-        encoder = Encoders.decoder(checkpoint);
-      } else {
-        var tensors = new UsedTensors(checkpoint);
-        if (ranks) {
-          Reranker.checkActivation(keys);
-        }
-        encoder = Encoders.of(keys, tensors);
-        head = ranks ? ClassificationHead.of(keys, tensors, encoder.hiddenSize()) : null;
-        tensors.requireAllUsed(Encoders.LEFTOVERS);
-      }
-      var files = SentenceFiles.of(checkpoint, keys);
+      var model = EncoderModel.of(checkpoint, ranks);
       var tokenizer = Tokenizers.load(path, checkpoint.metadata());
-      int most = files.maxTokens() == 0 ? Integer.MAX_VALUE : files.maxTokens();
       // What a language model multiplies is F32: here it may be rounded.
-      boolean rounds = decodes && options.dtype() == DType.Plain.BF16;
+      boolean rounds = model.decodes() && options.dtype() == DType.Plain.BF16;
       var ops = new Ops(options.backend, options.threads, rounds ? Precision.FAST : Precision.F32);
       try {
         return new LoadedEncoder(
-            checkpoint,
-            keys,
-            encoder,
-            head,
-            files,
-            tokenizer,
-            new Functional(ops, options.dtype()),
-            Math.min(most, encoder.maxTokens()),
-            options);
+            checkpoint, model, tokenizer, new Functional(ops, options.dtype()), options);
       } catch (RuntimeException | Error e) {
         ops.close();
         throw e;
@@ -92,6 +58,22 @@ record LoadedEncoder(
     return f.ops();
   }
 
+  TextEncoder encoder() {
+    return model.encoder();
+  }
+
+  ClassificationHead head() {
+    return model.head();
+  }
+
+  SentenceFiles files() {
+    return model.files();
+  }
+
+  int maxTokens() {
+    return model.maxTokens();
+  }
+
   boolean isClosed() {
     return ops().owner().isClosed();
   }
@@ -103,11 +85,11 @@ record LoadedEncoder(
     if (!options.truncate) {
       throw new IllegalArgumentException(
           "%s has %d tokens; the model reads %d at most. Split it, or have its end cut off (--truncate; in Java o.truncate(true))"
-              .formatted(what, tokens, maxTokens));
+              .formatted(what, tokens, maxTokens()));
     }
     options.notices.accept(
         "%s has %d tokens; the model reads %d, so its end was cut off"
-            .formatted(what, tokens, maxTokens));
+            .formatted(what, tokens, maxTokens()));
   }
 
   /// `TextEmbedder(bge-small: bert, 12 layers of 384, texts of 512 tokens, BF16)`.
@@ -118,10 +100,10 @@ record LoadedEncoder(
             .formatted(
                 name,
                 checkpoint.path().getFileName(),
-                keys.text("model_type", "bert"),
-                encoder.layers(),
-                encoder.hiddenSize(),
-                maxTokens,
+                model.keys().text("model_type", "bert"),
+                encoder().layers(),
+                encoder().hiddenSize(),
+                maxTokens(),
                 f.dtype().name());
   }
 

@@ -1,7 +1,7 @@
 package io.gatun.models;
 
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.encoder.ClassificationHead;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,9 +21,6 @@ import java.util.function.Consumer;
 /// Special tokens that are written in a text are text. Any thread may use it: calls from several
 /// threads take turns, batch by batch.
 public final class Reranker implements AutoCloseable {
-  private static final String SIGMOID = "torch.nn.modules.activation.Sigmoid";
-  private static final String IDENTITY = "torch.nn.modules.linear.Identity";
-
   private final LoadedEncoder model;
   private final boolean sigmoid;
 
@@ -33,7 +30,7 @@ public final class Reranker implements AutoCloseable {
   private Reranker(LoadedEncoder model) {
     this.model = model;
     question = model.head() == null ? YesOrNo.of(model.checkpoint(), model.tokenizer()) : null;
-    sigmoid = question != null || activation(model.keys()).equals(SIGMOID);
+    sigmoid = question != null || ClassificationHead.isSigmoid(model.model().keys());
   }
 
   /// Loads a model with the default options.
@@ -50,7 +47,7 @@ public final class Reranker implements AutoCloseable {
     return load(path, o -> {});
   }
 
-  /// Loads a model from a Hugging Face directory.
+  /// Loads a model from a Hugging Face directory or a GGUF file.
   ///
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
   /// @throws java.util.concurrent.CancellationException if the thread is interrupted
@@ -62,22 +59,6 @@ public final class Reranker implements AutoCloseable {
       model.close();
       throw e;
     }
-  }
-
-  /// What the configuration says is done to the logit.
-  static void checkActivation(JsonKeys keys) {
-    String name = activation(keys);
-    if (!name.equals(SIGMOID) && !name.equals(IDENTITY)) {
-      throw new CheckpointException(
-          "%s: the scores' activation is \"%s\"; Gatun has %s and %s"
-              .formatted(keys.where(), name, SIGMOID, IDENTITY));
-    }
-  }
-
-  private static String activation(JsonKeys keys) {
-    var section = keys.section("sentence_transformers");
-    String old = keys.text("sbert_ce_default_activation_function", SIGMOID);
-    return section.text("activation_fn", old);
   }
 
   /// The most tokens of a pair, with what is put around it.

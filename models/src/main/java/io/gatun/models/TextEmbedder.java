@@ -72,10 +72,7 @@ public final class TextEmbedder implements AutoCloseable {
 
   /// The length of a vector.
   public int dimension() {
-    var dense = model.files().dense();
-    return dense.isEmpty()
-        ? model.encoder().hiddenSize()
-        : Math.toIntExact(dense.getLast().weight().dim(0));
+    return model.model().dimension();
   }
 
   /// The most tokens of a text, with what is put around it.

@@ -1,9 +1,6 @@
 package io.gatun.tests;
 
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.belongToAnyOf;
-import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
-import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackage;
-import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
@@ -12,10 +9,9 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
-import io.gatun.tensor.ops.Backend;
-import io.gatun.tensor.ops.Precision;
-import io.gatun.tensor.ops.Workers;
-import io.gatun.tensor.ops.Workspace;
+import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Recurrence;
 
 /// What the module descriptors cannot say.
 @AnalyzeClasses(packages = "io.gatun", importOptions = ImportOption.DoNotIncludeTests.class)
@@ -29,19 +25,34 @@ class ArchitectureTest {
           .dependOnClassesThat()
           .resideInAPackage("jdk.incubator.vector..");
 
-  /// What operations share knows none of them.
+  /// The rooms of the operations know nothing of those who call them.
   @ArchTest
-  static final ArchRule CONTEXT_KNOWS_NO_OPERATION =
-      classes()
+  static final ArchRule OPERATIONS_DO_NOT_KNOW_THEIR_CALLERS =
+      noClasses()
           .that()
-          .resideInAPackage("io.gatun.tensor.ops.context")
+          .resideInAPackage("io.gatun.tensor.ops.*")
           .should()
-          .onlyDependOnClassesThat(
-              resideOutsideOfPackage("io.gatun.tensor.ops..")
-                  .or(resideInAPackage("io.gatun.tensor.ops.context"))
-                  .or(
-                      belongToAnyOf(
-                          Backend.class, Precision.class, Workers.class, Workspace.class)));
+          .dependOnClassesThat(belongToAnyOf(Ops.class, Functional.class, Recurrence.class));
+
+  /// The rooms of the operations: each uses only those named before it.
+  @ArchTest
+  static final ArchRule OPERATIONS_ARE_IN_LAYERS =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInLayers()
+          .layer("context")
+          .definedBy("io.gatun.tensor.ops.context")
+          .layer("rows")
+          .definedBy("io.gatun.tensor.ops.rows")
+          .layer("linear")
+          .definedBy("io.gatun.tensor.ops.linear")
+          .layer("conv")
+          .definedBy("io.gatun.tensor.ops.conv")
+          .whereLayer("conv")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("linear")
+          .mayOnlyBeAccessedByLayers("conv")
+          .whereLayer("rows")
+          .mayOnlyBeAccessedByLayers("linear", "conv");
 
   /// The rooms of the kernels: each uses only those named before it.
   @ArchTest

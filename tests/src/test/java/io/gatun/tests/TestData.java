@@ -18,7 +18,7 @@ public final class TestData {
   private static final Path OURS = ROOT.resolve("tests/src/test/resources/testdata");
 
   /// Folders of ours, with the weights that are only described there.
-  private static final Map<String, Path> WRITTEN = new ConcurrentHashMap<>();
+  private static final Map<Path, Path> WRITTEN = new ConcurrentHashMap<>();
 
   private TestData() {}
 
@@ -32,7 +32,7 @@ public final class TestData {
   /// model's other files describes `x.safetensors`, see [RandomWeights].
   public static Path shared(String name) {
     String folder = name.split("/", 2)[0];
-    Path ours = WRITTEN.computeIfAbsent(folder, TestData::written);
+    Path ours = complete(OURS.resolve(folder));
     Path file = ours.resolveSibling(folder + name.substring(folder.length()));
     if (Files.exists(file)) {
       return file;
@@ -42,9 +42,12 @@ public final class TestData {
     return path;
   }
 
-  /// Our folder of that name, or a copy in which the weights are written.
-  private static Path written(String name) {
-    Path folder = OURS.resolve(name);
+  /// A folder, or, where it only describes weights, a copy in which they are written.
+  public static Path complete(Path folder) {
+    return WRITTEN.computeIfAbsent(folder, TestData::written);
+  }
+
+  private static Path written(Path folder) {
     try {
       if (!Files.isDirectory(folder)) {
         return folder;
@@ -58,23 +61,28 @@ public final class TestData {
       Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(parent)));
       try (var files = Files.walk(folder)) {
         for (Path file : (Iterable<Path>) files::iterator) {
-          Path copy = parent.resolve(OURS.relativize(file).toString());
+          Path copy = parent.resolve(folder.getParent().relativize(file).toString());
           if (Files.isDirectory(file)) {
             Files.createDirectories(copy);
           } else if (file.toString().endsWith(".safetensors.json")) {
             RandomWeights.write(file, Path.of(copy.toString().replaceFirst("\\.json$", "")));
           } else {
             Files.copy(file, copy);
-            if (file.endsWith("tokenizer_config.json")) {
+            if (file.endsWith("tokenizer_config.json") && isPartOfPipeline(file)) {
               ClipVocabulary.write(copy.getParent());
             }
           }
         }
       }
-      return parent.resolve(name);
+      return parent.resolve(folder.getFileName());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /// In a folder for the tokenizer alone, whose vocabulary is CLIP's.
+  private static boolean isPartOfPipeline(Path tokenizerConfig) {
+    return Files.exists(tokenizerConfig.resolveSibling("../model_index.json").normalize());
   }
 
   private static void delete(Path folder) {

@@ -13,6 +13,7 @@ import picocli.CommandLine.Spec;
     subcommands = {
       BenchSystem.class,
       BenchLlm.class,
+      BenchServe.class,
       BenchEmbed.class,
       BenchSam.class,
       BenchDiffusion.class
@@ -23,6 +24,7 @@ final class Bench implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "What to measure is not given: system, llm, embed, sam or diffusion");
+        spec.commandLine(),
+        "What to measure is not given: system, llm, serve, embed, sam or diffusion");
   }
 }

@@ -3,7 +3,6 @@ package io.gatun.tools;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.PackedModels;
-import io.gatun.models.Pretrained;
 import io.gatun.models.decoder.Batch;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.arch.Architectures;
@@ -22,13 +21,11 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// `gatun bench llm`: reading and writing speed of a language model, beside the machine's roofs.
@@ -49,28 +46,7 @@ final class BenchLlm implements Runnable {
 
   @Spec private CommandSpec spec;
 
-  @Option(
-      names = {"-m", "--model"},
-      paramLabel = "PATH",
-      description = "A checkpoint to measure.")
-  private Path model;
-
-  @Option(
-      names = "--shape",
-      paramLabel = "NAME",
-      description =
-          "Instead of --model: random weights in the shape of tinyllama-1.1b (the default),"
-              + " llama-3.2-1b, llama-2-7b, llama-3.1-8b or qwen3-30b-a3b (a quarter of its layers"
-              + " and vocabulary), written once to the cache folder.")
-  private String shape;
-
-  @Option(
-      names = "--weights",
-      paramLabel = "TYPE",
-      description =
-          "Type of the random weights: int4 (the default) or int8, tiled; q4_0, q4_K, q6_K or q8_0,"
-              + " GGUF in place; bf16 or f32.")
-  private String weights;
+  @Mixin private DecoderModelOptions model;
 
   @Mixin private ThreadsOption threads;
 
@@ -114,7 +90,7 @@ final class BenchLlm implements Runnable {
 
   @Override
   public void run() {
-    Path path = path();
+    Path path = model.path();
     var figures = new LinkedHashMap<String, Object>();
     figures.put("model", path.toString());
     figures.put("threads", threads.count());
@@ -165,38 +141,9 @@ final class BenchLlm implements Runnable {
     out.flush();
   }
 
-  private Path path() {
-    if (model != null) {
-      if (shape != null || weights != null) {
-        throw new ParameterException(
-            spec.commandLine(), "--model brings its own shape and weights; leave those out");
-      }
-      return Pretrained.find(model);
-    }
-    var synthetic = SyntheticDecoder.SHAPES.get(shape == null ? "tinyllama-1.1b" : shape);
-    if (synthetic == null) {
-      throw new ParameterException(
-          spec.commandLine(),
-          "--shape is %s; need one of %s"
-              .formatted(shape, String.join(", ", SyntheticDecoder.SHAPES.keySet())));
-    }
-    try {
-      var type =
-          SyntheticDecoder.Weights.valueOf(
-              weights == null ? "INT4" : weights.toUpperCase(Locale.ROOT));
-      return synthetic.checkpoint(type);
-    } catch (IllegalArgumentException e) {
-      throw new ParameterException(
-          spec.commandLine(),
-          "--weights is %s; need one of %s"
-              .formatted(weights, Arrays.toString(SyntheticDecoder.Weights.values())),
-          e);
-    }
-  }
-
   /// Random weights are measured in the layout that was asked for.
   private Checkpoint open(Path path) {
-    return model != null && pack.isAuto()
+    return !model.isSynthetic() && pack.isAuto()
         ? new PackedModels(threads.count(), pack.limit(), spec.commandLine().getErr()::println)
             .open(path, LoadMode.MAP)
         : Checkpoint.open(path);

@@ -29,6 +29,8 @@ final class ChatCommand implements Runnable {
 
   @Mixin private AnswerOptions answer = new AnswerOptions(512);
 
+  @Mixin private DraftOptions draft;
+
   @Option(names = "--stats", description = "Print speeds after each answer.")
   private boolean stats;
 
@@ -52,9 +54,11 @@ final class ChatCommand implements Runnable {
   @Override
   public void run() {
     answer.check();
+    draft.check();
     var stdio = Stdio.of(spec);
     boolean person = stdio.isInteractive() && !json;
     try (var llm = model.load();
+        var guesses = draft.open(llm);
         var chat = llm.newChat();
         var input = person ? TerminalInput.open() : pipe(stdio)) {
       if (person) {
@@ -65,7 +69,7 @@ final class ChatCommand implements Runnable {
                     + " leaves%n",
                 description(llm), llm.contextLimit());
       }
-      new Conversation(llm, chat, input, answer, stats, json).run(system);
+      new Conversation(llm, chat, input, answer, guesses, stats, json).run(system);
     }
   }
 

@@ -43,6 +43,7 @@ final class Conversation {
   private final Chat chat;
   private final ChatCommand.Input input;
   private final AnswerOptions answer;
+  private final DraftOptions.Guesses guesses;
   private final boolean stats;
   private final boolean json;
   private String system = "";
@@ -52,12 +53,14 @@ final class Conversation {
       Chat chat,
       ChatCommand.Input input,
       AnswerOptions answer,
+      DraftOptions.Guesses guesses,
       boolean stats,
       boolean json) {
     this.llm = llm;
     this.chat = chat;
     this.input = input;
     this.answer = answer;
+    this.guesses = guesses;
     this.stats = stats;
     this.json = json;
   }
@@ -233,7 +236,13 @@ final class Conversation {
     input.onInterrupt(self::interrupt);
     try {
       var sink = json ? new PrintWriter(Writer.nullWriter()) : out;
-      var result = chat.say(text, o -> answer.apply(o, sink));
+      var result =
+          chat.say(
+              text,
+              o -> {
+                answer.apply(o, sink);
+                guesses.apply(o);
+              });
       if (json) {
         out.println(Json.line(Generate.asMap(result)));
       } else {
@@ -279,11 +288,12 @@ final class Conversation {
   private static String figures(Generation g) {
     return String.format(
         Locale.ROOT,
-        "[read %d tokens at %.1f tok/s, wrote %d at %.1f tok/s; seed %d]",
+        "[read %d tokens at %.1f tok/s, wrote %d at %.1f tok/s%s; seed %d]",
         g.promptTokens(),
         g.prefillRate(),
         g.ids().length,
         g.decodeRate(),
+        Generate.guesses(g),
         g.seed());
   }
 }

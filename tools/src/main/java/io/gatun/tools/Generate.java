@@ -28,6 +28,8 @@ final class Generate implements Callable<Integer> {
 
   @Mixin private AnswerOptions answer = new AnswerOptions(256);
 
+  @Mixin private DraftOptions draft;
+
   @Option(
       names = {"-q", "--quiet"},
       description = "Print the text alone, without the prompt and the figures.")
@@ -41,10 +43,12 @@ final class Generate implements Callable<Integer> {
   @Override
   public Integer call() {
     answer.check();
+    draft.check();
     String start = prompt();
     var out = spec.commandLine().getOut();
     long began = System.nanoTime();
     try (var llm = model.load();
+        var guesses = draft.open(llm);
         var session = llm.newSession()) {
       double loaded = (System.nanoTime() - began) / 1e9;
       var interrupts = Interrupts.of(spec);
@@ -55,6 +59,7 @@ final class Generate implements Callable<Integer> {
               prompt,
               o -> {
                 answer.apply(o, json ? new PrintWriter(Writer.nullWriter()) : out);
+                guesses.apply(o);
                 // What is going to be refused should not stand before the message that says so.
                 if (!quiet && !json && prompt.length <= session.capacity()) {
                   out.print(start);
@@ -116,6 +121,8 @@ final class Generate implements Callable<Integer> {
     map.put("prefill_seconds", g.prefillSeconds());
     map.put("decode_seconds", g.decodeSeconds());
     map.put("seed", g.seed());
+    map.put("drafted_tokens", g.drafted());
+    map.put("accepted_tokens", g.accepted());
     return map;
   }
 
@@ -123,13 +130,21 @@ final class Generate implements Callable<Integer> {
     return String.format(
         Locale.ROOT,
         "[loaded in %.2f s; first token after %.2f s; prompt %d tokens, %.1f tok/s; wrote %d"
-            + " tokens, %.1f tok/s; seed %d]",
+            + " tokens, %.1f tok/s%s; seed %d]",
         loaded,
         loaded + g.prefillSeconds(),
         g.promptTokens(),
         g.prefillRate(),
         g.ids().length,
         g.decodeRate(),
+        guesses(g),
         g.seed());
+  }
+
+  /// `; of 120 guessed 64 were right`, or nothing where nothing was guessed.
+  static String guesses(Generation g) {
+    return g.drafted() == 0
+        ? ""
+        : "; of %d guessed %d were right".formatted(g.drafted(), g.accepted());
   }
 }

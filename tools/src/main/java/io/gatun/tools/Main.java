@@ -1,5 +1,6 @@
 package io.gatun.tools;
 
+import io.gatun.models.sam.Sam;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintWriter;
@@ -38,6 +39,9 @@ public final class Main implements Runnable {
 
   /// In the order of the help.
   private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
+
+  /// What commands need a little later.
+  private static final Map<String, Runnable> WARM_UPS = Map.of("segment", Sam::warmUp);
 
   static {
     COMMANDS.put("chat", ChatCommand.class);
@@ -99,7 +103,16 @@ public final class Main implements Runnable {
     // Numbers have a point, whatever the user's language: other programs read them, too.
     Locale.setDefault(Locale.Category.FORMAT, Locale.ROOT);
     Health.warn(System.err);
+    beginWarmUp(args);
     System.exit(new Main(Stdio.ofProcess(), true).run(args));
+  }
+
+  /// Reading the command line takes a while that the kernels' compilation need not wait for, except
+  /// if that is to be logged, which only the command line says.
+  private static void beginWarmUp(String... args) {
+    if (args.length > 0 && !List.of(args).contains("--debug")) {
+      WARM_UPS.getOrDefault(args[0], () -> {}).run();
+    }
   }
 
   /// Runs one command line that has nothing to read, and returns its exit code.

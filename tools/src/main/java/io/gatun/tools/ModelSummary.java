@@ -6,6 +6,7 @@ import io.gatun.loaders.LoadMode;
 import io.gatun.models.decoder.Keys;
 import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.diffusion.PipelineFiles;
+import io.gatun.models.encoder.Encoders;
 import io.gatun.models.sam.SamConfig;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.DType;
@@ -27,6 +28,7 @@ import java.util.TreeMap;
 /// @param contextBytes of keys and values for so many tokens, as `gatun generate` keeps them
 /// @param problem why it does not run here, or null if it does
 /// @param needs what Gatun lacks to run it, as far as that can be told
+/// @param encoder null for what is no embedder or reranker
 record ModelSummary(
     String family,
     long parameters,
@@ -35,7 +37,8 @@ record ModelSummary(
     int context,
     long contextBytes,
     String problem,
-    List<String> needs) {
+    List<String> needs,
+    EncoderSummary encoder) {
   /// Of an open checkpoint; nothing but its headers is read.
   static ModelSummary of(Checkpoint checkpoint) {
     var parameters = new HashMap<String, Long>();
@@ -53,32 +56,41 @@ record ModelSummary(
             .orElse("nothing");
     String problem;
     try {
-      return new ModelSummary(sam(checkpoint), all, bytes, most, 0, 0, null, List.of());
+      return new ModelSummary(sam(checkpoint), all, bytes, most, 0, 0, null, List.of(), null);
     } catch (CheckpointException | IllegalArgumentException e) {
       // Another kind.
     }
     try {
-      return new ModelSummary(pipeline(checkpoint.path()), all, bytes, most, 0, 0, null, List.of());
+      return new ModelSummary(
+          pipeline(checkpoint.path()), all, bytes, most, 0, 0, null, List.of(), null);
     } catch (CheckpointException | IllegalArgumentException e) {
       // Another kind.
     }
     String family = declared(checkpoint);
     int context = 0;
     long contextBytes = 0;
+    EncoderSummary encoder = null;
     try {
       var keys = Keys.of(checkpoint);
-      context = keys.count("max_position_embeddings", 2048);
-      family =
-          "%s, %d layers of %d".formatted(keys.type(), keys.layers(), keys.count("hidden_size"));
-      // Says what is missing, or of a type that has no kernel.
-      var layout = Architectures.open(checkpoint).layout(DType.Plain.F16);
-      contextBytes = layout.pageBytes() * context / SequenceLayout.PAGE + layout.recurrentBytes();
-      problem = null;
+      encoder = EncoderSummary.of(checkpoint);
+      if (encoder != null) {
+        family = encoder.family(keys);
+        problem = encoder.problem();
+      } else {
+        context = keys.count("max_position_embeddings", 2048);
+        family =
+            "%s, %d layers of %d".formatted(keys.type(), keys.layers(), keys.count("hidden_size"));
+        // Says what is missing, or of a type that has no kernel.
+        var layout = Architectures.open(checkpoint).layout(DType.Plain.F16);
+        contextBytes = layout.pageBytes() * context / SequenceLayout.PAGE + layout.recurrentBytes();
+        problem = null;
+      }
     } catch (CheckpointException | IllegalArgumentException e) {
       problem = e.getMessage();
     }
     var needs = problem == null ? List.<String>of() : needs(checkpoint);
-    return new ModelSummary(family, all, bytes, most, context, contextBytes, problem, needs);
+    return new ModelSummary(
+        family, all, bytes, most, context, contextBytes, problem, needs, encoder);
   }
 
   /// An architecture, types of tensors, a tokenizer.
@@ -86,7 +98,8 @@ record ModelSummary(
     var needs = new ArrayList<String>();
     try {
       String type = Keys.of(checkpoint).type();
-      if (!Architectures.types().contains(type)) {
+      if (!Architectures.types().contains(type)
+          && !Encoders.types().contains(type.replace('-', '_'))) {
         needs.add("the architecture " + type);
       }
     } catch (CheckpointException | IllegalArgumentException e) {
@@ -136,6 +149,9 @@ record ModelSummary(
     table.row("family", family == null ? "unknown" : family);
     table.row("parameters", Units.count(parameters));
     table.row("weights", "%s, %.2f bits each".formatted(weightType, bitsPerWeight()));
+    if (encoder != null) {
+      encoder.addTo(table);
+    }
     if (context > 0) {
       table.row("context", "%,d tokens".formatted(context));
     }
@@ -172,6 +188,9 @@ record ModelSummary(
     map.put("runs", problem == null);
     map.put("problem", problem);
     map.put("needs", needs);
+    if (encoder != null) {
+      map.put("encoder", encoder.toMap());
+    }
     return map;
   }
 }

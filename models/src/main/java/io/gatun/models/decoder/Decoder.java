@@ -10,6 +10,7 @@ import io.gatun.tensor.ops.Span;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
@@ -102,6 +103,12 @@ public final class Decoder {
   /// The names of matrices that it reads in parts, which tiles do not allow.
   public Set<String> readInParts() {
     return weights.split();
+  }
+
+  /// The names of tensors that hold a matrix of each expert, and whether those are stored with
+  /// their inputs as rows.
+  public Map<String, Boolean> expertStacks() {
+    return weights.stacks();
   }
 
   /// What it keeps of each sequence, keys and values as `dtype`.

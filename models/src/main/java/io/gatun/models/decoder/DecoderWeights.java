@@ -11,10 +11,9 @@ import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -24,12 +23,6 @@ import java.util.regex.Pattern;
 ///
 /// What is handed out is recorded: so much one token reads.
 public final class DecoderWeights {
-  /// The three matrices of a gated layer, as most architectures call them.
-  public static final List<String> PROJECTIONS = List.of("gate_proj", "up_proj", "down_proj");
-
-  private static final Pattern EXPERT =
-      Pattern.compile("(blk\\.\\d+\\.ffn_(?:gate|up|down))\\.(\\d+)\\.(weight|bias)");
-
   private final Source source;
   private final String prefix;
   private final double share;
@@ -42,6 +35,7 @@ public final class DecoderWeights {
     // Norms and biases, converted to F32: a few kilobytes a layer.
     private final Arena arena = Arena.ofAuto();
     private final Set<String> split = new HashSet<>();
+    private final Map<String, Boolean> stacks = new HashMap<>();
     private double bytes;
     private double weights;
 
@@ -160,6 +154,39 @@ public final class DecoderWeights {
     return whole;
   }
 
+  /// The file's own name for a tensor.
+  ///
+  /// @throws CheckpointException if it has none
+  String own(String name) {
+    return whole(prefix + name);
+  }
+
+  boolean hasOwn(String own) {
+    return source.tensors.has(own);
+  }
+
+  /// A tensor of matrices by its own name.
+  Tensor stored(String own, Shape shape) {
+    return counted(checked(own, shape));
+  }
+
+  /// Notes that a tensor holds a matrix of each expert.
+  ///
+  /// @param turned whether inputs are its rows
+  void stack(String own, boolean turned) {
+    source.stacks.put(own, turned);
+  }
+
+  /// Notes that a matrix is read in parts that tiles do not allow.
+  void readInParts(String own) {
+    source.split.add(own);
+  }
+
+  /// The tensors that hold a matrix of each expert, and whether inputs are the matrices' rows.
+  Map<String, Boolean> stacks() {
+    return source.stacks;
+  }
+
   /// The names of matrices that are read in parts, and cannot be in tiles.
   Set<String> split() {
     return source.split;
@@ -179,23 +206,12 @@ public final class DecoderWeights {
     return f32(find(prefix + name, Shape.of(dims)));
   }
 
-  /// The matrices of all experts (E, N, K) in one tensor, in place; in two, `_blocks` and
-  /// `_scales`, where the values of MXFP4 are apart from their scales.
-  public Tensor expertStack(String name, int perToken, int count, int rows, int columns) {
-    Tensor all;
-    long bytes = 0;
-    if (has(name + "_blocks")) {
-      int groups = columns / DType.Block.MXFP4_PAIRS.blockSize();
-      var scales = find(prefix + name + "_scales", Shape.of(count, rows, groups));
-      bytes = scales.byteSize();
-      all =
-          Tensor.scaled(find(prefix + name + "_blocks", Shape.of(count, rows, groups, 16)), scales);
-    } else {
-      all = find(prefix + name, Shape.of(count, rows, columns));
-      source.split.add(source.names.name(prefix + name));
-    }
-    source.bytes += share * perToken / count * bytes;
-    return shared(share * perToken / count).counted(all);
+  /// The matrices of a mixture's experts.
+  ///
+  /// @param count of them
+  /// @param perToken those that a token uses
+  public ExpertWeights experts(int count, int perToken) {
+    return new ExpertWeights(shared(share * perToken / count), count);
   }
 
   /// A matrix for each head in one tensor (H, N, K), in place.
@@ -279,47 +295,6 @@ public final class DecoderWeights {
         linear("gate_proj", f, d), linear("up_proj", f, d), linear("down_proj", d, f), activation);
   }
 
-  /// The experts of a layer: with SiLU gates, and each one's tensors either by themselves, or, in
-  /// GGUF files, stacked with those of the others.
-  ///
-  /// @param names of gate, up and down
-  public List<GatedMlp> experts(
-      String list, List<String> names, int count, int perToken, long f, long d) {
-    var experts = new ArrayList<GatedMlp>();
-    var one = at(list).shared(share * perToken / count);
-    for (int e = 0; e < count; e++) {
-      experts.add(
-          new GatedMlp(
-              one.expert(e, names.get(0), count, f, d),
-              one.expert(e, names.get(1), count, f, d),
-              one.expert(e, names.get(2), count, d, f),
-              Activation.SILU));
-    }
-    return experts;
-  }
-
-  /// The experts of a layer, stacked: gate and up in one tensor (E, 2 F, D), down in another (E, D,
-  /// F).
-  public List<GatedMlp> fusedExperts(
-      String gateUp, String down, int count, int perToken, int f, int d, Activation activation) {
-    var experts = new ArrayList<GatedMlp>();
-    var one = shared(share * perToken / count);
-    var inputs = find(prefix + gateUp, Shape.of(count, 2L * f, d));
-    var outputs = find(prefix + down, Shape.of(count, d, f));
-    source.split.add(source.names.name(prefix + gateUp));
-    source.split.add(source.names.name(prefix + down));
-    for (int e = 0; e < count; e++) {
-      var input = one.counted(inputs.get(e));
-      experts.add(
-          new GatedMlp(
-              new Linear(input.slice(0, 0, f), null),
-              new Linear(input.slice(0, f, 2L * f), null),
-              new Linear(one.counted(outputs.get(e)), null),
-              activation));
-    }
-    return experts;
-  }
-
   /// A matrix of one row, which some GGUF files have as a vector.
   public Tensor row(String name, long columns) {
     String own = source.names.name(prefix + name + ".weight");
@@ -327,16 +302,6 @@ public final class DecoderWeights {
     return t != null && t.shape().rank() == 1
         ? counted(find(prefix + name + ".weight", Shape.of(columns)).reshape(1, columns))
         : matrix(name, 1, columns);
-  }
-
-  private Linear expert(int e, String part, int count, long rows, long columns) {
-    String name = e + "." + part;
-    var own = EXPERT.matcher(String.valueOf(source.names.name(prefix + name + ".weight")));
-    if (own.matches() && source.tensors.has(own.group(1) + "_exps.weight")) {
-      var all = checked(own.group(1) + "_exps.weight", Shape.of(count, rows, columns));
-      return new Linear(counted(all.get(e)), null);
-    }
-    return linear(name, rows, columns);
   }
 
   /// What GGUF files divide the rotary frequencies by, or null.
@@ -349,13 +314,17 @@ public final class DecoderWeights {
   }
 
   private Tensor find(String name, Shape shape) {
+    return checked(whole(name), shape);
+  }
+
+  private String whole(String name) {
     String own = source.names.name(name);
     if (own == null) {
       throw new CheckpointException(
           "%s: no name is known for tensor \"%s\" in a file of this format. %s"
               .formatted(path(), name, list()));
     }
-    return checked(own, shape);
+    return own;
   }
 
   private Tensor checked(String name, Shape shape) {

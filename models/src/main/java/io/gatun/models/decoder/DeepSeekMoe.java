@@ -78,7 +78,8 @@ public record DeepSeekMoe(
             scale,
             null);
     var moe =
-        new Moe(router, mlp.experts("experts", DecoderWeights.PROJECTIONS, count, perToken, f, d));
+        new Moe(
+            router, mlp.experts(count, perToken).gated("experts", ExpertWeights.PROJECTIONS, f, d));
     return shared == 0
         ? moe
         : new SharedExpert(

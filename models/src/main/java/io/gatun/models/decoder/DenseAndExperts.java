@@ -33,14 +33,8 @@ public record DenseAndExperts(
     }
     var scales = w.vector("router.per_expert_scale", count).toFloats();
     var experts =
-        w.fusedExperts(
-            "experts.gate_up_proj",
-            "experts.down_proj",
-            count,
-            perToken,
-            f,
-            d,
-            Activation.GELU_TANH);
+        w.experts(count, perToken)
+            .fused("experts.gate_up_proj", "experts.down_proj", f, d, Activation.GELU_TANH);
     return new DenseAndExperts(
         preDense,
         dense,

@@ -136,7 +136,10 @@ public sealed interface RopeScaling {
   }
 
   /// LongRoPE: each pair has a divisor of its own, of which there are two sets. Which one serves
-  /// depends on how long the conversation may become, so that all its keys agree.
+  /// depends on how long the conversation may become, so that all its keys agree: as in llama.cpp
+  /// and vLLM. Transformers goes by how long it is, and reads all of it again once it is longer
+  /// than `original`. A context of `original` positions gives what transformers gives for short
+  /// texts.
   record LongRope(float[] shortFactor, float[] longFactor, int original, double attentionFactor)
       implements RopeScaling {
     @Override

@@ -78,9 +78,8 @@ public final class TensorNames {
   /// A number between dots: a layer's or an expert's.
   private static final Pattern NUMBER = Pattern.compile("\\.(\\d+)(?=\\.|$)");
 
-  /// The matrices of all experts of a layer in one tensor (experts, rows, columns).
-  private static final Pattern STACKED =
-      Pattern.compile("blk\\.\\d+\\.ffn_(gate|up|down)_exps\\.weight");
+  /// GGUF's name for an expert's own matrix.
+  private static final Pattern ALONE = Pattern.compile("(blk\\.\\d+\\.ffn_\\w+)\\.\\d+\\.weight");
 
   /// Of Hugging Face's models: before `model.`, and instead of that; then before `lm_head.`.
   private static final List<List<String>> PREFIXES =
@@ -190,12 +189,23 @@ public final class TensorNames {
     return null;
   }
 
+  /// GGUF's name for the tensor of all experts' matrices, of which one by itself would have this
+  /// name; null in other families.
+  static String stackOf(String alone) {
+    var matcher = ALONE.matcher(alone);
+    return matcher.matches() ? matcher.group(1) + "_exps.weight" : null;
+  }
+
+  /// The name of an expert's matrix that was taken from a tensor with those of all.
+  public static String ofExpert(String stack, long expert) {
+    return stack.contains("_exps.")
+        ? stack.replace("_exps.", "." + expert + ".")
+        : stack + "." + expert;
+  }
+
   /// Whether `name` is this family's name for the matrix of a linear layer: not for the embedding
   /// table, a norm, a bias, or a mixture's router, which is small and decides much.
   public boolean isLinear(String name) {
-    if (family == Family.GGUF && STACKED.matcher(name).matches()) {
-      return true;
-    }
     String stem = huggingFace(name);
     return stem != null && name.endsWith(".weight") && LINEAR.matcher(stem).find();
   }

@@ -1,5 +1,6 @@
 package io.gatun.models.encoder;
 
+import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.decoder.Keys;
 import io.gatun.models.nn.UsedTensors;
@@ -16,6 +17,9 @@ import java.lang.foreign.ValueLayout;
 /// @param dense BERT's pooler, or the first layer of RoBERTa's classifier
 /// @param out the layer of the one label
 public record ClassificationHead(LinearWeight dense, LinearWeight out) {
+  private static final String SIGMOID = "torch.nn.modules.activation.Sigmoid";
+  private static final String IDENTITY = "torch.nn.modules.linear.Identity";
+
   private static final String GGUF_WITHOUT_DENSE =
       "%s: it has cls.output, the last layer of a reranker, but not the one before it (BERT's"
           + " pooler, cls.weight), which llama.cpp's converter leaves out: its scores would not be"
@@ -37,16 +41,37 @@ public record ClassificationHead(LinearWeight dense, LinearWeight out) {
       }
       return new ClassificationHead(
           all.linear("classifier.dense", hiddenSize, hiddenSize),
-          last(all, "classifier.out_proj", hiddenSize));
+          all.linear("classifier.out_proj", 1, hiddenSize));
     }
     if (all.has("classifier.weight") && all.has("bert.pooler.dense.weight")) {
       return new ClassificationHead(
           all.linear("bert.pooler.dense", hiddenSize, hiddenSize),
-          last(all, "classifier", hiddenSize));
+          all.linear("classifier", 1, hiddenSize));
     }
     throw new CheckpointException(
         "%s: no classifier that Gatun knows, which makes a score of a pair of texts; need a reranker (cross-encoder) of BERT's or RoBERTa's kind. Embeddings come from: gatun embed"
             .formatted(tensors.checkpoint().path()));
+  }
+
+  /// Whether a checkpoint ends in a classifier, be it one that Gatun knows or not.
+  public static boolean isIn(Checkpoint checkpoint) {
+    return checkpoint.tensors().keySet().stream()
+        .anyMatch(name -> name.startsWith("classifier.") || name.equals("cls.output.weight"));
+  }
+
+  /// Whether the logit becomes a score from 0 to 1, as the configuration says.
+  ///
+  /// @throws CheckpointException if it asks for something else
+  public static boolean isSigmoid(Keys keys) {
+    var section = keys.section("sentence_transformers");
+    String old = keys.text("sbert_ce_default_activation_function", SIGMOID);
+    String name = section.text("activation_fn", old);
+    if (!name.equals(SIGMOID) && !name.equals(IDENTITY)) {
+      throw new CheckpointException(
+          "%s: the scores' activation is \"%s\"; Gatun has %s and %s"
+              .formatted(keys.where(), name, SIGMOID, IDENTITY));
+    }
+    return name.equals(SIGMOID);
   }
 
   /// GGUF's list of labels may be missing; the last layer has a row for each.
@@ -58,15 +83,6 @@ public record ClassificationHead(LinearWeight dense, LinearWeight out) {
     boolean several =
         all.has("classifier.out_proj.weight") && all.shape("classifier.out_proj.weight").rank() > 1;
     return several ? Math.toIntExact(all.shape("classifier.out_proj.weight").dim(0)) : 1;
-  }
-
-  /// llama.cpp writes a matrix of one row as a vector when it quantizes a file.
-  private static LinearWeight last(Weights all, String name, int size) {
-    if (all.shape(name + ".weight").rank() > 1) {
-      return all.linear(name, 1, size);
-    }
-    var row = all.tensor(name + ".weight", size).reshape(1, size);
-    return LinearWeight.of(row, all.tensor(name + ".bias", 1));
   }
 
   /// The numbers of a batch's texts.

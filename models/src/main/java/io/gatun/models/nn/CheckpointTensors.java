@@ -2,6 +2,7 @@ package io.gatun.models.nn;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.Format;
 import io.gatun.models.nn.WeightNames.Stored;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
@@ -43,6 +44,9 @@ record CheckpointTensors(UsedTensors tensors, WeightNames names) implements Tens
           "%s: tensor \"%s\" is missing; need %s because %s. %s"
               .formatted(where(), stored.name(), shape, reason, list()));
     }
+    if (isRow(t, shape)) {
+      t = t.reshape(shape.dims());
+    }
     if (!shape.equals(fromFile(stored, t.shape()))) {
       throw wrong(
           stored,
@@ -61,6 +65,14 @@ record CheckpointTensors(UsedTensors tensors, WeightNames names) implements Tens
     }
     long rows = shape.dim(0);
     return stored.parts() == 1 ? t : t.slice(0, stored.part() * rows, (stored.part() + 1) * rows);
+  }
+
+  /// Whether a tensor is the matrix of one row that is asked for: llama.cpp writes it as a vector
+  /// when it quantizes a file.
+  private boolean isRow(Tensor t, Shape shape) {
+    return checkpoint().format() == Format.GGUF
+        && t.shape().rank() == 1
+        && shape.equals(Shape.of(1, t.size()));
   }
 
   private Checkpoint checkpoint() {

@@ -127,27 +127,34 @@ public final class Rewrite {
   }
 
   private void plan(String name, Tensor tensor, Function<DType, DType> choose) {
-    DType wanted = names.isLinear(name) ? choose.apply(tensor.dtype()) : tensor.dtype();
+    Boolean turned = decoder.expertStacks().get(name);
+    boolean stack = turned != null;
+    DType stored = tensor.dtype();
+    DType wanted = stack || names.isLinear(name) ? choose.apply(stored) : stored;
     if (wanted instanceof DType.Tiled && decoder.readInParts().contains(name)) {
-      notes.add("%s stays %s: it is read in parts".formatted(name, tensor.dtype().name()));
-      wanted = tensor.dtype();
+      notes.add("%s stays %s: it is read in parts".formatted(name, stored.name()));
+      wanted = stored;
+    } else if (wanted instanceof DType.Tiled && stored == DType.Block.MXFP4) {
+      notes.add("%s stays MXFP4, which has 4 bits already".formatted(name));
+      wanted = stored;
     }
-    long columns = tensor.shape().rank() == 0 ? 1 : tensor.dim(-1);
-    DType dtype = fitting(wanted, columns).orElse(tensor.dtype());
+    int rank = tensor.shape().rank();
+    long columns = rank == 0 ? 1 : tensor.dim(stack && turned ? -2 : -1);
+    DType dtype = fitting(wanted, columns).orElse(stored);
     if (!dtype.equals(wanted)) {
       notes.add(
           "%s %s %s: its rows of %d are no whole groups of %d"
               .formatted(
                   name,
-                  dtype.equals(tensor.dtype()) ? "stays" : "becomes",
+                  dtype.equals(stored) ? "stays" : "becomes",
                   dtype.name(),
                   columns,
                   wanted.blockSize()));
     }
-    if (dtype instanceof DType.Tiled && tensor.shape().rank() == 3) {
+    if (dtype instanceof DType.Tiled && stack) {
       for (long expert = 0; expert < tensor.dim(0); expert++) {
-        String one = name.replace("_exps.", "." + expert + ".");
-        outputs.add(RewrittenTensor.of(one, tensor.get(expert), dtype));
+        var matrix = turned ? tensor.get(expert).transpose(0, 1) : tensor.get(expert);
+        outputs.add(RewrittenTensor.of(TensorNames.ofExpert(name, expert), matrix, dtype));
       }
     } else {
       outputs.add(RewrittenTensor.of(name, tensor, dtype));

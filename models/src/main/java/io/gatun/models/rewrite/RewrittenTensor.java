@@ -7,7 +7,9 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Packing;
 import io.gatun.tensor.ops.Workers;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import java.util.function.LongUnaryOperator;
 
@@ -35,37 +37,32 @@ record RewrittenTensor(
   /// @param progress is told how many as they are written
   TensorData data(Workers workers, LongConsumer progress) {
     return sink -> {
+      Consumer<MemorySegment> out =
+          piece -> {
+            sink.write(piece);
+            progress.accept(piece.byteSize());
+          };
       for (Tensor stored : sources) {
-        // PyTorch stores some tensors transposed, say.
-        Tensor source = stored.isContiguous() ? stored : stored.copy(Arena.ofAuto());
-        if (isCopy()) {
-          sink.write(source.segment());
-          progress.accept(source.byteSize());
+        if (stored.isContiguous()) {
+          write(stored, workers, out);
           continue;
         }
-        Tensor matrix = matrix(source);
-        if (rowOf == null) {
-          Packing.convert(
-              workers,
-              matrix,
-              dtype,
-              piece -> {
-                sink.write(piece);
-                progress.accept(piece.byteSize());
-              });
-        } else {
-          Packing.permute(
-              workers,
-              matrix,
-              dtype,
-              rowOf,
-              piece -> {
-                sink.write(piece);
-                progress.accept(piece.byteSize());
-              });
+        // PyTorch stores some tensors transposed, say.
+        try (var arena = Arena.ofShared()) {
+          write(stored.copy(arena), workers, out);
         }
       }
     };
+  }
+
+  private void write(Tensor source, Workers workers, Consumer<MemorySegment> out) {
+    if (isCopy()) {
+      out.accept(source.segment());
+    } else if (rowOf == null) {
+      Packing.convert(workers, matrix(source), dtype, out);
+    } else {
+      Packing.permute(workers, matrix(source), dtype, rowOf, out);
+    }
   }
 
   /// A vector as a column; a stack of matrices as one.

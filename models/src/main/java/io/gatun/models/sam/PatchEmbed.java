@@ -50,19 +50,24 @@ final class PatchEmbed {
     return out;
   }
 
+  /// In arrays, which are read fast also before this is compiled.
   private void copy(MemorySegment image, long i, MemorySegment patches) {
-    long row = (long) grid * patch * COLOURS;
-    long corner = i / grid * patch * row + i % grid * patch * COLOURS;
-    long to = i * patch * patch * COLOURS;
-    for (int c = 0; c < COLOURS; c++) {
-      for (int y = 0; y < patch; y++) {
-        long from = corner + y * row + c;
+    int columns = patch * COLOURS;
+    long row = (long) grid * columns;
+    long corner = i / grid * patch * row + i % grid * columns;
+    var pixels = new float[columns];
+    var values = new float[patch * columns];
+    for (int y = 0; y < patch; y++) {
+      MemorySegment.copy(image, ValueLayout.JAVA_FLOAT, 4 * (corner + y * row), pixels, 0, columns);
+      for (int c = 0; c < COLOURS; c++) {
+        int to = (c * patch + y) * patch;
         for (int x = 0; x < patch; x++) {
-          float value = image.getAtIndex(ValueLayout.JAVA_FLOAT, from + x * COLOURS);
-          patches.setAtIndex(ValueLayout.JAVA_FLOAT, to++, value);
+          values[to + x] = pixels[x * COLOURS + c];
         }
       }
     }
+    long to = 4 * i * values.length;
+    MemorySegment.copy(values, 0, patches, ValueLayout.JAVA_FLOAT, to, values.length);
   }
 
   /// Of the product in one [#forward].

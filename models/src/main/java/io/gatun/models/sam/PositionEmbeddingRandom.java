@@ -4,6 +4,7 @@ import io.gatun.models.nn.Weights;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /// Positions as sines and cosines of random spatial frequencies (Tancik et al. 2020, "Fourier
@@ -22,15 +23,17 @@ final class PositionEmbeddingRandom {
   /// Writes the embedding of a point, x and y in 0..1, to `out` from channel 0 of row `row` on:
   /// sin(2 pi (2 p - 1) G), then cos of the same.
   void put(double x, double y, Tensor out, long row) {
-    long at = row * 2 * half;
+    var values = new float[2 * half]; // read fast also before this is compiled
     for (int i = 0; i < half; i++) {
       double cycles =
           (2 * x - 1) * positionalEncodingGaussianMatrix[i]
               + (2 * y - 1) * positionalEncodingGaussianMatrix[half + i];
       double angle = 2 * Math.PI * cycles;
-      out.segment().setAtIndex(ValueLayout.JAVA_FLOAT, at + i, (float) Math.sin(angle));
-      out.segment().setAtIndex(ValueLayout.JAVA_FLOAT, at + half + i, (float) Math.cos(angle));
+      values[i] = (float) Math.sin(angle);
+      values[half + i] = (float) Math.cos(angle);
     }
+    long at = 4 * row * values.length;
+    MemorySegment.copy(values, 0, out.segment(), ValueLayout.JAVA_FLOAT, at, values.length);
   }
 
   /// The embeddings of the centres of all cells of a grid, row by row: (grid * grid, C) F32.

@@ -9,11 +9,14 @@ import io.gatun.models.nn.Quantization;
 import io.gatun.models.nn.UsedTensors;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.WarmUp;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
@@ -66,6 +69,15 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     tensors.requireAllUsed(LEFTOVERS);
   }
 
+  /// Begins to prepare this process for its first image, on a thread of its own, and returns at
+  /// once: kernels are compiled, and native libraries loaded. [#load] does so too; call it where
+  /// there is time before.
+  ///
+  /// @return done when it has ended; what goes wrong there does no harm
+  public static CompletableFuture<Void> warmUp() {
+    return WarmUp.begin("Segment Anything", f -> new TinySam(f)::forward);
+  }
+
   /// Loads a model with the default options.
   ///
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
@@ -97,6 +109,9 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   private static Sam open(Path pathOrName, Consumer<SamOptions> choose) {
     var options = new SamOptions();
     Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
+    if (options.backend == Backend.NATIVE) {
+      warmUp();
+    }
     var checkpoint = Checkpoint.open(Pretrained.find(pathOrName), options.loadMode);
     try {
       var ops = new Ops(options.backend, options.threads);

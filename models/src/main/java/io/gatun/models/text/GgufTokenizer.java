@@ -58,6 +58,7 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
     model.eos = id("eos_token_id", unigram ? 1 : 2, tokens.size());
     model.addBos = flag("add_bos_token", !unigram);
     model.addEos = flag("add_eos_token", unigram);
+    model.pair = pair(tokens.size(), false);
     return model.build(endings(tokens.size()), file);
   }
 
@@ -108,9 +109,9 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
               .formatted(file, Excerpt.of(pre), GgufPreTokenizers.names()));
     }
     boolean llama3 = GgufPreTokenizers.isLlama3(pre);
-    // Qwen's models were trained on text in NFC, which GGUF has no key for.
+    // Qwen's models and ModernBERT were trained on text in NFC, which GGUF has no key for.
     UnaryOperator<String> normalizer =
-        pre.matches("qwen2|qwen35")
+        pre.matches("qwen2|qwen35|modern-bert")
             ? Normalizers.form(Normalizer.Form.NFC)
             : UnaryOperator.identity();
     var vocabulary = new Vocabulary(tokens.toArray(String[]::new));
@@ -181,7 +182,18 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
             eos,
             addBos ? new int[] {bos} : new int[0],
             addEos ? new int[] {eos} : new int[0],
-            endings(tokens.size()).ends(eos, added)));
+            endings(tokens.size()).ends(eos, added),
+            pair(tokens.size(), "modern-bert".equals(metadata.get(PREFIX + "pre")))));
+  }
+
+  /// How an encoder reads two texts, which GGUF has no key for: as RoBERTa, or as BERT.
+  private PairTemplate pair(int size, boolean asBert) {
+    int cls = id("cls_token_id", id("bos_token_id", -1, size), size);
+    int sep = id("seperator_token_id", -1, size);
+    if (cls < 0 || sep < 0) {
+      return null;
+    }
+    return asBert ? PairTemplate.bert(cls, sep) : PairTemplate.roberta(cls, sep);
   }
 
   /// Merges of pieces that the vocabulary lacks are left out: nothing can come of them.

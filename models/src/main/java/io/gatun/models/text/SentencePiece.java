@@ -45,6 +45,9 @@ final class SentencePiece {
   boolean addBos = true;
   boolean addEos;
 
+  /// How two texts become one input; null if they do not.
+  PairTemplate pair;
+
   /// Tokens beside the vocabulary.
   List<AddedToken> added = List.of();
 
@@ -111,7 +114,8 @@ final class SentencePiece {
         eos,
         addBos && bos >= 0 ? new int[] {bos} : new int[0],
         addEos && eos >= 0 ? new int[] {eos} : new int[0],
-        config.ends(eos, tokens));
+        config.ends(eos, tokens),
+        pair);
   }
 
   /// Reads a `tokenizer.model`, a protocol buffer (sentencepiece_model.proto).

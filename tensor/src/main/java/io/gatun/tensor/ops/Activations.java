@@ -1,157 +1,33 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.tensor.DType;
-import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.dense.Int8Products;
-import io.gatun.tensor.kernel.ggml.Unpack;
-import io.gatun.tensor.kernel.scalar.Floats;
-import io.gatun.tensor.kernel.tiled.QuantizedRows;
-import io.gatun.tensor.ops.context.Check;
-import io.gatun.tensor.ops.context.Context;
-import java.lang.foreign.MemorySegment;
+import io.gatun.tensor.ops.linear.Input;
 
 /// The input (T, K) of products with weights, in the forms that kernels want. Each is made once,
 /// when first asked for, in the step's workspace: use it in the scope in which it was made.
-///
-/// The input may be an RMSNorm's result, which then is never stored as such unless a kernel wants
-/// it so: each row is normalized and rounded while it is in the caches.
 public final class Activations {
-  private final Context ctx;
-  private final MemorySegment x;
-  private final Norm norm;
-  private final int rows;
-  private final int columns;
-  private MemorySegment f32;
-  private MemorySegment bf16;
-  private U8 u8;
-  private final MemorySegment[] quantized = new MemorySegment[9];
+  private final Input input;
 
-  /// What makes a row of x a row of the input.
-  private record Norm(MemorySegment weight, float eps) {}
-
-  /// Activations as u8 with zero point 128.
-  ///
-  /// @param values (T, K) bytes, with more rows among them: see [Panels#u8Row]
-  record U8(MemorySegment values, MemorySegment scales) {}
-
-  private Activations(Context ctx, Tensor x, Norm norm) {
-    Check.f32("x", x);
-    this.ctx = ctx;
-    this.x = x.segment();
-    this.norm = norm;
-    columns = Math.toIntExact(x.dim(-1));
-    rows = Math.toIntExact(x.size() / columns);
-    f32 = norm == null ? this.x : null;
+  Activations(Input input) {
+    this.input = input;
   }
 
-  /// x (..., K) as it is, F32.
-  static Activations of(Context ctx, Tensor x) {
-    return new Activations(ctx, x, null);
-  }
-
-  /// x (..., K) as [Ops#rmsNorm] makes it.
-  static Activations normed(Context ctx, Tensor x, Tensor weight, float eps) {
-    Check.f32("weight", weight);
-    Check.same("weight", weight.size(), "columns", x.dim(-1));
-    return new Activations(ctx, x, new Norm(weight.segment(), eps));
+  Input input() {
+    return input;
   }
 
   /// T.
   public int rows() {
-    return rows;
+    return input.rows();
   }
 
   /// K.
   public int columns() {
-    return columns;
+    return input.columns();
   }
 
   /// The input as a tensor (T, K), F32.
   public Tensor tensor() {
-    return Tensor.of(f32(), DType.Plain.F32, Shape.of(rows, columns));
-  }
-
-  MemorySegment f32() {
-    if (f32 == null) {
-      var normed = ctx.workspace().take(4L * rows * columns);
-      ctx.forEach(
-          rows,
-          Context.grain(columns),
-          (worker, from, to) -> {
-            for (long t = from; t < to; t++) {
-              normalize(t, normed, 4 * t * columns);
-            }
-          });
-      f32 = normed;
-    }
-    return f32;
-  }
-
-  MemorySegment bf16() {
-    if (bf16 == null) {
-      var rounded = ctx.workspace().take(2L * rows * columns);
-      forEachRow((t, row, at) -> Unpack.floatToBf16(row, at, rounded, 2 * t * columns, columns));
-      bf16 = rounded;
-    }
-    return bf16;
-  }
-
-  /// Rows of 8-bit integers by groups of 32, as [QuantizedRows] makes them for weights of `bits`.
-  MemorySegment quantized(int bits) {
-    if (quantized[bits] == null) {
-      long rowBytes = QuantizedRows.rowBytes(columns);
-      var q = ctx.workspace().take(rows * rowBytes);
-      forEachRow((t, row, at) -> QuantizedRows.quantize(row, at, q, t * rowBytes, columns, bits));
-      quantized[bits] = q;
-    }
-    return quantized[bits];
-  }
-
-  U8 u8() {
-    if (u8 == null) {
-      var values = ctx.workspace().take(Panels.u8Rows(rows) * columns);
-      var scales = ctx.workspace().take(4L * rows);
-      forEachRow(
-          (t, row, at) -> {
-            long to = Panels.u8Row(t) * columns;
-            float scale = Int8Products.quantize(row, at, columns, 128, values, to);
-            Floats.set(scales, 0, t, scale);
-            if (t == rows - 1 || (t + 1) % Panels.ROWS == 0) {
-              values.asSlice(to + columns, columns).fill((byte) 128);
-            }
-          });
-      u8 = new U8(values, scales);
-    }
-    return u8;
-  }
-
-  /// Handles row `t` of the input, F32 from byte `at` of `row` on.
-  private interface RowKernel {
-    void run(long t, MemorySegment row, long at);
-  }
-
-  private void forEachRow(RowKernel kernel) {
-    try (var _ = ctx.scope()) {
-      long stride = 4L * columns + 63 & -64;
-      var scratch = f32 == null ? ctx.perWorker(stride) : null;
-      ctx.forEach(
-          rows,
-          Context.grain(columns),
-          (worker, from, to) -> {
-            for (long t = from; t < to; t++) {
-              if (scratch == null) {
-                kernel.run(t, f32, 4 * t * columns);
-              } else {
-                normalize(t, scratch, worker * stride);
-                kernel.run(t, scratch, worker * stride);
-              }
-            }
-          });
-    }
-  }
-
-  private void normalize(long t, MemorySegment out, long at) {
-    ctx.kernels().rmsNorm(x, 4 * t * columns, norm.weight, 0, norm.eps, columns, out, at);
+    return input.tensor();
   }
 }

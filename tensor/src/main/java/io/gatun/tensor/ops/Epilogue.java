@@ -1,8 +1,6 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.context.Check;
-import io.gatun.tensor.ops.context.Context;
 
 /// What happens to the result y of a product or convolution before it is stored: `activation(y +
 /// bias + columns) + residual`.
@@ -29,26 +27,7 @@ public record Epilogue(Activation activation, Tensor columns, Tensor residual) {
   }
 
   /// Whether the residual is also where the result goes.
-  boolean inPlace(Tensor out) {
+  public boolean inPlace(Tensor out) {
     return residual != null && residual == out;
-  }
-
-  /// @param out the result (B, ..., N)
-  /// @throws IllegalArgumentException if an operand does not fit it
-  void check(Context ctx, Tensor out) {
-    if (columns != null) {
-      Check.activations("columns", columns, ctx.dtype());
-      Check.rank("columns", columns, 2);
-      Check.same("images of columns", columns.dim(0), "images of x", out.dim(0));
-      Check.same("features of columns", columns.dim(1), "features", out.dim(-1));
-    }
-    if (residual != null) {
-      Check.activations("residual", residual, ctx.dtype());
-      if (!residual.shape().equals(out.shape())) {
-        throw new IllegalArgumentException(
-            "residual has shape %s; need the result's, %s"
-                .formatted(residual.shape(), out.shape()));
-      }
-    }
   }
 }

@@ -5,6 +5,13 @@ import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.conv.ConvTranspose;
+import io.gatun.tensor.ops.conv.Convolution;
+import io.gatun.tensor.ops.linear.BatchedProduct;
+import io.gatun.tensor.ops.linear.Linear;
+import io.gatun.tensor.ops.rows.Elementwise;
+import io.gatun.tensor.ops.rows.Images;
+import io.gatun.tensor.ops.rows.Normalization;
 import java.util.function.Supplier;
 
 /// The operations of networks that see and paint (SAM, CLIP, UNet, VAE), on activations of one
@@ -116,21 +123,20 @@ public final class Functional {
   /// `x W^T + bias` and what `epilogue` says; `columns` there are (B, N) for x (B, ..., K).
   public Tensor linear(Tensor x, LinearWeight w, Epilogue epilogue) {
     return observed(
-        "linear", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.apply(ctx, x, w, epilogue));
+        "linear", 2 * x.size() * w.outFeatures(), x, () -> Linear.layer(ctx, x, w, epilogue));
   }
 
   /// `y += x W^T + bias`, in place: x (..., K), y (..., N).
   public void addLinear(Tensor y, Tensor x, LinearWeight w) {
     var _ =
-        observed(
-            "addLinear", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.add(ctx, y, x, w));
+        observed("addLinear", 2 * x.size() * w.outFeatures(), x, () -> Linear.add(ctx, y, x, w));
   }
 
   /// `values * gelu(gates)`, where `x W^T + bias` (..., 2 C) holds values, then gates: the product
   /// and [#geglu] at once, without the gates in memory. Result (..., C).
   public Tensor linearGeglu(Tensor x, LinearWeight w) {
     return observed(
-        "linearGeglu", 2 * x.size() * w.outFeatures(), x, () -> LinearLayer.geglu(ctx, x, w));
+        "linearGeglu", 2 * x.size() * w.outFeatures(), x, () -> Linear.geglu(ctx, x, w));
   }
 
   /// `a b^T` for each batch: a (B, T, K), b (B, N, K), result (B, T, N).

@@ -1,7 +1,6 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.ffm.MemoryAdvice;
-import java.lang.foreign.Arena;
+import io.gatun.ffm.RawArena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -32,16 +31,14 @@ public final class KvPool implements AutoCloseable {
   /// Some blocks of one size, side by side in huge pages: attention goes from page to page, and the
   /// processor would look up each of the many small ones that such a page touches.
   private static final class Slab {
-    private final Arena arena = Arena.ofShared();
+    private final RawArena arena = new RawArena();
     private final Block[] blocks;
     private int waiting;
 
     Slab(long bytes, int count) {
       blocks = new Block[count];
-      var memory = arena.allocate(bytes * count, bytes * count < HUGE_PAGE ? 64 : HUGE_PAGE);
-      if (memory.byteSize() >= HUGE_PAGE) {
-        MemoryAdvice.hugePages(memory);
-      }
+      long all = bytes * count;
+      var memory = all < HUGE_PAGE ? arena.allocate(all, 64) : arena.reserve(all);
       for (int i = 0; i < count; i++) {
         blocks[i] = new Block(this, memory.asSlice(i * bytes, bytes));
       }
@@ -197,7 +194,7 @@ public final class KvPool implements AutoCloseable {
           });
       for (var slab : unused) {
         held -= slab.blocks.length * slab.blocks[0].memory.byteSize();
-        slab.arena.close();
+        slab.arena.closeUnused();
       }
     }
   }

@@ -1,24 +1,17 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.context.Check;
-import io.gatun.tensor.ops.context.Context;
-import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.stream.Collectors;
 
-/// The weights of a linear layer `x W^T + bias`, which is also a 1x1 convolution: as the checkpoint
-/// stores them, and, from the first product on, in the form that products here read fastest.
-///
-/// A weight belongs to one model and is used with one [Functional].
+/// The weights of a linear layer `x W^T + bias`, which is also a 1x1 convolution, as the checkpoint
+/// stores them. From the first product on they may also be kept in the form that products here read
+/// fastest.
 public final class LinearWeight {
   private final List<Part> parts;
   private final Quantization quantization;
-  private NativeWeight nativeWeight;
-  private Int8Weight int8Weight;
-  private MemorySegment floatBias;
 
   /// Some of the rows.
   private record Part(Tensor weight, Tensor bias) {}
@@ -82,7 +75,7 @@ public final class LinearWeight {
     return weights().stream().allMatch(w -> w.dim(0) % 32 == 0 && w.dim(1) % 32 == 0);
   }
 
-  Quantization quantization() {
+  public Quantization quantization() {
     return quantization;
   }
 
@@ -97,52 +90,12 @@ public final class LinearWeight {
   }
 
   /// The matrices (N, K) that are one above the other.
-  List<Tensor> weights() {
+  public List<Tensor> weights() {
     return parts.stream().map(Part::weight).toList();
   }
 
-  /// The bias as F32; null for none.
-  MemorySegment floatBias() {
-    if (floatBias == null && parts.stream().anyMatch(part -> part.bias != null)) {
-      floatBias = Tensor.allocate(Arena.ofAuto(), DType.Plain.F32, outFeatures()).segment();
-      long at = 0;
-      for (var part : parts) {
-        if (part.bias != null) {
-          WeightRows.toFloat(
-              Backend.SCALAR, part.bias.reshape(1, part.bias.size()), 0, 1, floatBias, at);
-        }
-        at += 4 * part.weight.dim(0);
-      }
-    }
-    return floatBias;
-  }
-
-  /// The weights, or, where they are quantized, their integers, as oneDNN's products read them.
-  NativeWeight nativeWeight(Context ctx) {
-    if (nativeWeight == null || !nativeWeight.isAlive()) {
-      nativeWeight =
-          quantization == Quantization.NONE
-              ? NativeWeight.of(ctx, weights())
-              : NativeWeight.converted(ctx, int8Weight(ctx).values());
-    }
-    return nativeWeight;
-  }
-
-  /// The quantized weights: packed for int8 products where these are made, and then in the
-  /// workspace where there is no room to keep them.
-  Int8Weight int8Weight(Context ctx) {
-    if (int8Weight != null && int8Weight.isAlive()) {
-      return int8Weight;
-    }
-    long bytes = outFeatures() * inFeatures();
-    if (quantization != Quantization.INT8_DYNAMIC || !Int8Weight.packs(ctx)) {
-      ctx.packed().spend(bytes);
-      int8Weight = Int8Weight.tensor(ctx, weights(), ctx.packed().arena());
-    } else if (ctx.packed().reserve(bytes)) {
-      int8Weight = Int8Weight.packed(ctx, weights(), ctx.packed().arena());
-    } else {
-      return Int8Weight.packed(ctx, weights(), (size, _) -> ctx.workspace().take(size));
-    }
-    return int8Weight;
+  /// The bias (N) of each of these, of any type; null for none.
+  public List<Tensor> biases() {
+    return parts.stream().map(Part::bias).collect(Collectors.toList());
   }
 }

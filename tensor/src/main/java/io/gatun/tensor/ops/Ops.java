@@ -10,6 +10,9 @@ import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.PackedMemory;
 import io.gatun.tensor.ops.context.WeightRows;
+import io.gatun.tensor.ops.linear.Input;
+import io.gatun.tensor.ops.linear.Linear;
+import io.gatun.tensor.ops.rows.Softmax;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Collections;
@@ -181,13 +184,13 @@ public final class Ops implements AutoCloseable {
   /// Several products of the same x in one go: the activations are prepared once and the workers
   /// meet once.
   public Tensor[] linears(Tensor x, Tensor... weights) {
-    return linears(Activations.of(ctx, x), weights);
+    return linears(activations(x), weights);
   }
 
   /// As [#linears(Tensor, Tensor...)], of an input that is prepared for all products that read it.
   public Tensor[] linears(Activations x, Tensor... weights) {
     try (var _ = owner.operation()) {
-      return Linear.apply(ctx, Collections.nCopies(weights.length, x), List.of(weights));
+      return Linear.apply(ctx, Collections.nCopies(weights.length, x.input()), List.of(weights));
     }
   }
 
@@ -195,7 +198,7 @@ public final class Ops implements AutoCloseable {
   /// once. Result i is that of x[i] (T, K) with weights[i] (N, K).
   public Tensor[] linears(List<Activations> x, List<Tensor> weights) {
     try (var _ = owner.operation()) {
-      return Linear.apply(ctx, x, weights);
+      return Linear.apply(ctx, inputs(x), weights);
     }
   }
 
@@ -203,21 +206,26 @@ public final class Ops implements AutoCloseable {
   /// (N, K) of any type, result (T, N).
   public Tensor gatedLinear(Activations x, Tensor gate, Tensor up) {
     try (var _ = owner.operation()) {
-      return Linear.gated(ctx, List.of(x), List.of(gate), List.of(up))[0];
+      return Linear.gated(ctx, List.of(x.input()), List.of(gate), List.of(up))[0];
     }
   }
 
   /// As [#gatedLinear] of an input each, in one go.
   public Tensor[] gatedLinears(List<Activations> x, List<Tensor> gates, List<Tensor> ups) {
     try (var _ = owner.operation()) {
-      return Linear.gated(ctx, x, gates, ups);
+      return Linear.gated(ctx, inputs(x), gates, ups);
     }
+  }
+
+  private static List<Input> inputs(List<Activations> x) {
+    return x.stream().map(Activations::input).toList();
   }
 
   /// x (..., K) as the input of products.
   public Activations activations(Tensor x) {
     try (var _ = owner.operation()) {
-      return Activations.of(ctx, x);
+      Check.f32("x", x);
+      return new Activations(Input.of(ctx, x));
     }
   }
 
@@ -226,7 +234,7 @@ public final class Ops implements AutoCloseable {
   public Activations normed(Tensor x, Tensor weight, float eps) {
     try (var _ = owner.operation()) {
       Check.eps(eps);
-      return Activations.normed(ctx, x, weight, eps);
+      return new Activations(Input.normed(ctx, x, weight, eps));
     }
   }
 

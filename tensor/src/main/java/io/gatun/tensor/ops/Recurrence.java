@@ -6,6 +6,7 @@ import io.gatun.tensor.kernel.dense.StateScan;
 import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.rows.Elementwise;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 

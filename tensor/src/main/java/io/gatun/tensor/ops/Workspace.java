@@ -1,6 +1,5 @@
 package io.gatun.tensor.ops;
 
-import io.gatun.ffm.MemoryAdvice;
 import io.gatun.ffm.RawArena;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
@@ -14,7 +13,6 @@ import java.util.List;
 public final class Workspace {
   private static final long SLAB = 16L << 20;
   private static final long ALIGNMENT = 64;
-  private static final long HUGE_PAGE = 2L << 20;
   private static final long MOST = 1L << 56;
 
   private final Owner owner;
@@ -26,9 +24,7 @@ public final class Workspace {
     static Slab allocate(long bytes) {
       var arena = new RawArena();
       // Kernels write columns of many rows, each of which may lie in a page of its own.
-      var memory = arena.allocate(bytes, HUGE_PAGE);
-      MemoryAdvice.hugePages(memory);
-      return new Slab(arena, memory);
+      return new Slab(arena, arena.reserve(bytes));
     }
 
     boolean holds(long bytes) {

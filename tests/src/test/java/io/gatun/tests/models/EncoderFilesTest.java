@@ -2,171 +2,33 @@ package io.gatun.tests.models;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.gatun.loaders.Checkpoint;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.loaders.GgufWriter;
 import io.gatun.models.TextEmbedder;
 import io.gatun.models.encoder.Pooling;
-import io.gatun.tensor.DType;
 import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// The forms in which encoders come: GGUF under llama.cpp's names, configurations of two ages, and
-/// files that ask for what is not there.
+/// The forms in which encoders come: configurations of two ages, and files that ask for what is not
+/// there.
 class EncoderFilesTest {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Path NOMIC =
       TestData.ROOT.resolve("tests/src/test/resources/encoder/nomic-embed");
 
-  /// In this order: the first that fits is meant.
-  private static final Map<String, String> GGUF_NAMES = new LinkedHashMap<>();
-
-  static {
-    GGUF_NAMES.put("embeddings.word_embeddings", "token_embd");
-    GGUF_NAMES.put("embeddings.position_embeddings", "position_embd");
-    GGUF_NAMES.put("embeddings.token_type_embeddings", "token_types");
-    GGUF_NAMES.put("embeddings.LayerNorm", "token_embd_norm");
-    GGUF_NAMES.put("emb_ln", "token_embd_norm");
-    GGUF_NAMES.put("attention.self.query", "attn_q");
-    GGUF_NAMES.put("attention.self.key", "attn_k");
-    GGUF_NAMES.put("attention.self.value", "attn_v");
-    GGUF_NAMES.put("attention.output.dense", "attn_output");
-    GGUF_NAMES.put("attention.output.LayerNorm", "attn_output_norm");
-    GGUF_NAMES.put("intermediate.dense", "ffn_up");
-    GGUF_NAMES.put("output.dense", "ffn_down");
-    GGUF_NAMES.put("output.LayerNorm", "layer_output_norm");
-    GGUF_NAMES.put("attn.Wqkv", "attn_qkv");
-    GGUF_NAMES.put("attn.out_proj", "attn_output");
-    GGUF_NAMES.put("norm1", "attn_output_norm");
-    GGUF_NAMES.put("mlp.fc11", "ffn_up");
-    GGUF_NAMES.put("mlp.fc12", "ffn_gate");
-    GGUF_NAMES.put("mlp.fc2", "ffn_down");
-    GGUF_NAMES.put("norm2", "layer_output_norm");
-  }
-
   @TempDir private Path dir;
-
-  @Test
-  void nomicGguf() throws IOException {
-    sameAsGolden(NOMIC, "nomic-bert", 1);
-  }
-
-  @Test
-  void bertGguf() throws IOException {
-    sameAsGolden(TestData.shared("hf-embed/bge-small"), "bert", 2);
-  }
-
-  private void sameAsGolden(Path model, String architecture, int pooling) throws IOException {
-    Path file = dir.resolve("model.gguf");
-    write(model, file, architecture, pooling);
-    var golden = JSON.readTree(model.resolve("golden.json").toFile());
-    var texts = new ArrayList<String>();
-    golden.get("texts").forEach(each -> texts.add(each.asText()));
-    try (var reference = Checkpoint.open(model.resolve("golden.safetensors"));
-        var embedder = TextEmbedder.load(file, o -> o.dtype(DType.Plain.F32))) {
-      float[][] found = embedder.embed(texts);
-      for (int i = 0; i < found.length; i++) {
-        float[] expected = reference.tensor("embedding").get(i).toFloats();
-        assertArrayEquals(normalized(expected), found[i], 2e-5f, "text " + i);
-      }
-    }
-  }
-
-  private static float[] normalized(float[] vector) {
-    double squares = 0;
-    for (float v : vector) {
-      squares += (double) v * v;
-    }
-    for (int i = 0; i < vector.length; i++) {
-      vector[i] /= (float) Math.sqrt(squares);
-    }
-    return vector;
-  }
-
-  private static void write(Path model, Path file, String architecture, int pooling)
-      throws IOException {
-    var config = JSON.readTree(model.resolve("config.json").toFile());
-    boolean nomic = architecture.equals("nomic-bert");
-    var writer = new GgufWriter();
-    writer
-        .metadata("general.architecture", architecture)
-        .metadata(
-            architecture + ".block_count",
-            config.get(nomic ? "n_layer" : "num_hidden_layers").asInt())
-        .metadata(
-            architecture + ".embedding_length",
-            config.get(nomic ? "n_embd" : "hidden_size").asInt())
-        .metadata(
-            architecture + ".feed_forward_length",
-            config.get(nomic ? "n_inner" : "intermediate_size").asInt())
-        .metadata(
-            architecture + ".attention.head_count",
-            config.get(nomic ? "n_head" : "num_attention_heads").asInt())
-        .metadata(
-            architecture + ".context_length",
-            config.get(nomic ? "n_positions" : "max_position_embeddings").asInt())
-        .metadata(architecture + ".attention.layer_norm_epsilon", 1e-12f)
-        .metadata(architecture + ".attention.causal", false)
-        .metadata(architecture + ".pooling_type", pooling);
-    if (nomic) {
-      writer.metadata(architecture + ".rope.freq_base", 1000f);
-    }
-    var tokens = new ArrayList<String>();
-    var types = new ArrayList<Integer>();
-    List<String> vocabulary = Files.readAllLines(model.resolve("vocab.txt"));
-    for (String piece : vocabulary) {
-      boolean mark = List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]").contains(piece);
-      boolean kept = mark || (piece.startsWith("[") && piece.endsWith("]"));
-      tokens.add(kept ? piece : piece.startsWith("##") ? piece.substring(2) : "\u2581" + piece);
-      types.add(mark ? 3 : 1);
-    }
-    writer
-        .metadata("tokenizer.ggml.model", "bert")
-        .metadata("tokenizer.ggml.tokens", tokens)
-        .metadata("tokenizer.ggml.token_type", types)
-        .metadata("tokenizer.ggml.token_type_count", 2)
-        .metadata("tokenizer.ggml.unknown_token_id", vocabulary.indexOf("[UNK]"))
-        .metadata("tokenizer.ggml.cls_token_id", vocabulary.indexOf("[CLS]"))
-        .metadata("tokenizer.ggml.seperator_token_id", vocabulary.indexOf("[SEP]"))
-        .metadata("tokenizer.ggml.padding_token_id", vocabulary.indexOf("[PAD]"))
-        .metadata("tokenizer.ggml.mask_token_id", vocabulary.indexOf("[MASK]"));
-    try (var checkpoint = Checkpoint.open(model.resolve("model.safetensors"))) {
-      checkpoint
-          .tensors()
-          .forEach(
-              (name, tensor) -> {
-                if (!name.contains("pooler") && !name.contains("position_ids")) {
-                  writer.add(ggufName(name), tensor);
-                }
-              });
-      writer.write(file);
-    }
-  }
-
-  private static String ggufName(String name) {
-    String block = name.replaceAll("^encoder\\.layers?\\.(\\d+)\\..*", "blk.$1.");
-    for (var each : GGUF_NAMES.entrySet()) {
-      if (name.contains(each.getKey() + ".")) {
-        return (block.equals(name) ? "" : block)
-            + each.getValue()
-            + name.substring(name.lastIndexOf('.'));
-      }
-    }
-    throw new AssertionError(name);
-  }
 
   /// The keys that transformers 5 writes mean the same as the published ones.
   @Test
@@ -190,6 +52,35 @@ class EncoderFilesTest {
         var renamed = TextEmbedder.load(dir)) {
       var text = List.of("rain");
       assertArrayEquals(published.embed(text)[0], renamed.embed(text)[0]);
+    }
+  }
+
+  /// The same for ModernBERT, whose layers are listed then.
+  @Test
+  void newKeysOfModernBert() throws IOException {
+    Path model = EncoderModels.ours("modernbert-embed");
+    copy(model);
+    var keys = (ObjectNode) JSON.readTree(model.resolve("config.json").toFile());
+    keys.remove(List.of("global_rope_theta", "local_rope_theta", "global_attn_every_n_layers"));
+    var ropes = keys.putObject("rope_parameters");
+    ropes.putObject("full_attention").put("rope_type", "default").put("rope_theta", 160000.0);
+    ropes.putObject("sliding_attention").put("rope_type", "default").put("rope_theta", 10000.0);
+    var types = keys.putArray("layer_types");
+    for (int i = 0; i < keys.get("num_hidden_layers").asInt(); i++) {
+      types.add(i % 3 == 0 ? "full_attention" : "sliding_attention");
+    }
+    JSON.writeValue(dir.resolve("config.json").toFile(), keys);
+    try (var published = TextEmbedder.load(model);
+        var renamed = TextEmbedder.load(dir)) {
+      var text = List.of("rain on the largest planet, and on the others, for a long time");
+      assertArrayEquals(published.embed(text)[0], renamed.embed(text)[0]);
+    }
+    types.set(1, "full_attention");
+    JSON.writeValue(dir.resolve("config.json").toFile(), keys);
+    try (var published = TextEmbedder.load(model);
+        var other = TextEmbedder.load(dir)) {
+      var text = List.of("rain on the largest planet, and on the others, for a long time");
+      assertFalse(Arrays.equals(published.embed(text)[0], other.embed(text)[0]));
     }
   }
 

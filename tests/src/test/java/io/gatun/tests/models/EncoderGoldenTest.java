@@ -28,8 +28,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -41,30 +42,26 @@ class EncoderGoldenTest {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   static List<Path> embedders() throws IOException {
-    return models("modules.json", true);
+    return EncoderModels.embedders();
   }
 
   static List<Path> rerankers() throws IOException {
-    return models("modules.json", false);
+    return EncoderModels.rerankers();
   }
 
-  /// @param has whether the folders have such a file
-  private static List<Path> models(String file, boolean has) throws IOException {
-    var found = new ArrayList<Path>();
-    for (Path folder :
-        List.of(
-            TestData.ROOT.resolve("tests/src/test/resources/encoder"),
-            TestData.ROOT.resolveSibling("shared/testdata/hf-embed"))) {
-      if (Files.isDirectory(folder)) {
-        try (Stream<Path> all = Files.list(folder)) {
-          all.filter(m -> Files.exists(m.resolve("config.json")))
-              .filter(m -> Files.exists(m.resolve(file)) == has)
-              .sorted()
-              .forEach(found::add);
-        }
+  /// Under each of its names in config.json; [EncoderGgufTest] has those of GGUF.
+  @Test
+  void aCleanCloneTestsArchitectures() throws IOException {
+    var untested = new TreeSet<>(Encoders.types());
+    untested.remove("modern_bert"); // GGUF's alone
+    try (var folders = Files.list(EncoderModels.OURS)) {
+      for (Path folder : folders.filter(Files::isDirectory).toList()) {
+        String type =
+            JSON.readTree(folder.resolve("config.json").toFile()).get("model_type").asText();
+        untested.remove(type.replace('-', '_'));
       }
     }
-    return found;
+    assertEquals(Set.of(), untested);
   }
 
   @ParameterizedTest

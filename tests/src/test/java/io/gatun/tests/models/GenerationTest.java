@@ -81,7 +81,7 @@ class GenerationTest {
         "a\n"
             + "[20 tokens (0 1 2 3 4 5 6 7 ...), LENGTH; read 3 at 3.0 tok/s, wrote at 19.0 tok/s;"
             + " seed 7]",
-        new Generation("a", "", twenty, Generation.Reason.LENGTH, 3, 1, 1, 7).toString());
+        new Generation("a", "", twenty, Generation.Reason.LENGTH, 3, 1, 1, 7, 0, 0).toString());
     try (var session = LLM.newSession()) {
       session.feed(LLM.tokenizer().encode(PROMPT));
       assertTrue(

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.tests.Processes.Result;
+import io.gatun.tests.TestData;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -39,6 +40,70 @@ class InspectTest {
     JsonNode json = gatun("inspect", "--json", "tiny-llm").json().get("summary");
     assertEquals(512, json.get("context").asInt());
     assertTrue(json.get("runs").asBoolean());
+  }
+
+  @Test
+  void anEmbedder() throws Exception {
+    String model = encoder("minilm-l6").toString();
+    String text = gatun("inspect", model).out();
+    assertTrue(
+        text.matches(
+            """
+            (?s)family +bert, 2 layers of 32
+            parameters .*
+            kind +embedder: gatun embed
+            vectors +32 numbers, normalized
+            pooling +mean of all tokens' states
+            texts +112 tokens at most
+            runs here +yes
+            .*\
+            """),
+        text);
+    JsonNode json = gatun("inspect", "--json", encoder("nomic-embed").toString()).json();
+    JsonNode embedder = json.get("summary").get("encoder");
+    assertEquals("embedder", embedder.get("kind").asText());
+    assertEquals("mean", embedder.get("pooling").asText());
+    assertEquals("search_query: ", embedder.get("prompts").get("search_query").asText());
+    assertTrue(embedder.get("default_prompt").isNull());
+    // A language model that makes vectors, behind two more layers.
+    text = gatun("inspect", encoder("embeddinggemma").toString()).out();
+    assertTrue(
+        text.matches("(?s)family +gemma3_text, 7 layers of 36\n.*vectors +36 numbers.*"), text);
+    assertTrue(text.matches("(?s).*\nprompts +query .*\nruns here +yes\n.*"), text);
+  }
+
+  @Test
+  void aReranker() throws Exception {
+    String text = gatun("inspect", encoder("bge-reranker").toString()).out();
+    assertTrue(
+        text.matches(
+            "(?s).*\nkind +reranker: gatun rank\npairs +128 tokens at most\nruns here +yes.*"),
+        text);
+  }
+
+  /// What asks for what is not there is listed all the same, and said to be what it is.
+  @Test
+  void anEmbedderThatDoesNotRun(@TempDir Path temp) throws Exception {
+    Path folder = encoder("minilm-l6");
+    Files.copy(folder.resolve("model.safetensors"), temp.resolve("model.safetensors"));
+    String config = Files.readString(folder.resolve("config.json"));
+    Files.writeString(
+        temp.resolve("config.json"), config.replace("\"absolute\"", "\"relative_key\""));
+    String text = gatun("inspect", temp.toString()).out();
+    assertTrue(text.startsWith("family      bert\n"), text);
+    assertTrue(text.contains("\nkind        embedder: gatun embed\n"), text);
+    assertTrue(text.matches("(?s).*\nruns here   no: .*relative_key.*"), text);
+    Files.writeString(temp.resolve("config.json"), config);
+    text = gatun("inspect", temp.toString()).out();
+    assertTrue(text.matches("(?s).*\nruns here   no: .*no tokenizer.*"), text);
+    Files.copy(folder.resolve("vocab.txt"), temp.resolve("vocab.txt"));
+    text = gatun("inspect", temp.toString()).out();
+    assertTrue(text.matches("(?s).*\npooling     not said: choose --pooling\n.*"), text);
+  }
+
+  private static Path encoder(String name) {
+    return TestData.complete(
+        TestData.ROOT.resolve("tests/src/test/resources/encoder").resolve(name));
   }
 
   @Test

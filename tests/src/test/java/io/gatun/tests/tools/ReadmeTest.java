@@ -3,6 +3,7 @@ package io.gatun.tests.tools;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.models.image.Image;
 import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
@@ -48,7 +49,12 @@ class ReadmeTest {
     String readme = Files.readString(TestData.ROOT.resolve("README.md"));
     assertEquals(readme.split("```java").length - 1, sources.size());
     assertEquals(
-        List.of("module-info.java", "story/Story.java", "masks/Masks.java", "drawing/Drawing.java"),
+        List.of(
+            "module-info.java",
+            "story/Story.java",
+            "search/Search.java",
+            "masks/Masks.java",
+            "drawing/Drawing.java"),
         sources);
   }
 
@@ -73,6 +79,26 @@ class ReadmeTest {
             "-m",
             "story/story.Story",
             TestData.pretrained("tiny-llm").toString()));
+  }
+
+  @Test
+  void searches() throws Exception {
+    Path encoders = TestData.ROOT.resolve("tests/src/test/resources/encoder");
+    Path embedder = TestData.complete(encoders.resolve("minilm-l6"));
+    Path reranker = TestData.complete(encoders.resolve("bert-reranker"));
+    String[] out = runs("search/Search", embedder.toString(), reranker.toString()).split("\\R", -1);
+    assertEquals(
+        "TextEmbedder(minilm-l6: bert, 2 layers of 32, texts of 112 tokens, ",
+        out[0].replaceAll("(F32|BF16)\\)$", ""));
+    for (int i = 1; i <= 6; i++) {
+      String text = List.of("Jupiter is", "A fox jumps", "Rain falls").get((i - 1) % 3);
+      assertTrue(out[i].matches("\\d\\.\\d{3}  " + text + ".*\\."), out[i]);
+    }
+    // The recorded score of this pair.
+    var golden = new ObjectMapper().readTree(reranker.resolve("golden.json").toFile());
+    double score = Double.parseDouble(out[4].substring(0, 5));
+    assertEquals(golden.get("scores").get(0).doubleValue(), score, 0.02);
+    assertEquals(8, out.length);
   }
 
   @Test

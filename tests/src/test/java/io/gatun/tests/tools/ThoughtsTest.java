@@ -151,6 +151,38 @@ class ThoughtsTest {
         "hmm");
   }
 
+  /// What calls a tool ends the answer, though it is not the token that ends texts.
+  @Test
+  void aCallOfAToolEndsTheAnswer() {
+    var model =
+        reciter(
+            "{% for m in messages %}{{ m['content'] }}{% endfor %}",
+            "Q",
+            "<|channel|>",
+            "analysis",
+            "<|message|>",
+            "hmm",
+            "<|end|>",
+            "<|start|>",
+            "assistant",
+            "<|channel|>",
+            "final",
+            "<|message|>",
+            "weather()",
+            "<|call|>",
+            "more",
+            "<|return|>");
+    var out = new StringBuilder();
+    var generation = answer(model, "Q", Thinking.HIDE, out);
+    assertEquals("weather()", generation.text());
+    assertEquals("weather()", out.toString());
+    assertEquals("hmm", generation.thoughts());
+    assertEquals(Generation.Reason.END, generation.reason());
+    assertEquals(12, generation.ids().length);
+    String[] chat = {"chat", "-m", model.toString(), "--temp", "0", "--thinking", "hide"};
+    assertEquals("weather()\n", InProcess.reading("Q\n", chat).out());
+  }
+
   @Test
   void aThoughtThatDoesNotEndIsNoAnswer() {
     var out = new StringBuilder();

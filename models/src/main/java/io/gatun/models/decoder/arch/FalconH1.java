@@ -70,8 +70,7 @@ final class FalconH1 implements Architecture {
     float[] m = keys.isAbsent("ssm_multipliers") ? ONES : keys.numbers("ssm_multipliers", 5);
     float[] mlp = keys.isAbsent("mlp_multipliers") ? ONES : keys.numbers("mlp_multipliers", 2);
     double attentionIn = keys.number("attention_in_multiplier", 1);
-    double scale =
-        attentionIn * attentionIn * keys.number("key_multiplier", 1) / Math.sqrt(c.headDim());
+    double scores = attentionIn * attentionIn * keys.number("key_multiplier", 1);
     return new Layer(
         w.rmsNorm("input_layernorm", d, c.normEps()),
         Mamba2.of(w.at("mamba"), c, keys, keys.flag("mamba_norm_before_gate", !w.isGguf()))
@@ -81,7 +80,7 @@ final class FalconH1 implements Architecture {
             c.heads(),
             w.at("self_attn").projections(c.heads(), d),
             rope,
-            new AttentionSpec((float) scale, 0)),
+            new AttentionSpec((float) (scores / Math.sqrt(c.headDim())), 0)),
         scale(attentionIn * keys.number("attention_out_multiplier", 1)),
         DecoderLayer.of(
             w.rmsNorm("pre_ff_layernorm", d, c.normEps()),

@@ -51,9 +51,9 @@ final class Gemma4 implements Architecture {
   public Decoder build(Keys keys, DecoderWeights w) {
     var sizes = Gemma4Sizes.of(keys);
     var c = sizes.config();
-    var global = new RotaryEmbedding(c.rope(), sizes.globalDim(), false);
-    var turned = global.divided(w.ropeDivisors("rope_freqs", sizes.globalDim()));
-    var local = new RotaryEmbedding(Gemma.localRope(keys), sizes.localDim(), false);
+    var global = new RotaryEmbedding(c.rope(), sizes.dim(false), false);
+    var turned = global.divided(w.ropeDivisors("rope_freqs", sizes.dim(false)));
+    var local = new RotaryEmbedding(Gemma.localRope(keys), sizes.dim(true), false);
     int p = keys.countOrNone("hidden_size_per_layer_input");
     int vocabulary = keys.count("vocab_size_per_layer_input", c.vocabSize());
     var embeddings = p == 0 ? null : PerLayerEmbeddings.of(w, c, p, vocabulary);

@@ -88,15 +88,8 @@ record Gemma4Sizes(
     return own.count(key, otherwise);
   }
 
-  int localDim() {
-    return dim(true);
-  }
-
-  int globalDim() {
-    return dim(false);
-  }
-
-  private int dim(boolean local) {
+  /// That of heads in layers of one kind.
+  int dim(boolean local) {
     for (int i = 0; i < windows.length; i++) {
       if (windows[i] > 0 == local) {
         return heads.get(i).dim();

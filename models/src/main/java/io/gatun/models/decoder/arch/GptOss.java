@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /// OpenAI's gpt-oss (arXiv 2508.10925): attention sinks, every other layer local, biases, and
 /// experts in MXFP4.
@@ -75,11 +76,10 @@ final class GptOss implements Architecture {
   private static FeedForward moe(DecoderWeights mlp, Config c, float limit) {
     int d = c.hiddenSize();
     int f = c.intermediateSize();
-    var weights = mlp.at("experts");
     boolean split = mlp.isGguf();
-    var gate = linears(weights, split ? "gate_proj" : "gate_up_proj", c, split ? f : 2 * f, d);
-    var up = split ? linears(weights, "up_proj", c, f, d) : null;
-    var down = linears(weights, "down_proj", c, d, f);
+    var gate = linears(mlp, split ? "gate_proj" : "gate_up_proj", c, split ? f : 2 * f, d);
+    var up = split ? linears(mlp, "up_proj", c, f, d) : null;
+    var down = linears(mlp, "down_proj", c, d, f);
     var experts = new ArrayList<ClampedGatedMlp>();
     for (int e = 0; e < c.numLocalExperts(); e++) {
       experts.add(
@@ -90,16 +90,14 @@ final class GptOss implements Architecture {
   }
 
   /// One layer of every expert. Hugging Face's files have matrices (K, N) unless they are in MXFP4.
-  private static List<Linear> linears(DecoderWeights w, String name, Config c, int n, int k) {
+  private static List<Linear> linears(DecoderWeights mlp, String name, Config c, int n, int k) {
     int count = c.numLocalExperts();
-    boolean turned = !w.isGguf() && !w.has(name + "_blocks");
-    var all = w.expertStack(name, c.numExpertsPerTok(), count, turned ? k : n, turned ? n : k);
+    var w = mlp.at("experts");
+    var experts = w.experts(count, c.numExpertsPerTok());
+    var weights = mlp.isGguf() ? experts.matrices(name, n, k) : experts.turnedMatrices(name, n, k);
     var bias = w.floats(name + "_bias", count, n);
-    var linears = new ArrayList<Linear>();
-    for (int e = 0; e < count; e++) {
-      var weight = turned ? all.get(e).transpose(0, 1) : all.get(e);
-      linears.add(new Linear(weight, bias.get(e)));
-    }
-    return linears;
+    return IntStream.range(0, count)
+        .mapToObj(e -> new Linear(weights.get(e), bias.get(e)))
+        .toList();
   }
 }

@@ -69,17 +69,11 @@ final class Granite implements Architecture {
     int f = c.intermediateSize();
     int count = c.numLocalExperts();
     int perToken = c.numExpertsPerTok();
+    var weights = moe.experts(count, perToken);
     var experts =
-        moe.has("input_linear.weight")
-            ? moe.fusedExperts(
-                "input_linear.weight",
-                "output_linear.weight",
-                count,
-                perToken,
-                f,
-                d,
-                Activation.SILU)
-            : moe.experts("experts", List.of("w1", "w3", "w2"), count, perToken, f, d);
+        moe.isGguf()
+            ? weights.gated("experts", List.of("w1", "w3", "w2"), f, d)
+            : weights.fused("input_linear.weight", "output_linear.weight", f, d, Activation.SILU);
     var gate = new Linear(moe.matrix("router.layer", count, d), null);
     return new Moe(Router.softmax(gate, perToken, true), experts);
   }

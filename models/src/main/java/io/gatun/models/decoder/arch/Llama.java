@@ -96,10 +96,11 @@ final class Llama implements Architecture {
       return w.at("mlp").gatedMlp(f, d, Activation.SILU);
     }
     var moe = w.at("block_sparse_moe");
+    int used = c.numExpertsPerTok();
+    var gate = new Linear(moe.matrix("gate", experts, d), null);
     return new Moe(
-        Router.softmax(
-            new Linear(moe.matrix("gate", experts, d), null), c.numExpertsPerTok(), true),
-        moe.experts("experts", List.of("w1", "w3", "w2"), experts, c.numExpertsPerTok(), f, d));
+        Router.softmax(gate, used, true),
+        moe.experts(experts, used).gated("experts", List.of("w1", "w3", "w2"), f, d));
   }
 
   /// Positions that a token sees in layers that do not see all; 0 for no such layers.

@@ -4,6 +4,7 @@ import io.gatun.models.decoder.Architecture;
 import io.gatun.models.decoder.Config;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.DecoderWeights;
+import io.gatun.models.decoder.ExpertWeights;
 import io.gatun.models.decoder.FeedForward;
 import io.gatun.models.decoder.Keys;
 import io.gatun.models.decoder.Linear;
@@ -62,11 +63,11 @@ final class QwenMoe implements Architecture {
     int perToken = c.numExpertsPerTok();
     int count = c.numLocalExperts();
     var gate = new Linear(mlp.matrix("gate", count, d), null);
-    String fused = "experts.gate_up_proj";
+    var weights = mlp.experts(count, perToken);
     var experts =
-        mlp.has(fused)
-            ? mlp.fusedExperts(fused, "experts.down_proj", count, perToken, f, d, Activation.SILU)
-            : mlp.experts("experts", DecoderWeights.PROJECTIONS, count, perToken, f, d);
+        weights.has("experts.gate_up_proj")
+            ? weights.fused("experts.gate_up_proj", "experts.down_proj", f, d, Activation.SILU)
+            : weights.gated("experts", ExpertWeights.PROJECTIONS, f, d);
     var moe = new Moe(Router.softmax(gate, perToken, renormalize), experts);
     return shared == 0
         ? moe

@@ -2,6 +2,7 @@ package io.gatun.tensor.ops.context;
 
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
+import io.gatun.ffm.OpenBlas;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.dense.VectorKernels;
@@ -87,6 +88,21 @@ public record Context(
   /// Whether oneDNN multiplies activations, because it has fast products of their type here.
   public boolean usesOneDnn() {
     return backend == Backend.NATIVE && OneDnn.supports(elementType());
+  }
+
+  /// Whether there are products of BF16 here that are faster than those of F32.
+  public boolean hasBf16() {
+    return backend == Backend.NATIVE && OneDnn.supports(ElementType.BF16);
+  }
+
+  /// Whether there are fast products of 8-bit integers here.
+  public boolean hasInt8() {
+    return backend == Backend.NATIVE && OneDnn.supports(ElementType.S8);
+  }
+
+  /// Whether OpenBLAS multiplies F32 matrices here.
+  public boolean hasBlas() {
+    return backend == Backend.NATIVE && OpenBlas.isAvailable();
   }
 
   /// Gives back, when closed, what was taken from the workspace since.

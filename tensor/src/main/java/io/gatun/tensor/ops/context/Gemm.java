@@ -1,7 +1,6 @@
 package io.gatun.tensor.ops.context;
 
 import io.gatun.ffm.OpenBlas;
-import io.gatun.tensor.ops.Backend;
 import java.lang.foreign.MemorySegment;
 
 /// Small products of F32 matrices on the calling thread.
@@ -27,7 +26,7 @@ public final class Gemm {
       int n,
       int k,
       boolean accumulate) {
-    if (ctx.backend() == Backend.NATIVE && m >= NATIVE_ROWS && OpenBlas.isAvailable()) {
+    if (m >= NATIVE_ROWS && ctx.hasBlas()) {
       OpenBlas.sgemm(
           false,
           false,

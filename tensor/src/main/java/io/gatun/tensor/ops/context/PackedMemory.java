@@ -1,19 +1,55 @@
 package io.gatun.tensor.ops.context;
 
+import io.gatun.ffm.RawArena;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.WeakHashMap;
 
-/// Memory for weights in another form than the checkpoint's: so much and no more, until all of it
-/// is given back.
-///
-/// Who keeps a form asks its memory's scope whether it is still there, and makes it again if not.
+/// The weights that are kept in another form than the checkpoint's, and memory for them: so much
+/// and no more, until all of it is given back.
 public final class PackedMemory {
   private final Set<PackedMemory> open;
   private long budget = 2L << 30;
   private long taken;
-  private Arena arena;
+  private Slabs arena;
+
+  /// Allocates side by side from large pieces, of which the system makes only what is used.
+  private static final class Slabs implements Arena {
+    private static final long SIZE = 64L << 20;
+
+    private final RawArena slabs = new RawArena();
+    private MemorySegment slab = MemorySegment.NULL;
+    private long used;
+
+    @Override
+    public MemorySegment allocate(long bytes, long alignment) {
+      long from = used + alignment - 1 & -alignment;
+      if (from + bytes > slab.byteSize()) {
+        slab = slabs.reserve(Math.max(SIZE, bytes));
+        from = 0;
+      }
+      used = from + bytes;
+      return slab.asSlice(from, bytes);
+    }
+
+    @Override
+    public MemorySegment.Scope scope() {
+      return slabs.scope();
+    }
+
+    @Override
+    public void close() {
+      slabs.close();
+    }
+  }
+
+  // The forms of each weight by their kind; they go with the weight, their memory does not.
+  private final Map<Object, Map<Object, Object>> forms = new WeakHashMap<>();
 
   public PackedMemory() {
     this(new HashSet<>());
@@ -57,10 +93,25 @@ public final class PackedMemory {
     taken += bytes;
   }
 
+  /// The form of this kind that was made of a weight, or null if there is none.
+  @SuppressWarnings("unchecked") // as it was put
+  public <T> T form(Object weight, Object kind) {
+    var made = forms.get(weight);
+    return made == null ? null : (T) made.get(kind);
+  }
+
+  /// Remembers a form of a weight until [#release], and returns it.
+  ///
+  /// @param weight has an identity of its own, and nothing in the form refers to it
+  public <T> T keep(Object weight, Object kind, T form) {
+    forms.computeIfAbsent(weight, any -> new HashMap<>()).put(kind, form);
+    return form;
+  }
+
   /// What to allocate from, until [#release].
   public Arena arena() {
     if (arena == null) {
-      arena = Arena.ofShared();
+      arena = new Slabs();
       open.add(this);
     }
     return arena;
@@ -72,6 +123,7 @@ public final class PackedMemory {
       arena.close();
       open.remove(this);
     }
+    forms.clear();
     arena = null;
     taken = 0;
   }

@@ -1,5 +1,5 @@
 /// What all operations share, and nobody else sees.
-///
+
 /// | to change | see |
 /// |---|---|
 /// | what an operation runs on: backend, type of activations, threads, memory | [Context][io.gatun.tensor.ops.context.Context] |

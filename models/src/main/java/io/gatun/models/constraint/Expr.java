@@ -1,0 +1,76 @@
+package io.gatun.models.constraint;
+
+import java.util.Arrays;
+import java.util.List;
+
+/// The form that schemas, GBNF, patterns and lists of choices are turned into: a context-free
+/// grammar over characters, as a tree.
+sealed interface Expr {
+  /// The most that a counted repetition may have: each count is a number of its own.
+  int MOST_COUNTED = 1 << 24;
+
+  /// The [Repeat#max] of what has none.
+  int UNBOUNDED = -1;
+
+  Expr EMPTY = new Sequence(List.of());
+  Expr NOTHING = new Choice(List.of());
+
+  /// A text.
+  record Text(String text) implements Expr {}
+
+  /// One character of a set.
+  record Chars(CodePoints set) implements Expr {}
+
+  record Sequence(List<Expr> parts) implements Expr {}
+
+  /// One of these; none of no options.
+  record Choice(List<Expr> options) implements Expr {}
+
+  /// Something several times.
+  ///
+  /// @param max the most times, or [#UNBOUNDED]
+  record Repeat(Expr element, int min, int max) implements Expr {}
+
+  /// What a rule stands for.
+  record Call(Rule rule) implements Expr {}
+
+  /// A rule, which may call itself. Its body may be set after it is called.
+  final class Rule {
+    final String name;
+    Expr body = NOTHING;
+
+    Rule(String name) {
+      this.name = name;
+    }
+
+    Rule(String name, Expr body) {
+      this.name = name;
+      this.body = body;
+    }
+  }
+
+  static Expr text(String text) {
+    return new Text(text);
+  }
+
+  static Expr sequence(Expr... parts) {
+    return new Sequence(Arrays.asList(parts));
+  }
+
+  static Expr choice(Expr... options) {
+    return new Choice(Arrays.asList(options));
+  }
+
+  static Expr optional(Expr expr) {
+    return new Repeat(expr, 0, 1);
+  }
+
+  static Expr any(Expr expr) {
+    return new Repeat(expr, 0, UNBOUNDED);
+  }
+
+  /// A call of a new rule.
+  static Expr rule(String name, Expr body) {
+    return new Call(new Rule(name, body));
+  }
+}

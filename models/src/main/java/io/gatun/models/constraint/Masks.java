@@ -1,0 +1,227 @@
+package io.gatun.models.constraint;
+
+import io.gatun.models.constraint.States.State;
+import io.gatun.models.constraint.TokenTrie.Group;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/// Which tokens may follow where, for one grammar and one vocabulary: walks over the vocabulary's
+/// tries, of which the results are kept with the states. For any number of threads.
+final class Masks {
+  /// What is kept of states and what of masks; with more, all begins anew.
+  private static final long MOST_STATE_BYTES = 24L << 20;
+
+  private static final long MOST_MASK_BYTES = 24L << 20;
+
+  /// More states than this where plain text may go on are not looked at.
+  private static final int MOST_PLAIN = 16;
+
+  /// What may follow in a state.
+  ///
+  /// @param tokens a bit for each
+  /// @param worst how many tokens it takes at most to end the text after the worst of these
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  record Mask(long[] tokens, int worst) {}
+
+  private static final List<int[]> PLAIN =
+      Utf8.sequences(
+          CodePoints.range(' ', 0x10FFFF).minus(CodePoints.of('"')).minus(CodePoints.of('\\')));
+
+  private final Grammar grammar;
+  private final TokenTrie vocabulary;
+  private final Costs costs;
+  private States states;
+  private long maskBytes;
+  private State[] path = new State[64];
+
+  Masks(Grammar grammar, TokenTrie vocabulary) {
+    this.grammar = grammar;
+    this.vocabulary = vocabulary;
+    costs = Costs.of(grammar, vocabulary);
+    begin();
+  }
+
+  private void begin() {
+    states = new States(grammar, costs, MOST_STATE_BYTES);
+    maskBytes = 0;
+  }
+
+  TokenTrie vocabulary() {
+    return vocabulary;
+  }
+
+  synchronized State start() {
+    return states.start();
+  }
+
+  /// The state after some bytes, or null if they may not follow.
+  synchronized State next(State from, byte[] bytes) {
+    State state = states.adopt(from);
+    for (byte b : bytes) {
+      state = states.next(state, b);
+    }
+    return state == states.dead ? null : state;
+  }
+
+  /// What may follow, with what ends an answer if the text may end.
+  synchronized long[] mask(State state) {
+    return whole(state).tokens;
+  }
+
+  /// What may follow so that `rest` tokens suffice for it and the rest of the text; if none do,
+  /// what comes closest to the end.
+  synchronized long[] mask(State state, int rest) {
+    Mask whole = whole(state);
+    if (whole.worst < rest) {
+      return whole.tokens;
+    }
+    var shorter = new long[vocabulary.words()];
+    int[] least = {Costs.MOST};
+    State from = states.adopt(state);
+    for (Group group : vocabulary.groups()) {
+      walk(group, from, (_, after) -> least[0] = Math.min(least[0], after.cost));
+    }
+    int most = state.mayEnd ? rest - 1 : Math.max(rest - 1, least[0]);
+    for (Group group : vocabulary.groups()) {
+      walk(
+          group,
+          from,
+          (node, after) -> {
+            if (after.cost <= most) {
+              add(shorter, group, node);
+            }
+          });
+    }
+    addEnds(shorter, state);
+    return shorter;
+  }
+
+  private Mask whole(State asked) {
+    if (asked.mask != null) {
+      return asked.mask;
+    }
+    if (states.isFull() || maskBytes > MOST_MASK_BYTES) {
+      begin();
+    }
+    State state = states.adopt(asked);
+    if (state.mask == null) {
+      state.mask = find(state);
+      maskBytes += 8L * vocabulary.words();
+    }
+    return state.mask;
+  }
+
+  private Mask find(State state) {
+    var tokens = new long[vocabulary.words()];
+    int[] worst = {0};
+    int plain = plain(state, worst);
+    for (Group group : vocabulary.groups()) {
+      if (group.plain() >= 0 && group.plain() <= plain) {
+        for (int i = 0; i < tokens.length; i++) {
+          tokens[i] |= group.tokens()[i];
+        }
+      } else {
+        walk(
+            group,
+            state,
+            (node, after) -> {
+              add(tokens, group, node);
+              worst[0] = Math.max(worst[0], after.cost);
+            });
+      }
+    }
+    addEnds(tokens, state);
+    return new Mask(tokens, worst[0]);
+  }
+
+  private void addEnds(long[] tokens, State state) {
+    for (int i = 0; state.mayEnd && i < tokens.length; i++) {
+      tokens[i] |= vocabulary.ends()[i];
+    }
+  }
+
+  private static void add(long[] tokens, Group group, int node) {
+    for (int i = group.idAt()[node]; i < group.idAt()[node + 1]; i++) {
+      tokens[group.ids()[i] >> 6] |= 1L << group.ids()[i];
+    }
+  }
+
+  private interface Visitor {
+    void visit(int node, State after);
+  }
+
+  /// Visits the nodes at which tokens end that may follow.
+  private void walk(Group group, State from, Visitor visitor) {
+    if (path.length <= vocabulary.longest()) {
+      path = new State[vocabulary.longest() + 1];
+    }
+    path[0] = from;
+    byte[] labels = group.labels();
+    int[] depths = group.depths();
+    int[] ends = group.ends();
+    int[] idAt = group.idAt();
+    for (int node = 0; node < labels.length; ) {
+      int depth = depths[node];
+      State after = states.next(path[depth], labels[node]);
+      if (after == states.dead) {
+        node = ends[node];
+      } else {
+        if (idAt[node] < idAt[node + 1]) {
+          visitor.visit(node, after);
+        }
+        path[depth + 1] = after;
+        node++;
+      }
+    }
+  }
+
+  /// How many characters may follow of which each is any that a JSON string may have as it is;
+  /// [TokenTrie#LONGEST_PLAIN] is as good as any number. Also raises `worst` to the most that the
+  /// text may need after these.
+  private int plain(State from, int[] worst) {
+    Set<State> now = Set.of(from);
+    for (int length = 0; length < TokenTrie.LONGEST_PLAIN; length++) {
+      var after = new HashSet<State>();
+      for (State state : now) {
+        for (int[] sequence : PLAIN) {
+          if (!follow(state, sequence, after) || after.size() > MOST_PLAIN) {
+            return length;
+          }
+        }
+      }
+      after.forEach(state -> worst[0] = Math.max(worst[0], state.cost));
+      if (after.equals(now)) {
+        break;
+      }
+      now = after;
+    }
+    return TokenTrie.LONGEST_PLAIN;
+  }
+
+  /// Adds to `after` where all bytes of a sequence lead; returns whether all may follow.
+  private boolean follow(State from, int[] sequence, Set<State> after) {
+    var now = new ArrayList<State>(List.of(from));
+    for (int i = 0; i < sequence.length; i += 2) {
+      var next = new HashSet<State>();
+      for (State state : now) {
+        int last = -1;
+        for (int b = sequence[i]; b <= sequence[i + 1]; b++) {
+          if (grammar.classOf[b] != last) {
+            last = grammar.classOf[b];
+            State to = states.next(state, b);
+            if (to == states.dead) {
+              return false;
+            }
+            next.add(to);
+          }
+        }
+      }
+      now.clear();
+      now.addAll(next);
+    }
+    after.addAll(now);
+    return true;
+  }
+}

@@ -1,0 +1,56 @@
+package io.gatun.models.encoder;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.decoder.Keys;
+import io.gatun.models.nn.UsedTensors;
+
+/// An encoder as its checkpoint and the files beside it describe it.
+///
+/// @param head null for embedders
+public record EncoderModel(
+    Keys keys, TextEncoder encoder, ClassificationHead head, SentenceFiles files) {
+  /// Reads what there is; weights stay where they are.
+  ///
+  /// @param ranks whether it is to score pairs of texts
+  /// @throws CheckpointException if it is none that Gatun runs
+  public static EncoderModel of(Checkpoint checkpoint, boolean ranks) {
+    var keys = Keys.of(checkpoint);
+    if (Encoders.isDecoder(keys)) {
+      return new EncoderModel(
+          keys, Encoders.decoder(checkpoint), null, SentenceFiles.of(checkpoint, keys));
+    }
+    var tensors = new UsedTensors(checkpoint);
+    if (!ranks && ClassificationHead.isIn(checkpoint)) {
+      throw new CheckpointException(
+          "%s: this is a reranker, which makes no vectors. Scores come from: gatun rank"
+              .formatted(checkpoint.path()));
+    }
+    if (ranks) {
+      ClassificationHead.isSigmoid(keys);
+    }
+    var encoder = Encoders.of(keys, tensors);
+    var head = ranks ? ClassificationHead.of(keys, tensors, encoder.hiddenSize()) : null;
+    tensors.requireAllUsed(Encoders.LEFTOVERS);
+    return new EncoderModel(keys, encoder, head, SentenceFiles.of(checkpoint, keys));
+  }
+
+  /// Whether it is a language model that reads texts.
+  public boolean decodes() {
+    return encoder instanceof DecoderEncoder;
+  }
+
+  /// The most tokens of a text, or pair.
+  public int maxTokens() {
+    return files.maxTokens() == 0
+        ? encoder.maxTokens()
+        : Math.min(files.maxTokens(), encoder.maxTokens());
+  }
+
+  /// The length of a vector.
+  public int dimension() {
+    return files.dense().isEmpty()
+        ? encoder.hiddenSize()
+        : Math.toIntExact(files.dense().getLast().weight().dim(0));
+  }
+}

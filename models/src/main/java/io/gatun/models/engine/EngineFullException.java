@@ -1,0 +1,12 @@
+package io.gatun.models.engine;
+
+/// A request is refused because as many wait as may: try again later.
+public final class EngineFullException extends IllegalStateException {
+  private static final long serialVersionUID = 1;
+
+  EngineFullException(int waiting) {
+    super(
+        "%d requests wait already, as many as may; try again later, or raise EngineOptions.queue"
+            .formatted(waiting));
+  }
+}

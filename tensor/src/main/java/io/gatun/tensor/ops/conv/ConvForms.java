@@ -1,0 +1,166 @@
+package io.gatun.tensor.ops.conv;
+
+import io.gatun.ffm.ConvolutionSpec;
+import io.gatun.ffm.ElementType;
+import io.gatun.ffm.OneDnn;
+import io.gatun.ffm.PackedLayout;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.ConvWeight;
+import io.gatun.tensor.ops.LinearWeight;
+import io.gatun.tensor.ops.context.Context;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.Map;
+
+/// The weights of a convolution as those read them who compute it: made once and kept, unless there
+/// is no room.
+final class ConvForms {
+  private enum Kind {
+    BIAS,
+    LINEAR,
+    F32,
+    BY_TAPS
+  }
+
+  private final Context ctx;
+  private final ConvWeight w;
+  private final Tensor weight;
+
+  // What this convolution has found no room to keep.
+  private final Map<PackedLayout, MemorySegment> unkept = new HashMap<>();
+
+  ConvForms(Context ctx, ConvWeight w) {
+    this.ctx = ctx;
+    this.w = w;
+    weight = w.weight();
+  }
+
+  private interface Maker<T> {
+    T make();
+  }
+
+  private <T> T kept(Kind kind, Maker<T> maker) {
+    T form = ctx.packed().form(w, kind);
+    return form != null ? form : ctx.packed().keep(w, kind, maker.make());
+  }
+
+  /// (O) F32; null for none.
+  MemorySegment bias() {
+    if (w.bias() == null) {
+      return null;
+    }
+    return kept(
+        Kind.BIAS,
+        () -> {
+          var bias = ctx.packed().arena().allocate(4 * w.outChannels(), 64);
+          Unpack.toFloat(w.bias().dtype(), w.bias().segment(), 0, bias, 0, w.outChannels());
+          return bias;
+        });
+  }
+
+  /// The weight in its own order as F32: for the reference.
+  MemorySegment f32() {
+    return kept(Kind.F32, () -> convert(ctx.packed().arena(), DType.Plain.F32));
+  }
+
+  /// (kernelHeight, kernelWidth, I, O) as F32: the right operand of a product with patches.
+  MemorySegment byTaps() {
+    return kept(
+        Kind.BY_TAPS,
+        () -> {
+          int taps = w.kernelHeight() * w.kernelWidth();
+          int channels = Math.toIntExact(w.inChannels());
+          int n = Math.toIntExact(w.outChannels());
+          var byTaps = ctx.packed().arena().allocate(4L * taps * channels * n, 64);
+          try (var arena = Arena.ofConfined()) {
+            var rows = convert(arena, DType.Plain.F32);
+            for (int o = 0; o < n; o++) {
+              for (int c = 0; c < channels; c++) {
+                for (int tap = 0; tap < taps; tap++) {
+                  float value = Floats.get(rows, 0, ((long) o * channels + c) * taps + tap);
+                  Floats.set(byTaps, 0, ((long) tap * channels + c) * n + o, value);
+                }
+              }
+            }
+          }
+          return byTaps;
+        });
+  }
+
+  /// Whether kernels lie side by side, without overlap, gaps or padding: then each output pixel is
+  /// a linear layer of a patch.
+  boolean isPatchwise() {
+    return w.kernelHeight() == w.stride()
+        && w.kernelWidth() == w.stride()
+        && w.padding().equals(ConvWeight.Padding.of(0))
+        && weight.dtype() instanceof DType.Plain;
+  }
+
+  /// The linear layer of patches (kernelHeight, kernelWidth, I), for a weight that is patchwise.
+  LinearWeight linear() {
+    return kept(Kind.LINEAR, () -> LinearWeight.of(patches(), w.bias()));
+  }
+
+  /// (O, kernelHeight kernelWidth I).
+  private Tensor patches() {
+    int n = Math.toIntExact(w.outChannels());
+    int channels = Math.toIntExact(w.inChannels());
+    int taps = w.kernelHeight() * w.kernelWidth();
+    if (taps == 1) {
+      return weight.reshape(n, channels);
+    }
+    var matrix = Tensor.allocate(Arena.ofAuto(), weight.dtype(), n, (long) taps * channels);
+    long bytes = weight.dtype().blockBytes();
+    for (long i = 0; i < weight.size(); i++) {
+      long to = (i / channels / taps * taps + i % taps) * channels + i / taps % channels;
+      MemorySegment.copy(weight.segment(), i * bytes, matrix.segment(), to * bytes, bytes);
+    }
+    return matrix;
+  }
+
+  /// The weight as `spec` wants it, in the workspace where there is no room to keep it.
+  ///
+  /// @param spec a convolution with these weights, or with slices of them that have fewer output
+  ///   channels, with its layout
+  /// @return the slices in the order of their channels, each of the layout's size
+  MemorySegment packed(ConvolutionSpec spec) {
+    var layout = spec.layout();
+    MemorySegment kept = ctx.packed().form(w, layout);
+    return kept != null ? kept : unkept.computeIfAbsent(layout, any -> pack(spec));
+  }
+
+  private MemorySegment pack(ConvolutionSpec spec) {
+    var layout = spec.layout();
+    long slices = w.outChannels() / spec.outChannels();
+    long bytes = layout.byteSize();
+    boolean keep = ctx.packed().reserve(slices * bytes);
+    var target =
+        keep
+            ? ctx.packed().arena().allocate(slices * bytes, 64)
+            : ctx.workspace().take(slices * bytes);
+    var type = spec.weights() == ElementType.BF16 ? DType.Plain.BF16 : DType.Plain.F32;
+    try (var arena = Arena.ofConfined()) {
+      var rows = weight.dtype() == type ? weight.segment() : convert(arena, type);
+      long stride = weight.size() / slices * type.blockBytes();
+      for (long i = 0; i < slices; i++) {
+        var slice = rows.asSlice(i * stride, stride);
+        OneDnn.pack(spec, spec.weights(), slice, layout, target.asSlice(i * bytes, bytes));
+      }
+    }
+    return keep ? ctx.packed().keep(w, layout, target) : target;
+  }
+
+  private MemorySegment convert(Arena arena, DType.Plain type) {
+    var copy = arena.allocate(weight.size() * type.blockBytes(), 64);
+    if (type == DType.Plain.BF16) {
+      Unpack.toBf16(weight.dtype(), weight.segment(), 0, copy, 0, weight.size());
+    } else {
+      Unpack.toFloat(weight.dtype(), weight.segment(), 0, copy, 0, weight.size());
+    }
+    return copy;
+  }
+}

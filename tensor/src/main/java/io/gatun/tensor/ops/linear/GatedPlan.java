@@ -1,0 +1,32 @@
+package io.gatun.tensor.ops.linear;
+
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.scalar.Kernels;
+import io.gatun.tensor.ops.context.Scratch;
+
+/// `silu(gate) * up` of two plans, some columns at a time while they are in the caches.
+///
+/// @param gate writes to `out`, which then gets the result
+/// @param up writes to `upOut`
+record GatedPlan(Kernels kernels, RowPlan gate, RowPlan up, Tensor out, Tensor upOut)
+    implements RowPlan {
+  @Override
+  public long weightRows() {
+    return gate.weightRows();
+  }
+
+  @Override
+  public long scratchBytes() {
+    return Math.max(gate.scratchBytes(), up.scratchBytes());
+  }
+
+  @Override
+  public void multiply(int worker, Scratch scratch, long from, long to) {
+    gate.multiply(worker, scratch, from, to);
+    up.multiply(worker, scratch, from, to);
+    for (long t = 0; t < out.dim(0); t++) {
+      long at = 4 * (t * out.dim(1) + from);
+      kernels.siluMul(out.segment(), at, upOut.segment(), at, to - from, out.segment(), at);
+    }
+  }
+}

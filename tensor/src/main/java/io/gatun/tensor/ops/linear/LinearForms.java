@@ -1,0 +1,83 @@
+package io.gatun.tensor.ops.linear;
+
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.LinearWeight;
+import io.gatun.tensor.ops.Quantization;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.WeightRows;
+import java.lang.foreign.MemorySegment;
+
+/// The weights of a layer as those read them who compute it: made once and kept, unless there is no
+/// room.
+final class LinearForms {
+  private enum Kind {
+    BIAS,
+    PACKED,
+    INT8
+  }
+
+  private final Context ctx;
+  private final LinearWeight w;
+
+  LinearForms(Context ctx, LinearWeight w) {
+    this.ctx = ctx;
+    this.w = w;
+  }
+
+  boolean isQuantized() {
+    return w.quantization() != Quantization.NONE;
+  }
+
+  /// The bias (N) as F32; null for none.
+  MemorySegment bias() {
+    if (w.biases().stream().allMatch(bias -> bias == null)) {
+      return null;
+    }
+    MemorySegment kept = ctx.packed().form(w, Kind.BIAS);
+    if (kept != null) {
+      return kept;
+    }
+    var values = ctx.packed().arena().allocate(4 * w.outFeatures(), 64);
+    long at = 0;
+    for (int i = 0; i < w.weights().size(); i++) {
+      var bias = w.biases().get(i);
+      if (bias != null) {
+        WeightRows.toFloat(Backend.SCALAR, bias.reshape(1, bias.size()), 0, 1, values, at);
+      }
+      at += 4 * w.weights().get(i).dim(0);
+    }
+    return ctx.packed().keep(w, Kind.BIAS, values);
+  }
+
+  /// The weights, or, where they are quantized, their integers, as oneDNN's products read them.
+  PackedWeight packed() {
+    PackedWeight kept = ctx.packed().form(w, Kind.PACKED);
+    if (kept == null) {
+      var made =
+          isQuantized()
+              ? PackedWeight.converted(ctx, int8().values())
+              : PackedWeight.of(ctx, w.weights());
+      kept = ctx.packed().keep(w, Kind.PACKED, made);
+    }
+    return kept;
+  }
+
+  /// The quantized weights: packed for int8 products where these are made, and then in the
+  /// workspace where there is no room to keep them.
+  Int8Weight int8() {
+    Int8Weight kept = ctx.packed().form(w, Kind.INT8);
+    if (kept != null) {
+      return kept;
+    }
+    long bytes = w.outFeatures() * w.inFeatures();
+    if (w.quantization() != Quantization.INT8_DYNAMIC || !ctx.hasInt8()) {
+      ctx.packed().spend(bytes);
+      kept = Int8Weight.tensor(ctx, w.weights(), ctx.packed().arena());
+    } else if (ctx.packed().reserve(bytes)) {
+      kept = Int8Weight.packed(ctx, w.weights(), ctx.packed().arena());
+    } else {
+      return Int8Weight.packed(ctx, w.weights(), (size, _) -> ctx.workspace().take(size));
+    }
+    return ctx.packed().keep(w, Kind.INT8, kept);
+  }
+}

@@ -1,0 +1,224 @@
+package io.gatun.tensor.ops.linear;
+
+import io.gatun.ffm.ElementType;
+import io.gatun.ffm.MatmulSpec;
+import io.gatun.ffm.OneDnn;
+import io.gatun.ffm.PackedLayout;
+import io.gatun.ffm.WeightLayout;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.Scratch;
+import io.gatun.tensor.ops.context.WeightRows;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/// A weight (N, K) as oneDNN's products read it, in blocks of its rows: packed as long as the
+/// budget of packed memory lasts, and else where it lies, or, where its type is not the
+/// activations', converted block by block in each product.
+final class PackedWeight {
+  /// The bytes that a block should have: a part of a core's second cache.
+  private static final long BLOCK_BYTES = 800 << 10;
+
+  /// The rows that a block should have at least: the activations are read again for each block.
+  private static final int MIN_ROWS = 160;
+
+  /// The rows that a block should have at most: there are results of as many columns.
+  private static final int MAX_ROWS = 480;
+
+  private static final int ALIGNMENT = 64;
+
+  /// Blocks of one size have a multiple of this many rows.
+  private static final int UNIT = 32;
+
+  /// Rows of activations for which the layouts are chosen.
+  private static final int TYPICAL_ROWS = 512;
+
+  /// Rows of a weight.
+  ///
+  /// @param row the first of them
+  /// @param from the column of the result that it makes
+  /// @param memory where they are; null if they are to be converted into scratch memory
+  record Block(
+      Tensor weight, int row, int from, int count, WeightLayout layout, MemorySegment memory) {
+    private Block at(WeightLayout where, MemorySegment what) {
+      return new Block(weight, row, from, count, where, what);
+    }
+  }
+
+  private final ElementType type;
+  private final int k;
+  private final Block[] blocks;
+
+  private PackedWeight(Context ctx, List<Tensor> weights) {
+    type = ctx.elementType();
+    k = Math.toIntExact(weights.getFirst().dim(1));
+    var list = new ArrayList<Block>();
+    int from = 0;
+    for (var weight : weights) {
+      int n = Math.toIntExact(weight.dim(0));
+      int perBlock = rowsPerBlock(n, (long) k * type.bytes());
+      for (int row = 0; row < n; row += perBlock) {
+        int count = Math.min(perBlock, n - row);
+        list.add(new Block(weight, row, from + row, count, null, null));
+      }
+      from += n;
+    }
+    blocks = list.toArray(Block[]::new);
+  }
+
+  /// Packs weights, one above the other, if there is room for them.
+  static PackedWeight of(Context ctx, List<Tensor> weights) {
+    var result = new PackedWeight(ctx, weights);
+    if (ctx.packed().reserveSpare((long) result.outFeatures() * result.k * result.type.bytes())) {
+      result.pack(ctx);
+    } else {
+      result.leave(ctx.dtype());
+    }
+    return result;
+  }
+
+  private int outFeatures() {
+    var last = blocks[blocks.length - 1];
+    return last.from + last.count;
+  }
+
+  /// A weight of another type than the activations', which each product converts.
+  static PackedWeight converted(Context ctx, Tensor weight) {
+    var result = new PackedWeight(ctx, List.of(weight));
+    result.leave(ctx.dtype());
+    return result;
+  }
+
+  /// Of n rows, as many as make blocks of about [#BLOCK_BYTES], and, where that can be, one block
+  /// or blocks of one size in both halves of the rows.
+  static int rowsPerBlock(int n, long rowBytes) {
+    int most = Math.clamp(BLOCK_BYTES / rowBytes, MIN_ROWS, MAX_ROWS);
+    int count = Math.ceilDiv(n, most);
+    if (count == 1) {
+      return n;
+    }
+    for (int even = count + count % 2; even <= 2 * count; even += 2) {
+      if (n % (even * UNIT) == 0) {
+        return n / even;
+      }
+    }
+    return Math.ceilDiv(Math.ceilDiv(n, count), ALIGNMENT) * ALIGNMENT;
+  }
+
+  private MatmulSpec spec(Block block) {
+    return MatmulSpec.of(TYPICAL_ROWS, block.count, k, type, type, type, true);
+  }
+
+  private void pack(Context ctx) {
+    var arena = ctx.packed().arena();
+    for (int i = 0; i < blocks.length; i++) {
+      var layout = OneDnn.packedLayout(spec(blocks[i]));
+      blocks[i] = blocks[i].at(layout, arena.allocate(layout.byteSize(), ALIGNMENT));
+    }
+    try (var _ = ctx.scope()) {
+      boolean direct = Arrays.stream(blocks).allMatch(block -> packsFrom(block.weight) != null);
+      long stride = direct ? 0 : scratchBytes();
+      var scratch = ctx.perWorker(stride);
+      ctx.forEach(
+          blocks.length,
+          1,
+          (worker, from, to) -> {
+            for (int i = (int) from; i < to; i++) {
+              pack(blocks[i], new Scratch(scratch, worker * stride));
+            }
+          });
+    }
+  }
+
+  private void pack(Block block, Scratch scratch) {
+    var stored = packsFrom(block.weight);
+    OneDnn.pack(
+        spec(block),
+        stored != null ? stored : type,
+        stored != null ? stored(block) : rows(block, scratch),
+        (PackedLayout) block.layout,
+        block.memory);
+  }
+
+  /// The type from which oneDNN packs a weight without a conversion before, or null. It rounds to
+  /// BF16 as [WeightRows] does, except that numbers below 2^-126 become 0.
+  private static ElementType packsFrom(Tensor weight) {
+    if (!weight.isContiguous()) {
+      return null;
+    }
+    return weight.dtype() == DType.Plain.F32
+        ? ElementType.F32
+        : weight.dtype() == DType.Plain.BF16 ? ElementType.BF16 : null;
+  }
+
+  private MemorySegment stored(Block block) {
+    long rowBytes = k * block.weight.dtype().blockBytes();
+    return block.weight.segment().asSlice(block.row * rowBytes, block.count * rowBytes);
+  }
+
+  private void leave(DType.Plain activations) {
+    for (int i = 0; i < blocks.length; i++) {
+      var block = blocks[i];
+      boolean inPlace = block.weight.dtype() == activations && block.weight.isContiguous();
+      blocks[i] = block.at(WeightLayout.transposed(k), inPlace ? stored(block) : null);
+    }
+  }
+
+  ElementType type() {
+    return type;
+  }
+
+  Block[] blocks() {
+    return blocks;
+  }
+
+  /// Whether the second half of the rows has blocks of the same sizes as the first.
+  boolean hasHalves() {
+    return hasHalves(Arrays.stream(blocks).mapToInt(Block::count).toArray());
+  }
+
+  /// Whether the second half of the blocks has as many rows as the first, one by one.
+  static boolean hasHalves(int[] counts) {
+    int half = counts.length / 2;
+    return Arrays.equals(counts, 0, half, counts, counts.length - half, counts.length)
+        && counts.length == 2 * half;
+  }
+
+  /// Whether oneDNN finds the weights in the layout that it likes best.
+  boolean isPacked() {
+    return blocks[0].layout instanceof PackedLayout;
+  }
+
+  /// Whether each product converts blocks.
+  boolean isConverted() {
+    return Arrays.stream(blocks).anyMatch(block -> block.memory == null);
+  }
+
+  /// The bytes of scratch memory that a worker needs to convert a block.
+  long scratchBytes() {
+    // BF16, and behind them F32 on their way to it.
+    int most = Arrays.stream(blocks).mapToInt(Block::count).max().orElseThrow();
+    return (type == ElementType.BF16 ? 6L : 4L) * most * k + 63 & -64;
+  }
+
+  /// A block's weights: where they are, or converted into `scratch`.
+  MemorySegment memory(Block block, Scratch scratch) {
+    return block.memory != null ? block.memory : rows(block, scratch);
+  }
+
+  private MemorySegment rows(Block block, Scratch scratch) {
+    long bytes = (long) block.count * k * type.bytes();
+    var rows = scratch.memory().asSlice(scratch.at(), bytes);
+    if (type == ElementType.BF16) {
+      WeightRows.toBf16(
+          block.weight, block.row, block.count, rows, scratch.memory(), scratch.at() + bytes);
+    } else {
+      WeightRows.toFloat(Backend.NATIVE, block.weight, block.row, block.count, rows, 0);
+    }
+    return rows;
+  }
+}

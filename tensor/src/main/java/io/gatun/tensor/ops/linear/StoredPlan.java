@@ -1,0 +1,65 @@
+package io.gatun.tensor.ops.linear;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.ggml.Mxfp4;
+import io.gatun.tensor.kernel.ggml.RowDots;
+import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.Scratch;
+import java.lang.foreign.MemorySegment;
+
+/// Weights in their file's own format, a row at a time, times a few activation rows, without
+/// unpacking.
+final class StoredPlan implements RowPlan {
+  private final Tensor w;
+  private final Tensor out;
+  private final MemorySegment x;
+  private final int rows;
+  private final int k;
+  private final MemorySegment scales;
+
+  StoredPlan(Context ctx, Input x, Tensor w, Tensor out) {
+    this.w = w;
+    this.out = out;
+    rows = x.rows();
+    k = x.columns();
+    scales = w.scales() == null ? MemorySegment.NULL : w.scales().segment();
+    this.x = w.dtype() == DType.Block.MXFP4_PAIRS ? split(ctx, x) : x.f32();
+  }
+
+  private static MemorySegment split(Context ctx, Input x) {
+    long n = (long) x.rows() * x.columns();
+    var out = ctx.workspace().take(4 * n);
+    Mxfp4.split(x.f32(), 0, out, 0, n);
+    return out;
+  }
+
+  /// Whether there is a kernel for the weight.
+  static boolean supports(Tensor w) {
+    return isMxfp4(w) || RowDots.supports(w.dtype(), Math.toIntExact(w.dim(1)));
+  }
+
+  private static boolean isMxfp4(Tensor w) {
+    return w.dtype() == DType.Block.MXFP4 || w.dtype() == DType.Block.MXFP4_PAIRS;
+  }
+
+  @Override
+  public long weightRows() {
+    return w.dim(0);
+  }
+
+  @Override
+  public void multiply(int worker, Scratch scratch, long from, long to) {
+    var y = out.segment();
+    for (long t = 0; t < rows; t++) {
+      long at = 4 * t * k;
+      long yAt = 4 * t * out.dim(1);
+      if (isMxfp4(w)) {
+        var type = (DType.Block) w.dtype();
+        Mxfp4.multiply(type, w.segment(), scales, k, x, at, from, to, y, yAt);
+      } else {
+        RowDots.multiply(w.dtype(), w.segment(), 0, k, x, at, from, to, y, yAt);
+      }
+    }
+  }
+}

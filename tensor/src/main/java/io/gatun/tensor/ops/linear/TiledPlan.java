@@ -1,0 +1,48 @@
+package io.gatun.tensor.ops.linear;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.tiled.TiledProduct;
+import io.gatun.tensor.ops.context.Scratch;
+
+/// Tiled weights times activations that are rounded to 8 bits by groups of 32, on the Vector API.
+final class TiledPlan implements RowPlan {
+  private static final int ROWS = DType.Tiled.ROWS;
+
+  private final long rows;
+  private final TiledProduct product;
+
+  TiledPlan(Input x, Tensor w, Tensor out) {
+    rows = w.dim(0);
+    var type = (DType.Tiled) w.dtype();
+    product =
+        new TiledProduct(
+            type,
+            w.segment(),
+            0,
+            Math.toIntExact(w.dim(0)),
+            x.columns(),
+            x.quantized(type.bits()),
+            0,
+            x.rows(),
+            out.segment(),
+            0,
+            4 * out.dim(1));
+  }
+
+  @Override
+  public long weightRows() {
+    return rows;
+  }
+
+  @Override
+  public long scratchBytes() {
+    return TiledProduct.SCRATCH_BYTES;
+  }
+
+  @Override
+  public void multiply(int worker, Scratch scratch, long from, long to) {
+    product.multiply(
+        (int) (from / ROWS), Math.ceilDiv((int) to, ROWS), scratch.memory(), scratch.at());
+  }
+}
