@@ -30,16 +30,6 @@ public final class MemoryAdvice {
     advise(segment, Posix.MADV_WILLNEED(), "willNeed", OS.equals("windows"));
   }
 
-  /// The segment will be read from front to back: read ahead, and forget behind.
-  public static void sequential(MemorySegment segment) {
-    advise(segment, Posix.MADV_SEQUENTIAL(), "sequential", OS.equals("windows"));
-  }
-
-  /// The segment will be read here and there: do not read ahead.
-  public static void random(MemorySegment segment) {
-    advise(segment, Posix.MADV_RANDOM(), "random", OS.equals("windows"));
-  }
-
   /// The segment is large and much used: back with huge pages what is not touched yet. Linux alone
   /// knows this.
   public static void hugePages(MemorySegment segment) {

@@ -76,27 +76,6 @@ public final class OpenBlas {
         ldc);
   }
 
-  /// y = alpha * op(A) x + beta * y, where A is stored as (m, n).
-  ///
-  /// @param transA whether op(A) is A transposed, so that x has m elements and y has n
-  /// @throws IllegalArgumentException if a segment is smaller than its matrix or vector
-  public static void sgemv(
-      boolean transA,
-      int m,
-      int n,
-      float alpha,
-      MemorySegment a,
-      int lda,
-      MemorySegment x,
-      float beta,
-      MemorySegment y) {
-    requireAvailable();
-    checkMatrix("A", a, m, n, lda);
-    checkMatrix("x", x, 1, transA ? m : n, transA ? m : n);
-    checkMatrix("y", y, 1, transA ? n : m, transA ? n : m);
-    Cblas.cblas_sgemv(Cblas.CblasRowMajor(), trans(transA), m, n, alpha, a, lda, x, 1, beta, y, 1);
-  }
-
   private static int trans(boolean transposed) {
     return transposed ? Cblas.CblasTrans() : Cblas.CblasNoTrans();
   }

@@ -209,7 +209,7 @@ public final class Llm implements AutoCloseable {
   /// A context for so many tokens, as far as the model's goes: how long a text may become decides
   /// about the positions of some models.
   private int atMost(long tokens) {
-    return (int) Math.clamp(tokens, 1, contextLimit());
+    return Math.clamp(tokens, 1, contextLimit());
   }
 
   /// How well the model predicts a text, with the default options.

@@ -31,11 +31,6 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled, DTy
     }
   }
 
-  /// The bits that one element takes on average.
-  default double bitsPerElement() {
-    return 8.0 * blockBytes() / blockSize();
-  }
-
   /// Elements that stand by themselves (and the packed F4 and F6 types of safetensors, which share
   /// bytes). C64 is a pair of F32.
   enum Plain implements DType {

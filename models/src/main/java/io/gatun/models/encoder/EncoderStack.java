@@ -43,7 +43,13 @@ record EncoderStack(
 
   /// x = embedding(ids); x = layer(x) for each layer; finalNorm(x)
   @Override
-  public Tensor forward(Functional f, TokenBatch batch, Consumer<Tensor> probe) {
+  public Tensor forward(Functional f, TokenBatch texts, Consumer<Tensor> probe) {
+    var batch = texts.rounded();
+    int rows = texts.tokens();
+    return states(f, batch, x -> probe.accept(x.slice(0, 0, rows))).slice(0, 0, rows);
+  }
+
+  private Tensor states(Functional f, TokenBatch batch, Consumer<Tensor> probe) {
     return Scoped.call(
         f,
         () -> {

@@ -5,16 +5,23 @@ import java.util.List;
 
 /// The tokens of texts, one text after the other: none is padded.
 public final class TokenBatch {
+  /// Numbers of tokens are rounded to a multiple of this, and to one of as many for each doubling.
+  private static final int LEAST_STEP = 8;
+
+  private static final int STEPS = 16;
+
   private final int[] ids;
   private final int[] types;
   private final int[] positions;
   private final int[] starts;
+  private final int texts;
 
-  private TokenBatch(int[] ids, int[] types, int[] positions, int[] starts) {
+  private TokenBatch(int[] ids, int[] types, int[] positions, int[] starts, int texts) {
     this.ids = ids;
     this.types = types;
     this.positions = positions;
     this.starts = starts;
+    this.texts = texts;
   }
 
   /// A batch of texts; neighbours of equal length are computed a little faster.
@@ -46,12 +53,31 @@ public final class TokenBatch {
         positions[starts[i] + t] = t;
       }
     }
-    return new TokenBatch(flatIds, flatTypes, positions, starts);
+    return new TokenBatch(flatIds, flatTypes, positions, starts, ids.size());
+  }
+
+  /// The same with some tokens after all texts, whose results mean nothing. oneDNN compiles a
+  /// product for each number of rows, which for a short text takes as long as reading it: so there
+  /// are few numbers.
+  TokenBatch rounded() {
+    int step = Math.max(LEAST_STEP, Integer.highestOneBit(tokens()) / STEPS);
+    int all = Math.ceilDiv(tokens(), step) * step;
+    if (all == tokens()) {
+      return this;
+    }
+    int[] rest = Arrays.copyOf(starts, starts.length + 1);
+    rest[starts.length] = all;
+    return new TokenBatch(
+        Arrays.copyOf(ids, all),
+        Arrays.copyOf(types, all),
+        Arrays.copyOf(positions, all),
+        rest,
+        texts);
   }
 
   /// The number of texts.
   public int texts() {
-    return starts.length - 1;
+    return texts;
   }
 
   /// The number of tokens of all texts.
@@ -91,7 +117,8 @@ public final class TokenBatch {
     return longest;
   }
 
-  /// The row of each text's first token, and the number of all tokens at the end.
+  /// The row of each text's first token, that of what is there to round, and the number of all
+  /// tokens at the end.
   int[] starts() {
     return starts;
   }

@@ -11,6 +11,9 @@ public final class PromptLookup implements Drafter {
 
   private static final int SHORTEST = 2;
 
+  /// Looks up what is drafted for; it keeps nothing.
+  public PromptLookup() {}
+
   @Override
   public int[] draft(int[] tokens, int length, int most) {
     int best = 0;

@@ -195,7 +195,7 @@ public final class Ops implements AutoCloseable {
   }
 
   /// Products of an input each in one go, such as those of a mixture's experts: the workers meet
-  /// once. Result i is that of x[i] (T, K) with weights[i] (N, K).
+  /// once. Each result is that of an x (T, K) and the weight (N, K) at the same place.
   public Tensor[] linears(List<Activations> x, List<Tensor> weights) {
     try (var _ = owner.operation()) {
       return Linear.apply(ctx, inputs(x), weights);

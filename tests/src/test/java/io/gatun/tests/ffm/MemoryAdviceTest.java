@@ -26,8 +26,6 @@ class MemoryAdviceTest {
       MemorySegment all = channel.map(FileChannel.MapMode.READ_ONLY, 0, bytes.length, arena);
       MemorySegment middle = all.asSlice(4097, 70_000);
       MemoryAdvice.willNeed(middle);
-      MemoryAdvice.sequential(middle);
-      MemoryAdvice.random(middle);
       MemoryAdvice.hugePages(middle);
       MemoryAdvice.willNeed(all.asSlice(bytes.length));
       assertEquals(-1, all.mismatch(MemorySegment.ofArray(bytes)));

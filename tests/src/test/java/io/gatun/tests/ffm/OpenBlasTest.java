@@ -74,28 +74,6 @@ class OpenBlasTest {
   }
 
   @Test
-  void sgemvEqualsThePlainLoop() {
-    try (var arena = Arena.ofConfined()) {
-      int m = 33;
-      int n = 207;
-      MemorySegment a = Matrices.random(arena, F32, (long) m * n, 1);
-      for (boolean transposed : new boolean[] {false, true}) {
-        int in = transposed ? m : n;
-        int out = transposed ? n : m;
-        MemorySegment x = Matrices.random(arena, F32, in, 2);
-        MemorySegment y = arena.allocate(out * 4L, 64);
-        OpenBlas.sgemv(transposed, m, n, 1f, a, n, x, 0f, y);
-        for (int i = 0; i < out; i++) {
-          double expected =
-              Matrices.dot(
-                  a, F32, transposed ? i : (long) i * n, transposed ? n : 1, x, F32, 0, 1, in);
-          assertEquals(expected, Matrices.get(y, F32, i), 1e-6 * in);
-        }
-      }
-    }
-  }
-
-  @Test
   void refusesSegmentsThatAreTooSmall() {
     try (var arena = Arena.ofConfined()) {
       MemorySegment small = arena.allocate(15 * 4);

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.models.Reranker;
 import io.gatun.models.TextEmbedder;
 import io.gatun.models.encoder.Pooling;
 import io.gatun.tests.TestData;
@@ -20,6 +21,8 @@ import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /// The forms in which encoders come: configurations of two ages, and files that ask for what is not
 /// there.
@@ -108,6 +111,37 @@ class EncoderFilesTest {
     try (var chosen = TextEmbedder.load(dir, o -> o.pooling(Pooling.MEAN))) {
       assertEquals(32, chosen.embed(List.of("rain"))[0].length);
     }
+  }
+
+  static List<Path> encoders() throws IOException {
+    try (var folders = Files.list(EncoderModels.OURS)) {
+      return folders.filter(Files::isDirectory).sorted().map(TestData::complete).toList();
+    }
+  }
+
+  /// Whatever it is, in each architecture.
+  @ParameterizedTest
+  @MethodSource("encoders")
+  void aKeyThatNobodyKnowsIsAnError(Path model) throws IOException {
+    copy(model);
+    var keys = (ObjectNode) JSON.readTree(model.resolve("config.json").toFile());
+    for (String key : List.of("attention_logit_scale", "qkv_clip")) {
+      JSON.writeValue(dir.resolve("config.json").toFile(), keys.deepCopy().put(key, 2));
+      boolean ranks = Files.notExists(model.resolve("modules.json"));
+      var refused =
+          assertThrows(
+              CheckpointException.class,
+              () -> (ranks ? Reranker.load(dir) : TextEmbedder.load(dir)).close());
+      assertTrue(refused.getMessage().contains("\"" + key + "\": 2"), refused.getMessage());
+    }
+  }
+
+  @Test
+  void whatModernBertMightHaveIsAnError() throws IOException {
+    copy(EncoderModels.ours("modernbert-embed"));
+    refused("config.json", "\"norm_bias\": false", "\"norm_bias\": true", "norm_bias");
+    refused("config.json", "\"mlp_bias\": false", "\"mlp_bias\": true", "mlp_bias");
+    refused("config.json", "\"gelu\",\n", "\"silu\",\n", "gelu");
   }
 
   private void refused(String file, String from, String to, String said) throws IOException {

@@ -94,10 +94,9 @@ public final class PackedMemory {
   }
 
   /// The form of this kind that was made of a weight, or null if there is none.
-  @SuppressWarnings("unchecked") // as it was put
-  public <T> T form(Object weight, Object kind) {
+  public <T> T form(Object weight, Object kind, Class<T> type) {
     var made = forms.get(weight);
-    return made == null ? null : (T) made.get(kind);
+    return made == null ? null : type.cast(made.get(kind));
   }
 
   /// Remembers a form of a weight until [#release], and returns it.

@@ -15,6 +15,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /// The weights of a convolution as those read them who compute it: made once and kept, unless there
 /// is no room.
@@ -39,13 +40,9 @@ final class ConvForms {
     weight = w.weight();
   }
 
-  private interface Maker<T> {
-    T make();
-  }
-
-  private <T> T kept(Kind kind, Maker<T> maker) {
-    T form = ctx.packed().form(w, kind);
-    return form != null ? form : ctx.packed().keep(w, kind, maker.make());
+  private <T> T kept(Kind kind, Class<T> type, Supplier<T> maker) {
+    T form = ctx.packed().form(w, kind, type);
+    return form != null ? form : ctx.packed().keep(w, kind, maker.get());
   }
 
   /// (O) F32; null for none.
@@ -55,6 +52,7 @@ final class ConvForms {
     }
     return kept(
         Kind.BIAS,
+        MemorySegment.class,
         () -> {
           var bias = ctx.packed().arena().allocate(4 * w.outChannels(), 64);
           Unpack.toFloat(w.bias().dtype(), w.bias().segment(), 0, bias, 0, w.outChannels());
@@ -64,13 +62,15 @@ final class ConvForms {
 
   /// The weight in its own order as F32: for the reference.
   MemorySegment f32() {
-    return kept(Kind.F32, () -> convert(ctx.packed().arena(), DType.Plain.F32));
+    return kept(
+        Kind.F32, MemorySegment.class, () -> convert(ctx.packed().arena(), DType.Plain.F32));
   }
 
   /// (kernelHeight, kernelWidth, I, O) as F32: the right operand of a product with patches.
   MemorySegment byTaps() {
     return kept(
         Kind.BY_TAPS,
+        MemorySegment.class,
         () -> {
           int taps = w.kernelHeight() * w.kernelWidth();
           int channels = Math.toIntExact(w.inChannels());
@@ -102,7 +102,7 @@ final class ConvForms {
 
   /// The linear layer of patches (kernelHeight, kernelWidth, I), for a weight that is patchwise.
   LinearWeight linear() {
-    return kept(Kind.LINEAR, () -> LinearWeight.of(patches(), w.bias()));
+    return kept(Kind.LINEAR, LinearWeight.class, () -> LinearWeight.of(patches(), w.bias()));
   }
 
   /// (O, kernelHeight kernelWidth I).
@@ -129,7 +129,7 @@ final class ConvForms {
   /// @return the slices in the order of their channels, each of the layout's size
   MemorySegment packed(ConvolutionSpec spec) {
     var layout = spec.layout();
-    MemorySegment kept = ctx.packed().form(w, layout);
+    var kept = ctx.packed().form(w, layout, MemorySegment.class);
     return kept != null ? kept : unkept.computeIfAbsent(layout, any -> pack(spec));
   }
 

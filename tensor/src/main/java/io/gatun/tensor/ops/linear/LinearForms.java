@@ -33,7 +33,7 @@ final class LinearForms {
     if (w.biases().stream().allMatch(bias -> bias == null)) {
       return null;
     }
-    MemorySegment kept = ctx.packed().form(w, Kind.BIAS);
+    var kept = ctx.packed().form(w, Kind.BIAS, MemorySegment.class);
     if (kept != null) {
       return kept;
     }
@@ -51,7 +51,7 @@ final class LinearForms {
 
   /// The weights, or, where they are quantized, their integers, as oneDNN's products read them.
   PackedWeight packed() {
-    PackedWeight kept = ctx.packed().form(w, Kind.PACKED);
+    var kept = ctx.packed().form(w, Kind.PACKED, PackedWeight.class);
     if (kept == null) {
       var made =
           isQuantized()
@@ -65,7 +65,7 @@ final class LinearForms {
   /// The quantized weights: packed for int8 products where these are made, and then in the
   /// workspace where there is no room to keep them.
   Int8Weight int8() {
-    Int8Weight kept = ctx.packed().form(w, Kind.INT8);
+    var kept = ctx.packed().form(w, Kind.INT8, Int8Weight.class);
     if (kept != null) {
       return kept;
     }

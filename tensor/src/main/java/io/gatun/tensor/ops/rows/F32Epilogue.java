@@ -20,6 +20,8 @@ public final class F32Epilogue {
   private final long rowsPerImage;
   private final MemorySegment scratch;
 
+  /// Checks the operands of `epilogue`.
+  ///
   /// @param out the result (B, ..., N)
   /// @throws IllegalArgumentException if an operand does not fit it
   public static void check(Context ctx, Epilogue epilogue, Tensor out) {
