@@ -2,7 +2,7 @@ package io.gatun.benchmarks;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.ConvWeight.Padding;
@@ -88,7 +88,7 @@ public class NetworkOperations {
   @Benchmark
   public void samAttention() {
     try (var _ = f.scope()) {
-      f.attention(part(0), part(1), part(2), 12, 0.125f, AttentionBias.NONE);
+      f.attention(part(0), part(1), part(2), 12, AttentionSpec.full(0.125f));
     }
   }
 
@@ -108,7 +108,7 @@ public class NetworkOperations {
   @Benchmark
   public void unetCrossAttention() {
     try (var _ = f.scope()) {
-      f.attention(latents, context, context, 8, 0.158f, AttentionBias.NONE);
+      f.attention(latents, context, context, 8, AttentionSpec.full(0.158f));
     }
   }
 }

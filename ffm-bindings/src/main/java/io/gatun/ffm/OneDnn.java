@@ -40,6 +40,11 @@ public final class OneDnn {
     return LIBRARY.problem();
   }
 
+  /// How many operations are compiled at present.
+  public static int compiled() {
+    return PRIMITIVES.size();
+  }
+
   /// Whether products of this type are faster here than those of f32: whether the CPU has
   /// instructions for them that oneDNN uses. False where oneDNN is not available.
   public static boolean supports(ElementType type) {

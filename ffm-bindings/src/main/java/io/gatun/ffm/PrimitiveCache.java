@@ -15,6 +15,10 @@ final class PrimitiveCache {
     this.capacity = capacity;
   }
 
+  int size() {
+    return primitives.size();
+  }
+
   /// A call of the primitive for `spec`, which is compiled if it is not there.
   <S> Primitive.Call begin(S spec, Function<S, Primitive> compile) {
     while (true) {

@@ -8,10 +8,10 @@ import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
+import io.gatun.tensor.ops.CacheLayout;
 import io.gatun.tensor.ops.KvPool;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Sequence;
-import io.gatun.tensor.ops.SequenceLayout;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.function.Consumer;
@@ -44,7 +44,7 @@ public final class Llm implements AutoCloseable {
   private final Tokenizer tokenizer;
   private final Ops ops;
   private final LlmOptions options;
-  private final SequenceLayout layout;
+  private final CacheLayout layout;
   private final KvPool pool;
 
   private Llm(
@@ -134,7 +134,7 @@ public final class Llm implements AutoCloseable {
   }
 
   /// What it keeps of each sequence: `new Sequence(llm.pool(), llm.layout(), capacity)`.
-  public SequenceLayout layout() {
+  public CacheLayout layout() {
     return layout;
   }
 

@@ -11,8 +11,8 @@ import io.gatun.models.sam.SamConfig;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.CacheLayout;
 import io.gatun.tensor.ops.Ops;
-import io.gatun.tensor.ops.SequenceLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -82,7 +82,7 @@ record ModelSummary(
             "%s, %d layers of %d".formatted(keys.type(), keys.layers(), keys.count("hidden_size"));
         // Says what is missing, or of a type that has no kernel.
         var layout = Architectures.open(checkpoint).layout(DType.Plain.F16);
-        contextBytes = layout.pageBytes() * context / SequenceLayout.PAGE + layout.recurrentBytes();
+        contextBytes = layout.pageBytes() * context / CacheLayout.PAGE + layout.recurrentBytes();
         problem = null;
       }
     } catch (CheckpointException | IllegalArgumentException e) {

@@ -5,7 +5,7 @@ import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
-import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
@@ -56,8 +56,7 @@ final class CLIPEncoderLayer {
             qkv.slice(2, d, 2 * d),
             qkv.slice(2, 2 * d, 3 * d),
             heads,
-            (float) (1 / Math.sqrt((double) d / heads)),
-            AttentionBias.CAUSAL);
+            AttentionSpec.of((int) d / heads));
     return f.linear(y, outProj, Epilogue.add(residual));
   }
 }

@@ -3,9 +3,9 @@ package io.gatun.models.decoder;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.CacheLayout;
 import io.gatun.tensor.ops.LayerState;
 import io.gatun.tensor.ops.Ops;
-import io.gatun.tensor.ops.SequenceLayout;
 import io.gatun.tensor.ops.Span;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
@@ -112,8 +112,8 @@ public final class Decoder {
   }
 
   /// What it keeps of each sequence, keys and values as `dtype`.
-  public SequenceLayout layout(DType.Plain dtype) {
-    return new SequenceLayout(states, dtype);
+  public CacheLayout layout(DType.Plain dtype) {
+    return new CacheLayout(states, dtype);
   }
 
   /// The final, normalized hidden states (W, D) of the rows that a batch wants. The sequences hold

@@ -7,7 +7,7 @@ import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
-import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
@@ -149,8 +149,7 @@ final class Bert implements EncoderArchitecture {
                     qkv.slice(1, 2 * d, 3 * d),
                     texts.batch().starts(),
                     heads,
-                    (float) (1 / Math.sqrt((double) d / heads)),
-                    AttentionBias.NONE); // (T, D)
+                    AttentionSpec.full((float) (1 / Math.sqrt((double) d / heads)))); // (T, D)
             var h = attentionNorm.forward(f, f.linear(seen, attentionOutput, Epilogue.add(x)));
             var wide = f.linear(h, intermediate, Epilogue.of(activation)); // (T, 4 D)
             return outputNorm.forward(f, f.linear(wide, output, Epilogue.add(h)));

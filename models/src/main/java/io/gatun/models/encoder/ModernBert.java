@@ -7,7 +7,7 @@ import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
@@ -65,10 +65,11 @@ final class ModernBert implements EncoderArchitecture {
             .mapToObj(
                 i -> {
                   boolean isGlobal = windows[i] == 0;
-                  var bias = isGlobal ? AttentionBias.NONE : new AttentionBias.Window(window / 2);
+                  var all = AttentionSpec.of(d / heads.count()).inBothDirections();
+                  var spec = isGlobal ? all : all.window(window / 2 + 1);
                   var w = weights.at("layers", i);
                   var attention =
-                      RotaryAttention.of(w, d, heads.count(), isGlobal ? global : local, bias);
+                      RotaryAttention.of(w, d, heads.count(), isGlobal ? global : local, spec);
                   return Layer.of(w, attention, i, d, wide, eps);
                 })
             .toList();

@@ -8,7 +8,7 @@ import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
@@ -100,8 +100,9 @@ final class NomicBert implements EncoderArchitecture {
       implements EncoderStack.Layer {
     static Layer of(Weights w, EncoderHeads heads, int wide, RotaryEmbedding rope, float eps) {
       int d = heads.hiddenSize();
+      var spec = AttentionSpec.of(d / heads.count()).inBothDirections();
       return new Layer(
-          RotaryAttention.of(w, d, heads.count(), rope, AttentionBias.NONE),
+          RotaryAttention.of(w, d, heads.count(), rope, spec),
           w.linearWithoutBias("attn.out_proj", d, d),
           w.layerNorm("norm1", d, eps),
           w.linearWithoutBias("mlp.fc11", wide, d),

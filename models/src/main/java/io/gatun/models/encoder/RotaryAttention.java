@@ -4,7 +4,7 @@ import io.gatun.models.decoder.RotaryEmbedding;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 
@@ -17,17 +17,17 @@ record RotaryAttention(
     LinearWeight value,
     int heads,
     RotaryEmbedding rope,
-    AttentionBias bias) {
+    AttentionSpec spec) {
   /// @param d the size of the hidden states, D
   static RotaryAttention of(
-      Weights weights, long d, int heads, RotaryEmbedding rope, AttentionBias bias) {
+      Weights weights, long d, int heads, RotaryEmbedding rope, AttentionSpec spec) {
     var wqkv = weights.tensor("attn.Wqkv.weight", 3 * d, d);
     return new RotaryAttention(
         LinearWeight.of(wqkv.slice(0, 0, 2 * d), null),
         LinearWeight.of(wqkv.slice(0, 2 * d, 3 * d), null),
         heads,
         rope,
-        bias);
+        spec);
   }
 
   /// The heads' results (T, D) side by side, for x (T, D).
@@ -40,8 +40,7 @@ record RotaryAttention(
         f.linear(x, value),
         texts.batch().starts(),
         heads,
-        (float) (1 / Math.sqrt((double) d / heads)),
-        bias);
+        spec);
   }
 
   private Tensor turned(Functional f, Tensor qk, RotaryEmbedding.Table table) {

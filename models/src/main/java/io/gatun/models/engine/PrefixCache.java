@@ -1,8 +1,8 @@
 package io.gatun.models.engine;
 
+import io.gatun.tensor.ops.CacheLayout;
 import io.gatun.tensor.ops.KvPool;
 import io.gatun.tensor.ops.Sequence;
-import io.gatun.tensor.ops.SequenceLayout;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -16,9 +16,9 @@ import java.util.TreeSet;
 /// model keeps of the last page on the way there. The leaves that were used longest ago go first.
 /// For one thread.
 final class PrefixCache implements AutoCloseable {
-  private static final int PAGE = SequenceLayout.PAGE;
+  private static final int PAGE = CacheLayout.PAGE;
 
-  private final SequenceLayout layout;
+  private final CacheLayout layout;
   private final int unit;
   private final Node root = new Node(null, null);
   private final TreeSet<Node> leaves = new TreeSet<>(Comparator.comparingLong(node -> node.used));
@@ -26,7 +26,7 @@ final class PrefixCache implements AutoCloseable {
   private int pages;
 
   /// @param unit the positions of which a prefix has a whole number, a multiple of [#PAGE]
-  PrefixCache(SequenceLayout layout, int unit) {
+  PrefixCache(CacheLayout layout, int unit) {
     this.layout = layout;
     this.unit = unit;
   }

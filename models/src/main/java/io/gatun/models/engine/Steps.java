@@ -6,10 +6,10 @@ import io.gatun.models.engine.Result.Reason;
 import io.gatun.models.nn.NotFinite;
 import io.gatun.models.sampling.Candidates;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.CacheLayout;
 import io.gatun.tensor.ops.KvPool;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Sequence;
-import io.gatun.tensor.ops.SequenceLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -20,14 +20,14 @@ import java.util.stream.IntStream;
 
 /// The answers that are being written, and the steps in which they are. For one thread.
 final class Steps implements AutoCloseable {
-  private static final int PAGE = SequenceLayout.PAGE;
+  private static final int PAGE = CacheLayout.PAGE;
 
   /// Where prompts are cut that must always be cut alike.
   private static final int FIXED_CHUNK = 2 * PAGE;
 
   private final Llm llm;
   private final EngineOptions options;
-  private final SequenceLayout layout;
+  private final CacheLayout layout;
   private final KvPool pool;
   private final PrefixCache cache;
   private final Pace pace;
@@ -61,7 +61,7 @@ final class Steps implements AutoCloseable {
 
   /// As many tokens as one sequence can have if it has all the memory: besides those that it sees,
   /// there must be room for a chunk, a page that is copied, and copies of recurrent states.
-  private static int contextLimit(SequenceLayout layout, EngineOptions options, int context) {
+  private static int contextLimit(CacheLayout layout, EngineOptions options, int context) {
     long memory = options.memory - 4 * layout.recurrentBytes();
     long pages = layout.pageBytes() == 0 ? Integer.MAX_VALUE : memory / layout.pageBytes();
     int more = Math.ceilDiv(options.chunk, PAGE) + 1;

@@ -3,7 +3,7 @@ package io.gatun.models.sam;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
@@ -30,9 +30,9 @@ record Attention(LinearWeight outProj, int heads, float scale) {
     if (q.dim(0) > 1 && k.dim(0) == 1) {
       // Rows of q do not see each other, so that all batches can be one.
       var flat = q.reshape(1, q.dim(0) * q.dim(1), q.dim(2));
-      return f.attention(flat, k, v, heads, scale, AttentionBias.NONE).reshape(q.shape().dims());
+      return f.attention(flat, k, v, heads, AttentionSpec.full(scale)).reshape(q.shape().dims());
     }
-    return f.attention(repeated(q, k.dim(0)), k, v, heads, scale, AttentionBias.NONE);
+    return f.attention(repeated(q, k.dim(0)), k, v, heads, AttentionSpec.full(scale));
   }
 
   /// A view of x (1, T, I) as (batch, T, I).

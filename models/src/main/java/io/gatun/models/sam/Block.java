@@ -5,10 +5,11 @@ import io.gatun.models.nn.Weights;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
-import io.gatun.tensor.ops.AttentionBias.RelativePositions;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
+import io.gatun.tensor.ops.RelativePositions;
 
 /// A block of the image encoder: attention with decomposed relative positions (Li et al. 2022,
 /// "MViTv2") over the whole image or inside windows, and a feed-forward layer.
@@ -92,8 +93,7 @@ final class Block {
         qkv.slice(-1, d, 2 * d),
         qkv.slice(-1, 2 * d, 3 * d),
         heads,
-        scale,
-        relPos);
+        AttentionSpec.full(scale).on(relPos));
   }
 
   /// Of the products in one [#forward]. Attention counts in full where windows reach beyond the

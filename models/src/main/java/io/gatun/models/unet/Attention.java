@@ -2,7 +2,7 @@ package io.gatun.models.unet;
 
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import java.util.List;
@@ -29,8 +29,7 @@ final class Attention {
             qkv.slice(2, c, 2 * c),
             qkv.slice(2, 2 * c, 3 * c),
             heads,
-            scale(c, heads),
-            AttentionBias.NONE);
+            AttentionSpec.full(scale(c, heads)));
     f.addLinear(h, y, toOut);
   }
 

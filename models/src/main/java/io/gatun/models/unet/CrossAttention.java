@@ -2,7 +2,7 @@ package io.gatun.models.unet;
 
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import java.util.List;
@@ -37,8 +37,7 @@ final class CrossAttention {
             keysAndValues.slice(2, 0, c),
             keysAndValues.slice(2, c, 2 * c),
             heads,
-            Attention.scale(c, heads),
-            AttentionBias.NONE);
+            AttentionSpec.full(Attention.scale(c, heads)));
     f.addLinear(h, y, toOut);
   }
 }

@@ -5,7 +5,7 @@ import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
-import io.gatun.tensor.ops.AttentionBias;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
@@ -47,8 +47,7 @@ final class VaeAttention {
                   qkv.slice(2, c, 2 * c),
                   qkv.slice(2, 2 * c, 3 * c),
                   1,
-                  (float) (1 / Math.sqrt(c)),
-                  AttentionBias.NONE);
+                  AttentionSpec.full((float) (1 / Math.sqrt(c))));
           return f.linear(y.reshape(x.shape().dims()), toOut, Epilogue.add(x));
         });
   }

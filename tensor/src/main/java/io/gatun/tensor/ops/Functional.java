@@ -4,6 +4,7 @@ import io.gatun.ffm.ElementType;
 import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.attention.Attention;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.conv.ConvTranspose;
 import io.gatun.tensor.ops.conv.Convolution;
@@ -217,17 +218,14 @@ public final class Functional {
     return observed("concat", 0, tensors[0], () -> Elementwise.concat(ctx, tensors));
   }
 
-  /// Attention of `heads` heads: `softmax(q k^T * scale + bias) v` for each batch and head, block
-  /// by block, never with all scores in memory. q (B, T, heads * C), k and v (B, S, heads * C);
-  /// batches and rows may be further apart than that, so q, k and v can be slices of one
-  /// projection. Result (B, T, heads * C).
-  public Tensor attention(
-      Tensor q, Tensor k, Tensor v, int heads, float scale, AttentionBias bias) {
+  /// Attention of `heads` heads: `softmax(q k^T * scale) v` for each batch and head, block by
+  /// block, never with all scores in memory. q (B, T, heads * K), k (B, S, heads * K), v (B, S,
+  /// heads * V); batches and rows may be further apart than that, so q, k and v can be slices of
+  /// one projection. Unless `spec` lets all queries see all keys, query and key `i` are of one
+  /// position. Result (B, T, heads * V).
+  public Tensor attention(Tensor q, Tensor k, Tensor v, int heads, AttentionSpec spec) {
     return observed(
-        "attention",
-        4 * q.size() * k.dim(1),
-        q,
-        () -> Attention.apply(ctx, q, k, v, heads, scale, bias));
+        "attention", 4 * q.size() * k.dim(1), q, () -> Attention.apply(ctx, q, k, v, heads, spec));
   }
 
   /// The same within each of several texts of any lengths, whose rows lie one after the other: q, k
@@ -235,12 +233,12 @@ public final class Functional {
   ///
   /// @param starts the row of each text's first token, in ascending order, and T at the end
   public Tensor attention(
-      Tensor q, Tensor k, Tensor v, int[] starts, int heads, float scale, AttentionBias bias) {
+      Tensor q, Tensor k, Tensor v, int[] starts, int heads, AttentionSpec spec) {
     return observed(
         "attention",
-        TextsAttention.flops(q, starts),
+        Attention.flops(q, starts),
         q,
-        () -> TextsAttention.apply(ctx, q, k, v, starts, heads, scale, bias));
+        () -> Attention.apply(ctx, q, k, v, starts, heads, spec));
   }
 
   /// x (B, H, W, C), padded at the bottom and right with copies of `fill` (C) to multiples of

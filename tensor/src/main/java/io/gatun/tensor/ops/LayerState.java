@@ -20,6 +20,6 @@ public sealed interface LayerState permits KvLayout, LayerState.Recurrent, Layer
 
   /// The keys and values that another part stores; this one only reads them.
   ///
-  /// @param index of that part in [SequenceLayout#states], before this one
+  /// @param index of that part in [CacheLayout#states], before this one
   record SharedWith(int index) implements LayerState {}
 }

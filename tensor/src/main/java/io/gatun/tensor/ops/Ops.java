@@ -6,6 +6,8 @@ import io.gatun.tensor.VectorUnit;
 import io.gatun.tensor.kernel.ggml.Dequantize;
 import io.gatun.tensor.kernel.scalar.Kernels;
 import io.gatun.tensor.kernel.tiled.TiledLayout;
+import io.gatun.tensor.ops.attention.Attention;
+import io.gatun.tensor.ops.attention.KeyValues;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.PackedMemory;
@@ -429,19 +431,19 @@ public final class Ops implements AutoCloseable {
   public void put(List<Span> spans, int part, Tensor k, Tensor v) {
     try (var _ = owner.operation();
         var _ = Span.claim(spans)) {
-      KeyValues.put(ctx, spans, part, k, v);
+      KeyValues.put(ctx, Span.rows(spans, part, k), k, v);
     }
   }
 
-  /// Causal attention of q (T, H, K) over what the spans' sequences hold for a part of the model,
-  /// up to each row's own position: `softmax(q k^T * scale) v`, result (T, H, V).
+  /// Attention of q (T, H, K) over what the spans' sequences hold for a part of the model, as far
+  /// as `spec` lets each row see: `softmax(q k^T * scale) v`, result (T, H, V).
   ///
   /// @throws IndexOutOfBoundsException if no room was [reserved][Sequence#reserve]
   /// @throws IllegalStateException if a sequence is closed, or another thread is using it
   public Tensor attention(Tensor q, List<Span> spans, int part, AttentionSpec spec) {
     try (var _ = owner.operation();
         var _ = Span.claim(spans)) {
-      return CachedAttention.apply(ctx, q, spans, part, spec);
+      return Attention.apply(ctx, q, Span.rows(spans, part, q), spec);
     }
   }
 

@@ -1,12 +1,12 @@
 package io.gatun.tensor.ops;
 
-import static io.gatun.tensor.ops.SequenceLayout.PAGE;
+import static io.gatun.tensor.ops.CacheLayout.PAGE;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.KvPool.Block;
+import io.gatun.tensor.ops.attention.KvPages;
 import io.gatun.tensor.ops.context.Check;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
@@ -22,7 +22,7 @@ public final class Sequence implements AutoCloseable {
   private static final int SAVED = 4;
 
   private final KvPool pool;
-  private final SequenceLayout layout;
+  private final CacheLayout layout;
   private final int capacity;
   private final Owner owner = new Owner("conversation");
   // null where the page lay behind all windows
@@ -37,7 +37,7 @@ public final class Sequence implements AutoCloseable {
   ///
   /// @param capacity the most positions it may hold
   /// @throws IllegalArgumentException if that is less than 1
-  public Sequence(KvPool pool, SequenceLayout layout, int capacity) {
+  public Sequence(KvPool pool, CacheLayout layout, int capacity) {
     if (capacity < 1) {
       throw new IllegalArgumentException("capacity is " + capacity + "; need at least 1");
     }
@@ -56,7 +56,7 @@ public final class Sequence implements AutoCloseable {
     return capacity;
   }
 
-  public SequenceLayout layout() {
+  public CacheLayout layout() {
     return layout;
   }
 
@@ -208,8 +208,8 @@ public final class Sequence implements AutoCloseable {
 
   /// Makes an empty sequence one that holds the positions of these pages, as if it had read them.
   ///
-  /// @param shared all pages from the first on; null for those before [SequenceLayout#firstPage],
-  ///   and where there are no pages
+  /// @param shared all pages from the first on; null for those before [CacheLayout#firstPage], and
+  ///   where there are no pages
   /// @param states after these positions; null for a model without recurrent ones
   /// @throws KvPool.Exhausted if the pool has no room for a copy of the states; nothing has changed
   /// @throws IllegalStateException if it is not empty, or closed
@@ -310,27 +310,24 @@ public final class Sequence implements AutoCloseable {
       throw new IllegalStateException("no room was reserved for recurrent states");
     }
     var tensors = new ArrayList<Tensor>(r.shapes().size());
-    long at = layout.recurrentAt(part);
+    long at = layout.at(part);
     for (var shape : r.shapes()) {
       var memory = state.memory().asSlice(at, 4 * shape.size());
       tensors.add(Tensor.of(memory, DType.Plain.F32, shape));
-      at += SequenceLayout.bytes(shape);
+      at += CacheLayout.bytes(shape);
     }
     return tensors;
   }
 
-  /// The page of the positions from `index * PAGE` on.
-  MemorySegment page(int index) {
-    return pages.get(index).memory();
-  }
-
-  /// Notes that a key or value is no number, or too large for the type of the cache.
-  void markNotFinite() {
-    notFinite = true;
-  }
-
-  boolean isFinite() {
-    return !notFinite;
+  /// The keys and values of a part.
+  KvPages keyValues(int part) {
+    return new KvPages(
+        layout.kv(part),
+        layout.dtype(),
+        index -> pages.get(index).memory(),
+        layout.at(part),
+        !notFinite,
+        () -> notFinite = true);
   }
 
   /// Asks that there is room for the rows of a span.

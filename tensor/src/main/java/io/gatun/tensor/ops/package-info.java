@@ -16,10 +16,11 @@
 /// |---|---|
 /// | products with weights | `linear` |
 /// | convolutions | `conv` |
+/// | attention, and how keys and values lie in pages | `attention` |
 /// | norms, activations, sums, softmax, windows of images | `rows` |
 /// | what all of them run on and share | `context` |
 /// | layers that keep a state of fixed size | [Recurrence][io.gatun.tensor.ops.Recurrence] |
-/// | what a sequence keeps, and in how much memory | [KvPool][io.gatun.tensor.ops.KvPool], [Sequence][io.gatun.tensor.ops.Sequence], [SequenceLayout][io.gatun.tensor.ops.SequenceLayout] |
+/// | what a sequence keeps, and in how much memory | [KvPool][io.gatun.tensor.ops.KvPool], [Sequence][io.gatun.tensor.ops.Sequence], [CacheLayout][io.gatun.tensor.ops.CacheLayout] |
 /// | who may call when | [Owner][io.gatun.tensor.ops.Owner] |
 /// | threads, and memory of a step | [Workers][io.gatun.tensor.ops.Workers], [Workspace][io.gatun.tensor.ops.Workspace] |
 /// | weights in another type, for a file | [Packing][io.gatun.tensor.ops.Packing] |

@@ -15,11 +15,11 @@ import io.gatun.models.sam.Sam;
 import io.gatun.tensor.DType.Plain;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.CacheLayout;
 import io.gatun.tensor.ops.KvLayout;
 import io.gatun.tensor.ops.KvPool;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Sequence;
-import io.gatun.tensor.ops.SequenceLayout;
 import io.gatun.tensor.ops.Workers;
 import io.gatun.tests.TestData;
 import java.lang.foreign.Arena;
@@ -40,8 +40,8 @@ class SecondCloseTest {
   private static final Path SAM = TestData.pretrained("tiny-sam");
   private static final Path SD = TestData.pretrained("tiny-sd");
 
-  private static final SequenceLayout LAYOUT =
-      new SequenceLayout(List.of(new KvLayout(1, 32, 32, 0)), Plain.F16);
+  private static final CacheLayout LAYOUT =
+      new CacheLayout(List.of(new KvLayout(1, 32, 32, 0)), Plain.F16);
 
   /// Makes something that can be closed, with a folder at hand.
   private interface Maker {

@@ -7,11 +7,11 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scalar.Floats;
-import io.gatun.tensor.ops.AttentionBias;
-import io.gatun.tensor.ops.AttentionBias.RelativePositions;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.RelativePositions;
 import org.junit.jupiter.api.Test;
 
 /// Attention gives on every backend and in both types what the definition gives.
@@ -29,7 +29,13 @@ class AttentionTest {
         fixture.result(
             Backend.SCALAR,
             DType.Plain.F32,
-            f -> f.attention(q, k, v, 1, 0.5f, new RelativePositions(height, width, 2, 3)));
+            f ->
+                f.attention(
+                    q,
+                    k,
+                    v,
+                    1,
+                    AttentionSpec.full(0.5f).on(new RelativePositions(height, width, 2, 3))));
     var expected = new float[24];
     for (int t = 0; t < 6; t++) {
       var sums = new double[4];
@@ -76,10 +82,10 @@ class AttentionTest {
         k,
         v,
         heads,
-        AttentionBias.NONE);
+        AttentionSpec.full(1));
   }
 
-  private void agree(String what, Tensor q, Tensor k, Tensor v, int heads, AttentionBias bias) {
+  private void agree(String what, Tensor q, Tensor k, Tensor v, int heads, AttentionSpec spec) {
     float scale = (float) (1 / Math.sqrt((double) q.dim(2) / heads));
     fixture.agree(
         what,
@@ -89,8 +95,7 @@ class AttentionTest {
                 fixture.as(f.dtype(), k),
                 fixture.as(f.dtype(), v),
                 heads,
-                scale,
-                bias));
+                spec.scale(scale)));
   }
 
   /// Whatever lies behind the queries, or unused in the workspace.
@@ -115,8 +120,7 @@ class AttentionTest {
                 fixture.as(f.dtype(), k),
                 fixture.as(f.dtype(), v),
                 2,
-                0.15f,
-                AttentionBias.NONE);
+                AttentionSpec.full(0.15f));
           });
     }
   }
@@ -127,7 +131,7 @@ class AttentionTest {
       var q = fixture.random(DType.Plain.F32, 1, tokens, 24);
       var k = fixture.random(DType.Plain.F32, 1, tokens, 24);
       var v = fixture.random(DType.Plain.F32, 1, tokens, 24);
-      agree(tokens + " ", q, k, v, 2, AttentionBias.CAUSAL);
+      agree(tokens + " ", q, k, v, 2, new AttentionSpec(1, 0));
     }
   }
 
@@ -140,11 +144,10 @@ class AttentionTest {
       var k = fixture.random(DType.Plain.F32, 1, tokens, 24);
       var v = fixture.random(DType.Plain.F32, 1, tokens, 24);
       for (int distance : new int[] {0, 4, 64, 5000}) {
-        var bias = new AttentionBias.Window(distance);
-        agree(tokens + " within " + distance + " ", q, k, v, 2, bias);
+        var spec = AttentionSpec.full(1).window(distance + 1);
+        agree(tokens + " within " + distance + " ", q, k, v, 2, spec);
       }
     }
-    assertThrows(IllegalArgumentException.class, () -> new AttentionBias.Window(-1));
   }
 
   @Test
@@ -156,8 +159,8 @@ class AttentionTest {
       var v = fixture.random(DType.Plain.F32, 2, tokens, 32);
       var height = fixture.random(DType.Plain.F32, 2L * grid[0] - 1, 16);
       var width = fixture.random(DType.Plain.F32, 2L * grid[1] - 1, 16);
-      var bias = new RelativePositions(height, width, grid[0], grid[1]);
-      agree(grid[0] + " x " + grid[1] + " ", q, k, v, 2, bias);
+      var grids = new RelativePositions(height, width, grid[0], grid[1]);
+      agree(grid[0] + " x " + grid[1] + " ", q, k, v, 2, AttentionSpec.full(1).on(grids));
     }
   }
 
@@ -175,8 +178,7 @@ class AttentionTest {
                 fixture.as(f.dtype(), k),
                 fixture.as(f.dtype(), v),
                 1,
-                30,
-                AttentionBias.NONE));
+                AttentionSpec.full(30)));
   }
 
   /// A NaN is not hidden: the rows that see it are NaN, the others are not.
@@ -188,12 +190,25 @@ class AttentionTest {
       Floats.store(dtype, q.segment(), 0, 16, Float.NaN);
       for (Backend backend : Backend.values()) {
         float[] found =
-            fixture.result(backend, dtype, f -> f.attention(q, k, k, 1, 0.25f, AttentionBias.NONE));
+            fixture.result(backend, dtype, f -> f.attention(q, k, k, 1, AttentionSpec.full(0.25f)));
         for (int i = 0; i < found.length; i++) {
           assertEquals(i / 16 == 1, Float.isNaN(found[i]), backend + " " + dtype + " " + i);
         }
       }
     }
+  }
+
+  /// Values of another size than keys, with everything that a spec can ask for.
+  @Test
+  void softcapSinksAndOtherValues() {
+    var q = fixture.random(DType.Plain.F32, 2, 70, 2 * 16);
+    var k = fixture.random(DType.Plain.F32, 2, 70, 2 * 16);
+    var v = fixture.random(DType.Plain.F32, 2, 70, 2 * 24);
+    var sinks = fixture.random(DType.Plain.F32, 2);
+    var spec = AttentionSpec.full(0.5f).softcap(1.5f).sinks(sinks);
+    agree("full ", q, k, v, 2, spec);
+    agree("causal ", q, k, v, 2, new AttentionSpec(1, 0).softcap(3).sinks(sinks));
+    agree("window ", q, k, v, 2, spec.window(9));
   }
 
   @Test
@@ -208,8 +223,7 @@ class AttentionTest {
               all.slice(2, 48, 96),
               all.slice(2, 96, 144),
               3,
-              0.25f,
-              AttentionBias.NONE);
+              AttentionSpec.full(0.25f));
         });
   }
 
@@ -223,7 +237,7 @@ class AttentionTest {
         f -> {
           var keys = fixture.as(f.dtype(), k);
           var shared = Tensor.strided(keys.segment(), f.dtype(), Shape.of(3, 40, 16), 0, 16, 1);
-          return f.attention(fixture.as(f.dtype(), q), shared, shared, 2, 0.3f, AttentionBias.NONE);
+          return f.attention(fixture.as(f.dtype(), q), shared, shared, 2, AttentionSpec.full(0.3f));
         });
   }
 
@@ -233,19 +247,21 @@ class AttentionTest {
   void textsOfAnyLengths() {
     int[] starts = {0, 1, 6, 11, 11, 44, 121, 750, 752};
     var qkv = fixture.random(DType.Plain.F32, 752, 3 * 48);
-    for (var bias :
-        new AttentionBias[] {
-          AttentionBias.NONE, AttentionBias.CAUSAL, new AttentionBias.Window(9)
+    for (var spec :
+        new AttentionSpec[] {
+          AttentionSpec.full(0.25f),
+          new AttentionSpec(0.25f, 0),
+          AttentionSpec.full(0.25f).window(10)
         }) {
       fixture.agree(
-          bias + " ",
+          spec + " ",
           f -> {
             var all = fixture.as(f.dtype(), qkv);
             var q = all.slice(1, 0, 48);
             var k = all.slice(1, 48, 96);
             var v = all.slice(1, 96, 144);
             if (f.ops().backend() != Backend.SCALAR) {
-              return f.attention(q, k, v, starts, 3, 0.25f, bias);
+              return f.attention(q, k, v, starts, 3, spec);
             }
             var alone = f.empty(752, 48);
             for (int i = 1; i < starts.length; i++) {
@@ -258,8 +274,7 @@ class AttentionTest {
                       v.slice(0, from, starts[i]),
                       one,
                       3,
-                      0.25f,
-                      bias);
+                      spec);
               long row = 48L * f.dtype().blockBytes();
               alone.segment().asSlice(from * row).copyFrom(y.segment());
             }
@@ -276,14 +291,19 @@ class AttentionTest {
       for (int[] starts : new int[][] {{}, {0}, {1, 6}, {0, 7}, {0, 4, 3, 6}}) {
         assertThrows(
             IllegalArgumentException.class,
-            () -> f.attention(x, x, x, starts, 2, 1, AttentionBias.NONE));
+            () -> f.attention(x, x, x, starts, 2, AttentionSpec.full(1)));
       }
       var table = fixture.random(DType.Plain.F32, 3, 4);
       assertThrows(
           IllegalArgumentException.class,
           () ->
               f.attention(
-                  x, x, x, new int[] {0, 6}, 2, 1, new RelativePositions(table, table, 2, 2)));
+                  x,
+                  x,
+                  x,
+                  new int[] {0, 6},
+                  2,
+                  AttentionSpec.full(1).on(new RelativePositions(table, table, 2, 2))));
     }
   }
 
@@ -294,17 +314,17 @@ class AttentionTest {
       var x = fixture.random(DType.Plain.F32, 1, 6, 8);
       var y = fixture.random(DType.Plain.F32, 1, 7, 8);
       var table = fixture.random(DType.Plain.F32, 5, 4);
-      refused(f, x, x, y, 2, AttentionBias.NONE);
-      refused(f, x, x, x, 3, AttentionBias.NONE);
-      refused(f, x, y, y, 2, AttentionBias.CAUSAL);
-      refused(f, x, x, x, 2, new RelativePositions(table, table, 3, 3));
-      refused(f, x, x, fixture.random(DType.Plain.BF16, 1, 6, 8), 2, AttentionBias.NONE);
-      refused(f, x.transpose(1, 2), x.transpose(1, 2), x.transpose(1, 2), 2, AttentionBias.NONE);
+      refused(f, x, x, y, 2, AttentionSpec.full(1));
+      refused(f, x, x, x, 3, AttentionSpec.full(1));
+      refused(f, x, y, y, 2, new AttentionSpec(1, 0));
+      refused(f, x, x, x, 2, AttentionSpec.full(1).on(new RelativePositions(table, table, 3, 3)));
+      refused(f, x, x, fixture.random(DType.Plain.BF16, 1, 6, 8), 2, AttentionSpec.full(1));
+      refused(f, x.transpose(1, 2), x.transpose(1, 2), x.transpose(1, 2), 2, AttentionSpec.full(1));
     }
   }
 
   private static void refused(
-      Functional f, Tensor q, Tensor k, Tensor v, int heads, AttentionBias bias) {
-    assertThrows(IllegalArgumentException.class, () -> f.attention(q, k, v, heads, 1, bias));
+      Functional f, Tensor q, Tensor k, Tensor v, int heads, AttentionSpec spec) {
+    assertThrows(IllegalArgumentException.class, () -> f.attention(q, k, v, heads, spec));
   }
 }

@@ -3,11 +3,11 @@ package io.gatun.tests.tensor;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionSpec;
+import io.gatun.tensor.ops.CacheLayout;
 import io.gatun.tensor.ops.KvLayout;
 import io.gatun.tensor.ops.KvPool;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Sequence;
-import io.gatun.tensor.ops.SequenceLayout;
 import io.gatun.tensor.ops.Span;
 import java.util.List;
 
@@ -15,7 +15,7 @@ import java.util.List;
 record Cached(KvPool pool, Sequence sequence) implements AutoCloseable {
   static Cached of(int heads, int headSize, DType.Plain dtype, int capacity) {
     var pool = new KvPool(Long.MAX_VALUE);
-    var layout = new SequenceLayout(List.of(new KvLayout(heads, headSize, headSize, 0)), dtype);
+    var layout = new CacheLayout(List.of(new KvLayout(heads, headSize, headSize, 0)), dtype);
     var sequence = new Sequence(pool, layout, capacity);
     sequence.reserve(capacity);
     return new Cached(pool, sequence);

@@ -6,7 +6,6 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.dense.AttentionScores;
 import io.gatun.tensor.ops.Activation;
-import io.gatun.tensor.ops.AttentionBias;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
@@ -119,8 +118,8 @@ class DeterminismTest {
       var x = f.cast(floats.reshape(300 * K).slice(0, 0, 2 * 40 * K).reshape(2, 40, K));
       var weight = floats.reshape(300 * K).slice(0, 0, K);
       var operations = new LinkedHashMap<String, Tensor>();
-      operations.put("attention", f.attention(x, x, x, 2, 0.1f, AttentionBias.NONE));
-      operations.put("causal", f.attention(x, x, x, 2, 0.1f, AttentionBias.CAUSAL));
+      operations.put("attention", f.attention(x, x, x, 2, AttentionSpec.full(0.1f)));
+      operations.put("causal", f.attention(x, x, x, 2, new AttentionSpec(0.1f, 0)));
       operations.put("layerNorm", f.layerNorm(x, weight, weight, 1e-5f));
       operations.put("groupNorm", f.groupNorm(x, 32, weight, weight, 1e-5f, Activation.SILU));
       operations.put("geglu", f.geglu(x));
@@ -137,19 +136,19 @@ class DeterminismTest {
     int queries = 16;
     int keys = 100;
     var random = new Random(7);
-    var positions = Tensor.allocate(arena, DType.Plain.F32, 2 * keys);
     var products = random(arena, random, queries + 2, keys);
     var sums = Tensor.allocate(arena, DType.Plain.F32, 2, queries);
     new AttentionScores(
             products.segment().address() + 4 * keys,
             4 * keys,
             queries,
+            1,
             0,
             keys,
             0,
+            Integer.MAX_VALUE,
+            Integer.MAX_VALUE,
             1,
-            false,
-            positions.segment().address(),
             0,
             0,
             0,

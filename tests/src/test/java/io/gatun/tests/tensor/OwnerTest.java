@@ -12,7 +12,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.gatun.tensor.DType.Plain;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
-import io.gatun.tensor.ops.AttentionBias;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.ConvWeight;
@@ -117,7 +116,7 @@ class OwnerTest {
     all.put("f.scale", () -> f.scale(x, 2));
     all.put("f.concat", () -> f.concat(x, y));
     var tokens = tensor(1, 4, 32);
-    all.put("f.attention", () -> f.attention(tokens, tokens, tokens, 1, 1, AttentionBias.NONE));
+    all.put("f.attention", () -> f.attention(tokens, tokens, tokens, 1, AttentionSpec.full(1)));
     all.put("f.windowPartition", () -> f.windowPartition(image, 2, null));
     all.put("f.windowUnpartition", () -> f.windowUnpartition(tensor(4, 4, 32), 2, 1, 4, 4));
     all.put("f.upsampleNearest2x", () -> f.upsampleNearest2x(image));

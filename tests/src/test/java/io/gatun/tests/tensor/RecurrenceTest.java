@@ -7,12 +7,12 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.CacheLayout;
 import io.gatun.tensor.ops.KvPool;
 import io.gatun.tensor.ops.LayerState;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Recurrence;
 import io.gatun.tensor.ops.Sequence;
-import io.gatun.tensor.ops.SequenceLayout;
 import io.gatun.tensor.ops.Span;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
@@ -121,7 +121,7 @@ class RecurrenceTest {
 
   private void check(Backend backend, double[] expected, List<Tensor> start, Operation operation) {
     var shapes = start.stream().map(Tensor::shape).toList();
-    var layout = new SequenceLayout(List.of(new LayerState.Recurrent(shapes)), DType.Plain.F32);
+    var layout = new CacheLayout(List.of(new LayerState.Recurrent(shapes)), DType.Plain.F32);
     try (var ops = new Ops(backend, 2);
         var _ = ops.scope();
         var pool = new KvPool(1 << 24);
@@ -146,7 +146,7 @@ class RecurrenceTest {
     }
   }
 
-  private static Sequence sequence(KvPool pool, SequenceLayout layout, List<Tensor> start) {
+  private static Sequence sequence(KvPool pool, CacheLayout layout, List<Tensor> start) {
     var sequence = new Sequence(pool, layout, ROWS);
     sequence.reserve(ROWS);
     for (int i = 0; i < start.size(); i++) {

@@ -10,12 +10,12 @@ import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.CacheLayout;
 import io.gatun.tensor.ops.KvLayout;
 import io.gatun.tensor.ops.KvPool;
 import io.gatun.tensor.ops.LayerState;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Sequence;
-import io.gatun.tensor.ops.SequenceLayout;
 import io.gatun.tensor.ops.Span;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
@@ -26,13 +26,13 @@ import org.junit.jupiter.api.Test;
 /// What sequences keep, share, give back and can go back to.
 class SequenceTest {
   private static final int C = 16;
-  private static final SequenceLayout KEYS =
-      new SequenceLayout(List.of(new KvLayout(1, C, C, 0)), DType.Plain.F32);
-  private static final SequenceLayout WINDOW =
-      new SequenceLayout(
+  private static final CacheLayout KEYS =
+      new CacheLayout(List.of(new KvLayout(1, C, C, 0)), DType.Plain.F32);
+  private static final CacheLayout WINDOW =
+      new CacheLayout(
           List.of(new KvLayout(1, C, C, 100), new KvLayout(1, C, C, 50)), DType.Plain.F32);
-  private static final SequenceLayout STATES =
-      new SequenceLayout(
+  private static final CacheLayout STATES =
+      new CacheLayout(
           List.of(LayerState.Recurrent.of(Shape.of(3), Shape.of(2, 2)), new KvLayout(1, C, C, 0)),
           DType.Plain.F32);
 
@@ -251,7 +251,7 @@ class SequenceTest {
     assertThrows(IllegalArgumentException.class, () -> new KvLayout(1, 4, 4, -1));
     assertThrows(
         IllegalArgumentException.class,
-        () -> new SequenceLayout(List.of(new LayerState.SharedWith(0)), DType.Plain.F32));
+        () -> new CacheLayout(List.of(new LayerState.SharedWith(0)), DType.Plain.F32));
     assertThrows(IllegalArgumentException.class, () -> new Sequence(pool, KEYS, 0));
     try (var sequence = new Sequence(pool, STATES, 10)) {
       assertThrows(IndexOutOfBoundsException.class, () -> sequence.reserve(11));

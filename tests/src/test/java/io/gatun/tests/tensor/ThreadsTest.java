@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
-import io.gatun.tensor.ops.AttentionBias;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.ConvWeight;
@@ -135,7 +134,7 @@ class ThreadsTest {
                     named.put("layerNorm", f.layerNorm(x, vector, vector, 1e-5f));
                     named.put(
                         "groupNorm", f.groupNorm(one, 8, vector, vector, 1e-5f, Activation.SILU));
-                    named.put("attention", f.attention(one, one, one, 4, .1f, AttentionBias.NONE));
+                    named.put("attention", f.attention(one, one, one, 4, AttentionSpec.full(.1f)));
                     named.put("matmul", f.matmulTransposed(one, one));
                     int columns = t;
                     named.forEach(

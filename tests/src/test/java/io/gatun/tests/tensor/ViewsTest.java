@@ -13,7 +13,6 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.Activations;
-import io.gatun.tensor.ops.AttentionBias;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.ConvWeight;
@@ -24,6 +23,7 @@ import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Packing;
 import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.ops.Quantization;
+import io.gatun.tensor.ops.RelativePositions;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -278,7 +278,7 @@ class ViewsTest {
             positions,
             v -> {
               return f.attention(
-                  x, x, x, 4, 1, new AttentionBias.RelativePositions(v, width, 4, 5));
+                  x, x, x, 4, AttentionSpec.full(1).on(new RelativePositions(v, width, 4, 5)));
             });
       }
     }
@@ -376,7 +376,7 @@ class ViewsTest {
   }
 
   private Tensor attention(Functional f, Tensor q, Tensor k, Tensor v) {
-    return f.attention(q, k, v, 4, 0.2f, AttentionBias.NONE);
+    return f.attention(q, k, v, 4, AttentionSpec.full(0.2f));
   }
 
   private static Tensor added(Functional f, Tensor y, Tensor x, LinearWeight w) {

@@ -3,7 +3,7 @@
 /// | for | see |
 /// |---|---|
 /// | rows of language models, of image models | [VectorKernels], [VectorNetworkKernels], [VectorMath] |
-/// | attention | [AttentionScores], [Bf16Weights], [SmallProducts], [StoredProduct] |
+/// | attention | [AttentionScores], [AttentionWeights], [SmallProducts], [StoredProduct] |
 /// | products of 8 bits | [Int8Products], [Int8Tile], [QuantizedHeads] |
 /// | recurrent layers | [StateScan], [CausalConvolution] |
 /// | images | [Bilinear] |

@@ -30,7 +30,8 @@ public final class PlainTypes {
     }
   }
 
-  private static float get(DType.Plain type, MemorySegment s, long from, long i) {
+  /// The element `i` after byte `from`.
+  public static float get(DType.Plain type, MemorySegment s, long from, long i) {
     return switch (type) {
       case F64 -> (float) s.get(DOUBLE, from + i * 8);
       case F32, C64 -> s.get(FLOAT, from + i * 4);

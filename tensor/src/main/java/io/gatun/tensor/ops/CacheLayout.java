@@ -2,6 +2,7 @@ package io.gatun.tensor.ops;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
+import io.gatun.tensor.ops.attention.KvPages;
 import io.gatun.tensor.ops.context.Check;
 import java.util.EnumSet;
 import java.util.List;
@@ -9,13 +10,11 @@ import java.util.Set;
 
 /// What a model keeps of each sequence, and where it lies in memory.
 ///
-/// A page holds [#PAGE] positions of every part that keeps keys and values. Within a part and head
-/// the keys lie transposed, (K, PAGE), and the values as they come, (PAGE, V): so both products of
-/// attention run along memory. In a cache of 8-bit integers each key and each value of a head has a
-/// scale of its own; the F32 scales (PAGE) of the keys and then of the values follow the values.
+/// A page holds [#PAGE] positions of every part that keeps keys and values, one part after the
+/// other.
 ///
 /// The recurrent tensors of all parts lie one after the other in one block.
-public final class SequenceLayout {
+public final class CacheLayout {
   /// Positions in a page.
   public static final int PAGE = 64;
 
@@ -33,7 +32,7 @@ public final class SequenceLayout {
   /// @param dtype of keys and values: F32, F16, BF16 or I8
   /// @throws IllegalArgumentException if the type is none of these, or a part shares what does not
   ///   come before it, or is not keys and values
-  public SequenceLayout(List<? extends LayerState> states, DType.Plain dtype) {
+  public CacheLayout(List<? extends LayerState> states, DType.Plain dtype) {
     if (!TYPES.contains(dtype)) {
       throw new IllegalArgumentException("cache type is " + dtype + "; need one of " + TYPES);
     }
@@ -48,13 +47,13 @@ public final class SequenceLayout {
       switch (this.states.get(i)) {
         case KvLayout kv -> {
           offsets[i] = paged;
-          paged += align(kv.heads() * headBytes(kv));
+          paged += align(KvPages.bytes(kv, dtype));
           greatest = Math.max(greatest, kv.window());
           all |= kv.window() == 0;
         }
         case LayerState.Recurrent r -> {
           offsets[i] = recurrent;
-          recurrent += r.shapes().stream().mapToLong(SequenceLayout::bytes).sum();
+          recurrent += r.shapes().stream().mapToLong(CacheLayout::bytes).sum();
         }
         case LayerState.SharedWith(int index) -> {
           if (index < 0 || index >= i || !(this.states.get(index) instanceof KvLayout)) {
@@ -122,43 +121,8 @@ public final class SequenceLayout {
     };
   }
 
-  /// Where a part's tensors begin in the recurrent block, in bytes.
-  long recurrentAt(int part) {
+  /// Where a part begins, in bytes: in a page, or in the recurrent block.
+  long at(int part) {
     return offsets[part];
-  }
-
-  /// Whether keys and values are integers, of which each has a scale.
-  boolean hasScales() {
-    return dtype == DType.Plain.I8;
-  }
-
-  /// Where a head's keys (K, PAGE) begin in a page, in bytes.
-  long keysAt(int part, int head) {
-    return offsets[part] + head * headBytes(kv(part));
-  }
-
-  /// Where a head's values (PAGE, V) begin in a page, in bytes.
-  long valuesAt(int part, int head) {
-    return keysAt(part, head) + elementBytes(kv(part).keyDim());
-  }
-
-  /// Where the scales of a head's keys begin in a page, in bytes.
-  long keyScalesAt(int part, int head) {
-    return valuesAt(part, head) + elementBytes(kv(part).valueDim());
-  }
-
-  /// Where the scales of a head's values begin in a page, in bytes.
-  long valueScalesAt(int part, int head) {
-    return keyScalesAt(part, head) + 4L * PAGE;
-  }
-
-  private long elementBytes(int columns) {
-    return (long) PAGE * columns * dtype.blockBytes();
-  }
-
-  private long headBytes(KvLayout kv) {
-    return elementBytes(kv.keyDim())
-        + elementBytes(kv.valueDim())
-        + (hasScales() ? 2 * 4L * PAGE : 0);
   }
 }

@@ -1,23 +1,24 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.attention;
 
 import java.lang.foreign.MemorySegment;
 
-/// The matrix products of [BlockAttention]. Keys and values of a head are prepared once, in blocks
-/// of keys, and then serve all blocks of its queries.
+/// The matrix products of [FlashAttention], of one source of keys in one type. What serves all
+/// blocks of a head's queries may be prepared once.
 interface AttentionProducts {
-  /// A block of queries of one head, and where its memory is.
+  /// A block of queries of one head of keys.
   ///
-  /// @param first the first of its `rows` queries
-  /// @param prepared holds the head's keys and values from byte `preparedAt` on
-  /// @param scratch the worker's memory, for [#scratchBytes] bytes from `scratchAt` on
+  /// @param first the first of its `queries`
+  /// @param rows of all its queries
+  /// @param memory holds what was prepared for the head from byte `preparedAt` on, and
+  ///   [#scratchBytes] bytes for the block from `scratchAt` on
   record Block(
       int batch,
       int head,
       int first,
+      int queries,
       int rows,
-      MemorySegment prepared,
+      MemorySegment memory,
       long preparedAt,
-      MemorySegment scratch,
       long scratchAt) {}
 
   /// Whether the weights are BF16; their rows are as far apart as those of the scores.
@@ -29,7 +30,7 @@ interface AttentionProducts {
   /// The distance between rows of sums, in floats.
   int sumStride();
 
-  /// The bytes of a head's prepared keys and values.
+  /// The bytes of what is prepared for a head.
   long preparedBytes();
 
   /// The bytes that a block needs for itself.
@@ -42,13 +43,13 @@ interface AttentionProducts {
   void begin(Block block);
 
   /// The products of the block's queries with the keys of block `keyBlock`: (rows, keys) F32 at
-  /// `scores` in the block's scratch.
+  /// `scores`.
   void scores(Block block, int keyBlock, long scores);
 
   /// The products of the block's queries with the relative positions: (rows, positions) F32.
   void positions(Block block, long at);
 
-  /// The weights at `weights` times the values of block `keyBlock`: (rows, C) F32 at `sums`, added
-  /// to what is there but for the first block.
-  void values(Block block, int keyBlock, long weights, long sums);
+  /// The weights at `weights` times the values of block `keyBlock`: (rows, V) F32 at `sums`, added
+  /// to what is there if `add`.
+  void values(Block block, int keyBlock, long weights, long sums, boolean add);
 }

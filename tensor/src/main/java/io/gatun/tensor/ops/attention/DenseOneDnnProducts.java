@@ -1,4 +1,4 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.attention;
 
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.MatmulSpec;
@@ -11,15 +11,14 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ggml.Unpack;
 import io.gatun.tensor.ops.context.Context;
 import java.lang.foreign.MemorySegment;
-import java.util.List;
 
-/// The products through oneDNN, BF16 or F32 with F32 sums: queries are read where they are, keys
-/// and values are packed once for all blocks of queries.
-final class OneDnnAttentionProducts implements AttentionProducts {
+/// Products with tensors through oneDNN, BF16 or F32 with F32 sums: queries are read where they
+/// are, keys and values are packed once for all blocks of queries.
+final class DenseOneDnnProducts implements AttentionProducts {
   private final Tensor q;
   private final Tensor k;
   private final Tensor v;
-  private final AttentionSizes s;
+  private final AttentionShape s;
   private final RelativeTable table;
   private final ElementType type;
   private final MemorySegment tableRows;
@@ -44,12 +43,12 @@ final class OneDnnAttentionProducts implements AttentionProducts {
   }
 
   /// @param table null without relative positions
-  OneDnnAttentionProducts(
-      Context ctx, Tensor q, Tensor k, Tensor v, AttentionSizes sizes, RelativeTable table) {
+  DenseOneDnnProducts(
+      Context ctx, Tensor q, Tensor k, Tensor v, AttentionShape shape, RelativeTable table) {
     this.q = q;
     this.k = k;
     this.v = v;
-    this.s = sizes;
+    this.s = shape;
     this.table = table;
     type = ctx.elementType();
     int last = s.keysIn(s.keyBlocks() - 1);
@@ -57,7 +56,8 @@ final class OneDnnAttentionProducts implements AttentionProducts {
     lastKeys = Packed.of(keys(last));
     wholeValues = Packed.of(values(s.keysPerBlock()));
     lastValues = Packed.of(values(last));
-    tableRows = table == null ? null : inType(ctx, table.rows(), (long) table.positions() * s.c());
+    tableRows =
+        table == null ? null : inType(ctx, table.rows(), (long) table.positions() * s.keyDim());
   }
 
   private static MemorySegment inType(Context ctx, MemorySegment floats, long n) {
@@ -71,19 +71,17 @@ final class OneDnnAttentionProducts implements AttentionProducts {
 
   private MatmulSpec keys(int n) {
     return product(
-        n, s.c(), rowStride(q), WeightLayout.transposed(rowStride(k)), s.scoreStride(), List.of());
+        n, s.keyDim(), rowStride(q), WeightLayout.transposed(rowStride(k)), s.scoreStride());
   }
 
   private MatmulSpec values(int depth) {
     int lda = s.scoreStride() * (4 / type.bytes());
-    return product(s.c(), depth, lda, WeightLayout.rowMajor(rowStride(v)), s.c(), List.of());
+    return product(s.valueDim(), depth, lda, WeightLayout.rowMajor(rowStride(v)), sumStride());
   }
 
-  private MatmulSpec product(
-      int n, int depth, int lda, WeightLayout layout, int ldc, List<PostOp> postOps) {
-    int m = s.queriesPerBlock();
-    return new MatmulSpec(
-        m, n, depth, type, type, ElementType.F32, lda, layout, ldc, null, false, postOps);
+  private MatmulSpec product(int n, int depth, int lda, WeightLayout layout, int ldc) {
+    return MatmulSpec.of(s.rowsPerBlock(), n, depth, type, type, ElementType.F32, false)
+        .withStrides(lda, layout, ldc);
   }
 
   /// The rows of a tensor of one row may have any stride.
@@ -103,7 +101,7 @@ final class OneDnnAttentionProducts implements AttentionProducts {
 
   @Override
   public int sumStride() {
-    return s.c();
+    return s.valueDim();
   }
 
   @Override
@@ -136,17 +134,17 @@ final class OneDnnAttentionProducts implements AttentionProducts {
   @Override
   public void prepare(int batch, int head, MemorySegment memory, long at) {
     for (int i = 0; i < s.keyBlocks(); i++) {
-      int first = i * s.keysPerBlock();
       var keys = keysOf(i);
       var values = valuesOf(i);
-      OneDnn.pack(keys.rows, type, rows(k, batch, head, first), keys.layout, keysAt(memory, at, i));
-      OneDnn.pack(
-          values.rows, type, rows(v, batch, head, first), values.layout, valuesAt(memory, at, i));
+      var k0 = rows(k, s.keyDim(), batch, head, s.firstOf(i));
+      var v0 = rows(v, s.valueDim(), batch, head, s.firstOf(i));
+      OneDnn.pack(keys.rows, type, k0, keys.layout, keysAt(memory, at, i));
+      OneDnn.pack(values.rows, type, v0, values.layout, valuesAt(memory, at, i));
     }
   }
 
-  private MemorySegment rows(Tensor x, int batch, int head, int row) {
-    long at = batch * x.stride(0) + row * x.stride(1) + (long) head * s.c();
+  private MemorySegment rows(Tensor x, int c, int batch, int head, int row) {
+    long at = batch * x.stride(0) + row * x.stride(1) + (long) head * c;
     return x.segment().asSlice(at * type.bytes());
   }
 
@@ -154,7 +152,7 @@ final class OneDnnAttentionProducts implements AttentionProducts {
   public void begin(Block b) {}
 
   private MemorySegment queries(Block b) {
-    return rows(q, b.batch(), b.head(), b.first());
+    return rows(q, s.keyDim(), b.batch(), b.head(), b.first());
   }
 
   @Override
@@ -162,30 +160,24 @@ final class OneDnnAttentionProducts implements AttentionProducts {
     OneDnn.matmul(
         keysOf(keyBlock).spec(b.rows()),
         queries(b),
-        keysAt(b.prepared(), b.preparedAt(), keyBlock),
-        b.scratch().asSlice(scores));
+        keysAt(b.memory(), b.preparedAt(), keyBlock),
+        b.memory().asSlice(scores));
   }
 
   @Override
   public void positions(Block b, long at) {
-    var spec =
-        product(
-            table.positions(),
-            s.c(),
-            rowStride(q),
-            WeightLayout.transposed(s.c()),
-            table.stride(),
-            List.of());
-    OneDnn.matmul(spec.withRows(b.rows()), queries(b), tableRows, b.scratch().asSlice(at));
+    var layout = WeightLayout.transposed(s.keyDim());
+    var spec = product(table.positions(), s.keyDim(), rowStride(q), layout, table.stride());
+    OneDnn.matmul(spec.withRows(b.rows()), queries(b), tableRows, b.memory().asSlice(at));
   }
 
   @Override
-  public void values(Block b, int keyBlock, long weights, long sums) {
+  public void values(Block b, int keyBlock, long weights, long sums, boolean add) {
     var spec = valuesOf(keyBlock).spec(b.rows());
     OneDnn.matmul(
-        keyBlock == 0 ? spec : spec.withPostOps(PostOp.ACCUMULATE),
-        b.scratch().asSlice(weights),
-        valuesAt(b.prepared(), b.preparedAt(), keyBlock),
-        b.scratch().asSlice(sums));
+        add ? spec.withPostOps(PostOp.ACCUMULATE) : spec,
+        b.memory().asSlice(weights),
+        valuesAt(b.memory(), b.preparedAt(), keyBlock),
+        b.memory().asSlice(sums));
   }
 }
