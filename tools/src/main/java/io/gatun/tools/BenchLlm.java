@@ -68,6 +68,15 @@ final class BenchLlm implements Runnable {
   private int[] depths = {};
 
   @Option(
+      names = "--batch",
+      paramLabel = "N",
+      split = ",",
+      converter = CountConverter.class,
+      defaultValue = "1,2,4,8,12,16,32",
+      description = "Numbers of sequences that write at once (default: ${DEFAULT-VALUE}).")
+  private int[] batches;
+
+  @Option(
       names = "--kv",
       paramLabel = "f16|bf16|f32|int8",
       defaultValue = "f16",
@@ -119,6 +128,11 @@ final class BenchLlm implements Runnable {
       for (int depth : depths) {
         double[] deep = decode(decoder, ops, depth, figures);
         figures.put("decode_after_" + depth + "_tokens_per_second", 1 / deep[deep.length / 2]);
+      }
+      for (int rows : batches) {
+        var steps = StepRates.measure(decoder, ops, kv, rows);
+        figures.put("batch_" + rows + "_tokens_per_second", steps.tokensPerSecond());
+        figures.put("batch_" + rows + "_allocated_bytes_per_step", steps.allocatedBytes());
       }
       figures.put("workspace_bytes", ops.workspace().byteSize());
     }
@@ -260,6 +274,18 @@ final class BenchLlm implements Runnable {
                 table.row(
                     "decode after " + key.replaceAll("\\D", ""),
                     "%.1f tok/s".formatted(number(f, key))));
+    f.keySet().stream()
+        .filter(key -> key.matches("batch_\\d+_tokens_per_second"))
+        .forEach(
+            key -> {
+              String n = key.replaceAll("\\D", "");
+              table.row(
+                  "decode of %s at once".formatted(n),
+                  "%.1f tok/s, %s of Java heap a step"
+                      .formatted(
+                          number(f, key),
+                          Units.bytes((Long) f.get("batch_" + n + "_allocated_bytes_per_step"))));
+            });
     table.row("Java heap", Units.bytes((Long) f.get("java_heap_bytes")));
     if (f.get("memory_beyond_weights_and_cache_bytes") instanceof Long beyond) {
       table.row("memory beyond weights and cache", Units.bytes(beyond));

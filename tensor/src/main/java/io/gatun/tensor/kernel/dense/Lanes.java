@@ -43,6 +43,7 @@ public final class Lanes {
   private static final VectorMask<Byte> FOUR_BYTES = BYTES.indexInRange(0, 4);
 
   private static final IntVector LANE = IntVector.zero(INTS).addIndex(1);
+
   private static final IntVector BYTE_TO_TOP =
       IntVector.broadcast(INTS, 24).sub(LANE.lanewise(VectorOperators.LSHL, 3));
 
@@ -105,11 +106,6 @@ public final class Lanes {
     return (IntVector)
         ByteVector.fromMemorySegment(BYTES, ALL, address & IN_BOUNDS, ORDER)
             .convertShape(VectorOperators.B2I, INTS, 0);
-  }
-
-  /// Twice as many 16-bit words, as they are.
-  public static ShortVector words(long address) {
-    return ShortVector.fromMemorySegment(WORDS, ALL, address & IN_BOUNDS, ORDER);
   }
 
   /// 16-bit words, sign-extended.

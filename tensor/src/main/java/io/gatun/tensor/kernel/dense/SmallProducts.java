@@ -3,13 +3,18 @@ package io.gatun.tensor.kernel.dense;
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
+import static io.gatun.tensor.kernel.dense.Lanes.INTS;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
+import static io.gatun.tensor.kernel.dense.Lanes.SHORTS;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 import static io.gatun.tensor.kernel.scalar.Floats.INT;
 import static io.gatun.tensor.kernel.scalar.Floats.SHORT;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
 
 /// Products of F32 matrices so small that the call of a library would take as long, as attention to
 /// a text's tokens makes them: `out (m, n) = a (m, depth) b`.
@@ -86,6 +91,30 @@ public final class SmallProducts {
     var c41 = FloatVector.zero(FLOATS);
     var c50 = FloatVector.zero(FLOATS);
     var c51 = FloatVector.zero(FLOATS);
+    if (accumulate) {
+      c00 = FloatVector.fromMemorySegment(FLOATS, ALL, out & IN_BOUNDS, ORDER);
+      c01 = FloatVector.fromMemorySegment(FLOATS, ALL, out + 4L * COUNT & IN_BOUNDS, ORDER);
+      c10 = FloatVector.fromMemorySegment(FLOATS, ALL, out + outStride & IN_BOUNDS, ORDER);
+      c11 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, out + outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+      c20 = FloatVector.fromMemorySegment(FLOATS, ALL, out + 2 * outStride & IN_BOUNDS, ORDER);
+      c21 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, out + 2 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+      c30 = FloatVector.fromMemorySegment(FLOATS, ALL, out + 3 * outStride & IN_BOUNDS, ORDER);
+      c31 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, out + 3 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+      c40 = FloatVector.fromMemorySegment(FLOATS, ALL, out + 4 * outStride & IN_BOUNDS, ORDER);
+      c41 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, out + 4 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+      c50 = FloatVector.fromMemorySegment(FLOATS, ALL, out + 5 * outStride & IN_BOUNDS, ORDER);
+      c51 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, out + 5 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+    }
     for (int k = 0; k < depth; k++) {
       long row = b + k * bStride;
       var b0 = FloatVector.fromMemorySegment(FLOATS, ALL, row & IN_BOUNDS, ORDER);
@@ -110,27 +139,18 @@ public final class SmallProducts {
       c50 = x.fma(b0, c50);
       c51 = x.fma(b1, c51);
     }
-    store(c00, c01, out, accumulate);
-    store(c10, c11, out + outStride, accumulate);
-    store(c20, c21, out + 2 * outStride, accumulate);
-    store(c30, c31, out + 3 * outStride, accumulate);
-    store(c40, c41, out + 4 * outStride, accumulate);
-    store(c50, c51, out + 5 * outStride, accumulate);
-  }
-
-  private static void store(FloatVector first, FloatVector second, long out, boolean accumulate) {
-    long next = out + 4L * COUNT;
-    if (accumulate) {
-      first
-          .add(FloatVector.fromMemorySegment(FLOATS, ALL, out & IN_BOUNDS, ORDER))
-          .intoMemorySegment(ALL, out & IN_BOUNDS, ORDER);
-      second
-          .add(FloatVector.fromMemorySegment(FLOATS, ALL, next & IN_BOUNDS, ORDER))
-          .intoMemorySegment(ALL, next & IN_BOUNDS, ORDER);
-    } else {
-      first.intoMemorySegment(ALL, out & IN_BOUNDS, ORDER);
-      second.intoMemorySegment(ALL, next & IN_BOUNDS, ORDER);
-    }
+    c00.intoMemorySegment(ALL, out & IN_BOUNDS, ORDER);
+    c01.intoMemorySegment(ALL, out + 4L * COUNT & IN_BOUNDS, ORDER);
+    c10.intoMemorySegment(ALL, out + outStride & IN_BOUNDS, ORDER);
+    c11.intoMemorySegment(ALL, out + outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+    c20.intoMemorySegment(ALL, out + 2 * outStride & IN_BOUNDS, ORDER);
+    c21.intoMemorySegment(ALL, out + 2 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+    c30.intoMemorySegment(ALL, out + 3 * outStride & IN_BOUNDS, ORDER);
+    c31.intoMemorySegment(ALL, out + 3 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+    c40.intoMemorySegment(ALL, out + 4 * outStride & IN_BOUNDS, ORDER);
+    c41.intoMemorySegment(ALL, out + 4 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
+    c50.intoMemorySegment(ALL, out + 5 * outStride & IN_BOUNDS, ORDER);
+    c51.intoMemorySegment(ALL, out + 5 * outStride + 4L * COUNT & IN_BOUNDS, ORDER);
   }
 
   /// Copies rows of `c` elements, BF16 or F32, to F32.
@@ -142,9 +162,15 @@ public final class SmallProducts {
       long y = to + i * toStride;
       for (int j = 0; j < bound; j += COUNT) {
         if (bf16) {
-          Lanes.store(Lanes.bf16(Lanes.shorts(x + 2L * j)), y + 4L * j);
+          ((IntVector)
+                  ShortVector.fromMemorySegment(SHORTS, ALL, x + 2L * j & IN_BOUNDS, ORDER)
+                      .convertShape(VectorOperators.S2I, INTS, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .intoMemorySegment(ALL, y + 4L * j & IN_BOUNDS, ORDER);
         } else {
-          Lanes.store(Lanes.floats(x + 4L * j), y + 4L * j);
+          FloatVector.fromMemorySegment(FLOATS, ALL, x + 4L * j & IN_BOUNDS, ORDER)
+              .intoMemorySegment(ALL, y + 4L * j & IN_BOUNDS, ORDER);
         }
       }
       for (int j = bound; j < c; j++) {

@@ -42,9 +42,9 @@ public final class VectorKernels implements Kernels {
     int bound = F.loopBound(n);
     for (int i = 0; i < bound; i += L) {
       long at = 4L * i;
-      load(x, xAt + at)
+      FloatVector.fromMemorySegment(F, x, xAt + at, ORDER)
           .mul(r)
-          .mul(load(weight, weightAt + at))
+          .mul(FloatVector.fromMemorySegment(F, weight, weightAt + at, ORDER))
           .intoMemorySegment(out, outAt + at, ORDER);
     }
     if (bound < n) {
@@ -62,7 +62,9 @@ public final class VectorKernels implements Kernels {
       MemorySegment x, long xAt, MemorySegment y, long yAt, long n, MemorySegment out, long outAt) {
     long end = 4 * F.loopBound(n);
     for (long at = 0; at < end; at += STEP) {
-      load(x, xAt + at).add(load(y, yAt + at)).intoMemorySegment(out, outAt + at, ORDER);
+      FloatVector.fromMemorySegment(F, x, xAt + at, ORDER)
+          .add(FloatVector.fromMemorySegment(F, y, yAt + at, ORDER))
+          .intoMemorySegment(out, outAt + at, ORDER);
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);
@@ -77,7 +79,9 @@ public final class VectorKernels implements Kernels {
       MemorySegment x, long xAt, MemorySegment y, long yAt, long n, MemorySegment out, long outAt) {
     long end = 4 * F.loopBound(n);
     for (long at = 0; at < end; at += STEP) {
-      load(x, xAt + at).mul(load(y, yAt + at)).intoMemorySegment(out, outAt + at, ORDER);
+      FloatVector.fromMemorySegment(F, x, xAt + at, ORDER)
+          .mul(FloatVector.fromMemorySegment(F, y, yAt + at, ORDER))
+          .intoMemorySegment(out, outAt + at, ORDER);
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);
@@ -92,7 +96,9 @@ public final class VectorKernels implements Kernels {
       MemorySegment x, long xAt, float factor, long n, MemorySegment out, long outAt) {
     long end = 4 * F.loopBound(n);
     for (long at = 0; at < end; at += STEP) {
-      load(x, xAt + at).mul(factor).intoMemorySegment(out, outAt + at, ORDER);
+      FloatVector.fromMemorySegment(F, x, xAt + at, ORDER)
+          .mul(factor)
+          .intoMemorySegment(out, outAt + at, ORDER);
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);
@@ -106,7 +112,9 @@ public final class VectorKernels implements Kernels {
     var f = FloatVector.broadcast(F, factor);
     long end = 4 * F.loopBound(n);
     for (long at = 0; at < end; at += STEP) {
-      load(x, xAt + at).fma(f, load(out, outAt + at)).intoMemorySegment(out, outAt + at, ORDER);
+      FloatVector.fromMemorySegment(F, x, xAt + at, ORDER)
+          .fma(f, FloatVector.fromMemorySegment(F, out, outAt + at, ORDER))
+          .intoMemorySegment(out, outAt + at, ORDER);
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);
@@ -127,9 +135,9 @@ public final class VectorKernels implements Kernels {
       long outAt) {
     long end = 4 * F.loopBound(n);
     for (long at = 0; at < end; at += STEP) {
-      var g = load(gate, gateAt + at);
+      var g = FloatVector.fromMemorySegment(F, gate, gateAt + at, ORDER);
       g.div(VectorMath.exp(g.neg()).add(1f))
-          .mul(load(up, upAt + at))
+          .mul(FloatVector.fromMemorySegment(F, up, upAt + at, ORDER))
           .intoMemorySegment(out, outAt + at, ORDER);
     }
     if (end < 4 * n) {
@@ -152,8 +160,10 @@ public final class VectorKernels implements Kernels {
       long outAt) {
     long end = 4 * F.loopBound(n);
     for (long at = 0; at < end; at += STEP) {
-      load(x, xAt + at)
-          .div(VectorMath.exp(load(gate, gateAt + at).neg()).add(1f))
+      FloatVector.fromMemorySegment(F, x, xAt + at, ORDER)
+          .div(
+              VectorMath.exp(FloatVector.fromMemorySegment(F, gate, gateAt + at, ORDER).neg())
+                  .add(1f))
           .intoMemorySegment(out, outAt + at, ORDER);
     }
     if (end < 4 * n) {
@@ -170,7 +180,8 @@ public final class VectorKernels implements Kernels {
     var limit = FloatVector.broadcast(F, cap);
     long end = 4L * F.loopBound(n);
     for (long at = 0; at < end; at += STEP) {
-      var e = VectorMath.exp(load(x, xAt + at).mul(2 / cap)).add(1f);
+      var e =
+          VectorMath.exp(FloatVector.fromMemorySegment(F, x, xAt + at, ORDER).mul(2 / cap)).add(1f);
       limit.sub(limit.mul(2f).div(e)).intoMemorySegment(out, outAt + at, ORDER);
     }
     if (end < 4L * n) {
@@ -193,21 +204,23 @@ public final class VectorKernels implements Kernels {
       new ScalarKernels().rope(x, xAt, cos, sin, tableAt, n, interleaved);
     } else if (interleaved) {
       for (long at = 0; at < 4L * n; at += STEP) {
-        var v = load(x, xAt + at);
-        v.mul(load(cos, tableAt + at))
-            .add(v.rearrange(SWAP_PAIRS).mul(load(sin, tableAt + at)))
+        var v = FloatVector.fromMemorySegment(F, x, xAt + at, ORDER);
+        v.mul(FloatVector.fromMemorySegment(F, cos, tableAt + at, ORDER))
+            .add(
+                v.rearrange(SWAP_PAIRS)
+                    .mul(FloatVector.fromMemorySegment(F, sin, tableAt + at, ORDER)))
             .intoMemorySegment(x, xAt + at, ORDER);
       }
     } else {
       long half = 2L * n;
       for (long at = 0; at < half; at += STEP) {
-        var a = load(x, xAt + at);
-        var b = load(x, xAt + half + at);
-        a.mul(load(cos, tableAt + at))
-            .add(b.mul(load(sin, tableAt + at)))
+        var a = FloatVector.fromMemorySegment(F, x, xAt + at, ORDER);
+        var b = FloatVector.fromMemorySegment(F, x, xAt + half + at, ORDER);
+        a.mul(FloatVector.fromMemorySegment(F, cos, tableAt + at, ORDER))
+            .add(b.mul(FloatVector.fromMemorySegment(F, sin, tableAt + at, ORDER)))
             .intoMemorySegment(x, xAt + at, ORDER);
-        b.mul(load(cos, tableAt + half + at))
-            .add(a.mul(load(sin, tableAt + half + at)))
+        b.mul(FloatVector.fromMemorySegment(F, cos, tableAt + half + at, ORDER))
+            .add(a.mul(FloatVector.fromMemorySegment(F, sin, tableAt + half + at, ORDER)))
             .intoMemorySegment(x, xAt + half + at, ORDER);
       }
     }
@@ -218,7 +231,7 @@ public final class VectorKernels implements Kernels {
     var sum = FloatVector.zero(F);
     long end = 4L * F.loopBound(n);
     for (long at = 0; at < end; at += STEP) {
-      var e = VectorMath.exp(load(x, xAt + at).sub(max));
+      var e = VectorMath.exp(FloatVector.fromMemorySegment(F, x, xAt + at, ORDER).sub(max));
       e.intoMemorySegment(x, xAt + at, ORDER);
       sum = sum.add(e);
     }
@@ -236,7 +249,7 @@ public final class VectorKernels implements Kernels {
     var max = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     long end = 4 * F.loopBound(n);
     for (long at = 0; at < end; at += STEP) {
-      max = max.max(load(x, xAt + at));
+      max = max.max(FloatVector.fromMemorySegment(F, x, xAt + at, ORDER));
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);
@@ -258,10 +271,18 @@ public final class VectorKernels implements Kernels {
     var s3 = FloatVector.zero(F);
     long at = 0;
     for (long end = 4L * (n - n % (4 * L)); at < end; at += 4 * STEP) {
-      s0 = load(a, aAt + at).fma(load(b, bAt + at), s0);
-      s1 = load(a, aAt + at + STEP).fma(load(b, bAt + at + STEP), s1);
-      s2 = load(a, aAt + at + 2 * STEP).fma(load(b, bAt + at + 2 * STEP), s2);
-      s3 = load(a, aAt + at + 3 * STEP).fma(load(b, bAt + at + 3 * STEP), s3);
+      s0 =
+          FloatVector.fromMemorySegment(F, a, aAt + at, ORDER)
+              .fma(FloatVector.fromMemorySegment(F, b, bAt + at, ORDER), s0);
+      s1 =
+          FloatVector.fromMemorySegment(F, a, aAt + at + STEP, ORDER)
+              .fma(FloatVector.fromMemorySegment(F, b, bAt + at + STEP, ORDER), s1);
+      s2 =
+          FloatVector.fromMemorySegment(F, a, aAt + at + 2 * STEP, ORDER)
+              .fma(FloatVector.fromMemorySegment(F, b, bAt + at + 2 * STEP, ORDER), s2);
+      s3 =
+          FloatVector.fromMemorySegment(F, a, aAt + at + 3 * STEP, ORDER)
+              .fma(FloatVector.fromMemorySegment(F, b, bAt + at + 3 * STEP, ORDER), s3);
     }
     for (; at < 4L * n; at += STEP) {
       var rest = F.indexInRange(at / 4, n);
@@ -326,19 +347,19 @@ public final class VectorKernels implements Kernels {
       var s30 = FloatVector.zero(F);
       var s31 = FloatVector.zero(F);
       if (accumulate) {
-        s00 = load(c, cj);
-        s01 = load(c, cj + STEP);
-        s10 = load(c, cj + ldc);
-        s11 = load(c, cj + ldc + STEP);
-        s20 = load(c, cj + 2 * ldc);
-        s21 = load(c, cj + 2 * ldc + STEP);
-        s30 = load(c, cj + 3 * ldc);
-        s31 = load(c, cj + 3 * ldc + STEP);
+        s00 = FloatVector.fromMemorySegment(F, c, cj, ORDER);
+        s01 = FloatVector.fromMemorySegment(F, c, cj + STEP, ORDER);
+        s10 = FloatVector.fromMemorySegment(F, c, cj + ldc, ORDER);
+        s11 = FloatVector.fromMemorySegment(F, c, cj + ldc + STEP, ORDER);
+        s20 = FloatVector.fromMemorySegment(F, c, cj + 2 * ldc, ORDER);
+        s21 = FloatVector.fromMemorySegment(F, c, cj + 2 * ldc + STEP, ORDER);
+        s30 = FloatVector.fromMemorySegment(F, c, cj + 3 * ldc, ORDER);
+        s31 = FloatVector.fromMemorySegment(F, c, cj + 3 * ldc + STEP, ORDER);
       }
       long bl = bAt + 4L * j;
       for (long al = aAt; al < aAt + 4L * k; al += 4, bl += ldb) {
-        var b0 = load(b, bl);
-        var b1 = load(b, bl + STEP);
+        var b0 = FloatVector.fromMemorySegment(F, b, bl, ORDER);
+        var b1 = FloatVector.fromMemorySegment(F, b, bl + STEP, ORDER);
         var a0 = FloatVector.broadcast(F, a.get(JAVA_FLOAT_UNALIGNED, al));
         s00 = b0.fma(a0, s00);
         s01 = b1.fma(a0, s01);

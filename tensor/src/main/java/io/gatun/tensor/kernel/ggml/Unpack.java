@@ -3,10 +3,11 @@ package io.gatun.tensor.kernel.ggml;
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
-import static io.gatun.tensor.kernel.dense.Lanes.bytes;
-import static io.gatun.tensor.kernel.dense.Lanes.floats;
-import static io.gatun.tensor.kernel.dense.Lanes.shorts;
-import static io.gatun.tensor.kernel.dense.Lanes.store;
+import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
+import static io.gatun.tensor.kernel.dense.Lanes.INTS;
+import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
+import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
+import static io.gatun.tensor.kernel.dense.Lanes.SHORTS;
 import static io.gatun.tensor.kernel.dense.Lanes.storeShorts;
 import static io.gatun.tensor.kernel.scalar.Floats.BYTE;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
@@ -18,6 +19,10 @@ import io.gatun.tensor.kernel.scalar.Floats;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
 
 /// Weights in any storage type to F32 or BF16, by the Vector API where that pays and else by
 /// [Dequantize], with the same results bit for bit (NaN payloads apart).
@@ -208,7 +213,11 @@ public final class Unpack {
   private static void f16ToFloat(long from, long to, long n) {
     long i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      store(Lanes.f16(shorts(from + i * 2)), to + i * 4);
+      Lanes.f16(
+              ((IntVector)
+                  ShortVector.fromMemorySegment(SHORTS, ALL, from + i * 2 & IN_BOUNDS, ORDER)
+                      .convertShape(VectorOperators.S2I, INTS, 0)))
+          .intoMemorySegment(ALL, to + i * 4 & IN_BOUNDS, ORDER);
     }
     for (; i < n; i++) {
       ALL.set(FLOAT, to + i * 4, Lanes.f16(from + i * 2));
@@ -218,7 +227,13 @@ public final class Unpack {
   private static void f16ToBf16(long from, long to, long n) {
     long i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      storeShorts(Lanes.toBf16(Lanes.f16(shorts(from + i * 2))), to + i * 2);
+      storeShorts(
+          Lanes.toBf16(
+              Lanes.f16(
+                  ((IntVector)
+                      ShortVector.fromMemorySegment(SHORTS, ALL, from + i * 2 & IN_BOUNDS, ORDER)
+                          .convertShape(VectorOperators.S2I, INTS, 0)))),
+          to + i * 2);
     }
     for (; i < n; i++) {
       ALL.set(SHORT, to + i * 2, Floats.floatToBf16(Lanes.f16(from + i * 2)));
@@ -228,7 +243,12 @@ public final class Unpack {
   private static void bf16ToFloat(long from, long to, long n) {
     long i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      store(Lanes.bf16(shorts(from + i * 2)), to + i * 4);
+      ((IntVector)
+              ShortVector.fromMemorySegment(SHORTS, ALL, from + i * 2 & IN_BOUNDS, ORDER)
+                  .convertShape(VectorOperators.S2I, INTS, 0))
+          .lanewise(VectorOperators.LSHL, 16)
+          .reinterpretAsFloats()
+          .intoMemorySegment(ALL, to + i * 4 & IN_BOUNDS, ORDER);
     }
     for (; i < n; i++) {
       ALL.set(FLOAT, to + i * 4, Floats.bf16ToFloat(ALL.get(SHORT, from + i * 2)));
@@ -238,7 +258,7 @@ public final class Unpack {
   private static void i8ToFloat(long from, long to, long n) {
     long i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      store(Lanes.toFloat(bytes(from + i)), to + i * 4);
+      Lanes.store(Lanes.toFloat(Lanes.bytes(from + i)), to + i * 4);
     }
     for (; i < n; i++) {
       ALL.set(FLOAT, to + i * 4, ALL.get(BYTE, from + i));
@@ -248,7 +268,9 @@ public final class Unpack {
   private static void floatToBf16(long from, long to, long n) {
     long i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      storeShorts(Lanes.toBf16(floats(from + i * 4)), to + i * 2);
+      storeShorts(
+          Lanes.toBf16(FloatVector.fromMemorySegment(FLOATS, ALL, from + i * 4 & IN_BOUNDS, ORDER)),
+          to + i * 2);
     }
     for (; i < n; i++) {
       ALL.set(SHORT, to + i * 2, Floats.floatToBf16(ALL.get(FLOAT, from + i * 4)));
@@ -258,7 +280,9 @@ public final class Unpack {
   private static void floatToF16(long from, long to, long n) {
     long i = 0;
     for (; i <= n - COUNT; i += COUNT) {
-      storeShorts(Lanes.toF16(floats(from + i * 4)), to + i * 2);
+      storeShorts(
+          Lanes.toF16(FloatVector.fromMemorySegment(FLOATS, ALL, from + i * 4 & IN_BOUNDS, ORDER)),
+          to + i * 2);
     }
     for (; i < n; i++) {
       ALL.set(SHORT, to + i * 2, Float.floatToFloat16(ALL.get(FLOAT, from + i * 4)));

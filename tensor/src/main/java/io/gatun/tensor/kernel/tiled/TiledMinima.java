@@ -117,24 +117,21 @@ final class TiledMinima {
       ShortVector s1 =
           IntVector.broadcast(INTS, ALL.get(INT, a1 + MINUS_8_SUM)).reinterpretAsShorts();
       for (int q = 0; q < 8; q++) {
-        long b0 = a0 + q * 16 & IN_BOUNDS;
-        long b1 = a1 + q * 16 & IN_BOUNDS;
         ShortVector v =
             ShortVector.fromMemorySegment(
                 WORDS, ALL, pairs + SCALES_BYTES + q * 64 & IN_BOUNDS, ORDER);
-        ShortVector v1 = v.lanewise(LSHR, 4);
-        ShortVector v2 = v.lanewise(LSHR, 8);
-        ShortVector v3 = v.lanewise(LSHR, 12);
-        ShortVector b00 = IntVector.broadcast(INTS, ALL.get(INT, b0)).reinterpretAsShorts();
-        ShortVector b01 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 4)).reinterpretAsShorts();
-        ShortVector b02 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 8)).reinterpretAsShorts();
-        ShortVector b03 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 12)).reinterpretAsShorts();
-        s0 = s0.add(v.mul(b00).add(v1.mul(b01)).add(v2.mul(b02).add(v3.mul(b03))));
-        ShortVector b10 = IntVector.broadcast(INTS, ALL.get(INT, b1)).reinterpretAsShorts();
-        ShortVector b11 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 4)).reinterpretAsShorts();
-        ShortVector b12 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 8)).reinterpretAsShorts();
-        ShortVector b13 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 12)).reinterpretAsShorts();
-        s1 = s1.add(v.mul(b10).add(v1.mul(b11)).add(v2.mul(b12).add(v3.mul(b13))));
+        for (int j = 0; j < 16; j += 8) {
+          long b0 = a0 + q * 16 + j & IN_BOUNDS;
+          long b1 = a1 + q * 16 + j & IN_BOUNDS;
+          ShortVector u = v.lanewise(LSHR, 4);
+          ShortVector b00 = IntVector.broadcast(INTS, ALL.get(INT, b0)).reinterpretAsShorts();
+          ShortVector b01 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 4)).reinterpretAsShorts();
+          s0 = s0.add(v.mul(b00).add(u.mul(b01)));
+          ShortVector b10 = IntVector.broadcast(INTS, ALL.get(INT, b1)).reinterpretAsShorts();
+          ShortVector b11 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 4)).reinterpretAsShorts();
+          s1 = s1.add(v.mul(b10).add(u.mul(b11)));
+          v = v.lanewise(LSHR, 8);
+        }
       }
       IntVector d = IntVector.fromMemorySegment(INTS, ALL, tile, ORDER);
       IntVector m = IntVector.fromMemorySegment(INTS, ALL, tile + SCALES_BYTES, ORDER);

@@ -2,27 +2,30 @@ package io.gatun.tensor.kernel.tiled;
 
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
+import static io.gatun.tensor.kernel.dense.Lanes.F16_BIAS;
+import static io.gatun.tensor.kernel.dense.Lanes.F16_PLACE;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
+import static io.gatun.tensor.kernel.dense.Lanes.INTS;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
 import static io.gatun.tensor.kernel.dense.Lanes.ROUND;
 import static io.gatun.tensor.kernel.dense.Lanes.WORDS;
-import static io.gatun.tensor.kernel.dense.Lanes.store;
-import static io.gatun.tensor.kernel.dense.Lanes.toFloat;
-import static io.gatun.tensor.kernel.dense.Lanes.words;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 import static io.gatun.tensor.kernel.scalar.Floats.SHORT;
+import static io.gatun.tensor.kernel.tiled.TiledLayout.MINIMA_GROUP_BYTES;
+import static io.gatun.tensor.kernel.tiled.TiledLayout.MINIMA_HEAD_BYTES;
+import static io.gatun.tensor.kernel.tiled.TiledLayout.SCALES_BYTES;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import io.gatun.tensor.DType.Tiled;
-import io.gatun.tensor.kernel.dense.Lanes;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
 
 /// Tiled weights as int8 with one scale a row, in panels: `[K / 4][columns][4]`, a column of which
 /// is a row of the weights.
@@ -91,15 +94,15 @@ public final class TiledPanels {
       long at = from + part;
       if (type.minima()) {
         factorsWithMinima(at, groups, f, d + part);
-        int head = TiledLayout.MINIMA_HEAD_BYTES + TiledLayout.SCALES_BYTES;
-        int group = TiledLayout.MINIMA_GROUP_BYTES;
+        int head = MINIMA_HEAD_BYTES + SCALES_BYTES;
+        int group = MINIMA_GROUP_BYTES;
         int tile = type.blockBytes() * Tiled.ROWS;
         int4(at + head, 3, tile, group, groups, f, a + part, b + part, 4L * stride);
       } else {
         int shift = Integer.numberOfTrailingZeros(type.groupSize() / GROUP);
         int tile = type.blockBytes() * Tiled.ROWS;
         factors(type.bits(), at, shift, tile, groups, f, d + part);
-        long words = at + TiledLayout.SCALES_BYTES;
+        long words = at + SCALES_BYTES;
         if (type.bits() == 4) {
           int4(words, shift, tile, 512, groups, f, a + part, b + part, 4L * stride);
         } else {
@@ -117,34 +120,59 @@ public final class TiledPanels {
   /// @param f address of the factors and offsets
   /// @param d address of the rows' scales; those of odd lanes go 64 bytes behind
   private static void factors(int bits, long w, int shift, int tile, int groups, long f, long d) {
-    rowScales(bits == 4 ? 8f / 127 : 1, w, tile, Math.ceilDiv(groups, 1 << shift), f, d);
-    groupFactors(bits == 4 ? 8 : 0, w, shift, tile, groups, f, d);
-  }
-
-  // A number at a time: where a method has many vectors, C2 stops inlining, and each becomes an
-  // object.
-  private static void rowScales(float factor, long w, int tile, int tiles, long f, long d) {
-    ShortVector greatest = ShortVector.zero(WORDS);
-    for (int i = 0; i < tiles; i++) {
-      greatest = greatest.max(words(w + (long) i * tile).and((short) 0x7FFF));
-    }
-    store(greatest, f);
+    greatest(w, tile, Math.ceilDiv(groups, 1 << shift), f);
+    float factor = bits == 4 ? 8f / 127 : 1;
     for (int lane = 0; lane < BYTES / 2; lane++) {
       float scale = Math.max(LEAST, Float.float16ToFloat(ALL.get(SHORT, f + 2 * lane)) * factor);
       ALL.set(FLOAT, d + lane % 2 * TiledProduct.ODD_BYTES + lane / 2 * 4, scale);
     }
+    groupFactors((short) (bits == 4 ? 8 : 0), w, shift, tile, groups, f, d);
+  }
+
+  // What follows are root kernels: they call nothing but the JDK, and no vector is passed on.
+
+  /// The greatest magnitudes of `tiles` vectors of F16.
+  private static void greatest(long w, int tile, int tiles, long to) {
+    ShortVector most = ShortVector.zero(WORDS);
+    for (int i = 0; i < tiles; i++) {
+      long at = w + (long) i * tile & IN_BOUNDS;
+      most = most.max(ShortVector.fromMemorySegment(WORDS, ALL, at, ORDER).and((short) 0x7FFF));
+    }
+    most.intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
   }
 
   private static void groupFactors(
-      int zero, long w, int shift, int tile, int groups, long f, long d) {
+      short zero, long w, int shift, int tile, int groups, long f, long d) {
     FloatVector all = FloatVector.broadcast(FLOATS, 256);
-    FloatVector even = all.div(Lanes.floats(d));
-    FloatVector odd = all.div(Lanes.floats(d + TiledProduct.ODD_BYTES));
-    for (int g = 0; g < groups; g++, f += FACTORS_BYTES) {
-      IntVector scale = words(w + (long) (g >> shift) * tile).reinterpretAsInts();
-      ShortVector factor = round(f16(scale.lanewise(LSHL, 16)).mul(even), f16(scale).mul(odd));
-      store(factor, f);
-      store(factor.mul((short) zero).sub((short) HALF), f + BYTES);
+    FloatVector even = all.div(FloatVector.fromMemorySegment(FLOATS, ALL, d & IN_BOUNDS, ORDER));
+    long dOdd = d + TiledProduct.ODD_BYTES & IN_BOUNDS;
+    FloatVector odd = all.div(FloatVector.fromMemorySegment(FLOATS, ALL, dOdd, ORDER));
+    for (int g = 0; g < groups; g++) {
+      long at = w + (long) (g >> shift) * tile & IN_BOUNDS;
+      long to = f + (long) g * FACTORS_BYTES;
+      IntVector scales = IntVector.fromMemorySegment(INTS, ALL, at, ORDER);
+      IntVector low =
+          scales
+              .lanewise(LSHL, 16)
+              .lanewise(ASHR, 3)
+              .and(F16_PLACE)
+              .reinterpretAsFloats()
+              .mul(F16_BIAS)
+              .mul(even)
+              .add(ROUND)
+              .reinterpretAsInts();
+      IntVector high =
+          scales
+              .lanewise(ASHR, 3)
+              .and(F16_PLACE)
+              .reinterpretAsFloats()
+              .mul(F16_BIAS)
+              .mul(odd)
+              .add(ROUND)
+              .reinterpretAsInts();
+      ShortVector factor = low.and(0xFFFF).or(high.lanewise(LSHL, 16)).reinterpretAsShorts();
+      factor.intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
+      factor.mul(zero).sub((short) HALF).intoMemorySegment(ALL, to + BYTES & IN_BOUNDS, ORDER);
     }
   }
 
@@ -161,52 +189,80 @@ public final class TiledPanels {
       for (int minimum = 0; minimum < 2; minimum++) {
         expandMinima(w, groups, lane, minimum, at + minimum * bytes);
       }
-      rowScales(at, bytes, d + lane * (long) TiledProduct.ODD_BYTES);
+      rowScales(at, groups, d + lane * (long) TiledProduct.ODD_BYTES);
     }
     for (int minimum = 0; minimum < 2; minimum++) {
       long at = scales + minimum * bytes;
-      groupFactors(at, 2 * bytes, (short) (minimum * HALF), groups, f + minimum * BYTES, d);
+      minimaFactors(at, 2 * bytes, (short) (minimum * HALF), groups, f + minimum * BYTES, d);
     }
   }
 
+  /// The groups' scales `d s` (`minimum` 0) or minima `m n` (1), in the even or the odd lanes.
   private static void expandMinima(long w, int groups, int lane, int minimum, long to) {
     for (int g = 0; g < groups; g++) {
-      store(ofMinima(w, g, lane, minimum), to + (long) g * BYTES);
+      long tile = w + (g >> 3) * (8L * MINIMA_GROUP_BYTES + MINIMA_HEAD_BYTES);
+      long pair = tile + MINIMA_HEAD_BYTES + (g & 7) * (long) MINIMA_GROUP_BYTES;
+      long head = tile + (long) minimum * SCALES_BYTES;
+      FloatVector six =
+          (FloatVector)
+              IntVector.fromMemorySegment(INTS, ALL, pair & IN_BOUNDS, ORDER)
+                  .lanewise(LSHR, 16 * lane + 8 * minimum)
+                  .and(0xFF)
+                  .convert(VectorOperators.I2F, 0);
+      IntVector.fromMemorySegment(INTS, ALL, head & IN_BOUNDS, ORDER)
+          .lanewise(LSHL, 16 - 16 * lane)
+          .lanewise(ASHR, 3)
+          .and(F16_PLACE)
+          .reinterpretAsFloats()
+          .mul(F16_BIAS)
+          .mul(six)
+          .intoMemorySegment(ALL, to + (long) g * BYTES & IN_BOUNDS, ORDER);
     }
   }
 
-  private static void rowScales(long scales, long bytes, long d) {
+  private static void rowScales(long scales, int groups, long d) {
     FloatVector most = FloatVector.broadcast(FLOATS, LEAST);
-    for (long at = scales; at < scales + bytes; at += BYTES) {
-      FloatVector minimum = Lanes.floats(at + bytes);
-      FloatVector greatest = Lanes.floats(at).mul(15).sub(minimum);
+    long minima = scales + (long) groups * BYTES;
+    for (int g = 0; g < groups; g++) {
+      long at = (long) g * BYTES;
+      FloatVector minimum =
+          FloatVector.fromMemorySegment(FLOATS, ALL, minima + at & IN_BOUNDS, ORDER);
+      FloatVector greatest =
+          FloatVector.fromMemorySegment(FLOATS, ALL, scales + at & IN_BOUNDS, ORDER)
+              .mul(15)
+              .sub(minimum);
       most = most.max(minimum.abs()).max(greatest.abs());
     }
-    store(most.mul(1f / 127), d);
+    most.mul(1f / 127).intoMemorySegment(ALL, d & IN_BOUNDS, ORDER);
   }
 
   /// Rounded floats of groups, in terms of the rows' scales.
   ///
   /// @param from address of floats for even lanes; those for odd ones are `bytes` behind
   /// @param half what is subtracted
-  private static void groupFactors(long from, long bytes, short half, int groups, long f, long d) {
+  private static void minimaFactors(long from, long bytes, short half, int groups, long f, long d) {
     FloatVector all = FloatVector.broadcast(FLOATS, 256);
-    FloatVector even = all.div(Lanes.floats(d));
-    FloatVector odd = all.div(Lanes.floats(d + TiledProduct.ODD_BYTES));
-    for (int g = 0; g < groups; g++, f += FACTORS_BYTES, from += BYTES) {
-      store(round(Lanes.floats(from).mul(even), Lanes.floats(from + bytes).mul(odd)).sub(half), f);
+    FloatVector even = all.div(FloatVector.fromMemorySegment(FLOATS, ALL, d & IN_BOUNDS, ORDER));
+    long dOdd = d + TiledProduct.ODD_BYTES & IN_BOUNDS;
+    FloatVector odd = all.div(FloatVector.fromMemorySegment(FLOATS, ALL, dOdd, ORDER));
+    for (int g = 0; g < groups; g++) {
+      long at = from + (long) g * BYTES;
+      IntVector low =
+          FloatVector.fromMemorySegment(FLOATS, ALL, at & IN_BOUNDS, ORDER)
+              .mul(even)
+              .add(ROUND)
+              .reinterpretAsInts();
+      IntVector high =
+          FloatVector.fromMemorySegment(FLOATS, ALL, at + bytes & IN_BOUNDS, ORDER)
+              .mul(odd)
+              .add(ROUND)
+              .reinterpretAsInts();
+      low.and(0xFFFF)
+          .or(high.lanewise(LSHL, 16))
+          .reinterpretAsShorts()
+          .sub(half)
+          .intoMemorySegment(ALL, f + (long) g * FACTORS_BYTES & IN_BOUNDS, ORDER);
     }
-  }
-
-  /// Group g's scale `d s` (`minimum` 0) or minimum `m n` (1), in the even or the odd lanes.
-  private static FloatVector ofMinima(long w, int g, int lane, int minimum) {
-    long tile =
-        w + (g >> 3) * (8L * TiledLayout.MINIMA_GROUP_BYTES + TiledLayout.MINIMA_HEAD_BYTES);
-    long pair = TiledLayout.minimaGroup(tile, g & 7);
-    IntVector head = words(tile + (long) minimum * TiledLayout.SCALES_BYTES).reinterpretAsInts();
-    IntVector six =
-        words(pair).reinterpretAsInts().lanewise(LSHR, 16 * lane + 8 * minimum).and(0xFF);
-    return f16(head.lanewise(LSHL, 16 - 16 * lane)).mul(toFloat(six));
   }
 
   /// One vector of a tile's words of four nibbles, for all columns.
@@ -279,16 +335,5 @@ public final class TiledPanels {
         odd.intoMemorySegment(ALL, second & IN_BOUNDS, ORDER);
       }
     }
-  }
-
-  /// The nearest integers of even and odd lanes, in the lower and the upper halves.
-  private static ShortVector round(FloatVector even, FloatVector odd) {
-    IntVector e = even.add(ROUND).reinterpretAsInts().and(0xFFFF);
-    return e.or(odd.add(ROUND).reinterpretAsInts().lanewise(LSHL, 16)).reinterpretAsShorts();
-  }
-
-  /// The finite F16 in the lanes' upper halves.
-  private static FloatVector f16(IntVector bits) {
-    return bits.lanewise(ASHR, 3).and(Lanes.F16_PLACE).reinterpretAsFloats().mul(Lanes.F16_BIAS);
   }
 }

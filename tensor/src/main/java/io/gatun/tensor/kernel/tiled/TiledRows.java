@@ -3,33 +3,21 @@ package io.gatun.tensor.kernel.tiled;
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
-import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
 import static io.gatun.tensor.kernel.scalar.Floats.BYTE;
+import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 import static io.gatun.tensor.kernel.scalar.Floats.SHORT;
-import static jdk.incubator.vector.VectorOperators.ASHR;
-import static jdk.incubator.vector.VectorOperators.LSHL;
-import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import io.gatun.tensor.DType.Tiled;
 import io.gatun.tensor.kernel.dense.Lanes;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorSpecies;
 
 /// Single rows of [Tiled] matrices as F32, with the same results as [TiledLayout#toFloat] bit for
 /// bit.
 ///
-/// A row's words are 64 bytes apart, so they are read one by one; a vector takes the four columns
-/// of a word of nibbles, or of two words of bytes, out of them.
+/// A row's words are 64 bytes apart, so they are read one by one, without vectors: smaller ones
+/// than other kernels have would make these box theirs.
 public final class TiledRows {
-  private static final VectorSpecies<Integer> FOUR = IntVector.SPECIES_128;
-  private static final IntVector LANE = IntVector.zero(FOUR).addIndex(1);
-  private static final IntVector NIBBLES = LANE.lanewise(LSHL, 2);
-  private static final IntVector BYTES = IntVector.broadcast(FOUR, 24).sub(LANE.lanewise(LSHL, 3));
-
   /// Bytes from a row's word to its next.
   private static final int STEP = TiledLayout.SCALES_BYTES;
 
@@ -81,28 +69,21 @@ public final class TiledRows {
 
   /// `scale * (nibble + offset) - min` of `n` columns.
   private static void int4(long word, int n, float scale, int offset, float min, long to) {
-    for (long end = to + 4L * n; to != end; to += 16, word += STEP) {
-      IntVector q =
-          IntVector.broadcast(FOUR, ALL.get(SHORT, word & IN_BOUNDS))
-              .lanewise(LSHR, NIBBLES)
-              .and(15)
-              .add(offset);
-      ((FloatVector) q.convert(VectorOperators.I2F, 0))
-          .mul(scale)
-          .sub(min)
-          .intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
+    for (int k = 0; k < n; k += 4, word += STEP, to += 16) {
+      int nibbles = ALL.get(SHORT, word & IN_BOUNDS);
+      ALL.set(FLOAT, to & IN_BOUNDS, scale * ((nibbles & 15) + offset) - min);
+      ALL.set(FLOAT, to + 4 & IN_BOUNDS, scale * ((nibbles >> 4 & 15) + offset) - min);
+      ALL.set(FLOAT, to + 8 & IN_BOUNDS, scale * ((nibbles >> 8 & 15) + offset) - min);
+      ALL.set(FLOAT, to + 12 & IN_BOUNDS, scale * ((nibbles >> 12 & 15) + offset) - min);
     }
   }
 
   /// `scale * byte` of `n` columns.
   private static void int8(long word, int n, float scale, long to) {
-    for (long end = to + 4L * n; to != end; to += 16, word += 2 * STEP) {
-      int low = ALL.get(SHORT, word & IN_BOUNDS) & 0xFFFF;
-      int high = ALL.get(SHORT, word + STEP & IN_BOUNDS) << 16;
-      IntVector q = IntVector.broadcast(FOUR, low | high).lanewise(LSHL, BYTES).lanewise(ASHR, 24);
-      ((FloatVector) q.convert(VectorOperators.I2F, 0))
-          .mul(scale)
-          .intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
+    for (int k = 0; k < n; k += 2, word += STEP, to += 8) {
+      int bytes = ALL.get(SHORT, word & IN_BOUNDS);
+      ALL.set(FLOAT, to & IN_BOUNDS, scale * (byte) bytes);
+      ALL.set(FLOAT, to + 4 & IN_BOUNDS, scale * (bytes >> 8));
     }
   }
 }

@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
 /// has. Each choice is logged once, with its reason.
 sealed interface LinearPlan permits PackedPlan, Int8Plan, RowPlan {
   /// From so many activation rows on, converting weights for a matrix product pays.
-  int GEMM_ROWS = 12;
+  int GEMM_ROWS = 8;
 
   /// The number of tasks.
   long tasks();

@@ -1,0 +1,252 @@
+package io.gatun.tests.tensor;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.DType.Block;
+import io.gatun.tensor.DType.Plain;
+import io.gatun.tensor.DType.Tiled;
+import io.gatun.tensor.kernel.dense.CausalConvolution;
+import io.gatun.tensor.kernel.dense.Int8Products;
+import io.gatun.tensor.kernel.dense.Int8Tile;
+import io.gatun.tensor.kernel.dense.ReadKernel;
+import io.gatun.tensor.kernel.dense.SmallProducts;
+import io.gatun.tensor.kernel.dense.StateScan;
+import io.gatun.tensor.kernel.dense.StoredProduct;
+import io.gatun.tensor.kernel.dense.VectorKernels;
+import io.gatun.tensor.kernel.dense.VectorNetworkKernels;
+import io.gatun.tensor.kernel.ggml.Mxfp4;
+import io.gatun.tensor.kernel.ggml.RowDots;
+import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.tiled.QuantizedRows;
+import io.gatun.tensor.kernel.tiled.TiledPanels;
+import io.gatun.tensor.kernel.tiled.TiledProduct;
+import io.gatun.tensor.kernel.tiled.TiledRows;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.function.IntConsumer;
+
+/// Calls of the vector kernels, each with two sizes: one of whole vectors, and another one, which
+/// also leaves a rest where a kernel allows it.
+final class KernelCases {
+  private static final long BYTES = 4 << 20;
+
+  private static final List<Tiled> TILED =
+      List.of(new Tiled(4, 32), new Tiled(4, 32, true), new Tiled(8, 32));
+
+  private final Map<String, Runnable> cases = new LinkedHashMap<>();
+  private final Arena arena;
+  private final MemorySegment x;
+  private final MemorySegment y;
+  private final MemorySegment out;
+
+  /// Small positive numbers as whatever type they are read.
+  private final MemorySegment stored;
+
+  private KernelCases(Arena arena) {
+    this.arena = arena;
+    x = floats(arena);
+    y = floats(arena);
+    out = arena.allocate(BYTES, 64);
+    stored = arena.allocate(BYTES, 64);
+    var random = new SplittableRandom(1);
+    for (long i = 0; i < BYTES; i++) {
+      stored.set(ValueLayout.JAVA_BYTE, i, (byte) (0x21 + random.nextInt(4)));
+    }
+  }
+
+  private static MemorySegment floats(Arena arena) {
+    var memory = arena.allocate(BYTES, 64);
+    var random = new SplittableRandom(2);
+    for (long i = 0; i < BYTES / 4; i++) {
+      memory.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) random.nextDouble(0.1, 0.9));
+    }
+    return memory;
+  }
+
+  static Map<String, Runnable> all(Arena arena) {
+    var kernels = new KernelCases(arena);
+    kernels.rows();
+    kernels.networks();
+    kernels.dense();
+    kernels.stored();
+    kernels.tiled();
+    return kernels.cases;
+  }
+
+  /// A kernel of rows of `n` numbers.
+  private void put(String name, IntConsumer kernel) {
+    put(name, 1024, 1536, kernel);
+  }
+
+  private void put(String name, int first, int second, IntConsumer kernel) {
+    Runnable both =
+        () -> {
+          kernel.accept(first);
+          kernel.accept(second);
+        };
+    if (cases.put(name, both) != null) {
+      throw new IllegalArgumentException("two cases named " + name);
+    }
+  }
+
+  private void rows() {
+    var k = new VectorKernels();
+    put("rmsNorm", n -> k.rmsNorm(x, 0, y, 0, 1e-5f, n, out, 0));
+    put("add", n -> k.add(x, 0, y, 0, n, out, 0));
+    put("mul", n -> k.mul(x, 0, y, 0, n, out, 0));
+    put("scale", n -> k.scale(x, 0, 0.5f, n, out, 0));
+    put("addScaled", n -> k.addScaled(x, 0, 0.5f, n, out, 0));
+    put("siluMul", n -> k.siluMul(x, 0, y, 0, n, out, 0));
+    put("sigmoidMul", n -> k.sigmoidMul(x, 0, y, 0, n, out, 0));
+    put("softcap", n -> k.softcap(x, 0, 30, n, out, 0));
+    put("rope", 128, 64, n -> k.rope(out, 0, x, y, 0, n, false));
+    put("rope of pairs", 128, 64, n -> k.rope(out, 0, x, y, 0, n, true));
+    put("expSum", n -> k.expSum(out, 0, 1, n));
+    put("max", n -> k.max(x, 0, n));
+    put("quantize", n -> k.quantize(x, 0, n, out, 0));
+    put("dot", n -> k.dot(x, 0, y, 0, n));
+    put("gemm", 64, 96, n -> k.gemm(x, 0, 40, y, 0, 96, out, 0, 96, 8, n, 40, n == 64));
+  }
+
+  private void networks() {
+    var k = new VectorNetworkKernels();
+    put("layerNorm", n -> k.layerNorm(x, 0, y, x, 1e-5f, n, out, 0));
+    put("addMoments", n -> k.addMoments(x, 0, 4, y, 0, n, out, 0));
+    put("scaleShift", n -> k.scaleShift(x, 0, y, 0, n, out, 0));
+    put("relu", n -> k.relu(x, 0, n, out, 0));
+    put("swish", n -> k.swish(x, 0, 1, n, out, 0));
+    put("gelu", n -> k.gelu(x, 0, n, out, 0));
+    put("geluTanh", n -> k.geluTanh(x, 0, n, out, 0));
+    put("geglu", n -> k.geglu(x, 0, y, 0, n, out, 0));
+    put("roundTo8Bits", n -> k.roundTo8Bits(x, 0, n, out, 0));
+  }
+
+  private void dense() {
+    for (var type : List.of(Plain.F16, Plain.BF16, Plain.I8)) {
+      put(
+          "StoredProduct " + type,
+          128,
+          256,
+          n ->
+              StoredProduct.multiply(
+                  type, x, 0, 64, stored, 0, 256, out, 0, 256, 4, n, 64, n == 128));
+    }
+    put(
+        "SmallProducts.multiply",
+        64,
+        96,
+        n ->
+            SmallProducts.multiply(
+                x.address(), 256, y.address(), 1 << 14, 256, 64, out.address(), 512, 9, n, n < 70));
+    for (boolean bf16 : new boolean[] {false, true}) {
+      put(
+          "SmallProducts.copy " + bf16,
+          64,
+          96,
+          n -> SmallProducts.copy(stored.address(), 512, bf16, 9, n, out.address(), 512));
+    }
+    for (boolean corrects : new boolean[] {false, true}) {
+      var wide = new StateScan(0, 64, 128, 256, 64, 128, corrects);
+      var narrow = new StateScan(0, 64, 128, 256, 64, 64, corrects);
+      put(
+          "StateScan " + corrects,
+          128,
+          64,
+          n -> (n == 128 ? wide : narrow).run(true, x, 0, y, 0, out, 0, out, 1 << 20, n, 3));
+    }
+    put(
+        "CausalConvolution",
+        n -> CausalConvolution.rows(true, x, 0, n, y, 0, n, 4, null, 0, n, out, 0, n, 3));
+    put("ReadKernel", 4096, 8192, n -> ReadKernel.xor(x, 0, n));
+    put("Int8Products.quantize", 1024, 2816, n -> Int8Products.quantize(x, 0, n, 128, out, 0));
+    put("Int8Products.sum", 1024, 2816, n -> Int8Products.sum(stored, 0, n));
+    var products = new Int8Products(out, 0, 1 << 16, 1 << 17, 128, x, 0, 9);
+    put("Int8Products", 64, 128, n -> products.store(n, y, 0, 512));
+    var tile = new Int8Tile(out, 0, x, 0, x, stored, y, 0, 9, 128);
+    put("Int8Tile.toFloats", n -> tile.toFloats());
+    put("Int8Tile.toBf16", n -> tile.toBf16(stored, 0, 256, y, 0, 256));
+  }
+
+  private void stored() {
+    var blocks =
+        List.of(
+            Block.Q4_0,
+            Block.Q4_1,
+            Block.Q5_0,
+            Block.Q5_1,
+            Block.Q8_0,
+            Block.Q4_K,
+            Block.Q5_K,
+            Block.Q6_K,
+            Block.MXFP4);
+    for (DType type : List.of(Plain.F16, Plain.BF16, Plain.I8)) {
+      put("Unpack " + type.name(), n -> Unpack.toFloat(type, stored, 0, out, 0, n));
+    }
+    for (DType type : blocks) {
+      put("Unpack " + type.name(), 1024, 2816, n -> Unpack.toFloat(type, stored, 0, out, 0, n));
+    }
+    for (DType type : List.of(Plain.F32, Plain.F16)) {
+      put("to BF16 " + type.name(), n -> Unpack.toBf16(type, x, 0, out, 0, n));
+    }
+    put("floatToF16", n -> Unpack.floatToF16(x, 0, out, 0, n));
+    var dots = new ArrayList<DType>(blocks);
+    dots.remove(Block.MXFP4);
+    dots.addAll(List.of(Plain.F16, Plain.BF16));
+    for (DType type : dots) {
+      put(
+          "RowDots " + type.name(),
+          1024,
+          2816,
+          n -> RowDots.multiply(type, stored, 0, n, x, 0, 0, 8, out, 0));
+    }
+    for (var type : List.of(Block.MXFP4, Block.MXFP4_PAIRS)) {
+      put(
+          "Mxfp4 " + type.name(),
+          1024,
+          2816,
+          n -> Mxfp4.multiply(type, stored, stored, n, x, 0, 0, 8, out, 0));
+    }
+    put("Mxfp4 pairs", 8, 23, n -> Mxfp4.pairsToFloat(stored, stored, 0, n, out, 0));
+  }
+
+  private void tiled() {
+    for (int bits : new int[] {4, 8}) {
+      put("QuantizedRows " + bits, 1024, 2816, n -> QuantizedRows.quantize(x, 0, out, 0, n, bits));
+    }
+    for (var type : TILED) {
+      put(
+          "TiledRows " + type.name(),
+          1024,
+          2816,
+          n -> TiledRows.toFloat(type, stored, n, 0, 3, out, 0));
+      put("TiledPanels " + type.name(), 1024, 2816, n -> panels(type, n));
+      for (int rows : new int[] {1, 2, 4}) {
+        var narrow = product(type, rows, 1024);
+        var wide = product(type, rows, 2816);
+        put(
+            type.name() + " x " + rows,
+            1024,
+            2816,
+            n -> (n == 1024 ? narrow : wide).multiply(0, 2, out, 0));
+      }
+    }
+  }
+
+  private void panels(Tiled type, int columns) {
+    TiledPanels.unpack(type, stored, 0, columns, out, 0, 64, 64, 3 << 20, (3 << 20) + 256);
+  }
+
+  private TiledProduct product(Tiled type, int rows, int columns) {
+    var q = arena.allocate(rows * QuantizedRows.rowBytes(columns), 64);
+    for (int m = 0; m < rows; m++) {
+      long at = m * QuantizedRows.rowBytes(columns);
+      QuantizedRows.quantize(x, 0, q, at, columns, type.bits());
+    }
+    return new TiledProduct(type, stored, 0, 64, columns, q, 0, rows, y, 0, 256);
+  }
+}
