@@ -1,5 +1,6 @@
 package io.gatun.models;
 
+import io.gatun.models.constraint.Constraint;
 import io.gatun.models.sampling.Drafter;
 import io.gatun.models.sampling.SamplingOptions;
 import java.util.List;
@@ -11,6 +12,7 @@ public final class GenerateOptions {
   int maxTokens = 256;
   SamplingOptions sampling = SamplingOptions.DEFAULT;
   boolean contextShift;
+  Constraint constraint;
   List<String> stop = List.of();
   Thinking thinking = Thinking.SHOW;
   Consumer<String> sink = text -> {};
@@ -58,6 +60,14 @@ public final class GenerateOptions {
   /// aside, and the rest is read again at its new place, which takes as long as reading a prompt.
   public GenerateOptions contextShift(boolean value) {
     contextShift = value;
+    return this;
+  }
+
+  /// What the answer must look like; null for anything. What the model thinks before it answers is
+  /// free. The answer is brought to its end within [#maxTokens] and the context if that is possible
+  /// at all.
+  public GenerateOptions constraint(Constraint value) {
+    constraint = value;
     return this;
   }
 

@@ -4,6 +4,7 @@ import io.gatun.models.decoder.Batch;
 import io.gatun.models.nn.NotFinite;
 import io.gatun.models.sampling.Sampler;
 import io.gatun.models.sampling.Speculation;
+import io.gatun.models.sampling.TokenMask;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Owner;
 import io.gatun.tensor.ops.Sequence;
@@ -281,7 +282,9 @@ public final class LlmSession implements AutoCloseable {
     var sink = options.sink;
     options.sink = text -> owner().callback(() -> sink.accept(text));
     Owner.Use turn;
-    var sampler = new Sampler(options.sampling, llm.tokenizer(), null);
+    checkPrompt(prompt.length);
+    var mask = mask(prompt, options);
+    var sampler = new Sampler(options.sampling, llm.tokenizer(), mask);
     try {
       turn = change();
     } catch (CancellationException interrupted) {
@@ -290,15 +293,27 @@ public final class LlmSession implements AutoCloseable {
     try (turn) {
       writing = true;
       try {
-        return answer(prompt, options, sampler);
+        return answer(prompt, options, sampler, mask);
       } finally {
         writing = false;
       }
     }
   }
 
-  private Generation answer(int[] prompt, GenerateOptions options, Sampler sampler) {
-    checkPrompt(prompt.length);
+  /// What says which tokens the answer may have; null for all.
+  private TokenMask mask(int[] prompt, GenerateOptions options) {
+    if (options.constraint == null) {
+      return null;
+    }
+    // The last token is not read, and may be one more than the context holds.
+    int room = options.contextShift ? Integer.MAX_VALUE : capacity() - prompt.length + 1;
+    int most = Math.min(options.maxTokens, room);
+    int vocabulary = llm.model().config().vocabSize();
+    return new AnswerConstraint(options.constraint, llm.tokenizer(), vocabulary, prompt, most);
+  }
+
+  private Generation answer(
+      int[] prompt, GenerateOptions options, Sampler sampler, TokenMask mask) {
     int kept = Arrays.mismatch(tokens, 0, length, prompt, 0, prompt.length);
     // At least one token must be read, to have logits.
     cut(Math.min(kept < 0 ? length : kept, prompt.length - 1));
@@ -318,6 +333,10 @@ public final class LlmSession implements AutoCloseable {
     while (reason == null) {
       for (int i = 0; i < chosen.length && reason == null; i++) {
         reason = writer.write(chosen[i]);
+        boolean last = i == chosen.length - 1; // the mask has taken in all of them
+        if (reason == null && last && mask != null && mask.finished()) {
+          reason = Generation.Reason.END;
+        }
         if (reason != null) {
           cut(length - (chosen.length - 1 - i)); // what was guessed beyond it
         }

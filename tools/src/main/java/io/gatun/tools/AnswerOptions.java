@@ -21,6 +21,8 @@ final class AnswerOptions {
 
   @Mixin private SamplingOptionsMixin sampling;
 
+  @Mixin private ConstraintOptions constraint;
+
   @Option(
       names = "--stop",
       paramLabel = "TEXT",
@@ -54,12 +56,14 @@ final class AnswerOptions {
   /// @throws IllegalArgumentException if a value is out of its range
   void check() {
     sampling.options();
+    constraint.constraint();
   }
 
   /// Puts them into `o`, and has the text written to `out` as it comes.
   void apply(GenerateOptions o, PrintWriter out) {
     o.maxTokens(maxTokens)
         .sampling(sampling.options())
+        .constraint(constraint.constraint())
         .stop(stop)
         .contextShift(contextShift)
         .thinking(thinking)

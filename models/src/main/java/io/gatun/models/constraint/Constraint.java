@@ -1,6 +1,7 @@
 package io.gatun.models.constraint;
 
 import io.gatun.models.text.Tokenizer;
+import java.util.List;
 import java.util.Map;
 import java.util.WeakHashMap;
 
@@ -29,6 +30,43 @@ public final class Constraint {
   /// @throws ConstraintException if it is not understood, too large, or stands for no text
   public static Constraint gbnf(String grammar) {
     return new Constraint("grammar", Gbnf.parse(grammar));
+  }
+
+  /// Texts that match a regular expression as a whole. The form is that of ECMA-262, without back
+  /// references, lookaround and word boundaries.
+  ///
+  /// @throws ConstraintException if it is not understood or too large
+  public static Constraint regex(String pattern) {
+    return new Constraint(
+        "regular expression", new Expr.Rule("root", Regex.whole(pattern, "pattern " + pattern)));
+  }
+
+  /// One of these texts.
+  ///
+  /// @throws ConstraintException if there are none, or one is empty
+  public static Constraint choice(List<String> texts) {
+    if (texts.isEmpty() || texts.contains("")) {
+      throw new ConstraintException(
+          texts.isEmpty()
+              ? "there is nothing to choose from; give one choice at least"
+              : "a choice is empty; need at least one character");
+    }
+    return new Constraint(
+        "choice", new Expr.Rule("root", new Expr.Choice(texts.stream().map(Expr::text).toList())));
+  }
+
+  /// JSON that is valid by a schema: see the README for what of JSON Schema (draft 2020-12) is
+  /// supported. Properties come in the order of the schema.
+  ///
+  /// @throws ConstraintException if it is no schema, too large, stands for no value, or has
+  ///   keywords that cannot be enforced, with their place
+  public static Constraint jsonSchema(String schema) {
+    return new Constraint("JSON schema", JsonSchema.compile(schema));
+  }
+
+  /// Any JSON object.
+  public static Constraint jsonObject() {
+    return jsonSchema("{\"type\": \"object\"}");
   }
 
   /// The beginning of a text that a model with this vocabulary writes.

@@ -2,6 +2,7 @@ package io.gatun.models.constraint;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 
 /// The form that schemas, GBNF, patterns and lists of choices are turned into: a context-free
 /// grammar over characters, as a tree.
@@ -30,6 +31,18 @@ sealed interface Expr {
   ///
   /// @param max the most times, or [#UNBOUNDED]
   record Repeat(Expr element, int min, int max) implements Expr {}
+
+  /// The texts of an automaton, of which each set of characters is written as `spelling` says.
+  record Machine(CharDfa texts, Function<CodePoints, Expr> spelling) implements Expr {}
+
+  /// Members in a fixed order with commas between them, and any number of others after them.
+  ///
+  /// @param extra one of the others, or null if there are none
+  /// @param min the least number in all; of the others one counts at most, for they may be the same
+  /// @param max the most, or [#UNBOUNDED]
+  record Members(List<Member> named, Expr comma, Expr extra, int min, int max) implements Expr {}
+
+  record Member(Expr expr, boolean required) {}
 
   /// What a rule stands for.
   record Call(Rule rule) implements Expr {}

@@ -77,25 +77,38 @@ final class Masks {
     if (whole.worst < rest) {
       return whole.tokens;
     }
-    var shorter = new long[vocabulary.words()];
-    int[] least = {Costs.MOST};
     State from = states.adopt(state);
-    for (Group group : vocabulary.groups()) {
-      walk(group, from, (_, after) -> least[0] = Math.min(least[0], after.cost));
+    int[] least = {Costs.MOST};
+    long[] shorter = within(from, rest - 1, least);
+    if (least[0] >= rest && !state.mayEnd) {
+      shorter = within(from, least[0], least);
     }
-    int most = state.mayEnd ? rest - 1 : Math.max(rest - 1, least[0]);
+    addEnds(shorter, state);
+    return shorter;
+  }
+
+  /// The tokens after which the text can end within `most` more. Lowers `least` to what it takes
+  /// after the best of all.
+  private long[] within(State from, int most, int[] least) {
+    var tokens = new long[vocabulary.words()];
+    int plain = plain(from, most, new int[1]);
     for (Group group : vocabulary.groups()) {
+      if (group.plain() >= 0 && group.plain() <= plain) {
+        add(tokens, group);
+        least[0] = Math.min(least[0], most);
+        continue;
+      }
       walk(
           group,
           from,
           (node, after) -> {
+            least[0] = Math.min(least[0], after.cost);
             if (after.cost <= most) {
-              add(shorter, group, node);
+              add(tokens, group, node);
             }
           });
     }
-    addEnds(shorter, state);
-    return shorter;
+    return tokens;
   }
 
   private Mask whole(State asked) {
@@ -116,12 +129,10 @@ final class Masks {
   private Mask find(State state) {
     var tokens = new long[vocabulary.words()];
     int[] worst = {0};
-    int plain = plain(state, worst);
+    int plain = plain(state, Costs.MOST, worst);
     for (Group group : vocabulary.groups()) {
       if (group.plain() >= 0 && group.plain() <= plain) {
-        for (int i = 0; i < tokens.length; i++) {
-          tokens[i] |= group.tokens()[i];
-        }
+        add(tokens, group);
       } else {
         walk(
             group,
@@ -139,6 +150,12 @@ final class Masks {
   private void addEnds(long[] tokens, State state) {
     for (int i = 0; state.mayEnd && i < tokens.length; i++) {
       tokens[i] |= vocabulary.ends()[i];
+    }
+  }
+
+  private static void add(long[] tokens, Group group) {
+    for (int i = 0; i < tokens.length; i++) {
+      tokens[i] |= group.tokens()[i];
     }
   }
 
@@ -180,7 +197,9 @@ final class Masks {
   /// How many characters may follow of which each is any that a JSON string may have as it is;
   /// [TokenTrie#LONGEST_PLAIN] is as good as any number. Also raises `worst` to the most that the
   /// text may need after these.
-  private int plain(State from, int[] worst) {
+  ///
+  /// @param most how many tokens the text may need after these
+  private int plain(State from, int most, int[] worst) {
     Set<State> now = Set.of(from);
     for (int length = 0; length < TokenTrie.LONGEST_PLAIN; length++) {
       var after = new HashSet<State>();
@@ -191,7 +210,11 @@ final class Masks {
           }
         }
       }
-      after.forEach(state -> worst[0] = Math.max(worst[0], state.cost));
+      int needed = after.stream().mapToInt(state -> state.cost).max().orElse(0);
+      if (needed > most) {
+        return length;
+      }
+      worst[0] = Math.max(worst[0], needed);
       if (after.equals(now)) {
         break;
       }

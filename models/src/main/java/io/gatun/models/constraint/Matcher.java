@@ -1,16 +1,20 @@
 package io.gatun.models.constraint;
 
 import io.gatun.models.constraint.States.State;
+import io.gatun.models.sampling.TokenMask;
 import java.util.ArrayList;
 import java.util.List;
 
 /// One text that is written token by token and follows a [Constraint]. Not for several threads at
 /// once.
-public final class Matcher {
+public final class Matcher implements TokenMask {
+  private static final int NO_LIMIT = Integer.MAX_VALUE;
+
   private final Constraint constraint;
   private final Masks masks;
   private final List<State> states; // after each token
   private boolean ended;
+  private int limit = NO_LIMIT;
 
   Matcher(Constraint constraint, Masks masks) {
     this(constraint, masks, new ArrayList<>(List.of(masks.start())), false);
@@ -29,24 +33,29 @@ public final class Matcher {
 
   /// The tokens that may come next, bit `id % 64` of element `id / 64` for each; tokens that end an
   /// answer are among them if the text may end here. Ids beyond the array may not come. The array
-  /// is kept: it must not be changed. If none is there the text is at its end.
+  /// is kept: it must not be changed. After [#within] they are those of [#allowed(int)]. If none is
+  /// there the text is at its end.
   ///
   /// @throws ConstraintException if the text is not at its end, but the vocabulary cannot spell
   ///   what may follow
-  public long[] mask() {
-    return checked(ended ? new long[0] : masks.mask(state()));
+  @Override
+  public long[] allowed() {
+    return limit == NO_LIMIT ? checked(masks.mask(state())) : allowed(limit - length());
   }
 
-  /// Those of [#mask()] after which the text can end within `rest` tokens, this one counted and one
-  /// that ends the answer not. If there are none, for `rest` is too few, those that bring it
+  /// Those of [#allowed()] after which the text can end within `rest` tokens, this one counted and
+  /// one that ends the answer not. If there are none, for `rest` is too few, those that bring it
   /// closest to its end.
   ///
-  /// @throws ConstraintException as [#mask()]
-  public long[] mask(int rest) {
-    return checked(ended ? new long[0] : masks.mask(state(), rest));
+  /// @throws ConstraintException as [#allowed()]
+  public long[] allowed(int rest) {
+    return checked(masks.mask(state(), rest));
   }
 
   private long[] checked(long[] mask) {
+    if (ended) {
+      return new long[0];
+    }
     for (long some : mask) {
       if (some != 0) {
         return mask;
@@ -73,9 +82,17 @@ public final class Matcher {
     return bytes == null ? null : masks.next(state(), bytes);
   }
 
+  /// Has the text end after `tokens` tokens at most, those that it has counted and one that ends
+  /// the answer not: see [#allowed(int)].
+  public Matcher within(int tokens) {
+    limit = tokens;
+    return this;
+  }
+
   /// Adds a token to the text.
   ///
   /// @throws IllegalArgumentException if it may not come here; the text is then as it was before
+  @Override
   public void accept(int token) {
     if (!allows(token)) {
       throw new IllegalArgumentException(
@@ -92,6 +109,7 @@ public final class Matcher {
   }
 
   /// Whether the text is whole and nothing but its end may follow.
+  @Override
   public boolean finished() {
     return ended || (state().mayEnd && state().isLast());
   }
@@ -122,7 +140,7 @@ public final class Matcher {
 
   /// Another text that begins like this one.
   public Matcher fork() {
-    return new Matcher(constraint, masks, new ArrayList<>(states), ended);
+    return new Matcher(constraint, masks, new ArrayList<>(states), ended).within(limit);
   }
 
   /// `Matcher(12 tokens of JSON schema)`.

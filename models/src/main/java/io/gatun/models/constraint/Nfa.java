@@ -167,6 +167,8 @@ final class Nfa {
         yield end;
       }
       case Expr.Repeat repeat -> repeat(repeat, from, name);
+      case Expr.Machine machine -> machine(machine, from, name);
+      case Expr.Members members -> members(members, from, name);
     };
   }
 
@@ -211,6 +213,8 @@ final class Nfa {
       case Expr.Chars(CodePoints set) ->
           size = set.isEmpty() || set.last(set.count() - 1) < 0x80 ? 1 : 8;
       case Expr.Call _ -> size = 1;
+      case Expr.Machine(CharDfa texts, var _) -> size = 8L * texts.size();
+      case Expr.Members _ -> size = limit;
       case Expr.Repeat(Expr element, int min, int max) ->
           size = Math.max(1, Math.max(min, max)) * size(element, limit);
       case Expr.Sequence(List<Expr> parts) -> size = size(parts, limit);
@@ -225,6 +229,76 @@ final class Nfa {
       size += size(parts.get(i), limit);
     }
     return size;
+  }
+
+  private int machine(Expr.Machine machine, int from, String name) {
+    int end = newState();
+    int[] states = new int[machine.texts().size()];
+    Arrays.setAll(states, i -> newState());
+    for (int i = 0; i < states.length; i++) {
+      int state = states[i];
+      machine
+          .texts()
+          .steps(i)
+          .forEach(
+              (to, set) ->
+                  emptyStep(build(machine.spelling().apply(set), state, name), states[to]));
+      if (machine.texts().accepts(i)) {
+        emptyStep(state, end);
+      }
+    }
+    if (states.length > 0) {
+      emptyStep(from, states[0]);
+    }
+    return end;
+  }
+
+  /// A state for each number of members so far, `most` and above in one, at each place of the list.
+  private int members(Expr.Members members, int from, String name) {
+    int most = Math.max(1, Math.max(members.min(), members.max()));
+    int end = newState();
+    int[] counts = new int[most + 1]; // 0: not reached
+    counts[0] = newState();
+    emptyStep(from, counts[0]);
+    for (Expr.Member member : members.named()) {
+      var after = new int[most + 1];
+      for (int k = 0; k <= most; k++) {
+        if (counts[k] == 0) {
+          continue;
+        }
+        if (!member.required()) {
+          emptyStep(counts[k], at(after, k));
+        }
+        if (k != members.max()) {
+          int begin = k == 0 ? counts[k] : build(members.comma(), counts[k], name);
+          emptyStep(build(member.expr(), begin, name), at(after, Math.min(most, k + 1)));
+        }
+      }
+      counts = after;
+    }
+    for (int k = 0; k <= most; k++) {
+      int missing = Math.max(0, members.min() - k);
+      if (counts[k] == 0) {
+        continue;
+      }
+      if (missing == 0) {
+        emptyStep(counts[k], end);
+      }
+      if (missing <= 1 && members.extra() != null && k != members.max()) {
+        int begin = k == 0 ? counts[k] : build(members.comma(), counts[k], name);
+        int rest = members.max() == Expr.UNBOUNDED ? members.max() : members.max() - k - 1;
+        Expr more = new Expr.Repeat(Expr.sequence(members.comma(), members.extra()), 0, rest);
+        emptyStep(build(Expr.sequence(members.extra(), more), begin, name), end);
+      }
+    }
+    return end;
+  }
+
+  private int at(int[] states, int i) {
+    if (states[i] == 0) {
+      states[i] = newState();
+    }
+    return states[i];
   }
 
   private int chars(CodePoints set, int from) {

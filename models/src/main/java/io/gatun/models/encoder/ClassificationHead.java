@@ -20,11 +20,6 @@ public record ClassificationHead(LinearWeight dense, LinearWeight out) {
   private static final String SIGMOID = "torch.nn.modules.activation.Sigmoid";
   private static final String IDENTITY = "torch.nn.modules.linear.Identity";
 
-  private static final String GGUF_WITHOUT_DENSE =
-      "%s: it has cls.output, the last layer of a reranker, but not the one before it (BERT's"
-          + " pooler, cls.weight), which llama.cpp's converter leaves out: its scores would not be"
-          + " the model's. Use the Hugging Face directory that the file was made from";
-
   /// The head of a checkpoint.
   ///
   /// @throws CheckpointException if it has none, or one of several labels
@@ -37,7 +32,9 @@ public record ClassificationHead(LinearWeight dense, LinearWeight out) {
     }
     if (all.has("classifier.out_proj.weight")) {
       if (keys.isGguf() && !all.has("classifier.dense.weight")) {
-        throw new CheckpointException(GGUF_WITHOUT_DENSE.formatted(tensors.checkpoint().path()));
+        throw new CheckpointException(
+            "%s: it has cls.output, the last layer of a reranker, but not the one before it (BERT's pooler, cls.weight), which llama.cpp's converter leaves out: its scores would not be the model's. Use the Hugging Face directory that the file was made from"
+                .formatted(tensors.checkpoint().path()));
       }
       return new ClassificationHead(
           all.linear("classifier.dense", hiddenSize, hiddenSize),

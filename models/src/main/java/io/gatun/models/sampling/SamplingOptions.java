@@ -42,14 +42,14 @@ public record SamplingOptions(
 
     /// @throws IllegalArgumentException if a value is outside its range
     public Penalties {
-      check(
+      Range.check(
           repeat > 0 && Float.isFinite(repeat),
           "repeat penalty",
           repeat,
           "above 0; 1 does nothing");
-      check(Math.abs(presence) <= 100, "presence penalty", presence, "-100 to 100");
-      check(Math.abs(frequency) <= 100, "frequency penalty", frequency, "-100 to 100");
-      check(lastN >= ALL, "repeat last-n", lastN, "0 or more, or -1 for all");
+      Range.check(Math.abs(presence) <= 100, "presence penalty", presence, "-100 to 100");
+      Range.check(Math.abs(frequency) <= 100, "frequency penalty", frequency, "-100 to 100");
+      Range.check(lastN >= ALL, "repeat last-n", lastN, "0 or more, or -1 for all");
     }
 
     boolean changes() {
@@ -71,14 +71,14 @@ public record SamplingOptions(
 
     /// @throws IllegalArgumentException if a value is outside its range
     public Dry {
-      check(
+      Range.check(
           multiplier >= 0 && Float.isFinite(multiplier), "DRY multiplier", multiplier, "0 or more");
-      check(base >= 1 && Float.isFinite(base), "DRY base", base, "1 or more");
-      check(allowedLength >= 1, "DRY allowed length", allowedLength, "1 or more");
-      check(lastN >= ALL, "DRY last-n", lastN, "0 or more, or -1 for all");
+      Range.check(base >= 1 && Float.isFinite(base), "DRY base", base, "1 or more");
+      Range.check(allowedLength >= 1, "DRY allowed length", allowedLength, "1 or more");
+      Range.check(lastN >= ALL, "DRY last-n", lastN, "0 or more, or -1 for all");
       breakers = List.copyOf(breakers);
       for (String breaker : breakers) {
-        check(!breaker.isEmpty(), "a DRY breaker", "empty", "at least one character");
+        Range.check(!breaker.isEmpty(), "a DRY breaker", "empty", "at least one character");
       }
     }
 
@@ -105,8 +105,8 @@ public record SamplingOptions(
     logitBias = Map.copyOf(logitBias);
     logitBias.forEach(
         (token, bias) -> {
-          check(token >= 0, "a token with a logit bias", token, "0 or more");
-          check(
+          Range.check(token >= 0, "a token with a logit bias", token, "0 or more");
+          Range.check(
               bias < Float.POSITIVE_INFINITY,
               "the logit bias of token " + token,
               bias,
@@ -114,11 +114,12 @@ public record SamplingOptions(
         });
     Objects.requireNonNull(penalties, "the penalties are null");
     Objects.requireNonNull(dry, "what DRY does is null");
-    check(temperature >= 0 && Float.isFinite(temperature), "temperature", temperature, "0 or more");
-    check(topK >= 0, "top-k", topK, "0 (all tokens) or more");
-    check(typicalP > 0 && typicalP <= 1, "typical-p", typicalP, "above 0 and at most 1");
-    check(topP > 0 && topP <= 1, "top-p", topP, "above 0 and at most 1");
-    check(minP >= 0 && minP <= 1, "min-p", minP, "0 to 1");
+    Range.check(
+        temperature >= 0 && Float.isFinite(temperature), "temperature", temperature, "0 or more");
+    Range.check(topK >= 0, "top-k", topK, "0 (all tokens) or more");
+    Range.check(typicalP > 0 && typicalP <= 1, "typical-p", typicalP, "above 0 and at most 1");
+    Range.check(topP > 0 && topP <= 1, "top-p", topP, "above 0 and at most 1");
+    Range.check(minP >= 0 && minP <= 1, "min-p", minP, "0 to 1");
   }
 
   public SamplingOptions withLogitBias(Map<Integer, Float> value) {
@@ -165,9 +166,12 @@ public record SamplingOptions(
         logitBias, penalties, dry, topK, typicalP, topP, minP, temperature, value);
   }
 
-  private static void check(boolean good, String name, Object found, String needed) {
-    if (!good) {
-      throw new IllegalArgumentException("%s is %s; need %s".formatted(name, found, needed));
+  /// By itself: its own parts check their values before this class, which holds some, is there.
+  private static final class Range {
+    static void check(boolean good, String name, Object found, String needed) {
+      if (!good) {
+        throw new IllegalArgumentException("%s is %s; need %s".formatted(name, found, needed));
+      }
     }
   }
 }

@@ -69,6 +69,11 @@ public final class AnswerText {
     return false;
   }
 
+  /// Whether what comes next belongs to the answer, not to a thought.
+  public boolean isAnswering() {
+    return parts.isAnswering();
+  }
+
   /// The answer so far, with what is held back.
   public String text() {
     return text.toString();

@@ -78,6 +78,11 @@ final class Thoughts {
     return known ? piece : "";
   }
 
+  /// Whether what comes next is neither a thought nor says what follows.
+  boolean isAnswering() {
+    return state == State.ANSWER;
+  }
+
   /// Takes in a piece of text.
   void push(String text) {
     pending.append(text);

@@ -28,7 +28,7 @@ final class Walks {
     byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
     for (int at = 0; at < bytes.length; ) {
       int id = prefix(tokenizer, bytes, at, random);
-      boolean inMask = BitSet.valueOf(matcher.mask()).get(id);
+      boolean inMask = BitSet.valueOf(matcher.allowed()).get(id);
       if (matcher.allows(id) != inMask) {
         throw new AssertionError("mask and allows differ at " + at + " of " + text);
       }
@@ -71,7 +71,7 @@ final class Walks {
         }
         throw new AssertionError("not at its end: " + text(tokenizer, ids));
       }
-      int[] allowed = BitSet.valueOf(matcher.mask(rest)).stream().toArray();
+      int[] allowed = BitSet.valueOf(matcher.allowed(rest)).stream().toArray();
       int id = allowed[random.nextInt(allowed.length)];
       matcher.accept(id);
       if (!tokenizer.isEnd(id)) {

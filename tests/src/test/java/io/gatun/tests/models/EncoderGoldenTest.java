@@ -95,6 +95,26 @@ class EncoderGoldenTest {
     }
   }
 
+  /// Texts of many lengths share products, each of which takes oneDNN milliseconds to compile.
+  @Test
+  void fewNumbersOfRows() {
+    var rows = new TreeSet<Long>();
+    try (var embedder = TextEmbedder.load(EncoderModels.ours("minilm-l6"))) {
+      embedder
+          .functional()
+          .observer(
+              (name, input, result, flops, nanos) -> {
+                if (name.equals("linear")) {
+                  rows.add(input.dim(0));
+                }
+              });
+      for (int words = 1; words <= 62; words++) {
+        embedder.embed(List.of("the ".repeat(words)));
+      }
+    }
+    assertEquals(Set.of(8L, 16L, 24L, 32L, 40L, 48L, 56L, 64L), rows);
+  }
+
   /// A text that is too long is refused, or cut as sentence-transformers cuts it, and told.
   @ParameterizedTest
   @MethodSource("embedders")

@@ -18,6 +18,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -32,6 +34,17 @@ import org.junit.jupiter.api.Test;
 class ProcessorsTest {
   private static final SamplingOptions ALL = SamplingOptions.GREEDY.withTemperature(1);
   private static final SamplingOptions GREEDY = SamplingOptions.GREEDY;
+
+  /// Options and their parts hold values of each other: whichever class is used first.
+  @Test
+  void eachClassMayBeTheFirstToBeUsed() throws Exception {
+    var code = SamplingOptions.class.getProtectionDomain().getCodeSource().getLocation();
+    for (var first : List.of(SamplingOptions.class, Dry.class, Penalties.class)) {
+      try (var loader = new URLClassLoader(new URL[] {code}, null)) {
+        assertEquals(loader, Class.forName(first.getName(), true, loader).getClassLoader());
+      }
+    }
+  }
 
   /// What is subtracted from a token's logit of 0 after a text: found by comparing it with another
   /// token's.

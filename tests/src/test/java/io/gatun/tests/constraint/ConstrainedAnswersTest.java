@@ -1,0 +1,101 @@
+package io.gatun.tests.constraint;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gatun.models.Generation;
+import io.gatun.models.Llm;
+import io.gatun.models.constraint.Constraint;
+import io.gatun.models.engine.Engine;
+import io.gatun.models.engine.Request;
+import io.gatun.models.sampling.SamplingOptions;
+import io.gatun.tests.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Answers of a model under a constraint.
+class ConstrainedAnswersTest {
+  private static Llm llm;
+
+  @BeforeAll
+  static void load() {
+    llm = Llm.load(TestData.pretrained("tiny-llm"), o -> o.pack(false).threads(1));
+  }
+
+  @AfterAll
+  static void close() {
+    llm.close();
+  }
+
+  static Stream<Path> schemas() throws IOException {
+    return JsonSchemaTest.schemas();
+  }
+
+  @ParameterizedTest
+  @MethodSource("schemas")
+  void allAreValidAtTemperatureOne(Path file) throws IOException {
+    String schema = Files.readString(file);
+    var constraint = Constraint.jsonSchema(schema);
+    int tokens = Math.max(150, constraint.start(llm.tokenizer()).tokensToEnd());
+    var answer =
+        llm.generate(
+            "HAMLET:\n", o -> o.maxTokens(tokens).temperature(1).seed(3).constraint(constraint));
+    assertEquals(List.of(), JsonSchemaTest.errors(schema, answer.text()), answer.text());
+    assertTrue(answer.ids().length <= tokens);
+  }
+
+  /// A story would go on, but for the constraint.
+  @Test
+  void theAnswerEndsWhereNothingCanFollow() {
+    var choice = Constraint.choice(List.of("to be", "not to be"));
+    var answer = llm.generate("ROMEO:\n", o -> o.maxTokens(50).seed(1).constraint(choice));
+    assertTrue(List.of("to be", "not to be").contains(answer.text()), answer.text());
+    assertEquals(Generation.Reason.END, answer.reason());
+  }
+
+  @Test
+  void theContextBringsItToItsEndToo() {
+    var any =
+        Constraint.jsonSchema(
+            "{\"type\":\"array\",\"minItems\":2,\"items\":{\"type\":\"string\"}}");
+    try (var small =
+        Llm.load(TestData.pretrained("tiny-llm"), o -> o.pack(false).threads(1).context(32))) {
+      for (int seed = 0; seed < 5; seed++) {
+        int s = seed;
+        var answer = small.generate("ROMEO:\n", o -> o.temperature(1).seed(s).constraint(any));
+        assertTrue(answer.text().endsWith("]"), answer.text());
+      }
+    }
+  }
+
+  @Test
+  void theEngineTakesConstraints() throws InterruptedException {
+    var list = Constraint.regex("[a-z]{3}(, [a-z]{3})*\\.");
+    int[] prompt = llm.tokenizer().encode("ROMEO:");
+    try (var engine = Engine.open(llm)) {
+      var answers =
+          IntStream.range(0, 4)
+              .mapToObj(
+                  i ->
+                      engine.submit(
+                          Request.of(prompt)
+                              .maxTokens(30)
+                              .sampling(SamplingOptions.DEFAULT.withTemperature(1).withSeed(i))
+                              .constraint(() -> list.start(llm.tokenizer()).within(30))))
+              .toList();
+      for (var answer : answers) {
+        String text = answer.await().text();
+        assertTrue(text.matches("[a-z]{3}(, [a-z]{3})*\\."), text);
+      }
+    }
+  }
+}
