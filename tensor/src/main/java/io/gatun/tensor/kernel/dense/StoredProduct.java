@@ -19,7 +19,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 
-/// Products of a few F32 rows with a matrix that is read as it is stored, once for four rows: what
+/// Products of a few F32 rows with a matrix that is read as it is stored, once for eight rows: what
 /// [io.gatun.tensor.kernel.ggml.Unpack] and a product would give, without the way through memory.
 ///
 /// Each sum is one chain over k, so results do not depend on how rows are grouped.
