@@ -8,6 +8,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExecutionException;
@@ -41,7 +43,8 @@ public final class Main implements Runnable {
   private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
 
   /// What commands need a little later.
-  private static final Map<String, Runnable> WARM_UPS = Map.of("segment", Sam::warmUp);
+  private static final Map<String, Supplier<CompletableFuture<Void>>> WARM_UPS =
+      Map.of("segment", Sam::warmUp);
 
   static {
     COMMANDS.put("chat", ChatCommand.class);
@@ -110,8 +113,9 @@ public final class Main implements Runnable {
   /// Reading the command line takes a while that the kernels' compilation need not wait for, except
   /// if that is to be logged, which only the command line says.
   private static void beginWarmUp(String... args) {
-    if (args.length > 0 && !List.of(args).contains("--debug")) {
-      WARM_UPS.getOrDefault(args[0], () -> {}).run();
+    var warmUp = args.length == 0 ? null : WARM_UPS.get(args[0]);
+    if (warmUp != null && !List.of(args).contains("--debug")) {
+      var _ = warmUp.get();
     }
   }
 

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeSet;
 
 /// A set of texts as a deterministic automaton over characters: what is needed to tell whether sets
@@ -116,7 +117,7 @@ final class CharDfa {
   }
 
   /// Where a state leads, and with which characters.
-  HashMap<Integer, CodePoints> steps(int state) {
+  Map<Integer, CodePoints> steps(int state) {
     var ranges = new HashMap<Integer, List<int[]>>();
     int[] to = next.get(state);
     for (int i = 0; i < to.length; i++) {
@@ -167,7 +168,7 @@ final class CharDfa {
     return new CharDfa(classes, steps, ends);
   }
 
-  private static int number(int a, int b, HashMap<Long, Integer> numbers, List<int[]> pairs) {
+  private static int number(int a, int b, Map<Long, Integer> numbers, List<int[]> pairs) {
     return numbers.computeIfAbsent(
         (long) a << 32 | b & 0xFFFFFFFFL,
         _ -> {
@@ -348,7 +349,7 @@ final class CharDfa {
       return new CharDfa(bounds, next, accepting);
     }
 
-    private int number(BitSet kernel, HashMap<BitSet, Integer> numbers, List<BitSet> subsets) {
+    private int number(BitSet kernel, Map<BitSet, Integer> numbers, List<BitSet> subsets) {
       var closed = new BitSet();
       var open = new ArrayDeque<Integer>();
       kernel.stream().forEach(open::add);

@@ -110,7 +110,7 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     var options = new SamOptions();
     Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
     if (options.backend == Backend.NATIVE) {
-      warmUp();
+      var _ = warmUp();
     }
     var checkpoint = Checkpoint.open(Pretrained.find(pathOrName), options.loadMode);
     try {

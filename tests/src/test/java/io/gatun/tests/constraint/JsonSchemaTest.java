@@ -166,15 +166,17 @@ class JsonSchemaTest {
         new String[] {
           "{\"value\":1,\"children\":[{\"value\":2,\"children\":[]}]}",
           "{ \"value\" : 1, \"children\" : [ { \"value\" : 2, \"children\" : [ ] } ] }",
-          "{\n"
-              + "  \"value\": 1,\n"
-              + "  \"children\": [\n"
-              + "    {\n"
-              + "      \"value\": 2,\n"
-              + "      \"children\": []\n"
-              + "    }\n"
-              + "  ]\n"
-              + "}"
+          """
+          {
+            "value": 1,
+            "children": [
+              {
+                "value": 2,
+                "children": []
+              }
+            ]
+          }\
+          """
         }) {
       assertTrue(Walks.accepts(constraint, TOKENIZER, text, random), text);
     }

@@ -114,8 +114,7 @@ final class Llama implements Architecture {
     }
     // Mistral's first file has no such key, and its second null for none.
     boolean first = type.equals("mistral") && !keys.isGguf() && !keys.json().has("sliding_window");
-    int read = keys.countOrNone("sliding_window");
     boolean full = !keys.isGguf() && (qwen || type.equals("llama"));
-    return full ? 0 : first ? 4096 : read;
+    return full ? 0 : first ? 4096 : keys.countOrNone("sliding_window");
   }
 }

@@ -20,10 +20,6 @@ public final class VectorKernels implements Kernels {
   private static final ByteOrder ORDER = ByteOrder.nativeOrder();
   private static final VectorShuffle<Float> SWAP_PAIRS = VectorShuffle.fromOp(F, i -> i ^ 1);
 
-  private static FloatVector load(MemorySegment s, long at) {
-    return FloatVector.fromMemorySegment(F, s, at, ORDER);
-  }
-
   private static FloatVector load(MemorySegment s, long at, VectorMask<Float> mask) {
     return FloatVector.fromMemorySegment(F, s, at, ORDER, mask);
   }
