@@ -135,6 +135,17 @@ class AttentionTest {
     }
   }
 
+  /// What fills up the rows of so few scores must not reach the next row.
+  @Test
+  void fewKeys() {
+    var q = fixture.random(DType.Plain.F32, 1, 40, 32);
+    for (int keys : new int[] {1, 2, 7, 15, 16, 17, 31, 33}) {
+      var k = fixture.random(DType.Plain.F32, 1, keys, 32);
+      var v = fixture.random(DType.Plain.F32, 1, keys, 32);
+      agree(keys + " keys ", q, k, v, 2, AttentionSpec.full(0.5f));
+    }
+  }
+
   /// Near keys alone, also where the first block of keys, or all but a query itself, is out of
   /// sight.
   @Test

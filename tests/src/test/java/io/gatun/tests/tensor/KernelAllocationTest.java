@@ -17,6 +17,7 @@ import java.lang.constant.DirectMethodHandleDesc;
 import java.lang.foreign.Arena;
 import java.lang.management.ManagementFactory;
 import java.net.URISyntaxException;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -190,7 +191,17 @@ class KernelAllocationTest {
   /// The class files of a folder beside `type`'s own, or `type`'s alone.
   private static List<byte[]> classFiles(Class<?> type, String folder)
       throws IOException, URISyntaxException {
-    var root = Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI());
+    var place = Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI());
+    if (Files.isDirectory(place)) {
+      return classFiles(place, type, folder);
+    }
+    try (var jar = FileSystems.newFileSystem(place)) {
+      return classFiles(jar.getPath("/"), type, folder);
+    }
+  }
+
+  private static List<byte[]> classFiles(Path root, Class<?> type, String folder)
+      throws IOException {
     var own = root.resolve(type.getName().replace('.', '/') + ".class");
     var files = new ArrayList<byte[]>();
     try (var tree = Files.walk(folder.isEmpty() ? own : root.resolve(folder))) {

@@ -53,6 +53,7 @@ class ReadmeTest {
             "module-info.java",
             "story/Story.java",
             "search/Search.java",
+            "serve/Answers.java",
             "masks/Masks.java",
             "drawing/Drawing.java"),
         sources);
@@ -99,6 +100,13 @@ class ReadmeTest {
     double score = Double.parseDouble(out[4].substring(0, 5));
     assertEquals(golden.get("scores").get(0).doubleValue(), score, 0.02);
     assertEquals(8, out.length);
+  }
+
+  @Test
+  void answersSeveralAtOnce() throws Exception {
+    String out = runs("serve/Answers", TestData.pretrained("tiny-llm").toString());
+    Matcher usage = Pattern.compile("Usage\\[promptTokens=\\d+, cachedTokens=\\d+, ").matcher(out);
+    assertTrue(usage.find() && usage.find() && !usage.find(), out);
   }
 
   @Test

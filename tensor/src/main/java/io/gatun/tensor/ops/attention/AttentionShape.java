@@ -103,8 +103,9 @@ record AttentionShape(
         stride(keysPerBlock));
   }
 
+  /// So that the zeros behind a row's BF16 weights, up to a vector too many, end before the next's.
   private static int stride(int keys) {
-    return Math.ceilDiv(keys, 16) * 16 + 16;
+    return Math.max(AttentionScores.BF16_UNIT / 2, Math.ceilDiv(keys, 16) * 16) + 16;
   }
 
   int rowsPerBlock() {
