@@ -193,7 +193,8 @@ public final class UserCache {
               .sorted()
               .toList();
     }
-    if (!entries.isEmpty()) {
+    // Another process may have written the mark after the first look at it.
+    if (!entries.isEmpty() && !isOurs(folder)) {
       throw new IllegalArgumentException(
           "-Dgatun.cache=%s: holds other files, such as %s, and is no folder of Gatun's; name a folder that is new or empty"
               .formatted(folder, entries.getFirst().getFileName()));
