@@ -8,24 +8,17 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.Checkpoint;
-import io.gatun.loaders.GgufWriter;
 import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.tensor.DType;
-import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tests.RandomWeights;
 import io.gatun.tests.TestData;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Random;
 import java.util.Set;
-import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
@@ -68,11 +61,11 @@ class BlockDecodersTest {
   void blocks(String name) throws IOException {
     Path model = wider(LLM.resolve(name).resolve("gguf.json"));
     Path blocks = temp.resolve("blocks.gguf");
-    int changed = copy(model, blocks, BlockDecodersTest::random);
+    int changed = Requantized.copy(model, blocks, Requantized::randomQ4K);
     assertTrue(changed >= 8, name + " has only " + changed + " matrices of whole blocks");
     Path floats = temp.resolve("floats.gguf");
-    copy(blocks, floats, BlockDecodersTest::asFloats);
-    double far = distance(logits(floats), logits(blocks));
+    int _ = Requantized.copy(blocks, floats, Requantized::asFloats);
+    double far = Requantized.distance(logits(floats), logits(blocks));
     assertTrue(far <= 1e-4, name + " differs by " + far);
   }
 
@@ -147,53 +140,6 @@ class BlockDecodersTest {
                     + "|.*_exps\\.(bias|scale)"));
   }
 
-  /// @return how many tensors became others
-  private static int copy(Path model, Path out, UnaryOperator<Tensor> how) {
-    int changed = 0;
-    try (var checkpoint = Checkpoint.open(model)) {
-      var writer = new GgufWriter();
-      checkpoint
-          .metadata()
-          .forEach(
-              (key, value) -> {
-                if (!key.equals("general.alignment")) {
-                  writer.metadata(key, value);
-                }
-              });
-      for (var e : checkpoint.tensors().entrySet()) {
-        var tensor = how.apply(e.getValue());
-        changed += tensor == e.getValue() ? 0 : 1;
-        writer.add(e.getKey(), tensor);
-      }
-      writer.write(out);
-    }
-    return changed;
-  }
-
-  private static Tensor asFloats(Tensor t) {
-    return t.dtype() == DType.Plain.F32
-        ? t
-        : Tensor.ofFloats(Arena.ofAuto(), t.toFloats(), t.shape().dims());
-  }
-
-  /// Random codes of about the values' size, where rows are whole blocks; the tensor itself
-  /// elsewhere.
-  private static Tensor random(Tensor t) {
-    if (t.shape().rank() < 2 || t.dim(-1) % TYPE.blockSize() != 0) {
-      return t;
-    }
-    var memory = Arena.ofAuto().allocate(t.size() / TYPE.blockSize() * TYPE.blockBytes(), 64);
-    byte[] random = new byte[(int) memory.byteSize()];
-    new Random(t.size()).nextBytes(random);
-    MemorySegment.copy(random, 0, memory, ValueLayout.JAVA_BYTE, 0, random.length);
-    for (long at = 0; at < memory.byteSize(); at += TYPE.blockBytes()) {
-      // Codes of 0 to 15 times scales of 0 to 63, less minima of 0 to 63 times 8.
-      memory.set(ValueLayout.JAVA_SHORT, at, Float.floatToFloat16(1e-4f));
-      memory.set(ValueLayout.JAVA_SHORT, at + 2, Float.floatToFloat16(7.5e-4f));
-    }
-    return Tensor.of(memory, TYPE, t.shape());
-  }
-
   private static float[] logits(Path model) {
     try (var checkpoint = Checkpoint.open(model);
         var ops = new Ops(Backend.NATIVE, 2)) {
@@ -203,16 +149,5 @@ class BlockDecodersTest {
         return decoder.logits(ops, decoder.forward(ops, sequence.batch(TEXT))).toFloats();
       }
     }
-  }
-
-  /// The root of the mean squared difference, over that of the values.
-  private static double distance(float[] expected, float[] found) {
-    double error = 0;
-    double power = 0;
-    for (int i = 0; i < expected.length; i++) {
-      error += Math.pow(expected[i] - found[i], 2);
-      power += Math.pow(expected[i], 2);
-    }
-    return Math.sqrt(error / power);
   }
 }

@@ -9,7 +9,6 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.Checkpoint;
-import io.gatun.loaders.GgufWriter;
 import io.gatun.loaders.SafetensorsWriter;
 import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.rewrite.Rewrite;
@@ -21,14 +20,9 @@ import io.gatun.tensor.ops.Workers;
 import io.gatun.tests.RandomWeights;
 import io.gatun.tests.TestData;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Random;
-import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
@@ -101,7 +95,7 @@ class RecurrentQuantizationTest {
       Files.copy(folder.resolve("config.json"), floats.resolve("config.json"));
       try (var checkpoint = Checkpoint.open(out)) {
         var writer = new SafetensorsWriter();
-        checkpoint.tensors().forEach((n, t) -> writer.add(n, asFloats(n, t)));
+        checkpoint.tensors().forEach((n, t) -> writer.add(n, Requantized.asFloats(t)));
         writer.write(floats.resolve("model.safetensors"));
       }
       assertNear(logits(floats), logits(out), 1e-4, name + " as floats");
@@ -122,12 +116,12 @@ class RecurrentQuantizationTest {
     for (var type : new DType.Block[] {DType.Block.Q8_0, DType.Block.Q4_K}) {
       Path out = dir.resolve(type + ".gguf");
       if (type == DType.Block.Q4_K) {
-        copy(model, out, (n, t) -> randomQ4K(t));
+        int _ = Requantized.copy(model, out, RecurrentQuantizationTest::randomLinear);
       } else {
         rewrite(model, c -> Rewrite.gguf(c, type), out);
       }
       Path floats = dir.resolve(type + "-floats.gguf");
-      copy(out, floats, RecurrentQuantizationTest::asFloats);
+      int _ = Requantized.copy(out, floats, Requantized::asFloats);
       assertNear(logits(floats), logits(out), 1e-4, name + " " + type);
     }
   }
@@ -221,45 +215,9 @@ class RecurrentQuantizationTest {
     }
   }
 
-  private static void copy(Path model, Path out, BiFunction<String, Tensor, Tensor> how) {
-    try (var checkpoint = Checkpoint.open(model)) {
-      var writer = new GgufWriter();
-      checkpoint
-          .metadata()
-          .forEach(
-              (key, value) -> {
-                if (!key.equals("general.alignment")) {
-                  writer.metadata(key, value);
-                }
-              });
-      checkpoint.tensors().forEach((n, t) -> writer.add(n, how.apply(n, t)));
-      writer.write(out);
-    }
-  }
-
-  private static Tensor asFloats(String name, Tensor t) {
-    return t.dtype() == DType.Plain.F32
-        ? t
-        : Tensor.ofFloats(Arena.ofAuto(), t.toFloats(), t.shape().dims());
-  }
-
-  /// Random codes of about the values' size, where rows are whole blocks; the tensor itself
-  /// elsewhere, and where it is not a matrix of a linear layer.
-  private static Tensor randomQ4K(Tensor t) {
-    var type = DType.Block.Q4_K;
-    if (t.shape().rank() < 2 || t.dim(-1) % type.blockSize() != 0 || t.dim(-2) < 64) {
-      return t;
-    }
-    var memory = Arena.ofAuto().allocate(t.size() / type.blockSize() * type.blockBytes(), 64);
-    byte[] random = new byte[(int) memory.byteSize()];
-    new Random(t.size()).nextBytes(random);
-    MemorySegment.copy(random, 0, memory, ValueLayout.JAVA_BYTE, 0, random.length);
-    for (long at = 0; at < memory.byteSize(); at += type.blockBytes()) {
-      // Codes of 0 to 15 times scales of 0 to 63, less minima of 0 to 63 times 8.
-      memory.set(ValueLayout.JAVA_SHORT, at, Float.floatToFloat16(1e-4f));
-      memory.set(ValueLayout.JAVA_SHORT, at + 2, Float.floatToFloat16(7.5e-4f));
-    }
-    return Tensor.of(memory, type, t.shape());
+  /// Random codes in the matrices of linear layers.
+  private static Tensor randomLinear(Tensor t) {
+    return t.shape().rank() < 2 || t.dim(-2) < 64 ? t : Requantized.randomQ4K(t);
   }
 
   private static float[] logits(Path model) {
@@ -277,13 +235,7 @@ class RecurrentQuantizationTest {
 
   private static void assertNear(float[] expected, float[] found, double far, String what) {
     assertEquals(expected.length, found.length);
-    double error = 0;
-    double power = 0;
-    for (int i = 0; i < expected.length; i++) {
-      error += Math.pow(expected[i] - found[i], 2);
-      power += Math.pow(expected[i], 2);
-    }
-    double distance = Math.sqrt(error / power);
+    double distance = Requantized.distance(expected, found);
     assertTrue(distance <= far, what + " differs by " + distance);
   }
 }
