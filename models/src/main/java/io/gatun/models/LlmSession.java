@@ -1,5 +1,6 @@
 package io.gatun.models;
 
+import io.gatun.models.constraint.AnswerMask;
 import io.gatun.models.decoder.Batch;
 import io.gatun.models.nn.NotFinite;
 import io.gatun.models.sampling.Sampler;
@@ -309,7 +310,7 @@ public final class LlmSession implements AutoCloseable {
     int room = options.contextShift ? Integer.MAX_VALUE : capacity() - prompt.length + 1;
     int most = Math.min(options.maxTokens, room);
     int vocabulary = llm.model().config().vocabSize();
-    return new AnswerConstraint(options.constraint, llm.tokenizer(), vocabulary, prompt, most);
+    return new AnswerMask(options.constraint, llm.tokenizer(), vocabulary, prompt, most);
   }
 
   private Generation answer(
