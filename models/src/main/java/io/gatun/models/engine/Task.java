@@ -8,7 +8,7 @@ import io.gatun.models.sampling.TokenLogprobs;
 import io.gatun.models.sampling.TokenMask;
 import io.gatun.models.text.AnswerText;
 import io.gatun.models.text.Tokenizer;
-import io.gatun.tensor.ops.Sequence;
+import io.gatun.tensor.sequence.Sequence;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
