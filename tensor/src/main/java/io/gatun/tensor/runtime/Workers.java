@@ -242,6 +242,8 @@ public final class Workers implements AutoCloseable {
     owner.close(this::end);
   }
 
+  /// Makes sure that no task calls.
+  ///
   /// @throws IllegalStateException if a task calls it: what it would wait for waits for it
   public void checkOutside() {
     boolean inTask =
