@@ -1,11 +1,10 @@
 package io.gatun.tensor.sequence;
 
-import io.gatun.tensor.runtime.Owner;
-
 import static io.gatun.tensor.sequence.CacheLayout.PAGE;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.runtime.Owner;
 import io.gatun.tensor.sequence.KvPool.Block;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,7 +1,6 @@
 package io.gatun.tensor.sequence;
 
 import io.gatun.tensor.runtime.Owner;
-
 import java.util.List;
 
 /// The rows `from` to `to`-1 of a batch: neighbouring positions of one sequence.

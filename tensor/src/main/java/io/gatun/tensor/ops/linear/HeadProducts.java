@@ -1,11 +1,10 @@
 package io.gatun.tensor.ops.linear;
 
-import io.gatun.tensor.ops.Backend;
-
 import io.gatun.ffm.OpenBlas;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Gemm;
