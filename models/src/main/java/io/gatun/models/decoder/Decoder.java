@@ -3,10 +3,10 @@ package io.gatun.models.decoder;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.CacheLayout;
-import io.gatun.tensor.ops.LayerState;
 import io.gatun.tensor.ops.Ops;
-import io.gatun.tensor.ops.Span;
+import io.gatun.tensor.sequence.CacheLayout;
+import io.gatun.tensor.sequence.LayerState;
+import io.gatun.tensor.sequence.Span;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
@@ -128,7 +128,7 @@ public final class Decoder {
   /// The result and all in between come from the workspace: close a scope around the step. If it
   /// ends early, no sequence has become longer, and recurrent states are lost ([Sequence]).
   ///
-  /// @throws io.gatun.tensor.ops.KvPool.Exhausted if there is no room for the tokens; nothing has
+  /// @throws io.gatun.tensor.sequence.KvPool.Exhausted if there is no room for the tokens; nothing has
   ///   changed
   public Tensor forward(Ops ops, Batch batch) {
     return forward(ops, batch, x -> {});

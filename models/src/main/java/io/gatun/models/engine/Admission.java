@@ -1,6 +1,6 @@
 package io.gatun.models.engine;
 
-import io.gatun.tensor.ops.CacheLayout;
+import io.gatun.tensor.sequence.CacheLayout;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;

@@ -1,8 +1,8 @@
 package io.gatun.models.engine;
 
-import io.gatun.tensor.ops.CacheLayout;
-import io.gatun.tensor.ops.KvPool;
-import io.gatun.tensor.ops.Sequence;
+import io.gatun.tensor.sequence.CacheLayout;
+import io.gatun.tensor.sequence.KvPool;
+import io.gatun.tensor.sequence.Sequence;
 
 /// What the model keeps of running answers and of prefixes. For one thread.
 final class Memory implements AutoCloseable {

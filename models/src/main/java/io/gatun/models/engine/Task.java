@@ -11,7 +11,7 @@ import io.gatun.models.sampling.TokenLogprobs;
 import io.gatun.models.sampling.TokenMask;
 import io.gatun.models.text.AnswerText;
 import io.gatun.models.text.Tokenizer;
-import io.gatun.tensor.ops.Sequence;
+import io.gatun.tensor.sequence.Sequence;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -136,7 +136,7 @@ final class Task implements AnswerText.Sink {
 
   /// Takes its place in the steps beside another one, which has just read the prompt.
   ///
-  /// @throws io.gatun.tensor.ops.KvPool.Exhausted if there is no room
+  /// @throws io.gatun.tensor.sequence.KvPool.Exhausted if there is no room
   void startBeside(Task other) {
     start(other.sequence.fork(), prompt);
     judged = other.judged;
