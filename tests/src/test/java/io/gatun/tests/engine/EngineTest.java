@@ -510,7 +510,8 @@ class EngineTest {
   void manyPromptsAreReadSoonerThanOne() throws Exception {
     int together = whileReading(1, 420);
     int each = whileReading(7, 60);
-    assertTrue(2 * each < together, each + " tokens beside seven prompts, " + together + " beside one");
+    assertTrue(
+        2 * each < together, each + " tokens beside seven prompts, " + together + " beside one");
   }
 
   /// How many tokens an answer has got while so many prompts were read.

@@ -15,7 +15,8 @@ class BenchServeTest {
   @Test
   void allIsMeasured() throws IOException {
     String model = TestData.pretrained("tiny-llm").toString();
-    var run = InProcess.gatun("bench", "serve", "-m", model, "--clients", "3", "-n", "24", "--json");
+    var run =
+        InProcess.gatun("bench", "serve", "-m", model, "--clients", "3", "-n", "24", "--json");
     assertEquals(0, run.code(), run.err());
     var figures = new ObjectMapper().readTree(run.out());
     for (String name :
