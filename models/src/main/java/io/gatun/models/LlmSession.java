@@ -1,13 +1,14 @@
 package io.gatun.models;
 
+import io.gatun.models.constraint.AnswerMask;
 import io.gatun.models.decoder.Batch;
 import io.gatun.models.nn.NotFinite;
 import io.gatun.models.sampling.Sampler;
 import io.gatun.models.sampling.Speculation;
 import io.gatun.models.sampling.TokenMask;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.Owner;
-import io.gatun.tensor.ops.Sequence;
+import io.gatun.tensor.runtime.Owner;
+import io.gatun.tensor.sequence.Sequence;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -309,7 +310,7 @@ public final class LlmSession implements AutoCloseable {
     int room = options.contextShift ? Integer.MAX_VALUE : capacity() - prompt.length + 1;
     int most = Math.min(options.maxTokens, room);
     int vocabulary = llm.model().config().vocabSize();
-    return new AnswerConstraint(options.constraint, llm.tokenizer(), vocabulary, prompt, most);
+    return new AnswerMask(options.constraint, llm.tokenizer(), vocabulary, prompt, most);
   }
 
   private Generation answer(

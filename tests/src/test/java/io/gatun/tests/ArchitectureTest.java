@@ -25,6 +25,22 @@ class ArchitectureTest {
           .dependOnClassesThat()
           .resideInAPackage("jdk.incubator.vector..");
 
+  /// What operations stand on knows nothing of them.
+  @ArchTest
+  static final ArchRule TENSOR_IS_IN_LAYERS =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInLayers()
+          .layer("runtime")
+          .definedBy("io.gatun.tensor.runtime")
+          .layer("sequence")
+          .definedBy("io.gatun.tensor.sequence")
+          .layer("operations")
+          .definedBy("io.gatun.tensor.ops..")
+          .whereLayer("operations")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("sequence")
+          .mayOnlyBeAccessedByLayers("operations");
+
   /// The rooms of the operations know nothing of those who call them.
   @ArchTest
   static final ArchRule OPERATIONS_DO_NOT_KNOW_THEIR_CALLERS =
@@ -100,6 +116,7 @@ class ArchitectureTest {
           .ignoreDependency(
               com.tngtech.archunit.base.DescribedPredicate.alwaysTrue(),
               com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage(
+                  "io.gatun.models.constraint..",
                   "io.gatun.models.decoder..",
                   "io.gatun.models.image..",
                   "io.gatun.models.nn..",

@@ -7,7 +7,7 @@ final class Pace {
 
   private final double factor;
   private final int most;
-  private final double[] seconds;
+  private final double[] alone;
   private double tokens;
 
   /// @param factor by which a step may be longer
@@ -16,13 +16,13 @@ final class Pace {
   Pace(double factor, int most, int parallel) {
     this.factor = factor;
     this.most = most;
-    seconds = new double[parallel + 1];
+    alone = new double[parallel + 1];
     tokens = Math.min(most, FIRST);
   }
 
   /// The tokens for the next step; 0 as long as it is not known how long one without them takes.
   int tokens(int answers) {
-    return answers == 0 ? most : alone(answers) == 0 ? 0 : (int) tokens;
+    return answers == 0 ? most : seconds(answers) == 0 ? 0 : (int) tokens;
   }
 
   /// Takes in how long a step took.
@@ -36,26 +36,27 @@ final class Pace {
     }
     if (read == 0) {
       // Slow ones, as when kernels are still being compiled, are soon forgotten.
-      double before = seconds[answers];
+      double before = alone[answers];
       double weight = before == 0 ? 1 : took < before ? 0.5 : 0.1;
-      seconds[answers] = before + weight * (took - before);
+      alone[answers] = before + weight * (took - before);
       return;
     }
-    double alone = alone(answers);
+    double alone = seconds(answers);
     double ratio = (factor - 1) * alone / Math.max(took - alone, 1e-3 * alone);
     if (limited || ratio < 1) {
       tokens = Math.clamp(read * Math.clamp(ratio, 0.5, 1.5), 1, most);
     }
   }
 
-  /// The seconds of a step without prompts, of so many answers or the nearest number known.
-  private double alone(int answers) {
-    for (int d = 0; d < seconds.length; d++) {
-      if (answers - d > 0 && seconds[answers - d] > 0) {
-        return seconds[answers - d];
+  /// The seconds of a step without prompts, of so many answers or the nearest number known; 0 if
+  /// none is.
+  double seconds(int answers) {
+    for (int d = 0; d < alone.length; d++) {
+      if (answers - d > 0 && alone[answers - d] > 0) {
+        return alone[answers - d];
       }
-      if (answers + d < seconds.length && seconds[answers + d] > 0) {
-        return seconds[answers + d];
+      if (answers + d < alone.length && alone[answers + d] > 0) {
+        return alone[answers + d];
       }
     }
     return 0;

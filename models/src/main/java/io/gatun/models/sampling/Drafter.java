@@ -6,10 +6,14 @@ package io.gatun.models.sampling;
 /// as far as it is what was drawn: so the answer is distributed as without guesses, and for the
 /// same seed it is the same.
 @FunctionalInterface
-public interface Drafter {
+public interface Drafter extends AutoCloseable {
   /// The tokens that may follow, or none.
   ///
   /// @param tokens the text, of which the first `length` count
   /// @param most that are of use
   int[] draft(int[] tokens, int length, int most);
+
+  /// Gives back what it holds, if that is anything.
+  @Override
+  default void close() {}
 }

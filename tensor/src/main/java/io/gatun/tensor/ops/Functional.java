@@ -13,6 +13,7 @@ import io.gatun.tensor.ops.linear.Linear;
 import io.gatun.tensor.ops.rows.Elementwise;
 import io.gatun.tensor.ops.rows.Images;
 import io.gatun.tensor.ops.rows.Normalization;
+import io.gatun.tensor.runtime.Workspace;
 import java.util.function.Supplier;
 
 /// The operations of networks that see and paint (SAM, CLIP, UNet, VAE), on activations of one

@@ -8,13 +8,20 @@ import io.gatun.tensor.kernel.scalar.Kernels;
 import io.gatun.tensor.kernel.tiled.TiledLayout;
 import io.gatun.tensor.ops.attention.Attention;
 import io.gatun.tensor.ops.attention.KeyValues;
+import io.gatun.tensor.ops.attention.KvRows;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.PackedMemory;
 import io.gatun.tensor.ops.context.WeightRows;
+import io.gatun.tensor.ops.linear.HeadProducts;
 import io.gatun.tensor.ops.linear.Input;
 import io.gatun.tensor.ops.linear.Linear;
 import io.gatun.tensor.ops.rows.Softmax;
+import io.gatun.tensor.runtime.Owner;
+import io.gatun.tensor.runtime.Workers;
+import io.gatun.tensor.runtime.Workspace;
+import io.gatun.tensor.sequence.Sequence;
+import io.gatun.tensor.sequence.Span;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Collections;
@@ -431,7 +438,7 @@ public final class Ops implements AutoCloseable {
   public void put(List<Span> spans, int part, Tensor k, Tensor v) {
     try (var _ = owner.operation();
         var _ = Span.claim(spans)) {
-      KeyValues.put(ctx, Span.rows(spans, part, k), k, v);
+      KeyValues.put(ctx, KvRows.of(spans, part, k), k, v);
     }
   }
 
@@ -443,7 +450,7 @@ public final class Ops implements AutoCloseable {
   public Tensor attention(Tensor q, List<Span> spans, int part, AttentionSpec spec) {
     try (var _ = owner.operation();
         var _ = Span.claim(spans)) {
-      return Attention.apply(ctx, q, Span.rows(spans, part, q), spec);
+      return Attention.apply(ctx, q, KvRows.of(spans, part, q), spec);
     }
   }
 

@@ -7,6 +7,8 @@ import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.rows.Elementwise;
+import io.gatun.tensor.runtime.Owner;
+import io.gatun.tensor.sequence.Span;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 

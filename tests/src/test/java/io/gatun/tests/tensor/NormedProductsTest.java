@@ -9,7 +9,7 @@ import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Packing;
 import io.gatun.tensor.ops.Precision;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;

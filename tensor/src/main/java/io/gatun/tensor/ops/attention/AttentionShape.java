@@ -3,6 +3,7 @@ package io.gatun.tensor.ops.attention;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.dense.AttentionScores;
 import io.gatun.tensor.ops.AttentionSpec;
+import io.gatun.tensor.sequence.CacheLayout;
 
 /// How an attention is cut into blocks of queries, of which scores have rows, and of keys.
 ///
@@ -38,7 +39,7 @@ record AttentionShape(
   /// Of a block over pages.
   private static final int PAGED_ROWS = 256;
 
-  private static final int PAGED_KEYS = 4 * KvPages.PAGE;
+  private static final int PAGED_KEYS = 4 * CacheLayout.PAGE;
 
   /// The most rows for which memory is the limit: what is read then should lie together.
   static final int FEW = 32;
@@ -80,12 +81,11 @@ record AttentionShape(
     int group = heads / kv.heads();
     int queriesPerBlock = Math.clamp(PAGED_ROWS / group, 1, rows.rows());
     long seen = Math.max(0, (long) rows.position() - spec.before());
-    int firstKey = (int) (seen / KvPages.PAGE * KvPages.PAGE);
+    int firstKey = (int) (seen / CacheLayout.PAGE * CacheLayout.PAGE);
     int keys = rows.position() + rows.rows();
     boolean few = queriesPerBlock * group <= FEW;
-    int keysPerBlock = few ? KvPages.PAGE : PAGED_KEYS;
+    int keysPerBlock = few ? CacheLayout.PAGE : PAGED_KEYS;
     int blocks = Math.ceilDiv(keys - firstKey, keysPerBlock);
-    long headBytes = KvPages.bytes(kv, rows.pages().dtype()) / kv.heads();
     return new AttentionShape(
         1,
         kv.heads(),
@@ -99,7 +99,7 @@ record AttentionShape(
         queriesPerBlock,
         keysPerBlock,
         Math.max(2, Math.ceilDiv(blocks, MAX_PARTS)),
-        few ? Math.clamp(TOGETHER / headBytes, 1, kv.heads()) : 1,
+        few ? Math.clamp(TOGETHER / rows.pages().headBytes(), 1, kv.heads()) : 1,
         stride(keysPerBlock));
   }
 

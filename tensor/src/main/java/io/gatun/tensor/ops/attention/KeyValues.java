@@ -1,15 +1,16 @@
 package io.gatun.tensor.ops.attention;
 
-import static io.gatun.tensor.ops.attention.KvPages.PAGE;
+import static io.gatun.tensor.sequence.CacheLayout.PAGE;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.kernel.scalar.PlainTypes;
-import io.gatun.tensor.ops.KvLayout;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.sequence.KvLayout;
+import io.gatun.tensor.sequence.KvPages;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 

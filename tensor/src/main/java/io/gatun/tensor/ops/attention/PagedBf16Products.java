@@ -1,5 +1,7 @@
 package io.gatun.tensor.ops.attention;
 
+import static io.gatun.tensor.sequence.CacheLayout.PAGE;
+
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.MatmulSpec;
 import io.gatun.ffm.OneDnn;
@@ -10,13 +12,13 @@ import io.gatun.tensor.kernel.ggml.Unpack;
 import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.kernel.scalar.Kernels;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.sequence.KvPages;
 import java.lang.foreign.MemorySegment;
 
 /// Products with [KvPages], everything rounded to BF16, through oneDNN, one for all pages of a
 /// block; sums are F32. They have whole pages and a multiple of [#ROWS] rows, so that there are few
 /// kinds of them, whatever the lengths of prompts.
 final class PagedBf16Products implements AttentionProducts {
-  private static final int PAGE = KvPages.PAGE;
 
   private static final int ROWS = 32;
 

@@ -1,5 +1,7 @@
 package io.gatun.tensor.ops.attention;
 
+import static io.gatun.tensor.sequence.CacheLayout.PAGE;
+
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.dense.SmallProducts;
@@ -7,12 +9,12 @@ import io.gatun.tensor.kernel.dense.StoredProduct;
 import io.gatun.tensor.kernel.ggml.Unpack;
 import io.gatun.tensor.kernel.scalar.Kernels;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.sequence.KvPages;
 import java.lang.foreign.MemorySegment;
 
 /// Products with [KvPages] in F32, by the Vector API. Few rows are multiplied with keys and values
 /// as they are stored, more with a copy in F32.
 final class PagedF32Products implements AttentionProducts {
-  private static final int PAGE = KvPages.PAGE;
   private static final long PANEL = 4L * SmallProducts.COLUMNS;
 
   private final Kernels kernels;

@@ -7,6 +7,7 @@ import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.kernel.scalar.Kernels;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.sequence.KvPages;
 import java.lang.foreign.MemorySegment;
 
 /// The attention that the other one is tested against: the definition, row by row.

@@ -13,8 +13,8 @@ import io.gatun.tensor.kernel.scalar.ScalarKernels;
 import io.gatun.tensor.kernel.scalar.ScalarNetworkKernels;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Precision;
-import io.gatun.tensor.ops.Workers;
-import io.gatun.tensor.ops.Workspace;
+import io.gatun.tensor.runtime.Workers;
+import io.gatun.tensor.runtime.Workspace;
 import java.lang.foreign.MemorySegment;
 
 /// What every operation runs on.

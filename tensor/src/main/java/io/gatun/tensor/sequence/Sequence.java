@@ -1,14 +1,14 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.sequence;
 
-import static io.gatun.tensor.ops.CacheLayout.PAGE;
+import static io.gatun.tensor.sequence.CacheLayout.PAGE;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.KvPool.Block;
-import io.gatun.tensor.ops.attention.KvPages;
-import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.runtime.Owner;
+import io.gatun.tensor.sequence.KvPool.Block;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.TreeMap;
 
 /// What a model keeps of one text: the keys and values of its positions, in pages of a [KvPool],
@@ -191,7 +191,7 @@ public final class Sequence implements AutoCloseable {
   /// @throws IndexOutOfBoundsException if it is not full yet
   public KvPool.Share sharePage(int index) {
     try (var _ = owner.claim()) {
-      Check.index("full page", index, length / PAGE);
+      Objects.checkIndex(index, length / PAGE);
       var page = layout.pageBytes() == 0 || notFinite ? null : pages.get(index);
       return page == null ? null : new KvPool.Share(pool, page);
     }
@@ -319,8 +319,15 @@ public final class Sequence implements AutoCloseable {
     return tensors;
   }
 
-  /// The keys and values of a part.
-  KvPages keyValues(int part) {
+  /// The keys and values of a part, in which those of so many positions have room.
+  ///
+  /// @throws IllegalArgumentException if the part has none
+  /// @throws IndexOutOfBoundsException if no room was [reserved][#reserve]
+  public KvPages keyValues(int part, long positions) {
+    if (positions > (long) pages.size() * PAGE) {
+      throw new IndexOutOfBoundsException(
+          "position %d; there is room for %d".formatted(positions - 1, pages.size() * PAGE));
+    }
     return new KvPages(
         layout.kv(part),
         layout.dtype(),
@@ -328,17 +335,6 @@ public final class Sequence implements AutoCloseable {
         layout.at(part),
         !notFinite,
         () -> notFinite = true);
-  }
-
-  /// Asks that there is room for the rows of a span.
-  ///
-  /// @throws IndexOutOfBoundsException if there is not
-  void checkReserved(int position, int tokens) {
-    if (position < 0 || position + (long) tokens > (long) pages.size() * PAGE) {
-      throw new IndexOutOfBoundsException(
-          "positions %d..%d; there is room for %d"
-              .formatted(position, position + tokens - 1, pages.size() * PAGE));
-    }
   }
 
   /// Gives the memory back, after an operation of another thread that uses it; a second call does

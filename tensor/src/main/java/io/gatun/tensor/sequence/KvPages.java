@@ -1,8 +1,8 @@
-package io.gatun.tensor.ops.attention;
+package io.gatun.tensor.sequence;
+
+import static io.gatun.tensor.sequence.CacheLayout.PAGE;
 
 import io.gatun.tensor.DType;
-import io.gatun.tensor.ops.CacheLayout;
-import io.gatun.tensor.ops.KvLayout;
 import java.lang.foreign.MemorySegment;
 import java.util.function.IntFunction;
 
@@ -26,11 +26,14 @@ public record KvPages(
     long at,
     boolean isFinite,
     Runnable notFinite) {
-  static final int PAGE = CacheLayout.PAGE;
-
   /// What a part takes of each page.
-  public static long bytes(KvLayout kv, DType.Plain dtype) {
+  static long bytes(KvLayout kv, DType.Plain dtype) {
     return kv.heads() * headBytes(kv, dtype);
+  }
+
+  /// What a head takes of each page.
+  public long headBytes() {
+    return headBytes(kv, dtype);
   }
 
   private static long headBytes(KvLayout kv, DType.Plain dtype) {
@@ -44,32 +47,32 @@ public record KvPages(
   }
 
   /// The page of the positions from `index * PAGE` on.
-  MemorySegment page(int index) {
+  public MemorySegment page(int index) {
     return pages.apply(index);
   }
 
   /// Whether keys and values are integers, of which each has a scale.
-  boolean hasScales() {
+  public boolean hasScales() {
     return dtype == DType.Plain.I8;
   }
 
   /// Where a head's keys (K, PAGE) begin in a page, in bytes.
-  long keysAt(int head) {
-    return at + head * headBytes(kv, dtype);
+  public long keysAt(int head) {
+    return at + head * headBytes();
   }
 
   /// Where a head's values (PAGE, V) begin in a page, in bytes.
-  long valuesAt(int head) {
+  public long valuesAt(int head) {
     return keysAt(head) + elementBytes(kv.keyDim(), dtype);
   }
 
   /// Where the scales of a head's keys begin in a page, in bytes.
-  long keyScalesAt(int head) {
+  public long keyScalesAt(int head) {
     return valuesAt(head) + elementBytes(kv.valueDim(), dtype);
   }
 
   /// Where the scales of a head's values begin in a page, in bytes.
-  long valueScalesAt(int head) {
+  public long valueScalesAt(int head) {
     return keyScalesAt(head) + 4L * PAGE;
   }
 }

@@ -1,9 +1,7 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.sequence;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
-import io.gatun.tensor.ops.attention.KvPages;
-import io.gatun.tensor.ops.context.Check;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -111,8 +109,12 @@ public final class CacheLayout {
   /// The keys and values that a part reads.
   ///
   /// @throws IllegalArgumentException if it has none
-  KvLayout kv(int part) {
-    Check.index("part", part, offsets.length);
+  /// @throws IndexOutOfBoundsException if there is no such part
+  public KvLayout kv(int part) {
+    if (part < 0 || part >= offsets.length) {
+      throw new IndexOutOfBoundsException(
+          "part is %d; need 0..%d".formatted(part, offsets.length - 1));
+    }
     return switch (states.get(part)) {
       case KvLayout kv -> kv;
       case LayerState.SharedWith(int index) -> kv(index);
