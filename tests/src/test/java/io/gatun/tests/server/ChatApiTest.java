@@ -39,7 +39,7 @@ class ChatApiTest {
 
   @Test
   void streamsWhatItWouldAnswerAsAWhole() {
-    var whole = chat(", 'max_tokens': 12");
+    var whole = chat(", 'max_tokens': 12, 'ignore_eos': true");
     assertEquals("chat.completion", whole.path("object").asText());
     assertEquals("length", whole.at("/choices/0/finish_reason").asText());
     assertEquals(12, whole.at("/usage/completion_tokens").asInt());
@@ -48,7 +48,8 @@ class ChatApiTest {
             PATH,
             "{"
                 + HELLO
-                + ", 'max_tokens': 12, 'stream': true, 'stream_options': {'include_usage': true}}");
+                + ", 'max_tokens': 12, 'ignore_eos': true, 'stream': true, 'stream_options':"
+                + " {'include_usage': true}}");
     String text =
         events.stream()
             .map(event -> event.at("/choices/0/delta/content").asText())
