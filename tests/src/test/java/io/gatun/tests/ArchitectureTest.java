@@ -129,7 +129,7 @@ class ArchitectureTest {
   static final ArchRule ONE_CLASS_KNOWS_THE_SERVER =
       noClasses()
           .that()
-          .resideOutsideOfPackage("io.gatun.server..")
+          .resideOutsideOfPackages("io.gatun.server..", "io.gatun.tests..")
           .and()
           .doNotHaveFullyQualifiedName("io.gatun.tools.Serving")
           .should()
