@@ -221,7 +221,8 @@ final class Steps implements AutoCloseable {
     var writing = write(ready, putOff);
     int answers = writing.size();
     var reading = new ArrayList<Rows>();
-    int budget = options.batchInvariant ? Memory.FIXED_CHUNK : pace.tokens(answers);
+    int prompts = (int) ready.stream().filter(t -> running.contains(t) && t.isReading()).count();
+    int budget = options.batchInvariant ? Memory.FIXED_CHUNK : pace.tokens(answers, prompts);
     boolean limited = read(ready, budget, writing, reading, putOff);
     if (writing.isEmpty() && reading.isEmpty()) {
       return false;
