@@ -211,15 +211,8 @@ public final class Ops implements AutoCloseable {
     }
   }
 
-  /// `silu(x gate^T) * (x up^T)`, the gated unit of SwiGLU (Shazeer 2020): x (T, K), gate and up
-  /// (N, K) of any type, result (T, N).
-  public Tensor gatedLinear(Activations x, Tensor gate, Tensor up) {
-    try (var _ = owner.operation()) {
-      return Linear.gated(ctx, List.of(x.input()), List.of(gate), List.of(up))[0];
-    }
-  }
-
-  /// As [#gatedLinear] of an input each, in one go.
+  /// `silu(x gate^T) * (x up^T)`, the gated unit of SwiGLU (Shazeer 2020), of an input each in one
+  /// go: x (T, K), gate and up (N, K) of any type, result (T, N).
   public Tensor[] gatedLinears(List<Activations> x, List<Tensor> gates, List<Tensor> ups) {
     try (var _ = owner.operation()) {
       return Linear.gated(ctx, inputs(x), gates, ups);

@@ -65,7 +65,6 @@ public final class BatchedProduct {
                     WeightLayout.transposed(k),
                     n,
                     null,
-                    false,
                     List.of());
             OneDnn.matmul(
                 spec,
