@@ -31,7 +31,7 @@ import picocli.CommandLine.Spec;
 final class BenchServe implements Callable<Integer> {
   private static final int WRITERS = 4;
 
-  /// Tokens that each of them has written before the long prompt comes.
+  /// Tokens that each of them writes before and while the figures without a long prompt are taken.
   private static final int AHEAD = 32;
 
   @Spec private CommandSpec spec;
@@ -215,7 +215,8 @@ final class BenchServe implements Callable<Integer> {
     /// A client that asks again whenever its answer has ended.
     private final class Writer {
       private final List<Seen> seen = new ArrayList<>();
-      private final CountDownLatch ahead = new CountDownLatch(AHEAD);
+      private final CountDownLatch settled = new CountDownLatch(AHEAD);
+      private final CountDownLatch ahead = new CountDownLatch(3 * AHEAD);
       private volatile boolean ends;
 
       List<Seen> write() throws InterruptedException {
@@ -228,6 +229,7 @@ final class BenchServe implements Callable<Integer> {
                   asked,
                   handle,
                   () -> {
+                    settled.countDown();
                     ahead.countDown();
                     if (ends) {
                       handle.cancel();
@@ -246,6 +248,10 @@ final class BenchServe implements Callable<Integer> {
         var writers = Stream.generate(Writer::new).limit(WRITERS).toList();
         var written = writers.stream().map(w -> threads.submit(w::write)).toList();
         for (var writer : writers) {
+          writer.settled.await();
+        }
+        double settled = now();
+        for (var writer : writers) {
           writer.ahead.await();
         }
         double before = now();
@@ -255,7 +261,7 @@ final class BenchServe implements Callable<Integer> {
         var meanwhile = new ArrayList<Double>();
         for (var each : written) {
           for (var answer : each.get()) {
-            alone.addAll(answer.gaps(0, before));
+            alone.addAll(answer.gaps(settled, before));
             meanwhile.addAll(answer.gaps(before, seen.last()));
           }
         }

@@ -2,10 +2,12 @@ package io.gatun.models.constraint;
 
 import io.gatun.models.constraint.States.State;
 import io.gatun.models.constraint.TokenTrie.Group;
+import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /// Which tokens may follow where, for one grammar and one vocabulary: walks over the vocabulary's
 /// tries, of which the results are kept with the states. For any number of threads.
@@ -145,6 +147,29 @@ final class Masks {
     }
     addEnds(tokens, state);
     return new Mask(tokens, worst[0]);
+  }
+
+  /// Tokens that spell what must follow, as far as that is sure: the longest that fits comes first.
+  /// One that ends with it is not among them, for a longer one may be meant.
+  synchronized int[] forced(State state, int most) {
+    var text = new ByteArrayOutputStream();
+    var at = states.adopt(state);
+    for (int b = states.only(at); b >= 0 && text.size() < most * vocabulary.longest(); ) {
+      text.write(b);
+      at = states.next(at, b);
+      b = states.only(at);
+    }
+    byte[] bytes = text.toByteArray();
+    var ids = IntStream.builder();
+    int count = 0;
+    for (int from = 0; from < bytes.length && count < most; count++) {
+      int id = vocabulary.longest(bytes, from);
+      from += id < 0 ? bytes.length : vocabulary.bytes(id).length;
+      if (from < bytes.length || (from == bytes.length && at.isLast())) {
+        ids.add(id);
+      }
+    }
+    return ids.build().toArray();
   }
 
   private void addEnds(long[] tokens, State state) {

@@ -8,6 +8,12 @@ package io.gatun.models.engine;
 final class Pace {
   private static final int FIRST = 16;
 
+  /// By how much one step can change it: steps that are too long are worse than those that are too
+  /// short.
+  private static final double LESS = 0.8;
+
+  private static final double MORE = 1.05;
+
   private final double factor;
   private final int most;
   private final double[] alone;
@@ -54,9 +60,11 @@ final class Pace {
       alone[answers] += weight * (took - alone[answers]);
       return;
     }
-    double now = read * before / Math.max(took - before, 1e-3 * before);
-    if (limited || now < tokens) {
-      tokens = Math.clamp(now, Math.max(1, 0.7 * tokens), Math.min(most, 1.3 * tokens));
+    double right = read * before / Math.max(took - before, 1e-3 * before);
+    if (right < tokens) {
+      tokens = Math.max(1, Math.max(right, LESS * tokens));
+    } else if (limited) {
+      tokens = Math.min(most, Math.min(right, MORE * tokens));
     }
   }
 

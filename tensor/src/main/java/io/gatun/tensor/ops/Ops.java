@@ -211,15 +211,8 @@ public final class Ops implements AutoCloseable {
     }
   }
 
-  /// `silu(x gate^T) * (x up^T)`, the gated unit of SwiGLU (Shazeer 2020): x (T, K), gate and up
-  /// (N, K) of any type, result (T, N).
-  public Tensor gatedLinear(Activations x, Tensor gate, Tensor up) {
-    try (var _ = owner.operation()) {
-      return Linear.gated(ctx, List.of(x.input()), List.of(gate), List.of(up))[0];
-    }
-  }
-
-  /// As [#gatedLinear] of an input each, in one go.
+  /// `silu(x gate^T) * (x up^T)`, the gated unit of SwiGLU (Shazeer 2020), of an input each in one
+  /// go: x (T, K), gate and up (N, K) of any type, result (T, N).
   public Tensor[] gatedLinears(List<Activations> x, List<Tensor> gates, List<Tensor> ups) {
     try (var _ = owner.operation()) {
       return Linear.gated(ctx, inputs(x), gates, ups);
@@ -255,14 +248,11 @@ public final class Ops implements AutoCloseable {
       Check.f32("bias", bias);
       long n = Check.columns("y", y);
       Check.same("bias", bias.size(), "columns", n);
-      workers.forEach(
+      ctx.each(
           y.size() / n,
           8,
-          (worker, from, to) -> {
-            for (long t = from; t < to; t++) {
-              kernels.add(y.segment(), 4 * t * n, bias.segment(), 0, n, y.segment(), 4 * t * n);
-            }
-          });
+          (worker, t) ->
+              kernels.add(y.segment(), 4 * t * n, bias.segment(), 0, n, y.segment(), 4 * t * n));
     }
   }
 
@@ -278,15 +268,13 @@ public final class Ops implements AutoCloseable {
       long turns = weight.size() / d;
       Check.same("rows", x.size() / d % turns, "beyond whole turns of the weight's rows", 0);
       var out = empty(x.shape().dims());
-      workers.forEach(
+      ctx.each(
           x.size() / d,
           Context.grain(d),
-          (worker, from, to) -> {
-            for (long t = from; t < to; t++) {
-              long at = 4 * t * d;
-              long w = 4 * (t % turns) * d;
-              kernels.rmsNorm(x.segment(), at, weight.segment(), w, eps, d, out.segment(), at);
-            }
+          (worker, t) -> {
+            long at = 4 * t * d;
+            long w = 4 * (t % turns) * d;
+            kernels.rmsNorm(x.segment(), at, weight.segment(), w, eps, d, out.segment(), at);
           });
       return out;
     }
@@ -384,11 +372,10 @@ public final class Ops implements AutoCloseable {
       int c = Math.toIntExact(x.dim(2));
       Check.same("odd channels of the head size", turned % 2, "channels are rotated in pairs", 0);
       long heads = x.dim(1);
-      workers.forEach(
+      ctx.each(
           x.dim(0) * heads,
           Context.grain(c),
-          (worker, from, to) -> {
-            for (long i = from; i < to; i++) {
+          (worker, i) ->
               kernels.rope(
                   x.segment(),
                   4 * i * c,
@@ -396,9 +383,7 @@ public final class Ops implements AutoCloseable {
                   sin.segment(),
                   4 * (i / heads) * turned,
                   turned,
-                  interleaved);
-            }
-          });
+                  interleaved));
     }
   }
 

@@ -4,7 +4,6 @@ import static io.gatun.tensor.sequence.CacheLayout.PAGE;
 
 import io.gatun.tensor.DType;
 import java.lang.foreign.MemorySegment;
-import java.util.List;
 
 /// The keys and values that one part of a model keeps of a sequence, in pages of [CacheLayout#PAGE]
 /// positions.
@@ -14,27 +13,17 @@ import java.util.List;
 /// integers each key and each value of a head has a scale of its own; the F32 scales (PAGE) of the
 /// keys and then of the values follow the values.
 public final class KvPages {
+  private final Sequence sequence;
   private final KvLayout kv;
   private final DType.Plain dtype;
-  private final List<KvPool.Block> pages;
   private final int run;
-  private final boolean isFinite;
-  private final Runnable notFinite;
 
-  /// @param run which of a page's runs is that of the first head
-  KvPages(
-      KvLayout kv,
-      DType.Plain dtype,
-      List<KvPool.Block> pages,
-      int run,
-      boolean isFinite,
-      Runnable notFinite) {
-    this.kv = kv;
-    this.dtype = dtype;
-    this.pages = pages;
-    this.run = run;
-    this.isFinite = isFinite;
-    this.notFinite = notFinite;
+  KvPages(Sequence sequence, int part) {
+    this.sequence = sequence;
+    var layout = sequence.layout();
+    kv = layout.kv(part);
+    dtype = layout.dtype();
+    run = (int) layout.at(part);
   }
 
   /// What a head takes of each page.
@@ -63,12 +52,12 @@ public final class KvPages {
 
   /// Whether all are numbers that the type can hold.
   public boolean isFinite() {
-    return isFinite;
+    return sequence.isFinite();
   }
 
   /// To be called where one is stored that is none.
   public void notFinite() {
-    notFinite.run();
+    sequence.notFinite();
   }
 
   /// Whether keys and values are integers, of which each has a scale.
@@ -78,12 +67,12 @@ public final class KvPages {
 
   /// What holds the page of the positions from `index * PAGE` on, among others.
   public MemorySegment memory(int index) {
-    return pages.get(index).memory();
+    return sequence.page(index).memory();
   }
 
   /// Where a head's keys (K, PAGE) begin in a page's memory, in bytes.
   public long keysAt(int index, int head) {
-    return pages.get(index).at(run + head);
+    return sequence.page(index).at(run + head);
   }
 
   /// Where a head's values (PAGE, V) begin in a page's memory, in bytes.

@@ -328,13 +328,20 @@ public final class Sequence implements AutoCloseable {
       throw new IndexOutOfBoundsException(
           "position %d; there is room for %d".formatted(positions - 1, pages.size() * PAGE));
     }
-    return new KvPages(
-        layout.kv(part),
-        layout.dtype(),
-        pages,
-        (int) layout.at(part),
-        !notFinite,
-        () -> notFinite = true);
+    return new KvPages(this, part);
+  }
+
+  Block page(int index) {
+    return pages.get(index);
+  }
+
+  /// Whether all keys and values are numbers that their type can hold.
+  boolean isFinite() {
+    return !notFinite;
+  }
+
+  void notFinite() {
+    notFinite = true;
   }
 
   /// Gives the memory back, after an operation of another thread that uses it; a second call does

@@ -50,14 +50,10 @@ public final class KeyValues {
 
   private void put(List<KvRows> all) {
     long perHead = k.dim(0) / all.size() * (kv.keyDim() + kv.valueDim()) / 2;
-    ctx.forEach(
+    ctx.each(
         (long) all.size() * kv.heads(),
         Context.grain(perHead),
-        (worker, from, to) -> {
-          for (long i = from; i < to; i++) {
-            put(worker, all.get((int) (i / kv.heads())), (int) (i % kv.heads()));
-          }
-        });
+        (worker, i) -> put(worker, all.get((int) (i / kv.heads())), (int) (i % kv.heads())));
   }
 
   private void put(int worker, KvRows rows, int head) {

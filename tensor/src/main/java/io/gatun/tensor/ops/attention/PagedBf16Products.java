@@ -54,11 +54,6 @@ final class PagedBf16Products implements AttentionProducts {
     return s.valueDim();
   }
 
-  @Override
-  public long preparedBytes() {
-    return 0;
-  }
-
   /// Keys (K, keys) or values (keys, V); queries (rows, K), all BF16; a row of keys or values as
   /// F32.
   @Override
@@ -75,9 +70,6 @@ final class PagedBf16Products implements AttentionProducts {
   }
 
   @Override
-  public void prepare(int batch, int head, MemorySegment memory, long at) {}
-
-  @Override
   public void begin(Block b) {
     long n = (long) s.group() * s.keyDim();
     for (int t = 0; t < b.queries(); t++) {
@@ -85,11 +77,6 @@ final class PagedBf16Products implements AttentionProducts {
       long to = b.scratchAt() + queriesAt() + 2 * t * n;
       Unpack.floatToBf16(q.segment(), 4 * from, b.memory(), to, n);
     }
-  }
-
-  @Override
-  public void positions(Block b, long at) {
-    throw new IllegalStateException("a cache is no grid");
   }
 
   private int pages(int keyBlock) {

@@ -50,11 +50,6 @@ final class PagedF32Products implements AttentionProducts {
     return SmallProducts.columns(s.valueDim());
   }
 
-  @Override
-  public long preparedBytes() {
-    return 0;
-  }
-
   /// Queries, and a page's keys or values, beyond which a row may be read.
   @Override
   public long scratchBytes() {
@@ -66,20 +61,12 @@ final class PagedF32Products implements AttentionProducts {
   }
 
   @Override
-  public void prepare(int batch, int head, MemorySegment memory, long at) {}
-
-  @Override
   public void begin(Block b) {
     long bytes = 4L * s.group() * s.keyDim();
     for (int t = 0; t < b.queries(); t++) {
       long from = ((long) (b.first() + t) * s.heads() + b.head()) * bytes;
       MemorySegment.copy(q.segment(), from, b.memory(), b.scratchAt() + t * bytes, bytes);
     }
-  }
-
-  @Override
-  public void positions(Block b, long at) {
-    throw new IllegalStateException("a cache is no grid");
   }
 
   @Override
