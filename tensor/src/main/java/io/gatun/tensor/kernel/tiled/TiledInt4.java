@@ -72,9 +72,9 @@ final class TiledInt4 {
       IntVector i = s.reinterpretAsInts();
       FloatVector f = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALE) * F16_BIAS);
       even =
-          ((FloatVector) i.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+          ((FloatVector) i.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
               .fma(d.mul(f), even);
-      odd = ((FloatVector) i.lanewise(ASHR, 16).convert(I2F, 0)).fma(e.mul(f), odd);
+      odd = ((FloatVector) i.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0)).fma(e.mul(f), odd);
     }
     even.intoMemorySegment(ALL, y & IN_BOUNDS, ORDER);
     odd.intoMemorySegment(ALL, y + ODD_BYTES & IN_BOUNDS, ORDER);
@@ -122,15 +122,17 @@ final class TiledInt4 {
       IntVector i0 = s0.reinterpretAsInts();
       FloatVector f0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a0 + SCALE) * F16_BIAS);
       even0 =
-          ((FloatVector) i0.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+          ((FloatVector) i0.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
               .fma(d.mul(f0), even0);
-      odd0 = ((FloatVector) i0.lanewise(ASHR, 16).convert(I2F, 0)).fma(e.mul(f0), odd0);
+      odd0 =
+          ((FloatVector) i0.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0)).fma(e.mul(f0), odd0);
       IntVector i1 = s1.reinterpretAsInts();
       FloatVector f1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a1 + SCALE) * F16_BIAS);
       even1 =
-          ((FloatVector) i1.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+          ((FloatVector) i1.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
               .fma(d.mul(f1), even1);
-      odd1 = ((FloatVector) i1.lanewise(ASHR, 16).convert(I2F, 0)).fma(e.mul(f1), odd1);
+      odd1 =
+          ((FloatVector) i1.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0)).fma(e.mul(f1), odd1);
     }
     even0.intoMemorySegment(ALL, y & IN_BOUNDS, ORDER);
     odd0.intoMemorySegment(ALL, y + ODD_BYTES & IN_BOUNDS, ORDER);
@@ -193,27 +195,31 @@ final class TiledInt4 {
       IntVector i0 = s0.reinterpretAsInts();
       FloatVector f0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a0 + SCALE) * F16_BIAS);
       even0 =
-          ((FloatVector) i0.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+          ((FloatVector) i0.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
               .fma(d.mul(f0), even0);
-      odd0 = ((FloatVector) i0.lanewise(ASHR, 16).convert(I2F, 0)).fma(e.mul(f0), odd0);
+      odd0 =
+          ((FloatVector) i0.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0)).fma(e.mul(f0), odd0);
       IntVector i1 = s1.reinterpretAsInts();
       FloatVector f1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a1 + SCALE) * F16_BIAS);
       even1 =
-          ((FloatVector) i1.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+          ((FloatVector) i1.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
               .fma(d.mul(f1), even1);
-      odd1 = ((FloatVector) i1.lanewise(ASHR, 16).convert(I2F, 0)).fma(e.mul(f1), odd1);
+      odd1 =
+          ((FloatVector) i1.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0)).fma(e.mul(f1), odd1);
       IntVector i2 = s2.reinterpretAsInts();
       FloatVector f2 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a2 + SCALE) * F16_BIAS);
       even2 =
-          ((FloatVector) i2.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+          ((FloatVector) i2.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
               .fma(d.mul(f2), even2);
-      odd2 = ((FloatVector) i2.lanewise(ASHR, 16).convert(I2F, 0)).fma(e.mul(f2), odd2);
+      odd2 =
+          ((FloatVector) i2.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0)).fma(e.mul(f2), odd2);
       IntVector i3 = s3.reinterpretAsInts();
       FloatVector f3 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a3 + SCALE) * F16_BIAS);
       even3 =
-          ((FloatVector) i3.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+          ((FloatVector) i3.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
               .fma(d.mul(f3), even3);
-      odd3 = ((FloatVector) i3.lanewise(ASHR, 16).convert(I2F, 0)).fma(e.mul(f3), odd3);
+      odd3 =
+          ((FloatVector) i3.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0)).fma(e.mul(f3), odd3);
     }
     even0.intoMemorySegment(ALL, y & IN_BOUNDS, ORDER);
     odd0.intoMemorySegment(ALL, y + ODD_BYTES & IN_BOUNDS, ORDER);

@@ -67,8 +67,8 @@ final class TiledInt8 {
       FloatVector e = scales.lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
       IntVector low = all.sub(high.lanewise(LSHL, 16)).sub(BIASES);
       FloatVector f = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALE) * F16_BIAS);
-      even = ((FloatVector) low.convert(I2F, 0)).fma(d.mul(f), even);
-      odd = ((FloatVector) high.convert(I2F, 0)).fma(e.mul(f), odd);
+      even = ((FloatVector) low.convertShape(I2F, FLOATS, 0)).fma(d.mul(f), even);
+      odd = ((FloatVector) high.convertShape(I2F, FLOATS, 0)).fma(e.mul(f), odd);
     }
     even.intoMemorySegment(ALL, y & IN_BOUNDS, ORDER);
     odd.intoMemorySegment(ALL, y + ODD_BYTES & IN_BOUNDS, ORDER);
@@ -119,12 +119,12 @@ final class TiledInt8 {
       FloatVector e = scales.lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
       IntVector low0 = all0.sub(high0.lanewise(LSHL, 16)).sub(BIASES);
       FloatVector f0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a0 + SCALE) * F16_BIAS);
-      even0 = ((FloatVector) low0.convert(I2F, 0)).fma(d.mul(f0), even0);
-      odd0 = ((FloatVector) high0.convert(I2F, 0)).fma(e.mul(f0), odd0);
+      even0 = ((FloatVector) low0.convertShape(I2F, FLOATS, 0)).fma(d.mul(f0), even0);
+      odd0 = ((FloatVector) high0.convertShape(I2F, FLOATS, 0)).fma(e.mul(f0), odd0);
       IntVector low1 = all1.sub(high1.lanewise(LSHL, 16)).sub(BIASES);
       FloatVector f1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a1 + SCALE) * F16_BIAS);
-      even1 = ((FloatVector) low1.convert(I2F, 0)).fma(d.mul(f1), even1);
-      odd1 = ((FloatVector) high1.convert(I2F, 0)).fma(e.mul(f1), odd1);
+      even1 = ((FloatVector) low1.convertShape(I2F, FLOATS, 0)).fma(d.mul(f1), even1);
+      odd1 = ((FloatVector) high1.convertShape(I2F, FLOATS, 0)).fma(e.mul(f1), odd1);
     }
     even0.intoMemorySegment(ALL, y & IN_BOUNDS, ORDER);
     odd0.intoMemorySegment(ALL, y + ODD_BYTES & IN_BOUNDS, ORDER);

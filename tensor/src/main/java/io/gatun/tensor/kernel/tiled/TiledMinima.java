@@ -65,34 +65,34 @@ final class TiledMinima {
               .lanewise(ASHR, 3)
               .and(F16_PLACE)
               .reinterpretAsFloats()
-              .mul((FloatVector) pair.and(0xFF).convert(I2F, 0));
+              .mul((FloatVector) pair.and(0xFF).convertShape(I2F, FLOATS, 0));
       FloatVector mn =
           m.lanewise(LSHL, 16)
               .lanewise(ASHR, 3)
               .and(F16_PLACE)
               .reinterpretAsFloats()
-              .mul((FloatVector) pair.lanewise(LSHR, 8).and(0xFF).convert(I2F, 0));
+              .mul((FloatVector) pair.lanewise(LSHR, 8).and(0xFF).convertShape(I2F, FLOATS, 0));
       FloatVector es =
           d.lanewise(ASHR, 3)
               .and(F16_PLACE)
               .reinterpretAsFloats()
-              .mul((FloatVector) pair.lanewise(LSHR, 16).and(0xFF).convert(I2F, 0));
+              .mul((FloatVector) pair.lanewise(LSHR, 16).and(0xFF).convertShape(I2F, FLOATS, 0));
       FloatVector en =
           m.lanewise(ASHR, 3)
               .and(F16_PLACE)
               .reinterpretAsFloats()
-              .mul((FloatVector) pair.lanewise(LSHR, 24).convert(I2F, 0));
+              .mul((FloatVector) pair.lanewise(LSHR, 24).convertShape(I2F, FLOATS, 0));
       IntVector i = s.reinterpretAsInts();
       FloatVector f = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALE) * F16_BIAS);
       FloatVector t = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALED_SUM) * F16_BIAS);
       FloatVector h = t.mul(8);
       even =
-          ((FloatVector) i.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+          ((FloatVector) i.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
               .fma(f, h)
               .fma(ds, even)
               .sub(mn.mul(t));
       odd =
-          ((FloatVector) i.lanewise(ASHR, 16).convert(I2F, 0))
+          ((FloatVector) i.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
               .fma(f, h)
               .fma(es, odd)
               .sub(en.mul(t));
@@ -141,34 +141,34 @@ final class TiledMinima {
               .lanewise(ASHR, 3)
               .and(F16_PLACE)
               .reinterpretAsFloats()
-              .mul((FloatVector) pair.and(0xFF).convert(I2F, 0));
+              .mul((FloatVector) pair.and(0xFF).convertShape(I2F, FLOATS, 0));
       FloatVector mn =
           m.lanewise(LSHL, 16)
               .lanewise(ASHR, 3)
               .and(F16_PLACE)
               .reinterpretAsFloats()
-              .mul((FloatVector) pair.lanewise(LSHR, 8).and(0xFF).convert(I2F, 0));
+              .mul((FloatVector) pair.lanewise(LSHR, 8).and(0xFF).convertShape(I2F, FLOATS, 0));
       FloatVector es =
           d.lanewise(ASHR, 3)
               .and(F16_PLACE)
               .reinterpretAsFloats()
-              .mul((FloatVector) pair.lanewise(LSHR, 16).and(0xFF).convert(I2F, 0));
+              .mul((FloatVector) pair.lanewise(LSHR, 16).and(0xFF).convertShape(I2F, FLOATS, 0));
       FloatVector en =
           m.lanewise(ASHR, 3)
               .and(F16_PLACE)
               .reinterpretAsFloats()
-              .mul((FloatVector) pair.lanewise(LSHR, 24).convert(I2F, 0));
+              .mul((FloatVector) pair.lanewise(LSHR, 24).convertShape(I2F, FLOATS, 0));
       IntVector i0 = s0.reinterpretAsInts();
       FloatVector f0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a0 + SCALE) * F16_BIAS);
       FloatVector t0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a0 + SCALED_SUM) * F16_BIAS);
       FloatVector h0 = t0.mul(8);
       even0 =
-          ((FloatVector) i0.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+          ((FloatVector) i0.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
               .fma(f0, h0)
               .fma(ds, even0)
               .sub(mn.mul(t0));
       odd0 =
-          ((FloatVector) i0.lanewise(ASHR, 16).convert(I2F, 0))
+          ((FloatVector) i0.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
               .fma(f0, h0)
               .fma(es, odd0)
               .sub(en.mul(t0));
@@ -177,12 +177,12 @@ final class TiledMinima {
       FloatVector t1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a1 + SCALED_SUM) * F16_BIAS);
       FloatVector h1 = t1.mul(8);
       even1 =
-          ((FloatVector) i1.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+          ((FloatVector) i1.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
               .fma(f1, h1)
               .fma(ds, even1)
               .sub(mn.mul(t1));
       odd1 =
-          ((FloatVector) i1.lanewise(ASHR, 16).convert(I2F, 0))
+          ((FloatVector) i1.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
               .fma(f1, h1)
               .fma(es, odd1)
               .sub(en.mul(t1));

@@ -208,7 +208,7 @@ public final class TiledPanels {
               IntVector.fromMemorySegment(INTS, ALL, pair & IN_BOUNDS, ORDER)
                   .lanewise(LSHR, 16 * lane + 8 * minimum)
                   .and(0xFF)
-                  .convert(VectorOperators.I2F, 0);
+                  .convertShape(VectorOperators.I2F, FLOATS, 0);
       IntVector.fromMemorySegment(INTS, ALL, head & IN_BOUNDS, ORDER)
           .lanewise(LSHL, 16 - 16 * lane)
           .lanewise(ASHR, 3)
