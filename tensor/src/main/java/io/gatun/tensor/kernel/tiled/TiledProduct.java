@@ -27,8 +27,8 @@ public final class TiledProduct {
   /// Rows of activations that share what is read of the weights.
   private static final int MOST_ROWS = 4;
 
-  /// Groups that are summed up before they are scaled: their sums stay in the first cache.
-  /// multiple of those that share a scale.
+  /// Groups that are summed up before they are scaled: their sums stay in the first cache. multiple
+  /// of those that share a scale.
   private static final int CHUNK = 32;
 
   /// Bytes of a row's sums of a chunk.
@@ -39,7 +39,7 @@ public final class TiledProduct {
 
   /// From so many activation rows on, products take longer than reading from memory does, and hide
   /// nothing of it.
-  private static final int FETCH_ROWS = Integer.getInteger("fr", 3);
+  private static final int FETCH_ROWS = 3;
 
   /// Vectors of a tile.
   private static final int PARTS = 2 * Tiled.ROWS / VECTOR_BYTES;
@@ -128,20 +128,27 @@ public final class TiledProduct {
       int n = count - m >= 4 && type.bits() == 4 ? 4 : Math.min(2, count - m);
       long a = x + m * xStride;
       long to = result(m, v, t);
-      for (int i = 0; i < n; i++) {
-        TiledScales.clear(to + i * stride(v));
-      }
-      for (int g = 0; g < groups; g += CHUNK) {
-        chunk(
-            at, a, n, g, Math.min(groups, g + CHUNK), t + MOST_ROWS * PADDED_BYTES, to, stride(v));
+      if (n == 1 && type.bits() == 4 && !type.minima()) {
+        TiledWords.int4Products(at, place, a, groups, to);
+      } else {
+        products(at, a, n, t + MOST_ROWS * PADDED_BYTES, to, stride(v));
       }
       copyPadded(m, n, v, t);
       m += n;
     }
   }
 
-  /// Adds what some groups contribute to the products of `n` rows.
-  private void chunk(long at, long a, int n, int from, int to, long sums, long y, long yStep) {
+  /// Products of `n` rows, some groups at a time.
+  private void products(long at, long a, int n, long sums, long y, long yStep) {
+    for (int i = 0; i < n; i++) {
+      TiledScales.clear(y + i * yStep);
+    }
+    for (int g = 0; g < groups; g += CHUNK) {
+      add(at, a, n, g, Math.min(groups, g + CHUNK), sums, y, yStep);
+    }
+  }
+
+  private void add(long at, long a, int n, int from, int to, long sums, long y, long yStep) {
     sum(at + wordsAt, a, n, from, to, sums);
     for (int i = 0; i < n; i++) {
       long row = a + i * xStride;
