@@ -27,8 +27,7 @@ public final class TiledProduct {
   /// Rows of activations that share what is read of the weights.
   private static final int MOST_ROWS = 4;
 
-  /// Groups that are summed up before they are scaled: their sums stay in the first cache. multiple
-  /// of those that share a scale.
+  /// Groups that are summed up before they are scaled: their sums stay in the first cache.
   private static final int CHUNK = 32;
 
   /// Bytes of a row's sums of a chunk.
@@ -128,11 +127,7 @@ public final class TiledProduct {
       int n = count - m >= 4 && type.bits() == 4 ? 4 : Math.min(2, count - m);
       long a = x + m * xStride;
       long to = result(m, v, t);
-      if (n == 1 && type.bits() == 4 && !type.minima()) {
-        TiledWords.int4Products(at, place, a, groups, to);
-      } else {
-        products(at, a, n, t + MOST_ROWS * PADDED_BYTES, to, stride(v));
-      }
+      products(at, a, n, t + MOST_ROWS * PADDED_BYTES, to, stride(v));
       copyPadded(m, n, v, t);
       m += n;
     }

@@ -1,27 +1,18 @@
 package io.gatun.tensor.kernel.tiled;
 
 import static io.gatun.ffm.raw.RawMemory.ALL;
-import static io.gatun.tensor.kernel.dense.Lanes.F16_BIAS;
-import static io.gatun.tensor.kernel.dense.Lanes.F16_PLACE;
-import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.dense.Lanes.INTS;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
 import static io.gatun.tensor.kernel.dense.Lanes.WORDS;
-import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 import static io.gatun.tensor.kernel.scalar.Floats.INT;
 import static io.gatun.tensor.kernel.tiled.QuantizedRows.BLOCK_BYTES;
 import static io.gatun.tensor.kernel.tiled.QuantizedRows.MINUS_8_SUM;
-import static io.gatun.tensor.kernel.tiled.QuantizedRows.SCALE;
-import static io.gatun.tensor.kernel.tiled.TiledLayout.SCALES_BYTES;
-import static io.gatun.tensor.kernel.tiled.TiledProduct.ODD_BYTES;
 import static io.gatun.tensor.kernel.tiled.TiledProduct.VECTOR_BYTES;
 import static jdk.incubator.vector.VectorOperators.ASHR;
-import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
-import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 
@@ -82,52 +73,6 @@ final class TiledWords {
       }
       sum.intoMemorySegment(ALL, s + (long) (g - from) * VECTOR_BYTES & IN_BOUNDS, ORDER);
     }
-  }
-
-  /// As [#int4], and products of the sums, for all groups: in decoding the memory waits while
-  /// another kernel scales. With the columns of a word in a loop, it has few enough calls.
-  ///
-  /// @param w address of the vector's scales in the first tile; those of group g are `(g >> shift)
-  ///   * tile` bytes behind, and its words as [Groups] has them, behind those scales
-  /// @param y address of the products of even lanes; those of odd ones are [TiledProduct#ODD_BYTES]
-  ///   behind
-  static void int4Products(long w, Groups at, long x, int groups, long y) {
-    int shift = at.shift;
-    int mask = at.mask();
-    int bytes = at.tile;
-    int group = at.group;
-    FloatVector even = FloatVector.zero(FLOATS);
-    FloatVector odd = FloatVector.zero(FLOATS);
-    for (int g = 0; g < groups; g++) {
-      long tile = w + (long) (g >> shift) * bytes & IN_BOUNDS;
-      long words = tile + SCALES_BYTES + (g & mask) * group;
-      long a = x + (long) g * BLOCK_BYTES & IN_BOUNDS;
-      ShortVector s =
-          IntVector.broadcast(INTS, ALL.get(INT, a + MINUS_8_SUM)).reinterpretAsShorts();
-      for (int q = 0; q < 8; q++) {
-        ShortVector v =
-            ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
-        for (int j = 0; j < 16; j += 8) {
-          long b = a + q * 16 + j & IN_BOUNDS;
-          ShortVector b0 = IntVector.broadcast(INTS, ALL.get(INT, b)).reinterpretAsShorts();
-          ShortVector b1 = IntVector.broadcast(INTS, ALL.get(INT, b + 4)).reinterpretAsShorts();
-          s = s.add(v.mul(b0).add(v.lanewise(LSHR, 4).mul(b1)));
-          v = v.lanewise(LSHR, 8);
-        }
-      }
-      IntVector scales = IntVector.fromMemorySegment(INTS, ALL, tile, ORDER);
-      FloatVector d =
-          scales.lanewise(LSHL, 16).lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
-      FloatVector e = scales.lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
-      IntVector i = s.reinterpretAsInts();
-      FloatVector f = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALE) * F16_BIAS);
-      even =
-          ((FloatVector) i.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
-              .fma(d.mul(f), even);
-      odd = ((FloatVector) i.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0)).fma(e.mul(f), odd);
-    }
-    even.intoMemorySegment(ALL, y & IN_BOUNDS, ORDER);
-    odd.intoMemorySegment(ALL, y + ODD_BYTES & IN_BOUNDS, ORDER);
   }
 
   /// As [#int4], of two rows of activations.
