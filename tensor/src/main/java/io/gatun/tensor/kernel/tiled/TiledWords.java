@@ -19,10 +19,10 @@ import jdk.incubator.vector.ShortVector;
 /// Sums of a vector of weight rows with rows of quantized activations, group by group, before any
 /// scale: [TiledScales] makes the products of them.
 ///
-/// These are root kernels, which call nothing but the JDK's vectors. They have less than half the
-/// calls that C2 inlines as it parses; those beyond it inlines later, and then a sum that a loop
-/// carries became an object in each step, in some processes. All do the same arithmetic for a row
-/// of activations, however many rows there are.
+/// These are root kernels, which call nothing but the JDK's vectors, and not many of them: what
+/// comes beyond some 50, C2 inlines only after it has parsed the rest, and then in some processes a
+/// sum that a loop carries became an object in each step. All do the same arithmetic for a row of
+/// activations, however many rows there are.
 ///
 /// @see Groups
 final class TiledWords {
@@ -95,21 +95,18 @@ final class TiledWords {
       for (int q = 0; q < 8; q++) {
         ShortVector v =
             ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
-        long b0 = a0 + q * 16 & IN_BOUNDS;
-        long b1 = a1 + q * 16 & IN_BOUNDS;
-        ShortVector v1 = v.lanewise(LSHR, 4);
-        ShortVector v2 = v.lanewise(LSHR, 8);
-        ShortVector v3 = v.lanewise(LSHR, 12);
-        ShortVector b00 = IntVector.broadcast(INTS, ALL.get(INT, b0)).reinterpretAsShorts();
-        ShortVector b01 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 4)).reinterpretAsShorts();
-        ShortVector b02 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 8)).reinterpretAsShorts();
-        ShortVector b03 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 12)).reinterpretAsShorts();
-        s0 = s0.add(v.mul(b00).add(v1.mul(b01)).add(v2.mul(b02).add(v3.mul(b03))));
-        ShortVector b10 = IntVector.broadcast(INTS, ALL.get(INT, b1)).reinterpretAsShorts();
-        ShortVector b11 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 4)).reinterpretAsShorts();
-        ShortVector b12 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 8)).reinterpretAsShorts();
-        ShortVector b13 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 12)).reinterpretAsShorts();
-        s1 = s1.add(v.mul(b10).add(v1.mul(b11)).add(v2.mul(b12).add(v3.mul(b13))));
+        for (int j = 0; j < 16; j += 8) {
+          long b0 = a0 + q * 16 + j & IN_BOUNDS;
+          long b1 = a1 + q * 16 + j & IN_BOUNDS;
+          ShortVector u = v.lanewise(LSHR, 4);
+          ShortVector b00 = IntVector.broadcast(INTS, ALL.get(INT, b0)).reinterpretAsShorts();
+          ShortVector b01 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 4)).reinterpretAsShorts();
+          s0 = s0.add(v.mul(b00).add(u.mul(b01)));
+          ShortVector b10 = IntVector.broadcast(INTS, ALL.get(INT, b1)).reinterpretAsShorts();
+          ShortVector b11 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 4)).reinterpretAsShorts();
+          s1 = s1.add(v.mul(b10).add(u.mul(b11)));
+          v = v.lanewise(LSHR, 8);
+        }
       }
       long sums = s + (long) (g - from) * VECTOR_BYTES;
       s0.intoMemorySegment(ALL, sums & IN_BOUNDS, ORDER);
