@@ -9,3 +9,5 @@ import io.gatun.models.sampling.*;
 import io.gatun.models.text.*;
 import io.gatun.tensor.*;
 import io.gatun.tensor.ops.*;
+import io.gatun.tensor.runtime.*;
+import io.gatun.tensor.sequence.*;

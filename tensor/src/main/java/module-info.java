@@ -6,4 +6,6 @@ module io.gatun.tensor {
 
   exports io.gatun.tensor;
   exports io.gatun.tensor.ops;
+  exports io.gatun.tensor.runtime;
+  exports io.gatun.tensor.sequence;
 }

@@ -2,7 +2,7 @@ package io.gatun.models;
 
 import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.ChatTemplate.Message;
-import io.gatun.tensor.ops.Owner;
+import io.gatun.tensor.runtime.Owner;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;

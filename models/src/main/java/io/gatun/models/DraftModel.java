@@ -15,7 +15,7 @@ import java.util.Arrays;
 ///   llm.generate(prompt, o -> o.drafter(draft));
 /// }
 /// ```
-public final class DraftModel implements Drafter, AutoCloseable {
+public final class DraftModel implements Drafter {
   private final LlmSession session;
 
   /// @param draft stays open as long as this is used

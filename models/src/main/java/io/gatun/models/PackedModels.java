@@ -10,7 +10,7 @@ import io.gatun.loaders.LoadMode;
 import io.gatun.models.rewrite.Rewrite;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Packing;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;

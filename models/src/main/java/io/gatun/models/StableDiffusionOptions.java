@@ -6,7 +6,7 @@ import io.gatun.models.nn.Quantization;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -5,7 +5,7 @@ import io.gatun.models.encoder.Pooling;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import java.util.function.Consumer;
 
 /// How an encoder of texts is loaded: `TextEmbedder.load(path, o -> o.truncate(true))`.

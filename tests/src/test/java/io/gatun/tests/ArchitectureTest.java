@@ -25,6 +25,22 @@ class ArchitectureTest {
           .dependOnClassesThat()
           .resideInAPackage("jdk.incubator.vector..");
 
+  /// What operations stand on knows nothing of them.
+  @ArchTest
+  static final ArchRule TENSOR_IS_IN_LAYERS =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInLayers()
+          .layer("runtime")
+          .definedBy("io.gatun.tensor.runtime")
+          .layer("sequence")
+          .definedBy("io.gatun.tensor.sequence")
+          .layer("operations")
+          .definedBy("io.gatun.tensor.ops..")
+          .whereLayer("operations")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("sequence")
+          .mayOnlyBeAccessedByLayers("operations");
+
   /// The rooms of the operations know nothing of those who call them.
   @ArchTest
   static final ArchRule OPERATIONS_DO_NOT_KNOW_THEIR_CALLERS =
@@ -100,10 +116,33 @@ class ArchitectureTest {
           .ignoreDependency(
               com.tngtech.archunit.base.DescribedPredicate.alwaysTrue(),
               com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage(
+                  "io.gatun.models.constraint..",
                   "io.gatun.models.decoder..",
                   "io.gatun.models.image..",
                   "io.gatun.models.nn..",
                   "io.gatun.models.sampling..",
                   "io.gatun.models.template..",
                   "io.gatun.models.text.."));
+
+  /// The command line loads the server for `gatun serve` alone.
+  @ArchTest
+  static final ArchRule ONE_CLASS_KNOWS_THE_SERVER =
+      noClasses()
+          .that()
+          .resideOutsideOfPackages("io.gatun.server..", "io.gatun.tests..")
+          .and()
+          .doNotHaveFullyQualifiedName("io.gatun.tools.Serving")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("io.gatun.server..");
+
+  /// What speaks HTTP is one package, and knows no commands.
+  @ArchTest
+  static final ArchRule ONLY_THE_SERVER_SPEAKS_HTTP =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("io.gatun.server..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("org.eclipse.jetty..");
 }

@@ -4,7 +4,7 @@ import io.gatun.ffm.files.AtomicFile;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.models.rewrite.Rewrite;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -6,7 +6,7 @@ import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.OpenBlas;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.VectorUnit;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -1,6 +1,6 @@
 package io.gatun.tools;
 
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import picocli.CommandLine.Option;
 
 /// How many threads compute.

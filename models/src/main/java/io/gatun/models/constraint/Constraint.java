@@ -18,10 +18,20 @@ import java.util.WeakHashMap;
 public final class Constraint {
   private final String name;
   private final Grammar grammar;
+  private final Expr.Rule root;
+  private final String trigger;
+  private final Constraint afterTrigger;
   private final Map<Tokenizer, Masks> masks = new WeakHashMap<>();
 
   private Constraint(String name, Expr.Rule root) {
+    this(name, root, null, null);
+  }
+
+  private Constraint(String name, Expr.Rule root, String trigger, Constraint afterTrigger) {
     this.name = name;
+    this.root = root;
+    this.trigger = trigger;
+    this.afterTrigger = afterTrigger;
     grammar = Grammar.compile(root);
   }
 
@@ -67,6 +77,45 @@ public final class Constraint {
   /// Any JSON object.
   public static Constraint jsonObject() {
     return jsonSchema("{\"type\": \"object\"}");
+  }
+
+  /// Any text until `trigger` comes, if it does; what follows it is by this constraint, to the end.
+  /// So a model may answer freely or call a tool, and if it does, the call is valid:
+  /// `Constraint.jsonSchema(arguments).after("<tool_call>")`.
+  ///
+  /// If the trigger is a special token of the model, that token is waited for.
+  ///
+  /// @throws ConstraintException if the trigger is empty
+  public Constraint after(String trigger) {
+    if (trigger.isEmpty()) {
+      throw new ConstraintException("the trigger is empty; need at least one character");
+    }
+    var any = Expr.any(new Expr.Chars(CodePoints.ALL));
+    var some = new Expr.Repeat(new Expr.Chars(CodePoints.ALL), 1, Expr.UNBOUNDED);
+    var text = Expr.text(trigger);
+    var without = CharDfa.ANY.minus(CharDfa.of(Expr.sequence(any, text, any)));
+    var first =
+        CharDfa.of(Expr.sequence(any, text)).minus(CharDfa.of(Expr.sequence(any, text, some)));
+    var free =
+        Expr.choice(
+            new Expr.Machine(without, Expr.Chars::new),
+            Expr.sequence(new Expr.Machine(first, Expr.Chars::new), new Expr.Call(root)));
+    var name = "%s after %s".formatted(this.name, trigger);
+    return new Constraint(name, new Expr.Rule("root", free), trigger, this);
+  }
+
+  /// The special token that it waits for; -1 if there is none.
+  int triggerToken(Tokenizer tokenizer) {
+    if (trigger == null) {
+      return -1;
+    }
+    var id = tokenizer.id(trigger);
+    return id.isPresent() && tokenizer.isSpecial(id.getAsInt()) ? id.getAsInt() : -1;
+  }
+
+  /// What follows the trigger.
+  Constraint afterTrigger() {
+    return afterTrigger;
   }
 
   /// The beginning of a text that a model with this vocabulary writes.

@@ -1,7 +1,7 @@
 package io.gatun.models.decoder;
 
-import io.gatun.tensor.ops.Sequence;
-import io.gatun.tensor.ops.Span;
+import io.gatun.tensor.sequence.Sequence;
+import io.gatun.tensor.sequence.Span;
 import java.util.HashSet;
 import java.util.List;
 import java.util.stream.IntStream;

@@ -3,10 +3,12 @@ package io.gatun.models.decoder;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.CacheLayout;
-import io.gatun.tensor.ops.LayerState;
 import io.gatun.tensor.ops.Ops;
-import io.gatun.tensor.ops.Span;
+import io.gatun.tensor.ops.WarmUp;
+import io.gatun.tensor.sequence.CacheLayout;
+import io.gatun.tensor.sequence.LayerState;
+import io.gatun.tensor.sequence.Span;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -20,6 +22,9 @@ import java.util.regex.Pattern;
 ///
 /// The weights stay where the checkpoint has them, which must be open as long as the model is used.
 public final class Decoder {
+  /// Rows of logits that are made at a time.
+  private static final int LOGITS = 64;
+
   private final Config config;
   private final DecoderWeights weights;
   private final Tensor embedTokens;
@@ -124,7 +129,7 @@ public final class Decoder {
   /// The result and all in between come from the workspace: close a scope around the step. If it
   /// ends early, no sequence has become longer, and recurrent states are lost ([Sequence]).
   ///
-  /// @throws io.gatun.tensor.ops.KvPool.Exhausted if there is no room for the tokens; nothing has
+  /// @throws io.gatun.tensor.sequence.KvPool.Exhausted if there is no room for the tokens; nothing has
   ///   changed
   public Tensor forward(Ops ops, Batch batch) {
     return forward(ops, batch, x -> {});
@@ -133,6 +138,7 @@ public final class Decoder {
   /// As [#forward(Ops, Batch)], showing `probe` the residual stream (T, D) after the embedding and
   /// after each layer.
   public Tensor forward(Ops ops, Batch batch, Consumer<Tensor> probe) {
+    WarmUp.await();
     try (var _ = Span.claim(batch.spans())) {
       for (var span : batch.spans()) {
         if (span.position() != span.sequence().length()) {
@@ -174,6 +180,26 @@ public final class Decoder {
       ops.softcap(logits, output.softcap);
     }
     return logits;
+  }
+
+  /// Takes the logits of one row (V).
+  public interface Rows {
+    void take(int row, MemorySegment logits);
+  }
+
+  /// Makes the logits of hidden states (T, D), 64 rows at a time: with 128,000 tokens in the
+  /// vocabulary, 33 MB.
+  public void logits(Ops ops, Tensor hidden, Rows rows) {
+    int n = Math.toIntExact(hidden.dim(0));
+    for (int from = 0; from < n; from += LOGITS) {
+      int to = Math.min(n, from + LOGITS);
+      try (var _ = ops.scope()) {
+        var logits = logits(ops, from == 0 && to == n ? hidden : hidden.slice(0, from, to));
+        for (int i = from; i < to; i++) {
+          rows.take(i, logits.slice(0, i - from, i - from + 1).segment());
+        }
+      }
+    }
   }
 
   /// The logits (T, n) of n tokens alone.

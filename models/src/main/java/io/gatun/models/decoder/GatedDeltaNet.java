@@ -6,9 +6,9 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.Activations;
 import io.gatun.tensor.ops.Functional;
-import io.gatun.tensor.ops.LayerState;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Recurrence;
+import io.gatun.tensor.sequence.LayerState;
 
 /// Linear attention by the gated delta rule (Yang et al. 2024, arXiv 2412.06464).
 ///

@@ -3,8 +3,8 @@ package io.gatun.models.decoder;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activations;
 import io.gatun.tensor.ops.AttentionSpec;
-import io.gatun.tensor.ops.KvLayout;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.sequence.KvLayout;
 import java.lang.foreign.MemorySegment;
 
 /// Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434), which keeps of a position only a

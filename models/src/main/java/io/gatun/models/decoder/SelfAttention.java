@@ -3,9 +3,9 @@ package io.gatun.models.decoder;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activations;
 import io.gatun.tensor.ops.AttentionSpec;
-import io.gatun.tensor.ops.KvLayout;
-import io.gatun.tensor.ops.LayerState;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.sequence.KvLayout;
+import io.gatun.tensor.sequence.LayerState;
 import java.util.Objects;
 import java.util.stream.Stream;
 

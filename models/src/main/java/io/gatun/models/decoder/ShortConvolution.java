@@ -4,8 +4,8 @@ import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.Activations;
-import io.gatun.tensor.ops.LayerState;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.sequence.LayerState;
 
 /// A gated convolution over the last few positions (LFM2, arXiv 2511.23404).
 ///

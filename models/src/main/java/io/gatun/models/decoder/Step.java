@@ -4,7 +4,7 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Recurrence;
-import io.gatun.tensor.ops.Span;
+import io.gatun.tensor.sequence.Span;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.function.Supplier;

@@ -2,8 +2,8 @@ package io.gatun.models.decoder;
 
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activations;
-import io.gatun.tensor.ops.LayerState;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.sequence.LayerState;
 
 /// The part of a layer by which positions of a sequence know of each other: attention, a scan, a
 /// convolution.

@@ -38,30 +38,13 @@ public final class Engine implements AutoCloseable {
   private final Deque<Task> waiting = new ArrayDeque<>();
   private volatile boolean refusing;
   private volatile boolean closing;
-  private volatile Stats stats = new Stats(0, 0, 0, 0, 0, 0, 0);
-
-  /// What an engine does just now, and did since it was opened.
-  ///
-  /// @param running answers that are being written or whose prompt is being read
-  /// @param waiting requests that have not begun
-  /// @param cacheBytes memory of running answers and of the cache of prefixes
-  /// @param promptTokens tokens of prompts that were read, those that had to be read again included
-  /// @param cachedTokens tokens of prompts that the cache held
-  /// @param answerTokens tokens that were written
-  /// @param steps that were taken
-  public record Stats(
-      int running,
-      int waiting,
-      long cacheBytes,
-      long promptTokens,
-      long cachedTokens,
-      long answerTokens,
-      long steps) {}
+  private volatile Stats stats;
 
   private Engine(Llm llm, EngineOptions options) {
     this.llm = llm;
     this.options = options;
-    steps = new Steps(llm, options);
+    steps = new Steps(llm, options, this::putOff);
+    stats = steps.stats(0);
     thread = Thread.ofPlatform().daemon().name("gatun-engine").unstarted(this::work);
   }
 
@@ -120,7 +103,8 @@ public final class Engine implements AutoCloseable {
       handles.add(handle);
       Long seed = request.sampling().seed();
       var own = seed == null ? request : request.sampling(request.sampling().withSeed(seed + i));
-      var task = new Task(llm, own, handle);
+      var drafter = request.drafter() == null ? options.drafter : request.drafter();
+      var task = new Task(llm, own, handle, contextLimit(), drafter == null ? null : drafter.get());
       if (first == null) {
         first = task;
       } else {
@@ -219,7 +203,7 @@ public final class Engine implements AutoCloseable {
             break;
           }
         }
-        worked = steps.step(this::putOff);
+        worked = steps.step();
         note();
         if (!worked) {
           LockSupport.parkNanos(this, nanos);

@@ -1,6 +1,8 @@
 package io.gatun.models.engine;
 
+import io.gatun.models.sampling.Drafter;
 import java.time.Duration;
+import java.util.function.Supplier;
 
 /// How an engine works: `Engine.open(llm, o -> o.parallel(16).memory(4L << 30))`.
 public final class EngineOptions {
@@ -12,6 +14,7 @@ public final class EngineOptions {
   Duration ageLimit = Duration.ofSeconds(5);
   boolean prefixCache = true;
   boolean batchInvariant;
+  Supplier<? extends Drafter> drafter;
 
   EngineOptions() {}
 
@@ -78,6 +81,15 @@ public final class EngineOptions {
   /// token than few.
   public EngineOptions batchInvariant(boolean value) {
     batchInvariant = value;
+    return this;
+  }
+
+  /// Makes what guesses tokens of an answer, which are read in one step where that is faster:
+  /// `PromptLookup::new`, or `() -> new DraftModel(llm, small)`, each of which has a cache of its
+  /// own. Each request may name another one. By default nobody does. Answers are what they are
+  /// without.
+  public EngineOptions drafter(Supplier<? extends Drafter> value) {
+    drafter = value;
     return this;
   }
 

@@ -1,13 +1,18 @@
 package io.gatun.models.engine;
 
+import io.gatun.models.sampling.TokenLogprobs;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.List;
 
 /// An answer that an engine writes, to be read as it comes. Any thread may use it.
 ///
-/// So many pieces are kept for a reader that is slow; then the answer waits for it, and others do
-/// not.
+/// For a reader that is slow 256 pieces are kept; then the answer waits for it, and others do not:
+/// it gives up its place to those who wait, and its memory where that is short, until half of the
+/// pieces have been read. What it held is then read again, as far as the cache of prefixes has
+/// forgotten it.
 public final class Handle {
   private static final int BUFFERED = 256;
 
@@ -30,7 +35,7 @@ public final class Handle {
   /// @throws RuntimeException what made the answer fail, after the pieces before it
   /// @throws InterruptedException if the thread is interrupted; the answer goes on
   public synchronized Piece next() throws InterruptedException {
-    while (pieces.isEmpty() && result == null && failure == null) {
+    while (pieces.isEmpty() && !isDone()) {
       wait();
     }
     var piece = pieces.poll();
@@ -44,6 +49,23 @@ public final class Handle {
       throw failure;
     }
     return null;
+  }
+
+  /// Waits until [#next] has something to return, for some time at the most: so a server can tell
+  /// that its client is gone, or send it signs of life.
+  ///
+  /// @return whether [#next] returns at once
+  /// @throws InterruptedException if the thread is interrupted; the answer goes on
+  public synchronized boolean awaitNext(Duration atMost) throws InterruptedException {
+    long end = System.nanoTime() + atMost.toNanos();
+    while (pieces.isEmpty() && !isDone()) {
+      long left = end - System.nanoTime();
+      if (left <= 0) {
+        return false;
+      }
+      wait(left / 1_000_000, (int) (left % 1_000_000));
+    }
+    return true;
   }
 
   /// Waits for the end, passing over the pieces that have not been read.
@@ -78,6 +100,11 @@ public final class Handle {
     return pieces.size() >= BUFFERED;
   }
 
+  /// Whether a reader that was behind has caught up.
+  synchronized boolean isDrained() {
+    return pieces.size() <= BUFFERED / 2;
+  }
+
   synchronized void add(Piece piece) {
     if (piece.token() >= 0) {
       if (count == tokens.length) {
@@ -91,10 +118,16 @@ public final class Handle {
     notifyAll();
   }
 
-  synchronized void end(Result.Reason reason, Result.Usage usage) {
+  synchronized void end(
+      Result.Reason reason, Result.Usage usage, List<TokenLogprobs> promptLogprobs) {
     result =
         new Result(
-            text.toString(), thoughts.toString(), Arrays.copyOf(tokens, count), reason, usage);
+            text.toString(),
+            thoughts.toString(),
+            Arrays.copyOf(tokens, count),
+            reason,
+            usage,
+            promptLogprobs);
     notifyAll();
   }
 

@@ -1,8 +1,8 @@
 package io.gatun.models.engine;
 
-import io.gatun.tensor.ops.CacheLayout;
-import io.gatun.tensor.ops.KvPool;
-import io.gatun.tensor.ops.Sequence;
+import io.gatun.tensor.sequence.CacheLayout;
+import io.gatun.tensor.sequence.KvPool;
+import io.gatun.tensor.sequence.Sequence;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;

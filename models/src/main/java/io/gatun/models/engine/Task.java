@@ -1,14 +1,16 @@
 package io.gatun.models.engine;
 
 import io.gatun.models.Llm;
+import io.gatun.models.constraint.AnswerMask;
 import io.gatun.models.engine.Result.Reason;
 import io.gatun.models.sampling.Candidates;
+import io.gatun.models.sampling.Drafter;
 import io.gatun.models.sampling.Sampler;
+import io.gatun.models.sampling.Speculation;
 import io.gatun.models.sampling.TokenLogprobs;
-import io.gatun.models.sampling.TokenMask;
 import io.gatun.models.text.AnswerText;
 import io.gatun.models.text.Tokenizer;
-import io.gatun.tensor.ops.Sequence;
+import io.gatun.tensor.sequence.Sequence;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -21,32 +23,49 @@ final class Task implements AnswerText.Sink {
   private final Handle handle;
   private final Tokenizer tokenizer;
   private final Sampler sampler;
-  private final TokenMask mask;
+  private final AnswerMask mask;
   private final AnswerText answer;
   private final long submitted = System.nanoTime();
   private final StringBuilder text = new StringBuilder();
   private final StringBuilder thought = new StringBuilder();
   private final int prompt;
+  private final int capacity;
+  private final Drafter drafter;
+  private final Speculation speculation;
   private int[] tokens;
   private int length;
   private long started;
   private long firstToken;
+  private long lastToken;
   private int cached;
   private int preemptions;
 
   /// Answers to the same prompt, which go on from what this one has read of it.
   private final List<Task> followers = new ArrayList<>();
 
+  /// How likely the prompt's tokens were, from the second on, as far as they are known.
+  private List<TokenLogprobs> judged = new ArrayList<>();
+
   private Sequence sequence;
 
-  Task(Llm llm, Request request, Handle handle) {
+  /// @param capacity the most tokens that it may have
+  /// @param drafter guesses tokens; null for nobody
+  Task(Llm llm, Request request, Handle handle, int capacity, Drafter drafter) {
     this.request = request;
     this.handle = handle;
+    this.capacity = capacity;
+    this.drafter = drafter;
     tokenizer = llm.tokenizer();
     tokens = request.prompt();
     prompt = tokens.length;
     length = prompt;
-    mask = request.constraint() == null ? null : request.constraint().get();
+    int most = Math.min(request.maxTokens(), capacity - prompt);
+    int vocabulary = llm.model().config().vocabSize();
+    mask =
+        request.constraint() == null
+            ? null
+            : new AnswerMask(request.constraint(), tokenizer, vocabulary, tokens, most);
+    speculation = new Speculation(mask == null ? drafter : mask.or(drafter));
     sampler = new Sampler(request.sampling(), tokenizer, mask);
     sampler.accept(tokens);
     answer = new AnswerText(tokenizer, tokens, request.stop(), this);
@@ -114,10 +133,48 @@ final class Task implements AnswerText.Sink {
     }
   }
 
+  /// Takes its place in the steps beside another one, which has just read the prompt.
+  ///
+  /// @throws io.gatun.tensor.sequence.KvPool.Exhausted if there is no room
+  void startBeside(Task other) {
+    start(other.sequence.fork(), prompt);
+    judged = other.judged;
+  }
+
   /// Gives up its place for now.
   void preempt() {
     preemptions++;
     leave();
+  }
+
+  /// Whether somebody guesses for it.
+  boolean isGuessed() {
+    return drafter != null || mask != null;
+  }
+
+  /// What may follow the token that is to be read next.
+  ///
+  /// @param most tokens that can be read and forgotten again
+  int[] guess(int most) {
+    int useful = Math.min(request.maxTokens() - written(), capacity - length) - 1;
+    return speculation.draft(tokens, length, Math.min(useful, most));
+  }
+
+  Speculation speculation() {
+    return speculation;
+  }
+
+  /// Whether the prompt's own tokens are judged.
+  boolean isJudged() {
+    return request.promptLogprobs();
+  }
+
+  /// Takes in how likely the token after a position of the prompt was.
+  void judge(int position, MemorySegment logits, Candidates scratch) {
+    if (position == judged.size() && position + 1 < prompt) {
+      int most = Math.max(0, request.logprobs());
+      judged.add(TokenLogprobs.of(logits, tokens[position + 1], most, scratch));
+    }
   }
 
   void leave() {
@@ -127,23 +184,34 @@ final class Task implements AnswerText.Sink {
     }
   }
 
-  int[] next(int count) {
-    return Arrays.copyOfRange(tokens, sequence.length(), sequence.length() + count);
+  /// The tokens to be read next.
+  ///
+  /// @param guess what may follow them
+  int[] next(int count, int[] guess) {
+    int[] ids =
+        Arrays.copyOfRange(tokens, sequence.length(), sequence.length() + count + guess.length);
+    System.arraycopy(guess, 0, ids, count, guess.length);
+    return ids;
+  }
+
+  /// The token that was written last.
+  int last() {
+    return tokens[length - 1];
   }
 
   /// Chooses a token and hands out what comes of it.
   ///
-  /// @param capacity the most tokens that it may have
   /// @return why the answer ends with it, or null if it goes on
-  Reason choose(MemorySegment logits, Candidates scratch, int capacity) {
+  Reason choose(MemorySegment logits, Candidates scratch, Stats.Counts counts) {
+    if (request.maxTokens() == 0) {
+      return Reason.LENGTH;
+    }
     int token = sampler.sample(logits, scratch);
     var logprobs =
         request.logprobs() < 0
             ? null
             : TokenLogprobs.of(logits, token, request.logprobs(), scratch);
-    if (firstToken == 0) {
-      firstToken = System.nanoTime();
-    }
+    count(counts);
     if (length == tokens.length) {
       tokens = Arrays.copyOf(tokens, 2 * length);
     }
@@ -158,6 +226,18 @@ final class Task implements AnswerText.Sink {
             : written() == request.maxTokens()
                 ? Reason.LENGTH
                 : length == capacity ? Reason.CONTEXT : null;
+  }
+
+  private void count(Stats.Counts counts) {
+    long now = System.nanoTime();
+    if (firstToken == 0) {
+      firstToken = now;
+      counts.firstToken.add(seconds(now));
+    } else {
+      counts.tokenGap.add((now - lastToken) / 1e9);
+    }
+    lastToken = now;
+    counts.answerTokens++;
   }
 
   private int written() {
@@ -186,6 +266,7 @@ final class Task implements AnswerText.Sink {
     if (!text.isEmpty() || !thought.isEmpty()) {
       hand(-1, null);
     }
+    close();
     handle.end(
         reason,
         new Result.Usage(
@@ -196,8 +277,17 @@ final class Task implements AnswerText.Sink {
             started == 0 ? waited() : seconds(started),
             firstToken == 0 ? 0 : seconds(firstToken),
             waited(),
-            sampler.seed()));
+            speculation.drafted(),
+            speculation.accepted(),
+            sampler.seed()),
+        List.copyOf(judged));
+  }
+
+  private void close() {
     leave();
+    if (drafter != null) {
+      drafter.close();
+    }
   }
 
   private double seconds(long moment) {
@@ -205,7 +295,7 @@ final class Task implements AnswerText.Sink {
   }
 
   void fail(RuntimeException cause) {
+    close();
     handle.fail(cause);
-    leave();
   }
 }

@@ -1,6 +1,6 @@
 package io.gatun.models.image;
 
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -2,7 +2,7 @@ package io.gatun.models.sam;
 
 import io.gatun.models.image.Filter;
 import io.gatun.models.image.Image;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;

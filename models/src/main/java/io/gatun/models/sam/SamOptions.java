@@ -5,7 +5,7 @@ import io.gatun.models.nn.Quantization;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import java.util.Objects;
 
 /// How a Segment Anything model is loaded: `Sam.load(path, o -> o.dtype(DType.Plain.F32))`.

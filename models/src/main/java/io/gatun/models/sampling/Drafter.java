@@ -6,10 +6,26 @@ package io.gatun.models.sampling;
 /// as far as it is what was drawn: so the answer is distributed as without guesses, and for the
 /// same seed it is the same.
 @FunctionalInterface
-public interface Drafter {
+public interface Drafter extends AutoCloseable {
   /// The tokens that may follow, or none.
   ///
   /// @param tokens the text, of which the first `length` count
   /// @param most that are of use
   int[] draft(int[] tokens, int length, int most);
+
+  /// Guesses as this one does, or as the other where this one has no guess.
+  ///
+  /// @param other null for nobody
+  default Drafter or(Drafter other) {
+    return other == null
+        ? this
+        : (tokens, length, most) -> {
+          int[] guess = draft(tokens, length, most);
+          return guess.length > 0 ? guess : other.draft(tokens, length, most);
+        };
+  }
+
+  /// Gives back what it holds, if that is anything.
+  @Override
+  default void close() {}
 }

@@ -22,8 +22,7 @@ public final class Speculation {
   private int most = MOST / 2;
   private double plain;
   private int trials;
-  private double seconds;
-  private int gained;
+  private double lost;
   private long began;
   private int drafted;
   private int accepted;
@@ -49,7 +48,7 @@ public final class Speculation {
     return drafter.draft(tokens, length, Math.min(limit, most));
   }
 
-  /// Ends a step.
+  /// Ends a step of this text alone: what it costs is measured here.
   ///
   /// @param guessed tokens
   /// @param right how many of them
@@ -58,24 +57,32 @@ public final class Speculation {
     if (guessed == 0) {
       // The first steps of a process are slow.
       plain = plain == 0 || took < plain ? took : plain + 0.1 * (took - plain);
-      return;
+    } else {
+      done(guessed, right, took - plain, plain);
     }
+  }
+
+  /// Ends a step with a guess.
+  ///
+  /// @param guessed tokens
+  /// @param right how many of them
+  /// @param cost the seconds that the step took longer for it
+  /// @param worth the seconds in which a token is written otherwise
+  public void done(int guessed, int right, double cost, double worth) {
     drafted += guessed;
     accepted += right;
     most = Math.clamp(right == guessed ? most + 2L : right + 1L, 1, MOST);
     trials++;
-    seconds += took;
-    gained += right + 1;
+    lost += cost - right * worth;
     if (trials >= TRIALS) {
-      if (seconds > gained * plain) {
+      if (lost > 0) {
         rest = nextRest;
         nextRest = Math.min(2 * nextRest, LONGEST_REST);
       } else {
         nextRest = FIRST_REST;
       }
       trials = 0;
-      seconds = 0;
-      gained = 0;
+      lost = 0;
     }
   }
 

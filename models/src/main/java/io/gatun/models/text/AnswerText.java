@@ -74,6 +74,12 @@ public final class AnswerText {
     return parts.isAnswering();
   }
 
+  /// The tokens that would begin a thought where the answer begins; none if the prompt has ended
+  /// one, or begun it.
+  public int[] thoughtMarks() {
+    return parts.beginnings();
+  }
+
   /// The answer so far, with what is held back.
   public String text() {
     return text.toString();

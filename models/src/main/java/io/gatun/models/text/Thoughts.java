@@ -35,6 +35,7 @@ final class Thoughts {
   private final Sink sink;
   private final Tokenizer tokenizer;
   private final boolean channels;
+  private final int[] beginnings;
   private final StringBuilder pending = new StringBuilder();
   private State state = State.ANSWER;
   private String end = "";
@@ -48,6 +49,11 @@ final class Thoughts {
     this.tokenizer = tokenizer;
     channels = CHANNELS.stream().allMatch(mark -> tokenizer.id(mark).isPresent());
     String before = tail(prompt).stripTrailing();
+    beginnings =
+        channels
+                || BLOCKS.stream().anyMatch(m -> before.endsWith(m.begin) || before.endsWith(m.end))
+            ? new int[0]
+            : BLOCKS.stream().flatMapToInt(m -> tokenizer.id(m.begin).stream()).toArray();
     for (var marks : BLOCKS) {
       if (!channels && before.endsWith(marks.begin)) {
         begin(marks);
@@ -76,6 +82,11 @@ final class Thoughts {
             ? CHANNELS.contains(piece)
             : BLOCKS.stream().anyMatch(m -> m.begin.startsWith(piece) || m.end.equals(piece));
     return known ? piece : "";
+  }
+
+  /// The tokens that begin a thought, if one may come.
+  int[] beginnings() {
+    return beginnings;
   }
 
   /// Whether what comes next is neither a thought nor says what follows.

@@ -6,6 +6,7 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ggml.Quantize;
 import io.gatun.tensor.kernel.tiled.TiledPack;
 import io.gatun.tensor.ops.context.WeightRows;
+import io.gatun.tensor.runtime.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;

@@ -2,9 +2,10 @@
 
 /// [Ops][io.gatun.tensor.ops.Ops] owns the threads and the memory, and has what language models
 /// call: activations are F32, weights are tensors, multiplied as the file stores them, and
-/// sequences keep keys and values. [Functional][io.gatun.tensor.ops.Functional] stands on an `Ops`
-/// and has what networks call that read all of their input at once, texts or images: activations
-/// are of one type, F32 or BF16, weights are [LinearWeight][io.gatun.tensor.ops.LinearWeight] and
+/// [sequences][io.gatun.tensor.sequence] keep keys and values.
+/// [Functional][io.gatun.tensor.ops.Functional] stands on an `Ops` and has what networks call that
+/// read all of their input at once, texts or images: activations are of one type, F32 or BF16,
+/// weights are [LinearWeight][io.gatun.tensor.ops.LinearWeight] and
 /// [ConvWeight][io.gatun.tensor.ops.ConvWeight], which may be kept in another form, and an
 /// [OpObserver][io.gatun.tensor.ops.OpObserver] sees each operation. So an operation belongs to
 /// `Ops` if it knows sequences or weights that stay where they are, and to `Functional` if it works
@@ -16,13 +17,10 @@
 /// |---|---|
 /// | products with weights | `linear` |
 /// | convolutions | `conv` |
-/// | attention, and how keys and values lie in pages | `attention` |
+/// | attention, and how keys and values get into pages | `attention` |
 /// | norms, activations, sums, softmax, windows of images | `rows` |
 /// | what all of them run on and share | `context` |
 /// | layers that keep a state of fixed size | [Recurrence][io.gatun.tensor.ops.Recurrence] |
-/// | what a sequence keeps, and in how much memory | [KvPool][io.gatun.tensor.ops.KvPool], [Sequence][io.gatun.tensor.ops.Sequence], [CacheLayout][io.gatun.tensor.ops.CacheLayout] |
-/// | who may call when | [Owner][io.gatun.tensor.ops.Owner] |
-/// | threads, and memory of a step | [Workers][io.gatun.tensor.ops.Workers], [Workspace][io.gatun.tensor.ops.Workspace] |
 /// | weights in another type, for a file | [Packing][io.gatun.tensor.ops.Packing] |
 ///
 /// Shape legend: T tokens (rows), K input features, N output features, H heads, G key/value heads;

@@ -1,6 +1,7 @@
 package io.gatun.tests.constraint;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.models.Generation;
@@ -90,12 +91,72 @@ class ConstrainedAnswersTest {
                           Request.of(prompt)
                               .maxTokens(30)
                               .sampling(SamplingOptions.DEFAULT.withTemperature(1).withSeed(i))
-                              .constraint(() -> list.start(llm.tokenizer()).within(30))))
+                              .constraint(list)))
               .toList();
       for (var answer : answers) {
         String text = answer.await().text();
         assertTrue(text.matches("[a-z]{3}(, [a-z]{3})*\\."), text);
       }
     }
+  }
+
+  /// Where only one text may follow, it is read in one step, and the answer stays what it was.
+  @Test
+  void whatMustFollowIsGuessed() throws InterruptedException {
+    var tokenizer = llm.tokenizer();
+    var names =
+        Constraint.jsonSchema(
+            "{\"type\": \"object\", \"additionalProperties\": false, \"required\":"
+                + " [\"temperature\", \"direction\"], \"properties\": {\"temperature\": {\"enum\":"
+                + " [\"low\", \"high\"]}, \"direction\": {\"const\": \"anticlockwise\"}}}");
+    var matcher = names.start(tokenizer);
+    matcher.accept(tokenizer.encode("{", false, false)[0]);
+    matcher.accept(tokenizer.encode("\"", false, false)[0]);
+    assertTrue("temperature\":".startsWith(tokenizer.decode(matcher.forced(8))));
+    assertTrue(matcher.forced(8).length > 1);
+    assertEquals(0, Constraint.regex("[a-z]b").start(tokenizer).forced(8).length);
+    int[] all = Constraint.choice(List.of("to be")).start(tokenizer).forced(8);
+    assertEquals("to be", tokenizer.decode(all));
+    int[] prompt = tokenizer.encode("ROMEO:");
+    var sampling = SamplingOptions.DEFAULT.withTemperature(1).withSeed(5);
+    var request = Request.of(prompt).maxTokens(100).sampling(sampling).constraint(names);
+    try (var engine = Engine.open(llm)) {
+      var result = engine.submit(request).await();
+      assertTrue(result.usage().accepted() > 0, result.usage().toString());
+      var alone =
+          llm.generate("ROMEO:", o -> o.maxTokens(100).sampling(sampling).constraint(names));
+      assertTrue(alone.accepted() > 0, alone.toString());
+      assertEquals(alone.text(), result.text());
+      assertTrue(result.text().contains("anticlockwise"), result.text());
+    }
+  }
+
+  /// Free until the trigger, which may come at any time; then it is the grammar's.
+  @Test
+  void aTriggerBeginsTheConstraint() {
+    var tokenizer = llm.tokenizer();
+    var lazy = Constraint.regex("\\{[a-z]{2}\\}").after("aba");
+    for (String good : List.of("", "ab", "abbab", "aba{xy}", "abbaba{xy}", "x\n\u00e9aba{xy}")) {
+      assertTrue(allows(lazy, tokenizer.encode(good, false, false)), good);
+    }
+    for (String bad : List.of("abax", "ababa{xy}", "aba{xy}z", "aba{xyz}")) {
+      assertFalse(allows(lazy, tokenizer.encode(bad, false, false)), bad);
+    }
+    var unfinished = lazy.start(tokenizer);
+    for (int id : tokenizer.encode("aba{", false, false)) {
+      unfinished.accept(id);
+    }
+    assertFalse(unfinished.mayEnd());
+  }
+
+  private static boolean allows(Constraint constraint, int[] ids) {
+    var matcher = constraint.start(llm.tokenizer());
+    for (int id : ids) {
+      if ((matcher.allowed()[id >> 6] >>> id & 1) == 0) {
+        return false;
+      }
+      matcher.accept(id);
+    }
+    return matcher.mayEnd();
   }
 }

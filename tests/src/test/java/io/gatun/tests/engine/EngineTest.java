@@ -1,5 +1,6 @@
 package io.gatun.tests.engine;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -9,24 +10,29 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.models.Llm;
+import io.gatun.models.constraint.Constraint;
 import io.gatun.models.engine.ContextExceededException;
 import io.gatun.models.engine.Engine;
 import io.gatun.models.engine.EngineFullException;
 import io.gatun.models.engine.EngineOptions;
 import io.gatun.models.engine.Handle;
+import io.gatun.models.engine.Histogram;
 import io.gatun.models.engine.Piece;
 import io.gatun.models.engine.Request;
 import io.gatun.models.engine.Result;
 import io.gatun.models.engine.Result.Reason;
+import io.gatun.models.sampling.Drafter;
+import io.gatun.models.sampling.PromptLookup;
 import io.gatun.models.sampling.SamplingOptions;
-import io.gatun.models.sampling.TokenMask;
 import io.gatun.tests.TestData;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -241,15 +247,147 @@ class EngineTest {
     }
   }
 
+  /// All places are held by answers that nobody reads: others get them, and these go on later.
   @Test
-  void aSlowReaderStopsNobody() throws Exception {
-    try (var engine = engine(o -> o.parallel(2))) {
-      var slow = engine.submit(request(1, 5).maxTokens(300));
+  void slowReadersStopNobody() throws Exception {
+    var expected = alone(request(1, 5).maxTokens(300));
+    try (var engine = invariant(o -> o.parallel(2))) {
+      var slow = engine.submit(request(1, 5).maxTokens(300), 2);
       for (int i = 0; i < 8; i++) {
         assertEquals(40, engine.submit(request(2, 5).maxTokens(40)).await().tokens().length);
       }
-      assertFalse(slow.isDone());
-      assertEquals(300, slow.await().tokens().length);
+      assertTrue(engine.stats().paused() > 0);
+      assertFalse(slow.get(0).isDone());
+      assertTrue(slow.get(0).awaitNext(Duration.ZERO));
+      slow.get(1).cancel();
+      assertEquals(Reason.CANCELLED, slow.get(1).await().reason());
+      assertArrayEquals(expected.tokens(), slow.get(0).await().tokens());
+      assertFalse(engine.submit(request(1, 5)).awaitNext(Duration.ZERO));
+    }
+    // Memory, too, goes to those who read.
+    try (var engine = invariant(o -> o.parallel(9).chunk(64).memory(7 * page()))) {
+      var slow = engine.submit(request(1, 5).maxTokens(300));
+      while (engine.stats().answerTokens() < 256) {
+        Thread.onSpinWait();
+      }
+      assertEquals(9, engine.submit(request(2, 200).maxTokens(9)).await().tokens().length);
+      assertEquals(1, engine.stats().paused());
+      assertArrayEquals(expected.tokens(), slow.await().tokens());
+    }
+  }
+
+  /// As an evaluation asks: how likely each token of a text is after those before it.
+  @Test
+  void thePromptIsJudged() throws Exception {
+    var request = request(4, 300).maxTokens(0).logprobs(2).promptLogprobs(true);
+    int[] prompt = request.prompt();
+    float[] expected;
+    try (var session = llm.newSession()) {
+      expected = session.score(prompt, 1);
+    }
+    try (var engine = engine(o -> o.parallel(2))) {
+      engine.submit(request(4, 300)).await(); // what the cache holds is read all the same
+      for (int answers : new int[] {1, 2}) {
+        for (var handle : engine.submit(request, answers)) {
+          var result = handle.await();
+          assertEquals(0, result.tokens().length);
+          assertEquals(Reason.LENGTH, result.reason());
+          assertEquals(prompt.length - 1, result.promptLogprobs().size());
+          for (int i = 0; i < expected.length; i++) {
+            var judged = result.promptLogprobs().get(i);
+            assertEquals(prompt[i + 1], judged.token());
+            assertEquals(expected[i], judged.logprob(), 2e-2f, "token " + i);
+            assertEquals(2, judged.top().length);
+          }
+        }
+      }
+      var written = engine.submit(request.maxTokens(1)).await();
+      assertEquals(1, written.tokens().length);
+      assertEquals(prompt.length - 1, written.promptLogprobs().size());
+    }
+    // In pieces, put off and read again.
+    try (var engine = engine(o -> o.parallel(3).chunk(64).memory(8 * page()))) {
+      var handles = List.of(engine.submit(request), engine.submit(request), engine.submit(request));
+      for (var handle : handles) {
+        assertEquals(prompt.length - 1, handle.await().promptLogprobs().size());
+      }
+    }
+  }
+
+  /// Whoever guesses and however well, each answer is what it is alone.
+  @Test
+  void guessesChangeNothing() throws Exception {
+    var requests = new ArrayList<Request>();
+    var alone = new ArrayList<Result>();
+    for (int i = 0; i < 5; i++) {
+      requests.add(
+          request(i, 30).sampling(i < 3 ? GREEDY : request(i, 1).sampling()).maxTokens(80));
+      alone.add(alone(requests.get(i)));
+    }
+    int[][] known = alone.stream().map(Result::tokens).toArray(int[][]::new);
+    var closed = new AtomicInteger();
+    final class Oracle implements Drafter {
+      private final int answer;
+
+      Oracle(int answer) {
+        this.answer = answer;
+      }
+
+      /// Every fifth guess is wrong.
+      @Override
+      public int[] draft(int[] tokens, int length, int most) {
+        int at = length - 30;
+        int[] guess =
+            Arrays.copyOfRange(known[answer], at, Math.min(known[answer].length, at + most));
+        for (int i = 0; i < guess.length; i++) {
+          guess[i] = (at + i) % 5 == 4 ? 3 : guess[i];
+        }
+        return guess;
+      }
+
+      @Override
+      public void close() {
+        closed.incrementAndGet();
+      }
+    }
+    try (var engine = invariant(o -> o.drafter(PromptLookup::new))) {
+      for (var handle : List.of(engine.submit(requests.get(0)), engine.submit(requests.get(1)))) {
+        handle.await();
+      }
+      var handles = new ArrayList<Handle>();
+      for (int i = 0; i < 5; i++) {
+        int answer = i;
+        handles.add(engine.submit(requests.get(i).drafter(() -> new Oracle(answer))));
+      }
+      int accepted = 0;
+      for (int i = 0; i < 5; i++) {
+        var result = handles.get(i).await();
+        assertArrayEquals(known[i], result.tokens(), "answer " + i);
+        assertTrue(result.usage().accepted() <= result.usage().drafted());
+        accepted += result.usage().accepted();
+      }
+      assertTrue(accepted > 0, "nothing was guessed");
+      assertEquals(5, closed.get());
+      assertTrue(engine.stats().accepted() >= accepted);
+    }
+  }
+
+  @Test
+  void whatItDoesIsCounted() throws Exception {
+    try (var engine = engine(o -> {})) {
+      engine.submit(request(1, 5).maxTokens(10)).await();
+      engine.submit(request(2, 5).timeout(Duration.ZERO)).await();
+      var stats = engine.stats();
+      while (stats.running() > 0 || stats.ended().size() < 2) { // it notes after the end is seen
+        stats = engine.stats();
+      }
+      assertEquals(Map.of(Reason.LENGTH, 1L, Reason.TIMEOUT, 1L), stats.ended());
+      assertEquals(1, stats.firstToken().count());
+      assertEquals(9, stats.tokenGap().count());
+      assertEquals(stats.tokenGap().counts().length, Histogram.bounds().length + 1);
+      assertTrue(stats.tokenGap().seconds() > 0);
+      assertEquals(10, stats.answerTokens());
+      assertEquals(2L << 30, stats.memory());
     }
   }
 
@@ -304,43 +442,26 @@ class EngineTest {
     assertThrows(IllegalArgumentException.class, () -> Request.of());
   }
 
-  /// Fails at its third token.
-  private static final class Failing implements TokenMask {
-    private final long[] all = new long[1 << 10];
-    private int count;
-
-    Failing() {
-      Arrays.fill(all, -1);
-    }
-
-    @Override
-    public long[] allowed() {
-      if (count == 2) {
-        throw new IllegalStateException("the grammar is broken");
-      }
-      return all;
-    }
-
-    @Override
-    public void accept(int token) {
-      count++;
-    }
-
-    @Override
-    public boolean finished() {
-      return false;
-    }
-  }
-
   @Test
   void anErrorIsOneAnswersOwn() throws Exception {
     try (var engine = invariant(o -> {})) {
       var good = engine.submit(request(1, 20).maxTokens(30));
-      var bad = engine.submit(request(2, 20).maxTokens(30).constraint(Failing::new));
-      bad.next();
-      bad.next();
+      // No token is left where the third character must come.
+      var tokenizer = llm.tokenizer();
+      var none = new HashMap<Integer, Float>();
+      for (int id = 0; id < tokenizer.size(); id++) {
+        if (tokenizer.has(id) && new String(tokenizer.bytes(id), UTF_8).contains("c")) {
+          none.put(id, Float.NEGATIVE_INFINITY);
+        }
+      }
+      var bad =
+          engine.submit(
+              request(2, 20)
+                  .sampling(GREEDY.withLogitBias(none))
+                  .constraint(Constraint.regex("abc")));
+      while (!bad.next().text().contains("b")) {}
       var broken = assertThrows(IllegalStateException.class, bad::next);
-      assertEquals("the grammar is broken", broken.getMessage());
+      assertTrue(broken.getMessage().contains("a constraint allows no token"), broken.getMessage());
       assertArrayEquals(alone(request(1, 20).maxTokens(30)).tokens(), good.await().tokens());
     }
   }
@@ -380,6 +501,41 @@ class EngineTest {
       own.close();
       var failure = assertThrows(IllegalStateException.class, running::await);
       assertTrue(failure.getMessage().contains("closed"), failure.getMessage());
+    }
+  }
+
+  /// One answer does not keep seven prompts waiting for seven times as long as one of their length
+  /// together.
+  @Test
+  void manyPromptsAreReadSoonerThanOne() throws Exception {
+    int together = whileReading(1, 420);
+    int each = whileReading(7, 60);
+    assertTrue(
+        2 * each < together, each + " tokens beside seven prompts, " + together + " beside one");
+  }
+
+  /// How many tokens an answer has got while so many prompts were read.
+  private static int whileReading(int prompts, int length) throws Exception {
+    try (var engine = engine(o -> o.parallel(9).prefixCache(false).pace(1.2))) {
+      int most = Integer.MAX_VALUE;
+      for (int round = 0; round < 5; round++) {
+        var writer = engine.submit(request(1, 5).maxTokens(500));
+        for (int i = 0; i < 20; i++) {
+          writer.next();
+        }
+        long before = engine.stats().answerTokens();
+        var readers = new ArrayList<Handle>();
+        for (int i = 0; i < prompts; i++) {
+          readers.add(engine.submit(request(9 + i, length).maxTokens(1)));
+        }
+        for (var reader : readers) {
+          reader.await();
+        }
+        most = Math.min(most, (int) (engine.stats().answerTokens() - before));
+        writer.cancel();
+        writer.await();
+      }
+      return most;
     }
   }
 }

@@ -6,7 +6,7 @@ import io.gatun.ffm.files.UserState;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.models.rewrite.Rewrite;
 import io.gatun.tensor.DType;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;

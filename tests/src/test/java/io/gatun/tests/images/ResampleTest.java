@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.gatun.models.image.Filter;
 import io.gatun.models.image.Image;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

@@ -3,8 +3,8 @@ package io.gatun.tests.models;
 import io.gatun.models.decoder.Batch;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.tensor.DType;
-import io.gatun.tensor.ops.KvPool;
-import io.gatun.tensor.ops.Sequence;
+import io.gatun.tensor.sequence.KvPool;
+import io.gatun.tensor.sequence.Sequence;
 
 /// One sequence in F32 with a pool of its own.
 record LooseSequence(KvPool pool, Sequence sequence) implements AutoCloseable {

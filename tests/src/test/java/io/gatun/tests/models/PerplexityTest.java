@@ -15,7 +15,7 @@ import io.gatun.models.sampling.SamplingOptions;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Precision;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -19,7 +19,7 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Ops;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import io.gatun.tests.RandomWeights;
 import io.gatun.tests.TestData;
 import java.io.IOException;

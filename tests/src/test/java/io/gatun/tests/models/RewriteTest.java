@@ -17,7 +17,7 @@ import io.gatun.models.text.Tokenizer;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Precision;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import io.gatun.tests.RandomWeights;
 import io.gatun.tests.TestData;
 import java.io.IOException;

@@ -25,7 +25,7 @@ import io.gatun.models.sam.Sam;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.lang.foreign.Arena;

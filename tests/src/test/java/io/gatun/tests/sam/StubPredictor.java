@@ -7,7 +7,7 @@ import io.gatun.models.sam.MaskPredictor;
 import io.gatun.models.sam.Prompt;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.List;

@@ -3,12 +3,12 @@ package io.gatun.tests.tensor;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionSpec;
-import io.gatun.tensor.ops.CacheLayout;
-import io.gatun.tensor.ops.KvLayout;
-import io.gatun.tensor.ops.KvPool;
 import io.gatun.tensor.ops.Ops;
-import io.gatun.tensor.ops.Sequence;
-import io.gatun.tensor.ops.Span;
+import io.gatun.tensor.sequence.CacheLayout;
+import io.gatun.tensor.sequence.KvLayout;
+import io.gatun.tensor.sequence.KvPool;
+import io.gatun.tensor.sequence.Sequence;
+import io.gatun.tensor.sequence.Span;
 import java.util.List;
 
 /// The keys and values of one sequence and one layer, with room for all positions.

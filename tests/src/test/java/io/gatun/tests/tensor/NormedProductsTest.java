@@ -9,7 +9,7 @@ import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Packing;
 import io.gatun.tensor.ops.Precision;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -56,8 +56,9 @@ class NormedProductsTest {
         assertArrayEquals(expected[i].toFloats(), products[i].toFloats(), what);
       }
       assertArrayEquals(
-          ops.gatedLinear(ops.activations(stored), gate, up).toFloats(),
-          ops.gatedLinear(normed, gate, up).toFloats(),
+          ops.gatedLinears(List.of(ops.activations(stored)), List.of(gate), List.of(up))[0]
+              .toFloats(),
+          ops.gatedLinears(List.of(normed), List.of(gate), List.of(up))[0].toFloats(),
           what);
       assertArrayEquals(stored.toFloats(), normed.tensor().toFloats(), what);
     }

@@ -18,8 +18,8 @@ import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.Ops;
-import io.gatun.tensor.ops.Owner;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Owner;
+import io.gatun.tensor.runtime.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -107,7 +107,6 @@ class OwnerTest {
     all.put("f.matmulTransposed", () -> f.matmulTransposed(tensor(1, 4, 32), tensor(1, 4, 32)));
     all.put("f.conv2d", () -> f.conv2d(image, conv));
     all.put("f.addConv2d", () -> f.addConv2d(tensor(1, 4, 4, 32), image, conv));
-    all.put("f.convTranspose2x2", () -> f.convTranspose2x2(image, tensor(32, 32, 2, 2), c));
     all.put("f.layerNorm", () -> f.layerNorm(x, c, c, 1e-5f));
     all.put("f.groupNorm", () -> f.groupNorm(image, 2, c, c, 1e-5f, Activation.SILU));
     all.put("f.activate", () -> f.activate(x, Activation.GELU));

@@ -10,7 +10,7 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Ops;
-import io.gatun.tensor.ops.Span;
+import io.gatun.tensor.sequence.Span;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.stream.Stream;

@@ -9,7 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.models.rewrite.Rewrite;
 import io.gatun.tensor.DType;
-import io.gatun.tensor.ops.Workers;
+import io.gatun.tensor.runtime.Workers;
 import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
 import java.nio.file.Files;

@@ -3,6 +3,7 @@ package io.gatun.tensor.ops.attention;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.dense.AttentionScores;
 import io.gatun.tensor.ops.AttentionSpec;
+import io.gatun.tensor.sequence.CacheLayout;
 
 /// How an attention is cut into blocks of queries, of which scores have rows, and of keys.
 ///
@@ -14,7 +15,6 @@ import io.gatun.tensor.ops.AttentionSpec;
 /// @param firstKey the position of the first key that any query sees, where blocks begin
 /// @param blocksPerPart so many blocks of keys make a part, and workers share the parts of the only
 ///   block of queries
-/// @param headsPerTask so many heads of keys are handled together, block by block
 /// @param scoreStride the distance between rows of scores, in floats: not a multiple of a page,
 ///   whose rows would share the first cache's lines, and with room to read a vector too far
 record AttentionShape(
@@ -30,7 +30,6 @@ record AttentionShape(
     int queriesPerBlock,
     int keysPerBlock,
     int blocksPerPart,
-    int headsPerTask,
     int scoreStride) {
   /// Scores of a block: about half of a second cache.
   private static final int MAX_SCORES = 256 * 1024;
@@ -38,15 +37,17 @@ record AttentionShape(
   /// Of a block over pages.
   private static final int PAGED_ROWS = 256;
 
-  private static final int PAGED_KEYS = 4 * KvPages.PAGE;
+  private static final int PAGED_KEYS = 4 * CacheLayout.PAGE;
 
-  /// The most rows for which memory is the limit: what is read then should lie together.
+  /// The most rows for which memory is the limit: then a page at a time is read.
   static final int FEW = 32;
 
-  private static final int TOGETHER = 64 * 1024;
+  /// The most tasks of one block of queries: enough for many workers, and few to merge.
+  private static final int MAX_TASKS = 64;
 
-  /// Enough for many workers, and few to merge.
-  private static final int MAX_PARTS = 16;
+  /// The bytes of keys and values that a task reads at the least: wherever it begins, memory needs
+  /// a while to deliver.
+  private static final long MIN_READ = 128 << 10;
 
   /// Tensors (B, T, heads * K), (B, S, heads * K) and (B, S, heads * V).
   static AttentionShape of(Tensor q, Tensor k, Tensor v, int heads, AttentionSpec spec) {
@@ -70,7 +71,6 @@ record AttentionShape(
         Math.min(queries, queriesPerBlock),
         keysPerBlock,
         Integer.MAX_VALUE,
-        1,
         stride);
   }
 
@@ -80,12 +80,13 @@ record AttentionShape(
     int group = heads / kv.heads();
     int queriesPerBlock = Math.clamp(PAGED_ROWS / group, 1, rows.rows());
     long seen = Math.max(0, (long) rows.position() - spec.before());
-    int firstKey = (int) (seen / KvPages.PAGE * KvPages.PAGE);
+    int firstKey = (int) (seen / CacheLayout.PAGE * CacheLayout.PAGE);
     int keys = rows.position() + rows.rows();
     boolean few = queriesPerBlock * group <= FEW;
-    int keysPerBlock = few ? KvPages.PAGE : PAGED_KEYS;
-    int blocks = Math.ceilDiv(keys - firstKey, keysPerBlock);
-    long headBytes = KvPages.bytes(kv, rows.pages().dtype()) / kv.heads();
+    int keysPerBlock = few ? CacheLayout.PAGE : PAGED_KEYS;
+    long blocks = Math.ceilDiv(keys - firstKey, keysPerBlock);
+    long blockBytes = rows.pages().headBytes() * (keysPerBlock / CacheLayout.PAGE);
+    long least = Math.max(2, MIN_READ / blockBytes);
     return new AttentionShape(
         1,
         kv.heads(),
@@ -98,8 +99,7 @@ record AttentionShape(
         kv.valueDim(),
         queriesPerBlock,
         keysPerBlock,
-        Math.max(2, Math.ceilDiv(blocks, MAX_PARTS)),
-        few ? Math.clamp(TOGETHER / headBytes, 1, kv.heads()) : 1,
+        (int) Math.max(least, Math.ceilDiv(blocks * kv.heads(), MAX_TASKS)),
         stride(keysPerBlock));
   }
 

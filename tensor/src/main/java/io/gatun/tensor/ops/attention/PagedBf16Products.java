@@ -1,5 +1,7 @@
 package io.gatun.tensor.ops.attention;
 
+import static io.gatun.tensor.sequence.CacheLayout.PAGE;
+
 import io.gatun.ffm.ElementType;
 import io.gatun.ffm.MatmulSpec;
 import io.gatun.ffm.OneDnn;
@@ -10,13 +12,13 @@ import io.gatun.tensor.kernel.ggml.Unpack;
 import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.kernel.scalar.Kernels;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.sequence.KvPages;
 import java.lang.foreign.MemorySegment;
 
 /// Products with [KvPages], everything rounded to BF16, through oneDNN, one for all pages of a
 /// block; sums are F32. They have whole pages and a multiple of [#ROWS] rows, so that there are few
 /// kinds of them, whatever the lengths of prompts.
 final class PagedBf16Products implements AttentionProducts {
-  private static final int PAGE = KvPages.PAGE;
 
   private static final int ROWS = 32;
 
@@ -52,11 +54,6 @@ final class PagedBf16Products implements AttentionProducts {
     return s.valueDim();
   }
 
-  @Override
-  public long preparedBytes() {
-    return 0;
-  }
-
   /// Keys (K, keys) or values (keys, V); queries (rows, K), all BF16; a row of keys or values as
   /// F32.
   @Override
@@ -73,9 +70,6 @@ final class PagedBf16Products implements AttentionProducts {
   }
 
   @Override
-  public void prepare(int batch, int head, MemorySegment memory, long at) {}
-
-  @Override
   public void begin(Block b) {
     long n = (long) s.group() * s.keyDim();
     for (int t = 0; t < b.queries(); t++) {
@@ -85,30 +79,22 @@ final class PagedBf16Products implements AttentionProducts {
     }
   }
 
-  @Override
-  public void positions(Block b, long at) {
-    throw new IllegalStateException("a cache is no grid");
-  }
-
   private int pages(int keyBlock) {
     return Math.ceilDiv(s.keysIn(keyBlock), PAGE);
   }
 
-  private MemorySegment page(int keyBlock, int i) {
-    return pages.page(s.firstOf(keyBlock) / PAGE + i);
-  }
-
   @Override
   public void scores(Block b, int keyBlock, long scores) {
-    long head = pages.keysAt(b.head());
     for (int i = 0; i < pages(keyBlock); i++) {
-      var page = page(keyBlock, i);
+      int index = s.firstOf(keyBlock) / PAGE + i;
+      var page = pages.memory(index);
+      long head = pages.keysAt(index, b.head());
       for (int row = 0; row < s.keyDim(); row++) {
         long at = b.scratchAt() + 2L * (row * s.keysPerBlock() + i * PAGE);
         if (pages.hasScales()) {
           long floats = b.scratchAt() + floatsAt();
           Unpack.toFloat(pages.dtype(), page, head + (long) row * PAGE, b.memory(), floats, PAGE);
-          long scales = pages.keyScalesAt(b.head());
+          long scales = pages.keyScalesAt(index, b.head());
           kernels.mul(b.memory(), floats, page, scales, PAGE, b.memory(), floats);
           Unpack.floatToBf16(b.memory(), floats, b.memory(), at, PAGE);
         } else {
@@ -123,17 +109,18 @@ final class PagedBf16Products implements AttentionProducts {
 
   @Override
   public void values(Block b, int keyBlock, long weights, long sums, boolean add) {
-    long head = pages.valuesAt(b.head());
     int v = s.valueDim();
     for (int i = 0; i < pages(keyBlock); i++) {
-      var page = page(keyBlock, i);
+      int index = s.firstOf(keyBlock) / PAGE + i;
+      var page = pages.memory(index);
+      long head = pages.valuesAt(index, b.head());
       int n = Math.min(PAGE, s.keysIn(keyBlock) - i * PAGE);
       long at = b.scratchAt() + 2L * i * PAGE * v;
       if (pages.hasScales()) {
         for (int row = 0; row < n; row++) {
           long floats = b.scratchAt() + floatsAt();
           Unpack.toFloat(pages.dtype(), page, head + (long) row * v, b.memory(), floats, v);
-          float scale = Floats.get(page, pages.valueScalesAt(b.head()), row);
+          float scale = Floats.get(page, pages.valueScalesAt(index, b.head()), row);
           kernels.scale(b.memory(), floats, scale, v, b.memory(), floats);
           Unpack.floatToBf16(b.memory(), floats, b.memory(), at + 2L * row * v, v);
         }

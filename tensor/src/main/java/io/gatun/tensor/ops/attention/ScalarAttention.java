@@ -7,6 +7,7 @@ import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.kernel.scalar.Kernels;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.sequence.KvPages;
 import java.lang.foreign.MemorySegment;
 
 /// The attention that the other one is tested against: the definition, row by row.
@@ -66,14 +67,10 @@ final class ScalarAttention {
     int threads = ctx.workers().threads();
     long stride = 4L * (s.keys() - s.firstKey() + s.valueDim());
     var scratch = ctx.workspace().take(stride * threads);
-    ctx.forEach(
+    ctx.each(
         (long) s.batches() * s.queries() * heads,
         1,
-        (worker, from, to) -> {
-          for (long i = from; i < to; i++) {
-            row(i, scratch, worker * stride);
-          }
-        });
+        (worker, i) -> row(i, scratch, worker * stride));
   }
 
   /// The head `i % heads` of row `i / heads`.

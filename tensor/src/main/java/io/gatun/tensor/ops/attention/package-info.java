@@ -7,7 +7,7 @@
 /// | sizes of blocks and parts, which keys a block sees | [AttentionShape][io.gatun.tensor.ops.attention.AttentionShape] |
 /// | products with tensors | [DenseF32Products][io.gatun.tensor.ops.attention.DenseF32Products], [DenseOneDnnProducts][io.gatun.tensor.ops.attention.DenseOneDnnProducts] |
 /// | products with pages | [PagedF32Products][io.gatun.tensor.ops.attention.PagedF32Products], [PagedBf16Products][io.gatun.tensor.ops.attention.PagedBf16Products] |
-/// | how keys and values lie in pages, and how they get there | [KvPages][io.gatun.tensor.ops.attention.KvPages], [KeyValues][io.gatun.tensor.ops.attention.KeyValues] |
+/// | how keys and values lie in pages, and how they get there | [KvPages][io.gatun.tensor.sequence.KvPages], [KeyValues][io.gatun.tensor.ops.attention.KeyValues] |
 /// | the definition that all are tested against | [ScalarAttention][io.gatun.tensor.ops.attention.ScalarAttention] |
 ///
 /// Shape legend: B batches, T queries, S keys, H heads, G heads of keys and values, K and V the

@@ -13,8 +13,8 @@ import io.gatun.tensor.kernel.scalar.ScalarKernels;
 import io.gatun.tensor.kernel.scalar.ScalarNetworkKernels;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Precision;
-import io.gatun.tensor.ops.Workers;
-import io.gatun.tensor.ops.Workspace;
+import io.gatun.tensor.runtime.Workers;
+import io.gatun.tensor.runtime.Workspace;
 import java.lang.foreign.MemorySegment;
 
 /// What every operation runs on.
@@ -128,6 +128,24 @@ public record Context(
   /// [Workers#forEach].
   public void forEach(long n, long grain, Workers.Task task) {
     workers.forEach(n, grain, task);
+  }
+
+  /// What is done with one item.
+  @FunctionalInterface
+  public interface Item {
+    void run(int worker, long index);
+  }
+
+  /// [Workers#forEach], an item at a time.
+  public void each(long n, long grain, Item item) {
+    workers.forEach(
+        n,
+        grain,
+        (worker, from, to) -> {
+          for (long i = from; i < to; i++) {
+            item.run(worker, i);
+          }
+        });
   }
 
   /// The tensor, or where it has gaps, which kernels cannot read, a copy in the workspace.

@@ -1,4 +1,4 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.runtime;
 
 import io.gatun.ffm.raw.RawReaders;
 import java.lang.invoke.MethodHandles;
@@ -80,7 +80,10 @@ public final class Workers implements AutoCloseable {
     this(threads, new Owner("team of threads"));
   }
 
-  Workers(int threads, Owner owner) {
+  /// A team of `threads`, the caller included, that `owner` gives to one thread at a time.
+  ///
+  /// @throws IllegalArgumentException if `threads` is less than 1, or more than [#MAX_THREADS]
+  public Workers(int threads, Owner owner) {
     this.owner = owner;
     helpers = new Thread[checkThreads(threads) - 1];
     for (int i = 0; i < helpers.length; i++) {
@@ -239,8 +242,10 @@ public final class Workers implements AutoCloseable {
     owner.close(this::end);
   }
 
+  /// Makes sure that no task calls.
+  ///
   /// @throws IllegalStateException if a task calls it: what it would wait for waits for it
-  void checkOutside() {
+  public void checkOutside() {
     boolean inTask =
         owner.isInside() ? task != null : List.of(helpers).contains(Thread.currentThread());
     if (inTask) {
@@ -249,8 +254,9 @@ public final class Workers implements AutoCloseable {
     }
   }
 
-  /// Ends the threads, which must be idle.
-  void end() {
+  /// Ends the threads, which must be idle: what [#close] does in the end, for an owner of more than
+  /// the team.
+  public void end() {
     ended = true;
     EPOCH.setVolatile(this, epoch + 1);
     boolean interrupted = false;

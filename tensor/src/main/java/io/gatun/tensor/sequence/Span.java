@@ -1,9 +1,6 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.sequence;
 
-import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.attention.KvRows;
-import io.gatun.tensor.ops.context.Check;
-import java.util.ArrayList;
+import io.gatun.tensor.runtime.Owner;
 import java.util.List;
 
 /// The rows `from` to `to`-1 of a batch: neighbouring positions of one sequence.
@@ -26,27 +23,6 @@ public record Span(int from, int to, int position, Sequence sequence) {
   /// How many rows there are.
   public int rows() {
     return to - from;
-  }
-
-  /// The rows of spans, and what their sequences keep for a part.
-  ///
-  /// @param x (T, ...), which has all rows
-  /// @throws IndexOutOfBoundsException if it has not, or no room was [reserved][Sequence#reserve]
-  static List<KvRows> rows(List<Span> spans, int part, Tensor x) {
-    var kv = spans.getFirst().sequence.layout().kv(part);
-    var rows = new ArrayList<KvRows>(spans.size());
-    for (var span : spans) {
-      Check.index("last row of a span", span.to - 1L, x.dim(0));
-      var pages = span.sequence.keyValues(part);
-      if (!pages.kv().equals(kv)) {
-        throw new IllegalArgumentException(
-            "part %d keeps %s in one sequence and %s in another; batches are of one model"
-                .formatted(part, kv, pages.kv()));
-      }
-      span.sequence.checkReserved(span.position, span.rows());
-      rows.add(new KvRows(span.from, span.to, span.position, pages));
-    }
-    return rows;
   }
 
   /// Keeps other threads out of the sequences.

@@ -1,4 +1,4 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.sequence;
 
 import io.gatun.tensor.Shape;
 import java.util.List;

@@ -1,4 +1,4 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.sequence;
 
 /// Keys and values of each position.
 ///

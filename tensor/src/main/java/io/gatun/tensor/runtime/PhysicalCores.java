@@ -1,4 +1,4 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.runtime;
 
 import java.io.IOException;
 import java.nio.file.Files;

@@ -1,14 +1,14 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.sequence;
 
-import static io.gatun.tensor.ops.CacheLayout.PAGE;
+import static io.gatun.tensor.sequence.CacheLayout.PAGE;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.KvPool.Block;
-import io.gatun.tensor.ops.attention.KvPages;
-import io.gatun.tensor.ops.context.Check;
+import io.gatun.tensor.runtime.Owner;
+import io.gatun.tensor.sequence.KvPool.Block;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.TreeMap;
 
 /// What a model keeps of one text: the keys and values of its positions, in pages of a [KvPool],
@@ -92,8 +92,8 @@ public final class Sequence implements AutoCloseable {
                 .formatted(restorable(length)));
       }
       if (hasRecurrent() && state == null) {
-        state = pool.take(layout.recurrentBytes());
-        state.memory().fill((byte) 0);
+        state = pool.take(List.of(layout.recurrentBytes()));
+        state.run(0).fill((byte) 0);
       }
       if (layout.pageBytes() > 0) {
         ownLastPage();
@@ -113,8 +113,8 @@ public final class Sequence implements AutoCloseable {
   }
 
   private Block copy(Block block) {
-    var copy = pool.take(block.memory().byteSize());
-    copy.memory().copyFrom(block.memory());
+    var copy = pool.take(block.runs());
+    copy.copyFrom(block);
     return copy;
   }
 
@@ -122,7 +122,7 @@ public final class Sequence implements AutoCloseable {
     int before = pages.size();
     try {
       while (pages.size() < needed) {
-        pages.add(pool.take(layout.pageBytes()));
+        pages.add(pool.take(layout.pageRuns()));
       }
     } catch (RuntimeException | Error e) {
       shrink(before);
@@ -191,7 +191,7 @@ public final class Sequence implements AutoCloseable {
   /// @throws IndexOutOfBoundsException if it is not full yet
   public KvPool.Share sharePage(int index) {
     try (var _ = owner.claim()) {
-      Check.index("full page", index, length / PAGE);
+      Objects.checkIndex(index, length / PAGE);
       var page = layout.pageBytes() == 0 || notFinite ? null : pages.get(index);
       return page == null ? null : new KvPool.Share(pool, page);
     }
@@ -287,9 +287,9 @@ public final class Sequence implements AutoCloseable {
       pool.release(saved.pollLastEntry().getValue());
     }
     if (state != null && to == 0) {
-      state.memory().fill((byte) 0);
+      state.run(0).fill((byte) 0);
     } else if (state != null) {
-      state.memory().copyFrom(saved.get(to).memory());
+      state.copyFrom(saved.get(to));
     }
   }
 
@@ -312,33 +312,36 @@ public final class Sequence implements AutoCloseable {
     var tensors = new ArrayList<Tensor>(r.shapes().size());
     long at = layout.at(part);
     for (var shape : r.shapes()) {
-      var memory = state.memory().asSlice(at, 4 * shape.size());
+      var memory = state.run(0).asSlice(at, 4 * shape.size());
       tensors.add(Tensor.of(memory, DType.Plain.F32, shape));
       at += CacheLayout.bytes(shape);
     }
     return tensors;
   }
 
-  /// The keys and values of a part.
-  KvPages keyValues(int part) {
-    return new KvPages(
-        layout.kv(part),
-        layout.dtype(),
-        index -> pages.get(index).memory(),
-        layout.at(part),
-        !notFinite,
-        () -> notFinite = true);
+  /// The keys and values of a part, in which those of so many positions have room.
+  ///
+  /// @throws IllegalArgumentException if the part has none
+  /// @throws IndexOutOfBoundsException if no room was [reserved][#reserve]
+  public KvPages keyValues(int part, long positions) {
+    if (positions > (long) pages.size() * PAGE) {
+      throw new IndexOutOfBoundsException(
+          "position %d; there is room for %d".formatted(positions - 1, pages.size() * PAGE));
+    }
+    return new KvPages(this, part);
   }
 
-  /// Asks that there is room for the rows of a span.
-  ///
-  /// @throws IndexOutOfBoundsException if there is not
-  void checkReserved(int position, int tokens) {
-    if (position < 0 || position + (long) tokens > (long) pages.size() * PAGE) {
-      throw new IndexOutOfBoundsException(
-          "positions %d..%d; there is room for %d"
-              .formatted(position, position + tokens - 1, pages.size() * PAGE));
-    }
+  Block page(int index) {
+    return pages.get(index);
+  }
+
+  /// Whether all keys and values are numbers that their type can hold.
+  boolean isFinite() {
+    return !notFinite;
+  }
+
+  void notFinite() {
+    notFinite = true;
   }
 
   /// Gives the memory back, after an operation of another thread that uses it; a second call does

@@ -1,9 +1,10 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.ops.linear;
 
 import io.gatun.ffm.OpenBlas;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Gemm;
@@ -11,7 +12,7 @@ import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.MemorySegment;
 
 /// Products in which each head has a matrix of its own; the workers share the heads.
-final class HeadProducts {
+public final class HeadProducts {
   /// From so many rows on OpenBLAS beats dot products.
   private static final int NATIVE_ROWS = 16;
 
@@ -43,7 +44,8 @@ final class HeadProducts {
     scratch = ctx.perWorker(stride);
   }
 
-  static void apply(Context ctx, Tensor x, Tensor w, boolean transposed, Tensor out) {
+  /// As [io.gatun.tensor.ops.Ops#headProducts].
+  public static void apply(Context ctx, Tensor x, Tensor w, boolean transposed, Tensor out) {
     Check.rank("x", x, 3);
     Check.dtype("x", x, DType.Plain.F32);
     Check.rank("out", out, 3);

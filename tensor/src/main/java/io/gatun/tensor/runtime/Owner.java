@@ -1,4 +1,4 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.runtime;
 
 import io.gatun.ffm.raw.RawReaders;
 import java.util.concurrent.CancellationException;
@@ -68,7 +68,7 @@ public final class Owner {
 
   /// Another owner of the same: whose uses and those of this one keep each other out, and which is
   /// closed with this one, or before it by itself.
-  Owner sharing() {
+  public Owner sharing() {
     return new Owner(what, this, lock);
   }
 
@@ -152,7 +152,7 @@ public final class Owner {
   ///
   /// @throws CancellationException within a turn, if the thread is interrupted, which it then still
   ///   is
-  Use operation() {
+  public Use operation() {
     var use = claim();
     if (RawReaders.awaited()) {
       count();

@@ -1,4 +1,4 @@
-package io.gatun.tensor.ops;
+package io.gatun.tensor.runtime;
 
 import io.gatun.ffm.RawArena;
 import io.gatun.tensor.DType;
@@ -61,7 +61,8 @@ public final class Workspace {
     }
   }
 
-  Workspace(Owner owner) {
+  /// Memory that `owner` gives to one thread at a time; none at first.
+  public Workspace(Owner owner) {
     this.owner = owner;
   }
 
@@ -127,7 +128,7 @@ public final class Workspace {
   }
 
   /// Frees everything; nothing can be taken any more.
-  void free() {
+  public void free() {
     slabs.forEach(each -> each.arena.close());
     slabs.clear();
     slab = -1;

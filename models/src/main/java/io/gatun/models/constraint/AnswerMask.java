@@ -1,0 +1,107 @@
+package io.gatun.models.constraint;
+
+import io.gatun.models.sampling.Drafter;
+import io.gatun.models.sampling.TokenMask;
+import io.gatun.models.text.AnswerText;
+import io.gatun.models.text.Tokenizer;
+import java.util.Arrays;
+import java.util.List;
+
+/// A constraint on an answer. What the model thinks before it answers is free, and so is what comes
+/// before the trigger of a constraint that [waits for one][Constraint#after]. Not for several
+/// threads at once.
+public final class AnswerMask implements TokenMask, Drafter {
+  private enum State {
+    /// The model thinks, or says what kind of message follows.
+    THINKING,
+    /// The token that the constraint waits for has not come.
+    WAITING,
+    /// The answer may begin, or yet a thought.
+    BEGINNING,
+    MATCHING
+  }
+
+  private final Matcher matcher;
+  private final AnswerText text;
+  private final int trigger;
+  private final int[] thoughtMarks;
+  private final long[] all;
+  private State state;
+  private int rest;
+
+  /// @param vocabulary how many tokens the model has
+  /// @param prompt what the answer goes on from: it may have begun a thought
+  /// @param most how many tokens there may be, thoughts included; the text is brought to its end
+  ///   within these if that is possible
+  public AnswerMask(
+      Constraint constraint, Tokenizer tokenizer, int vocabulary, int[] prompt, int most) {
+    trigger = constraint.triggerToken(tokenizer);
+    matcher =
+        trigger >= 0 ? constraint.afterTrigger().start(tokenizer) : constraint.start(tokenizer);
+    text = new AnswerText(tokenizer, prompt, List.of(), new Nowhere());
+    thoughtMarks = text.thoughtMarks();
+    rest = most;
+    all = new long[vocabulary + Long.SIZE - 1 >> 6];
+    Arrays.fill(all, -1);
+    state =
+        !text.isAnswering() ? State.THINKING : thoughtMarks.length > 0 ? State.BEGINNING : begun();
+  }
+
+  private State begun() {
+    return trigger >= 0 ? State.WAITING : State.MATCHING;
+  }
+
+  private static final class Nowhere implements AnswerText.Sink {
+    @Override
+    public void thought(String piece) {}
+
+    @Override
+    public void answer(String piece) {}
+  }
+
+  @Override
+  public long[] allowed() {
+    return switch (state) {
+      case THINKING, WAITING -> all;
+      case MATCHING -> matcher.allowed(rest);
+      case BEGINNING -> {
+        if (trigger >= 0) {
+          yield all;
+        }
+        long[] allowed = Arrays.copyOf(matcher.allowed(rest), all.length);
+        for (int mark : thoughtMarks) {
+          allowed[mark >> 6] |= 1L << mark;
+        }
+        yield allowed;
+      }
+    };
+  }
+
+  @Override
+  public void accept(int token) {
+    rest--;
+    if (state == State.BEGINNING) {
+      boolean thinks = Arrays.stream(thoughtMarks).anyMatch(mark -> mark == token);
+      state = thinks ? State.THINKING : begun();
+    }
+    switch (state) {
+      case THINKING -> {
+        text.push(token);
+        state = text.isAnswering() ? begun() : state;
+      }
+      case WAITING -> state = token == trigger ? State.MATCHING : state;
+      default -> matcher.accept(token);
+    }
+  }
+
+  /// Guesses where only one text may follow.
+  @Override
+  public int[] draft(int[] tokens, int length, int most) {
+    return state == State.MATCHING ? matcher.forced(most) : new int[0];
+  }
+
+  @Override
+  public boolean finished() {
+    return state == State.MATCHING && matcher.finished();
+  }
+}
