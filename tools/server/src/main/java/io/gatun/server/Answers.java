@@ -1,0 +1,121 @@
+package io.gatun.server;
+
+import io.gatun.models.engine.Handle;
+import io.gatun.models.engine.Piece;
+import io.gatun.models.engine.Request;
+import io.gatun.models.engine.Result;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import org.eclipse.jetty.http.HttpStatus;
+
+/// The answers to a request as they come, several mixed. They end when the client goes away, or when
+/// this is closed.
+final class Answers implements AutoCloseable {
+  /// What comes next.
+  ///
+  /// @param index of the answer
+  /// @param piece null at an answer's end
+  /// @param result at its end
+  record Event(int index, Piece piece, Result result, RuntimeException failure) {}
+
+  /// So many are read ahead; beyond that the engine waits for a slow client.
+  private static final int AHEAD = 16;
+
+  private final List<Handle> handles;
+  private final Metrics metrics;
+  private final BlockingQueue<Event> events = new ArrayBlockingQueue<>(AHEAD);
+  private final List<Thread> readers = new ArrayList<>();
+  private int running;
+
+  private Answers(List<Handle> handles, Metrics metrics) {
+    this.handles = handles;
+    this.metrics = metrics;
+    running = handles.size();
+    for (int i = 0; i < handles.size(); i++) {
+      int index = i;
+      readers.add(Thread.ofVirtual().name("gatun-answer").start(() -> read(index)));
+    }
+  }
+
+  /// Asks for answers to each of some prompts.
+  static Answers ask(
+      Call call, Metrics metrics, TextModel model, List<Request> requests, int each) {
+    var handles = new ArrayList<Handle>();
+    try {
+      for (var request : requests) {
+        handles.addAll(model.engine().submit(request, each));
+      }
+    } catch (RuntimeException e) {
+      handles.forEach(Handle::cancel);
+      throw e;
+    }
+    call.onDisconnect(() -> handles.forEach(Handle::cancel));
+    return new Answers(handles, metrics);
+  }
+
+  private void read(int index) {
+    var handle = handles.get(index);
+    try {
+      long last = 0;
+      for (var piece = handle.next(); piece != null; piece = handle.next()) {
+        long now = System.nanoTime();
+        if (last != 0) {
+          metrics.noteGap((now - last) / 1e9);
+        }
+        last = now;
+        events.put(new Event(index, piece, null, null));
+      }
+      var result = handle.await();
+      metrics.note(result.usage());
+      events.put(new Event(index, null, result, null));
+    } catch (InterruptedException e) {
+      handle.cancel(); // nobody reads any more
+    } catch (RuntimeException e) {
+      try {
+        events.put(new Event(index, null, null, e));
+      } catch (InterruptedException interrupted) {
+        handle.cancel();
+      }
+    }
+  }
+
+  /// The next event; null after the last answer's end.
+  ///
+  /// @throws ApiException if an answer ended for another reason than that it is whole
+  Event next() throws InterruptedException {
+    if (running == 0) {
+      return null;
+    }
+    var event = events.take();
+    if (event.failure() != null) {
+      throw event.failure();
+    }
+    if (event.result() != null) {
+      running--;
+      check(event.result());
+    }
+    return event;
+  }
+
+  private static void check(Result result) {
+    switch (result.reason()) {
+      case TIMEOUT ->
+          throw ApiException.of(
+              HttpStatus.GATEWAY_TIMEOUT_504,
+              "timeout",
+              "the answer took longer than this server's limit; ask for fewer tokens");
+      case CANCELLED ->
+          throw ApiException.of(
+              HttpStatus.SERVICE_UNAVAILABLE_503, "cancelled", "the answer was cancelled");
+      case END, STOP, LENGTH, CONTEXT -> {}
+    }
+  }
+
+  @Override
+  public void close() {
+    handles.forEach(Handle::cancel);
+    readers.forEach(Thread::interrupt);
+  }
+}

@@ -1,0 +1,61 @@
+package io.gatun.server;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.util.concurrent.Semaphore;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.server.Request;
+
+/// Reads requests' bodies, none larger than a limit, and large ones only as far as the heap has room
+/// for all that are being read and worked on.
+final class Bodies {
+  /// Below, nobody waits.
+  private static final int SMALL = 1 << 18;
+
+  private static final int UNIT = 1 << 10;
+
+  private final long limit;
+  private final int units;
+  private final Semaphore room;
+
+  /// @param limit bytes of one body
+  Bodies(long limit) {
+    // With the text made of the bytes, and what is decoded from it, a body is there three times.
+    units = (int) (Runtime.getRuntime().maxMemory() / 6 / UNIT);
+    this.limit = Math.min(limit, (long) units * UNIT);
+    room = new Semaphore(units, true);
+  }
+
+  /// @throws ApiException if it is too large
+  byte[] read(Request request) throws IOException, InterruptedException {
+    long length = request.getHeaders().getLongField(HttpHeader.CONTENT_LENGTH);
+    if (length > limit) {
+      throw tooLarge();
+    }
+    int taken = length >= 0 && length <= SMALL ? 0 : (int) Math.ceilDiv(length < 0 ? limit : length, UNIT);
+    if (taken > 0) {
+      room.acquire(taken);
+      // Until all is done with the request: what was made of the body lives as long.
+      Request.addCompletionListener(request, _ -> room.release(taken));
+    }
+    var bytes = new ByteArrayOutputStream(length > 0 ? (int) length : 1024);
+    var buffer = new byte[8192];
+    try (var in = Request.asInputStream(request)) {
+      for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
+        bytes.write(buffer, 0, n);
+        if (bytes.size() > limit) {
+          throw tooLarge();
+        }
+      }
+    }
+    return bytes.toByteArray();
+  }
+
+  private ApiException tooLarge() {
+    return ApiException.of(
+        HttpStatus.PAYLOAD_TOO_LARGE_413,
+        "body_too_large",
+        "the body is larger than the %,d bytes that this server takes".formatted(limit));
+  }
+}

@@ -1,0 +1,374 @@
+package io.gatun.server;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gatun.models.engine.Piece;
+import io.gatun.models.engine.Request;
+import io.gatun.models.engine.Result;
+import io.gatun.models.sampling.TokenLogprobs;
+import io.gatun.models.text.Tokenizer;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+
+/// OpenAI's `/v1/chat/completions`.
+final class Chat {
+  private static final int TOP = 20;
+
+  private final Models models;
+  private final ServerOptions options;
+  private final Metrics metrics;
+
+  Chat(Models models, ServerOptions options, Metrics metrics) {
+    this.models = models;
+    this.options = options;
+    this.metrics = metrics;
+  }
+
+  void addTo(Routes routes) {
+    routes.post("/v1/chat/completions", this::complete);
+  }
+
+  private void complete(Call call) throws Exception {
+    var f = Fields.of(call.json(), "");
+    try (var lease = models.lease(f.text("model", null), Use.CHAT, TextModel.class)) {
+      var model = lease.model();
+      var conversation = Conversation.of(f, model);
+      var constraint = Sampling.constraint(f);
+      if (constraint != null && conversation.isForced()) {
+        throw f.invalid("tool_choice", "asks for a call, and another field for another form");
+      }
+      int answers = f.count("n", 1, 1, options.parallel);
+      boolean logprobs = f.flag("logprobs", false);
+      int top = f.count("top_logprobs", 0, 0, TOP);
+      if (top > 0 && !logprobs) {
+        throw f.invalid("top_logprobs", "is set, and logprobs is not true");
+      }
+      int most = f.count("max_tokens", Integer.MAX_VALUE, 1, Integer.MAX_VALUE);
+      most = f.count("max_completion_tokens", most, 1, Integer.MAX_VALUE);
+      var request =
+          conversation
+              .constrained(
+                  Sampling.request(f, conversation.prompt(), model, options.timeout), constraint)
+              .logprobs(logprobs ? top : -1);
+      request = request.maxTokens(Math.min(most, request.maxTokens()));
+      boolean stream = f.flag("stream", false);
+      var streaming = f.object("stream_options");
+      boolean usage = streaming != null && streaming.flag("include_usage", false);
+      if (streaming != null) {
+        streaming.ignore("include_obfuscation").requireAllRead();
+      }
+      ignoreHarmless(f);
+      f.requireAllRead();
+      var reply = new Reply(lease.name(), model, conversation, answers);
+      try (var written = Answers.ask(call, metrics, model, List.of(request), answers)) {
+        if (stream) {
+          reply.stream(call, written, usage);
+        } else {
+          reply.send(call, written);
+        }
+      }
+    }
+  }
+
+  /// What says who asks, and what is kept of it: nothing is kept here.
+  static void ignoreHarmless(Fields f) {
+    f.ignore("user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention");
+    f.only("store", "false");
+    f.only("service_tier", "auto", "default");
+    f.only("modalities", "[\"text\"]", "");
+  }
+
+  /// One answer as it comes.
+  private static final class Choice {
+    final ToolCallParser parser;
+    final StringBuilder content = new StringBuilder();
+    final StringBuilder thoughts = new StringBuilder();
+    final ArrayNode logprobs = Call.JSON.createArrayNode();
+    List<ToolCallParser.ToolCall> calls = List.of();
+    Result result;
+
+    Choice(ToolCallParser parser) {
+      this.parser = parser;
+    }
+  }
+
+  private static final class Reply {
+    private final String id = "chatcmpl-" + UUID.randomUUID();
+    private final long created = System.currentTimeMillis() / 1000;
+    private final String name;
+    private final TextModel model;
+    private final List<Choice> choices = new ArrayList<>();
+
+    Reply(String name, TextModel model, Conversation conversation, int answers) {
+      this.name = name;
+      this.model = model;
+      for (int i = 0; i < answers; i++) {
+        choices.add(new Choice(conversation.parser(model)));
+      }
+    }
+
+    private ObjectNode head(String object) {
+      return Call.JSON
+          .createObjectNode()
+          .put("id", id)
+          .put("object", object)
+          .put("created", created)
+          .put("model", name);
+    }
+
+    /// What a piece adds to the content.
+    private String take(Choice choice, Piece piece) {
+      String text = choice.parser == null ? piece.text() : choice.parser.push(piece);
+      choice.content.append(text);
+      choice.thoughts.append(piece.thought());
+      if (piece.logprobs() != null) {
+        choice.logprobs.add(logprob(piece.logprobs(), model.tokenizer()));
+      }
+      return text;
+    }
+
+    /// What the end adds to the content.
+    private String finish(Choice choice, Result result) {
+      choice.result = result;
+      if (choice.parser == null) {
+        return "";
+      }
+      String text = choice.parser.finish();
+      choice.calls = choice.parser.calls();
+      choice.content.append(text);
+      return text;
+    }
+
+    void send(Call call, Answers written) throws IOException, InterruptedException {
+      for (var event = written.next(); event != null; event = written.next()) {
+        var choice = choices.get(event.index());
+        if (event.piece() != null) {
+          take(choice, event.piece());
+        } else {
+          finish(choice, event.result());
+        }
+      }
+      var body = head("chat.completion");
+      var list = body.putArray("choices");
+      for (int i = 0; i < choices.size(); i++) {
+        var choice = choices.get(i);
+        var one = list.addObject().put("index", i);
+        var message = one.putObject("message").put("role", "assistant");
+        if (choice.content.isEmpty() && !choice.calls.isEmpty()) {
+          message.putNull("content");
+        } else {
+          message.put("content", choice.content.toString());
+        }
+        if (!choice.thoughts.isEmpty()) {
+          message.put("reasoning_content", choice.thoughts.toString());
+        }
+        if (!choice.calls.isEmpty()) {
+          addCalls(message.putArray("tool_calls"), choice.calls, false);
+        }
+        if (choice.logprobs.isEmpty()) {
+          one.putNull("logprobs");
+        } else {
+          one.putObject("logprobs").set("content", choice.logprobs);
+        }
+        one.put("finish_reason", reason(choice));
+      }
+      addUsage(body, choices.stream().map(choice -> choice.result).toList());
+      call.send(body);
+    }
+
+    void stream(Call call, Answers written, boolean usage)
+        throws IOException, InterruptedException {
+      call.begin("text/event-stream; charset=utf-8");
+      for (int i = 0; i < choices.size(); i++) {
+        var first = delta(i);
+        delta(first).put("role", "assistant").put("content", "");
+        call.event(first);
+      }
+      try {
+        for (var event = written.next(); event != null; event = written.next()) {
+          var choice = choices.get(event.index());
+          if (event.piece() != null) {
+            push(call, event.index(), choice, event.piece());
+          } else {
+            end(call, event.index(), choice, event.result());
+          }
+        }
+      } catch (RuntimeException e) {
+        call.event(Errors.body(call.path(), Errors.of(e)));
+        return;
+      }
+      if (usage) {
+        var last = head("chat.completion.chunk");
+        last.putArray("choices");
+        addUsage(last, choices.stream().map(choice -> choice.result).toList());
+        call.event(last);
+      }
+      call.part("data: [DONE]\n\n");
+    }
+
+    private void push(Call call, int index, Choice choice, Piece piece) throws IOException {
+      String text = take(choice, piece);
+      if (text.isEmpty() && piece.thought().isEmpty() && choice.logprobs.isEmpty()) {
+        return;
+      }
+      var chunk = delta(index);
+      if (!piece.thought().isEmpty()) {
+        delta(chunk).put("reasoning_content", piece.thought());
+      }
+      if (!text.isEmpty() || piece.thought().isEmpty()) {
+        delta(chunk).put("content", text);
+      }
+      if (!choice.logprobs.isEmpty()) {
+        ((ObjectNode) chunk.at("/choices/0"))
+            .putObject("logprobs")
+            .putArray("content")
+            .addAll(choice.logprobs);
+        choice.logprobs.removeAll();
+      }
+      call.event(chunk);
+    }
+
+    private void end(Call call, int index, Choice choice, Result result) throws IOException {
+      String text = finish(choice, result);
+      if (!text.isEmpty()) {
+        var chunk = delta(index);
+        delta(chunk).put("content", text);
+        call.event(chunk);
+      }
+      if (!choice.calls.isEmpty()) {
+        var chunk = delta(index);
+        addCalls(delta(chunk).putArray("tool_calls"), choice.calls, true);
+        call.event(chunk);
+      }
+      var last = delta(index);
+      ((ObjectNode) last.at("/choices/0")).put("finish_reason", reason(choice));
+      last.set("timings", timings(result.usage()));
+      call.event(last);
+    }
+
+    private ObjectNode delta(int index) {
+      var chunk = head("chat.completion.chunk");
+      var choice = chunk.putArray("choices").addObject().put("index", index);
+      choice.putObject("delta");
+      choice.putNull("logprobs").putNull("finish_reason");
+      return chunk;
+    }
+
+    private static ObjectNode delta(ObjectNode chunk) {
+      return (ObjectNode) chunk.at("/choices/0/delta");
+    }
+
+    private static void addCalls(
+        ArrayNode list, List<ToolCallParser.ToolCall> calls, boolean numbered) {
+      for (int i = 0; i < calls.size(); i++) {
+        var call = list.addObject();
+        if (numbered) {
+          call.put("index", i);
+        }
+        call.put("id", "call_" + UUID.randomUUID().toString().replace("-", ""))
+            .put("type", "function")
+            .putObject("function")
+            .put("name", calls.get(i).name())
+            .put("arguments", calls.get(i).arguments().toString());
+      }
+    }
+
+    private static String reason(Choice choice) {
+      return choice.calls.isEmpty() ? Chat.reason(choice.result) : "tool_calls";
+    }
+  }
+
+  static String reason(Result result) {
+    return switch (result.reason()) {
+      case LENGTH, CONTEXT -> "length";
+      default -> "stop";
+    };
+  }
+
+  /// `usage` of a prompt with one answer or several, and how long it took.
+  static void addUsage(ObjectNode body, List<Result> results) {
+    addUsage(body, results, results.size());
+  }
+
+  /// @param each answers to a prompt, which is counted once
+  static void addUsage(ObjectNode body, List<Result> results, int each) {
+    int prompt = 0;
+    int cached = 0;
+    int written = 0;
+    for (int i = 0; i < results.size(); i++) {
+      var usage = results.get(i).usage();
+      if (i % each == 0) {
+        prompt += usage.promptTokens();
+        cached += usage.cachedTokens();
+      }
+      written += usage.answerTokens();
+    }
+    body.putObject("usage")
+        .put("prompt_tokens", prompt)
+        .put("completion_tokens", written)
+        .put("total_tokens", prompt + written)
+        .putObject("prompt_tokens_details")
+        .put("cached_tokens", cached);
+    body.set("timings", timings(results.getFirst().usage()));
+  }
+
+  /// In llama.cpp's words.
+  static ObjectNode timings(Result.Usage usage) {
+    double read = Math.max(0, usage.firstTokenSeconds() - usage.queueSeconds());
+    double write = Math.max(0, usage.seconds() - usage.firstTokenSeconds());
+    int more = Math.max(0, usage.answerTokens() - 1); // the first comes with the prompt
+    return Call.JSON
+        .createObjectNode()
+        .put("cache_n", usage.cachedTokens())
+        .put("prompt_n", usage.promptTokens() - usage.cachedTokens())
+        .put("prompt_ms", 1000 * read)
+        .put("predicted_n", usage.answerTokens())
+        .put("predicted_ms", 1000 * write)
+        .put("predicted_per_second", write == 0 ? 0 : more / write)
+        .put("queue_ms", 1000 * usage.queueSeconds());
+  }
+
+  private static JsonNode logprob(TokenLogprobs found, Tokenizer tokenizer) {
+    var node = token(found.token(), found.logprob(), tokenizer);
+    var top = node.putArray("top_logprobs");
+    for (int i = 0; i < found.top().length; i++) {
+      top.add(token(found.top()[i], found.topLogprobs()[i], tokenizer));
+    }
+    return node;
+  }
+
+  private static ObjectNode token(int id, float logprob, Tokenizer tokenizer) {
+    byte[] bytes = tokenizer.has(id) ? tokenizer.bytes(id) : new byte[0];
+    var node =
+        Call.JSON
+            .createObjectNode()
+            .put("token", new String(bytes, StandardCharsets.UTF_8))
+            .put("logprob", finite(logprob));
+    var array = node.putArray("bytes");
+    for (byte b : bytes) {
+      array.add(b & 0xff);
+    }
+    return node;
+  }
+
+  /// JSON has no infinity.
+  static float finite(float logprob) {
+    return Math.max(logprob, -9999);
+  }
+
+  static int[] encode(TextModel model, String text) {
+    return model.tokenizer().encode(text);
+  }
+
+  /// With a constraint that begins where the answer does.
+  static Request constrained(
+      Request request, TextModel model, io.gatun.models.constraint.Constraint constraint) {
+    return constraint == null
+        ? request
+        : request.constraint(() -> constraint.start(model.tokenizer()));
+  }
+}

@@ -1,0 +1,107 @@
+package io.gatun.server;
+
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.regex.Pattern;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpStatus;
+import org.eclipse.jetty.server.Request;
+
+/// Who may ask: whoever names this server as it is called (else a web page elsewhere could have its
+/// own name lead here), comes from no other site's page, and has a key if one is needed.
+final class Guard {
+  private static final Pattern ADDRESS = Pattern.compile("[0-9.]+|\\[[0-9a-fA-F:.]+\\]");
+
+  private final Set<String> names = new HashSet<>(Set.of("localhost"));
+  private final List<byte[]> keys;
+
+  Guard(ServerOptions options) {
+    keys = options.keys.stream().map(Guard::hash).toList();
+    names.add(options.host.toLowerCase(Locale.ROOT));
+    options.hosts.forEach(name -> names.add(name.toLowerCase(Locale.ROOT)));
+    try {
+      names.add(InetAddress.getLocalHost().getHostName().toLowerCase(Locale.ROOT));
+    } catch (UnknownHostException e) {
+      // A machine without a name.
+    }
+  }
+
+  /// @throws IllegalArgumentException if others than this machine could use the server unasked
+  static void check(ServerOptions options) {
+    boolean loopback;
+    try {
+      loopback = InetAddress.getByName(options.host).isLoopbackAddress();
+    } catch (UnknownHostException e) {
+      throw new IllegalArgumentException("there is no address \"%s\"".formatted(options.host), e);
+    }
+    if (!loopback && options.keys.isEmpty() && !options.open) {
+      throw new IllegalArgumentException(
+          "other machines reach %s: name a file of keys with --api-key-file, or let everyone in with --open"
+              .formatted(options.host));
+    }
+  }
+
+  /// @param needsKey whether a key is needed if there are any
+  /// @throws ApiException if the request is refused
+  void admit(Request request, boolean needsKey) {
+    String host = request.getHeaders().get(HttpHeader.HOST);
+    if (host == null || !knows(host)) {
+      throw ApiException.of(
+          HttpStatus.FORBIDDEN_403,
+          "host_not_allowed",
+          "this server does not go by the name \"%s\"; use its address, or start it with --host-name"
+              .formatted(host));
+    }
+    String origin = request.getHeaders().get(HttpHeader.ORIGIN);
+    String site = request.getHeaders().get("Sec-Fetch-Site");
+    if (origin != null
+        ? !origin.equalsIgnoreCase("http://" + host)
+        : "cross-site".equals(site) || "same-site".equals(site)) {
+      throw ApiException.of(
+          HttpStatus.FORBIDDEN_403,
+          "origin_not_allowed",
+          "requests from the pages of other sites are refused");
+    }
+    if (needsKey && !keys.isEmpty() && !hasKey(request)) {
+      throw ApiException.of(
+          HttpStatus.UNAUTHORIZED_401,
+          "invalid_api_key",
+          "a key is needed: send it as Authorization: Bearer KEY");
+    }
+  }
+
+  private boolean knows(String host) {
+    String name = host.replaceFirst(":\\d*$", "").toLowerCase(Locale.ROOT);
+    return names.contains(name) || ADDRESS.matcher(name).matches();
+  }
+
+  private boolean hasKey(Request request) {
+    String given = request.getHeaders().get(HttpHeader.AUTHORIZATION);
+    if (given == null || !given.regionMatches(true, 0, "Bearer ", 0, 7)) {
+      return false;
+    }
+    byte[] hash = hash(given.substring(7).strip());
+    boolean found = false;
+    // All are compared, whichever it is.
+    for (byte[] key : keys) {
+      found |= MessageDigest.isEqual(key, hash);
+    }
+    return found;
+  }
+
+  /// Of the same length for all.
+  private static byte[] hash(String key) {
+    try {
+      return MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

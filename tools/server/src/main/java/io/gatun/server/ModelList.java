@@ -1,0 +1,39 @@
+package io.gatun.server;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.util.HashSet;
+
+/// OpenAI's `/v1/models`.
+final class ModelList {
+  private final Models models;
+
+  ModelList(Models models) {
+    this.models = models;
+  }
+
+  void addTo(Routes routes) {
+    routes.get("/v1/models", this::list);
+  }
+
+  private void list(Call call) throws IOException {
+    var body = Call.JSON.createObjectNode().put("object", "list");
+    var data = body.putArray("data");
+    var loaded = new HashSet<>(models.loaded());
+    for (var entry : models.list()) {
+      ObjectNode one =
+          data.addObject()
+              .put("id", entry.name())
+              .put("object", "model")
+              .put("created", entry.changed().getEpochSecond())
+              .put("owned_by", "gatun")
+              .put("use", entry.use().word())
+              .put("loaded", loaded.contains(entry))
+              .put("bytes", entry.bytes());
+      if (models.textModels().get(entry.name()) instanceof TextModel text) {
+        one.put("max_model_len", text.engine().contextLimit());
+      }
+    }
+    call.send(body);
+  }
+}

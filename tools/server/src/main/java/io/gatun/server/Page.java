@@ -1,0 +1,55 @@
+package io.gatun.server;
+
+import java.io.IOException;
+import java.util.Map;
+import java.util.regex.Pattern;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpStatus;
+
+/// The page at `/` and what belongs to it: resources of this module, and nothing else.
+final class Page {
+  private static final Pattern NAME = Pattern.compile("/[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*\\.[a-z0-9.]+");
+
+  private static final Map<String, String> TYPES =
+      Map.of(
+          "html", "text/html; charset=utf-8",
+          "js", "text/javascript; charset=utf-8",
+          "mjs", "text/javascript; charset=utf-8",
+          "css", "text/css; charset=utf-8",
+          "json", Call.JSON_TYPE,
+          "svg", "image/svg+xml",
+          "png", "image/png",
+          "ico", "image/x-icon",
+          "txt", "text/plain; charset=utf-8",
+          "woff2", "font/woff2");
+
+  /// What the page may load: its own files, and images that it made itself.
+  private static final String POLICY =
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
+          + " font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none';"
+          + " form-action 'none'; frame-ancestors 'none'";
+
+  private Page() {}
+
+  /// Answers with a file of the page.
+  ///
+  /// @return whether there is such a file
+  static boolean send(Call call) throws IOException {
+    String path = call.path().equals("/") ? "/index.html" : call.path();
+    String type = TYPES.get(path.substring(path.lastIndexOf('.') + 1));
+    if (type == null || !NAME.matcher(path).matches()) {
+      return false;
+    }
+    byte[] bytes;
+    try (var in = Page.class.getResourceAsStream("page" + path)) {
+      if (in == null) {
+        return false;
+      }
+      bytes = in.readAllBytes();
+    }
+    call.response().getHeaders().put("Content-Security-Policy", POLICY);
+    call.response().getHeaders().put(HttpHeader.CACHE_CONTROL, "no-cache");
+    call.send(HttpStatus.OK_200, type, bytes);
+    return true;
+  }
+}

@@ -1,0 +1,171 @@
+package io.gatun.server;
+
+import java.net.InetAddress;
+import java.net.URI;
+import java.net.UnknownHostException;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import org.eclipse.jetty.http.HttpVersion;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.NetworkConnectionLimit;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.server.handler.ErrorHandler;
+import org.eclipse.jetty.server.handler.GracefulHandler;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.util.VirtualThreads;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
+
+/// Serves models over HTTP: the APIs of OpenAI and Ollama, segmentation, and a page to try it.
+///
+/// ```java
+/// try (var server = Server.start(o -> o.model(Path.of("model.gguf")).port(8080))) {
+///   System.out.println(server.uri());
+///   server.join();
+/// }
+/// ```
+public final class Server implements AutoCloseable {
+  private static final int CONNECTIONS = 1024;
+
+  /// Bytes a second below which a body is no longer waited for.
+  private static final int SLOWEST = 1000;
+
+  private final org.eclipse.jetty.server.Server jetty;
+  private final ServerConnector connector;
+  private final GracefulHandler graceful = new GracefulHandler();
+  private final Models models;
+  private final Disconnects disconnects;
+
+  private Server(ServerOptions options) {
+    Guard.check(options);
+    models = new Models(options);
+    disconnects = new Disconnects();
+    var pool = new QueuedThreadPool(32, 4);
+    pool.setName("gatun-http");
+    pool.setDaemon(true);
+    pool.setVirtualThreadsExecutor(VirtualThreads.getNamedVirtualThreadsExecutor("gatun-http-"));
+    jetty = new org.eclipse.jetty.server.Server(pool);
+    var http = new HttpConfiguration();
+    http.setSendServerVersion(false);
+    http.setRequestHeaderSize(16 << 10);
+    http.setMinRequestDataRate(SLOWEST);
+    http.setMaxUnconsumedRequestContentReads(16);
+    connector = new ServerConnector(jetty, 1, 1, new HttpConnectionFactory(http));
+    connector.setHost(options.host);
+    connector.setPort(options.port);
+    connector.setIdleTimeout(options.idle.toMillis());
+    jetty.addConnector(connector);
+    jetty.addBean(new NetworkConnectionLimit(CONNECTIONS, connector));
+    graceful.setHandler(routes(options));
+    jetty.setHandler(graceful);
+    jetty.setErrorHandler(new JsonErrors());
+  }
+
+  private Routes routes(ServerOptions options) {
+    var metrics = new Metrics(models);
+    var routes =
+        new Routes(new Guard(options), new Bodies(options.bodyLimit), disconnects, metrics)
+            .get("/health", call -> call.send(Call.JSON.createObjectNode().put("status", "ok")))
+            .get("/metrics", metrics::send);
+    new ModelList(models).addTo(routes);
+    new Chat(models, options, metrics).addTo(routes);
+    return routes;
+  }
+
+  /// Listens, and answers until it is closed. Models are loaded when they are asked for.
+  ///
+  /// @throws io.gatun.loaders.CheckpointException if there is no such model
+  /// @throws IllegalArgumentException if the options let in everyone, or do not fit together
+  /// @throws IllegalStateException if it cannot listen there
+  public static Server start(Consumer<ServerOptions> choose) {
+    var options = new ServerOptions();
+    Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
+    var server = new Server(options);
+    try {
+      server.jetty.start();
+    } catch (Exception e) {
+      server.close();
+      throw new IllegalStateException(
+          "cannot listen at %s, port %d: %s; choose another --port"
+              .formatted(options.host, options.port, e.getMessage()),
+          e);
+    }
+    return server;
+  }
+
+  /// Where it listens: `http://127.0.0.1:8080/`.
+  public URI uri() {
+    String host = connector.getHost();
+    try {
+      if (InetAddress.getByName(host).isAnyLocalAddress()) {
+        host = "127.0.0.1";
+      }
+    } catch (UnknownHostException e) {
+      throw new IllegalStateException(e);
+    }
+    return URI.create(
+        "http://%s:%d/"
+            .formatted(host.contains(":") ? "[" + host + "]" : host, connector.getLocalPort()));
+  }
+
+  /// Waits until it is closed.
+  ///
+  /// @throws InterruptedException if the thread is interrupted
+  public void join() throws InterruptedException {
+    jetty.join();
+  }
+
+  /// Takes no more requests, and waits until those that came are answered.
+  ///
+  /// @return whether they are, within that time
+  /// @throws InterruptedException if the thread is interrupted
+  public boolean drain(Duration atMost) throws InterruptedException {
+    CompletableFuture<Void> idle =
+        CompletableFuture.allOf(connector.shutdown(), graceful.shutdown());
+    try {
+      idle.get(atMost.toMillis(), TimeUnit.MILLISECONDS);
+      return true;
+    } catch (TimeoutException | ExecutionException e) {
+      return false;
+    }
+  }
+
+  /// Ends all answers and gives back all memory; a second call does nothing.
+  @Override
+  public void close() {
+    models.close();
+    try {
+      jetty.stop();
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    }
+    disconnects.close();
+  }
+
+  /// What is no request at all, told without a page of HTML.
+  private static final class JsonErrors extends ErrorHandler {
+    @Override
+    public boolean handle(Request request, Response response, Callback callback) {
+      int status = response.getStatus();
+      var said = request.getAttribute(ERROR_MESSAGE);
+      var error =
+          ApiException.of(status, "invalid_request", said == null ? "refused" : said.toString());
+      response.getHeaders().put("Content-Type", Call.JSON_TYPE);
+      var body = Call.bytes(Errors.body(Request.getPathInContext(request), error));
+      response.write(true, java.nio.ByteBuffer.wrap(body), callback);
+      return true;
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "Server(" + uri() + ", " + HttpVersion.HTTP_1_1.asString() + ")";
+  }
+}

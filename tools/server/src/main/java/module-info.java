@@ -1,0 +1,8 @@
+/// HTTP: the APIs of OpenAI and Ollama, segmentation, and a page to try it.
+module io.gatun.server {
+  requires transitive io.gatun.models;
+  requires org.eclipse.jetty.server;
+  requires org.slf4j;
+
+  exports io.gatun.server;
+}
