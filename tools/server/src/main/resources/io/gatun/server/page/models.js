@@ -9,7 +9,7 @@ let models = [];
 export const model = kind => models.find(m => m.id === byId(FIELDS[kind]).value);
 
 /// The tokens that a conversation with a model may have, where the server says.
-export const contextOf = m => m?.context_length ?? m?.meta?.n_ctx ?? null;
+export const contextOf = m => m?.max_model_len ?? null;
 
 /// Reads the list again; what was chosen stays chosen, in the next visit too.
 export async function loadModels() {
@@ -28,4 +28,4 @@ export async function loadModels() {
   return models;
 }
 
-export const kindOf = m => m.kind ?? 'chat';
+export const kindOf = m => m.use;
