@@ -232,7 +232,7 @@ final class Browser implements AutoCloseable {
     /// Waits until an expression is true.
     void waitFor(String expression) throws Exception {
       long end = System.nanoTime() + PATIENCE.toNanos();
-      while (!value("Boolean(" + expression + ")").asBoolean()) {
+      while (!value("Promise.resolve(" + expression + ").then(Boolean)").asBoolean()) {
         if (System.nanoTime() > end) {
           throw new TimeoutException(expression + " is not so after " + PATIENCE + "\n" + value("document.body.innerText").asText());
         }
@@ -270,7 +270,7 @@ final class Browser implements AutoCloseable {
         down.put("text", "\r");
       }
       send("Input.dispatchKeyEvent", down);
-      send("Input.dispatchKeyEvent", down.deepCopy().without("text").put("type", "keyUp"));
+      send("Input.dispatchKeyEvent", down.deepCopy().put("type", "keyUp"));
     }
 
     void press(String key) throws Exception {

@@ -87,7 +87,7 @@ class PageTest {
     String first = answer(page);
     assertTrue(first.length() > 10, first);
     String stats = page.text(".message:not(.user) .actions span");
-    assertTrue(stats.matches("tiny-llm · 24 tokens · \\d+ tok/s.*cut at the limit of tokens"), stats);
+    assertTrue(stats.matches("tiny-llm · \\d+ tokens · [\\d.]+ tok/s.*"), stats);
     assertTrue(page.text("#context-text").matches("\\d+ of 512 tokens"), page.text("#context-text"));
 
     // It is there after the page was left, and the same seed gives the same answer again.
@@ -118,6 +118,9 @@ class PageTest {
   @Test
   void keysBeginALineAndStopAnAnswer() throws Exception {
     var page = open("chat");
+    // A model in fever finds no end.
+    set(page, "[name=temperature]", "2");
+    set(page, "[name=top_p]", "1");
     page.value("document.querySelector('#prompt').focus()");
     page.type("KING:");
     page.press("Enter", 8);
@@ -128,8 +131,10 @@ class PageTest {
     page.press("Escape");
     page.waitFor(ANSWERED);
     String stats = page.text(".message:not(.user) .actions span");
-    // The model may have come to an end by itself before.
-    assertTrue(stats.endsWith("stopped") || stats.contains("tokens"), stats);
+    assertTrue(stats.endsWith("stopped"), stats);
+    // The server has stopped, too.
+    page.waitFor(
+        "fetch('metrics').then(r => r.text()).then(t => /gatun_answers_running\\{[^}]*\\} 0/.test(t))");
   }
 
   @Test
@@ -251,14 +256,14 @@ class PageTest {
   @Test
   void aKeyIsAskedForAndKeptForTheTabOnly() throws Exception {
     try (var locked =
-        Server.start(o -> o.model(TestData.pretrained("tiny-llm")).apiKey("sesame").threads(2).port(0))) {
+        Server.start(o -> o.model(TestData.pretrained("tiny-llm")).apiKey("open-sesame").threads(2).port(0))) {
       var page = browser.open(locked.uri());
       page.waitFor("document.querySelector('#key-dialog').open");
-      page.type("sesame");
+      page.type("open-sesame");
       page.press("Enter");
       page.waitFor("document.querySelector('#chat-model').value");
-      assertEquals("sesame", page.value("sessionStorage['gatun.key']").asText());
-      assertEquals(false, page.value("JSON.stringify(localStorage).includes('sesame')").asBoolean());
+      assertEquals("open-sesame", page.value("sessionStorage['gatun.key']").asText());
+      assertEquals(false, page.value("JSON.stringify(localStorage).includes('open-sesame')").asBoolean());
     }
   }
 

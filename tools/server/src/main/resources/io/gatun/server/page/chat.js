@@ -157,7 +157,7 @@ function showAnswer(message) {
       summary.textContent = writing && !message.content ? 'Thinking …' : 'Thoughts';
       render(thought, message.thinking);
     }
-    render(text, message.content);
+    render(text, message.content || (writing || message.stopped || message.error ? '' : '*The model said nothing.*'));
     waiting.hidden = !writing || Boolean(message.content || message.thinking);
     actions.hidden = writing;
     error.hidden = !message.error;
