@@ -30,12 +30,10 @@ import org.openjdk.jmh.annotations.Warmup;
 @Fork(
     value = 1,
     jvmArgsAppend = {
+      "@tools/kernel.options",
       "--add-modules=jdk.incubator.vector",
       "--enable-native-access=ALL-UNNAMED",
-      "-XX:MaxDirectMemorySize=1t",
-      "-XX:CompileCommand=quiet",
-      "-XX:CompileCommand=CompileThresholdScaling,io.gatun.tensor.kernel.*::*,0.01",
-      "-XX:CompileCommand=CompileThresholdScaling,jdk.incubator.vector.*::*,0.2"
+      "-XX:MaxDirectMemorySize=1t"
     })
 public class WeightProducts {
   private static final int N = 11264;

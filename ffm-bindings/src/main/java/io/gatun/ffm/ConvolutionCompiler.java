@@ -26,15 +26,11 @@ final class ConvolutionCompiler {
     }
   }
 
-  /// The weights' dimensions as they are stored before packing; groups come first, if there are
-  /// several.
+  /// The weights' dimensions as they are stored before packing.
   static long[] weightDims(ConvolutionSpec spec) {
-    int g = spec.groups();
-    int o = spec.outChannels() / g;
-    int i = spec.inChannels() / g;
-    int h = spec.kernelHeight();
-    int w = spec.kernelWidth();
-    return g == 1 ? new long[] {o, i, h, w} : new long[] {g, o, i, h, w};
+    return new long[] {
+      spec.outChannels(), spec.inChannels(), spec.kernelHeight(), spec.kernelWidth()
+    };
   }
 
   private static PrimitiveBuilder describe(

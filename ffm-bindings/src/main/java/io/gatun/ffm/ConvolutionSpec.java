@@ -5,9 +5,9 @@ import java.util.List;
 /// A two-dimensional convolution, for [OneDnn#convolution]: everything but the addresses.
 ///
 /// The source is (batch, height, width, inChannels), the result (batch, [#outHeight()],
-/// [#outWidth()], outChannels), both dense. The weights are (outChannels, inChannels / groups,
-/// kernelHeight, kernelWidth) before they are packed. Keep it and use it again: the compiled
-/// primitive is found by it.
+/// [#outWidth()], outChannels), both dense. The weights are (outChannels, inChannels, kernelHeight,
+/// kernelWidth) before they are packed. Keep it and use it again: the compiled primitive is found
+/// by it.
 ///
 /// @param stride in both directions
 /// @param src the element type of the source
@@ -26,7 +26,6 @@ public record ConvolutionSpec(
     int kernelWidth,
     int stride,
     Padding padding,
-    int groups,
     ElementType src,
     ElementType weights,
     ElementType dst,
@@ -43,15 +42,10 @@ public record ConvolutionSpec(
 
   public ConvolutionSpec {
     postOps = List.copyOf(postOps);
-    if (batch < 1 || kernelHeight < 1 || kernelWidth < 1 || stride < 1 || groups < 1) {
+    if (batch < 1 || kernelHeight < 1 || kernelWidth < 1 || stride < 1) {
       throw new IllegalArgumentException(
-          "batch %d, kernel %dx%d, stride %d, groups %d: each must be at least 1"
-              .formatted(batch, kernelHeight, kernelWidth, stride, groups));
-    }
-    if (inChannels % groups != 0 || outChannels % groups != 0) {
-      throw new IllegalArgumentException(
-          "%d groups must divide %d input and %d output channels"
-              .formatted(groups, inChannels, outChannels));
+          "batch %d, kernel %dx%d, stride %d: each must be at least 1"
+              .formatted(batch, kernelHeight, kernelWidth, stride));
     }
     if (height + padding.top + padding.bottom < kernelHeight
         || width + padding.left + padding.right < kernelWidth) {
@@ -61,7 +55,7 @@ public record ConvolutionSpec(
     }
   }
 
-  /// One group of square kernels, without bias or post-ops.
+  /// Square kernels, without bias or post-ops.
   public static ConvolutionSpec of(
       int batch,
       int height,
@@ -82,7 +76,6 @@ public record ConvolutionSpec(
         kernel,
         stride,
         Padding.of(padding),
-        1,
         type,
         type,
         type,
@@ -101,92 +94,22 @@ public record ConvolutionSpec(
     return (width + padding.left + padding.right - kernelWidth) / stride + 1;
   }
 
-  /// The same convolution in groups.
-  public ConvolutionSpec withGroups(int newGroups) {
-    return new ConvolutionSpec(
-        batch,
-        height,
-        width,
-        inChannels,
-        outChannels,
-        kernelHeight,
-        kernelWidth,
-        stride,
-        padding,
-        newGroups,
-        src,
-        weights,
-        dst,
-        bias,
-        layout,
-        postOps);
-  }
-
-  /// The same convolution with other padding.
-  public ConvolutionSpec withPadding(Padding newPadding) {
-    return new ConvolutionSpec(
-        batch,
-        height,
-        width,
-        inChannels,
-        outChannels,
-        kernelHeight,
-        kernelWidth,
-        stride,
-        newPadding,
-        groups,
-        src,
-        weights,
-        dst,
-        bias,
-        layout,
-        postOps);
-  }
-
   /// The same convolution with a bias of this type.
   public ConvolutionSpec withBias(ElementType type) {
-    return new ConvolutionSpec(
-        batch,
-        height,
-        width,
-        inChannels,
-        outChannels,
-        kernelHeight,
-        kernelWidth,
-        stride,
-        padding,
-        groups,
-        src,
-        weights,
-        dst,
-        type,
-        layout,
-        postOps);
+    return with(type, layout, postOps);
   }
 
   /// The same convolution with weights packed so.
   public ConvolutionSpec withLayout(PackedLayout newLayout) {
-    return new ConvolutionSpec(
-        batch,
-        height,
-        width,
-        inChannels,
-        outChannels,
-        kernelHeight,
-        kernelWidth,
-        stride,
-        padding,
-        groups,
-        src,
-        weights,
-        dst,
-        bias,
-        newLayout,
-        postOps);
+    return with(bias, newLayout, postOps);
   }
 
   /// The same convolution with these operations before the result is stored.
   public ConvolutionSpec withPostOps(PostOp... ops) {
+    return with(bias, layout, List.of(ops));
+  }
+
+  private ConvolutionSpec with(ElementType newBias, PackedLayout newLayout, List<PostOp> ops) {
     return new ConvolutionSpec(
         batch,
         height,
@@ -197,12 +120,11 @@ public record ConvolutionSpec(
         kernelWidth,
         stride,
         padding,
-        groups,
         src,
         weights,
         dst,
-        bias,
-        layout,
-        List.of(ops));
+        newBias,
+        newLayout,
+        ops);
   }
 }

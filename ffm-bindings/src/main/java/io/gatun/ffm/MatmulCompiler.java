@@ -10,7 +10,7 @@ final class MatmulCompiler {
 
   private MatmulCompiler() {}
 
-  /// The primitive for `spec`; its arguments are A, B, C, bias, scales, post-ops' operands.
+  /// The primitive for `spec`; its arguments are A, B, C, bias, post-ops' operands.
   static Primitive compile(MatmulSpec spec) {
     refuseWrong(spec);
     try (var builder = new PrimitiveBuilder(spec)) {
@@ -84,10 +84,6 @@ final class MatmulCompiler {
         spec.bias() == null
             ? MemorySegment.NULL
             : builder.dense(Dnnl.DNNL_ARG_BIAS(), spec.bias(), 1, n);
-    if (spec.scaled()) {
-      builder.scales(Dnnl.DNNL_ARG_SRC(), 0, 1);
-      builder.scales(Dnnl.DNNL_ARG_WEIGHTS(), 1 << 1, n);
-    }
     builder.postOps(
         spec.postOps(),
         (id, type, extent) ->

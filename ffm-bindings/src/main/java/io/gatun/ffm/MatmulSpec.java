@@ -15,8 +15,6 @@ import java.util.List;
 /// @param layout how B lies in memory
 /// @param ldc at least n
 /// @param bias the element type of the bias, which has n elements; null for none
-/// @param scaled for integer products: whether A B is multiplied by one scale of A and n scales of
-///   B's columns, all f32, before the bias is added
 /// @param postOps what happens to each element before it is stored
 public record MatmulSpec(
     int m,
@@ -29,7 +27,6 @@ public record MatmulSpec(
     WeightLayout layout,
     int ldc,
     ElementType bias,
-    boolean scaled,
     List<PostOp> postOps) {
   public MatmulSpec {
     postOps = List.copyOf(postOps);
@@ -50,17 +47,17 @@ public record MatmulSpec(
   public static MatmulSpec of(
       int m, int n, int k, ElementType a, ElementType b, ElementType c, boolean transposed) {
     WeightLayout layout = new WeightLayout.Rows(transposed, transposed ? k : n);
-    return new MatmulSpec(m, n, k, a, b, c, k, layout, n, null, false, List.of());
+    return new MatmulSpec(m, n, k, a, b, c, k, layout, n, null, List.of());
   }
 
   /// The same product with other leading dimensions.
   public MatmulSpec withStrides(int newLda, WeightLayout newLayout, int newLdc) {
-    return new MatmulSpec(m, n, k, a, b, c, newLda, newLayout, newLdc, bias, scaled, postOps);
+    return new MatmulSpec(m, n, k, a, b, c, newLda, newLayout, newLdc, bias, postOps);
   }
 
   /// The same product for another number of rows.
   public MatmulSpec withRows(int newM) {
-    return new MatmulSpec(newM, n, k, a, b, c, lda, layout, ldc, bias, scaled, postOps);
+    return new MatmulSpec(newM, n, k, a, b, c, lda, layout, ldc, bias, postOps);
   }
 
   /// The same product with B in another layout.
@@ -70,16 +67,11 @@ public record MatmulSpec(
 
   /// The same product with a bias of this type.
   public MatmulSpec withBias(ElementType type) {
-    return new MatmulSpec(m, n, k, a, b, c, lda, layout, ldc, type, scaled, postOps);
-  }
-
-  /// The same product with scales of A and of B's columns.
-  public MatmulSpec withScales() {
-    return new MatmulSpec(m, n, k, a, b, c, lda, layout, ldc, bias, true, postOps);
+    return new MatmulSpec(m, n, k, a, b, c, lda, layout, ldc, type, postOps);
   }
 
   /// The same product with these operations before the result is stored.
   public MatmulSpec withPostOps(PostOp... ops) {
-    return new MatmulSpec(m, n, k, a, b, c, lda, layout, ldc, bias, scaled, List.of(ops));
+    return new MatmulSpec(m, n, k, a, b, c, lda, layout, ldc, bias, List.of(ops));
   }
 }

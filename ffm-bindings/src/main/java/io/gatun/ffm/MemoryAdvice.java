@@ -20,11 +20,6 @@ public final class MemoryAdvice {
 
   private MemoryAdvice() {}
 
-  /// The bytes of a page of memory; the largest that the platform uses where it cannot be asked.
-  public static long pageSize() {
-    return PAGE_SIZE;
-  }
-
   /// The segment will be read soon: start reading it in.
   public static void willNeed(MemorySegment segment) {
     advise(segment, Posix.MADV_WILLNEED(), "willNeed", OS.equals("windows"));

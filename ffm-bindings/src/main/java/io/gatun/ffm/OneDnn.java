@@ -73,7 +73,7 @@ public final class OneDnn {
     matmul(spec, a, b, c, Operands.NONE);
   }
 
-  /// C = op(scales * A B + bias), as `spec` says.
+  /// C = op(A B + bias), as `spec` says.
   ///
   /// @throws IllegalArgumentException if a segment is smaller than its operand, or there are fewer
   ///   or more operands than `spec` names
@@ -84,7 +84,7 @@ public final class OneDnn {
     if (spec.m() == 0 || spec.n() == 0) {
       return;
     }
-    checkOperands(spec.bias() != null, spec.scaled(), operands);
+    checkOperands(spec.bias(), operands);
     run(PRIMITIVES.begin(spec, MatmulCompiler::compile), a, b, c, operands);
   }
 
@@ -134,7 +134,7 @@ public final class OneDnn {
     if (spec.layout() == null) {
       throw new IllegalArgumentException("pack the weights, and name their layout: " + spec);
     }
-    checkOperands(spec.bias() != null, false, operands);
+    checkOperands(spec.bias(), operands);
     run(PRIMITIVES.begin(spec, ConvolutionCompiler::compile), src, weights, dst, operands);
   }
 
@@ -159,8 +159,8 @@ public final class OneDnn {
     return known;
   }
 
-  /// Copies weights (outChannels, inChannels / groups, kernelHeight, kernelWidth) of type `stored`
-  /// into another layout, for calls with `spec.withLayout(layout)`.
+  /// Copies weights (outChannels, inChannels, kernelHeight, kernelWidth) of type `stored` into
+  /// another layout, for calls with `spec.withLayout(layout)`.
   ///
   /// @throws IllegalArgumentException if a segment is too small
   /// @throws UnsupportedOperationException if oneDNN cannot convert from `stored` here
@@ -219,13 +219,11 @@ public final class OneDnn {
     }
   }
 
-  private static void checkOperands(boolean bias, boolean scales, Operands operands) {
-    if (bias != (operands.bias() != null)
-        || scales != (operands.aScale() != null)
-        || scales != (operands.bScales() != null)) {
+  private static void checkOperands(ElementType bias, Operands operands) {
+    if ((bias == null) != (operands.bias() == null)) {
       throw new IllegalArgumentException(
-          "the operation has %s bias and %s; the operands given are %s"
-              .formatted(bias ? "a" : "no", scales ? "scales" : "no scales", operands));
+          "the operation has %s bias; the operands given are %s"
+              .formatted(bias == null ? "no" : "a", operands));
     }
   }
 
@@ -236,9 +234,6 @@ public final class OneDnn {
       call.with(a).with(b).with(c);
       if (operands.bias() != null) {
         call.with(operands.bias());
-      }
-      if (operands.aScale() != null) {
-        call.with(operands.aScale()).with(operands.bScales());
       }
       for (int i = 0; i < operands.postOps().size(); i++) {
         call.with(operands.postOps().get(i));

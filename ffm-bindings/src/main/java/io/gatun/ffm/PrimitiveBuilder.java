@@ -54,15 +54,6 @@ final class PrimitiveBuilder implements AutoCloseable {
     return argument(id, Dnn.descriptor(type, dims, strides), size * type.bytes());
   }
 
-  /// Adds the scales of an argument.
-  ///
-  /// @param mask the dimensions along which they differ, as bits
-  void scales(int id, int mask, long count) {
-    Dnn.check(
-        Dnnl.dnnl_primitive_attr_set_scales_mask(attributes, id, mask), "setting scales for", spec);
-    dense(Dnnl.DNNL_ARG_ATTR_SCALES() | id, ElementType.F32, count);
-  }
-
   /// Adds the post-ops and their operands.
   ///
   /// @param shape makes the argument that a binary post-op reads

@@ -4,17 +4,24 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Interruption;
 import io.gatun.models.decoder.Decoder;
+import io.gatun.models.decoder.TinyDecoder;
 import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.WarmUp;
 import io.gatun.tensor.sequence.CacheLayout;
 import io.gatun.tensor.sequence.KvPool;
 import io.gatun.tensor.sequence.Sequence;
 import java.nio.file.Path;
 import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 
 /// A language model ready to use: checkpoint, architecture, tokenizer and threads.
 ///
@@ -86,6 +93,15 @@ public final class Llm implements AutoCloseable {
     }
   }
 
+  /// Begins to prepare this process for its first answer, on a thread of its own, and returns at
+  /// once: kernels are compiled for models that are packed to 4 bits. Call it where there is time
+  /// before, as while the model is loaded; the first step then waits for it, if need be.
+  ///
+  /// @return done when it has ended; what goes wrong there does no harm
+  public static CompletableFuture<Void> warmUp() {
+    return TinyDecoder.warmUp(new DType.Tiled(4, 32));
+  }
+
   private static Llm open(Path pathOrName, Consumer<LlmOptions> choose) {
     var options = new LlmOptions();
     Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
@@ -97,6 +113,9 @@ public final class Llm implements AutoCloseable {
                 .open(path, options.loadMode)
             : Checkpoint.open(path, options.loadMode);
     try {
+      if (WarmUp.hasBegun()) {
+        tiledTypes(checkpoint).forEach(TinyDecoder::warmUp);
+      }
       var model = Architectures.open(checkpoint);
       var tokenizer =
           options.tokenizer != null
@@ -108,6 +127,14 @@ public final class Llm implements AutoCloseable {
       checkpoint.close();
       throw e;
     }
+  }
+
+  private static Set<DType.Tiled> tiledTypes(Checkpoint checkpoint) {
+    return checkpoint.tensors().values().stream()
+        .map(Tensor::dtype)
+        .filter(DType.Tiled.class::isInstance)
+        .map(DType.Tiled.class::cast)
+        .collect(Collectors.toSet());
   }
 
   /// The network.

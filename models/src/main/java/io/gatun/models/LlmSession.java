@@ -5,7 +5,6 @@ import io.gatun.models.decoder.Batch;
 import io.gatun.models.nn.NotFinite;
 import io.gatun.models.sampling.Sampler;
 import io.gatun.models.sampling.Speculation;
-import io.gatun.models.sampling.TokenMask;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.runtime.Owner;
 import io.gatun.tensor.sequence.Sequence;
@@ -302,7 +301,7 @@ public final class LlmSession implements AutoCloseable {
   }
 
   /// What says which tokens the answer may have; null for all.
-  private TokenMask mask(int[] prompt, GenerateOptions options) {
+  private AnswerMask mask(int[] prompt, GenerateOptions options) {
     if (options.constraint == null) {
       return null;
     }
@@ -314,7 +313,7 @@ public final class LlmSession implements AutoCloseable {
   }
 
   private Generation answer(
-      int[] prompt, GenerateOptions options, Sampler sampler, TokenMask mask) {
+      int[] prompt, GenerateOptions options, Sampler sampler, AnswerMask mask) {
     int kept = Arrays.mismatch(tokens, 0, length, prompt, 0, prompt.length);
     // At least one token must be read, to have logits.
     cut(Math.min(kept < 0 ? length : kept, prompt.length - 1));
@@ -328,7 +327,7 @@ public final class LlmSession implements AutoCloseable {
     }
     long first = System.nanoTime();
     var writer = new AnswerWriter(llm.tokenizer(), prompt, options);
-    var speculation = new Speculation(options.drafter);
+    var speculation = new Speculation(mask == null ? options.drafter : mask.or(options.drafter));
     int[] chosen = options.maxTokens == 0 ? new int[0] : new int[] {sampler.sample(logits)};
     Generation.Reason reason = null;
     while (reason == null) {

@@ -123,4 +123,26 @@ class ArchitectureTest {
                   "io.gatun.models.sampling..",
                   "io.gatun.models.template..",
                   "io.gatun.models.text.."));
+
+  /// The command line loads the server for `gatun serve` alone.
+  @ArchTest
+  static final ArchRule ONE_CLASS_KNOWS_THE_SERVER =
+      noClasses()
+          .that()
+          .resideOutsideOfPackages("io.gatun.server..", "io.gatun.tests..")
+          .and()
+          .doNotHaveFullyQualifiedName("io.gatun.tools.Serving")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("io.gatun.server..");
+
+  /// What speaks HTTP is one package, and knows no commands.
+  @ArchTest
+  static final ArchRule ONLY_THE_SERVER_SPEAKS_HTTP =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("io.gatun.server..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("org.eclipse.jetty..");
 }

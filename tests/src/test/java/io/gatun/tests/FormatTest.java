@@ -12,7 +12,15 @@ import org.junit.jupiter.api.Test;
 /// Every source file is as google-java-format leaves it; `-Dgatun.format=write` makes it so.
 class FormatTest {
   private static final List<String> MODULES =
-      List.of("ffm-bindings", "tensor", "loaders", "models", "tools", "tests", "benchmarks");
+      List.of(
+          "ffm-bindings",
+          "tensor",
+          "loaders",
+          "models",
+          "tools",
+          "tools/server",
+          "tests",
+          "benchmarks");
 
   @Test
   void sourcesAreFormatted() throws Exception {

@@ -12,8 +12,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -28,10 +29,10 @@ import picocli.CommandLine.Spec;
             + " written, and prompts that begin alike.",
     sortOptions = false)
 final class BenchServe implements Callable<Integer> {
-  /// Of an answer that goes on for as long as something is measured.
-  private static final int LONG = 100_000;
-
   private static final int WRITERS = 4;
+
+  /// Tokens that each of them writes before and while the figures without a long prompt are taken.
+  private static final int AHEAD = 32;
 
   @Spec private CommandSpec spec;
 
@@ -70,28 +71,44 @@ final class BenchServe implements Callable<Integer> {
 
   private final Random random = new Random(1);
   private final Map<String, Object> figures = new LinkedHashMap<>();
+  private int told;
 
   @Override
   public Integer call() throws Exception {
     var path = model.path();
-    figures.put("model", path.toString());
-    figures.put("threads", threads.count());
     try (var llm = Llm.load(path, o -> o.threads(threads.count()));
         var engine =
             Engine.open(llm, o -> o.parallel(clients + 1).batchInvariant(batchInvariant))) {
       var bench = new Measurements(llm, engine);
-      bench.clients(clients, "warm_up");
-      bench.clients(1, "one_client");
-      bench.clients(clients, "clients_" + clients);
+      bench.clients(clients, maxTokens / 3 + 1, "warm_up");
+      bench.prefix(64);
+      figures.clear(); // of what was still being compiled
+      figures.put("model", path.toString());
+      figures.put("threads", threads.count());
+      told = figures.size();
+      print("%s, %s threads%n".formatted(path, threads.count()));
+      bench.clients(1, maxTokens, "one_client");
+      tell();
+      bench.clients(clients, maxTokens, "clients_" + clients);
       figures.put("clients_over_one", rate("clients_" + clients + "_") / rate("one_client_"));
+      tell();
       bench.longPrompt();
-      bench.prefix();
-      figures.keySet().removeIf(key -> key.startsWith("warm_up"));
+      tell();
+      bench.prefix(Math.min(1500, engine.contextLimit() / 2));
+      tell();
     }
-    var out = spec.commandLine().getOut();
-    out.println(json ? Json.of(figures) : text());
-    out.flush();
+    if (json) {
+      spec.commandLine().getOut().println(Json.of(figures));
+      spec.commandLine().getOut().flush();
+    }
     return 0;
+  }
+
+  private void print(String text) {
+    if (!json) {
+      spec.commandLine().getOut().print(text);
+      spec.commandLine().getOut().flush();
+    }
   }
 
   private double rate(String prefix) {
@@ -146,25 +163,27 @@ final class BenchServe implements Callable<Integer> {
     private Callable<Seen> client(Request request) {
       double asked = now();
       var handle = engine.submit(request);
-      return () -> read(asked, handle);
+      return () -> read(asked, handle, () -> {});
     }
 
-    private Seen read(double asked, Handle handle) throws InterruptedException {
+    private static Seen read(double asked, Handle handle, Runnable token)
+        throws InterruptedException {
       var times = new ArrayList<Double>();
       for (var piece = handle.next(); piece != null; piece = handle.next()) {
         if (piece.token() >= 0) {
           times.add(now());
+          token.run();
         }
       }
       return new Seen(asked, times.stream().mapToDouble(t -> t).toArray());
     }
 
     /// Some clients that ask at the same moment.
-    void clients(int count, String name) throws Exception {
+    void clients(int count, int tokens, String name) throws Exception {
       try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
         var all = new ArrayList<Callable<Seen>>();
         for (int i = 0; i < count; i++) {
-          all.add(client(request(promptTokens, maxTokens)));
+          all.add(client(request(promptTokens, tokens)));
         }
         var seen = new ArrayList<Seen>();
         for (var each : threads.invokeAll(all)) {
@@ -172,21 +191,52 @@ final class BenchServe implements Callable<Integer> {
         }
         double began = seen.stream().mapToDouble(s -> s.tokens()[0]).max().orElseThrow();
         double ended = seen.stream().mapToDouble(Seen::last).min().orElseThrow();
-        // While all of them write.
+        if (began >= ended) { // some have ended before the last began
+          began = seen.stream().mapToDouble(s -> s.tokens()[0]).min().orElseThrow();
+          ended = seen.stream().mapToDouble(Seen::last).max().orElseThrow();
+        }
+        double from = began;
+        double to = ended;
+        // While all of them write, if there is such a time.
         double written =
             seen.stream()
-                .mapToLong(
-                    s -> Arrays.stream(s.tokens()).filter(t -> t > began && t <= ended).count())
+                .mapToLong(s -> Arrays.stream(s.tokens()).filter(t -> t > from && t <= to).count())
                 .sum();
         double asked = seen.stream().mapToDouble(Seen::asked).min().orElseThrow();
         double last = seen.stream().mapToDouble(Seen::last).max().orElseThrow();
-        figures.put(name + "_decode_tokens_per_second", written / (ended - began));
-        figures.put(
-            name + "_output_tokens_per_second", (double) count * maxTokens / (last - asked));
+        figures.put(name + "_decode_tokens_per_second", written / (to - from));
+        figures.put(name + "_output_tokens_per_second", (double) count * tokens / (last - asked));
         percentiles(name + "_first_token", seen.stream().map(Seen::first).toList());
         percentiles(
-            name + "_token_gap",
-            seen.stream().flatMap(s -> s.gaps(began, ended).stream()).toList());
+            name + "_token_gap", seen.stream().flatMap(s -> s.gaps(from, to).stream()).toList());
+      }
+    }
+
+    /// A client that asks again whenever its answer has ended.
+    private final class Writer {
+      private final List<Seen> seen = new ArrayList<>();
+      private final CountDownLatch settled = new CountDownLatch(AHEAD);
+      private final CountDownLatch ahead = new CountDownLatch(3 * AHEAD);
+      private volatile boolean ends;
+
+      List<Seen> write() throws InterruptedException {
+        int most = engine.contextLimit() - promptTokens;
+        while (!ends) {
+          double asked = now();
+          var handle = engine.submit(request(promptTokens, most));
+          seen.add(
+              read(
+                  asked,
+                  handle,
+                  () -> {
+                    settled.countDown();
+                    ahead.countDown();
+                    if (ends) {
+                      handle.cancel();
+                    }
+                  }));
+        }
+        return seen;
       }
     }
 
@@ -194,26 +244,26 @@ final class BenchServe implements Callable<Integer> {
     /// are being written.
     void longPrompt() throws Exception {
       int length = Math.min(2000, engine.contextLimit() - 2);
-      int room = engine.contextLimit() - promptTokens;
       try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
-        var handles = new ArrayList<Handle>();
-        var writers = new ArrayList<Future<Seen>>();
-        for (int i = 0; i < WRITERS; i++) {
-          double asked = now();
-          var handle = engine.submit(request(promptTokens, Math.min(LONG, room)));
-          handles.add(handle);
-          writers.add(threads.submit(() -> read(asked, handle)));
+        var writers = Stream.generate(Writer::new).limit(WRITERS).toList();
+        var written = writers.stream().map(w -> threads.submit(w::write)).toList();
+        for (var writer : writers) {
+          writer.settled.await();
         }
-        Thread.sleep(3000);
+        double settled = now();
+        for (var writer : writers) {
+          writer.ahead.await();
+        }
         double before = now();
-        var reader = threads.submit(client(request(length, 1)));
-        var seen = reader.get();
-        handles.forEach(Handle::cancel);
+        var seen = client(request(length, 1)).call();
+        writers.forEach(writer -> writer.ends = true);
         var alone = new ArrayList<Double>();
         var meanwhile = new ArrayList<Double>();
-        for (var writer : writers) {
-          alone.addAll(writer.get().gaps(before - 2, before));
-          meanwhile.addAll(writer.get().gaps(before, seen.last()));
+        for (var each : written) {
+          for (var answer : each.get()) {
+            alone.addAll(answer.gaps(settled, before));
+            meanwhile.addAll(answer.gaps(before, seen.last()));
+          }
         }
         figures.put("long_prompt_tokens", length);
         figures.put("long_prompt_first_token_seconds", seen.first());
@@ -225,21 +275,25 @@ final class BenchServe implements Callable<Integer> {
       }
     }
 
-    /// Two prompts that begin with the same tokens, one after the other.
-    void prefix() throws Exception {
-      int length = Math.min(1500, engine.contextLimit() / 2);
+    /// Prompts that begin with the same tokens, one after the other.
+    ///
+    /// @param length of what they share
+    void prefix(int length) throws Exception {
       int[] shared = request(length, 1).prompt();
-      var seconds = new double[2];
-      for (int i = 0; i < 2; i++) {
+      var seconds = new ArrayList<Double>();
+      for (int i = 0; i < 4; i++) {
         int[] own = request(20, 1).prompt();
         int[] prompt = Arrays.copyOf(shared, length + own.length);
         System.arraycopy(own, 0, prompt, length, own.length);
         var request = Request.of(prompt).sampling(SamplingOptions.GREEDY).maxTokens(1);
-        seconds[i] = client(request).call().first();
+        seconds.add(client(request).call().first());
       }
+      double first = seconds.removeFirst();
+      double next = percentile(seconds, 0.5);
       figures.put("prefix_tokens", length);
-      figures.put("first_with_prefix_first_token_seconds", seconds[0]);
-      figures.put("second_with_prefix_first_token_seconds", seconds[1]);
+      figures.put("first_with_prefix_first_token_seconds", first);
+      figures.put("next_with_prefix_first_token_seconds", next);
+      figures.put("prefix_first_over_next", first / next);
     }
   }
 
@@ -254,20 +308,26 @@ final class BenchServe implements Callable<Integer> {
     return sorted.isEmpty() ? Double.NaN : sorted.get((int) Math.ceil(share * sorted.size()) - 1);
   }
 
-  private String text() {
-    var table = new Table("lr");
-    figures.forEach(
-        (key, value) -> {
-          if (key.endsWith("_seconds")) {
-            double ms = 1000 * ((Number) value).doubleValue();
-            table.row(label(key, "_seconds"), "%.1f ms".formatted(ms));
-          } else if (key.endsWith("_tokens_per_second")) {
-            table.row(label(key, "_tokens_per_second"), "%.1f tok/s".formatted((Double) value));
-          } else if (value instanceof Double ratio) {
-            table.row(label(key, ""), "%.2f".formatted(ratio));
-          }
-        });
-    return "%s, %s threads%n%s".formatted(figures.get("model"), figures.get("threads"), table);
+  /// Prints what has been measured since the last time.
+  private void tell() {
+    figures.entrySet().stream().skip(told).forEach(figure -> print(line(figure)));
+    told = figures.size();
+  }
+
+  private static String line(Map.Entry<String, Object> figure) {
+    String key = figure.getKey();
+    double value = figure.getValue() instanceof Number number ? number.doubleValue() : Double.NaN;
+    String text = "%.2f".formatted(value);
+    if (key.endsWith("_seconds")) {
+      key = label(key, "_seconds");
+      text = "%.1f ms".formatted(1000 * value);
+    } else if (key.endsWith("_tokens_per_second")) {
+      key = label(key, "_tokens_per_second");
+      text = "%.1f tok/s".formatted(value);
+    } else if (figure.getValue() instanceof Integer) {
+      text = figure.getValue().toString();
+    }
+    return "%-40s %14s%n".formatted(label(key, ""), text);
   }
 
   private static String label(String key, String unit) {

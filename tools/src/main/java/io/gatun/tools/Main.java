@@ -1,5 +1,6 @@
 package io.gatun.tools;
 
+import io.gatun.models.Llm;
 import io.gatun.models.sam.Sam;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -44,7 +45,7 @@ public final class Main implements Runnable {
 
   /// What commands need a little later.
   private static final Map<String, Supplier<CompletableFuture<Void>>> WARM_UPS =
-      Map.of("segment", Sam::warmUp);
+      Map.of("segment", Sam::warmUp, "generate", Llm::warmUp, "chat", Llm::warmUp);
 
   static {
     COMMANDS.put("chat", ChatCommand.class);
@@ -53,6 +54,7 @@ public final class Main implements Runnable {
     COMMANDS.put("rank", Rank.class);
     COMMANDS.put("segment", Segment.class);
     COMMANDS.put("imagine", Imagine.class);
+    COMMANDS.put("serve", Serve.class);
     COMMANDS.put("quantize", Quantize.class);
     COMMANDS.put("pack", Pack.class);
     COMMANDS.put("cache", Cache.class);

@@ -1,11 +1,12 @@
 package io.gatun.tools;
 
+import io.gatun.models.Llm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 
-/// What the launcher runs once to record the classes that starting takes in an AOT cache.
+/// What the launcher runs once to record the classes that starting takes in an archive.
 final class StartUpTraining {
   private StartUpTraining() {}
 
@@ -15,6 +16,7 @@ final class StartUpTraining {
     String sam = System.getProperty("gatun.home") + "/models/pretrained/tiny-sam";
     Path folder = Files.createTempDirectory("gatun-training");
     try {
+      Llm.warmUp().join();
       String tiled = folder.resolve("int4").toString();
       run("--version");
       run("--help");

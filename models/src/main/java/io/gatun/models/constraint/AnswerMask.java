@@ -1,5 +1,6 @@
 package io.gatun.models.constraint;
 
+import io.gatun.models.sampling.Drafter;
 import io.gatun.models.sampling.TokenMask;
 import io.gatun.models.text.AnswerText;
 import io.gatun.models.text.Tokenizer;
@@ -9,7 +10,7 @@ import java.util.List;
 /// A constraint on an answer. What the model thinks before it answers is free, and so is what comes
 /// before the trigger of a constraint that [waits for one][Constraint#after]. Not for several
 /// threads at once.
-public final class AnswerMask implements TokenMask {
+public final class AnswerMask implements TokenMask, Drafter {
   private enum State {
     /// The model thinks, or says what kind of message follows.
     THINKING,
@@ -91,6 +92,12 @@ public final class AnswerMask implements TokenMask {
       case WAITING -> state = token == trigger ? State.MATCHING : state;
       default -> matcher.accept(token);
     }
+  }
+
+  /// Guesses where only one text may follow.
+  @Override
+  public int[] draft(int[] tokens, int length, int most) {
+    return state == State.MATCHING ? matcher.forced(most) : new int[0];
   }
 
   @Override

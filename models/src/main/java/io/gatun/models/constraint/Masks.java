@@ -2,10 +2,13 @@ package io.gatun.models.constraint;
 
 import io.gatun.models.constraint.States.State;
 import io.gatun.models.constraint.TokenTrie.Group;
+import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /// Which tokens may follow where, for one grammar and one vocabulary: walks over the vocabulary's
 /// tries, of which the results are kept with the states. For any number of threads.
@@ -79,23 +82,29 @@ final class Masks {
     }
     State from = states.adopt(state);
     int[] least = {Costs.MOST};
-    long[] shorter = within(from, rest - 1, least);
+    long[] shorter = within(from, rest - 1, true, least);
     if (least[0] >= rest && !state.mayEnd) {
-      shorter = within(from, least[0], least);
+      within(from, rest - 1, false, least);
+      shorter = within(from, least[0], true, least);
     }
     addEnds(shorter, state);
     return shorter;
   }
 
   /// The tokens after which the text can end within `most` more. Lowers `least` to what it takes
-  /// after the best of all.
-  private long[] within(State from, int most, int[] least) {
+  /// after the best of these, or of all.
+  ///
+  /// @param skips whether tokens are passed over of which none is among them
+  private long[] within(State from, int most, boolean skips, int[] least) {
     var tokens = new long[vocabulary.words()];
-    int plain = plain(from, most, new int[1]);
+    var plain = plain(from);
     for (Group group : vocabulary.groups()) {
-      if (group.plain() >= 0 && group.plain() <= plain) {
+      if (plain.takes(group) && plain.most(group) <= most) {
         add(tokens, group);
-        least[0] = Math.min(least[0], most);
+        least[0] = group.size() > 0 ? Math.min(least[0], most) : least[0];
+        continue;
+      }
+      if (plain.takes(group) && skips && plain.least(group) > most) {
         continue;
       }
       walk(
@@ -129,10 +138,11 @@ final class Masks {
   private Mask find(State state) {
     var tokens = new long[vocabulary.words()];
     int[] worst = {0};
-    int plain = plain(state, Costs.MOST, worst);
+    var plain = plain(state);
     for (Group group : vocabulary.groups()) {
-      if (group.plain() >= 0 && group.plain() <= plain) {
+      if (plain.takes(group)) {
         add(tokens, group);
+        worst[0] = Math.max(worst[0], plain.most(group));
       } else {
         walk(
             group,
@@ -145,6 +155,29 @@ final class Masks {
     }
     addEnds(tokens, state);
     return new Mask(tokens, worst[0]);
+  }
+
+  /// Tokens that spell what must follow, as far as that is sure: the longest that fits comes first.
+  /// One that ends with it is not among them, for a longer one may be meant.
+  synchronized int[] forced(State state, int most) {
+    var text = new ByteArrayOutputStream();
+    var at = states.adopt(state);
+    for (int b = states.only(at); b >= 0 && text.size() < most * vocabulary.longest(); ) {
+      text.write(b);
+      at = states.next(at, b);
+      b = states.only(at);
+    }
+    byte[] bytes = text.toByteArray();
+    var ids = IntStream.builder();
+    int count = 0;
+    for (int from = 0; from < bytes.length && count < most; count++) {
+      int id = vocabulary.longest(bytes, from);
+      from += id < 0 ? bytes.length : vocabulary.bytes(id).length;
+      if (from < bytes.length || (from == bytes.length && at.isLast())) {
+        ids.add(id);
+      }
+    }
+    return ids.build().toArray();
   }
 
   private void addEnds(long[] tokens, State state) {
@@ -194,33 +227,59 @@ final class Masks {
     }
   }
 
-  /// How many characters may follow of which each is any that a JSON string may have as it is;
-  /// [TokenTrie#LONGEST_PLAIN] is as good as any number. Also raises `worst` to the most that the
-  /// text may need after these.
+  /// What follows where a state takes any characters that a JSON string may have as they are.
   ///
-  /// @param most how many tokens the text may need after these
-  private int plain(State from, int most, int[] worst) {
+  /// @param length how many; [TokenTrie#LONGEST_PLAIN] is as good as any number
+  /// @param least for each number of these, from 1 on, the fewest tokens that the text may need
+  ///   then
+  /// @param most the most
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  private record Plain(int length, int[] least, int[] most) {
+    /// The extreme of what is needed after the characters of a group's tokens.
+    int least(Group group) {
+      int sum = Costs.MOST;
+      for (int i = 0; i < group.plain(); i++) {
+        sum = Math.min(sum, least[i]);
+      }
+      return sum;
+    }
+
+    int most(Group group) {
+      int sum = 0;
+      for (int i = 0; i < group.plain(); i++) {
+        sum = Math.max(sum, most[i]);
+      }
+      return sum;
+    }
+
+    /// Whether all tokens of a group may follow.
+    boolean takes(Group group) {
+      return group.plain() >= 0 && group.plain() <= length;
+    }
+  }
+
+  private Plain plain(State from) {
+    var plain = new Plain(0, new int[TokenTrie.LONGEST_PLAIN], new int[TokenTrie.LONGEST_PLAIN]);
     Set<State> now = Set.of(from);
     for (int length = 0; length < TokenTrie.LONGEST_PLAIN; length++) {
       var after = new HashSet<State>();
       for (State state : now) {
         for (int[] sequence : PLAIN) {
           if (!follow(state, sequence, after) || after.size() > MOST_PLAIN) {
-            return length;
+            return new Plain(length, plain.least, plain.most);
           }
         }
       }
-      int needed = after.stream().mapToInt(state -> state.cost).max().orElse(0);
-      if (needed > most) {
-        return length;
-      }
-      worst[0] = Math.max(worst[0], needed);
+      plain.least[length] = after.stream().mapToInt(state -> state.cost).min().orElse(Costs.MOST);
+      plain.most[length] = after.stream().mapToInt(state -> state.cost).max().orElse(0);
       if (after.equals(now)) {
+        Arrays.fill(plain.least, length + 1, plain.least.length, plain.least[length]);
+        Arrays.fill(plain.most, length + 1, plain.most.length, plain.most[length]);
         break;
       }
       now = after;
     }
-    return TokenTrie.LONGEST_PLAIN;
+    return new Plain(TokenTrie.LONGEST_PLAIN, plain.least, plain.most);
   }
 
   /// Adds to `after` where all bytes of a sequence lead; returns whether all may follow.

@@ -103,6 +103,12 @@ public final class Matcher implements TokenMask {
     ended = end;
   }
 
+  /// The tokens that come next where only one text may follow, up to `most`: a guess, for that text
+  /// can be cut into tokens in several ways.
+  public int[] forced(int most) {
+    return ended ? new int[0] : masks.forced(state(), most);
+  }
+
   /// Whether the text is whole as it is.
   public boolean mayEnd() {
     return state().mayEnd;

@@ -78,6 +78,9 @@ final class States {
     /// What may follow, or null if it has not been asked for; see [Masks].
     Masks.Mask mask;
 
+    /// The only byte that may follow; -1 for none or several, and -2 if it has not been asked for.
+    private int only = -2;
+
     private State(Item[] items, boolean mayEnd, int cost, States owner) {
       this.items = items;
       this.mayEnd = mayEnd;
@@ -136,6 +139,27 @@ final class States {
       }
     }
     return known;
+  }
+
+  /// The byte that must follow, or -1 if there are several, or the text may end.
+  int only(State state) {
+    if (state.only == -2) {
+      state.only = state.mayEnd ? -1 : findOnly(state);
+    }
+    return state.only;
+  }
+
+  private int findOnly(State state) {
+    int only = -1;
+    for (int b = 0; b < 256; b++) {
+      if (next(state, b) != dead) {
+        if (only >= 0) {
+          return -1;
+        }
+        only = b;
+      }
+    }
+    return only;
   }
 
   /// A state of another one of these for the same grammar, as one of this.

@@ -117,6 +117,30 @@ final class TokenTrie {
     return longest;
   }
 
+  /// The longest token that these bytes go on with, or -1.
+  int longest(byte[] text, int from) {
+    int best = -1;
+    int length = 0;
+    for (var group : groups) {
+      int end = group.size();
+      int depth = 0;
+      for (int node = 0; node < end && from + depth < text.length; ) {
+        if (group.labels[node] != text[from + depth]) {
+          node = group.ends[node];
+          continue;
+        }
+        depth++;
+        if (group.idAt[node] < group.idAt[node + 1] && depth > length) {
+          best = group.ids[group.idAt[node]];
+          length = depth;
+        }
+        end = group.ends[node];
+        node++;
+      }
+    }
+    return best;
+  }
+
   /// The hash of the bytes of `hash` and one more; that of none is 0.
   static long hash(long hash, int next) {
     return hash * FACTOR + (next & 0xFF) + 1;

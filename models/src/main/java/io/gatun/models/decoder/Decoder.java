@@ -4,6 +4,7 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.WarmUp;
 import io.gatun.tensor.sequence.CacheLayout;
 import io.gatun.tensor.sequence.LayerState;
 import io.gatun.tensor.sequence.Span;
@@ -137,6 +138,7 @@ public final class Decoder {
   /// As [#forward(Ops, Batch)], showing `probe` the residual stream (T, D) after the embedding and
   /// after each layer.
   public Tensor forward(Ops ops, Batch batch, Consumer<Tensor> probe) {
+    WarmUp.await();
     try (var _ = Span.claim(batch.spans())) {
       for (var span : batch.spans()) {
         if (span.position() != span.sequence().length()) {

@@ -43,7 +43,7 @@ public final class Engine implements AutoCloseable {
   private Engine(Llm llm, EngineOptions options) {
     this.llm = llm;
     this.options = options;
-    steps = new Steps(llm, options);
+    steps = new Steps(llm, options, this::putOff);
     stats = steps.stats(0);
     thread = Thread.ofPlatform().daemon().name("gatun-engine").unstarted(this::work);
   }
@@ -203,7 +203,7 @@ public final class Engine implements AutoCloseable {
             break;
           }
         }
-        worked = steps.step(this::putOff);
+        worked = steps.step();
         note();
         if (!worked) {
           LockSupport.parkNanos(this, nanos);

@@ -2,12 +2,23 @@ package io.gatun.models.engine;
 
 /// How many prompt tokens are read in a step in which answers are written, so that it takes no more
 /// than so many times as long as one in which none are. It is found out by measuring.
+///
+/// Where more prompts are read than answers are written, the step may be longer: each of them has
+/// the same right to be computed.
 final class Pace {
   private static final int FIRST = 16;
+
+  /// By how much one step can change it: steps that are too long are worse than those that are too
+  /// short.
+  private static final double LESS = 0.8;
+
+  private static final double MORE = 1.05;
 
   private final double factor;
   private final int most;
   private final double[] alone;
+
+  /// Tokens that are read in the time in which the answers are written.
   private double tokens;
 
   /// @param factor by which a step may be longer
@@ -17,12 +28,20 @@ final class Pace {
     this.factor = factor;
     this.most = most;
     alone = new double[parallel + 1];
-    tokens = Math.min(most, FIRST);
+    tokens = FIRST;
   }
 
   /// The tokens for the next step; 0 as long as it is not known how long one without them takes.
-  int tokens(int answers) {
-    return answers == 0 ? most : seconds(answers) == 0 ? 0 : (int) tokens;
+  int tokens(int answers, int prompts) {
+    if (answers == 0) {
+      return most;
+    }
+    return seconds(answers) == 0 ? 0 : (int) Math.clamp(share(answers, prompts) * tokens, 1, most);
+  }
+
+  /// The time for prompts, as a part of that for answers.
+  private double share(int answers, int prompts) {
+    return Math.max(factor - 1, (double) prompts / answers);
   }
 
   /// Takes in how long a step took.
@@ -34,17 +53,18 @@ final class Pace {
     if (answers == 0) {
       return;
     }
+    double before = seconds(answers);
     if (read == 0) {
       // Slow ones, as when kernels are still being compiled, are soon forgotten.
-      double before = alone[answers];
-      double weight = before == 0 ? 1 : took < before ? 0.5 : 0.1;
-      alone[answers] = before + weight * (took - before);
+      double weight = alone[answers] == 0 ? 1 : took < before ? 0.3 : 0.15;
+      alone[answers] += weight * (took - alone[answers]);
       return;
     }
-    double alone = seconds(answers);
-    double ratio = (factor - 1) * alone / Math.max(took - alone, 1e-3 * alone);
-    if (limited || ratio < 1) {
-      tokens = Math.clamp(read * Math.clamp(ratio, 0.5, 1.5), 1, most);
+    double right = read * before / Math.max(took - before, 1e-3 * before);
+    if (right < tokens) {
+      tokens = Math.max(1, Math.max(right, LESS * tokens));
+    } else if (limited) {
+      tokens = Math.min(most, Math.min(right, MORE * tokens));
     }
   }
 

@@ -1,9 +1,8 @@
 package io.gatun.models.engine;
 
 import io.gatun.models.Llm;
-import io.gatun.models.decoder.Batch;
+import io.gatun.models.engine.Forward.Rows;
 import io.gatun.models.engine.Result.Reason;
-import io.gatun.models.nn.NotFinite;
 import io.gatun.models.sampling.Candidates;
 import io.gatun.models.sampling.Speculation;
 import io.gatun.tensor.ops.Ops;
@@ -14,7 +13,6 @@ import java.util.Collection;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.Consumer;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /// The answers that are being written, and the steps in which they are. For one thread.
@@ -28,6 +26,8 @@ final class Steps implements AutoCloseable {
   private final Pace pace;
   private final Candidates scratch;
   private final Ops alike;
+  private final Consumer<Task> putOff;
+  private final Forward forward;
   private final Stats.Counts counts = new Stats.Counts();
 
   /// In the order in which they were admitted.
@@ -41,13 +41,16 @@ final class Steps implements AutoCloseable {
 
   private int turn;
 
-  Steps(Llm llm, EngineOptions options) {
+  /// @param putOff takes answers for which there is no memory now
+  Steps(Llm llm, EngineOptions options, Consumer<Task> putOff) {
+    this.putOff = putOff;
     this.llm = llm;
     this.options = options;
     memory = new Memory(llm.layout(), llm.contextLimit(), options);
     admission = new Admission(options, memory, running);
     pace = new Pace(options.pace, options.chunk, options.parallel);
     scratch = new Candidates(llm.model().config().vocabSize());
+    forward = new Forward(llm, memory, scratch, this);
     alike = options.batchInvariant ? llm.ops().rowsAlike() : null;
   }
 
@@ -121,7 +124,7 @@ final class Steps implements AutoCloseable {
     task.end(reason);
   }
 
-  private void fail(Task task, RuntimeException cause) {
+  void fail(Task task, RuntimeException cause) {
     running.remove(task);
     release(task);
     counts.failed++;
@@ -188,53 +191,28 @@ final class Steps implements AutoCloseable {
     return false;
   }
 
-  /// What is computed of a task in a step.
-  ///
-  /// @param count tokens that are read
-  /// @param guess what may follow them
-  /// @param isLast whether the next token is chosen then
-  /// @param length tokens that it has before that
-  @SuppressWarnings("ArrayRecordComponent") // never compared
-  private record Rows(Task task, int count, int[] guess, boolean isLast, int length) {
-    /// The next tokens of a task.
-    static Rows of(Task task, int count, int... guess) {
-      return new Rows(task, count, guess, count == task.pending(), task.length());
-    }
-
-    int size() {
-      return count + guess.length;
-    }
-
-    /// How many rows' logits are needed, from the end.
-    int wanted() {
-      boolean all = task.isJudged() && task.sequence().length() + 1 < task.promptLength();
-      return all ? size() : isLast ? 1 + guess.length : 0;
-    }
-  }
-
   /// Takes a step, if there is anything to do.
-  ///
-  /// @param putOff takes an answer for which there is no memory now
-  boolean step(Consumer<Task> putOff) {
+  boolean step() {
     long start = System.nanoTime();
     var ready = running.stream().filter(task -> !task.handle().isFull()).toList();
-    var writing = write(ready, putOff);
+    var writing = write(ready);
     int answers = writing.size();
     var reading = new ArrayList<Rows>();
-    int budget = options.batchInvariant ? Memory.FIXED_CHUNK : pace.tokens(answers);
-    boolean limited = read(ready, budget, writing, reading, putOff);
+    int prompts = (int) ready.stream().filter(t -> running.contains(t) && t.isReading()).count();
+    int budget = options.batchInvariant ? Memory.FIXED_CHUNK : pace.tokens(answers, prompts);
+    boolean limited = read(ready, budget, writing, reading);
     if (writing.isEmpty() && reading.isEmpty()) {
       return false;
     }
-    int guessed = writing.stream().mapToInt(rows -> rows.guess.length).sum();
+    int guessed = writing.stream().mapToInt(rows -> rows.guess().length).sum();
     if (options.batchInvariant) {
-      run(alike, writing, putOff);
+      forward.run(alike, writing);
       for (var rows : reading) {
-        boolean again = rows.task.sequence().length() >= rows.task.promptLength();
-        run(again ? alike : llm.ops(), List.of(rows), putOff);
+        boolean again = rows.task().sequence().length() >= rows.task().promptLength();
+        forward.run(again ? alike : llm.ops(), List.of(rows));
       }
     } else {
-      run(llm.ops(), Stream.concat(writing.stream(), reading.stream()).toList(), putOff);
+      forward.run(llm.ops(), Stream.concat(writing.stream(), reading.stream()).toList());
     }
     int read = reading.stream().mapToInt(Rows::count).sum();
     double took = (System.nanoTime() - start) / 1e9;
@@ -250,7 +228,7 @@ final class Steps implements AutoCloseable {
 
   /// A row for each answer that is being written, and as many more as were guessed. While prompts
   /// are being read nobody guesses: their rows are worth more.
-  private List<Rows> write(List<Task> ready, Consumer<Task> putOff) {
+  private List<Rows> write(List<Task> ready) {
     var writing = new ArrayList<Rows>();
     boolean guesses = ready.stream().noneMatch(Task::isReading);
     int answers = (int) ready.stream().filter(task -> task.pending() == 1).count();
@@ -262,7 +240,7 @@ final class Steps implements AutoCloseable {
       try {
         boolean can = guesses && task.isGuessed() && memory.canForget(task, Speculation.MOST);
         int[] guess = can ? task.guess(Speculation.MOST) : NOTHING;
-        if (reserve(task, 1 + guess.length, writing, putOff)) {
+        if (reserve(task, 1 + guess.length, writing)) {
           if (guess.length > 0) {
             task.sequence().save();
           }
@@ -281,10 +259,10 @@ final class Steps implements AutoCloseable {
   /// @param worth seconds in which a token is written otherwise
   private void judge(List<Rows> writing, double cost, double worth) {
     for (var rows : writing) {
-      int n = rows.guess.length;
+      int n = rows.guess().length;
       if (n > 0) {
-        int right = Math.max(0, rows.task.length() - rows.length - 1);
-        rows.task.speculation().done(n, right, n * cost, worth);
+        int right = Math.max(0, rows.task().length() - rows.length() - 1);
+        rows.task().speculation().done(n, right, n * cost, worth);
         counts.drafted += n;
         counts.accepted += right;
       }
@@ -294,8 +272,7 @@ final class Steps implements AutoCloseable {
   /// Shares a budget of tokens out to those that read, beginning with another one in each step.
   ///
   /// @return whether there would have been more to read
-  private boolean read(
-      List<Task> ready, int budget, List<Rows> writing, List<Rows> reading, Consumer<Task> putOff) {
+  private boolean read(List<Task> ready, int budget, List<Rows> writing, List<Rows> reading) {
     var readers = ready.stream().filter(t -> running.contains(t) && t.isReading()).toList();
     int left = budget;
     int n = readers.size();
@@ -309,12 +286,12 @@ final class Steps implements AutoCloseable {
       int count = memory.cut(task, Math.min(share, task.pending()));
       var chosen = new ArrayList<>(writing);
       chosen.addAll(reading);
-      if (reserve(task, count, chosen, putOff)) {
+      if (reserve(task, count, chosen)) {
         reading.add(Rows.of(task, count));
         left -= count;
       }
-      writing.removeIf(rows -> !running.contains(rows.task));
-      reading.removeIf(rows -> !running.contains(rows.task));
+      writing.removeIf(rows -> !running.contains(rows.task()));
+      reading.removeIf(rows -> !running.contains(rows.task()));
     }
     return left <= 0;
   }
@@ -324,7 +301,7 @@ final class Steps implements AutoCloseable {
   ///
   /// @param chosen are not put off
   /// @return whether there is room; if not, the task itself has been put off
-  private boolean reserve(Task task, int count, List<Rows> chosen, Consumer<Task> putOff) {
+  private boolean reserve(Task task, int count, List<Rows> chosen) {
     while (true) {
       try {
         memory.reserve(task, count);
@@ -335,13 +312,13 @@ final class Steps implements AutoCloseable {
         }
         var last =
             running.reversed().stream()
-                .filter(t -> t == task || chosen.stream().noneMatch(rows -> rows.task == t))
+                .filter(t -> t == task || chosen.stream().noneMatch(rows -> rows.task() == t))
                 .findFirst()
                 .orElseThrow();
         if (last == task && running.size() == 1) {
           fail(task, e);
         } else {
-          preempt(last, putOff);
+          preempt(last);
         }
         if (last == task) {
           return false;
@@ -350,124 +327,22 @@ final class Steps implements AutoCloseable {
     }
   }
 
-  private void preempt(Task task, Consumer<Task> putOff) {
+  /// Puts a task off, for want of memory.
+  void preempt(Task task) {
+    preempt(task, putOff);
+  }
+
+  private void preempt(Task task, Consumer<Task> to) {
     running.remove(task);
     memory.keep(task);
     task.preempt();
     counts.preemptions++;
-    putOff.accept(task);
-  }
-
-  /// Computes some rows, and chooses the next token of those who are done with theirs.
-  private void run(Ops ops, List<Rows> rows, Consumer<Task> putOff) {
-    if (rows.isEmpty()) {
-      return;
-    }
-    try {
-      forward(ops, rows);
-    } catch (RuntimeException e) {
-      if (llm.ops().owner().isClosed()) {
-        throw e;
-      }
-      // Whose fault it is turns out when each is alone.
-      for (var each : rows) {
-        var task = each.task;
-        var sequence = task.sequence();
-        if (sequence == null) {
-          continue; // it has ended in this step
-        }
-        if (rows.size() == 1) {
-          fail(task, e);
-        } else if (sequence.restorable(sequence.length()) == sequence.length()
-            && task.pending() >= each.count) {
-          sequence.truncate(sequence.length());
-          run(ops, List.of(each), putOff);
-        } else {
-          preempt(task, putOff);
-        }
-      }
-    }
-  }
-
-  /// A row whose logits are needed.
-  ///
-  /// @param at of those of its task
-  private record Row(Rows of, int at, int position) {
-    /// How many guessed tokens the next one follows; negative if none is chosen here.
-    int guessed() {
-      return of.isLast ? at - of.count + 1 : -1;
-    }
-  }
-
-  private void forward(Ops ops, List<Rows> rows) {
-    try (var _ = llm.ops().owner().turn();
-        var _ = ops.scope()) {
-      var all =
-          Batch.of(
-              rows.stream().map(r -> r.task.sequence()).toList(),
-              rows.stream().map(r -> r.task.next(r.count, r.guess)).toList());
-      var needed = new ArrayList<Row>();
-      var wanted = IntStream.builder();
-      for (int i = 0; i < rows.size(); i++) {
-        var each = rows.get(i);
-        var span = all.spans().get(i);
-        for (int at = each.size() - each.wanted(); at < each.size(); at++) {
-          needed.add(new Row(each, at, span.position() + at));
-          wanted.add(span.from() + at);
-        }
-      }
-      var batch = new Batch(all.ids(), all.positions(), all.spans(), wanted.build().toArray());
-      var hidden = llm.model().forward(ops, batch); // (W, D)
-      for (var each : rows) {
-        if (each.guess.length == 0) {
-          memory.save(each.task);
-        }
-      }
-      llm.model().logits(ops, hidden, (i, logits) -> take(needed.get(i), logits));
-      for (var each : rows) {
-        if (each.guess.length > 0) {
-          forget(each.task);
-        }
-      }
-    }
-  }
-
-  /// Forgets what was guessed wrong.
-  private static void forget(Task task) {
-    var sequence = task.sequence();
-    if (sequence != null && sequence.length() >= task.length()) {
-      sequence.truncate(sequence.restorable(task.length() - 1));
-    }
-  }
-
-  private void take(Row row, MemorySegment logits) {
-    var task = row.of.task;
-    int guessed = row.guessed();
-    if (task.sequence() == null) {
-      return; // it has ended
-    }
-    try {
-      NotFinite.check("the logits", logits, llm.checkpoint());
-      if (task.isJudged()) {
-        task.judge(row.position, logits, scratch);
-      }
-    } catch (RuntimeException e) {
-      fail(task, e);
-      return;
-    }
-    boolean wasRight =
-        guessed == 0
-            || guessed > 0
-                && task.length() == row.of.length + guessed
-                && task.last() == row.of.guess[guessed - 1];
-    if (wasRight) {
-      choose(task, logits);
-    }
+    to.accept(task);
   }
 
   /// Chooses the next token of an answer and, where its prompt has just been read, of those that
   /// follow it.
-  private void choose(Task task, MemorySegment logits) {
+  void choose(Task task, MemorySegment logits) {
     var all = group(task);
     if (task.length() == task.promptLength()) {
       memory.keep(task);
@@ -491,7 +366,7 @@ final class Steps implements AutoCloseable {
     try {
       var reason = task.choose(logits, scratch, counts);
       if (reason != null) {
-        forget(task);
+        Forward.forget(task);
         finish(task, reason);
       }
     } catch (RuntimeException e) {

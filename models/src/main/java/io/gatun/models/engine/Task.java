@@ -8,7 +8,6 @@ import io.gatun.models.sampling.Drafter;
 import io.gatun.models.sampling.Sampler;
 import io.gatun.models.sampling.Speculation;
 import io.gatun.models.sampling.TokenLogprobs;
-import io.gatun.models.sampling.TokenMask;
 import io.gatun.models.text.AnswerText;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.tensor.sequence.Sequence;
@@ -24,7 +23,7 @@ final class Task implements AnswerText.Sink {
   private final Handle handle;
   private final Tokenizer tokenizer;
   private final Sampler sampler;
-  private final TokenMask mask;
+  private final AnswerMask mask;
   private final AnswerText answer;
   private final long submitted = System.nanoTime();
   private final StringBuilder text = new StringBuilder();
@@ -56,7 +55,6 @@ final class Task implements AnswerText.Sink {
     this.handle = handle;
     this.capacity = capacity;
     this.drafter = drafter;
-    speculation = new Speculation(drafter);
     tokenizer = llm.tokenizer();
     tokens = request.prompt();
     prompt = tokens.length;
@@ -67,6 +65,7 @@ final class Task implements AnswerText.Sink {
         request.constraint() == null
             ? null
             : new AnswerMask(request.constraint(), tokenizer, vocabulary, tokens, most);
+    speculation = new Speculation(mask == null ? drafter : mask.or(drafter));
     sampler = new Sampler(request.sampling(), tokenizer, mask);
     sampler.accept(tokens);
     answer = new AnswerText(tokenizer, tokens, request.stop(), this);
@@ -150,7 +149,7 @@ final class Task implements AnswerText.Sink {
 
   /// Whether somebody guesses for it.
   boolean isGuessed() {
-    return drafter != null;
+    return drafter != null || mask != null;
   }
 
   /// What may follow the token that is to be read next.

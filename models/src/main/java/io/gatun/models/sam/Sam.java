@@ -12,6 +12,7 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.ops.WarmUp;
 import java.nio.file.Path;
 import java.util.Map;
@@ -75,7 +76,10 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   ///
   /// @return done when it has ended; what goes wrong there does no harm
   public static CompletableFuture<Void> warmUp() {
-    return WarmUp.begin("Segment Anything", f -> new TinySam(f)::forward);
+    return WarmUp.begin(
+        "Segment Anything",
+        Precision.F32,
+        ops -> new TinySam(new Functional(ops, Functional.fastest(Backend.NATIVE)))::forward);
   }
 
   /// Loads a model with the default options.

@@ -13,6 +13,18 @@ public interface Drafter extends AutoCloseable {
   /// @param most that are of use
   int[] draft(int[] tokens, int length, int most);
 
+  /// Guesses as this one does, or as the other where this one has no guess.
+  ///
+  /// @param other null for nobody
+  default Drafter or(Drafter other) {
+    return other == null
+        ? this
+        : (tokens, length, most) -> {
+          int[] guess = draft(tokens, length, most);
+          return guess.length > 0 ? guess : other.draft(tokens, length, most);
+        };
+  }
+
   /// Gives back what it holds, if that is anything.
   @Override
   default void close() {}

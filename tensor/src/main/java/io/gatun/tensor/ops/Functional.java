@@ -6,7 +6,6 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.attention.Attention;
 import io.gatun.tensor.ops.context.Context;
-import io.gatun.tensor.ops.conv.ConvTranspose;
 import io.gatun.tensor.ops.conv.Convolution;
 import io.gatun.tensor.ops.linear.BatchedProduct;
 import io.gatun.tensor.ops.linear.Linear;
@@ -162,16 +161,6 @@ public final class Functional {
   /// outWidth, O).
   public void addConv2d(Tensor y, Tensor x, ConvWeight w) {
     var _ = observed("addConv2d", Convolution.flops(x, w), x, () -> Convolution.add(ctx, y, x, w));
-  }
-
-  /// The transposed convolution with 2x2 kernels and stride 2: x (B, H, W, C), weight (C, O, 2, 2)
-  /// and bias (O) of any type, result (B, 2 H, 2 W, O).
-  public Tensor convTranspose2x2(Tensor x, Tensor weight, Tensor bias) {
-    return observed(
-        "convTranspose2x2",
-        8 * x.size() * weight.dim(1),
-        x,
-        () -> ConvTranspose.apply(ctx, x, weight, bias));
   }
 
   /// Layer normalization over the innermost dimension (Ba et al. 2016), for NHWC images SAM's

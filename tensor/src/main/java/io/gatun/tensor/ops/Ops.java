@@ -16,6 +16,7 @@ import io.gatun.tensor.ops.context.WeightRows;
 import io.gatun.tensor.ops.linear.HeadProducts;
 import io.gatun.tensor.ops.linear.Input;
 import io.gatun.tensor.ops.linear.Linear;
+import io.gatun.tensor.ops.rows.F32Rows;
 import io.gatun.tensor.ops.rows.Softmax;
 import io.gatun.tensor.runtime.Owner;
 import io.gatun.tensor.runtime.Workers;
@@ -23,7 +24,6 @@ import io.gatun.tensor.runtime.Workspace;
 import io.gatun.tensor.sequence.Sequence;
 import io.gatun.tensor.sequence.Span;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
@@ -146,15 +146,7 @@ public final class Ops implements AutoCloseable {
   /// @throws IndexOutOfBoundsException if x has no such row
   public Tensor gatherRows(Tensor x, int[] rows) {
     try (var _ = owner.operation()) {
-      Check.rank("x", x, 2);
-      Check.f32("x", x);
-      long d = x.dim(-1);
-      var out = empty(rows.length, d);
-      for (int i = 0; i < rows.length; i++) {
-        Check.index("row", rows[i], x.dim(0));
-        MemorySegment.copy(x.segment(), 4 * rows[i] * d, out.segment(), 4 * i * d, 4 * d);
-      }
-      return out;
+      return F32Rows.gather(ctx, x, rows);
     }
   }
 
@@ -211,15 +203,8 @@ public final class Ops implements AutoCloseable {
     }
   }
 
-  /// `silu(x gate^T) * (x up^T)`, the gated unit of SwiGLU (Shazeer 2020): x (T, K), gate and up
-  /// (N, K) of any type, result (T, N).
-  public Tensor gatedLinear(Activations x, Tensor gate, Tensor up) {
-    try (var _ = owner.operation()) {
-      return Linear.gated(ctx, List.of(x.input()), List.of(gate), List.of(up))[0];
-    }
-  }
-
-  /// As [#gatedLinear] of an input each, in one go.
+  /// `silu(x gate^T) * (x up^T)`, the gated unit of SwiGLU (Shazeer 2020), of an input each in one
+  /// go: x (T, K), gate and up (N, K) of any type, result (T, N).
   public Tensor[] gatedLinears(List<Activations> x, List<Tensor> gates, List<Tensor> ups) {
     try (var _ = owner.operation()) {
       return Linear.gated(ctx, inputs(x), gates, ups);
@@ -250,19 +235,7 @@ public final class Ops implements AutoCloseable {
   /// Adds bias (N) to each row of y (T, N).
   public void addBias(Tensor y, Tensor bias) {
     try (var _ = owner.operation()) {
-      Check.f32("y", y);
-      Check.writable("y", y);
-      Check.f32("bias", bias);
-      long n = Check.columns("y", y);
-      Check.same("bias", bias.size(), "columns", n);
-      workers.forEach(
-          y.size() / n,
-          8,
-          (worker, from, to) -> {
-            for (long t = from; t < to; t++) {
-              kernels.add(y.segment(), 4 * t * n, bias.segment(), 0, n, y.segment(), 4 * t * n);
-            }
-          });
+      F32Rows.addBias(ctx, y, bias);
     }
   }
 
@@ -270,25 +243,7 @@ public final class Ops implements AutoCloseable {
   /// 2019). x (..., D), weight (D) F32, or (G, D) for rows that take turns.
   public Tensor rmsNorm(Tensor x, Tensor weight, float eps) {
     try (var _ = owner.operation()) {
-      Check.f32("x", x);
-      Check.f32("weight", weight);
-      Check.eps(eps);
-      int d = Check.columns("x", x);
-      Check.same("columns of the weight", weight.dim(-1), "columns", d);
-      long turns = weight.size() / d;
-      Check.same("rows", x.size() / d % turns, "beyond whole turns of the weight's rows", 0);
-      var out = empty(x.shape().dims());
-      workers.forEach(
-          x.size() / d,
-          Context.grain(d),
-          (worker, from, to) -> {
-            for (long t = from; t < to; t++) {
-              long at = 4 * t * d;
-              long w = 4 * (t % turns) * d;
-              kernels.rmsNorm(x.segment(), at, weight.segment(), w, eps, d, out.segment(), at);
-            }
-          });
-      return out;
+      return F32Rows.rmsNorm(ctx, x, weight, eps);
     }
   }
 
@@ -312,52 +267,23 @@ public final class Ops implements AutoCloseable {
     inPlace(x, y, kernels::mul);
   }
 
-  private interface PairKernel {
-    void run(
-        MemorySegment x, long xAt, MemorySegment y, long yAt, long n, MemorySegment out, long at);
-  }
-
-  private void inPlace(Tensor x, Tensor y, PairKernel kernel) {
+  private void inPlace(Tensor x, Tensor y, F32Rows.PairKernel kernel) {
     try (var _ = owner.operation()) {
-      Check.f32("x", x);
-      Check.f32("y", y);
-      Check.sameShape(x, y);
-      Check.writable("x", x);
-      var out = x.segment();
-      workers.forEach(
-          x.size(),
-          1 << 14,
-          (worker, from, to) ->
-              kernel.run(out, 4 * from, y.segment(), 4 * from, to - from, out, 4 * from));
+      F32Rows.inPlace(ctx, x, y, kernel);
     }
   }
 
   /// `x = cap * tanh(x / cap)`, in place.
   public void softcap(Tensor x, float cap) {
     try (var _ = owner.operation()) {
-      Check.f32("x", x);
-      Check.writable("x", x);
-      var out = x.segment();
-      workers.forEach(
-          x.size(),
-          1 << 12,
-          (worker, from, to) ->
-              kernels.softcap(out, 4 * from, cap, (int) (to - from), out, 4 * from));
+      F32Rows.softcap(ctx, x, cap);
     }
   }
 
   /// `x[row] += y * factor` for one row of x (T, D) and y (1, D).
   public void addScaledRow(Tensor x, long row, Tensor y, float factor) {
     try (var _ = owner.operation()) {
-      Check.f32("x", x);
-      Check.writable("x", x);
-      Check.f32("y", y);
-      long d = x.dim(-1);
-      Check.same("y", y.size(), "columns", d);
-      Check.rank("x", x, 2);
-      Check.index("row", row, x.dim(0));
-      Check.finite("factor", factor);
-      kernels.addScaled(y.segment(), 0, factor, d, x.segment(), 4 * row * d);
+      F32Rows.addScaled(ctx, x, row, y, factor);
     }
   }
 
@@ -365,40 +291,7 @@ public final class Ops implements AutoCloseable {
   /// [Kernels#rope] wants them, of which each head's first R numbers turn, and the others do not.
   public void rope(Tensor x, Tensor cos, Tensor sin, boolean interleaved) {
     try (var _ = owner.operation()) {
-      Check.rank("x", x, 3);
-      Check.f32("x", x);
-      Check.writable("x", x);
-      Check.rank("cos", cos, 2);
-      Check.f32("cos", cos);
-      Check.f32("sin", sin);
-      if (!sin.shape().equals(cos.shape())) {
-        throw new IllegalArgumentException(
-            "sin has shape %s; need that of cos, %s".formatted(sin.shape(), cos.shape()));
-      }
-      Check.same("cos rows", cos.dim(0), "tokens", x.dim(0));
-      int turned = Math.toIntExact(cos.dim(1));
-      if (turned > x.dim(2)) {
-        throw new IllegalArgumentException(
-            "cos has %d columns; a head has %d".formatted(turned, x.dim(2)));
-      }
-      int c = Math.toIntExact(x.dim(2));
-      Check.same("odd channels of the head size", turned % 2, "channels are rotated in pairs", 0);
-      long heads = x.dim(1);
-      workers.forEach(
-          x.dim(0) * heads,
-          Context.grain(c),
-          (worker, from, to) -> {
-            for (long i = from; i < to; i++) {
-              kernels.rope(
-                  x.segment(),
-                  4 * i * c,
-                  cos.segment(),
-                  sin.segment(),
-                  4 * (i / heads) * turned,
-                  turned,
-                  interleaved);
-            }
-          });
+      F32Rows.rope(ctx, x, cos, sin, interleaved);
     }
   }
 

@@ -236,17 +236,15 @@ public final class Recurrence {
               });
       var kernels = ctx.kernels();
       int v = heads.valueSize;
-      ctx.forEach(
+      ctx.each(
           y.size() / v,
           Context.grain(v),
-          (worker, from, to) -> {
-            for (long i = from; i < to; i++) {
-              long row = i / heads.values;
-              int h = (int) (i % heads.values);
-              float d = Floats.get(skip.segment(), 0, h);
-              long at = 4 * (row * stride(xbc) + (long) h * v);
-              kernels.addScaled(xbc.segment(), at, d, v, y.segment(), 4 * i * v);
-            }
+          (worker, i) -> {
+            long row = i / heads.values;
+            int h = (int) (i % heads.values);
+            float d = Floats.get(skip.segment(), 0, h);
+            long at = 4 * (row * stride(xbc) + (long) h * v);
+            kernels.addScaled(xbc.segment(), at, d, v, y.segment(), 4 * i * v);
           });
       return y;
     }
@@ -292,15 +290,13 @@ public final class Recurrence {
       var kernels = ctx.kernels();
       var x = qkv.segment();
       long each = 2L * heads.keys;
-      ctx.forEach(
+      ctx.each(
           qkv.dim(0) * each,
           Context.grain(k),
-          (worker, from, to) -> {
-            for (long i = from; i < to; i++) {
-              long at = 4 * (i / each * stride(qkv) + i % each * k);
-              var weight = i % each < heads.keys ? query : key;
-              kernels.rmsNorm(x, at, weight.segment(), 0, 1e-6f / k, k, x, at);
-            }
+          (worker, i) -> {
+            long at = 4 * (i / each * stride(qkv) + i % each * k);
+            var weight = i % each < heads.keys ? query : key;
+            kernels.rmsNorm(x, at, weight.segment(), 0, 1e-6f / k, k, x, at);
           });
     }
   }
@@ -316,33 +312,31 @@ public final class Recurrence {
     int most = spans.stream().mapToInt(Span::rows).max().orElse(0);
     try (var _ = ctx.scope()) {
       var scratch = ctx.perWorker(8L * most);
-      ctx.forEach(
+      ctx.each(
           (long) spans.size() * h,
           1,
-          (worker, from, to) -> {
-            for (long i = from; i < to; i++) {
-              var span = spans.get((int) (i / h));
-              int head = (int) (i % h);
-              int count = span.rows();
-              long at = 8L * most * worker;
-              for (int t = 0; t < count; t++) {
-                gates.write(span.from() + t, head, scratch, at + 8L * t);
-              }
-              shape
-                  .head(heads.keyOf(head), head)
-                  .run(
-                      vectors,
-                      x.segment(),
-                      4L * span.from() * stride(x),
-                      scratch,
-                      at,
-                      state(span, 1),
-                      4L * head * heads.keySize * v,
-                      out.segment(),
-                      4L * ((long) span.from() * h + head) * v,
-                      h * v,
-                      count);
+          (worker, i) -> {
+            var span = spans.get((int) (i / h));
+            int head = (int) (i % h);
+            int count = span.rows();
+            long at = 8L * most * worker;
+            for (int t = 0; t < count; t++) {
+              gates.write(span.from() + t, head, scratch, at + 8L * t);
             }
+            shape
+                .head(heads.keyOf(head), head)
+                .run(
+                    vectors,
+                    x.segment(),
+                    4L * span.from() * stride(x),
+                    scratch,
+                    at,
+                    state(span, 1),
+                    4L * head * heads.keySize * v,
+                    out.segment(),
+                    4L * ((long) span.from() * h + head) * v,
+                    h * v,
+                    count);
           });
     }
     return out;

@@ -2,16 +2,18 @@ package io.gatun.tensor.sequence;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 
 /// What a model keeps of each sequence, and where it lies in memory.
 ///
-/// A page holds [#PAGE] positions of every part that keeps keys and values, one part after the
-/// other.
+/// A page holds [#PAGE] positions of every part that keeps keys and values, in runs: one for each
+/// head of each part.
 ///
-/// The recurrent tensors of all parts lie one after the other in one block.
+/// The recurrent tensors of all parts lie one after the other in one block of one run.
 public final class CacheLayout {
   /// Positions in a page.
   public static final int PAGE = 64;
@@ -22,7 +24,7 @@ public final class CacheLayout {
   private final List<LayerState> states;
   private final DType.Plain dtype;
   private final long[] offsets;
-  private final long pageBytes;
+  private final List<Long> pageRuns;
   private final long recurrentBytes;
   private final int window;
 
@@ -37,15 +39,15 @@ public final class CacheLayout {
     this.states = List.copyOf(states);
     this.dtype = dtype;
     offsets = new long[states.size()];
-    long paged = 0;
+    var runs = new ArrayList<Long>();
     long recurrent = 0;
     int greatest = 0;
     boolean all = false;
     for (int i = 0; i < offsets.length; i++) {
       switch (this.states.get(i)) {
         case KvLayout kv -> {
-          offsets[i] = paged;
-          paged += align(KvPages.bytes(kv, dtype));
+          offsets[i] = runs.size();
+          runs.addAll(Collections.nCopies(kv.heads(), align(KvPages.headBytes(kv, dtype))));
           greatest = Math.max(greatest, kv.window());
           all |= kv.window() == 0;
         }
@@ -63,7 +65,7 @@ public final class CacheLayout {
         }
       }
     }
-    pageBytes = paged;
+    pageRuns = List.copyOf(runs);
     recurrentBytes = recurrent;
     window = all ? 0 : greatest;
   }
@@ -88,7 +90,7 @@ public final class CacheLayout {
 
   /// The bytes of [#PAGE] positions.
   public long pageBytes() {
-    return pageBytes;
+    return pageRuns.stream().mapToLong(Long::longValue).sum();
   }
 
   /// The bytes of the recurrent tensors, which do not grow.
@@ -123,7 +125,12 @@ public final class CacheLayout {
     };
   }
 
-  /// Where a part begins, in bytes: in a page, or in the recurrent block.
+  /// The bytes of each run of a page.
+  List<Long> pageRuns() {
+    return pageRuns;
+  }
+
+  /// Where a part begins: the run of its first head, or a byte of the recurrent block.
   long at(int part) {
     return offsets[part];
   }

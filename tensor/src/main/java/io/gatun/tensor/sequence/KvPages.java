@@ -4,31 +4,26 @@ import static io.gatun.tensor.sequence.CacheLayout.PAGE;
 
 import io.gatun.tensor.DType;
 import java.lang.foreign.MemorySegment;
-import java.util.function.IntFunction;
 
 /// The keys and values that one part of a model keeps of a sequence, in pages of [CacheLayout#PAGE]
 /// positions.
 ///
-/// Within a page and head the keys lie transposed, (K, PAGE), and the values as they come, (PAGE,
-/// V): so both products of attention run along memory. In a cache of 8-bit integers each key and
-/// each value of a head has a scale of its own; the F32 scales (PAGE) of the keys and then of the
-/// values follow the values.
-///
-/// @param dtype F32, F16, BF16 or I8
-/// @param pages by their index
-/// @param at where the part begins in each page, in bytes
-/// @param isFinite whether all are numbers that the type can hold
-/// @param notFinite called where one is stored that is none
-public record KvPages(
-    KvLayout kv,
-    DType.Plain dtype,
-    IntFunction<MemorySegment> pages,
-    long at,
-    boolean isFinite,
-    Runnable notFinite) {
-  /// What a part takes of each page.
-  static long bytes(KvLayout kv, DType.Plain dtype) {
-    return kv.heads() * headBytes(kv, dtype);
+/// What a page has of a head lies together: the keys transposed, (K, PAGE), and the values as they
+/// come, (PAGE, V), so that both products of attention run along memory. In a cache of 8-bit
+/// integers each key and each value of a head has a scale of its own; the F32 scales (PAGE) of the
+/// keys and then of the values follow the values.
+public final class KvPages {
+  private final Sequence sequence;
+  private final KvLayout kv;
+  private final DType.Plain dtype;
+  private final int run;
+
+  KvPages(Sequence sequence, int part) {
+    this.sequence = sequence;
+    var layout = sequence.layout();
+    kv = layout.kv(part);
+    dtype = layout.dtype();
+    run = (int) layout.at(part);
   }
 
   /// What a head takes of each page.
@@ -36,7 +31,7 @@ public record KvPages(
     return headBytes(kv, dtype);
   }
 
-  private static long headBytes(KvLayout kv, DType.Plain dtype) {
+  static long headBytes(KvLayout kv, DType.Plain dtype) {
     return elementBytes(kv.keyDim(), dtype)
         + elementBytes(kv.valueDim(), dtype)
         + (dtype == DType.Plain.I8 ? 2 * 4L * PAGE : 0);
@@ -46,9 +41,23 @@ public record KvPages(
     return (long) PAGE * columns * dtype.blockBytes();
   }
 
-  /// The page of the positions from `index * PAGE` on.
-  public MemorySegment page(int index) {
-    return pages.apply(index);
+  public KvLayout kv() {
+    return kv;
+  }
+
+  /// F32, F16, BF16 or I8.
+  public DType.Plain dtype() {
+    return dtype;
+  }
+
+  /// Whether all are numbers that the type can hold.
+  public boolean isFinite() {
+    return sequence.isFinite();
+  }
+
+  /// To be called where one is stored that is none.
+  public void notFinite() {
+    sequence.notFinite();
   }
 
   /// Whether keys and values are integers, of which each has a scale.
@@ -56,23 +65,28 @@ public record KvPages(
     return dtype == DType.Plain.I8;
   }
 
-  /// Where a head's keys (K, PAGE) begin in a page, in bytes.
-  public long keysAt(int head) {
-    return at + head * headBytes();
+  /// What holds the page of the positions from `index * PAGE` on, among others.
+  public MemorySegment memory(int index) {
+    return sequence.page(index).memory();
   }
 
-  /// Where a head's values (PAGE, V) begin in a page, in bytes.
-  public long valuesAt(int head) {
-    return keysAt(head) + elementBytes(kv.keyDim(), dtype);
+  /// Where a head's keys (K, PAGE) begin in a page's memory, in bytes.
+  public long keysAt(int index, int head) {
+    return sequence.page(index).at(run + head);
   }
 
-  /// Where the scales of a head's keys begin in a page, in bytes.
-  public long keyScalesAt(int head) {
-    return valuesAt(head) + elementBytes(kv.valueDim(), dtype);
+  /// Where a head's values (PAGE, V) begin in a page's memory, in bytes.
+  public long valuesAt(int index, int head) {
+    return keysAt(index, head) + elementBytes(kv.keyDim(), dtype);
   }
 
-  /// Where the scales of a head's values begin in a page, in bytes.
-  public long valueScalesAt(int head) {
-    return keyScalesAt(head) + 4L * PAGE;
+  /// Where the scales of a head's keys begin in a page's memory, in bytes.
+  public long keyScalesAt(int index, int head) {
+    return valuesAt(index, head) + elementBytes(kv.valueDim(), dtype);
+  }
+
+  /// Where the scales of a head's values begin in a page's memory, in bytes.
+  public long valueScalesAt(int index, int head) {
+    return keyScalesAt(index, head) + 4L * PAGE;
   }
 }

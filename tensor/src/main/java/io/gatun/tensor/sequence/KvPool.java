@@ -12,53 +12,89 @@ import java.util.Map;
 /// The memory of sequences' pages and recurrent states, within a budget.
 ///
 /// Blocks are shared by counting who holds them. What nobody holds waits for the next sequence that
-/// needs a block of its size, of whichever model, and is given back to the system where the budget
-/// leaves no room for another size, or by [#trim]. Any thread may use it.
+/// needs such a block, of whichever model, and is given back to the system where the budget leaves
+/// no room for another size, or by [#trim]. Any thread may use it.
 public final class KvPool implements AutoCloseable {
   private static final long HUGE_PAGE = 2L << 20;
-  private static final long SLAB = 8L << 20;
+  private static final long SLAB = 32L << 20;
   private static final int MAX_BLOCKS = 16;
 
   /// What is left of a small budget is taken in so many slabs, for sequences of other models.
   private static final int SLABS_LEFT = 16;
 
   private final long budget;
-  private final Map<Long, Deque<Block>> free = new HashMap<>();
+  private final Map<List<Long>, Deque<Block>> free = new HashMap<>();
   private long held;
   private long used;
   private boolean closed;
 
-  /// Some blocks of one size, side by side in huge pages: attention goes from page to page, and the
-  /// processor would look up each of the many small ones that such a page touches.
+  /// Some blocks of the same runs in huge pages, the first run of each block side by side, then the
+  /// second: attention goes from page to page, and the processor reads ahead only what follows.
   private static final class Slab {
     private final RawArena arena = new RawArena();
+    private final List<Long> runs;
+    private final long[] sizes;
+    private final long[] starts;
+    private final MemorySegment memory;
     private final Block[] blocks;
     private int waiting;
 
-    Slab(long bytes, int count) {
+    Slab(List<Long> runs, int count) {
+      this.runs = runs;
+      sizes = runs.stream().mapToLong(Long::longValue).toArray();
+      starts = new long[sizes.length];
+      long all = 0;
+      for (int i = 0; i < starts.length; i++) {
+        starts[i] = all;
+        all += sizes[i] * count;
+      }
+      memory = all < HUGE_PAGE ? arena.allocate(all, 64) : arena.reserve(all);
       blocks = new Block[count];
-      long all = bytes * count;
-      var memory = all < HUGE_PAGE ? arena.allocate(all, 64) : arena.reserve(all);
       for (int i = 0; i < count; i++) {
-        blocks[i] = new Block(this, memory.asSlice(i * bytes, bytes));
+        blocks[i] = new Block(this, i);
+      }
+      waiting = count;
+    }
+  }
+
+  /// Memory that sequences hold, in runs.
+  static final class Block {
+    private final Slab slab;
+    private final int index;
+    private int holders;
+
+    private Block(Slab slab, int index) {
+      this.slab = slab;
+      this.index = index;
+    }
+
+    /// What holds all its runs, among others.
+    MemorySegment memory() {
+      return slab.memory;
+    }
+
+    /// Where a run begins, in bytes.
+    long at(int run) {
+      return slab.starts[run] + index * slab.sizes[run];
+    }
+
+    List<Long> runs() {
+      return slab.runs;
+    }
+
+    MemorySegment run(int run) {
+      return slab.memory.asSlice(at(run), slab.sizes[run]);
+    }
+
+    void copyFrom(Block other) {
+      for (int i = 0; i < slab.starts.length; i++) {
+        run(i).copyFrom(other.run(i));
       }
     }
   }
 
-  /// Memory that sequences hold.
-  static final class Block {
-    private final Slab slab;
-    private final MemorySegment memory;
-    private int holders;
-
-    private Block(Slab slab, MemorySegment memory) {
-      this.slab = slab;
-      this.memory = memory;
-    }
-
-    MemorySegment memory() {
-      return memory;
-    }
+  private static long bytes(List<Long> runs) {
+    return runs.stream().mapToLong(Long::longValue).sum();
   }
 
   /// A page or states of a [Sequence], held for those that come later with the same text. They are
@@ -129,12 +165,14 @@ public final class KvPool implements AutoCloseable {
 
   /// A block with whatever it held, for one holder.
   ///
+  /// @param runs the bytes of each
   /// @throws Exhausted if the budget does not allow it
-  synchronized Block take(long bytes) {
+  synchronized Block take(List<Long> runs) {
     if (closed) {
       throw new IllegalStateException("the memory of sequences is closed");
     }
-    var waiting = free.computeIfAbsent(bytes, _ -> new ArrayDeque<>());
+    var waiting = free.computeIfAbsent(runs, _ -> new ArrayDeque<>());
+    long bytes = bytes(runs);
     if (waiting.isEmpty()) {
       if (bytes > budget - held) {
         trim();
@@ -145,9 +183,8 @@ public final class KvPool implements AutoCloseable {
                 .formatted(bytes, used, budget));
       }
       long fit = Math.min(SLAB, (budget - held) / SLABS_LEFT) / bytes;
-      var slab = new Slab(bytes, Math.clamp(fit, 1, MAX_BLOCKS));
+      var slab = new Slab(runs, Math.clamp(fit, 1, MAX_BLOCKS));
       held += bytes * slab.blocks.length;
-      slab.waiting = slab.blocks.length;
       waiting.addAll(List.of(slab.blocks));
     }
     var block = waiting.pop();
@@ -170,10 +207,9 @@ public final class KvPool implements AutoCloseable {
   /// Counts a holder less.
   synchronized void release(Block block) {
     if (--block.holders == 0) {
-      long bytes = block.memory.byteSize();
-      used -= bytes;
+      used -= bytes(block.slab.runs);
       block.slab.waiting++;
-      free.get(bytes).push(block);
+      free.get(block.slab.runs).push(block);
       if (closed) {
         trim();
       }
@@ -193,7 +229,7 @@ public final class KvPool implements AutoCloseable {
             return whole;
           });
       for (var slab : unused) {
-        held -= slab.blocks.length * slab.blocks[0].memory.byteSize();
+        held -= slab.memory.byteSize();
         slab.arena.closeUnused();
       }
     }

@@ -92,8 +92,8 @@ public final class Sequence implements AutoCloseable {
                 .formatted(restorable(length)));
       }
       if (hasRecurrent() && state == null) {
-        state = pool.take(layout.recurrentBytes());
-        state.memory().fill((byte) 0);
+        state = pool.take(List.of(layout.recurrentBytes()));
+        state.run(0).fill((byte) 0);
       }
       if (layout.pageBytes() > 0) {
         ownLastPage();
@@ -113,8 +113,8 @@ public final class Sequence implements AutoCloseable {
   }
 
   private Block copy(Block block) {
-    var copy = pool.take(block.memory().byteSize());
-    copy.memory().copyFrom(block.memory());
+    var copy = pool.take(block.runs());
+    copy.copyFrom(block);
     return copy;
   }
 
@@ -122,7 +122,7 @@ public final class Sequence implements AutoCloseable {
     int before = pages.size();
     try {
       while (pages.size() < needed) {
-        pages.add(pool.take(layout.pageBytes()));
+        pages.add(pool.take(layout.pageRuns()));
       }
     } catch (RuntimeException | Error e) {
       shrink(before);
@@ -287,9 +287,9 @@ public final class Sequence implements AutoCloseable {
       pool.release(saved.pollLastEntry().getValue());
     }
     if (state != null && to == 0) {
-      state.memory().fill((byte) 0);
+      state.run(0).fill((byte) 0);
     } else if (state != null) {
-      state.memory().copyFrom(saved.get(to).memory());
+      state.copyFrom(saved.get(to));
     }
   }
 
@@ -312,7 +312,7 @@ public final class Sequence implements AutoCloseable {
     var tensors = new ArrayList<Tensor>(r.shapes().size());
     long at = layout.at(part);
     for (var shape : r.shapes()) {
-      var memory = state.memory().asSlice(at, 4 * shape.size());
+      var memory = state.run(0).asSlice(at, 4 * shape.size());
       tensors.add(Tensor.of(memory, DType.Plain.F32, shape));
       at += CacheLayout.bytes(shape);
     }
@@ -328,13 +328,20 @@ public final class Sequence implements AutoCloseable {
       throw new IndexOutOfBoundsException(
           "position %d; there is room for %d".formatted(positions - 1, pages.size() * PAGE));
     }
-    return new KvPages(
-        layout.kv(part),
-        layout.dtype(),
-        index -> pages.get(index).memory(),
-        layout.at(part),
-        !notFinite,
-        () -> notFinite = true);
+    return new KvPages(this, part);
+  }
+
+  Block page(int index) {
+    return pages.get(index);
+  }
+
+  /// Whether all keys and values are numbers that their type can hold.
+  boolean isFinite() {
+    return !notFinite;
+  }
+
+  void notFinite() {
+    notFinite = true;
   }
 
   /// Gives the memory back, after an operation of another thread that uses it; a second call does

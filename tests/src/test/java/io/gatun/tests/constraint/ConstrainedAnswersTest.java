@@ -100,6 +100,37 @@ class ConstrainedAnswersTest {
     }
   }
 
+  /// Where only one text may follow, it is read in one step, and the answer stays what it was.
+  @Test
+  void whatMustFollowIsGuessed() throws InterruptedException {
+    var tokenizer = llm.tokenizer();
+    var names =
+        Constraint.jsonSchema(
+            "{\"type\": \"object\", \"additionalProperties\": false, \"required\":"
+                + " [\"temperature\", \"direction\"], \"properties\": {\"temperature\": {\"enum\":"
+                + " [\"low\", \"high\"]}, \"direction\": {\"const\": \"anticlockwise\"}}}");
+    var matcher = names.start(tokenizer);
+    matcher.accept(tokenizer.encode("{", false, false)[0]);
+    matcher.accept(tokenizer.encode("\"", false, false)[0]);
+    assertTrue("temperature\":".startsWith(tokenizer.decode(matcher.forced(8))));
+    assertTrue(matcher.forced(8).length > 1);
+    assertEquals(0, Constraint.regex("[a-z]b").start(tokenizer).forced(8).length);
+    int[] all = Constraint.choice(List.of("to be")).start(tokenizer).forced(8);
+    assertEquals("to be", tokenizer.decode(all));
+    int[] prompt = tokenizer.encode("ROMEO:");
+    var sampling = SamplingOptions.DEFAULT.withTemperature(1).withSeed(5);
+    var request = Request.of(prompt).maxTokens(100).sampling(sampling).constraint(names);
+    try (var engine = Engine.open(llm)) {
+      var result = engine.submit(request).await();
+      assertTrue(result.usage().accepted() > 0, result.usage().toString());
+      var alone =
+          llm.generate("ROMEO:", o -> o.maxTokens(100).sampling(sampling).constraint(names));
+      assertTrue(alone.accepted() > 0, alone.toString());
+      assertEquals(alone.text(), result.text());
+      assertTrue(result.text().contains("anticlockwise"), result.text());
+    }
+  }
+
   /// Free until the trigger, which may come at any time; then it is the grammar's.
   @Test
   void aTriggerBeginsTheConstraint() {

@@ -2,7 +2,6 @@ package io.gatun.tests.ffm;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.ffm.MemoryAdvice;
 import java.lang.foreign.Arena;
@@ -30,12 +29,6 @@ class MemoryAdviceTest {
       MemoryAdvice.willNeed(all.asSlice(bytes.length));
       assertEquals(-1, all.mismatch(MemorySegment.ofArray(bytes)));
     }
-  }
-
-  @Test
-  void pagesAreAPowerOfTwo() {
-    assertEquals(1, Long.bitCount(MemoryAdvice.pageSize()));
-    assertTrue(MemoryAdvice.pageSize() >= 4096);
   }
 
   @Test

@@ -17,6 +17,7 @@ import io.gatun.ffm.PostOp.Activation;
 import io.gatun.ffm.PostOp.Binary;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,10 +39,24 @@ class OneDnnConvolutionTest {
     check(ConvolutionSpec.of(1, 32, 32, 3, 20, 16, 16, 0, type), type);
     check(ConvolutionSpec.of(2, 11, 13, 32, 32, 3, 2, 1, type).withBias(F32), type);
     check(
-        ConvolutionSpec.of(1, 10, 10, 8, 16, 3, 2, 0, type).withPadding(new Padding(0, 0, 1, 1)),
+        new ConvolutionSpec(
+            1,
+            10,
+            10,
+            8,
+            16,
+            3,
+            3,
+            2,
+            new Padding(0, 0, 1, 1),
+            type,
+            type,
+            type,
+            null,
+            null,
+            List.of()),
         type);
-    check(ConvolutionSpec.of(1, 9, 9, 24, 48, 3, 1, 1, type).withGroups(3).withBias(type), type);
-    check(ConvolutionSpec.of(1, 9, 9, 32, 32, 3, 1, 1, type).withGroups(32), type);
+    check(ConvolutionSpec.of(1, 9, 9, 24, 48, 3, 1, 1, type).withBias(type), type);
   }
 
   @ParameterizedTest
@@ -78,14 +93,13 @@ class OneDnnConvolutionTest {
         () ->
             OneDnn.convolution(
                 spec.withLayout(OneDnn.packedLayout(spec)), none, none, none, Operands.NONE));
-    assertThrows(IllegalArgumentException.class, () -> spec.withGroups(3));
     assertThrows(
         IllegalArgumentException.class, () -> ConvolutionSpec.of(1, 2, 2, 1, 1, 3, 1, 0, F32));
   }
 
   // The post-ops are those of postOpsRunInTheirOrder, or none.
   private static void check(ConvolutionSpec plain, ElementType stored) {
-    int ic = plain.inChannels() / plain.groups();
+    int ic = plain.inChannels();
     int oc = plain.outChannels();
     int weights = oc * ic * plain.kernelHeight() * plain.kernelWidth();
     long pixels = (long) plain.batch() * plain.height() * plain.width();
@@ -137,8 +151,7 @@ class OneDnnConvolutionTest {
     int x0 = pixel % s.outWidth() * s.stride() - s.padding().left();
     int y0 = pixel / s.outWidth() % s.outHeight() * s.stride() - s.padding().top();
     int n = pixel / s.outWidth() / s.outHeight();
-    int ic = s.inChannels() / s.groups();
-    int first = o / (s.outChannels() / s.groups()) * ic;
+    int ic = s.inChannels();
     double sum = 0;
     for (int y = Math.max(0, -y0); y < s.kernelHeight() && y0 + y < s.height(); y++) {
       for (int x = Math.max(0, -x0); x < s.kernelWidth() && x0 + x < s.width(); x++) {
@@ -146,7 +159,7 @@ class OneDnnConvolutionTest {
           long at = ((long) n * s.height() + y0 + y) * s.width() + x0 + x;
           long wAt = (((long) o * ic + i) * s.kernelHeight() + y) * s.kernelWidth() + x;
           sum +=
-              (double) Matrices.get(src, s.src(), at * s.inChannels() + first + i)
+              (double) Matrices.get(src, s.src(), at * s.inChannels() + i)
                   * Matrices.get(w, stored, wAt);
         }
       }

@@ -13,6 +13,7 @@ import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Random;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
@@ -59,7 +60,11 @@ class BackendAgreementTest {
           var bias = random(n);
           agree(backend, k, (ops, a) -> ops.linear(x, w, bias));
           var up = random(n, k);
-          agree(backend, k, (ops, a) -> ops.gatedLinear(ops.activations(x), w, up));
+          agree(
+              backend,
+              k,
+              (ops, a) ->
+                  ops.gatedLinears(List.of(ops.activations(x)), List.of(w), List.of(up))[0]);
         }
       }
     }

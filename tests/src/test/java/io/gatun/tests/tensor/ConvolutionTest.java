@@ -3,7 +3,6 @@ package io.gatun.tests.tensor;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.gatun.tensor.DType;
-import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.ConvWeight;
@@ -176,40 +175,6 @@ class ConvolutionTest {
       var x = fixture.random(DType.Plain.F32, 1, size, size, 16);
       fixture.agree(size + " ", f -> f.conv2d(fixture.as(f.dtype(), x), weight));
     }
-  }
-
-  @Test
-  void transposedConvolution() {
-    for (int[] size : new int[][] {{1, 1, 1, 1, 1}, {2, 5, 7, 24, 10}, {1, 16, 16, 64, 8}}) {
-      var x = fixture.random(DType.Plain.F32, size[0], size[1], size[2], size[3]);
-      var weight = fixture.random(DType.Plain.F32, size[3], size[4], 2, 2);
-      var bias = fixture.random(DType.Plain.BF16, size[4]);
-      fixture.agree(
-          x.shape() + " ", f -> f.convTranspose2x2(fixture.as(f.dtype(), x), weight, bias));
-      float[] found =
-          fixture.result(Backend.SCALAR, DType.Plain.F32, f -> f.convTranspose2x2(x, weight, bias));
-      FunctionalFixture.compare(transposed(x, weight, bias), found, 1e-6, "definition");
-    }
-  }
-
-  private static float[] transposed(Tensor x, Tensor weight, Tensor bias) {
-    int height = (int) (2 * x.dim(1));
-    int width = (int) (2 * x.dim(2));
-    int channels = (int) weight.dim(1);
-    var out = new float[(int) x.dim(0) * height * width * channels];
-    for (int at = 0; at < out.length; at++) {
-      int o = at % channels;
-      int column = at / channels % width;
-      int row = at / channels / width % height;
-      double sum = bias.getFloat(o);
-      for (int c = 0; c < weight.dim(0); c++) {
-        sum +=
-            x.getFloat(at / channels / width / height, row / 2, column / 2, c)
-                * weight.getFloat(c, o, row % 2, column % 2);
-      }
-      out[at] = (float) sum;
-    }
-    return out;
   }
 
   @Test

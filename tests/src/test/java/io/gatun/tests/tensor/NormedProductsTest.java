@@ -56,8 +56,9 @@ class NormedProductsTest {
         assertArrayEquals(expected[i].toFloats(), products[i].toFloats(), what);
       }
       assertArrayEquals(
-          ops.gatedLinear(ops.activations(stored), gate, up).toFloats(),
-          ops.gatedLinear(normed, gate, up).toFloats(),
+          ops.gatedLinears(List.of(ops.activations(stored)), List.of(gate), List.of(up))[0]
+              .toFloats(),
+          ops.gatedLinears(List.of(normed), List.of(gate), List.of(up))[0].toFloats(),
           what);
       assertArrayEquals(stored.toFloats(), normed.tensor().toFloats(), what);
     }

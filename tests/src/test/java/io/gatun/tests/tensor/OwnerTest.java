@@ -107,7 +107,6 @@ class OwnerTest {
     all.put("f.matmulTransposed", () -> f.matmulTransposed(tensor(1, 4, 32), tensor(1, 4, 32)));
     all.put("f.conv2d", () -> f.conv2d(image, conv));
     all.put("f.addConv2d", () -> f.addConv2d(tensor(1, 4, 4, 32), image, conv));
-    all.put("f.convTranspose2x2", () -> f.convTranspose2x2(image, tensor(32, 32, 2, 2), c));
     all.put("f.layerNorm", () -> f.layerNorm(x, c, c, 1e-5f));
     all.put("f.groupNorm", () -> f.groupNorm(image, 2, c, c, 1e-5f, Activation.SILU));
     all.put("f.activate", () -> f.activate(x, Activation.GELU));

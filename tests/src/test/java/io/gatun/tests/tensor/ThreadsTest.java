@@ -61,7 +61,8 @@ class ThreadsTest {
                   try (var _ = ops.scope()) {
                     var tiled = weights.get("INT4_G32");
                     var normed = ops.normed(rows, norm, 1e-5f);
-                    var gated = ops.gatedLinear(normed, tiled, tiled);
+                    var gated =
+                        ops.gatedLinears(List.of(normed), List.of(tiled), List.of(tiled))[0];
                     results.put(backend + " gated x " + t, gated.toFloats());
                     results.put(backend + " rmsNorm " + t, normed.tensor().toFloats());
                   }
@@ -146,12 +147,6 @@ class ThreadsTest {
                   try (var _ = f.scope()) {
                     var x = f.cast(image.slice(1, 0, size));
                     results.put(backend + " conv " + size, f.conv2d(x, conv).toFloats());
-                    var transposed =
-                        f.convTranspose2x2(
-                            x,
-                            kernels.slice(0, 0, 32).slice(2, 0, 2).slice(3, 0, 2),
-                            vector.slice(0, 0, 32));
-                    results.put(backend + " convTranspose " + size, transposed.toFloats());
                   }
                 }
               }

@@ -72,8 +72,8 @@ class ViewsTest {
           same(arena, "linear", type, matrix, v -> ops.linear(one, v, row));
           same(arena, "linears", type, matrix, v -> ops.linears(x, w, v)[1]);
           same(arena, "linears", type, matrix, v -> ops.linears(ops.activations(one), v)[0]);
-          same(arena, "gatedLinear", type, matrix, v -> ops.gatedLinear(act(ops, x), v, w));
-          same(arena, "gatedLinear", type, matrix, v -> ops.gatedLinear(act(ops, one), w, v));
+          same(arena, "gatedLinear", type, matrix, v -> gated(ops, x, v, w));
+          same(arena, "gatedLinear", type, matrix, v -> gated(ops, one, w, v));
           same(arena, "embedding", type, matrix, v -> ops.embedding(new int[] {3, 31, 0}, v));
           same(arena, "toF32", type, matrix, v -> Ops.toF32(v, arena));
           long[] matrices = {2, SIZE / 2, SIZE / 2};
@@ -181,15 +181,6 @@ class ViewsTest {
           same(arena, "linearGeglu", any, matrix, v -> f.linearGeglu(x, LinearWeight.of(v, null)));
           same(arena, "conv2d", any, kernel, v -> f.conv2d(image, ConvWeight.same(v, null)));
           same(arena, "conv2d", any, small, v -> f.conv2d(image, patches(v)));
-          same(arena, "convTranspose2x2", any, small, v -> f.convTranspose2x2(image, v, row));
-          same(
-              arena,
-              "convTranspose2x2",
-              any,
-              vectors,
-              v -> {
-                return f.convTranspose2x2(image, tensorOf(arena, small), column(v));
-              });
           same(arena, "embedding", any, matrix, v -> f.embedding(new int[] {3, 31}, v));
           same(arena, "layerNorm", any, vectors, v -> f.layerNorm(x, column(v), row, 1e-5f));
           same(arena, "layerNorm", any, vectors, v -> f.layerNorm(x, row, column(v), 1e-5f));
@@ -230,14 +221,6 @@ class ViewsTest {
         refused(arena, type, "conv2d", pixels, v -> f.conv2d(image, same, Epilogue.add(v)));
         refused(arena, type, "addConv2d", pixels, v -> done(x, () -> f.addConv2d(v, image, same)));
         refused(arena, type, "addConv2d", pixels, v -> done(x, () -> f.addConv2d(image, v, same)));
-        refused(
-            arena,
-            type,
-            "convTranspose2x2",
-            pixels,
-            v -> {
-              return f.convTranspose2x2(v, tensorOf(arena, small), row);
-            });
         refused(arena, type, "layerNorm", sequence, v -> f.layerNorm(v, row, row, 1e-5f));
         refused(
             arena,
@@ -400,6 +383,10 @@ class ViewsTest {
 
   private static Activations act(Ops ops, Tensor x) {
     return ops.activations(x);
+  }
+
+  private static Tensor gated(Ops ops, Tensor x, Tensor gate, Tensor up) {
+    return ops.gatedLinears(List.of(act(ops, x)), List.of(gate), List.of(up))[0];
   }
 
   private static Tensor done(Tensor result, Runnable operation) {

@@ -25,7 +25,8 @@ class TokenPatternsTest {
   @Test
   void literalsAreAscii() throws Exception {
     var wrong = new ArrayList<String>();
-    for (String module : List.of("ffm-bindings", "tensor", "loaders", "models", "tools")) {
+    for (String module :
+        List.of("ffm-bindings", "tensor", "loaders", "models", "tools", "tools/server")) {
       try (var files = Files.walk(TestData.ROOT.resolve(module).resolve("src/main/java"))) {
         for (Path file : files.filter(f -> f.toString().endsWith(".java")).toList()) {
           String source = Files.readString(file);

@@ -55,6 +55,20 @@ class CommandLineTest {
     assertTrue(result.out().matches("gatun \\d+\\.\\d+\\.\\d+\\R"), result.out());
   }
 
+  /// Else each command takes longer to start; the JVM itself says nothing.
+  @Test
+  void classesComeFromTheArchive() throws Exception {
+    Path log = temp.resolve("classes.log");
+    Result result =
+        launcher
+            .with("GATUN_JAVA_OPTS", "-Xlog:class+load:file=" + log)
+            .gatun("generate", "--max-tokens=2", "--quiet");
+    assertEquals(0, result.code(), result.err());
+    var loaded = Files.readAllLines(log);
+    long archived = loaded.stream().filter(c -> c.contains("shared objects file")).count();
+    assertTrue(archived > 0.85 * loaded.size(), archived + " of " + loaded.size());
+  }
+
   @Test
   void helpListsTheCommands() throws Exception {
     Result result = InProcess.gatun("--help");

@@ -7,6 +7,11 @@ import io.gatun.loaders.GgufWriter;
 import io.gatun.models.Generation;
 import io.gatun.models.Llm;
 import io.gatun.models.Thinking;
+import io.gatun.models.constraint.Constraint;
+import io.gatun.models.engine.Engine;
+import io.gatun.models.engine.Request;
+import io.gatun.models.engine.Result;
+import io.gatun.models.sampling.SamplingOptions;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
@@ -125,6 +130,40 @@ class ThoughtsTest {
         reciter("", "Q", "<|channel>", "thought\n", "hmm", "\n", "<channel|>", "yes", ".", "<e>"),
         "Q",
         "hmm");
+  }
+
+  /// A constraint is on the answer, whether the prompt has begun the thought or the model does.
+  @Test
+  void aConstraintLeavesThoughtsFree() throws Exception {
+    for (String prompt : List.of("Q", "Q<think>")) {
+      var constraint = Constraint.regex("yes|no");
+      try (var llm = Llm.load(thinking(), o -> o.threads(1));
+          var engine = Engine.open(llm)) {
+        var generation =
+            llm.generate(prompt, o -> o.temperature(0).maxTokens(30).constraint(constraint));
+        assertEquals("hmm\nhm", generation.thoughts());
+        assertEquals("yes", generation.text());
+        var request = Request.of(llm.tokenizer().encode(prompt)).sampling(SamplingOptions.GREEDY);
+        var result = engine.submit(request.constraint(constraint)).await();
+        assertEquals("hmm\nhm", result.thoughts());
+        assertEquals("yes", result.text());
+        assertEquals(Result.Reason.END, result.reason());
+      }
+    }
+  }
+
+  /// A constraint that waits for a special token.
+  @Test
+  void aCallBeginsTheConstraint() throws Exception {
+    var model = reciter("", "Q", "yes", "<call>", "wrong", "right", "wrong", "<e>");
+    var constraint = Constraint.choice(List.of("right")).after("<call>");
+    try (var llm = Llm.load(model, o -> o.threads(1));
+        var engine = Engine.open(llm)) {
+      var request = Request.of(llm.tokenizer().encode("Q")).sampling(SamplingOptions.GREEDY);
+      var result = engine.submit(request.constraint(constraint)).await();
+      assertEquals("yesright", result.text());
+      assertEquals(3, result.tokens().length);
+    }
   }
 
   /// Each token stands twice in the vocabulary where the text has it twice.

@@ -10,8 +10,8 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import org.eclipse.jetty.http.HttpStatus;
 
-/// The answers to a request as they come, several mixed. They end when the client goes away, or when
-/// this is closed.
+/// The answers to a request as they come, several mixed. They end when the client goes away, or
+/// when this is closed.
 final class Answers implements AutoCloseable {
   /// What comes next.
   ///
@@ -24,14 +24,12 @@ final class Answers implements AutoCloseable {
   private static final int AHEAD = 16;
 
   private final List<Handle> handles;
-  private final Metrics metrics;
   private final BlockingQueue<Event> events = new ArrayBlockingQueue<>(AHEAD);
   private final List<Thread> readers = new ArrayList<>();
   private int running;
 
-  private Answers(List<Handle> handles, Metrics metrics) {
+  private Answers(List<Handle> handles) {
     this.handles = handles;
-    this.metrics = metrics;
     running = handles.size();
     for (int i = 0; i < handles.size(); i++) {
       int index = i;
@@ -40,8 +38,7 @@ final class Answers implements AutoCloseable {
   }
 
   /// Asks for answers to each of some prompts.
-  static Answers ask(
-      Call call, Metrics metrics, TextModel model, List<Request> requests, int each) {
+  static Answers ask(Call call, TextModel model, List<Request> requests, int each) {
     var handles = new ArrayList<Handle>();
     try {
       for (var request : requests) {
@@ -52,23 +49,16 @@ final class Answers implements AutoCloseable {
       throw e;
     }
     call.onDisconnect(() -> handles.forEach(Handle::cancel));
-    return new Answers(handles, metrics);
+    return new Answers(handles);
   }
 
   private void read(int index) {
     var handle = handles.get(index);
     try {
-      long last = 0;
       for (var piece = handle.next(); piece != null; piece = handle.next()) {
-        long now = System.nanoTime();
-        if (last != 0) {
-          metrics.noteGap((now - last) / 1e9);
-        }
-        last = now;
         events.put(new Event(index, piece, null, null));
       }
       var result = handle.await();
-      metrics.note(result.usage());
       events.put(new Event(index, null, result, null));
     } catch (InterruptedException e) {
       handle.cancel(); // nobody reads any more

@@ -7,13 +7,18 @@ import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.server.Request;
 
-/// Reads requests' bodies, none larger than a limit, and large ones only as far as the heap has room
-/// for all that are being read and worked on.
+/// Reads requests' bodies, none larger than a limit, and large ones only as far as the heap has
+/// room for all that are being read and worked on.
 final class Bodies {
   /// Below, nobody waits.
   private static final int SMALL = 1 << 18;
 
   private static final int UNIT = 1 << 10;
+
+  /// Bytes a second below which a body is not waited for, but for some seconds at the beginning.
+  private static final int SLOWEST = 1000;
+
+  private static final long PATIENCE = 10_000_000_000L;
 
   private final long limit;
   private final int units;
@@ -33,7 +38,8 @@ final class Bodies {
     if (length > limit) {
       throw tooLarge();
     }
-    int taken = length >= 0 && length <= SMALL ? 0 : (int) Math.ceilDiv(length < 0 ? limit : length, UNIT);
+    int taken =
+        length >= 0 && length <= SMALL ? 0 : (int) Math.ceilDiv(length < 0 ? limit : length, UNIT);
     if (taken > 0) {
       room.acquire(taken);
       // Until all is done with the request: what was made of the body lives as long.
@@ -41,11 +47,16 @@ final class Bodies {
     }
     var bytes = new ByteArrayOutputStream(length > 0 ? (int) length : 1024);
     var buffer = new byte[8192];
+    long began = System.nanoTime();
     try (var in = Request.asInputStream(request)) {
       for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
         bytes.write(buffer, 0, n);
         if (bytes.size() > limit) {
           throw tooLarge();
+        }
+        if (System.nanoTime() - began - PATIENCE > bytes.size() * (1_000_000_000L / SLOWEST)) {
+          throw ApiException.of(
+              HttpStatus.REQUEST_TIMEOUT_408, "too_slow", "the body comes too slowly");
         }
       }
     }

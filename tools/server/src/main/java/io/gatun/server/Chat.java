@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.engine.Piece;
-import io.gatun.models.engine.Request;
 import io.gatun.models.engine.Result;
 import io.gatun.models.sampling.TokenLogprobs;
 import io.gatun.models.text.Tokenizer;
@@ -20,12 +19,10 @@ final class Chat {
 
   private final Models models;
   private final ServerOptions options;
-  private final Metrics metrics;
 
-  Chat(Models models, ServerOptions options, Metrics metrics) {
+  Chat(Models models, ServerOptions options) {
     this.models = models;
     this.options = options;
-    this.metrics = metrics;
   }
 
   void addTo(Routes routes) {
@@ -64,7 +61,7 @@ final class Chat {
       ignoreHarmless(f);
       f.requireAllRead();
       var reply = new Reply(lease.name(), model, conversation, answers);
-      try (var written = Answers.ask(call, metrics, model, List.of(request), answers)) {
+      try (var written = Answers.ask(call, model, List.of(request), answers)) {
         if (stream) {
           reply.stream(call, written, usage);
         } else {
@@ -358,17 +355,5 @@ final class Chat {
   /// JSON has no infinity.
   static float finite(float logprob) {
     return Math.max(logprob, -9999);
-  }
-
-  static int[] encode(TextModel model, String text) {
-    return model.tokenizer().encode(text);
-  }
-
-  /// With a constraint that begins where the answer does.
-  static Request constrained(
-      Request request, TextModel model, io.gatun.models.constraint.Constraint constraint) {
-    return constraint == null
-        ? request
-        : request.constraint(() -> constraint.start(model.tokenizer()));
   }
 }

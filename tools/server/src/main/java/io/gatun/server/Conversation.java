@@ -49,7 +49,8 @@ record Conversation(
           HttpStatus.BAD_REQUEST_400,
           "no_chat_template",
           "model",
-          "this model has no chat template, and was most likely not trained to chat: ask it at /v1/completions");
+          "this model has no chat template, and was most likely not trained to chat: ask it at"
+              + " /v1/completions");
     }
     var variables = new LinkedHashMap<String, Object>(kwargs);
     variables.put("messages", messages);
@@ -98,7 +99,7 @@ record Conversation(
 
   /// With a constraint, or that of the calls that must be made.
   Request constrained(Request request, Constraint constraint) {
-    return Chat.constrained(request, model, isForced() ? callConstraint() : constraint);
+    return request.constraint(isForced() ? callConstraint() : constraint);
   }
 
   private Constraint callConstraint() {

@@ -13,8 +13,8 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.eclipse.jetty.server.Request;
 
-/// Notices clients that go away while their answers are being made: a server that only writes learns
-/// of it late, and one that answers as a whole not at all.
+/// Notices clients that go away while their answers are being made: a server that only writes
+/// learns of it late, and one that answers as a whole not at all.
 ///
 /// A thread waits until a connection can be read though its request is over. If there is nothing to
 /// be read then, that is its end; else the client sent its next request early, and is there.
@@ -35,8 +35,7 @@ final class Disconnects implements AutoCloseable {
   /// Has `gone` called, once, if the request's client goes away before the watch is closed. The
   /// request must have been read.
   AutoCloseable watch(Request request, Runnable gone) {
-    Object transport =
-        request.getConnectionMetaData().getConnection().getEndPoint().getTransport();
+    Object transport = request.getConnectionMetaData().getConnection().getEndPoint().getTransport();
     if (!(transport instanceof SocketChannel channel)) {
       return () -> {};
     }

@@ -40,8 +40,7 @@ final class Errors {
           ApiException.of(HttpStatus.SERVICE_UNAVAILABLE_503, "closing", "the server is closing");
       case CheckpointException e -> {
         LOG.warn("a model fails: {}", e.getMessage());
-        yield ApiException.of(
-            HttpStatus.INTERNAL_SERVER_ERROR_500, "model_error", e.getMessage());
+        yield ApiException.of(HttpStatus.INTERNAL_SERVER_ERROR_500, "model_error", e.getMessage());
       }
       case OutOfMemoryError e -> {
         LOG.error("out of memory", e);

@@ -54,7 +54,8 @@ final class Fields {
   void only(String name, String... values) {
     JsonNode value = get(name);
     if (value != null && !List.of(values).contains(value.asText())) {
-      throw invalid(name, "is %s; only %s is supported".formatted(value, String.join(", ", values)));
+      throw invalid(
+          name, "is %s; only %s is supported".formatted(value, String.join(", ", values)));
     }
   }
 
@@ -125,8 +126,7 @@ final class Fields {
         || value.intValue() < least
         || value.intValue() > most) {
       throw invalid(
-          name,
-          "is %s; need a whole number from %d to %d".formatted(brief(value), least, most));
+          name, "is %s; need a whole number from %d to %d".formatted(brief(value), least, most));
     }
     return value.intValue();
   }
@@ -137,7 +137,8 @@ final class Fields {
       return otherwise;
     }
     if (!value.isNumber() || !(value.floatValue() >= least && value.floatValue() <= most)) {
-      throw invalid(name, "is %s; need a number from %s to %s".formatted(brief(value), least, most));
+      throw invalid(
+          name, "is %s; need a number from %s to %s".formatted(brief(value), least, most));
     }
     return value.floatValue();
   }

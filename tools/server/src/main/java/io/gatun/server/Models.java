@@ -103,7 +103,8 @@ final class Models implements AutoCloseable {
     if (entries.isEmpty()) {
       throw new CheckpointException(
           options.folder == null
-              ? "there is no model to serve: name one with --model, or a folder of them with --models"
+              ? "there is no model to serve: name one with --model, or a folder of them with"
+                  + " --models"
               : options.folder + ": there is no model in this folder that Gatun can read");
     }
   }

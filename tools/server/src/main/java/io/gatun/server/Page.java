@@ -10,7 +10,8 @@ import org.eclipse.jetty.http.HttpStatus;
 
 /// The page at `/` and what belongs to it: resources of this module and one webjar, and nothing else.
 final class Page {
-  private static final Pattern NAME = Pattern.compile("/[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*\\.[a-z0-9.]+");
+  private static final Pattern NAME =
+      Pattern.compile("/[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*\\.[a-z0-9.]+");
 
   private static final Map<String, String> TYPES =
       Map.of(

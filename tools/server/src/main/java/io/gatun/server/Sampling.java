@@ -118,7 +118,8 @@ final class Sampling {
     String text = f.text(name, null);
     if (text != null && text.length() > LONGEST_CONSTRAINT) {
       throw f.invalid(
-          name, "has %d characters; at most %d are read".formatted(text.length(), LONGEST_CONSTRAINT));
+          name,
+          "has %d characters; at most %d are read".formatted(text.length(), LONGEST_CONSTRAINT));
     }
     return text;
   }

@@ -34,9 +34,6 @@ import org.eclipse.jetty.util.thread.QueuedThreadPool;
 public final class Server implements AutoCloseable {
   private static final int CONNECTIONS = 1024;
 
-  /// Bytes a second below which a body is no longer waited for.
-  private static final int SLOWEST = 1000;
-
   private final org.eclipse.jetty.server.Server jetty;
   private final ServerConnector connector;
   private final GracefulHandler graceful = new GracefulHandler();
@@ -55,7 +52,6 @@ public final class Server implements AutoCloseable {
     var http = new HttpConfiguration();
     http.setSendServerVersion(false);
     http.setRequestHeaderSize(16 << 10);
-    http.setMinRequestDataRate(SLOWEST);
     http.setMaxUnconsumedRequestContentReads(16);
     connector = new ServerConnector(jetty, 1, 1, new HttpConnectionFactory(http));
     connector.setHost(options.host);
@@ -75,7 +71,7 @@ public final class Server implements AutoCloseable {
             .get("/health", call -> call.send(Call.JSON.createObjectNode().put("status", "ok")))
             .get("/metrics", metrics::send);
     new ModelList(models).addTo(routes);
-    new Chat(models, options, metrics).addTo(routes);
+    new Chat(models, options).addTo(routes);
     return routes;
   }
 
@@ -113,6 +109,14 @@ public final class Server implements AutoCloseable {
     return URI.create(
         "http://%s:%d/"
             .formatted(host.contains(":") ? "[" + host + "]" : host, connector.getLocalPort()));
+  }
+
+  /// Loads the first of the models that were named, which would else wait for its first request.
+  ///
+  /// @throws io.gatun.loaders.CheckpointException if it cannot be loaded
+  public void preload() {
+    var first = models.list().getFirst();
+    models.lease(first.name(), first.use(), AutoCloseable.class).close();
   }
 
   /// Waits until it is closed.

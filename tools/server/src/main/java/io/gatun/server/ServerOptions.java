@@ -148,7 +148,8 @@ public final class ServerOptions {
     return this;
   }
 
-  /// The most bytes of a request's body; by default 20 MiB, and never more than a sixth of the heap.
+  /// The most bytes of a request's body; by default 20 MiB, and never more than a sixth of the
+  /// heap.
   public ServerOptions bodyLimit(long value) {
     bodyLimit = value;
     return this;

@@ -23,8 +23,7 @@ record TextModel(Llm llm, Engine engine, ChatTemplate template, String templateT
       }
       var engine =
           Engine.open(
-              llm,
-              o -> o.parallel(options.parallel).queue(options.queue).memory(options.kvMemory));
+              llm, o -> o.parallel(options.parallel).queue(options.queue).memory(options.kvMemory));
       return new TextModel(llm, engine, template, "");
     } catch (RuntimeException | Error e) {
       llm.close();

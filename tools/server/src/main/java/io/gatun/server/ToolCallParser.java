@@ -35,7 +35,8 @@ final class ToolCallParser {
           new Marks("[TOOL_CALLS]", null),
           new Marks("<|tool_call|>", "<|/tool_call|>"),
           new Marks("<|START_ACTION|>", "<|END_ACTION|>"),
-          new Marks("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"),
+          new Marks(
+              "<\uff5ctool\u2581calls\u2581begin\uff5c>", "<\uff5ctool\u2581calls\u2581end\uff5c>"),
           new Marks("<|python_tag|>", null));
 
   /// Special tokens that are part of a call, whose names a decoder would leave out.
@@ -43,23 +44,23 @@ final class ToolCallParser {
       List.of(
           "[ARGS]",
           "[CALL_ID]",
-          "<｜tool▁call▁begin｜>",
-          "<｜tool▁sep｜>",
-          "<｜tool▁call▁end｜>");
+          "<\uff5ctool\u2581call\u2581begin\uff5c>",
+          "<\uff5ctool\u2581sep\uff5c>",
+          "<\uff5ctool\u2581call\u2581end\uff5c>");
 
   private static final Pattern FUNCTION =
       Pattern.compile("<function=([^>\\n]+)>(.*?)(?:</function>|\\z)", Pattern.DOTALL);
   private static final Pattern PARAMETER =
       Pattern.compile("<parameter=([^>\\n]+)>(.*?)</parameter>", Pattern.DOTALL);
   private static final Pattern ARGUMENT =
-      Pattern.compile(
-          "<arg_key>(.*?)</arg_key>\\s*<arg_value>(.*?)</arg_value>", Pattern.DOTALL);
+      Pattern.compile("<arg_key>(.*?)</arg_key>\\s*<arg_value>(.*?)</arg_value>", Pattern.DOTALL);
   private static final Pattern DEEPSEEK =
       Pattern.compile(
-          "<｜tool▁call▁begin｜>(?:function<｜tool▁sep｜>)?([\\w.-]+)\\s*(?:<｜tool▁sep｜>)?\\s*(?:```json)?\\s*(\\{.*?\\})\\s*(?:```)?\\s*<｜tool▁call▁end｜>",
+          "<\uff5ctool\u2581call\u2581begin\uff5c>(?:function<\uff5ctool\u2581sep\uff5c>)?([\\w.-]+)\\s*(?:<\uff5ctool\u2581sep\uff5c>)?\\s*(?:```json)?\\s*(\\{.*?\\})\\s*(?:```)?\\s*<\uff5ctool\u2581call\u2581end\uff5c>",
           Pattern.DOTALL);
   private static final Pattern NAMED =
-      Pattern.compile("\\s*([\\w.-]+)\\s*(?:\\[CALL_ID\\]\\w+)?(?:\\[ARGS\\])?\\s*(\\{.*)", Pattern.DOTALL);
+      Pattern.compile(
+          "\\s*([\\w.-]+)\\s*(?:\\[CALL_ID\\]\\w+)?(?:\\[ARGS\\])?\\s*(\\{.*)", Pattern.DOTALL);
 
   private final Tokenizer tokenizer;
   private final Map<String, JsonNode> tools;
@@ -185,7 +186,10 @@ final class ToolCallParser {
     if (text.contains("<function=")) {
       var functions = FUNCTION.matcher(text);
       while (functions.find()) {
-        add(found, functions.group(1).strip(), values(PARAMETER, functions.group(1).strip(), functions.group(2)));
+        add(
+            found,
+            functions.group(1).strip(),
+            values(PARAMETER, functions.group(1).strip(), functions.group(2)));
       }
     } else if (text.contains("<arg_key>")) {
       String name = text.substring(0, text.indexOf("<arg_key>")).strip();
@@ -197,7 +201,10 @@ final class ToolCallParser {
     } else if (text.startsWith("{") || text.startsWith("[")) {
       for (String each : text.split("[;\\n](?=\\s*\\{)")) { // Llama writes several so
         JsonNode node = json(each);
-        for (JsonNode call : node != null && node.isArray() ? node : node == null ? List.<JsonNode>of() : List.of(node)) {
+        for (JsonNode call :
+            node != null && node.isArray()
+                ? node
+                : node == null ? List.<JsonNode>of() : List.of(node)) {
           add(found, name(call), arguments(call));
         }
       }

@@ -30,14 +30,16 @@ interface AttentionProducts {
   /// The distance between rows of sums, in floats.
   int sumStride();
 
-  /// The bytes of what is prepared for a head.
-  long preparedBytes();
+  /// The bytes of what is prepared for a head; 0 if the products read what is there.
+  default long preparedBytes() {
+    return 0;
+  }
 
   /// The bytes that a block needs for itself.
   long scratchBytes();
 
   /// Prepares the keys and values of a head.
-  void prepare(int batch, int head, MemorySegment memory, long at);
+  default void prepare(int batch, int head, MemorySegment memory, long at) {}
 
   /// Called before the products of a block.
   void begin(Block block);
@@ -47,7 +49,9 @@ interface AttentionProducts {
   void scores(Block block, int keyBlock, long scores);
 
   /// The products of the block's queries with the relative positions: (rows, positions) F32.
-  void positions(Block block, long at);
+  default void positions(Block block, long at) {
+    throw new IllegalStateException("a cache is no grid");
+  }
 
   /// The weights at `weights` times the values of block `keyBlock`: (rows, V) F32 at `sums`, added
   /// to what is there if `add`.

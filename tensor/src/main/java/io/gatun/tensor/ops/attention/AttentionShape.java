@@ -15,7 +15,6 @@ import io.gatun.tensor.sequence.CacheLayout;
 /// @param firstKey the position of the first key that any query sees, where blocks begin
 /// @param blocksPerPart so many blocks of keys make a part, and workers share the parts of the only
 ///   block of queries
-/// @param headsPerTask so many heads of keys are handled together, block by block
 /// @param scoreStride the distance between rows of scores, in floats: not a multiple of a page,
 ///   whose rows would share the first cache's lines, and with room to read a vector too far
 record AttentionShape(
@@ -31,7 +30,6 @@ record AttentionShape(
     int queriesPerBlock,
     int keysPerBlock,
     int blocksPerPart,
-    int headsPerTask,
     int scoreStride) {
   /// Scores of a block: about half of a second cache.
   private static final int MAX_SCORES = 256 * 1024;
@@ -41,13 +39,15 @@ record AttentionShape(
 
   private static final int PAGED_KEYS = 4 * CacheLayout.PAGE;
 
-  /// The most rows for which memory is the limit: what is read then should lie together.
+  /// The most rows for which memory is the limit: then a page at a time is read.
   static final int FEW = 32;
 
-  private static final int TOGETHER = 64 * 1024;
+  /// The most tasks of one block of queries: enough for many workers, and few to merge.
+  private static final int MAX_TASKS = 64;
 
-  /// Enough for many workers, and few to merge.
-  private static final int MAX_PARTS = 16;
+  /// The bytes of keys and values that a task reads at the least: wherever it begins, memory needs
+  /// a while to deliver.
+  private static final long MIN_READ = 128 << 10;
 
   /// Tensors (B, T, heads * K), (B, S, heads * K) and (B, S, heads * V).
   static AttentionShape of(Tensor q, Tensor k, Tensor v, int heads, AttentionSpec spec) {
@@ -71,7 +71,6 @@ record AttentionShape(
         Math.min(queries, queriesPerBlock),
         keysPerBlock,
         Integer.MAX_VALUE,
-        1,
         stride);
   }
 
@@ -85,7 +84,9 @@ record AttentionShape(
     int keys = rows.position() + rows.rows();
     boolean few = queriesPerBlock * group <= FEW;
     int keysPerBlock = few ? CacheLayout.PAGE : PAGED_KEYS;
-    int blocks = Math.ceilDiv(keys - firstKey, keysPerBlock);
+    long blocks = Math.ceilDiv(keys - firstKey, keysPerBlock);
+    long blockBytes = rows.pages().headBytes() * (keysPerBlock / CacheLayout.PAGE);
+    long least = Math.max(2, MIN_READ / blockBytes);
     return new AttentionShape(
         1,
         kv.heads(),
@@ -98,8 +99,7 @@ record AttentionShape(
         kv.valueDim(),
         queriesPerBlock,
         keysPerBlock,
-        Math.max(2, Math.ceilDiv(blocks, MAX_PARTS)),
-        few ? Math.clamp(TOGETHER / rows.pages().headBytes(), 1, kv.heads()) : 1,
+        (int) Math.max(least, Math.ceilDiv(blocks * kv.heads(), MAX_TASKS)),
         stride(keysPerBlock));
   }
 

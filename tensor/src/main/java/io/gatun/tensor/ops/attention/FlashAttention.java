@@ -33,13 +33,13 @@ final class FlashAttention {
   private final long totalsAt;
   private final long stateBytes;
 
-  // A worker's scratch: scores and weights, and for each head of a task a state, products with
-  // positions, what the products need, and, with one block of queries, what is prepared for it.
-  private final long headsAt;
+  // A worker's scratch: scores and weights, a state, products with positions, what the products
+  // need, and, with one block of queries, what is prepared for it.
+  private final long stateAt;
   private final long positionsAt;
   private final long productsAt;
   private final long preparedAt;
-  private final long headBytes;
+  private final long scratchBytes;
 
   // Common memory, and where in it the states of parts, or what is prepared for all heads, begins.
   private MemorySegment memory;
@@ -64,15 +64,11 @@ final class FlashAttention {
     referencesAt = align(4L * rows * products.sumStride());
     totalsAt = align(referencesAt + 4L * rows);
     stateBytes = align(totalsAt + 4L * rows);
-    headsAt = align(AttentionScores.GAP + 4L * rows * s.scoreStride());
-    positionsAt = stateBytes;
+    stateAt = align(AttentionScores.GAP + 4L * rows * s.scoreStride());
+    positionsAt = stateAt + stateBytes;
     productsAt = align(positionsAt + (table == null ? 0 : 4L * rows * table.stride()));
     preparedAt = align(productsAt + products.scratchBytes());
-    headBytes = preparedAt + (isPreparedOnce() ? 0 : align(products.preparedBytes()));
-  }
-
-  private long scratchBytes() {
-    return headsAt + s.headsPerTask() * headBytes + 64;
+    scratchBytes = preparedAt + (isPreparedOnce() ? 0 : align(products.preparedBytes())) + 64;
   }
 
   private static long align(long bytes) {
@@ -97,11 +93,6 @@ final class FlashAttention {
     return s.batches() * s.heads();
   }
 
-  /// For a block of queries and a part of the keys.
-  private int tasks() {
-    return s.batches() * Math.ceilDiv(s.heads(), s.headsPerTask());
-  }
-
   /// A part of the work on one of several attentions.
   @FunctionalInterface
   private interface Part {
@@ -115,7 +106,7 @@ final class FlashAttention {
     for (var each : all) {
       each.commonAt = common;
       common += each.commonBytes();
-      scratch = Math.max(scratch, each.scratchBytes());
+      scratch = Math.max(scratch, each.scratchBytes);
     }
     var memory = ctx.workspace().take(common + scratch * ctx.workers().threads());
     for (var each : all) {
@@ -127,7 +118,7 @@ final class FlashAttention {
     share(
         ctx,
         all,
-        a -> a.tasks() * a.s.queryBlocks() * a.s.parts(),
+        a -> a.heads() * a.s.queryBlocks() * a.s.parts(),
         (a, i, worker) -> a.task(i, scratchAt + worker * bytes));
     share(ctx, all, a -> a.s.parts() > 1 ? a.heads() : 0, (a, i, _) -> a.merge(i));
   }
@@ -170,61 +161,51 @@ final class FlashAttention {
   /// A block of queries of one head and where its memory is.
   private record Head(AttentionProducts.Block block, long scratch, long state, long positions) {}
 
-  /// @param index counts the parts of the blocks of what makes a task, in all batches
+  /// @param index counts the parts of the blocks of the heads
   private void task(int index, long scratch) {
     int part = index % s.parts();
     int block = index / s.parts() % s.queryBlocks();
-    int task = index / s.parts() / s.queryBlocks();
-    int perBatch = Math.ceilDiv(s.heads(), s.headsPerTask());
-    int first = task / perBatch * s.heads() + task % perBatch * s.headsPerTask();
-    int count = Math.min(s.headsPerTask(), s.heads() - first % s.heads());
-    var heads = new Head[count];
-    for (int i = 0; i < count; i++) {
-      heads[i] = begin(first + i, block, part, scratch, scratch + headsAt + i * headBytes);
-    }
+    var head = begin(index / s.parts() / s.queryBlocks(), block, part, scratch);
     int firstQuery = block * s.queriesPerBlock();
-    int lastQuery = firstQuery + heads[0].block.queries() - 1;
+    int lastQuery = firstQuery + head.block.queries() - 1;
     int from = part > 0 ? part * s.blocksPerPart() : s.firstBlock(firstQuery, spec);
     int end = s.lastBlock(lastQuery, spec);
     int to = part < s.parts() - 1 ? Math.min(end, (part + 1) * s.blocksPerPart()) : end;
     // Relative to some of its scores a row's weights seldom overflow.
     for (int keyBlock = from; keyBlock < to; keyBlock++) {
-      for (var head : heads) {
-        weigh(head, keyBlock, keyBlock > from, true);
+      weigh(head, keyBlock, keyBlock > from, true);
+    }
+    float greatest = kernels.max(memory, head.state + totalsAt, head.block.rows());
+    if (!(greatest < AttentionScores.GREATEST_TOTAL)) {
+      scores(head, from).begin();
+      for (int keyBlock = from; keyBlock < to; keyBlock++) {
+        products(head, keyBlock).greatest();
+      }
+      for (int keyBlock = from; keyBlock < to; keyBlock++) {
+        weigh(head, keyBlock, keyBlock > from, false);
       }
     }
-    for (var head : heads) {
-      float greatest = kernels.max(memory, head.state + totalsAt, head.block.rows());
-      if (!(greatest < AttentionScores.GREATEST_TOTAL)) {
-        scores(head, from).begin();
-        for (int keyBlock = from; keyBlock < to; keyBlock++) {
-          products(head, keyBlock).greatest();
-        }
-        for (int keyBlock = from; keyBlock < to; keyBlock++) {
-          weigh(head, keyBlock, keyBlock > from, false);
-        }
-      }
-      if (s.parts() == 1) {
-        store(head);
-      }
+    if (s.parts() == 1) {
+      store(head);
     }
   }
 
-  private Head begin(int head, int block, int part, long scratch, long at) {
+  private Head begin(int head, int block, int part, long scratch) {
     var b =
         block(
             head,
             block * s.queriesPerBlock(),
-            isPreparedOnce() ? preparedAt(head) : at + preparedAt,
-            at + productsAt);
+            isPreparedOnce() ? preparedAt(head) : scratch + preparedAt,
+            scratch + productsAt);
     if (!isPreparedOnce()) {
       products.prepare(b.batch(), b.head(), memory, b.preparedAt());
     }
     products.begin(b);
     if (table != null) {
-      products.positions(b, at + positionsAt);
+      products.positions(b, scratch + positionsAt);
     }
-    var begun = new Head(b, scratch, s.parts() > 1 ? stateAt(head, part) : at, at + positionsAt);
+    long state = s.parts() > 1 ? stateAt(head, part) : scratch + stateAt;
+    var begun = new Head(b, scratch, state, scratch + positionsAt);
     scores(begun, 0).begin();
     return begun;
   }

@@ -50,43 +50,40 @@ public final class KeyValues {
 
   private void put(List<KvRows> all) {
     long perHead = k.dim(0) / all.size() * (kv.keyDim() + kv.valueDim()) / 2;
-    ctx.forEach(
+    ctx.each(
         (long) all.size() * kv.heads(),
         Context.grain(perHead),
-        (worker, from, to) -> {
-          for (long i = from; i < to; i++) {
-            put(worker, all.get((int) (i / kv.heads())), (int) (i % kv.heads()));
-          }
-        });
+        (worker, i) -> put(worker, all.get((int) (i / kv.heads())), (int) (i % kv.heads())));
   }
 
   private void put(int worker, KvRows rows, int head) {
     var pages = rows.pages();
     for (int t = 0; t < rows.rows(); t++) {
       int position = rows.position() + t;
-      var page = pages.page(position / PAGE);
-      int slot = position % PAGE;
       long row = (long) (rows.from() + t) * kv.heads() + head;
       if (pages.hasScales()) {
-        putBytes(worker, pages, page, head, slot, row);
-      } else if (!putFloats(pages, page, head, slot, row)) {
-        pages.notFinite().run();
+        putBytes(worker, pages, head, position, row);
+      } else if (!putFloats(pages, head, position, row)) {
+        pages.notFinite();
       }
     }
   }
 
   /// @return whether all are numbers of the cache's type
-  private boolean putFloats(KvPages pages, MemorySegment page, int head, int slot, long row) {
+  private boolean putFloats(KvPages pages, int head, int position, long row) {
+    int index = position / PAGE;
+    int slot = position % PAGE;
+    var page = pages.memory(index);
     var type = pages.dtype();
     float limit = type == DType.Plain.F16 ? 65504 : Float.MAX_VALUE;
     boolean finite = true;
-    long keys = pages.keysAt(head);
+    long keys = pages.keysAt(index, head);
     for (int c = 0; c < kv.keyDim(); c++) {
       float x = Floats.get(k.segment(), 4 * row * kv.keyDim(), c);
       finite &= Math.abs(x) <= limit;
       Floats.store(type, page, keys, (long) c * PAGE + slot, x);
     }
-    long values = pages.valuesAt(head);
+    long values = pages.valuesAt(index, head);
     for (int c = 0; c < kv.valueDim(); c++) {
       float x = Floats.get(v.segment(), 4 * row * kv.valueDim(), c);
       finite &= Math.abs(x) <= limit;
@@ -95,20 +92,22 @@ public final class KeyValues {
     return finite;
   }
 
-  private void putBytes(
-      int worker, KvPages pages, MemorySegment page, int head, int slot, long row) {
+  private void putBytes(int worker, KvPages pages, int head, int position, long row) {
+    int index = position / PAGE;
+    int slot = position % PAGE;
+    var page = pages.memory(index);
     int n = kv.keyDim();
     long bytes = (long) worker * n;
     float keyScale = ctx.kernels().quantize(k.segment(), 4 * row * n, n, scratch, bytes);
-    long keys = pages.keysAt(head) + slot;
+    long keys = pages.keysAt(index, head) + slot;
     for (int c = 0; c < n; c++) {
       page.set(JAVA_BYTE, keys + (long) c * PAGE, scratch.get(JAVA_BYTE, bytes + c));
     }
     int m = kv.valueDim();
-    long values = pages.valuesAt(head) + (long) slot * m;
+    long values = pages.valuesAt(index, head) + (long) slot * m;
     float valueScale = ctx.kernels().quantize(v.segment(), 4 * row * m, m, page, values);
-    Floats.set(page, pages.keyScalesAt(head), slot, keyScale);
-    Floats.set(page, pages.valueScalesAt(head), slot, valueScale);
+    Floats.set(page, pages.keyScalesAt(index, head), slot, keyScale);
+    Floats.set(page, pages.valueScalesAt(index, head), slot, valueScale);
   }
 
   /// Copies the key and the value of a head at a position as F32, one element at a time.
@@ -121,20 +120,21 @@ public final class KeyValues {
       MemorySegment value,
       long valueAt) {
     var kv = pages.kv();
-    var page = pages.page(position / PAGE);
+    int index = position / PAGE;
+    var page = pages.memory(index);
     int slot = position % PAGE;
     float keyScale = 1;
     float valueScale = 1;
     if (pages.hasScales()) {
-      keyScale = Floats.get(page, pages.keyScalesAt(head), slot);
-      valueScale = Floats.get(page, pages.valueScalesAt(head), slot);
+      keyScale = Floats.get(page, pages.keyScalesAt(index, head), slot);
+      valueScale = Floats.get(page, pages.valueScalesAt(index, head), slot);
     }
-    long keys = pages.keysAt(head);
+    long keys = pages.keysAt(index, head);
     for (int c = 0; c < kv.keyDim(); c++) {
       float x = PlainTypes.get(pages.dtype(), page, keys, (long) c * PAGE + slot);
       Floats.set(key, keyAt, c, x * keyScale);
     }
-    long values = pages.valuesAt(head);
+    long values = pages.valuesAt(index, head);
     for (int c = 0; c < kv.valueDim(); c++) {
       float x = PlainTypes.get(pages.dtype(), page, values, (long) slot * kv.valueDim() + c);
       Floats.set(value, valueAt, c, x * valueScale);

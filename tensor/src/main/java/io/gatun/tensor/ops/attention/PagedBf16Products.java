@@ -54,11 +54,6 @@ final class PagedBf16Products implements AttentionProducts {
     return s.valueDim();
   }
 
-  @Override
-  public long preparedBytes() {
-    return 0;
-  }
-
   /// Keys (K, keys) or values (keys, V); queries (rows, K), all BF16; a row of keys or values as
   /// F32.
   @Override
@@ -75,9 +70,6 @@ final class PagedBf16Products implements AttentionProducts {
   }
 
   @Override
-  public void prepare(int batch, int head, MemorySegment memory, long at) {}
-
-  @Override
   public void begin(Block b) {
     long n = (long) s.group() * s.keyDim();
     for (int t = 0; t < b.queries(); t++) {
@@ -87,30 +79,22 @@ final class PagedBf16Products implements AttentionProducts {
     }
   }
 
-  @Override
-  public void positions(Block b, long at) {
-    throw new IllegalStateException("a cache is no grid");
-  }
-
   private int pages(int keyBlock) {
     return Math.ceilDiv(s.keysIn(keyBlock), PAGE);
   }
 
-  private MemorySegment page(int keyBlock, int i) {
-    return pages.page(s.firstOf(keyBlock) / PAGE + i);
-  }
-
   @Override
   public void scores(Block b, int keyBlock, long scores) {
-    long head = pages.keysAt(b.head());
     for (int i = 0; i < pages(keyBlock); i++) {
-      var page = page(keyBlock, i);
+      int index = s.firstOf(keyBlock) / PAGE + i;
+      var page = pages.memory(index);
+      long head = pages.keysAt(index, b.head());
       for (int row = 0; row < s.keyDim(); row++) {
         long at = b.scratchAt() + 2L * (row * s.keysPerBlock() + i * PAGE);
         if (pages.hasScales()) {
           long floats = b.scratchAt() + floatsAt();
           Unpack.toFloat(pages.dtype(), page, head + (long) row * PAGE, b.memory(), floats, PAGE);
-          long scales = pages.keyScalesAt(b.head());
+          long scales = pages.keyScalesAt(index, b.head());
           kernels.mul(b.memory(), floats, page, scales, PAGE, b.memory(), floats);
           Unpack.floatToBf16(b.memory(), floats, b.memory(), at, PAGE);
         } else {
@@ -125,17 +109,18 @@ final class PagedBf16Products implements AttentionProducts {
 
   @Override
   public void values(Block b, int keyBlock, long weights, long sums, boolean add) {
-    long head = pages.valuesAt(b.head());
     int v = s.valueDim();
     for (int i = 0; i < pages(keyBlock); i++) {
-      var page = page(keyBlock, i);
+      int index = s.firstOf(keyBlock) / PAGE + i;
+      var page = pages.memory(index);
+      long head = pages.valuesAt(index, b.head());
       int n = Math.min(PAGE, s.keysIn(keyBlock) - i * PAGE);
       long at = b.scratchAt() + 2L * i * PAGE * v;
       if (pages.hasScales()) {
         for (int row = 0; row < n; row++) {
           long floats = b.scratchAt() + floatsAt();
           Unpack.toFloat(pages.dtype(), page, head + (long) row * v, b.memory(), floats, v);
-          float scale = Floats.get(page, pages.valueScalesAt(b.head()), row);
+          float scale = Floats.get(page, pages.valueScalesAt(index, b.head()), row);
           kernels.scale(b.memory(), floats, scale, v, b.memory(), floats);
           Unpack.floatToBf16(b.memory(), floats, b.memory(), at + 2L * row * v, v);
         }

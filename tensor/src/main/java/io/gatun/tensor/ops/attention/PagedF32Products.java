@@ -50,11 +50,6 @@ final class PagedF32Products implements AttentionProducts {
     return SmallProducts.columns(s.valueDim());
   }
 
-  @Override
-  public long preparedBytes() {
-    return 0;
-  }
-
   /// Queries, and a page's keys or values, beyond which a row may be read.
   @Override
   public long scratchBytes() {
@@ -66,9 +61,6 @@ final class PagedF32Products implements AttentionProducts {
   }
 
   @Override
-  public void prepare(int batch, int head, MemorySegment memory, long at) {}
-
-  @Override
   public void begin(Block b) {
     long bytes = 4L * s.group() * s.keyDim();
     for (int t = 0; t < b.queries(); t++) {
@@ -78,17 +70,13 @@ final class PagedF32Products implements AttentionProducts {
   }
 
   @Override
-  public void positions(Block b, long at) {
-    throw new IllegalStateException("a cache is no grid");
-  }
-
-  @Override
   public void scores(Block b, int keyBlock, long scores) {
-    long keys = pages.keysAt(b.head());
     long base = b.memory().address();
     int k = s.keyDim();
     for (int i = 0; i * PAGE < s.keysIn(keyBlock); i++) {
-      var page = page(keyBlock, i);
+      int index = s.firstOf(keyBlock) / PAGE + i;
+      var page = pages.memory(index);
+      long keys = pages.keysAt(index, b.head());
       long to = scores + 4L * i * PAGE;
       if (storedKeys) {
         stored(b, b.scratchAt(), k, page, keys, PAGE, to, s.scoreStride(), PAGE, k, false);
@@ -107,23 +95,24 @@ final class PagedF32Products implements AttentionProducts {
             false);
       }
       if (pages.hasScales()) {
-        mulRows(b, to, PAGE, page, pages.keyScalesAt(b.head()));
+        mulRows(b, to, PAGE, page, pages.keyScalesAt(index, b.head()));
       }
     }
   }
 
   @Override
   public void values(Block b, int keyBlock, long weights, long sums, boolean add) {
-    long values = pages.valuesAt(b.head());
     long base = b.memory().address();
     int v = s.valueDim();
     for (int i = 0; i * PAGE < s.keysIn(keyBlock); i++) {
-      var page = page(keyBlock, i);
+      int index = s.firstOf(keyBlock) / PAGE + i;
+      var page = pages.memory(index);
+      long values = pages.valuesAt(index, b.head());
       long at = weights + 4L * i * PAGE;
       int n = Math.min(PAGE, s.keysIn(keyBlock) - i * PAGE);
       boolean more = add || i > 0;
       if (pages.hasScales()) {
-        mulRows(b, at, n, page, pages.valueScalesAt(b.head()));
+        mulRows(b, at, n, page, pages.valueScalesAt(index, b.head()));
       }
       if (storedValues) {
         stored(b, at, s.scoreStride(), page, values, v, sums, sumStride(), v, n, more);
@@ -142,10 +131,6 @@ final class PagedF32Products implements AttentionProducts {
             more);
       }
     }
-  }
-
-  private MemorySegment page(int keyBlock, int i) {
-    return pages.page(s.firstOf(keyBlock) / PAGE + i);
   }
 
   /// With what a page stores. Rows that fill up the last eight are multiplied, too.

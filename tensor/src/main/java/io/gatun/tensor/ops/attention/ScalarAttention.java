@@ -67,14 +67,10 @@ final class ScalarAttention {
     int threads = ctx.workers().threads();
     long stride = 4L * (s.keys() - s.firstKey() + s.valueDim());
     var scratch = ctx.workspace().take(stride * threads);
-    ctx.forEach(
+    ctx.each(
         (long) s.batches() * s.queries() * heads,
         1,
-        (worker, from, to) -> {
-          for (long i = from; i < to; i++) {
-            row(i, scratch, worker * stride);
-          }
-        });
+        (worker, i) -> row(i, scratch, worker * stride));
   }
 
   /// The head `i % heads` of row `i / heads`.

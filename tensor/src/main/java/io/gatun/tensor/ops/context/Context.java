@@ -130,6 +130,24 @@ public record Context(
     workers.forEach(n, grain, task);
   }
 
+  /// What is done with one item.
+  @FunctionalInterface
+  public interface Item {
+    void run(int worker, long index);
+  }
+
+  /// [Workers#forEach], an item at a time.
+  public void each(long n, long grain, Item item) {
+    workers.forEach(
+        n,
+        grain,
+        (worker, from, to) -> {
+          for (long i = from; i < to; i++) {
+            item.run(worker, i);
+          }
+        });
+  }
+
   /// The tensor, or where it has gaps, which kernels cannot read, a copy in the workspace.
   public Tensor dense(Tensor t) {
     return t.isContiguous() ? t : t.copy((bytes, alignment) -> workspace.take(bytes));

@@ -52,14 +52,10 @@ public final class RowMap {
   public static void run(
       Context ctx, Tensor in, int inColumns, Tensor out, int outColumns, Kernel kernel) {
     var map = new RowMap(ctx, in, out, inColumns, outColumns);
-    ctx.forEach(
+    ctx.each(
         Math.ceilDiv(in.size(), inColumns),
         Context.grain(inColumns),
-        (worker, from, to) -> {
-          for (long row = from; row < to; row++) {
-            map.row(worker, row, kernel);
-          }
-        });
+        (worker, row) -> map.row(worker, row, kernel));
   }
 
   /// Chunks of `x`, in no particular shape, become chunks of a result of its shape.

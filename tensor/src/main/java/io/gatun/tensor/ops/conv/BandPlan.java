@@ -69,7 +69,6 @@ final class BandPlan implements ConvPlan {
               s.kernelWidth(),
               s.stride(),
               new ConvolutionSpec.Padding(band.top, p.left(), band.bottom, p.right()),
-              1,
               type,
               type,
               type,

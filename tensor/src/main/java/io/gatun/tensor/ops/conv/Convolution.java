@@ -45,14 +45,7 @@ public final class Convolution {
         return out;
       }
       var plan = ConvPlan.choose(ctx, x, forms, shape, epilogue, out);
-      ctx.forEach(
-          plan.tasks(),
-          plan.grain(),
-          (worker, from, to) -> {
-            for (long task = from; task < to; task++) {
-              plan.run(worker, task);
-            }
-          });
+      ctx.each(plan.tasks(), plan.grain(), (worker, task) -> plan.run(worker, task));
     }
     return out;
   }

@@ -45,34 +45,21 @@ public final class BatchedProduct {
     int n = Math.toIntExact(b.dim(1));
     int k = Math.toIntExact(a.dim(2));
     int blocks = Math.ceilDiv(n, COLUMNS);
-    ctx.forEach(
+    ctx.each(
         a.dim(0) * blocks,
         1,
-        (worker, from, to) -> {
-          for (long task = from; task < to; task++) {
-            long batch = task / blocks;
-            long first = task % blocks * COLUMNS;
-            int count = (int) Math.min(COLUMNS, n - first);
-            var spec =
-                new MatmulSpec(
-                    m,
-                    count,
-                    k,
-                    type,
-                    type,
-                    type,
-                    k,
-                    WeightLayout.transposed(k),
-                    n,
-                    null,
-                    false,
-                    List.of());
-            OneDnn.matmul(
-                spec,
-                a.segment().asSlice(batch * m * k * type.bytes()),
-                b.segment().asSlice((batch * n + first) * k * type.bytes()),
-                out.segment().asSlice((batch * m * n + first) * type.bytes()));
-          }
+        (worker, task) -> {
+          long batch = task / blocks;
+          long first = task % blocks * COLUMNS;
+          int count = (int) Math.min(COLUMNS, n - first);
+          var spec =
+              new MatmulSpec(
+                  m, count, k, type, type, type, k, WeightLayout.transposed(k), n, null, List.of());
+          OneDnn.matmul(
+              spec,
+              a.segment().asSlice(batch * m * k * type.bytes()),
+              b.segment().asSlice((batch * n + first) * k * type.bytes()),
+              out.segment().asSlice((batch * m * n + first) * type.bytes()));
         });
   }
 }

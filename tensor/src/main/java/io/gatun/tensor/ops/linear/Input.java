@@ -98,14 +98,7 @@ public final class Input {
     }
     if (f32 == null) {
       var normed = ctx.workspace().take(4L * rows * columns);
-      ctx.forEach(
-          rows,
-          Context.grain(columns),
-          (worker, from, to) -> {
-            for (long t = from; t < to; t++) {
-              toFloat(t, normed, 4 * t * columns);
-            }
-          });
+      ctx.each(rows, Context.grain(columns), (worker, t) -> toFloat(t, normed, 4 * t * columns));
       f32 = normed;
     }
     return f32;
@@ -171,19 +164,17 @@ public final class Input {
       long stride = 4L * columns + 63 & -64;
       boolean direct = f32 != null || (norm == null && x.dtype() == DType.Plain.F32);
       var scratch = direct ? null : ctx.perWorker(stride);
-      ctx.forEach(
+      ctx.each(
           rows,
           Context.grain(columns),
-          (worker, from, to) -> {
-            for (long t = from; t < to; t++) {
-              if (f32 != null) {
-                kernel.run(t, f32, 4 * t * columns);
-              } else if (direct) {
-                kernel.run(t, x.segment(), 4 * offsets.element(t));
-              } else {
-                toFloat(t, scratch, worker * stride);
-                kernel.run(t, scratch, worker * stride);
-              }
+          (worker, t) -> {
+            if (f32 != null) {
+              kernel.run(t, f32, 4 * t * columns);
+            } else if (direct) {
+              kernel.run(t, x.segment(), 4 * offsets.element(t));
+            } else {
+              toFloat(t, scratch, worker * stride);
+              kernel.run(t, scratch, worker * stride);
             }
           });
     }

@@ -202,13 +202,12 @@ final class PackedPlan implements LinearPlan {
             block.layout(),
             ldc,
             blockBias == null ? null : ElementType.F32,
-            false,
             postOps);
     OneDnn.matmul(
         spec,
         in.memory().asSlice(row * in.distance() * type.bytes()),
         weight.memory(block, scratch),
         target,
-        new Operands(blockBias, null, null, operands));
+        new Operands(blockBias, operands));
   }
 }

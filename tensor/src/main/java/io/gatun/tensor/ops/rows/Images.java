@@ -19,14 +19,10 @@ public final class Images {
     var out = ctx.empty(x.dim(0) * windows.count(), (long) size * size, x.dim(3));
     try (var _ = ctx.scope()) {
       var padding = padding(ctx, x.dim(3), size, fill);
-      ctx.forEach(
+      ctx.each(
           x.dim(0) * windows.down * size,
           1,
-          (worker, from, to) -> {
-            for (long row = from; row < to; row++) {
-              windows.partitionRow(x.segment(), out.segment(), padding, row);
-            }
-          });
+          (worker, row) -> windows.partitionRow(x.segment(), out.segment(), padding, row));
     }
     return out;
   }
@@ -39,14 +35,10 @@ public final class Images {
     Check.same("windows", x.dim(0), "windows of the images", batch * windows.count());
     Check.same("cells of a window", x.dim(1), "size * size", (long) size * size);
     var out = ctx.empty(batch, height, width, x.dim(2));
-    ctx.forEach(
+    ctx.each(
         batch * height,
         1,
-        (worker, from, to) -> {
-          for (long row = from; row < to; row++) {
-            windows.unpartitionRow(x.segment(), out.segment(), row);
-          }
-        });
+        (worker, row) -> windows.unpartitionRow(x.segment(), out.segment(), row));
     return out;
   }
 
@@ -56,18 +48,16 @@ public final class Images {
     long width = x.dim(2);
     long pixel = x.dim(3) * ctx.dtype().blockBytes();
     var out = ctx.empty(x.dim(0), (long) down * across, size * size * x.dim(3));
-    ctx.forEach(
+    ctx.each(
         x.dim(0) * down,
         1,
-        (worker, from, to) -> {
-          for (long row = from; row < to; row++) {
-            long first = (row / down * x.dim(1) + row % down * size) * width;
-            for (int i = 0; i < across * size; i++) {
-              // Row i % size of patch i / size.
-              long source = (first + i % size * width + (long) i / size * size) * pixel;
-              long target = (row * across * size + i) * size * pixel;
-              MemorySegment.copy(x.segment(), source, out.segment(), target, size * pixel);
-            }
+        (worker, row) -> {
+          long first = (row / down * x.dim(1) + row % down * size) * width;
+          for (int i = 0; i < across * size; i++) {
+            // Row i % size of patch i / size.
+            long source = (first + i % size * width + (long) i / size * size) * pixel;
+            long target = (row * across * size + i) * size * pixel;
+            MemorySegment.copy(x.segment(), source, out.segment(), target, size * pixel);
           }
         });
     return out;
@@ -155,20 +145,18 @@ public final class Images {
     long pixel = x.dim(3) * ctx.dtype().blockBytes();
     var out = ctx.empty(x.dim(0), 2 * x.dim(1), 2 * width, x.dim(3));
     long rowBytes = 2 * width * pixel;
-    ctx.forEach(
+    ctx.each(
         x.dim(0) * x.dim(1),
         1,
-        (worker, from, to) -> {
-          for (long row = from; row < to; row++) {
-            long first = 2 * row * rowBytes;
-            for (long i = 0; i < width; i++) {
-              long source = (row * width + i) * pixel;
-              long target = first + 2 * i * pixel;
-              MemorySegment.copy(x.segment(), source, out.segment(), target, pixel);
-              MemorySegment.copy(x.segment(), source, out.segment(), target + pixel, pixel);
-            }
-            MemorySegment.copy(out.segment(), first, out.segment(), first + rowBytes, rowBytes);
+        (worker, row) -> {
+          long first = 2 * row * rowBytes;
+          for (long i = 0; i < width; i++) {
+            long source = (row * width + i) * pixel;
+            long target = first + 2 * i * pixel;
+            MemorySegment.copy(x.segment(), source, out.segment(), target, pixel);
+            MemorySegment.copy(x.segment(), source, out.segment(), target + pixel, pixel);
           }
+          MemorySegment.copy(out.segment(), first, out.segment(), first + rowBytes, rowBytes);
         });
     return out;
   }
@@ -187,11 +175,10 @@ public final class Images {
     var out = ctx.empty(x.dim(0), height, width, channels);
     boolean bf16 = ctx.dtype() == DType.Plain.BF16;
     long size = ctx.dtype().blockBytes();
-    ctx.forEach(
+    ctx.each(
         x.dim(0) * height,
         1,
-        (worker, from, to) -> {
-          for (long row = from; row < to; row++) {
+        (worker, row) ->
             Bilinear.row(
                 bf16,
                 x.segment(),
@@ -203,9 +190,7 @@ public final class Images {
                 row * width * channels * size,
                 (int) (row % height),
                 height,
-                width);
-          }
-        });
+                width));
     return out;
   }
 }

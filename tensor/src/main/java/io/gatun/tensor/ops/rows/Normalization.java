@@ -115,14 +115,12 @@ public final class Normalization {
     for (long b = 0; b < x.dim(0); b++) {
       RowMap.load(backend, x, b * pixels * channels, channels, origins, 4 * b * channels);
     }
-    ctx.forEach(
+    ctx.each(
         x.dim(0) * blocks,
         1,
-        (worker, from, to) -> {
-          for (long block = from; block < to; block++) {
-            sums.asSlice(8 * block * channels, 8L * channels).fill((byte) 0);
-            block(worker, block);
-          }
+        (worker, block) -> {
+          sums.asSlice(8 * block * channels, 8L * channels).fill((byte) 0);
+          block(worker, block);
         });
   }
 

@@ -14,15 +14,13 @@ public final class Softmax {
     Check.writable("x", x);
     int n = Check.columns("x", x);
     var kernels = ctx.kernels();
-    ctx.forEach(
+    ctx.each(
         x.size() / n,
         Context.grain(n),
-        (worker, from, to) -> {
-          for (long t = from; t < to; t++) {
-            long at = 4 * t * n;
-            float sum = kernels.expSum(x.segment(), at, kernels.max(x.segment(), at, n), n);
-            kernels.scale(x.segment(), at, 1 / sum, n, x.segment(), at);
-          }
+        (worker, t) -> {
+          long at = 4 * t * n;
+          float sum = kernels.expSum(x.segment(), at, kernels.max(x.segment(), at, n), n);
+          kernels.scale(x.segment(), at, 1 / sum, n, x.segment(), at);
         });
   }
 

@@ -4,6 +4,7 @@
 ///
 /// | to change | see |
 /// |---|---|
+/// | what language models do with rows: RMSNorm, RoPE, sums and products in place | [F32Rows][io.gatun.tensor.ops.rows.F32Rows] |
 /// | activations, sums, casts, concatenation | [Elementwise][io.gatun.tensor.ops.rows.Elementwise] |
 /// | layer and group normalization | [Normalization][io.gatun.tensor.ops.rows.Normalization] |
 /// | probabilities | [Softmax][io.gatun.tensor.ops.rows.Softmax] |

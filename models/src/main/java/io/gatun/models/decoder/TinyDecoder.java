@@ -1,0 +1,91 @@
+package io.gatun.models.decoder;
+
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Activation;
+import io.gatun.tensor.ops.AttentionSpec;
+import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Precision;
+import io.gatun.tensor.ops.WarmUp;
+import io.gatun.tensor.sequence.CacheLayout;
+import io.gatun.tensor.sequence.KvPool;
+import io.gatun.tensor.sequence.Sequence;
+import java.lang.foreign.Arena;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/// The smallest network that does what decoders with tiled weights of one type do, for [WarmUp].
+public final class TinyDecoder {
+  /// C, the size of a head.
+  private static final int HEAD = 64;
+
+  /// Tokens of a prompt that is too short for matrix products.
+  private static final int PROMPT = 5;
+
+  private final Ops ops;
+  private final DType.Tiled type;
+  private final Arena arena = Arena.ofAuto();
+  private final int size;
+  private final Tensor embedTokens;
+  private final RotaryEmbedding rope = new RotaryEmbedding(RopeConfig.of(1e4), HEAD, false);
+  private final IdentityHashMap<TokenMixer, Integer> parts = new IdentityHashMap<>();
+  private final DecoderLayer layer;
+  private final Norm norm;
+  private final Sequence sequence;
+
+  private TinyDecoder(Ops ops, DType.Tiled type) {
+    this.ops = ops;
+    this.type = type;
+    size = type.blockSize();
+    int heads = Math.max(size, HEAD);
+    embedTokens = matrix(DType.Tiled.ROWS, size);
+    norm = new Norm.Rms(Tensor.allocate(arena, DType.Plain.F32, size), 1e-5f);
+    var attention =
+        SelfAttention.of(
+            new SelfAttention.Heads(heads / HEAD, 1, HEAD),
+            new SelfAttention.Projections(
+                linear(heads, size), linear(HEAD, size), linear(HEAD, size), linear(size, heads)),
+            rope,
+            AttentionSpec.of(HEAD));
+    var mlp =
+        new GatedMlp(linear(size, size), linear(size, size), linear(size, size), Activation.SILU);
+    layer = DecoderLayer.preNorm(norm, attention, norm, mlp);
+    parts.put(attention, 0);
+    var layout = new CacheLayout(List.of(attention.state()), DType.Plain.F16);
+    sequence = new Sequence(new KvPool(Long.MAX_VALUE), layout, CacheLayout.PAGE);
+  }
+
+  private Linear linear(int rows, int columns) {
+    return new Linear(matrix(rows, columns), null);
+  }
+
+  private Tensor matrix(int rows, int columns) {
+    return Tensor.allocate(arena, type, rows, columns);
+  }
+
+  /// Prepares this process for decoders with tiled weights of a type, on a thread of its own, once.
+  ///
+  /// @return done when it has ended
+  public static CompletableFuture<Void> warmUp(DType.Tiled type) {
+    return WarmUp.begin(
+        "decoders with " + type.name(), Precision.FAST, ops -> new TinyDecoder(ops, type)::forward);
+  }
+
+  /// A short prompt, and a token after it.
+  private void forward() {
+    sequence.truncate(0);
+    step(PROMPT);
+    step(1);
+  }
+
+  private void step(int tokens) {
+    var batch = Batch.of(sequence, new int[tokens], 1);
+    sequence.reserve(tokens);
+    sequence.begin();
+    var x = ops.embedding(batch.ids(), embedTokens);
+    layer.forward(ops, x, new Step(ops, batch, parts, List.of(rope)));
+    sequence.advance(tokens);
+    ops.linear(norm.of(ops, x.slice(0, tokens - 1, tokens)), embedTokens);
+  }
+}

@@ -1,0 +1,118 @@
+package io.gatun.tests.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.gatun.tests.TestData;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/// OpenAI's chat completions.
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class ChatApiTest {
+  private static final String PATH = "/v1/chat/completions";
+
+  private static final String HELLO =
+      "'model': 'tiny-llm', 'temperature': 0, 'messages': [{'role': 'user', 'content': 'Good"
+          + " morrow'}]";
+
+  private static TestServer server;
+
+  @BeforeAll
+  static void start() {
+    server = new TestServer(o -> o.model(TestData.pretrained("tiny-llm")));
+  }
+
+  @AfterAll
+  static void stop() {
+    server.close();
+  }
+
+  private static JsonNode chat(String more) {
+    return server.ask(PATH, "{" + HELLO + more + "}");
+  }
+
+  @Test
+  void streamsWhatItWouldAnswerAsAWhole() {
+    var whole = chat(", 'max_tokens': 12, 'ignore_eos': true");
+    assertEquals("chat.completion", whole.path("object").asText());
+    assertEquals("length", whole.at("/choices/0/finish_reason").asText());
+    assertEquals(12, whole.at("/usage/completion_tokens").asInt());
+    var events =
+        server.events(
+            PATH,
+            "{"
+                + HELLO
+                + ", 'max_tokens': 12, 'ignore_eos': true, 'stream': true, 'stream_options':"
+                + " {'include_usage': true}}");
+    String text =
+        events.stream()
+            .map(event -> event.at("/choices/0/delta/content").asText())
+            .collect(Collectors.joining());
+    assertEquals(whole.at("/choices/0/message/content").asText(), text);
+    assertEquals("length", events.get(events.size() - 2).at("/choices/0/finish_reason").asText());
+    assertEquals(12, events.getLast().at("/usage/completion_tokens").asInt());
+    assertTrue(events.getLast().at("/usage/prompt_tokens_details").has("cached_tokens"));
+  }
+
+  @Test
+  void likelihoodsOfTokens() {
+    var content =
+        chat(", 'max_tokens': 3, 'logprobs': true, 'top_logprobs': 2")
+            .at("/choices/0/logprobs/content");
+    assertEquals(3, content.size());
+    for (var token : content) {
+      assertEquals(2, token.path("top_logprobs").size());
+      assertEquals(token.path("logprob"), token.at("/top_logprobs/0/logprob"));
+    }
+  }
+
+  @Test
+  void severalAnswersAreWhatTheirSeedsSay() {
+    String sampled = HELLO.replace("'temperature': 0", "'temperature': 1.5");
+    var both =
+        server.ask(PATH, "{" + sampled + ", 'max_tokens': 16, 'n': 2, 'seed': 5}").path("choices");
+    assertEquals(2, both.size());
+    assertFalse(both.get(0).path("message").equals(both.get(1).path("message")), both.toString());
+  }
+
+  @Test
+  void answersInAForm() {
+    var answer =
+        chat(
+            ", 'max_tokens': 60, 'response_format': {'type': 'json_schema', 'json_schema': {'name':"
+                + " 'x', 'schema': {'type': 'object', 'properties': {'age': {'type': 'integer',"
+                + " 'minimum': 1, 'maximum': 99}}, 'required': ['age'], 'additionalProperties':"
+                + " false}}}");
+    var json = TestServer.json(answer.at("/choices/0/message/content").asText());
+    assertTrue(json.path("age").asInt() > 0, json.toString());
+  }
+
+  @Test
+  void refusesWhatItWouldIgnore() {
+    var error = server.refusal(400, PATH, "{" + HELLO + ", 'sample_twice': true}");
+    assertEquals("sample_twice", error.path("param").asText());
+    assertEquals("unknown_parameter", error.path("code").asText());
+    server.refusal(400, PATH, "{" + HELLO + ", 'temperature': 'hot'}");
+    server.refusal(400, PATH, "{" + HELLO + ", 'n': 99}");
+    server.refusal(400, PATH, "{" + HELLO);
+    server.refusal(400, PATH, "[]");
+    assertEquals(
+        "model_not_found",
+        server.refusal(404, PATH, "{'model': 'gpt', 'messages': []}").path("code").asText());
+  }
+
+  @Test
+  void aPromptThatIsTooLongIsRefusedWithBothNumbers() {
+    String text = "to be or not to be ".repeat(200);
+    var error =
+        server.refusal(400, PATH, "{'messages': [{'role': 'user', 'content': '" + text + "'}]}");
+    assertEquals("context_length_exceeded", error.path("code").asText());
+    assertTrue(error.path("message").asText().matches(".*\\d{3,}.* 512.*"), error.toString());
+  }
+}
