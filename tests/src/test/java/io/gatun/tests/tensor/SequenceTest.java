@@ -2,6 +2,7 @@ package io.gatun.tests.tensor;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -21,6 +22,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Random;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
 /// What sequences keep, share, give back and can go back to.
@@ -96,6 +98,63 @@ class SequenceTest {
     assertTrue(pool.byteSize() > 0);
     pool.trim();
     assertEquals(0, pool.byteSize());
+  }
+
+  /// Memory delivers what follows faster than what lies elsewhere.
+  @Test
+  void whatPagesHoldOfAHeadLiesTogether() {
+    var layout =
+        new CacheLayout(
+            List.of(new KvLayout(3, C, C, 0), new KvLayout(2, C, 32, 0)), DType.Plain.F16);
+    try (var large = new KvPool(1 << 30);
+        var sequence = new Sequence(large, layout, 512)) {
+      sequence.reserve(5 * CacheLayout.PAGE);
+      var ends = new TreeMap<Long, Long>();
+      for (int part = 0; part < 2; part++) {
+        var pages = sequence.keyValues(part, 5 * CacheLayout.PAGE);
+        for (int head = 0; head < pages.kv().heads(); head++) {
+          for (int page = 0; page < 5; page++) {
+            assertSame(pages.memory(0), pages.memory(page));
+            long at = pages.keysAt(0, head) + page * pages.headBytes();
+            assertEquals(at, pages.keysAt(page, head));
+            ends.put(at, at + pages.headBytes());
+          }
+        }
+      }
+      assertEquals(25, ends.size());
+      long free = 0;
+      for (var each : ends.entrySet()) {
+        assertTrue(each.getKey() >= free, "no two overlap");
+        free = each.getValue();
+      }
+    }
+  }
+
+  @Test
+  void aForkCopiesEveryHeadOfAPage() {
+    var layout =
+        new CacheLayout(
+            List.of(new KvLayout(1, C, C, 0), new KvLayout(2, C, C, 0)), DType.Plain.F32);
+    try (var ops = new Ops(Backend.NATIVE, 2);
+        var sequence = new Sequence(pool, layout, 512)) {
+      sequence.reserve(10);
+      var k = random(20, 1).reshape(10, 2, C);
+      ops.put(List.of(new Span(0, 10, sequence)), 1, k, k);
+      sequence.advance(10);
+      var q = random(2, 2).reshape(1, 2, C);
+      float[] before;
+      try (var _ = ops.scope()) {
+        var last = List.of(new Span(0, 1, 9, sequence));
+        before = ops.attention(q, last, 1, AttentionSpec.of(C)).toFloats();
+      }
+      try (var fork = sequence.fork();
+          var _ = ops.scope()) {
+        fork.reserve(1); // from now on the page is its own
+        assertEquals(2 * layout.pageBytes(), pool.used());
+        var last = List.of(new Span(0, 1, 9, fork));
+        assertArrayEquals(before, ops.attention(q, last, 1, AttentionSpec.of(C)).toFloats());
+      }
+    }
   }
 
   @Test
