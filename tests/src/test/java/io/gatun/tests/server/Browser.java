@@ -74,7 +74,10 @@ final class Browser implements AutoCloseable {
   static Browser start() throws Exception {
     Path found =
         Stream.of(System.getenv().getOrDefault("PATH", "").split(File.pathSeparator))
-            .flatMap(folder -> Stream.of("chromium", "chromium-browser", "google-chrome").map(n -> Path.of(folder, n)))
+            .flatMap(
+                folder ->
+                    Stream.of("chromium", "chromium-browser", "google-chrome")
+                        .map(n -> Path.of(folder, n)))
             .filter(Files::isExecutable)
             .findFirst()
             .orElse(null);
@@ -137,7 +140,8 @@ final class Browser implements AutoCloseable {
       case "Log.entryAdded" -> {
         var entry = params.path("entry");
         // That a request was refused is what some tests are about.
-        if (entry.path("level").asText().equals("error") && !entry.path("source").asText().equals("network")) {
+        if (entry.path("level").asText().equals("error")
+            && !entry.path("source").asText().equals("network")) {
           complain(entry.path("text").asText());
         }
       }
@@ -178,12 +182,19 @@ final class Browser implements AutoCloseable {
 
   /// A page with a memory of its own.
   Page open(URI address) throws Exception {
-    var context = send(null, "Target.createBrowserContext", params()).get("browserContextId").asText();
+    var context =
+        send(null, "Target.createBrowserContext", params()).get("browserContextId").asText();
     var target =
-        send(null, "Target.createTarget", params().put("url", "about:blank").put("browserContextId", context))
+        send(
+                null,
+                "Target.createTarget",
+                params().put("url", "about:blank").put("browserContextId", context))
             .get("targetId");
     var session =
-        send(null, "Target.attachToTarget", params().put("targetId", target.asText()).put("flatten", true))
+        send(
+                null,
+                "Target.attachToTarget",
+                params().put("targetId", target.asText()).put("flatten", true))
             .get("sessionId");
     var page = new Page(session.asText());
     for (String domain : List.of("Page", "Runtime", "Log", "DOM")) {
@@ -218,7 +229,10 @@ final class Browser implements AutoCloseable {
       var found =
           send(
               "Runtime.evaluate",
-              params().put("expression", expression).put("awaitPromise", true).put("returnByValue", true));
+              params()
+                  .put("expression", expression)
+                  .put("awaitPromise", true)
+                  .put("returnByValue", true));
       if (found.has("exceptionDetails")) {
         throw new IllegalStateException(expression + ": " + found.get("exceptionDetails"));
       }
@@ -234,7 +248,12 @@ final class Browser implements AutoCloseable {
       long end = System.nanoTime() + PATIENCE.toNanos();
       while (!value("Promise.resolve(" + expression + ").then(Boolean)").asBoolean()) {
         if (System.nanoTime() > end) {
-          throw new TimeoutException(expression + " is not so after " + PATIENCE + "\n" + value("document.body.innerText").asText());
+          throw new TimeoutException(
+              expression
+                  + " is not so after "
+                  + PATIENCE
+                  + "\n"
+                  + value("document.body.innerText").asText());
         }
         Thread.sleep(20);
       }
@@ -278,8 +297,14 @@ final class Browser implements AutoCloseable {
     }
 
     void click(String selector) throws Exception {
-      var at = value("document.querySelector('%s').scrollIntoView({block: 'nearest'})".formatted(selector));
-      at = value("(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector('%s').getBoundingClientRect())".formatted(selector));
+      var at =
+          value(
+              "document.querySelector('%s').scrollIntoView({block: 'nearest'})"
+                  .formatted(selector));
+      at =
+          value(
+              "(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector('%s').getBoundingClientRect())"
+                  .formatted(selector));
       mouse("mousePressed", at.get(0).asDouble(), at.get(1).asDouble(), 0);
       mouse("mouseReleased", at.get(0).asDouble(), at.get(1).asDouble(), 0);
     }
@@ -300,7 +325,10 @@ final class Browser implements AutoCloseable {
     /// Chooses a file in a file field.
     void choose(String selector, Path file) throws Exception {
       var root = send("DOM.getDocument", params()).at("/root/nodeId").asInt();
-      int node = send("DOM.querySelector", params().put("nodeId", root).put("selector", selector)).get("nodeId").asInt();
+      int node =
+          send("DOM.querySelector", params().put("nodeId", root).put("selector", selector))
+              .get("nodeId")
+              .asInt();
       var params = params().put("nodeId", node);
       params.putArray("files").add(file.toAbsolutePath().toString());
       send("DOM.setFileInputFiles", params);
@@ -309,7 +337,11 @@ final class Browser implements AutoCloseable {
     void size(int width, int height) throws Exception {
       send(
           "Emulation.setDeviceMetricsOverride",
-          params().put("width", width).put("height", height).put("deviceScaleFactor", 1).put("mobile", width < 600));
+          params()
+              .put("width", width)
+              .put("height", height)
+              .put("deviceScaleFactor", 1)
+              .put("mobile", width < 600));
     }
   }
 

@@ -20,7 +20,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class PageTest {
   private static final String ANSWERED =
-      "document.querySelector('#stop').hidden && document.querySelector('.message:not(.user) .actions span').textContent";
+      "document.querySelector('#stop').hidden && document.querySelector('.message:not(.user)"
+          + " .actions span').textContent";
 
   private static Browser browser;
   private static Server server;
@@ -88,7 +89,8 @@ class PageTest {
     assertTrue(first.length() > 10, first);
     String stats = page.text(".message:not(.user) .actions span");
     assertTrue(stats.matches("tiny-llm · \\d+ tokens · [\\d.]+ tok/s.*"), stats);
-    assertTrue(page.text("#context-text").matches("\\d+ of 512 tokens"), page.text("#context-text"));
+    assertTrue(
+        page.text("#context-text").matches("\\d+ of 512 tokens"), page.text("#context-text"));
 
     // It is there after the page was left, and the same seed gives the same answer again.
     page.go(server.uri());
@@ -112,7 +114,10 @@ class PageTest {
 
     page.click("#chats .icon");
     page.waitFor("document.querySelector('.welcome')");
-    assertEquals(0, page.value("Object.keys(localStorage).filter(k => k.startsWith('gatun.chat')).length").asInt());
+    assertEquals(
+        0,
+        page.value("Object.keys(localStorage).filter(k => k.startsWith('gatun.chat')).length")
+            .asInt());
   }
 
   @Test
@@ -136,7 +141,8 @@ class PageTest {
     assertTrue(stats.endsWith("stopped"), stats);
     // The server has stopped, too.
     page.waitFor(
-        "fetch('metrics').then(r => r.text()).then(t => /gatun_answers_running\\{[^}]*\\} 0/.test(t))");
+        "fetch('metrics').then(r => r.text()).then(t => /gatun_answers_running\\{[^}]*\\}"
+            + " 0/.test(t))");
   }
 
   @Test
@@ -177,10 +183,12 @@ class PageTest {
             """);
     assertEquals(
         "a button code div header input li p path pre span strong svg table tbody td th thead tr ul use"
-            .replace(" input", "").replace(" path", ""),
+            .replace(" input", "")
+            .replace(" path", ""),
         found.get("tags").asText());
     assertEquals("https://example.org/c.png https://example.org/", found.get("links").asText());
-    assertTrue(found.get("text").asText().contains("<script>window.owned=1</script>"), found.toString());
+    assertTrue(
+        found.get("text").asText().contains("<script>window.owned=1</script>"), found.toString());
     assertTrue(found.get("text").asText().contains("<i>f <"), found.toString());
     assertTrue(found.get("same").asBoolean(), "written piece by piece, it differs");
     assertEquals(0, found.get("owned").asInt());
@@ -198,14 +206,20 @@ class PageTest {
   @Test
   void aKeyIsAskedForAndKeptForTheTabOnly() throws Exception {
     try (var locked =
-        Server.start(o -> o.model(TestData.pretrained("tiny-llm")).apiKey("open-sesame").threads(2).port(0))) {
+        Server.start(
+            o ->
+                o.model(TestData.pretrained("tiny-llm"))
+                    .apiKey("open-sesame")
+                    .threads(2)
+                    .port(0))) {
       var page = browser.open(locked.uri());
       page.waitFor("document.querySelector('#key-dialog').open");
       page.type("open-sesame");
       page.press("Enter");
       page.waitFor("document.querySelector('#chat-model').value");
       assertEquals("open-sesame", page.value("sessionStorage['gatun.key']").asText());
-      assertEquals(false, page.value("JSON.stringify(localStorage).includes('open-sesame')").asBoolean());
+      assertEquals(
+          false, page.value("JSON.stringify(localStorage).includes('open-sesame')").asBoolean());
     }
   }
 
@@ -225,7 +239,11 @@ class PageTest {
     var reached = new java.util.HashSet<String>();
     for (int i = 0; i < 60; i++) {
       page.press("Tab");
-      reached.add(page.value("document.activeElement.id || document.activeElement.name || document.activeElement.textContent").asText());
+      reached.add(
+          page.value(
+                  "document.activeElement.id || document.activeElement.name ||"
+                      + " document.activeElement.textContent")
+              .asText());
     }
     var missed =
         page.value(
@@ -233,7 +251,8 @@ class PageTest {
             [...document.querySelectorAll('main button, main input:not([type=radio]), main select, main textarea')]
               .filter(e => e.checkVisibility() && !e.disabled).map(e => e.id || e.name || e.textContent)
             """);
-    missed.forEach(one -> assertTrue(reached.contains(one.asText()), one + " is not reached; " + reached));
+    missed.forEach(
+        one -> assertTrue(reached.contains(one.asText()), one + " is not reached; " + reached));
   }
 
   @ParameterizedTest

@@ -8,7 +8,8 @@ import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
 
-/// The page at `/` and what belongs to it: resources of this module and one webjar, and nothing else.
+/// The page at `/` and what belongs to it: resources of this module and one webjar, and nothing
+/// else.
 final class Page {
   private static final Pattern NAME =
       Pattern.compile("/[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*\\.[a-z0-9.]+");
@@ -64,7 +65,8 @@ final class Page {
   /// A webjar's path has its version in it, which Maven's properties in the jar tell.
   private static InputStream marked() throws IOException {
     var loader = Page.class.getClassLoader();
-    try (var in = loader.getResourceAsStream("META-INF/maven/org.webjars.npm/marked/pom.properties")) {
+    try (var in =
+        loader.getResourceAsStream("META-INF/maven/org.webjars.npm/marked/pom.properties")) {
       if (in == null) {
         throw new IllegalStateException("org.webjars.npm:marked is not on the class path");
       }
