@@ -114,7 +114,9 @@ public final class Llm implements AutoCloseable {
             : Checkpoint.open(path, options.loadMode);
     try {
       if (WarmUp.hasBegun()) {
-        tiledTypes(checkpoint).forEach(TinyDecoder::warmUp);
+        for (var type : tiledTypes(checkpoint)) {
+          var _ = TinyDecoder.warmUp(type);
+        }
       }
       var model = Architectures.open(checkpoint);
       var tokenizer =

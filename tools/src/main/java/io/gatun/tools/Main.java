@@ -45,7 +45,15 @@ public final class Main implements Runnable {
 
   /// What commands need a little later.
   private static final Map<String, Supplier<CompletableFuture<Void>>> WARM_UPS =
-      Map.of("segment", Sam::warmUp, "generate", Llm::warmUp, "chat", Llm::warmUp);
+      Map.of(
+          "segment",
+          Sam::warmUp,
+          "generate",
+          Llm::warmUp,
+          "chat",
+          Llm::warmUp,
+          "serve",
+          Llm::warmUp);
 
   static {
     COMMANDS.put("chat", ChatCommand.class);

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.gatun.models.DraftModel;
 import io.gatun.models.Llm;
 import io.gatun.models.constraint.Constraint;
 import io.gatun.models.engine.ContextExceededException;
@@ -369,6 +370,20 @@ class EngineTest {
       assertTrue(accepted > 0, "nothing was guessed");
       assertEquals(5, closed.get());
       assertTrue(engine.stats().accepted() >= accepted);
+    }
+  }
+
+  @Test
+  void aDraftModelGuesses() throws Exception {
+    var request = request(1, 20).sampling(GREEDY).maxTokens(60);
+    var alone = alone(request);
+    try (var engine = invariant(o -> o.drafter(() -> new DraftModel(llm, llm)))) {
+      var both = List.of(engine.submit(request), engine.submit(request));
+      for (var handle : both) {
+        var result = handle.await();
+        assertArrayEquals(alone.tokens(), result.tokens());
+        assertTrue(result.usage().accepted() > 0, result.usage().toString());
+      }
     }
   }
 

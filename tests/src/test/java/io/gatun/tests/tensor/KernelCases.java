@@ -134,7 +134,7 @@ final class KernelCases {
           256,
           n ->
               StoredProduct.multiply(
-                  type, x, 0, 64, stored, 0, 256, out, 0, 256, 4, n, 64, n == 128));
+                  type, x, 0, 64, stored, 0, 256, out, 0, 256, 8, n, 64, n == 128));
     }
     put(
         "SmallProducts.multiply",

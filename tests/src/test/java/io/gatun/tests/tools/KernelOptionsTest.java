@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -57,9 +58,9 @@ class KernelOptionsTest {
 
   @Test
   void eachOptionHasItsReason() throws IOException {
-    for (String paragraph : Files.readString(FILE).split("\n\n")) {
-      assertTrue(paragraph.startsWith("# "), paragraph);
-    }
+    Pattern.compile("\n\n")
+        .splitAsStream(Files.readString(FILE))
+        .forEach(paragraph -> assertTrue(paragraph.startsWith("# "), paragraph));
   }
 
   /// JDK-8380060: with them, strings can be damaged.

@@ -1,12 +1,15 @@
 package io.gatun.server;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.util.Map;
+import java.util.Properties;
 import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
 
-/// The page at `/` and what belongs to it: resources of this module, and nothing else.
+/// The page at `/` and what belongs to it: resources of this module and one webjar, and nothing
+/// else.
 final class Page {
   private static final Pattern NAME =
       Pattern.compile("/[a-zA-Z0-9_-]+(/[a-zA-Z0-9_-]+)*\\.[a-z0-9.]+");
@@ -28,7 +31,12 @@ final class Page {
   private static final String POLICY =
       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
           + " font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none';"
-          + " form-action 'none'; frame-ancestors 'none'";
+          + " form-action 'none'; frame-ancestors 'none';"
+          // No script may make HTML from a string, so what a model writes cannot become any.
+          + " require-trusted-types-for 'script'; trusted-types 'none'";
+
+  /// The reader of Markdown, which is a webjar.
+  private static final String MARKED = "/lib/marked.js";
 
   private Page() {}
 
@@ -42,7 +50,7 @@ final class Page {
       return false;
     }
     byte[] bytes;
-    try (var in = Page.class.getResourceAsStream("page" + path)) {
+    try (var in = path.equals(MARKED) ? marked() : Page.class.getResourceAsStream("page" + path)) {
       if (in == null) {
         return false;
       }
@@ -52,5 +60,21 @@ final class Page {
     call.response().getHeaders().put(HttpHeader.CACHE_CONTROL, "no-cache");
     call.send(HttpStatus.OK_200, type, bytes);
     return true;
+  }
+
+  /// A webjar's path has its version in it, which Maven's properties in the jar tell.
+  private static InputStream marked() throws IOException {
+    var loader = Page.class.getClassLoader();
+    try (var in =
+        loader.getResourceAsStream("META-INF/maven/org.webjars.npm/marked/pom.properties")) {
+      if (in == null) {
+        throw new IllegalStateException("org.webjars.npm:marked is not on the class path");
+      }
+      var properties = new Properties();
+      properties.load(in);
+      return loader.getResourceAsStream(
+          "META-INF/resources/webjars/marked/%s/lib/marked.esm.js"
+              .formatted(properties.getProperty("version")));
+    }
   }
 }

@@ -74,6 +74,8 @@ public final class Server implements AutoCloseable {
     new Chat(models, options).addTo(routes);
     new Ollama(models, options).addTo(routes);
     new OllamaModels(models).addTo(routes);
+    new Completions(models, options).addTo(routes);
+    new Tokens(models).addTo(routes);
     return routes;
   }
 

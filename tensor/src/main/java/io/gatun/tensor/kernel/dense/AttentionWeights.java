@@ -1,8 +1,13 @@
 package io.gatun.tensor.kernel.dense;
 
 import static io.gatun.ffm.raw.RawMemory.ALL;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_1;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_2;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_4;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_8;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
+import static io.gatun.tensor.kernel.dense.Lanes.LANE_SHARE;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 
 import io.gatun.tensor.kernel.scalar.Floats;
@@ -138,7 +143,15 @@ final class AttentionWeights {
       }
       // Where a score is NaN, so is the reference to the greatest of all, and then the result.
       long total = totals + 4L * i;
-      ALL.set(FLOAT, total, ALL.get(FLOAT, total) + Lanes.sum(sum) + 0 * reference);
+      sum = sum.add(sum.rearrange(BY_8));
+      sum = sum.add(sum.rearrange(BY_4));
+      sum = sum.add(sum.rearrange(BY_2));
+      ALL.set(
+          FLOAT,
+          total,
+          ALL.get(FLOAT, total)
+              + sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE
+              + 0 * reference);
     }
   }
 
@@ -194,7 +207,15 @@ final class AttentionWeights {
       }
       // Where a score is NaN, so is the reference to the greatest of all, and then the result.
       long total = totals + 4L * i;
-      ALL.set(FLOAT, total, ALL.get(FLOAT, total) + Lanes.sum(sum) + 0 * reference);
+      sum = sum.add(sum.rearrange(BY_8));
+      sum = sum.add(sum.rearrange(BY_4));
+      sum = sum.add(sum.rearrange(BY_2));
+      ALL.set(
+          FLOAT,
+          total,
+          ALL.get(FLOAT, total)
+              + sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE
+              + 0 * reference);
     }
   }
 

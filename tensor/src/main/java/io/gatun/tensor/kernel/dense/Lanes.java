@@ -61,35 +61,26 @@ public final class Lanes {
   /// low bits; taken away again, as a float.
   public static final float ROUND = 0x1.8p23f;
 
-  private static final VectorShuffle<Float> BY_8 = exchange(8);
-  private static final VectorShuffle<Float> BY_4 = exchange(4);
-  private static final VectorShuffle<Float> BY_2 = exchange(2);
-  private static final VectorShuffle<Float> BY_1 = exchange(1);
+  /// To add up the lanes of v, always in the same order, and without a call that C2 may not inline
+  /// at the end of a long kernel:
+  ///
+  ///     v = v.add(v.rearrange(BY_8)); v = v.add(v.rearrange(BY_4)); v = v.add(v.rearrange(BY_2));
+  ///     sum = v.add(v.rearrange(BY_1)).lane(0) * LANE_SHARE;
+  ///
+  /// The order of `reduceLanes` is another in compiled code than before it is compiled, so that the
+  /// last bits of a result would depend on when that was. Where vectors have fewer than 16 lanes,
+  /// the first steps double.
+  public static final VectorShuffle<Float> BY_8 = exchange(8);
+
+  public static final VectorShuffle<Float> BY_4 = exchange(4);
+  public static final VectorShuffle<Float> BY_2 = exchange(2);
+  public static final VectorShuffle<Float> BY_1 = exchange(1);
+  public static final float LANE_SHARE = COUNT / 16f;
 
   private Lanes() {}
 
   private static VectorShuffle<Float> exchange(int distance) {
     return VectorShuffle.fromOp(FLOATS, i -> (i ^ distance) & (COUNT - 1));
-  }
-
-  /// The sum of the lanes, always in the same order: lanes eight apart, then four, two, one. That
-  /// of `reduceLanes` is another in compiled code than before it is compiled, so that the last bits
-  /// of a result would depend on when that was.
-  public static float sum(FloatVector v) {
-    FloatVector s = v;
-    if (COUNT > 8) {
-      s = s.add(s.rearrange(BY_8));
-    }
-    if (COUNT > 4) {
-      s = s.add(s.rearrange(BY_4));
-    }
-    if (COUNT > 2) {
-      s = s.add(s.rearrange(BY_2));
-    }
-    if (COUNT > 1) {
-      s = s.add(s.rearrange(BY_1));
-    }
-    return s.lane(0);
   }
 
   public static FloatVector floats(long address) {
@@ -125,7 +116,7 @@ public final class Lanes {
   }
 
   public static FloatVector toFloat(IntVector v) {
-    return (FloatVector) v.convert(VectorOperators.I2F, 0);
+    return (FloatVector) v.convertShape(VectorOperators.I2F, FLOATS, 0);
   }
 
   /// The values of the F16 in the lanes' lower halves; upper halves may hold anything.

@@ -354,12 +354,12 @@ public final class StoredProduct {
             (FloatVector)
                 ByteVector.fromMemorySegment(BYTES, ALL, row & IN_BOUNDS, ORDER)
                     .convertShape(VectorOperators.B2I, INTS, 0)
-                    .convert(VectorOperators.I2F, 0);
+                    .convertShape(VectorOperators.I2F, FLOATS, 0);
         var x1 =
             (FloatVector)
                 ByteVector.fromMemorySegment(BYTES, ALL, (row + 1L * COUNT) & IN_BOUNDS, ORDER)
                     .convertShape(VectorOperators.B2I, INTS, 0)
-                    .convert(VectorOperators.I2F, 0);
+                    .convertShape(VectorOperators.I2F, FLOATS, 0);
         var a0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, left & IN_BOUNDS));
         s00 = a0.fma(x0, s00);
         s01 = a0.fma(x1, s01);

@@ -1,5 +1,10 @@
 package io.gatun.tensor.kernel.dense;
 
+import static io.gatun.tensor.kernel.dense.Lanes.BY_1;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_2;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_4;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_8;
+import static io.gatun.tensor.kernel.dense.Lanes.LANE_SHARE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
 import io.gatun.tensor.kernel.scalar.Kernels;
@@ -237,7 +242,10 @@ public final class VectorKernels implements Kernels {
       e.intoMemorySegment(x, xAt + end, ORDER, tail);
       sum = sum.add(e, tail);
     }
-    return Lanes.sum(sum);
+    sum = sum.add(sum.rearrange(BY_8));
+    sum = sum.add(sum.rearrange(BY_4));
+    sum = sum.add(sum.rearrange(BY_2));
+    return sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE;
   }
 
   @Override
@@ -284,7 +292,11 @@ public final class VectorKernels implements Kernels {
       var rest = F.indexInRange(at / 4, n);
       s0 = load(a, aAt + at, rest).fma(load(b, bAt + at, rest), s0);
     }
-    return Lanes.sum(s0.add(s1).add(s2.add(s3)));
+    FloatVector v = s0.add(s1).add(s2.add(s3));
+    v = v.add(v.rearrange(BY_8));
+    v = v.add(v.rearrange(BY_4));
+    v = v.add(v.rearrange(BY_2));
+    return v.add(v.rearrange(BY_1)).lane(0) * LANE_SHARE;
   }
 
   @Override

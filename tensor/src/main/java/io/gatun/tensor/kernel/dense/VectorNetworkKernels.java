@@ -2,9 +2,14 @@ package io.gatun.tensor.kernel.dense;
 
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_1;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_2;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_4;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_8;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
+import static io.gatun.tensor.kernel.dense.Lanes.LANE_SHARE;
 import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
 import static io.gatun.tensor.kernel.dense.Lanes.ROUND;
 import static io.gatun.tensor.kernel.dense.Lanes.floats;
@@ -52,7 +57,11 @@ public final class VectorNetworkKernels implements NetworkKernels {
     for (long i = pairs; i < 4L * n; i += STEP) {
       a0 = a0.add(part(from + i, FLOATS.indexInRange(i / 4, n)));
     }
-    float mean = Lanes.sum(a0.add(a1)) / n;
+    var a = a0.add(a1);
+    a = a.add(a.rearrange(BY_8));
+    a = a.add(a.rearrange(BY_4));
+    a = a.add(a.rearrange(BY_2));
+    float mean = a.add(a.rearrange(BY_1)).lane(0) * LANE_SHARE / n;
     var m = FloatVector.broadcast(FLOATS, mean);
     var s0 = FloatVector.zero(FLOATS);
     var s1 = FloatVector.zero(FLOATS);
@@ -67,7 +76,11 @@ public final class VectorNetworkKernels implements NetworkKernels {
       var d = part(from + i, rest).sub(m);
       s0 = s0.add(d.mul(d), rest);
     }
-    float squares = Lanes.sum(s0.add(s1));
+    var s = s0.add(s1);
+    s = s.add(s.rearrange(BY_8));
+    s = s.add(s.rearrange(BY_4));
+    s = s.add(s.rearrange(BY_2));
+    float squares = s.add(s.rearrange(BY_1)).lane(0) * LANE_SHARE;
     var r = FloatVector.broadcast(FLOATS, (float) (1 / Math.sqrt(squares / n + eps)));
     long tail = 4L * FLOATS.loopBound(n);
     for (long i = 0; i < tail; i += STEP) {

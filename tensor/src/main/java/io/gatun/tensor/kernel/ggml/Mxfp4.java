@@ -2,9 +2,14 @@ package io.gatun.tensor.kernel.ggml;
 
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_1;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_2;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_4;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_8;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.dense.Lanes.INTS;
+import static io.gatun.tensor.kernel.dense.Lanes.LANE_SHARE;
 import static io.gatun.tensor.kernel.dense.Lanes.bytes;
 import static io.gatun.tensor.kernel.dense.Lanes.floats;
 import static io.gatun.tensor.kernel.dense.Lanes.store;
@@ -118,7 +123,10 @@ public final class Mxfp4 {
       }
       sum = group.fma(FloatVector.broadcast(FLOATS, half(e)), sum);
     }
-    return Lanes.sum(sum);
+    sum = sum.add(sum.rearrange(BY_8));
+    sum = sum.add(sum.rearrange(BY_4));
+    sum = sum.add(sum.rearrange(BY_2));
+    return sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE;
   }
 
   private static float half(long address) {

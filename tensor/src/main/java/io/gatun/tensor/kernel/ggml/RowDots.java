@@ -2,8 +2,13 @@ package io.gatun.tensor.kernel.ggml;
 
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_1;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_2;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_4;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_8;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
+import static io.gatun.tensor.kernel.dense.Lanes.LANE_SHARE;
 import static io.gatun.tensor.kernel.dense.Lanes.bytes;
 import static io.gatun.tensor.kernel.dense.Lanes.floats;
 import static io.gatun.tensor.kernel.dense.Lanes.shorts;
@@ -130,7 +135,11 @@ public final class RowDots {
     if (k < columns) {
       s0 = finiteF16(w + 2 * k).fma(floats(x + 4 * k), s0);
     }
-    return Lanes.sum(s0.add(s1));
+    FloatVector v = s0.add(s1);
+    v = v.add(v.rearrange(BY_8));
+    v = v.add(v.rearrange(BY_4));
+    v = v.add(v.rearrange(BY_2));
+    return v.add(v.rearrange(BY_1)).lane(0) * LANE_SHARE;
   }
 
   /// F16 bits where a float has them make its value times 2^-112.
@@ -153,7 +162,11 @@ public final class RowDots {
     if (k < columns) {
       s0 = Lanes.bf16(shorts(w + 2 * k)).fma(floats(x + 4 * k), s0);
     }
-    return Lanes.sum(s0.add(s1));
+    FloatVector v = s0.add(s1);
+    v = v.add(v.rearrange(BY_8));
+    v = v.add(v.rearrange(BY_4));
+    v = v.add(v.rearrange(BY_2));
+    return v.add(v.rearrange(BY_1)).lane(0) * LANE_SHARE;
   }
 
   private static float q40(long w, long x, int columns) {
@@ -169,7 +182,10 @@ public final class RowDots {
       }
       sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
     }
-    return Lanes.sum(sum);
+    sum = sum.add(sum.rearrange(BY_8));
+    sum = sum.add(sum.rearrange(BY_4));
+    sum = sum.add(sum.rearrange(BY_2));
+    return sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE;
   }
 
   private static float q41(long w, long x, int columns) {
@@ -189,7 +205,11 @@ public final class RowDots {
       sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
       minima = all.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w + 2)), minima);
     }
-    return Lanes.sum(sum.add(minima));
+    FloatVector v = sum.add(minima);
+    v = v.add(v.rearrange(BY_8));
+    v = v.add(v.rearrange(BY_4));
+    v = v.add(v.rearrange(BY_2));
+    return v.add(v.rearrange(BY_1)).lane(0) * LANE_SHARE;
   }
 
   private static float q50(long w, long x, int columns) {
@@ -208,7 +228,10 @@ public final class RowDots {
       }
       sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
     }
-    return Lanes.sum(sum);
+    sum = sum.add(sum.rearrange(BY_8));
+    sum = sum.add(sum.rearrange(BY_4));
+    sum = sum.add(sum.rearrange(BY_2));
+    return sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE;
   }
 
   private static float q51(long w, long x, int columns) {
@@ -231,7 +254,11 @@ public final class RowDots {
       sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
       minima = all.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w + 2)), minima);
     }
-    return Lanes.sum(sum.add(minima));
+    FloatVector v = sum.add(minima);
+    v = v.add(v.rearrange(BY_8));
+    v = v.add(v.rearrange(BY_4));
+    v = v.add(v.rearrange(BY_2));
+    return v.add(v.rearrange(BY_1)).lane(0) * LANE_SHARE;
   }
 
   private static float q80(long w, long x, int columns) {
@@ -243,7 +270,10 @@ public final class RowDots {
       }
       sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
     }
-    return Lanes.sum(sum);
+    sum = sum.add(sum.rearrange(BY_8));
+    sum = sum.add(sum.rearrange(BY_4));
+    sum = sum.add(sum.rearrange(BY_2));
+    return sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE;
   }
 
   private static float q4k(long w, long x, int columns) {
@@ -264,7 +294,10 @@ public final class RowDots {
         }
       }
     }
-    return Lanes.sum(sum);
+    sum = sum.add(sum.rearrange(BY_8));
+    sum = sum.add(sum.rearrange(BY_4));
+    sum = sum.add(sum.rearrange(BY_2));
+    return sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE;
   }
 
   private static float q5k(long w, long x, int columns) {
@@ -287,7 +320,10 @@ public final class RowDots {
         }
       }
     }
-    return Lanes.sum(sum);
+    sum = sum.add(sum.rearrange(BY_8));
+    sum = sum.add(sum.rearrange(BY_4));
+    sum = sum.add(sum.rearrange(BY_2));
+    return sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE;
   }
 
   private static float q6k(long w, long x, int columns) {
@@ -308,6 +344,9 @@ public final class RowDots {
         }
       }
     }
-    return Lanes.sum(sum);
+    sum = sum.add(sum.rearrange(BY_8));
+    sum = sum.add(sum.rearrange(BY_4));
+    sum = sum.add(sum.rearrange(BY_2));
+    return sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE;
   }
 }

@@ -45,10 +45,12 @@ final class VectorBlocks {
     for (long b = 0; b < blocks; b++, from += 22, to += 128) {
       float d = f16(from);
       int qh = ALL.get(INT, from + 2);
-      for (int j = 0; j < 16; j += COUNT) {
-        IntVector q = bytes(from + 6 + j);
-        store(toFloat(fifthBit(low(q), qh, j).sub(16)).mul(d), to + 4L * j);
-        store(toFloat(fifthBit(high(q), qh, 16 + j).sub(16)).mul(d), to + 64 + 4L * j);
+      // The halves are a loop: beyond some calls C2 inlines no more helpers.
+      for (int half = 0; half < 2; half++) {
+        for (int j = 0; j < 16; j += COUNT) {
+          IntVector q = fifthBit(bits(from + 6 + j, 4 * half, 0xF), qh, 16 * half + j);
+          store(toFloat(q.sub(16)).mul(d), to + 64L * half + 4L * j);
+        }
       }
     }
   }
@@ -58,10 +60,11 @@ final class VectorBlocks {
       float d = f16(from);
       float m = f16(from + 2);
       int qh = ALL.get(INT, from + 4);
-      for (int j = 0; j < 16; j += COUNT) {
-        IntVector q = bytes(from + 8 + j);
-        store(toFloat(fifthBit(low(q), qh, j)).mul(d).add(m), to + 4L * j);
-        store(toFloat(fifthBit(high(q), qh, 16 + j)).mul(d).add(m), to + 64 + 4L * j);
+      for (int half = 0; half < 2; half++) {
+        for (int j = 0; j < 16; j += COUNT) {
+          IntVector q = fifthBit(bits(from + 8 + j, 4 * half, 0xF), qh, 16 * half + j);
+          store(toFloat(q).mul(d).add(m), to + 64L * half + 4L * j);
+        }
       }
     }
   }

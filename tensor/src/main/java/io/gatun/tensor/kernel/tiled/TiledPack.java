@@ -204,7 +204,10 @@ public final class TiledPack {
       FloatVector difference = q.fma(FloatVector.broadcast(FLOATS, -scale), x);
       sum = difference.fma(difference, sum);
     }
-    return Lanes.sum(sum);
+    sum = sum.add(sum.rearrange(Lanes.BY_8));
+    sum = sum.add(sum.rearrange(Lanes.BY_4));
+    sum = sum.add(sum.rearrange(Lanes.BY_2));
+    return sum.add(sum.rearrange(Lanes.BY_1)).lane(0) * Lanes.LANE_SHARE;
   }
 
   private static float quantize8(float[] group, int[] values) {

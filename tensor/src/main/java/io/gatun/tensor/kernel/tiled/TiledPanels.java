@@ -89,7 +89,8 @@ public final class TiledPanels {
     long d = address(memory, scales, 4L * Tiled.ROWS);
     long f = address(memory, scratch, scratchBytes(columns));
     int groups = columns / GROUP;
-    TiledLayout.fetch(from, tileRow, f);
+    if (Boolean.getBoolean("nf")) {
+    } else TiledLayout.fetch(from, tileRow, f);
     for (long part = 0; part < 64; part += BYTES) {
       long at = from + part;
       if (type.minima()) {
@@ -208,7 +209,7 @@ public final class TiledPanels {
               IntVector.fromMemorySegment(INTS, ALL, pair & IN_BOUNDS, ORDER)
                   .lanewise(LSHR, 16 * lane + 8 * minimum)
                   .and(0xFF)
-                  .convert(VectorOperators.I2F, 0);
+                  .convertShape(VectorOperators.I2F, FLOATS, 0);
       IntVector.fromMemorySegment(INTS, ALL, head & IN_BOUNDS, ORDER)
           .lanewise(LSHL, 16 - 16 * lane)
           .lanewise(ASHR, 3)

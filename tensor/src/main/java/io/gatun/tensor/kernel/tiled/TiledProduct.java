@@ -24,8 +24,17 @@ public final class TiledProduct {
   /// Bytes of a row's products with a tile that has rows that the matrix has not.
   private static final int PADDED_BYTES = 4 * Tiled.ROWS;
 
-  /// The bytes of scratch memory that a thread needs.
-  public static final int SCRATCH_BYTES = 4 * PADDED_BYTES;
+  /// Rows of activations that share what is read of the weights.
+  private static final int MOST_ROWS = 4;
+
+  /// Groups that are summed up before they are scaled: their sums stay in the first cache.
+  private static final int CHUNK = 32;
+
+  /// Bytes of a row's sums of a chunk.
+  private static final int SUMS_BYTES = 2 * CHUNK * VECTOR_BYTES;
+
+  /// The bytes of scratch memory that a thread needs: products, and behind them sums.
+  public static final int SCRATCH_BYTES = MOST_ROWS * (PADDED_BYTES + SUMS_BYTES);
 
   /// From so many activation rows on, products take longer than reading from memory does, and hide
   /// nothing of it.
@@ -48,10 +57,10 @@ public final class TiledProduct {
   private final long tileRowBytes;
   private final long xStride;
 
-  /// Bytes of a tile, and the logarithm of how many groups share its scale.
-  private final int bytes;
+  /// Bytes from a tile's beginning to its first words.
+  private final int wordsAt;
 
-  private final int shift;
+  private final TiledWords.Groups place;
 
   /// @param w the weights, N = `rows` by K = `columns`, from byte `wAt`; it is faster where that is
   ///   a multiple of 64
@@ -84,8 +93,15 @@ public final class TiledProduct {
     this.w = address(w, wAt, Math.ceilDiv(rows, Tiled.ROWS) * tileRowBytes);
     x = address(q, qAt, count * xStride);
     y = address(out, outAt, (count - 1) * yStride + rows * 4L);
-    shift = Integer.numberOfTrailingZeros(type.groupSize() / QuantizedRows.GROUP);
-    bytes = type.blockBytes() * Tiled.ROWS;
+    int tile = type.blockBytes() * Tiled.ROWS;
+    if (type.minima()) {
+      wordsAt = TiledLayout.MINIMA_HEAD_BYTES + TiledLayout.SCALES_BYTES;
+      place = new TiledWords.Groups(3, tile, TiledLayout.MINIMA_GROUP_BYTES);
+    } else {
+      wordsAt = TiledLayout.SCALES_BYTES;
+      int shift = Integer.numberOfTrailingZeros(type.groupSize() / QuantizedRows.GROUP);
+      place = new TiledWords.Groups(shift, tile, 128 * type.bits());
+    }
   }
 
   /// Multiplies the rows of tiles `from` to `to`-1. Threads may call at once for different tiles.
@@ -107,35 +123,54 @@ public final class TiledProduct {
     if (count >= FETCH_ROWS && v % PARTS == 0) {
       TiledLayout.fetch(at, tileRowBytes, t);
     }
-    int m = 0;
-    for (; type.bits() == 4 && !type.minima() && m + 4 <= count; m += 4) {
-      TiledInt4.fourRows(
-          at, shift, bytes, x + m * xStride, xStride, groups, result(m, v, t), stride(v));
-      copyPadded(m, 4, v, t);
-    }
-    for (; m + 2 <= count; m += 2) {
+    for (int m = 0; m < count; ) {
+      int n = count - m >= 4 && type.bits() == 4 ? 4 : Math.min(2, count - m);
       long a = x + m * xStride;
       long to = result(m, v, t);
-      if (type.minima()) {
-        TiledMinima.twoRows(at, bytes, a, xStride, groups, to, stride(v));
-      } else if (type.bits() == 4) {
-        TiledInt4.twoRows(at, shift, bytes, a, xStride, groups, to, stride(v));
-      } else {
-        TiledInt8.twoRows(at, shift, bytes, a, xStride, groups, to, stride(v));
-      }
-      copyPadded(m, 2, v, t);
+      products(at, a, n, t + MOST_ROWS * PADDED_BYTES, to, stride(v));
+      copyPadded(m, n, v, t);
+      m += n;
     }
-    if (m < count) {
-      long a = x + m * xStride;
-      long to = result(m, v, t);
+  }
+
+  /// Products of `n` rows, some groups at a time.
+  private void products(long at, long a, int n, long sums, long y, long yStep) {
+    for (int i = 0; i < n; i++) {
+      TiledScales.clear(y + i * yStep);
+    }
+    for (int g = 0; g < groups; g += CHUNK) {
+      add(at, a, n, g, Math.min(groups, g + CHUNK), sums, y, yStep);
+    }
+  }
+
+  private void add(long at, long a, int n, int from, int to, long sums, long y, long yStep) {
+    sum(at + wordsAt, a, n, from, to, sums);
+    for (int i = 0; i < n; i++) {
+      long row = a + i * xStride;
+      long s = sums + (long) i * SUMS_BYTES;
+      long result = y + i * yStep;
       if (type.minima()) {
-        TiledMinima.oneRow(at, bytes, a, groups, to);
+        TiledScales.minima(0, at, place.tile(), row, from, to, s, result);
+        TiledScales.minima(1, at, place.tile(), row, from, to, s, result + ODD_BYTES);
       } else if (type.bits() == 4) {
-        TiledInt4.oneRow(at, shift, bytes, a, groups, to);
+        TiledScales.int4(at, place.shift(), place.tile(), row, from, to, s, result);
       } else {
-        TiledInt8.oneRow(at, shift, bytes, a, groups, to);
+        TiledScales.int8(at, place.shift(), place.tile(), row, from, to, s, result);
       }
-      copyPadded(m, 1, v, t);
+    }
+  }
+
+  private void sum(long words, long a, int n, int from, int to, long s) {
+    if (type.bits() == 4) {
+      switch (n) {
+        case 4 -> TiledWords.int4x4(words, place, a, xStride, from, to, s, SUMS_BYTES);
+        case 2 -> TiledWords.int4x2(words, place, a, xStride, from, to, s, SUMS_BYTES);
+        default -> TiledWords.int4(words, place, a, from, to, s);
+      }
+    } else if (n == 2) {
+      TiledWords.int8x2(words, place, a, xStride, from, to, s, SUMS_BYTES);
+    } else {
+      TiledWords.int8(words, place, a, from, to, s);
     }
   }
 
