@@ -74,6 +74,8 @@ public final class Server implements AutoCloseable {
     new Chat(models, options).addTo(routes);
     new Completions(models, options).addTo(routes);
     new Tokens(models).addTo(routes);
+    new Embeddings(models).addTo(routes);
+    new Rerank(models).addTo(routes);
     return routes;
   }
 
