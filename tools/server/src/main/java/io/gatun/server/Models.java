@@ -42,6 +42,7 @@ final class Models implements AutoCloseable {
     final AutoCloseable model;
     final long bytes;
     int users;
+    boolean leaving;
     long lastUse = System.nanoTime();
 
     Loaded(Entry entry, AutoCloseable model, long bytes) {
@@ -69,12 +70,27 @@ final class Models implements AutoCloseable {
       return loaded.entry.name();
     }
 
+    Entry entry() {
+      return loaded.entry;
+    }
+
+    /// Has the model unloaded once nobody uses it, unless somebody asks for it before.
+    void leave() {
+      synchronized (inMemory) {
+        loaded.leaving = true;
+      }
+    }
+
     @Override
     public void close() {
+      boolean goes;
       synchronized (inMemory) {
         loaded.users--;
         loaded.lastUse = System.nanoTime();
-        inMemory.notifyAll();
+        goes = loaded.leaving && loaded.users == 0 && inMemory.remove(loaded.entry.name(), loaded);
+      }
+      if (goes) {
+        unload(loaded);
       }
     }
   }
@@ -255,6 +271,7 @@ final class Models implements AutoCloseable {
               "%d requests are before this one: try again later".formatted(found.users));
         }
         found.users++;
+        found.leaving = false;
         found.lastUse = System.nanoTime();
       }
       return found;
