@@ -123,13 +123,15 @@ class ChatApiTest {
             + " 'parameters': {'type': 'object', 'properties': {'age': {'type': 'integer',"
             + " 'minimum': 1, 'maximum': 99}}, 'required': ['age'], 'additionalProperties':"
             + " false}}}]";
-    for (String choice : new String[] {"'required'", "{'type': 'function', 'function': {'name': 'greet'}}"}) {
+    for (String choice :
+        new String[] {"'required'", "{'type': 'function', 'function': {'name': 'greet'}}"}) {
       var answer = chat(tools + ", 'tool_choice': " + choice).at("/choices/0");
       assertEquals("tool_calls", answer.path("finish_reason").asText(), answer.toString());
       var call = answer.at("/message/tool_calls/0/function");
       assertEquals("greet", call.path("name").asText());
       assertTrue(
-          TestServer.json(call.path("arguments").asText()).path("age").asInt() > 0, call.toString());
+          TestServer.json(call.path("arguments").asText()).path("age").asInt() > 0,
+          call.toString());
     }
     server.refusal(
         400,

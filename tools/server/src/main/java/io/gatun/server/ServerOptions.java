@@ -162,8 +162,7 @@ public final class ServerOptions {
     return this;
   }
 
-  /// How long a request may take; by default 10 minutes. One that takes longer ends with
-  /// an error.
+  /// How long a request may take; by default 10 minutes. One that takes longer ends with an error.
   public ServerOptions timeout(Duration value) {
     timeout = value;
     return this;
