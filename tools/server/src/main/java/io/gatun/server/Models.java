@@ -186,12 +186,17 @@ final class Models implements AutoCloseable {
 
   /// The loaded language models, to look at.
   Map<String, TextModel> textModels() {
+    return loaded(TextModel.class);
+  }
+
+  /// The loaded models of a kind, to look at.
+  <M> Map<String, M> loaded(Class<M> type) {
     synchronized (inMemory) {
-      var found = new LinkedHashMap<String, TextModel>();
+      var found = new LinkedHashMap<String, M>();
       inMemory.forEach(
           (name, one) -> {
-            if (one.model instanceof TextModel text) {
-              found.put(name, text);
+            if (type.isInstance(one.model)) {
+              found.put(name, type.cast(one.model));
             }
           });
       return found;
@@ -263,6 +268,13 @@ final class Models implements AutoCloseable {
       }
       var found = inMemory.get(entry.name());
       if (found != null) {
+        // Engines count those who wait for themselves.
+        if (entry.use() != Use.CHAT && found.users >= options.queue + options.parallel) {
+          throw ApiException.of(
+              HttpStatus.TOO_MANY_REQUESTS_429,
+              "queue_full",
+              "%d requests are before this one: try again later".formatted(found.users));
+        }
         found.users++;
         found.leaving = false;
         found.lastUse = System.nanoTime();
@@ -318,13 +330,14 @@ final class Models implements AutoCloseable {
                 }
               });
       case SEGMENTATION ->
-          Sam.load(
-              entry.path(),
-              o -> {
-                if (options.threads > 0) {
-                  o.threads(options.threads);
-                }
-              });
+          new SegmentationModel(
+              Sam.load(
+                  entry.path(),
+                  o -> {
+                    if (options.threads > 0) {
+                      o.threads(options.threads);
+                    }
+                  }));
       case IMAGES ->
           StableDiffusion.load(
               entry.path(),
