@@ -33,7 +33,8 @@ final class ModelList {
               .put("use", entry.use().word())
               .put("loaded", loaded.contains(entry))
               .put("bytes", entry.bytes());
-      if (models.textModels().get(entry.name()) instanceof TextModel text) {
+      var text = models.textModels().get(entry.name());
+      if (text != null) {
         one.put("max_model_len", text.engine().contextLimit());
       }
       if (entry.use() == Use.IMAGES) {
