@@ -72,6 +72,7 @@ final class Serving {
         .memory(asked.memory == null ? fourFifths() : asked.memory)
         .threads(asked.threads.count())
         .pack(asked.pack.isAuto())
+        .batchInvariant(asked.batchInvariant)
         .timeout(Duration.ofSeconds(asked.timeout));
   }
 

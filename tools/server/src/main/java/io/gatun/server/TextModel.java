@@ -23,7 +23,12 @@ record TextModel(Llm llm, Engine engine, ChatTemplate template, String templateT
       }
       var engine =
           Engine.open(
-              llm, o -> o.parallel(options.parallel).queue(options.queue).memory(options.kvMemory));
+              llm,
+              o ->
+                  o.parallel(options.parallel)
+                      .queue(options.queue)
+                      .memory(options.kvMemory)
+                      .batchInvariant(options.batchInvariant));
       return new TextModel(llm, engine, template, "");
     } catch (RuntimeException | Error e) {
       llm.close();
