@@ -13,6 +13,8 @@ import dev.langchain4j.model.chat.request.json.JsonObjectSchema;
 import dev.langchain4j.model.chat.request.json.JsonSchema;
 import dev.langchain4j.model.chat.response.ChatResponse;
 import dev.langchain4j.model.chat.response.StreamingChatResponseHandler;
+import dev.langchain4j.model.ollama.OllamaChatModel;
+import dev.langchain4j.model.ollama.OllamaStreamingChatModel;
 import dev.langchain4j.model.openai.OpenAiChatModel;
 import dev.langchain4j.model.openai.OpenAiStreamingChatModel;
 import dev.langchain4j.model.output.FinishReason;
@@ -37,6 +39,12 @@ class LangChain4jTest {
           .addEnumProperty("mood", List.of("merry", "sad"))
           .required("age", "mood")
           .additionalProperties(false)
+          .build();
+
+  private static final ResponseFormat PERSON_FORMAT =
+      ResponseFormat.builder()
+          .type(ResponseFormatType.JSON)
+          .jsonSchema(JsonSchema.builder().name("person").rootElement(PERSON).build())
           .build();
 
   private static TestServer server;
@@ -98,7 +106,7 @@ class LangChain4jTest {
   }
 
   @Test
-  void callsTheToolItMustCall() throws Exception {
+  void callsTheToolItMustCall() {
     var greet =
         ToolSpecification.builder()
             .name("greet")
@@ -115,15 +123,52 @@ class LangChain4jTest {
 
   @Test
   void answersInASchema() {
-    var format =
-        ResponseFormat.builder()
-            .type(ResponseFormatType.JSON)
-            .jsonSchema(JsonSchema.builder().name("person").rootElement(PERSON).build())
-            .build();
-    var text = openAi().chat(question().responseFormat(format).build()).aiMessage().text();
+    var text = openAi().chat(question().responseFormat(PERSON_FORMAT).build()).aiMessage().text();
     var person = TestServer.json(text);
     assertTrue(person.path("age").isIntegralNumber(), text);
     assertTrue(List.of("merry", "sad").contains(person.path("mood").asText()), text);
+  }
+
+  private static OllamaChatModel ollama() {
+    return OllamaChatModel.builder()
+        .baseUrl(server.uri("").toString())
+        .modelName("tiny-llm")
+        .temperature(0.0)
+        .numPredict(60)
+        .timeout(Duration.ofSeconds(60))
+        .maxRetries(0)
+        .build();
+  }
+
+  @Test
+  void chatsByOllamasApi() {
+    var answer = ollama().chat(question().build());
+    var same = openAi().chat(question().build());
+    assertEquals(same.aiMessage().text(), answer.aiMessage().text());
+    assertEquals(same.tokenUsage().totalTokenCount(), answer.tokenUsage().totalTokenCount());
+  }
+
+  @Test
+  void streamsByOllamasApi() throws Exception {
+    var model =
+        OllamaStreamingChatModel.builder()
+            .baseUrl(server.uri("").toString())
+            .modelName("tiny-llm")
+            .temperature(0.0)
+            .numPredict(60)
+            .timeout(Duration.ofSeconds(60))
+            .build();
+    var collected = new Collected();
+    model.chat(question().build(), collected);
+    var streamed = collected.whole.get(60, TimeUnit.SECONDS);
+    assertEquals(collected.text.toString(), streamed.aiMessage().text());
+    assertEquals(ollama().chat(question().build()).aiMessage(), streamed.aiMessage());
+  }
+
+  @Test
+  void answersInASchemaByOllamasApi() {
+    var text = ollama().chat(question().responseFormat(PERSON_FORMAT).build()).aiMessage().text();
+    assertTrue(TestServer.json(text).path("age").isIntegralNumber(), text);
   }
 
   /// What a stream brings.

@@ -60,14 +60,16 @@ final class Bodies {
         }
       }
     } catch (IOException e) {
-      throw e.getCause() instanceof TimeoutException ? tooSlow() : e;
+      if (e.getCause() instanceof TimeoutException) {
+        throw tooSlow();
+      }
+      throw e;
     }
     return bytes.toByteArray();
   }
 
   private static ApiException tooSlow() {
-    return ApiException.of(
-        HttpStatus.REQUEST_TIMEOUT_408, "too_slow", "the body comes too slowly");
+    return ApiException.of(HttpStatus.REQUEST_TIMEOUT_408, "too_slow", "the body comes too slowly");
   }
 
   private ApiException tooLarge() {

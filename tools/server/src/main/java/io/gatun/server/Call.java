@@ -133,6 +133,11 @@ final class Call implements AutoCloseable {
     part("data: " + text(data) + "\n\n");
   }
 
+  /// Sends a line of JSON, of several.
+  void line(JsonNode data) throws IOException {
+    part(text(data) + "\n");
+  }
+
   static String text(JsonNode node) {
     return node.toString();
   }

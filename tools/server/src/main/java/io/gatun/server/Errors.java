@@ -24,8 +24,7 @@ final class Errors {
     return switch (cause) {
       case ApiException e -> e;
       case ContextExceededException e ->
-          ApiException.of(
-              HttpStatus.BAD_REQUEST_400, "context_length_exceeded", "messages", e.getMessage());
+          ApiException.of(HttpStatus.BAD_REQUEST_400, "context_length_exceeded", e.getMessage());
       case EngineFullException e ->
           ApiException.of(HttpStatus.TOO_MANY_REQUESTS_429, "queue_full", e.getMessage());
       case ConstraintException e -> ApiException.invalid("response_format", e.getMessage());

@@ -42,6 +42,7 @@ final class Models implements AutoCloseable {
     final AutoCloseable model;
     final long bytes;
     int users;
+    boolean leaving;
     long lastUse = System.nanoTime();
 
     Loaded(Entry entry, AutoCloseable model, long bytes) {
@@ -69,12 +70,27 @@ final class Models implements AutoCloseable {
       return loaded.entry.name();
     }
 
+    Entry entry() {
+      return loaded.entry;
+    }
+
+    /// Has the model unloaded once nobody uses it, unless somebody asks for it before.
+    void leave() {
+      synchronized (inMemory) {
+        loaded.leaving = true;
+      }
+    }
+
     @Override
     public void close() {
+      boolean goes;
       synchronized (inMemory) {
         loaded.users--;
         loaded.lastUse = System.nanoTime();
-        inMemory.notifyAll();
+        goes = loaded.leaving && loaded.users == 0 && inMemory.remove(loaded.entry.name(), loaded);
+      }
+      if (goes) {
+        unload(loaded);
       }
     }
   }
@@ -248,6 +264,7 @@ final class Models implements AutoCloseable {
       var found = inMemory.get(entry.name());
       if (found != null) {
         found.users++;
+        found.leaving = false;
         found.lastUse = System.nanoTime();
       }
       return found;

@@ -72,6 +72,10 @@ public final class Server implements AutoCloseable {
             .get("/metrics", metrics::send);
     new ModelList(models).addTo(routes);
     new Chat(models, options).addTo(routes);
+    new Ollama(models, options).addTo(routes);
+    new OllamaModels(models).addTo(routes);
+    new Completions(models, options).addTo(routes);
+    new Tokens(models).addTo(routes);
     return routes;
   }
 

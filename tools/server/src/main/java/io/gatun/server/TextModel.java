@@ -9,8 +9,7 @@ import io.gatun.models.text.Tokenizer;
 /// A language model with what writes its answers.
 ///
 /// @param template of conversations; null if the model has none
-record TextModel(Llm llm, Engine engine, ChatTemplate template, String templateText)
-    implements AutoCloseable {
+record TextModel(Llm llm, Engine engine, ChatTemplate template) implements AutoCloseable {
   static TextModel open(Llm llm, ServerOptions options) {
     try {
       ChatTemplate template = null;
@@ -29,7 +28,7 @@ record TextModel(Llm llm, Engine engine, ChatTemplate template, String templateT
                       .queue(options.queue)
                       .memory(options.kvMemory)
                       .batchInvariant(options.batchInvariant));
-      return new TextModel(llm, engine, template, "");
+      return new TextModel(llm, engine, template);
     } catch (RuntimeException | Error e) {
       llm.close();
       throw e;
