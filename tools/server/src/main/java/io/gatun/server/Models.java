@@ -263,6 +263,13 @@ final class Models implements AutoCloseable {
       }
       var found = inMemory.get(entry.name());
       if (found != null) {
+        // Engines count those who wait for themselves.
+        if (entry.use() != Use.CHAT && found.users >= options.queue + options.parallel) {
+          throw ApiException.of(
+              HttpStatus.TOO_MANY_REQUESTS_429,
+              "queue_full",
+              "%d requests are before this one: try again later".formatted(found.users));
+        }
         found.users++;
         found.leaving = false;
         found.lastUse = System.nanoTime();

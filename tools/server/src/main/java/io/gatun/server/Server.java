@@ -76,6 +76,8 @@ public final class Server implements AutoCloseable {
     new OllamaModels(models).addTo(routes);
     new Completions(models, options).addTo(routes);
     new Tokens(models).addTo(routes);
+    new Embeddings(models).addTo(routes);
+    new Rerank(models).addTo(routes);
     return routes;
   }
 
