@@ -297,11 +297,8 @@ final class Browser implements AutoCloseable {
     }
 
     void click(String selector) throws Exception {
+      value("document.querySelector('%s').scrollIntoView({block: 'nearest'})".formatted(selector));
       var at =
-          value(
-              "document.querySelector('%s').scrollIntoView({block: 'nearest'})"
-                  .formatted(selector));
-      at =
           value(
               "(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector('%s').getBoundingClientRect())"
                   .formatted(selector));

@@ -135,6 +135,7 @@ class LangChain4jTest {
         .modelName("tiny-llm")
         .temperature(0.0)
         .numPredict(60)
+        .repeatPenalty(1.0) // Ollama's own is 1.1
         .timeout(Duration.ofSeconds(60))
         .maxRetries(0)
         .build();
@@ -156,6 +157,7 @@ class LangChain4jTest {
             .modelName("tiny-llm")
             .temperature(0.0)
             .numPredict(60)
+            .repeatPenalty(1.0)
             .timeout(Duration.ofSeconds(60))
             .build();
     var collected = new Collected();

@@ -236,11 +236,10 @@ class SoakTest {
   }
 
   private void send(Socket socket, String header, String body) throws IOException {
-    String head =
-        "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s\r\n\r\n";
-    socket
-        .getOutputStream()
-        .write((head.formatted(PATH, header) + body).getBytes(StandardCharsets.UTF_8));
+    String request =
+        "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s\r\n\r\n%s"
+            .formatted(PATH, header, body);
+    socket.getOutputStream().write(request.getBytes(StandardCharsets.UTF_8));
   }
 
   /// As when a client is killed: the connection is reset in the middle of the answer, or before it.

@@ -100,7 +100,8 @@ final class OllamaModels {
     for (var entry : models.loaded()) {
       // It stays until another needs its memory.
       var one = describe(entry).put("expires_at", "9999-12-31T23:59:59Z").put("size_vram", 0);
-      if (texts.get(entry.name()) instanceof TextModel text) {
+      var text = texts.get(entry.name());
+      if (text != null) {
         one.put("context_length", text.engine().contextLimit());
       }
       all.add(one);
