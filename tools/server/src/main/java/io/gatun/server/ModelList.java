@@ -1,8 +1,11 @@
 package io.gatun.server;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gatun.models.StableDiffusion;
+import io.gatun.models.diffusion.Schedulers;
 import java.io.IOException;
 import java.util.HashSet;
+import java.util.List;
 
 /// OpenAI's `/v1/models`.
 final class ModelList {
@@ -34,6 +37,13 @@ final class ModelList {
       var text = texts.get(entry.name());
       if (text != null) {
         one.put("max_model_len", text.engine().contextLimit());
+      }
+      if (entry.use() == Use.IMAGES) {
+        var schedulers = one.putArray("schedulers");
+        List.of(Schedulers.names().split(", ")).forEach(schedulers::add);
+      }
+      if (models.loaded(StableDiffusion.class).get(entry.name()) instanceof StableDiffusion sd) {
+        one.put("default_size", sd.defaultSize());
       }
     }
     call.send(body);

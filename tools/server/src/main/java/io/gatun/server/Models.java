@@ -184,12 +184,17 @@ final class Models implements AutoCloseable {
 
   /// The loaded language models, to look at.
   Map<String, TextModel> textModels() {
+    return loaded(TextModel.class);
+  }
+
+  /// The loaded models of a kind, to look at.
+  <M> Map<String, M> loaded(Class<M> type) {
     synchronized (inMemory) {
-      var found = new LinkedHashMap<String, TextModel>();
+      var found = new LinkedHashMap<String, M>();
       inMemory.forEach(
           (name, one) -> {
-            if (one.model instanceof TextModel text) {
-              found.put(name, text);
+            if (type.isInstance(one.model)) {
+              found.put(name, type.cast(one.model));
             }
           });
       return found;
@@ -323,13 +328,14 @@ final class Models implements AutoCloseable {
                 }
               });
       case SEGMENTATION ->
-          Sam.load(
-              entry.path(),
-              o -> {
-                if (options.threads > 0) {
-                  o.threads(options.threads);
-                }
-              });
+          new SegmentationModel(
+              Sam.load(
+                  entry.path(),
+                  o -> {
+                    if (options.threads > 0) {
+                      o.threads(options.threads);
+                    }
+                  }));
       case IMAGES ->
           StableDiffusion.load(
               entry.path(),
