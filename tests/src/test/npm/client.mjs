@@ -1,6 +1,6 @@
 // What the openai package does with a server: node client.mjs http://127.0.0.1:8080/
 import assert from 'node:assert/strict';
-import OpenAI from 'openai';
+import OpenAI, {toFile} from 'openai';
 
 const client = new OpenAI({baseURL: process.argv[2] + 'v1', apiKey: 'none', maxRetries: 0, timeout: 60_000});
 const messages = [{role: 'user', content: 'Good morrow, my lord. What news?'}];
@@ -69,6 +69,13 @@ const steps = {
     // The package asks for base64 and decodes it.
     const length = Math.hypot(...answer.data[0].embedding);
     assert.ok(Math.abs(length - 1) < 1e-3, String(length));
+  },
+  async images() {
+    const made = await client.images.generate({model: 'tiny-sd', prompt: 'a red circle on a blue background', size: '64x64', response_format: 'b64_json'});
+    const png = Buffer.from(made.data[0].b64_json, 'base64');
+    assert.equal(png.subarray(1, 4).toString(), 'PNG');
+    const edited = await client.images.edit({model: 'tiny-sd', prompt: 'a green star', image: await toFile(png, 'image.png', {type: 'image/png'})});
+    assert.equal(Buffer.from(edited.data[0].b64_json, 'base64').subarray(1, 4).toString(), 'PNG');
   },
   async errors() {
     await assert.rejects(client.chat.completions.create({...settings, messages: [{role: 'user', content: 'word '.repeat(3000)}]}),

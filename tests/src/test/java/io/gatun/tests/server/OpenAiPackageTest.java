@@ -24,6 +24,7 @@ class OpenAiPackageTest {
         Server.start(
             o ->
                 o.model(TestData.pretrained("tiny-llm"))
+                    .model(TestData.pretrained("tiny-sd"))
                     .model(
                         "minilm-l6",
                         TestData.complete(

@@ -39,7 +39,8 @@ record Conversation(
     var tools = tools(f);
     var forced = forced(f, tools);
     f.only("parallel_tool_calls", "true", "false");
-    boolean none = f.has("tool_choice") && f.text("tool_choice", "").equals("none");
+    JsonNode choice = f.get("tool_choice"); // a word, or an object
+    boolean none = choice != null && choice.asText().equals("none");
     return of(messages, none ? Map.of() : tools, forced, kwargs, model);
   }
 
