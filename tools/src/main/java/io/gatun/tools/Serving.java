@@ -60,6 +60,9 @@ final class Serving {
     if (asked.keyFile != null) {
       keys(asked.keyFile, o);
     }
+    if (asked.guesses.draft != null) {
+      o.draft(Pretrained.find(asked.guesses.draft));
+    }
     asked.hostNames.forEach(o::hostName);
     o.folder(asked.folder)
         .host(asked.host)
@@ -73,6 +76,7 @@ final class Serving {
         .threads(asked.threads.count())
         .pack(asked.pack.isAuto())
         .batchInvariant(asked.batchInvariant)
+        .lookup(asked.guesses.lookup)
         .timeout(Duration.ofSeconds(asked.timeout));
   }
 

@@ -9,12 +9,16 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.models.Reranker;
 import io.gatun.models.TextEmbedder;
 import io.gatun.tests.TestData;
+import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -108,7 +112,7 @@ class EmbeddingsApiTest {
           "'encoding_format': 'int8'", "'dimensions': 'x'", "'prompt_name': 'poem'", "'truncate': 1"
         }) {
       var error = server.refusal(400, PATH, "{'input': 'a', " + more + "}");
-      assertEquals(more.split("'")[1], error.path("param").asText());
+      assertEquals(more.substring(1, more.indexOf('\'', 1)), error.path("param").asText());
     }
     server.refusal(400, PATH, "{}");
     server.refusal(400, PATH, "{'input': []}");
@@ -122,6 +126,30 @@ class EmbeddingsApiTest {
     assertTrue(message.matches(".*has \\d{3,} tokens; the model reads \\d+ .*"), message);
     server.refusal(400, PATH, "{'model': 'bert-reranker', 'input': 'a'}");
     server.refusal(404, PATH, "{'model': 'gpt', 'input': 'a'}");
+  }
+
+  @Test
+  void soManyWaitAndNoMore() throws Exception {
+    try (var busy = new TestServer(o -> o.model(BERT).parallel(1).queue(1));
+        var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      busy.ask(PATH, "{'input': 'a'}");
+      String body = "{\"input\": [" + "\"the cat and a dog\", ".repeat(2000) + "\"rain\"]}";
+      var asked = new ArrayList<Future<HttpResponse<String>>>();
+      for (int i = 0; i < 12; i++) {
+        asked.add(threads.submit(() -> busy.post(PATH, body)));
+      }
+      int refused = 0;
+      for (var each : asked) {
+        var answer = each.get();
+        if (answer.statusCode() == 429) {
+          refused++;
+          assertEquals("1", answer.headers().firstValue("Retry-After").orElse(""));
+        } else {
+          assertEquals(200, answer.statusCode());
+        }
+      }
+      assertTrue(refused > 0 && refused < 12, refused + " refused");
+    }
   }
 
   @Test

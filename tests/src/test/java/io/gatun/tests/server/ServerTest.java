@@ -12,6 +12,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
@@ -40,7 +41,8 @@ class ServerTest {
 
   /// The first line of what is answered to bytes that a proper client would not send.
   private static String raw(TestServer server, String request) {
-    try (var socket = new Socket("127.0.0.1", server.server().uri().getPort())) {
+    try (var socket =
+        new Socket(InetAddress.getLoopbackAddress(), server.server().uri().getPort())) {
       socket.setSoTimeout(30_000);
       socket.getOutputStream().write(request.getBytes(UTF_8));
       return new String(socket.getInputStream().readAllBytes(), UTF_8).split("\r\n", 2)[0];
@@ -163,7 +165,8 @@ class ServerTest {
       for (String how : new String[] {", \"stream\": true}", "}"}) {
         double before = metric(server, "gatun_answer_tokens_total");
         String body = LONG_ANSWER + how;
-        try (var socket = new Socket("127.0.0.1", server.server().uri().getPort())) {
+        try (var socket =
+            new Socket(InetAddress.getLoopbackAddress(), server.server().uri().getPort())) {
           String head =
               "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
                   .formatted(PATH, body.length());
@@ -196,7 +199,8 @@ class ServerTest {
       assertEquals(200, answer.get().statusCode());
       assertEquals(
           LONG, TestServer.json(answer.get().body()).at("/usage/completion_tokens").asInt());
-      assertThrows(ConnectException.class, () -> new Socket("127.0.0.1", port).close());
+      assertThrows(
+          ConnectException.class, () -> new Socket(InetAddress.getLoopbackAddress(), port).close());
     }
   }
 }

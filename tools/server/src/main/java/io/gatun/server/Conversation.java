@@ -39,7 +39,7 @@ record Conversation(
     var tools = tools(f);
     var forced = forced(f, tools);
     f.only("parallel_tool_calls", "true", "false");
-    JsonNode choice = f.get("tool_choice"); // a word, or an object
+    JsonNode choice = f.get("tool_choice");
     boolean none = choice != null && choice.asText().equals("none");
     return of(messages, none ? Map.of() : tools, forced, kwargs, model);
   }

@@ -34,7 +34,7 @@ final class Models implements AutoCloseable {
   /// @param bytes of its files
   record Entry(String name, Path path, Use use, long bytes, Instant changed) {}
 
-  /// One that is loaded, and the bytes that it takes together with what it keeps of texts.
+  /// One that is loaded. Its bytes are those of its files and of what it keeps of texts.
   private static final class Loaded {
     final Entry entry;
     final AutoCloseable model;
