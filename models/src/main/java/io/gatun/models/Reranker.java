@@ -66,6 +66,13 @@ public final class Reranker implements AutoCloseable {
     return model.maxTokens();
   }
 
+  /// What became of a query's documents.
+  ///
+  /// @param scores as [#score] gives them
+  /// @param tokens that were read
+  @SuppressWarnings("ArrayRecordComponent") // to be read, not to be compared
+  public record Judgement(float[] scores, int tokens) {}
+
   /// A score for each document: the greater, the better it answers; from 0 to 1 unless the model's
   /// configuration says that its scores are logits.
   ///
@@ -73,6 +80,15 @@ public final class Reranker implements AutoCloseable {
   /// @throws IllegalStateException if the model is closed
   /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   public float[] score(String query, List<String> documents) {
+    return judge(query, documents).scores();
+  }
+
+  /// As [#score], with the tokens counted.
+  ///
+  /// @throws IllegalArgumentException as for [#score]
+  /// @throws IllegalStateException if the model is closed
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
+  public Judgement judge(String query, List<String> documents) {
     model.ops().owner().checkOpen();
     var ids = new ArrayList<int[]>();
     var types = new ArrayList<int[]>();
@@ -109,7 +125,7 @@ public final class Reranker implements AutoCloseable {
             }
           }
         });
-    return scores;
+    return new Judgement(scores, ids.stream().mapToInt(each -> each.length).sum());
   }
 
   private int[] question(String name, String query, String document) {

@@ -7,6 +7,7 @@ import io.gatun.tensor.ops.Functional;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
@@ -129,11 +130,7 @@ public final class TextEmbedder implements AutoCloseable {
   /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   public void embed(Iterator<String> texts, String promptName, Consumer<float[]> vectors) {
     model.ops().owner().checkOpen();
-    String prompt = promptName == null ? "" : prompts().get(promptName);
-    if (prompt == null) {
-      throw new IllegalArgumentException(
-          "there is no prompt \"%s\"; the model has %s".formatted(promptName, prompts().keySet()));
-    }
+    String prompt = prompt(promptName);
     for (int done = 0; texts.hasNext(); ) {
       var ids = new ArrayList<int[]>();
       while (ids.size() < READ_AT_ONCE && texts.hasNext()) {
@@ -143,6 +140,73 @@ public final class TextEmbedder implements AutoCloseable {
         vectors.accept(vector);
       }
     }
+  }
+
+  private String prompt(String name) {
+    String prompt = name == null ? "" : prompts().get(name);
+    if (prompt == null) {
+      throw new IllegalArgumentException(
+          "there is no prompt \"%s\"; the model has %s".formatted(name, prompts().keySet()));
+    }
+    return prompt;
+  }
+
+  /// The tokens that are read of texts, with a prompt before each.
+  ///
+  /// @param promptName one of [#prompts]; null for none
+  /// @throws IllegalArgumentException as for [#embed]
+  public List<int[]> encode(List<String> texts, String promptName) {
+    String prompt = prompt(promptName);
+    var ids = new ArrayList<int[]>();
+    for (String text : texts) {
+      ids.add(ids(ids.size(), prompt + text));
+    }
+    return ids;
+  }
+
+  /// The vectors of texts that are given as tokens, with all that belongs around them.
+  ///
+  /// @throws IllegalArgumentException if a text is empty or longer than [#maxTokens], or a token is
+  ///   not one of the model's
+  /// @throws IllegalStateException if the model is closed
+  /// @throws java.util.concurrent.CancellationException if the thread is interrupted
+  public float[][] embedTokens(List<int[]> texts) {
+    model.ops().owner().checkOpen();
+    for (int i = 0; i < texts.size(); i++) {
+      int[] ids = texts.get(i);
+      if (ids.length == 0 || ids.length > maxTokens()) {
+        throw new IllegalArgumentException(
+            "text %d has %d tokens; the model reads 1 to %d"
+                .formatted(i + 1, ids.length, maxTokens()));
+      }
+      for (int id : ids) {
+        if (id < 0 || !tokenizer().has(id)) {
+          throw new IllegalArgumentException(
+              "text %d has the token %d; the model has the tokens 0 to %d"
+                  .formatted(i + 1, id, tokenizer().size() - 1));
+        }
+      }
+    }
+    return embedded(texts);
+  }
+
+  /// Whether the first so many numbers of a vector are a vector, too (Matryoshka embeddings, arXiv
+  /// 2205.13147), as the model's configuration says or all of its family are trained; the whole
+  /// length always is.
+  public boolean shortens(int dimension) {
+    return model.model().shortens(dimension);
+  }
+
+  /// The first numbers of a vector, made as long as the model's vectors are if it normalizes them.
+  ///
+  /// @throws IllegalArgumentException if the model's vectors are not made to be cut there
+  public float[] shortened(float[] vector, int dimension) {
+    if (!shortens(dimension)) {
+      throw new IllegalArgumentException(
+          "%d numbers are asked for; the model's vectors have %d, and are not known to be made to be cut to that length"
+              .formatted(dimension, dimension()));
+    }
+    return dimension == vector.length ? vector : finished(Arrays.copyOf(vector, dimension));
   }
 
   private float[][] embedded(List<int[]> ids) {

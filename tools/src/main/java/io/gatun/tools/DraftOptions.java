@@ -22,14 +22,14 @@ final class DraftOptions {
       description =
           "Guess that the text goes on as it did when its last tokens were there before, where that"
               + " is faster.")
-  private boolean lookup;
+  boolean lookup;
 
   @Option(
       names = "--draft",
       paramLabel = "MODEL",
       description =
           "Have a small model of the same vocabulary guess the next tokens, where that is faster.")
-  private Path draft;
+  Path draft;
 
   /// What guesses, and what it needs.
   record Guesses(Drafter drafter, DraftModel session, Llm model) implements AutoCloseable {

@@ -129,8 +129,11 @@ final class Serve implements Callable<Integer> {
 
   @Mixin PackOptions pack;
 
+  @Mixin DraftOptions guesses;
+
   @Override
   public Integer call() throws Exception {
+    guesses.check();
     try {
       return Serving.run(this);
     } catch (NoClassDefFoundError e) {

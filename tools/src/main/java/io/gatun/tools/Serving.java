@@ -60,6 +60,9 @@ final class Serving {
     if (asked.keyFile != null) {
       keys(asked.keyFile, o);
     }
+    if (asked.guesses.draft != null) {
+      o.draft(Pretrained.find(asked.guesses.draft));
+    }
     asked.hostNames.forEach(o::hostName);
     o.folder(asked.folder)
         .host(asked.host)
@@ -72,6 +75,7 @@ final class Serving {
         .memory(asked.memory == null ? fourFifths() : asked.memory)
         .threads(asked.threads.count())
         .pack(asked.pack.isAuto())
+        .lookup(asked.guesses.lookup)
         .timeout(Duration.ofSeconds(asked.timeout));
   }
 

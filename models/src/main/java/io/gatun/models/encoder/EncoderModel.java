@@ -4,6 +4,8 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.decoder.Keys;
 import io.gatun.models.nn.UsedTensors;
+import java.util.List;
+import java.util.stream.StreamSupport;
 
 /// An encoder as its checkpoint and the files beside it describe it.
 ///
@@ -52,5 +54,21 @@ public record EncoderModel(
     return files.dense().isEmpty()
         ? encoder.hiddenSize()
         : Math.toIntExact(files.dense().getLast().weight().dim(0));
+  }
+
+  /// Whether a vector may be cut to a length: what configurations have for it is what vLLM reads.
+  public boolean shortens(int length) {
+    if (length < 1 || length >= dimension()) {
+      return length == dimension();
+    }
+    var listed = keys.json().path("matryoshka_dimensions");
+    if (listed.isArray()) {
+      return StreamSupport.stream(listed.spliterator(), false).anyMatch(d -> d.asInt() == length);
+    }
+    return switch (keys.text("model_type", "bert")) {
+      case "qwen3" -> length >= 32;
+      case "gemma3_text", "gemma-embedding" -> List.of(128, 256, 512).contains(length);
+      default -> keys.json().path("is_matryoshka").asBoolean();
+    };
   }
 }

@@ -49,7 +49,7 @@ final class FileBytes {
   }
 
   /// What to say when that, or understanding the bytes, has failed.
-  static RuntimeException exception(Path file, Throwable cause) {
+  static RuntimeException exception(Object file, Throwable cause) {
     return switch (cause) {
       case ImageException e -> e;
       case ClosedByInterruptException _ -> new CancellationException("interrupted");
@@ -67,7 +67,7 @@ final class FileBytes {
     };
   }
 
-  private static ImageException outOfMemory(Path file, OutOfMemoryError e) {
+  private static ImageException outOfMemory(Object file, OutOfMemoryError e) {
     boolean heap = e.getMessage() == null || !e.getMessage().contains("direct");
     String option = heap ? "-Xmx" : "-XX:MaxDirectMemorySize=";
     long now = (heap ? Runtime.getRuntime().maxMemory() : 0) >> 20;
@@ -77,7 +77,7 @@ final class FileBytes {
         e);
   }
 
-  private static ImageException damaged(Path file, Throwable cause) {
+  private static ImageException damaged(Object file, Throwable cause) {
     String message = cause.getMessage() != null ? cause.getMessage() : cause.toString();
     String line = message.lines().findFirst().orElse("").strip();
     String what = line.endsWith(".") ? line.substring(0, line.length() - 1) : line;

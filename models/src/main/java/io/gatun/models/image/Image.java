@@ -46,7 +46,16 @@ public final class Image {
   /// @param maxPixels the most pixels, width x height
   /// @throws ImageException if there is no such image, it is damaged, or it has more pixels
   public static Image read(Path file, long maxPixels) {
-    return new ImageReading(file, maxPixels).read();
+    return new ImageReading(file, maxPixels).read(arena -> FileBytes.read(file, arena));
+  }
+
+  /// Reads a PNG, JPEG, BMP, GIF or WebP file that is in memory; its size is looked at first.
+  ///
+  /// @param maxPixels the most pixels, width x height
+  /// @throws ImageException if it is no such image, it is damaged, or it has more pixels
+  public static Image read(byte[] file, long maxPixels) {
+    return new ImageReading("the image", maxPixels)
+        .read(arena -> arena.allocateFrom(ValueLayout.JAVA_BYTE, file));
   }
 
   /// The named texts that a PNG file carries, see [#write(Path, Map)].
@@ -172,6 +181,11 @@ public final class Image {
   /// @throws ImageException if the file cannot be written, or is no PNG file and there are texts
   public void write(Path file, Map<String, String> text) {
     ImageWriting.write(this, file, text);
+  }
+
+  /// A PNG file in memory that carries named texts, as [#write(Path, Map)] writes it.
+  public byte[] png(Map<String, String> text) {
+    return ImageWriting.png(this, text);
   }
 
   /// Shows the picture in a window, or, where there is no display, writes it to a temporary PNG

@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -25,18 +24,24 @@ final class ImageReading {
   /// So many pixels are decoded on the heap at a time: decoders begin again for each part.
   private static final int STRIP_PIXELS = 12_000_000;
 
-  private final Path file;
+  /// The bytes of a file, for as long as the arena is open.
+  interface Source {
+    MemorySegment read(Arena arena) throws IOException;
+  }
+
+  private final Object file;
   private final long maxPixels;
   private final List<String> damage = new ArrayList<>();
 
-  ImageReading(Path file, long maxPixels) {
+  /// @param file its name, for messages
+  ImageReading(Object file, long maxPixels) {
     this.file = file;
     this.maxPixels = maxPixels;
   }
 
-  Image read() {
+  Image read(Source source) {
     try (var arena = Arena.ofConfined()) {
-      var bytes = FileBytes.read(file, arena);
+      var bytes = source.read(arena);
       if (PngChunks.isPng(bytes)) {
         var png = new PngReader(bytes);
         checkSize(png.width(), png.height());

@@ -2,7 +2,9 @@ package io.gatun.models.image;
 
 import io.gatun.ffm.files.AtomicFile;
 import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
@@ -13,6 +15,7 @@ import javax.imageio.ImageWriteParam;
 import javax.imageio.ImageWriter;
 import javax.imageio.metadata.IIOMetadata;
 import javax.imageio.stream.ImageOutputStream;
+import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /// Image files that appear under their names whole or not at all.
 final class ImageWriting {
@@ -39,6 +42,16 @@ final class ImageWriting {
       throw new ImageException(
           "%s: cannot be written: %s; nothing is left of it.".formatted(file, e.getMessage()), e);
     }
+  }
+
+  static byte[] png(Image image, Map<String, String> text) {
+    var bytes = new ByteArrayOutputStream();
+    try (var out = new MemoryCacheImageOutputStream(bytes)) {
+      encode(image, "png", text, out);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return bytes.toByteArray();
   }
 
   private static String formatOf(Path file) {

@@ -17,7 +17,7 @@ public final class UnknownKeys {
               + "|.*dropout(_.*)?|.*drop(_rate|_prob)?|initializer_.*|.*init_(range|std|method)|use_cache"
               + "|tie_word_embeddings|pretraining_tp|gradient_checkpointing|attn_implementation"
               + "|use_flash_.*|use_bfloat16|torchscript|keys_to_ignore_.*"
-              + "|.*_token(_id|_ids|_index)?|.*_(aux|z)_loss_coef|router_jitter_noise"
+              + "|.*_token(_id|_ids|_index)?|is_matryoshka|matryoshka_dimensions|.*_(aux|z)_loss_coef|router_jitter_noise"
               + "|output_(attentions|hidden_states|router_logits|scores)|return_dict(_.*)?"
               + "|id2label|label2id|num_labels|problem_type|finetuning_task|task_specific_params"
               + "|prefix|tie_encoder_decoder|cross_attention_hidden_size|chunk_size_feed_forward"

@@ -98,6 +98,32 @@ public final class ChatTemplate {
   /// @param metadata the checkpoint's, as [io.gatun.loaders.Checkpoint#metadata] gives it
   /// @throws CheckpointException if there is none, or it is broken
   public static ChatTemplate load(Path model, Map<String, Object> metadata, Tokenizer tokenizer) {
+    var sources = sources(model, metadata);
+    if (!sources.containsKey(DEFAULT)) {
+      throw new CheckpointException(
+          ("%s: no chat template. Looked for tokenizer.chat_template in the file's metadata, and"
+                  + " for chat_template.jinja and chat_template in tokenizer_config.json in %s. A"
+                  + " model without one was most likely not trained to chat: use it with gatun"
+                  + " generate.")
+              .formatted(model, directory(model)));
+    }
+    return of(sources, tokenizer);
+  }
+
+  /// The text of a model's template, of several the one for conversations with tools: what it names
+  /// tells what the model was trained on. Empty if there is none.
+  ///
+  /// @param metadata the checkpoint's
+  public static String text(Path model, Map<String, Object> metadata) {
+    var sources = sources(model, metadata);
+    return sources.getOrDefault(TOOL_USE, sources.getOrDefault(DEFAULT, ""));
+  }
+
+  private static Path directory(Path model) {
+    return Files.isDirectory(model) ? model : model.toAbsolutePath().getParent();
+  }
+
+  private static Map<String, String> sources(Path model, Map<String, Object> metadata) {
     String key = "tokenizer.chat_template";
     var sources = new LinkedHashMap<String, String>();
     if (metadata.get(key) instanceof String template) {
@@ -105,20 +131,12 @@ public final class ChatTemplate {
       if (metadata.get(key + "." + TOOL_USE) instanceof String forTools) {
         sources.put(TOOL_USE, forTools);
       }
-      return of(sources, tokenizer);
+      return sources;
     }
-    Path directory = Files.isDirectory(model) ? model : model.toAbsolutePath().getParent();
+    Path directory = directory(model);
     sources.putAll(inConfig(directory));
     sources.putAll(inFiles(directory));
-    if (!sources.containsKey(DEFAULT)) {
-      throw new CheckpointException(
-          ("%s: no chat template. Looked for tokenizer.chat_template in the file's metadata, and"
-                  + " for chat_template.jinja and chat_template in tokenizer_config.json in %s. A"
-                  + " model without one was most likely not trained to chat: use it with gatun"
-                  + " generate.")
-              .formatted(model, directory));
-    }
-    return of(sources, tokenizer);
+    return sources;
   }
 
   private static Map<String, String> inConfig(Path directory) {

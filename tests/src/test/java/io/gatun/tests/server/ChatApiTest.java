@@ -115,4 +115,42 @@ class ChatApiTest {
     assertEquals("context_length_exceeded", error.path("code").asText());
     assertTrue(error.path("message").asText().matches(".*\\d{3,}.* 512.*"), error.toString());
   }
+
+  @Test
+  void aToolThatIsAskedForIsCalled() {
+    String tools =
+        ", 'max_tokens': 80, 'tools': [{'type': 'function', 'function': {'name': 'greet',"
+            + " 'parameters': {'type': 'object', 'properties': {'age': {'type': 'integer',"
+            + " 'minimum': 1, 'maximum': 99}}, 'required': ['age'], 'additionalProperties':"
+            + " false}}}]";
+    for (String choice :
+        new String[] {"'required'", "{'type': 'function', 'function': {'name': 'greet'}}"}) {
+      var answer = chat(tools + ", 'tool_choice': " + choice).at("/choices/0");
+      assertEquals("tool_calls", answer.path("finish_reason").asText(), answer.toString());
+      var call = answer.at("/message/tool_calls/0/function");
+      assertEquals("greet", call.path("name").asText());
+      assertTrue(
+          TestServer.json(call.path("arguments").asText()).path("age").asInt() > 0,
+          call.toString());
+    }
+    server.refusal(
+        400,
+        PATH,
+        "{" + HELLO + tools + ", 'tool_choice': {'type': 'function', 'function': {'name': 'x'}}}");
+  }
+
+  /// Guesses change nothing.
+  @Test
+  void aDraftModelGuesses() {
+    String more = ", 'max_tokens': 40, 'ignore_eos': true";
+    var path = TestData.pretrained("tiny-llm");
+    try (var other = new TestServer(o -> o.model(path).draft(path))) {
+      var answer = other.ask(PATH, "{" + HELLO + more + "}");
+      assertEquals(
+          chat(more).at("/choices/0/message/content"), answer.at("/choices/0/message/content"));
+      assertTrue(
+          other.get("/metrics").body().matches("(?s).*gatun_drafted_tokens_total\\S* [1-9].*"),
+          other.get("/metrics").body());
+    }
+  }
 }

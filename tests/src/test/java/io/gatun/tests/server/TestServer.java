@@ -89,7 +89,7 @@ public final class TestServer implements AutoCloseable {
     var response = post(path, body.replace('\'', '"'));
     var events = new ArrayList<JsonNode>();
     boolean done = false;
-    for (String line : response.body().split("\n\n")) {
+    for (String line : response.body().strip().split("\n\n", -1)) {
       if (done || !line.startsWith("data: ")) {
         throw new AssertionError(response.body());
       }

@@ -92,6 +92,11 @@ final class Call implements AutoCloseable {
     watch = disconnects.watch(request, action);
   }
 
+  /// Has this thread interrupted when the client goes away: what it computes ends soon.
+  void interruptOnDisconnect() {
+    onDisconnect(Thread.currentThread()::interrupt);
+  }
+
   void send(JsonNode body) throws IOException {
     send(HttpStatus.OK_200, JSON_TYPE, bytes(body));
   }
@@ -131,6 +136,11 @@ final class Call implements AutoCloseable {
   /// Sends a server-sent event.
   void event(JsonNode data) throws IOException {
     part("data: " + text(data) + "\n\n");
+  }
+
+  /// Sends a line of JSON, of several.
+  void line(JsonNode data) throws IOException {
+    part(text(data) + "\n");
   }
 
   static String text(JsonNode node) {

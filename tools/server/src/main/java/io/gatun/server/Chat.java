@@ -79,20 +79,6 @@ final class Chat {
     f.only("modalities", "[\"text\"]", "");
   }
 
-  /// One answer as it comes.
-  private static final class Choice {
-    final ToolCallParser parser;
-    final StringBuilder content = new StringBuilder();
-    final StringBuilder thoughts = new StringBuilder();
-    final ArrayNode logprobs = Call.JSON.createArrayNode();
-    List<ToolCallParser.ToolCall> calls = List.of();
-    Result result;
-
-    Choice(ToolCallParser parser) {
-      this.parser = parser;
-    }
-  }
-
   private static final class Reply {
     private final String id = "chatcmpl-" + UUID.randomUUID();
     private final long created = System.currentTimeMillis() / 1000;
@@ -117,27 +103,11 @@ final class Chat {
           .put("model", name);
     }
 
-    /// What a piece adds to the content.
     private String take(Choice choice, Piece piece) {
-      String text = choice.parser == null ? piece.text() : choice.parser.push(piece);
-      choice.content.append(text);
-      choice.thoughts.append(piece.thought());
       if (piece.logprobs() != null) {
         choice.logprobs.add(logprob(piece.logprobs(), model.tokenizer()));
       }
-      return text;
-    }
-
-    /// What the end adds to the content.
-    private String finish(Choice choice, Result result) {
-      choice.result = result;
-      if (choice.parser == null) {
-        return "";
-      }
-      String text = choice.parser.finish();
-      choice.calls = choice.parser.calls();
-      choice.content.append(text);
-      return text;
+      return choice.take(piece);
     }
 
     void send(Call call, Answers written) throws IOException, InterruptedException {
@@ -146,7 +116,7 @@ final class Chat {
         if (event.piece() != null) {
           take(choice, event.piece());
         } else {
-          finish(choice, event.result());
+          choice.finish(event.result());
         }
       }
       var body = head("chat.completion");
@@ -230,7 +200,7 @@ final class Chat {
     }
 
     private void end(Call call, int index, Choice choice, Result result) throws IOException {
-      String text = finish(choice, result);
+      String text = choice.finish(result);
       if (!text.isEmpty()) {
         var chunk = delta(index);
         delta(chunk).put("content", text);

@@ -30,12 +30,18 @@ record Conversation(
   ///
   /// @throws ApiException if they are none that this server understands
   static Conversation of(Fields f, TextModel model) {
+    return of(f, kwargs(f), model);
+  }
+
+  /// @param kwargs the template's own switches
+  static Conversation of(Fields f, Map<String, Object> kwargs, TextModel model) {
     var messages = messages(f);
     var tools = tools(f);
     var forced = forced(f, tools);
     f.only("parallel_tool_calls", "true", "false");
-    boolean none = f.has("tool_choice") && f.text("tool_choice", "").equals("none");
-    return of(messages, none ? Map.of() : tools, forced, kwargs(f), model);
+    JsonNode choice = f.get("tool_choice");
+    boolean none = choice != null && choice.asText().equals("none");
+    return of(messages, none ? Map.of() : tools, forced, kwargs, model);
   }
 
   static Conversation of(
@@ -146,13 +152,16 @@ record Conversation(
       throw f.missing("content");
     }
     message.put("content", content(f));
-    if (f.has("name")) {
-      message.put("name", f.text("name", ""));
+    for (String name : List.of("name", "tool_name")) {
+      if (f.has(name)) {
+        message.put("name", f.text(name, ""));
+      }
     }
+    refuseImages(f);
     if (f.has("tool_call_id")) {
       message.put("tool_call_id", f.text("tool_call_id", ""));
     }
-    for (String thoughts : List.of("reasoning_content", "reasoning")) {
+    for (String thoughts : List.of("reasoning_content", "reasoning", "thinking")) {
       if (f.has(thoughts)) {
         message.put("reasoning_content", f.text(thoughts, ""));
       }
@@ -164,6 +173,13 @@ record Conversation(
     f.ignore("annotations");
     f.requireAllRead();
     return message;
+  }
+
+  /// As Ollama's clients send them.
+  static void refuseImages(Fields f) {
+    if (!f.array("images", MESSAGES).isEmpty()) {
+      throw f.invalid("images", "has images; this model reads only text");
+    }
   }
 
   /// Text, or the texts of several parts.

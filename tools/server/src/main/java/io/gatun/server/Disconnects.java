@@ -20,7 +20,6 @@ import org.eclipse.jetty.server.Request;
 /// be read then, that is its end; else the client sent its next request early, and is there.
 final class Disconnects implements AutoCloseable {
   private final Selector selector;
-  private final Thread thread;
   private final Queue<Runnable> changes = new ConcurrentLinkedQueue<>();
 
   Disconnects() {
@@ -29,7 +28,7 @@ final class Disconnects implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    thread = Thread.ofPlatform().daemon().name("gatun-disconnects").start(this::work);
+    Thread.ofPlatform().daemon().name("gatun-disconnects").start(this::work);
   }
 
   /// Has `gone` called, once, if the request's client goes away before the watch is closed. The

@@ -51,12 +51,13 @@ final class Fields {
   }
 
   /// A field of which only one value is known, which is what happens anyway.
-  void only(String name, String... values) {
+  Fields only(String name, String... values) {
     JsonNode value = get(name);
     if (value != null && !List.of(values).contains(value.asText())) {
       throw invalid(
           name, "is %s; only %s is supported".formatted(value, String.join(", ", values)));
     }
+    return this;
   }
 
   /// @throws ApiException if there is a field that nobody has read

@@ -1,8 +1,11 @@
 package io.gatun.server;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gatun.models.StableDiffusion;
+import io.gatun.models.diffusion.Schedulers;
 import java.io.IOException;
 import java.util.HashSet;
+import java.util.List;
 
 /// OpenAI's `/v1/models`.
 final class ModelList {
@@ -30,8 +33,16 @@ final class ModelList {
               .put("use", entry.use().word())
               .put("loaded", loaded.contains(entry))
               .put("bytes", entry.bytes());
-      if (models.textModels().get(entry.name()) instanceof TextModel text) {
+      var text = models.textModels().get(entry.name());
+      if (text != null) {
         one.put("max_model_len", text.engine().contextLimit());
+      }
+      if (entry.use() == Use.IMAGES) {
+        var schedulers = one.putArray("schedulers");
+        List.of(Schedulers.names().split(", ")).forEach(schedulers::add);
+      }
+      if (models.loaded(StableDiffusion.class).get(entry.name()) instanceof StableDiffusion sd) {
+        one.put("default_size", sd.defaultSize());
       }
     }
     call.send(body);

@@ -34,14 +34,13 @@ final class Models implements AutoCloseable {
   /// @param bytes of its files
   record Entry(String name, Path path, Use use, long bytes, Instant changed) {}
 
-  /// One that is loaded.
-  ///
-  /// @param bytes that it takes together with what it keeps of texts
+  /// One that is loaded. Its bytes are those of its files and of what it keeps of texts.
   private static final class Loaded {
     final Entry entry;
     final AutoCloseable model;
     final long bytes;
     int users;
+    boolean leaving;
     long lastUse = System.nanoTime();
 
     Loaded(Entry entry, AutoCloseable model, long bytes) {
@@ -69,12 +68,27 @@ final class Models implements AutoCloseable {
       return loaded.entry.name();
     }
 
+    Entry entry() {
+      return loaded.entry;
+    }
+
+    /// Has the model unloaded once nobody uses it, unless somebody asks for it before.
+    void leave() {
+      synchronized (inMemory) {
+        loaded.leaving = true;
+      }
+    }
+
     @Override
     public void close() {
+      boolean goes;
       synchronized (inMemory) {
         loaded.users--;
         loaded.lastUse = System.nanoTime();
-        inMemory.notifyAll();
+        goes = loaded.leaving && loaded.users == 0 && inMemory.remove(loaded.entry.name(), loaded);
+      }
+      if (goes) {
+        unload(loaded);
       }
     }
   }
@@ -170,12 +184,17 @@ final class Models implements AutoCloseable {
 
   /// The loaded language models, to look at.
   Map<String, TextModel> textModels() {
+    return loaded(TextModel.class);
+  }
+
+  /// The loaded models of a kind, to look at.
+  <M> Map<String, M> loaded(Class<M> type) {
     synchronized (inMemory) {
-      var found = new LinkedHashMap<String, TextModel>();
+      var found = new LinkedHashMap<String, M>();
       inMemory.forEach(
           (name, one) -> {
-            if (one.model instanceof TextModel text) {
-              found.put(name, text);
+            if (type.isInstance(one.model)) {
+              found.put(name, type.cast(one.model));
             }
           });
       return found;
@@ -247,7 +266,15 @@ final class Models implements AutoCloseable {
       }
       var found = inMemory.get(entry.name());
       if (found != null) {
+        // Engines count those who wait for themselves.
+        if (entry.use() != Use.CHAT && found.users >= options.queue + options.parallel) {
+          throw ApiException.of(
+              HttpStatus.TOO_MANY_REQUESTS_429,
+              "queue_full",
+              "%d requests are before this one: try again later".formatted(found.users));
+        }
         found.users++;
+        found.leaving = false;
         found.lastUse = System.nanoTime();
       }
       return found;
@@ -301,13 +328,14 @@ final class Models implements AutoCloseable {
                 }
               });
       case SEGMENTATION ->
-          Sam.load(
-              entry.path(),
-              o -> {
-                if (options.threads > 0) {
-                  o.threads(options.threads);
-                }
-              });
+          new SegmentationModel(
+              Sam.load(
+                  entry.path(),
+                  o -> {
+                    if (options.threads > 0) {
+                      o.threads(options.threads);
+                    }
+                  }));
       case IMAGES ->
           StableDiffusion.load(
               entry.path(),

@@ -52,13 +52,17 @@ final class Routes extends Handler.Abstract {
   public boolean handle(Request request, Response response, Callback callback) {
     // A request may wait longer for its turn than a connection may stand still.
     request.addIdleTimeoutListener(_ -> false);
-    response.getHeaders().put("X-Content-Type-Options", "nosniff");
-    response.getHeaders().put("Referrer-Policy", "no-referrer");
-    response.getHeaders().put("Cross-Origin-Resource-Policy", "same-origin");
+    secure(response);
     try (var call = new Call(request, response, bodies, disconnects)) {
       answer(call, callback);
     }
     return true;
+  }
+
+  private static void secure(Response response) {
+    response.getHeaders().put("X-Content-Type-Options", "nosniff");
+    response.getHeaders().put("Referrer-Policy", "no-referrer");
+    response.getHeaders().put("Cross-Origin-Resource-Policy", "same-origin");
   }
 
   private void answer(Call call, Callback callback) {
@@ -88,6 +92,10 @@ final class Routes extends Handler.Abstract {
     }
     try {
       call.response().reset();
+      secure(call.response());
+      if (e.status() == HttpStatus.METHOD_NOT_ALLOWED_405) {
+        call.response().getHeaders().put(HttpHeader.ALLOW, allowed(call.path()));
+      }
       if (e.status() == HttpStatus.TOO_MANY_REQUESTS_429
           || e.status() == HttpStatus.SERVICE_UNAVAILABLE_503) {
         call.response().getHeaders().put(HttpHeader.RETRY_AFTER, "1");
@@ -115,15 +123,17 @@ final class Routes extends Handler.Abstract {
         endpoint.answer(call);
       }
     } else if (known) {
-      call.response().getHeaders().put(HttpHeader.ALLOW, gets.containsKey(path) ? "GET" : "POST");
       throw ApiException.of(
           HttpStatus.METHOD_NOT_ALLOWED_405,
           "method_not_allowed",
-          "%s is asked by %s, not %s"
-              .formatted(path, gets.containsKey(path) ? "GET" : "POST", method));
+          "%s is asked by %s, not %s".formatted(path, allowed(path), method));
     } else if (!reads || !Page.send(call)) {
       throw ApiException.of(
           HttpStatus.NOT_FOUND_404, "not_found", "there is nothing at " + method + " " + path);
     }
+  }
+
+  private String allowed(String path) {
+    return !posts.containsKey(path) ? "GET" : gets.containsKey(path) ? "GET, POST" : "POST";
   }
 }

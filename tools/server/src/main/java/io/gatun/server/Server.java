@@ -72,8 +72,15 @@ public final class Server implements AutoCloseable {
             .get("/metrics", metrics::send);
     new ModelList(models).addTo(routes);
     new Chat(models, options).addTo(routes);
+    new Ollama(models, options).addTo(routes);
+    new OllamaModels(models).addTo(routes);
+    var queue = new Work.Queue(options);
+    new Segmentations(models, options, queue).addTo(routes);
+    new Images(models, options, queue).addTo(routes);
     new Completions(models, options).addTo(routes);
     new Tokens(models).addTo(routes);
+    new Embeddings(models).addTo(routes);
+    new Rerank(models).addTo(routes);
     return routes;
   }
 

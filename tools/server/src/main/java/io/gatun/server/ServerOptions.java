@@ -32,6 +32,7 @@ public final class ServerOptions {
   Duration timeout = Duration.ofMinutes(10);
   Duration idle = Duration.ofSeconds(30);
   Path draft;
+  boolean lookup;
   Consumer<String> notices = line -> {};
 
   ServerOptions() {}
@@ -161,7 +162,7 @@ public final class ServerOptions {
     return this;
   }
 
-  /// How long a request may take; by default 10 minutes. An answer ends as it is.
+  /// How long a request may take; by default 10 minutes. One that takes longer ends with an error.
   public ServerOptions timeout(Duration value) {
     timeout = value;
     return this;
@@ -176,6 +177,13 @@ public final class ServerOptions {
   /// A small model that guesses tokens for the others, where its vocabulary is theirs.
   public ServerOptions draft(Path value) {
     draft = value;
+    return this;
+  }
+
+  /// Whether tokens are guessed by what followed the last ones earlier in the text; by default they
+  /// are not. A [#draft] comes before this.
+  public ServerOptions lookup(boolean value) {
+    lookup = value;
     return this;
   }
 

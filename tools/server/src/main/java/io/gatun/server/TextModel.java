@@ -1,17 +1,21 @@
 package io.gatun.server;
 
 import io.gatun.loaders.CheckpointException;
+import io.gatun.models.DraftModel;
 import io.gatun.models.Llm;
 import io.gatun.models.engine.Engine;
+import io.gatun.models.sampling.PromptLookup;
 import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.Tokenizer;
 
 /// A language model with what writes its answers.
 ///
 /// @param template of conversations; null if the model has none
-record TextModel(Llm llm, Engine engine, ChatTemplate template, String templateText)
+/// @param draft guesses what it writes; null for nobody
+record TextModel(Llm llm, Engine engine, ChatTemplate template, Llm draft)
     implements AutoCloseable {
   static TextModel open(Llm llm, ServerOptions options) {
+    Llm draft = null;
     try {
       ChatTemplate template = null;
       try {
@@ -21,13 +25,42 @@ record TextModel(Llm llm, Engine engine, ChatTemplate template, String templateT
       } catch (CheckpointException e) {
         options.notices.accept(e.getMessage());
       }
+      draft = draft(llm, options);
+      var small = draft;
       var engine =
           Engine.open(
-              llm, o -> o.parallel(options.parallel).queue(options.queue).memory(options.kvMemory));
-      return new TextModel(llm, engine, template, "");
+              llm,
+              o -> {
+                o.parallel(options.parallel).queue(options.queue).memory(options.kvMemory);
+                if (small != null) {
+                  o.drafter(() -> new DraftModel(llm, small));
+                } else if (options.lookup) {
+                  o.drafter(PromptLookup::new);
+                }
+              });
+      return new TextModel(llm, engine, template, draft);
     } catch (RuntimeException | Error e) {
+      if (draft != null) {
+        draft.close();
+      }
       llm.close();
       throw e;
+    }
+  }
+
+  /// The small model, if its tokens are those of this one.
+  private static Llm draft(Llm llm, ServerOptions options) {
+    if (options.draft == null) {
+      return null;
+    }
+    var draft = Llm.load(options.draft, o -> o.ops(llm.ops()).pack(options.pack));
+    try {
+      new DraftModel(llm, draft).close();
+      return draft;
+    } catch (IllegalArgumentException e) {
+      draft.close();
+      options.notices.accept(e.getMessage() + ". It writes without guesses.");
+      return null;
     }
   }
 
@@ -38,6 +71,9 @@ record TextModel(Llm llm, Engine engine, ChatTemplate template, String templateT
   @Override
   public void close() {
     engine.close();
+    if (draft != null) {
+      draft.close();
+    }
     llm.close();
   }
 }

@@ -199,7 +199,7 @@ final class ToolCallParser {
         add(found, deepseek.group(1), json(deepseek.group(2)));
       } while (deepseek.find());
     } else if (text.startsWith("{") || text.startsWith("[")) {
-      for (String each : text.split("[;\\n](?=\\s*\\{)")) { // Llama writes several so
+      for (String each : text.split("[;\\n](?=\\s*\\{)", -1)) { // Llama writes several so
         JsonNode node = json(each);
         for (JsonNode call :
             node != null && node.isArray()
@@ -217,7 +217,7 @@ final class ToolCallParser {
     } else if (tools.containsKey(text)) {
       add(found, text, Call.JSON.createObjectNode());
     } else {
-      for (String each : text.split("\\[TOOL_CALLS\\]")) {
+      for (String each : text.split("\\[TOOL_CALLS\\]", -1)) {
         var named = NAMED.matcher(each);
         if (named.matches()) {
           add(found, named.group(1), json(named.group(2)));

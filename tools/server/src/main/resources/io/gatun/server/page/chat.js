@@ -4,7 +4,7 @@ import {events, request} from './api.js';
 import {byId, copy, h, icon, iconButton, showSliders, toast} from './dom.js';
 import * as chats from './chats.js';
 import {render} from './markdown.js';
-import {contextOf, model} from './models.js';
+import {contextOf, loadModels, model} from './models.js';
 
 const DEFAULTS = {system: '', temperature: '0.8', top_p: '0.95', max_tokens: '', seed: ''};
 const messages = byId('messages');
@@ -259,6 +259,8 @@ async function answer() {
   }
   cancelAnimationFrame(frame);
   draw();
+  // Only once a model is loaded does the server say how long its context is.
+  if (contextOf(chosen) == null) await loadModels().catch(() => {});
   if (asked === chat) showContext();
   if (running === own) {
     running = null;
