@@ -4,6 +4,7 @@ module io.gatun.tools {
   requires info.picocli;
   requires io.gatun.models;
   requires static io.gatun.server; // for gatun serve alone, whose launcher adds it
+  requires java.net.http;
   requires jdk.management;
   requires jdk.unsupported; // JLine catches Ctrl-C by its sun.misc.Signal
   requires org.jline; // the one automatic module: more would draw in each other

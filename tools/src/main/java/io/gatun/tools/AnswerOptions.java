@@ -1,5 +1,6 @@
 package io.gatun.tools;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.GenerateOptions;
 import io.gatun.models.Thinking;
 import java.io.PrintWriter;
@@ -72,6 +73,14 @@ final class AnswerOptions {
               out.print(piece);
               out.flush();
             });
+  }
+
+  /// Puts them into a request to a server.
+  void tell(ObjectNode body) {
+    body.put("max_tokens", maxTokens);
+    sampling.tell(body);
+    constraint.tell(body);
+    stop.forEach(body.putArray("stop")::add);
   }
 
   static final class TextConverter implements ITypeConverter<String> {

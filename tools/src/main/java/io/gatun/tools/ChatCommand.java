@@ -31,6 +31,8 @@ final class ChatCommand implements Runnable {
 
   @Mixin private DraftOptions draft;
 
+  @Mixin private RemoteOptions remote;
+
   @Option(names = "--stats", description = "Print speeds after each answer.")
   private boolean stats;
 
@@ -57,6 +59,13 @@ final class ChatCommand implements Runnable {
     draft.check();
     var stdio = Stdio.of(spec);
     boolean person = stdio.isInteractive() && !json;
+    if (remote.isGiven()) {
+      try (var server = remote.open();
+          var input = person ? TerminalInput.open() : pipe(stdio)) {
+        new RemoteChat(server, remote.model(), input, answer).run(system);
+      }
+      return;
+    }
     try (var llm = model.load();
         var guesses = draft.open(llm);
         var chat = llm.newChat();

@@ -1,5 +1,8 @@
 package io.gatun.tools;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.constraint.Constraint;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -59,12 +62,34 @@ final class ConstraintOptions {
 
   private Constraint compile() {
     if (jsonSchema != null) {
-      boolean isText = jsonSchema.strip().matches("(?s)\\{.*|true|false");
-      return Constraint.jsonSchema(isText ? jsonSchema : Texts.read(Path.of(jsonSchema)));
+      return Constraint.jsonSchema(schemaText());
     }
     if (grammar != null) {
       return Constraint.gbnf(Texts.read(grammar));
     }
     return regex != null ? Constraint.regex(regex) : Constraint.choice(choices);
+  }
+
+  private String schemaText() {
+    boolean isText = jsonSchema.strip().matches("(?s)\\{.*|true|false");
+    return isText ? jsonSchema : Texts.read(Path.of(jsonSchema));
+  }
+
+  /// Puts it into a request to a server.
+  void tell(ObjectNode body) {
+    if (jsonSchema != null) {
+      try {
+        body.set("guided_json", new ObjectMapper().readTree(schemaText()));
+      } catch (JsonProcessingException e) {
+        throw new IllegalArgumentException(
+            "--json-schema is no JSON: " + e.getOriginalMessage(), e);
+      }
+    } else if (grammar != null) {
+      body.put("grammar", Texts.read(grammar));
+    } else if (regex != null) {
+      body.put("guided_regex", regex);
+    } else if (!choices.isEmpty()) {
+      choices.forEach(body.putArray("guided_choice")::add);
+    }
   }
 }

@@ -1,5 +1,6 @@
 package io.gatun.tools;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.models.Generation;
 import io.gatun.models.Llm;
 import java.io.PrintWriter;
@@ -8,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -23,6 +25,8 @@ final class Generate implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   @Mixin private ModelOptions model;
+
+  @Mixin private RemoteOptions remote;
 
   @Mixin private TextOptions text;
 
@@ -44,6 +48,9 @@ final class Generate implements Callable<Integer> {
   public Integer call() {
     answer.check();
     draft.check();
+    if (remote.isGiven()) {
+      return askServer();
+    }
     String start = prompt();
     var out = spec.commandLine().getOut();
     long began = System.nanoTime();
@@ -76,6 +83,43 @@ final class Generate implements Callable<Integer> {
         err.println(figures(result, loaded));
       }
       return result.reason() == Generation.Reason.CANCELLED ? stopped(interrupts, result) : 0;
+    }
+  }
+
+  private int askServer() {
+    String start = prompt();
+    var out = spec.commandLine().getOut();
+    var interrupts = Interrupts.of(spec);
+    interrupts.stopBy(Thread.currentThread()::interrupt);
+    var body = RemoteServer.request();
+    answer.tell(body);
+    body.put("model", remote.model()).put("prompt", start);
+    try (var server = remote.open()) {
+      server.ask("v1/completions", body, new Shown(quiet ? "" : start, out)::add);
+      out.println();
+      return 0;
+    } catch (CancellationException e) {
+      out.println();
+      return interrupts.code();
+    } finally {
+      out.flush();
+    }
+  }
+
+  /// What a server writes on from a text, which stands before the first that comes.
+  private static final class Shown {
+    private final PrintWriter out;
+    private String before;
+
+    Shown(String before, PrintWriter out) {
+      this.before = before;
+      this.out = out;
+    }
+
+    void add(JsonNode event) {
+      out.print(before + event.at("/choices/0/text").asText(""));
+      out.flush();
+      before = "";
     }
   }
 

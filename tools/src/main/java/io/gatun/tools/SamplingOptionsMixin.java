@@ -1,5 +1,6 @@
 package io.gatun.tools;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.sampling.SamplingOptions;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -141,5 +142,21 @@ final class SamplingOptionsMixin {
             .withMinP(minP)
             .withTemperature(temperature);
     return seed == null ? options : options.withSeed(seed);
+  }
+
+  /// Puts them into a request to a server.
+  void tell(ObjectNode body) {
+    body.put("temperature", temperature)
+        .put("top_k", topK)
+        .put("top_p", topP)
+        .put("min_p", minP)
+        .put("typical_p", typicalP)
+        .put("repetition_penalty", repeatPenalty)
+        .put("presence_penalty", presencePenalty)
+        .put("frequency_penalty", frequencyPenalty)
+        .put("repeat_last_n", repeatLastN);
+    if (seed != null) {
+      body.put("seed", seed);
+    }
   }
 }

@@ -125,6 +125,12 @@ final class Serve implements Callable<Integer> {
       description = "Longest that an answer may take (default: ${DEFAULT-VALUE}).")
   int timeout;
 
+  @Option(
+      names = "--batch-invariant",
+      description =
+          "Answers with a seed are the same whatever else runs; costs speed (default: no).")
+  boolean batchInvariant;
+
   @Mixin ThreadsOption threads;
 
   @Mixin PackOptions pack;

@@ -75,6 +75,7 @@ final class Serving {
         .memory(asked.memory == null ? fourFifths() : asked.memory)
         .threads(asked.threads.count())
         .pack(asked.pack.isAuto())
+        .batchInvariant(asked.batchInvariant)
         .lookup(asked.guesses.lookup)
         .timeout(Duration.ofSeconds(asked.timeout));
   }

@@ -297,11 +297,8 @@ final class Browser implements AutoCloseable {
     }
 
     void click(String selector) throws Exception {
+      value("document.querySelector('%s').scrollIntoView({block: 'nearest'})".formatted(selector));
       var at =
-          value(
-              "document.querySelector('%s').scrollIntoView({block: 'nearest'})"
-                  .formatted(selector));
-      at =
           value(
               "(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector('%s').getBoundingClientRect())"
                   .formatted(selector));
@@ -346,13 +343,14 @@ final class Browser implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() throws IOException {
     try {
       send(null, "Browser.close", params());
+      process.waitFor(5, TimeUnit.SECONDS);
+    } catch (Exception e) {
+      // It is ended in another way.
     } finally {
-      if (!process.waitFor(5, TimeUnit.SECONDS)) {
-        process.destroyForcibly().waitFor();
-      }
+      process.destroyForcibly().onExit().join();
       client.close();
       try (var files = Files.walk(profile)) {
         for (Path file : (Iterable<Path>) files.sorted(Comparator.reverseOrder())::iterator) {

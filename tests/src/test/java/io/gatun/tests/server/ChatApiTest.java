@@ -94,6 +94,21 @@ class ChatApiTest {
   }
 
   @Test
+  void callsTheFunctionThatIsChosen() {
+    String tool =
+        "{'type': 'function', 'function': {'name': '%s', 'parameters': {'type': 'object',"
+            + " 'properties': {'age': {'type': 'integer'}}, 'required': ['age'],"
+            + " 'additionalProperties': false}}}";
+    var choice =
+        chat(", 'max_tokens': 60, 'tools': [%s, %s], 'tool_choice': {'type': 'function',"
+                    .formatted(tool.formatted("greet"), tool.formatted("leave"))
+                + " 'function': {'name': 'leave'}}")
+            .at("/choices/0");
+    assertEquals("tool_calls", choice.path("finish_reason").asText(), choice.toString());
+    assertEquals("leave", choice.at("/message/tool_calls/0/function/name").asText());
+  }
+
+  @Test
   void refusesWhatItWouldIgnore() {
     var error = server.refusal(400, PATH, "{" + HELLO + ", 'sample_twice': true}");
     assertEquals("sample_twice", error.path("param").asText());

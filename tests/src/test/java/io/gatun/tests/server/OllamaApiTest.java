@@ -23,7 +23,10 @@ class OllamaApiTest {
 
   @BeforeAll
   static void start() {
-    server = new TestServer(o -> o.model(TestData.pretrained("tiny-llm")));
+    var embedder = TestData.ROOT.resolve("tests/src/test/resources/encoder/minilm-l6");
+    server =
+        new TestServer(
+            o -> o.model(TestData.pretrained("tiny-llm")).model(TestData.complete(embedder)));
   }
 
   @AfterAll
@@ -161,5 +164,19 @@ class OllamaApiTest {
             .path("version")
             .asText()
             .matches("0\\.\\d{2,}\\.\\d+"));
+  }
+
+  @Test
+  void vectorsAreThoseOfTheOtherApi() {
+    var expected =
+        server.ask("/v1/embeddings", "{'model': 'minilm-l6', 'input': ['the cat', 'a dog']}");
+    String model = "{'model': 'minilm-l6', 'keep_alive': 0, ";
+    var both = server.ask("/api/embed", model + "'input': ['the cat', 'a dog']}");
+    assertEquals(2, both.path("embeddings").size());
+    assertEquals(expected.at("/data/1/embedding"), both.at("/embeddings/1"));
+    assertEquals(expected.at("/usage/prompt_tokens"), both.path("prompt_eval_count"));
+    assertEquals(
+        both.at("/embeddings/0").size(),
+        server.ask("/api/embeddings", model + "'prompt': 'the cat'}").path("embedding").size());
   }
 }

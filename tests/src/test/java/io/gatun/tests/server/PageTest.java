@@ -273,6 +273,80 @@ class PageTest {
   }
 
   @Test
+  void imagesFromTextAndFromImages() throws Exception {
+    var page = open("images");
+    set(page, "#image-form [name=prompt]", "a red circle on a blue background");
+    set(page, "[name=steps]", "4");
+    set(page, "[name=seed][placeholder=Random]", "7");
+    page.click("#paint");
+    page.waitFor("document.querySelector('#gallery img')?.naturalWidth");
+    assertEquals(64, page.value("document.querySelector('#gallery img').naturalWidth").asInt());
+    assertTrue(
+        page.text("#gallery small").startsWith("64 × 64 · 4 steps · seed 7 · "),
+        page.text("#gallery small"));
+
+    page.choose("#source-file", TestData.ROOT.resolve("docs/images/star.png"));
+    page.waitFor("!document.querySelector('#source').hidden");
+    var at =
+        page.value(
+            "(r => [r.x, r.y,"
+                + " r.width])(document.querySelector('#source-canvas').getBoundingClientRect())");
+    page.value("document.querySelector('#source-canvas').scrollIntoView()");
+    at =
+        page.value(
+            "(r => [r.x, r.y,"
+                + " r.width])(document.querySelector('#source-canvas').getBoundingClientRect())");
+    double x = at.get(0).asDouble() + 0.3 * at.get(2).asDouble();
+    double y = at.get(1).asDouble() + 0.3 * at.get(2).asDouble();
+    page.mouse("mousePressed", x, y, 0);
+    page.mouse("mouseMoved", x + 40, y, 0);
+    page.mouse("mouseReleased", x + 40, y, 0);
+    page.click("#paint");
+    page.waitFor(
+        "document.querySelectorAll('#gallery img').length === 2 && document.querySelector('#gallery"
+            + " img').naturalWidth");
+    assertEquals("", page.text("#paint-error"));
+  }
+
+  @Test
+  void objectsOfAPhoto() throws Exception {
+    var page = open("segment");
+    page.choose("#photo-file", TestData.pretrained("tiny-sam/scene1.png"));
+    page.waitFor("!document.querySelector('#everything').disabled");
+    var at =
+        page.value(
+            "(r => [r.x, r.y, r.width,"
+                + " r.height])(document.querySelector('#photo-canvas').getBoundingClientRect())");
+    // The object of the README's picture: 170, 90 of 256 x 192.
+    double x = at.get(0).asDouble() + at.get(2).asDouble() * 170 / 256;
+    double y = at.get(1).asDouble() + at.get(3).asDouble() * 90 / 192;
+    page.mouse("mousePressed", x, y, 0);
+    page.mouse("mouseReleased", x, y, 0);
+    page.waitFor("document.querySelector('#masks li')");
+    assertTrue(page.text("#segment-state").matches("\\d masks?\\."), page.text("#segment-state"));
+    assertEquals(
+        false, page.value("document.querySelector('#download-json').disabled").asBoolean());
+
+    // By keyboard: a point on the background, then undone.
+    page.value("document.querySelector('#photo-canvas').focus()");
+    page.press("ArrowLeft");
+    page.press("Enter", 8);
+    page.waitFor("document.querySelector('#segment-state').textContent.includes('mask')");
+    page.click("#prompt-clear");
+    page.waitFor("!document.querySelector('#masks li')");
+
+    page.mouse("mousePressed", x - 60, y - 60, 0);
+    page.mouse("mouseMoved", x, y, 0);
+    page.mouse("mouseMoved", x + 60, y + 60, 0);
+    page.mouse("mouseReleased", x + 60, y + 60, 0);
+    page.waitFor("document.querySelector('#masks li')");
+
+    page.click("#everything");
+    page.waitFor("document.querySelectorAll('#masks li').length > 3");
+    assertEquals("", page.text("#segment-error"));
+  }
+
+  @Test
   void theThemeIsTheSystemsOrTheOneChosen() throws Exception {
     var page = open("chat");
     String ground = "getComputedStyle(document.body).backgroundColor";

@@ -3,6 +3,7 @@ package io.gatun.server;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeoutException;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.server.Request;
@@ -55,12 +56,20 @@ final class Bodies {
           throw tooLarge();
         }
         if (System.nanoTime() - began - PATIENCE > bytes.size() * (1_000_000_000L / SLOWEST)) {
-          throw ApiException.of(
-              HttpStatus.REQUEST_TIMEOUT_408, "too_slow", "the body comes too slowly");
+          throw tooSlow();
         }
       }
+    } catch (IOException e) {
+      if (e.getCause() instanceof TimeoutException) {
+        throw tooSlow();
+      }
+      throw e;
     }
     return bytes.toByteArray();
+  }
+
+  private static ApiException tooSlow() {
+    return ApiException.of(HttpStatus.REQUEST_TIMEOUT_408, "too_slow", "the body comes too slowly");
   }
 
   private ApiException tooLarge() {

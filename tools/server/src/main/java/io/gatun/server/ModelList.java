@@ -23,6 +23,7 @@ final class ModelList {
     var body = Call.JSON.createObjectNode().put("object", "list");
     var data = body.putArray("data");
     var loaded = new HashSet<>(models.loaded());
+    var texts = models.textModels();
     for (var entry : models.list()) {
       ObjectNode one =
           data.addObject()
@@ -33,7 +34,7 @@ final class ModelList {
               .put("use", entry.use().word())
               .put("loaded", loaded.contains(entry))
               .put("bytes", entry.bytes());
-      var text = models.textModels().get(entry.name());
+      var text = texts.get(entry.name());
       if (text != null) {
         one.put("max_model_len", text.engine().contextLimit());
       }

@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CancellationException;
 import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpStatus;
 
@@ -205,53 +204,41 @@ final class Ollama {
     try (var lease = models.lease(f.requiredText("model"), Use.EMBEDDINGS, TextEmbedder.class)) {
       var model = lease.model();
       long loaded = System.nanoTime() - began;
-      int length = f.count("dimensions", model.dimension(), 1, model.dimension());
+      int dimension = f.count("dimensions", model.dimension(), 1, Integer.MAX_VALUE);
+      if (!model.shortens(dimension)) {
+        throw f.invalid(
+            "dimensions",
+            "is %d; this model's vectors have %d numbers, and are not known to be made to be cut to that length"
+                .formatted(dimension, model.dimension()));
+      }
       // Too long a text is refused, whatever is asked: half of it has another meaning.
       f.flag("truncate", false);
       f.ignore("options");
       boolean leaves = leaves(f);
       f.requireAllRead();
-      var self = Thread.currentThread();
-      call.onDisconnect(self::interrupt);
-      float[][] vectors;
-      try {
-        vectors = texts.isEmpty() ? new float[0][] : model.embed(texts);
-      } catch (CancellationException e) {
-        throw new IOException("the client is gone", e);
+      call.interruptOnDisconnect();
+      var ids = model.encode(texts, model.defaultPrompt());
+      var vectors = Call.JSON.createArrayNode();
+      for (float[] whole : model.embedTokens(ids)) {
+        var vector = vectors.addArray();
+        for (float v : model.shortened(whole, dimension)) {
+          vector.add(v);
+        }
       }
       var body = Call.JSON.createObjectNode();
       if (several) {
-        body.put("model", lease.name());
-        var all = body.putArray("embeddings");
-        for (float[] vector : vectors) {
-          all.add(node(vector, length));
-        }
-        body.put("total_duration", System.nanoTime() - began).put("load_duration", loaded);
-        body.put(
-            "prompt_eval_count",
-            texts.stream().mapToInt(text -> model.tokenizer().encode(text).length).sum());
+        body.put("model", lease.name()).set("embeddings", vectors);
+        body.put("total_duration", System.nanoTime() - began)
+            .put("load_duration", loaded)
+            .put("prompt_eval_count", ids.stream().mapToInt(each -> each.length).sum());
       } else {
-        body.set("embedding", node(vectors[0], length));
+        body.set("embedding", vectors.get(0));
       }
       if (leaves) {
         lease.leave();
       }
       call.send(body);
     }
-  }
-
-  /// The beginning of a vector, of length 1 if it is not the whole.
-  private static JsonNode node(float[] vector, int length) {
-    double squares = 0;
-    for (int i = 0; i < length; i++) {
-      squares += (double) vector[i] * vector[i];
-    }
-    double scale = length == vector.length || squares == 0 ? 1 : 1 / Math.sqrt(squares);
-    var node = Call.JSON.createArrayNode();
-    for (int i = 0; i < length; i++) {
-      node.add((float) (scale * vector[i]));
-    }
-    return node;
   }
 
   /// Answers in the form of `/api/chat` or `/api/generate`.

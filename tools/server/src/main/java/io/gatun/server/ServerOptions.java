@@ -24,6 +24,7 @@ public final class ServerOptions {
   int context;
   int threads;
   boolean pack;
+  boolean batchInvariant;
   DType.Plain kv = DType.Plain.F16;
   long kvMemory = 2L << 30;
   long memory = Long.MAX_VALUE;
@@ -127,6 +128,13 @@ public final class ServerOptions {
   /// Whether GGUF files are repacked for speed, once, into the user's cache.
   public ServerOptions pack(boolean value) {
     pack = value;
+    return this;
+  }
+
+  /// Whether an answer with a seed is the same, bit for bit, whatever else runs; what it costs,
+  /// [io.gatun.models.engine.EngineOptions#batchInvariant] says.
+  public ServerOptions batchInvariant(boolean value) {
+    batchInvariant = value;
     return this;
   }
 

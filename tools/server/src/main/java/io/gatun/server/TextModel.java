@@ -31,7 +31,10 @@ record TextModel(Llm llm, Engine engine, ChatTemplate template, Llm draft)
           Engine.open(
               llm,
               o -> {
-                o.parallel(options.parallel).queue(options.queue).memory(options.kvMemory);
+                o.parallel(options.parallel)
+                    .queue(options.queue)
+                    .memory(options.kvMemory)
+                    .batchInvariant(options.batchInvariant);
                 if (small != null) {
                   o.drafter(() -> new DraftModel(llm, small));
                 } else if (options.lookup) {

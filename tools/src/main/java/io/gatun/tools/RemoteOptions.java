@@ -1,0 +1,87 @@
+package io.gatun.tools;
+
+import java.nio.file.Path;
+import java.util.Set;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/// The options of commands that a running server can do the work of.
+final class RemoteOptions {
+  /// What is told to the server, or done here; all else is the server's own to say.
+  private static final Set<String> TOLD =
+      Set.of(
+          "--server",
+          "--server-key",
+          "--model",
+          "--prompt",
+          "--file",
+          "--system",
+          "--max-tokens",
+          "--temp",
+          "--top-k",
+          "--top-p",
+          "--min-p",
+          "--typical-p",
+          "--repeat-penalty",
+          "--presence-penalty",
+          "--frequency-penalty",
+          "--repeat-last-n",
+          "--seed",
+          "--stop",
+          "--json-schema",
+          "--grammar",
+          "--regex",
+          "--choice",
+          "--quiet",
+          "--debug");
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @Option(
+      names = "--server",
+      paramLabel = "URL",
+      description =
+          "Have a running gatun serve answer, which has its models loaded: http://127.0.0.1:8080;"
+              + " --model is one of its names then.")
+  private String server;
+
+  @Option(
+      names = "--server-key",
+      paramLabel = "FILE",
+      description = "The file whose first line is the key that the server wants.")
+  private Path key;
+
+  /// Whether a server is to answer.
+  ///
+  /// @throws ParameterException if there are options that it would not be told
+  boolean isGiven() {
+    if (server == null && key != null) {
+      throw new ParameterException(command.commandLine(), "--server-key needs --server");
+    }
+    if (server != null) {
+      for (OptionSpec option : command.commandLine().getParseResult().matchedOptions()) {
+        if (!TOLD.contains(option.longestName())) {
+          throw new ParameterException(
+              command.commandLine(),
+              option.longestName() + " is not told to a server; leave it out with --server");
+        }
+      }
+    }
+    return server != null;
+  }
+
+  RemoteServer open() {
+    return RemoteServer.of(
+        server, key == null ? null : Texts.read(key).lines().findFirst().orElse("").strip());
+  }
+
+  /// The name of the model that is asked for; null for the server's first.
+  String model() {
+    Path name = command.commandLine().getParseResult().matchedOptionValue("--model", null);
+    return name == null ? null : name.toString();
+  }
+}
