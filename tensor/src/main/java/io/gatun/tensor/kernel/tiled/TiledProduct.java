@@ -127,9 +127,21 @@ public final class TiledProduct {
       int n = count - m >= 4 && type.bits() == 4 ? 4 : Math.min(2, count - m);
       long a = x + m * xStride;
       long to = result(m, v, t);
-      products(at, a, n, t + MOST_ROWS * PADDED_BYTES, to, stride(v));
+      if (type.bits() == 4 && !type.minima() && n < 4) {
+        inOnePass(at, a, n, to, stride(v));
+      } else {
+        products(at, a, n, t + MOST_ROWS * PADDED_BYTES, to, stride(v));
+      }
       copyPadded(m, n, v, t);
       m += n;
+    }
+  }
+
+  private void inOnePass(long at, long a, int n, long y, long yStep) {
+    if (n == 2) {
+      TiledInt4.twoRows(at, place.shift(), place.tile(), a, xStride, groups, y, yStep);
+    } else {
+      TiledInt4.oneRow(at, place.shift(), place.tile(), a, groups, y);
     }
   }
 
