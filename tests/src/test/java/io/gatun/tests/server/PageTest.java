@@ -287,12 +287,8 @@ class PageTest {
 
     page.choose("#source-file", TestData.ROOT.resolve("docs/images/star.png"));
     page.waitFor("!document.querySelector('#source').hidden");
-    var at =
-        page.value(
-            "(r => [r.x, r.y,"
-                + " r.width])(document.querySelector('#source-canvas').getBoundingClientRect())");
     page.value("document.querySelector('#source-canvas').scrollIntoView()");
-    at =
+    var at =
         page.value(
             "(r => [r.x, r.y,"
                 + " r.width])(document.querySelector('#source-canvas').getBoundingClientRect())");

@@ -42,7 +42,8 @@ final class ModelList {
         var schedulers = one.putArray("schedulers");
         List.of(Schedulers.names().split(", ")).forEach(schedulers::add);
       }
-      if (models.loaded(StableDiffusion.class).get(entry.name()) instanceof StableDiffusion sd) {
+      var sd = models.loaded(StableDiffusion.class).get(entry.name());
+      if (sd != null) {
         one.put("default_size", sd.defaultSize());
       }
     }
