@@ -22,7 +22,7 @@ final class Ollama {
 
   /// A number of seconds, or as in `1h30m`.
   private static final Pattern DURATION =
-      Pattern.compile("-?(\\d+|(\\d+(\\.\\d+)?(ns|us|µs|ms|s|m|h))+)");
+      Pattern.compile("-?(\\d+|(\\d+(\\.\\d+)?(ns|us|[\\u00b5\\u03bc]s|ms|s|m|h))+)");
 
   private static final int TEXTS = 2048;
 
