@@ -518,39 +518,4 @@ class EngineTest {
       assertTrue(failure.getMessage().contains("closed"), failure.getMessage());
     }
   }
-
-  /// One answer does not keep seven prompts waiting for seven times as long as one of their length
-  /// together.
-  @Test
-  void manyPromptsAreReadSoonerThanOne() throws Exception {
-    int together = whileReading(1, 420);
-    int each = whileReading(7, 60);
-    assertTrue(
-        2 * each < together, each + " tokens beside seven prompts, " + together + " beside one");
-  }
-
-  /// How many tokens an answer has got while so many prompts were read.
-  private static int whileReading(int prompts, int length) throws Exception {
-    try (var engine = engine(o -> o.parallel(9).prefixCache(false).pace(1.2))) {
-      int most = Integer.MAX_VALUE;
-      for (int round = 0; round < 5; round++) {
-        var writer = engine.submit(request(1, 5).maxTokens(500));
-        for (int i = 0; i < 20; i++) {
-          writer.next();
-        }
-        long before = engine.stats().answerTokens();
-        var readers = new ArrayList<Handle>();
-        for (int i = 0; i < prompts; i++) {
-          readers.add(engine.submit(request(9 + i, length).maxTokens(1)));
-        }
-        for (var reader : readers) {
-          reader.await();
-        }
-        most = Math.min(most, (int) (engine.stats().answerTokens() - before));
-        writer.cancel();
-        writer.await();
-      }
-      return most;
-    }
-  }
 }
