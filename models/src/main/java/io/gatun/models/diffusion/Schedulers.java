@@ -1,8 +1,10 @@
 package io.gatun.models.diffusion;
 
 import io.gatun.loaders.CheckpointException;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 
 /// Schedulers by the class that a configuration names, or by the short names that people use.
 public final class Schedulers {
@@ -50,9 +52,14 @@ public final class Schedulers {
     return Map.of("algorithm_type", algorithm, "solver_order", 2, "use_karras_sigmas", karras);
   }
 
+  /// The short names.
+  public static Set<String> all() {
+    return Collections.unmodifiableSet(BY_NAME.keySet());
+  }
+
   /// The short names, for help texts: `euler, euler_karras, ...`.
   public static String names() {
-    return String.join(", ", BY_NAME.keySet());
+    return String.join(", ", all());
   }
 
   /// The short name by which other programs' sampler goes, or null for one that Gatun does not

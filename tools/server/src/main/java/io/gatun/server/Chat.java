@@ -53,11 +53,7 @@ final class Chat {
               .logprobs(logprobs ? top : -1);
       request = request.maxTokens(Math.min(most, request.maxTokens()));
       boolean stream = f.flag("stream", false);
-      var streaming = f.object("stream_options");
-      boolean usage = streaming != null && streaming.flag("include_usage", false);
-      if (streaming != null) {
-        streaming.ignore("include_obfuscation").requireAllRead();
-      }
+      boolean usage = streamsUsage(f);
       ignoreHarmless(f);
       f.requireAllRead();
       var reply = new Reply(lease.name(), model, conversation, answers);
@@ -69,6 +65,17 @@ final class Chat {
         }
       }
     }
+  }
+
+  /// Whether a stream ends with the usage.
+  static boolean streamsUsage(Fields f) {
+    var streaming = f.object("stream_options");
+    if (streaming == null) {
+      return false;
+    }
+    boolean usage = streaming.flag("include_usage", false);
+    streaming.ignore("include_obfuscation").requireAllRead();
+    return usage;
   }
 
   /// What says who asks, and what is kept of it: nothing is kept here.

@@ -39,11 +39,7 @@ final class Completions {
       boolean echo = f.flag("echo", false);
       int top = f.count("logprobs", -1, 0, TOP);
       boolean stream = f.flag("stream", false);
-      var streaming = f.object("stream_options");
-      boolean usage = streaming != null && streaming.flag("include_usage", false);
-      if (streaming != null) {
-        streaming.ignore("include_obfuscation").requireAllRead();
-      }
+      boolean usage = Chat.streamsUsage(f);
       if (stream && echo && top >= 0) {
         throw f.invalid("stream", "is true; how likely a prompt was is told as a whole only");
       }

@@ -11,7 +11,6 @@ import io.gatun.models.image.Image;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
-import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
@@ -116,7 +115,7 @@ final class Images {
               .formatted(width, height, n, LONGEST_SIDE, MOST_PIXELS));
     }
     String scheduler = f.text("scheduler", null);
-    if (scheduler != null && !List.of(Schedulers.names().split(", ")).contains(scheduler)) {
+    if (scheduler != null && !Schedulers.all().contains(scheduler)) {
       throw f.invalid(
           "scheduler", "is \"%s\"; need one of %s".formatted(scheduler, Schedulers.names()));
     }

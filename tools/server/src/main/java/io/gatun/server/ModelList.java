@@ -5,7 +5,6 @@ import io.gatun.models.StableDiffusion;
 import io.gatun.models.diffusion.Schedulers;
 import java.io.IOException;
 import java.util.HashSet;
-import java.util.List;
 
 /// OpenAI's `/v1/models`.
 final class ModelList {
@@ -40,7 +39,7 @@ final class ModelList {
       }
       if (entry.use() == Use.IMAGES) {
         var schedulers = one.putArray("schedulers");
-        List.of(Schedulers.names().split(", ")).forEach(schedulers::add);
+        Schedulers.all().forEach(schedulers::add);
       }
       var sd = models.loaded(StableDiffusion.class).get(entry.name());
       if (sd != null) {

@@ -2,6 +2,7 @@ package io.gatun.server;
 
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.Llm;
+import io.gatun.models.LlmOptions;
 import io.gatun.models.Pretrained;
 import io.gatun.models.Reranker;
 import io.gatun.models.StableDiffusion;
@@ -296,56 +297,22 @@ final class Models implements AutoCloseable {
   }
 
   private AutoCloseable open(Entry entry) {
+    var path = entry.path();
+    int threads = options.threads;
     return switch (entry.use()) {
-      case CHAT ->
-          TextModel.open(
-              Llm.load(
-                  entry.path(),
-                  o -> {
-                    o.pack(options.pack).kv(options.kv).notices(options.notices);
-                    if (options.threads > 0) {
-                      o.threads(options.threads);
-                    }
-                    if (options.context > 0) {
-                      o.context(options.context);
-                    }
-                  }),
-              options);
-      case EMBEDDINGS ->
-          TextEmbedder.load(
-              entry.path(),
-              o -> {
-                if (options.threads > 0) {
-                  o.threads(options.threads);
-                }
-              });
-      case RERANK ->
-          Reranker.load(
-              entry.path(),
-              o -> {
-                if (options.threads > 0) {
-                  o.threads(options.threads);
-                }
-              });
-      case SEGMENTATION ->
-          new SegmentationModel(
-              Sam.load(
-                  entry.path(),
-                  o -> {
-                    if (options.threads > 0) {
-                      o.threads(options.threads);
-                    }
-                  }));
-      case IMAGES ->
-          StableDiffusion.load(
-              entry.path(),
-              o -> {
-                o.notices(options.notices);
-                if (options.threads > 0) {
-                  o.threads(options.threads);
-                }
-              });
+      case CHAT -> TextModel.open(Llm.load(path, this::choose), options);
+      case EMBEDDINGS -> TextEmbedder.load(path, o -> o.threads(threads));
+      case RERANK -> Reranker.load(path, o -> o.threads(threads));
+      case SEGMENTATION -> new SegmentationModel(Sam.load(path, o -> o.threads(threads)));
+      case IMAGES -> StableDiffusion.load(path, o -> o.threads(threads).notices(options.notices));
     };
+  }
+
+  private void choose(LlmOptions o) {
+    o.threads(options.threads).pack(options.pack).kv(options.kv).notices(options.notices);
+    if (options.context > 0) {
+      o.context(options.context);
+    }
   }
 
   private void makeRoom(Entry entry, long bytes) {

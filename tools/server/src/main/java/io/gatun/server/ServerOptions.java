@@ -1,6 +1,7 @@
 package io.gatun.server;
 
 import io.gatun.tensor.DType;
+import io.gatun.tensor.runtime.Workers;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -22,7 +23,7 @@ public final class ServerOptions {
   int parallel = 8;
   int queue = 64;
   int context;
-  int threads;
+  int threads = Workers.defaultThreads();
   boolean pack;
   boolean batchInvariant;
   DType.Plain kv = DType.Plain.F16;
@@ -121,7 +122,7 @@ public final class ServerOptions {
 
   /// The threads that compute; by default the machine's physical cores.
   public ServerOptions threads(int value) {
-    threads = value;
+    threads = Workers.checkThreads(value);
     return this;
   }
 
