@@ -89,8 +89,7 @@ public final class TiledPanels {
     long d = address(memory, scales, 4L * Tiled.ROWS);
     long f = address(memory, scratch, scratchBytes(columns));
     int groups = columns / GROUP;
-    if (Boolean.getBoolean("nf")) {
-    } else TiledLayout.fetch(from, tileRow, f);
+    TiledLayout.fetch(from, tileRow, f);
     for (long part = 0; part < 64; part += BYTES) {
       long at = from + part;
       if (type.minima()) {
