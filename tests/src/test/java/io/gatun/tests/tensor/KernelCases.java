@@ -4,6 +4,7 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.DType.Block;
 import io.gatun.tensor.DType.Plain;
 import io.gatun.tensor.DType.Tiled;
+import io.gatun.tensor.kernel.dense.AttentionScores;
 import io.gatun.tensor.kernel.dense.CausalConvolution;
 import io.gatun.tensor.kernel.dense.Int8Products;
 import io.gatun.tensor.kernel.dense.Int8Tile;
@@ -162,6 +163,7 @@ final class KernelCases {
     put(
         "CausalConvolution",
         n -> CausalConvolution.rows(true, x, 0, n, y, 0, n, 4, null, 0, n, out, 0, n, 3));
+    attention();
     put("ReadKernel", 4096, 8192, n -> ReadKernel.xor(x, 0, n));
     put("Int8Products.quantize", 1024, 2816, n -> Int8Products.quantize(x, 0, n, 128, out, 0));
     put("Int8Products.sum", 1024, 2816, n -> Int8Products.sum(stored, 0, n));
@@ -170,6 +172,50 @@ final class KernelCases {
     var tile = new Int8Tile(out, 0, x, 0, x, stored, y, 0, 9, 128);
     put("Int8Tile.toFloats", n -> tile.toFloats());
     put("Int8Tile.toBf16", n -> tile.toBf16(stored, 0, 256, y, 0, 256));
+  }
+
+  /// Scores of eight rows that are of as many queries, or of one: those of a prompt see more keys
+  /// row by row, those of a step the same.
+  private void attention() {
+    for (boolean bf16 : new boolean[] {false, true}) {
+      var prompt = scores(256, 1);
+      var step = scores(200, 8);
+      put(
+          "AttentionScores bf16 " + bf16,
+          1,
+          8,
+          rowsPerQuery -> {
+            MemorySegment.copy(x, 0, out, AttentionScores.GAP, 4L * 256 * 8);
+            var scores = rowsPerQuery == 1 ? prompt : step;
+            scores.begin();
+            scores.sample();
+            scores.greatest();
+            scores.weights(bf16);
+            scores.divide(x.address(), 512, 128, y.address(), 8 * 512, bf16);
+          });
+    }
+  }
+
+  private AttentionScores scores(int keys, int rowsPerQuery) {
+    long products = out.address() + AttentionScores.GAP;
+    long totals = out.address() + (3 << 20);
+    return new AttentionScores(
+        products,
+        1024,
+        8,
+        rowsPerQuery,
+        keys - 8,
+        keys,
+        0,
+        keys,
+        0,
+        0.1f,
+        0,
+        0,
+        0,
+        0,
+        totals + 64,
+        totals);
   }
 
   private void stored() {

@@ -3,6 +3,8 @@ package io.gatun.tensor.kernel.dense;
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
+import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
+import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
 import static io.gatun.tensor.kernel.dense.Lanes.floats;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 
@@ -227,12 +229,13 @@ public record AttentionScores(
             + 4L * (2 * gridHeight - 1 + gridWidth - 1 - query % gridWidth);
   }
 
-  /// The greatest of the first `enough` scores of each of `rows` rows of `columns`.
+  /// The greatest of the first `enough` scores of each of `rows` rows of `columns`. As in
+  /// [AttentionWeights], the loop calls no helpers.
   private static float greatest(
       long products, int rows, int columns, int enough, long heights, long widths, float scale) {
     // The last vector may begin inside the one before; a shorter row has its lanes alone.
     int last = Math.max(0, enough - COUNT);
-    var lanes = FLOATS.indexInRange(0, enough);
+    var beyond = FLOATS.indexInRange(0, enough).not();
     var factor = FloatVector.broadcast(FLOATS, scale);
     var max = FloatVector.broadcast(FLOATS, Float.NEGATIVE_INFINITY);
     for (int m = 0; m < rows; m++) {
@@ -240,8 +243,12 @@ public record AttentionScores(
       float height = ALL.get(FLOAT, heights + 4L * m);
       for (int n = 0; n < enough; n += COUNT) {
         long j = Math.min(n, last);
-        var x = floats(row + 4 * j).fma(factor, floats(widths + 4 * j)).add(height);
-        max = max.lanewise(VectorOperators.MAX, x, lanes);
+        var width = FloatVector.fromMemorySegment(FLOATS, ALL, widths + 4 * j & IN_BOUNDS, ORDER);
+        var x =
+            FloatVector.fromMemorySegment(FLOATS, ALL, row + 4 * j & IN_BOUNDS, ORDER)
+                .fma(factor, width)
+                .add(height);
+        max = x.blend(Float.NEGATIVE_INFINITY, beyond).max(max);
       }
     }
     return max.reduceLanes(VectorOperators.MAX);

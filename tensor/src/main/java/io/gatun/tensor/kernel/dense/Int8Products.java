@@ -48,7 +48,7 @@ public record Int8Products(
     long to = address(q, qAt, n);
     FloatVector most = FloatVector.zero(Lanes.FLOATS);
     for (int i = 0; i < n; i += COUNT) {
-      most = most.max(floats(from + 4L * i).abs());
+      most = floats(from + 4L * i).abs().max(most);
     }
     float max = most.reduceLanes(VectorOperators.MAX);
     float inverse = max == 0 ? 0 : 127 / max;
@@ -68,7 +68,7 @@ public record Int8Products(
     long from = address(q, qAt, n);
     IntVector sum = IntVector.zero(INTS);
     for (int i = 0; i < n; i += COUNT) {
-      sum = sum.add(Lanes.bytes(from + i));
+      sum = Lanes.bytes(from + i).add(sum);
     }
     Reference.reachabilityFence(q);
     return sum.reduceLanes(VectorOperators.ADD);

@@ -131,6 +131,15 @@ public final class Lanes {
     return value.or(bits.lanewise(VectorOperators.LSHL, 16).and(0x80000000)).reinterpretAsFloats();
   }
 
+  /// F16 that are finite: their bits where a float has them make its value times 2^-112.
+  public static FloatVector finiteF16(long address) {
+    return shorts(address)
+        .lanewise(VectorOperators.LSHL, 13)
+        .and(F16_PLACE)
+        .reinterpretAsFloats()
+        .mul(F16_BIAS);
+  }
+
   /// The values of the BF16 in the lanes' lower halves.
   public static FloatVector bf16(IntVector bits) {
     return bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
@@ -148,11 +157,6 @@ public final class Lanes {
   public static void storeShorts(IntVector v, long address) {
     ((ShortVector) v.convertShape(VectorOperators.I2S, SHORTS, 0))
         .intoMemorySegment(ALL, address & IN_BOUNDS, ORDER);
-  }
-
-  /// Stores positive floats as BF16, rounded to nearest, ties up.
-  public static void storeBf16(FloatVector v, long address) {
-    storeShorts(v.reinterpretAsInts().add(0x8000).lanewise(VectorOperators.LSHR, 16), address);
   }
 
   /// Stores the lanes' lowest bytes.

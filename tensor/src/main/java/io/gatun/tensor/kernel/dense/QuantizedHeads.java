@@ -29,7 +29,7 @@ public final class QuantizedHeads {
     // The bits of floats without sign are in the floats' order, NaN above all.
     IntVector greatest = IntVector.zero(INTS);
     for (int i = 0; i < whole; i += COUNT) {
-      greatest = greatest.max(floats(from + 4L * i).reinterpretAsInts().and(NO_SIGN));
+      greatest = floats(from + 4L * i).reinterpretAsInts().and(NO_SIGN).max(greatest);
     }
     int bits = greatest.reduceLanes(VectorOperators.MAX);
     for (int i = whole; i < n; i++) {

@@ -33,10 +33,10 @@ public final class ReadKernel {
     var c = IntVector.zero(SPECIES);
     var d = IntVector.zero(SPECIES);
     for (long i = from; i < from + quarter; i += SPECIES.vectorByteSize()) {
-      a = a.lanewise(VectorOperators.XOR, load(data, i));
-      b = b.lanewise(VectorOperators.XOR, load(data, i + quarter));
-      c = c.lanewise(VectorOperators.XOR, load(data, i + 2 * quarter));
-      d = d.lanewise(VectorOperators.XOR, load(data, i + 3 * quarter));
+      a = load(data, i).lanewise(VectorOperators.XOR, a);
+      b = load(data, i + quarter).lanewise(VectorOperators.XOR, b);
+      c = load(data, i + 2 * quarter).lanewise(VectorOperators.XOR, c);
+      d = load(data, i + 3 * quarter).lanewise(VectorOperators.XOR, d);
     }
     return a.lanewise(VectorOperators.XOR, b)
         .lanewise(VectorOperators.XOR, c.lanewise(VectorOperators.XOR, d))

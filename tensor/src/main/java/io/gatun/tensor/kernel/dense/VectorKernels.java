@@ -178,17 +178,20 @@ public final class VectorKernels implements Kernels {
   /// tanh(u) is 1 - 2 / (e^2u + 1).
   @Override
   public void softcap(MemorySegment x, long xAt, float cap, int n, MemorySegment out, long outAt) {
-    var limit = FloatVector.broadcast(F, cap);
     long end = 4L * F.loopBound(n);
     for (long at = 0; at < end; at += STEP) {
       var e =
           VectorMath.exp(FloatVector.fromMemorySegment(F, x, xAt + at, ORDER).mul(2 / cap)).add(1f);
-      limit.sub(limit.mul(2f).div(e)).intoMemorySegment(out, outAt + at, ORDER);
+      FloatVector.broadcast(F, cap)
+          .sub(FloatVector.broadcast(F, 2 * cap).div(e))
+          .intoMemorySegment(out, outAt + at, ORDER);
     }
     if (end < 4L * n) {
       var tail = F.indexInRange(end / 4, n);
       var e = VectorMath.exp(load(x, xAt + end, tail).mul(2 / cap)).add(1f);
-      limit.sub(limit.mul(2f).div(e)).intoMemorySegment(out, outAt + end, ORDER, tail);
+      FloatVector.broadcast(F, cap)
+          .sub(FloatVector.broadcast(F, 2 * cap).div(e))
+          .intoMemorySegment(out, outAt + end, ORDER, tail);
     }
   }
 
@@ -234,7 +237,7 @@ public final class VectorKernels implements Kernels {
     for (long at = 0; at < end; at += STEP) {
       var e = VectorMath.exp(FloatVector.fromMemorySegment(F, x, xAt + at, ORDER).sub(max));
       e.intoMemorySegment(x, xAt + at, ORDER);
-      sum = sum.add(e);
+      sum = e.add(sum);
     }
     if (end < 4L * n) {
       var tail = F.indexInRange(end / 4, n);
@@ -253,7 +256,7 @@ public final class VectorKernels implements Kernels {
     var max = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     long end = 4 * F.loopBound(n);
     for (long at = 0; at < end; at += STEP) {
-      max = max.max(FloatVector.fromMemorySegment(F, x, xAt + at, ORDER));
+      max = FloatVector.fromMemorySegment(F, x, xAt + at, ORDER).max(max);
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);

@@ -51,11 +51,11 @@ public final class VectorNetworkKernels implements NetworkKernels {
     var a0 = FloatVector.zero(FLOATS);
     var a1 = FloatVector.zero(FLOATS);
     for (long i = 0; i < pairs; i += 2 * STEP) {
-      a0 = a0.add(floats(from + i));
-      a1 = a1.add(floats(from + i + STEP));
+      a0 = floats(from + i).add(a0);
+      a1 = floats(from + i + STEP).add(a1);
     }
     for (long i = pairs; i < 4L * n; i += STEP) {
-      a0 = a0.add(part(from + i, FLOATS.indexInRange(i / 4, n)));
+      a0 = part(from + i, FLOATS.indexInRange(i / 4, n)).add(a0);
     }
     var a = a0.add(a1);
     a = a.add(a.rearrange(BY_8));
@@ -120,8 +120,8 @@ public final class VectorNetworkKernels implements NetworkKernels {
       for (int r = 0; r < rows; r++, at += row) {
         var d0 = floats(at).sub(o0);
         var d1 = floats(at + STEP).sub(o1);
-        s0 = s0.add(d0);
-        s1 = s1.add(d1);
+        s0 = d0.add(s0);
+        s1 = d1.add(s1);
         q0 = d0.fma(d0, q0);
         q1 = d1.fma(d1, q1);
       }
@@ -138,7 +138,7 @@ public final class VectorNetworkKernels implements NetworkKernels {
       long at = from + i;
       for (int r = 0; r < rows; r++, at += row) {
         var d0 = part(at, rest).sub(o0);
-        s0 = s0.add(d0);
+        s0 = d0.add(s0);
         q0 = d0.fma(d0, q0);
       }
       storePart(s0, s + i, rest);
@@ -257,7 +257,7 @@ public final class VectorNetworkKernels implements NetworkKernels {
     var rest = FLOATS.indexInRange(tail / 4, n);
     var most = part(from + tail, rest).abs();
     for (long i = 0; i < tail; i += STEP) {
-      most = most.max(floats(from + i).abs());
+      most = floats(from + i).abs().max(most);
     }
     float max = most.reduceLanes(VectorOperators.MAX);
     float inverse = max == 0 ? 0 : 127 / max;

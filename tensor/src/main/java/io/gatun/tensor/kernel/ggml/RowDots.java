@@ -129,26 +129,17 @@ public final class RowDots {
     FloatVector s1 = FloatVector.zero(FLOATS);
     int k = 0;
     for (; k <= columns - 2 * COUNT; k += 2 * COUNT) {
-      s0 = finiteF16(w + 2 * k).fma(floats(x + 4 * k), s0);
-      s1 = finiteF16(w + 2 * k + 2 * COUNT).fma(floats(x + 4 * k + 4 * COUNT), s1);
+      s0 = Lanes.finiteF16(w + 2 * k).fma(floats(x + 4 * k), s0);
+      s1 = Lanes.finiteF16(w + 2 * k + 2 * COUNT).fma(floats(x + 4 * k + 4 * COUNT), s1);
     }
     if (k < columns) {
-      s0 = finiteF16(w + 2 * k).fma(floats(x + 4 * k), s0);
+      s0 = Lanes.finiteF16(w + 2 * k).fma(floats(x + 4 * k), s0);
     }
     FloatVector v = s0.add(s1);
     v = v.add(v.rearrange(BY_8));
     v = v.add(v.rearrange(BY_4));
     v = v.add(v.rearrange(BY_2));
     return v.add(v.rearrange(BY_1)).lane(0) * LANE_SHARE;
-  }
-
-  /// F16 bits where a float has them make its value times 2^-112.
-  private static FloatVector finiteF16(long address) {
-    return shorts(address)
-        .lanewise(VectorOperators.LSHL, 13)
-        .and(Lanes.F16_PLACE)
-        .reinterpretAsFloats()
-        .mul(Lanes.F16_BIAS);
   }
 
   private static float bf16(long w, long x, int columns) {
@@ -200,7 +191,7 @@ public final class RowDots {
         FloatVector b = floats(x + 64 + 4 * j);
         block = q.and(0xF).or(LOW).reinterpretAsFloats().sub(0x1p23f).fma(a, block);
         block = q.and(0xF0).or(HIGH).reinterpretAsFloats().sub(0x1p19f).fma(b, block);
-        all = all.add(a.add(b));
+        all = a.add(b).add(all);
       }
       sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
       minima = all.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w + 2)), minima);
@@ -249,7 +240,7 @@ public final class RowDots {
         FloatVector b = floats(x + 64 + 4 * j);
         block = l.or(LOW).reinterpretAsFloats().sub(0x1p23f).fma(a, block);
         block = h.or(HIGH).reinterpretAsFloats().sub(0x1p19f).fma(b, block);
-        all = all.add(a.add(b));
+        all = a.add(b).add(all);
       }
       sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
       minima = all.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w + 2)), minima);

@@ -76,7 +76,7 @@ public final class QuantizedRows {
       // The bits of floats without sign are in the floats' order, NaN above all.
       IntVector max = IntVector.zero(INTS);
       for (int i = 0; i < GROUP; i += COUNT) {
-        max = max.max(floats(from + i * 4).reinterpretAsInts().and(0x7FFFFFFF));
+        max = floats(from + i * 4).reinterpretAsInts().and(0x7FFFFFFF).max(max);
       }
       float amax = Float.intBitsToFloat(max.reduceLanes(VectorOperators.MAX));
       float scale = amax / 127;
@@ -90,7 +90,7 @@ public final class QuantizedRows {
                 .reinterpretAsInts()
                 .lanewise(VectorOperators.LSHL, 16)
                 .lanewise(VectorOperators.ASHR, 16);
-        sums = sums.add(a);
+        sums = a.add(sums);
         IntVector b = a.sub(a.rearrange(PREVIOUS).mul(NIBBLES).mul(nibbles));
         b.and(0xFFFF)
             .or(b.lanewise(VectorOperators.LSHL, 16))

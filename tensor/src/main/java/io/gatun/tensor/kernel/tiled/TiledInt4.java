@@ -59,7 +59,7 @@ final class TiledInt4 {
         ShortVector b3 = IntVector.broadcast(INTS, ALL.get(INT, b + 12)).reinterpretAsShorts();
         ShortVector low = v.mul(b0).add(v.lanewise(LSHR, 4).mul(b1));
         ShortVector high = v.lanewise(LSHR, 8).mul(b2).add(v.lanewise(LSHR, 12).mul(b3));
-        s = s.add(low.add(high));
+        s = low.add(high).add(s);
       }
       IntVector scales = IntVector.fromMemorySegment(INTS, ALL, tile, ORDER);
       FloatVector d =
@@ -76,8 +76,7 @@ final class TiledInt4 {
     odd.intoMemorySegment(ALL, y + ODD_BYTES & IN_BOUNDS, ORDER);
   }
 
-  /// Two rows of activations. The columns of a word are a loop, for the sake of the number of
-  /// calls.
+  /// Two rows of activations.
   ///
   /// @param xStride, yStride bytes from the first row's to the next
   static void twoRows(
@@ -99,16 +98,19 @@ final class TiledInt4 {
       for (int q = 0; q < 8; q++) {
         ShortVector v =
             ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
-        for (int j = 0; j < 16; j += 4) {
-          long b = q * 16 + j;
-          ShortVector b0 =
-              IntVector.broadcast(INTS, ALL.get(INT, a0 + b & IN_BOUNDS)).reinterpretAsShorts();
-          s0 = s0.add(v.mul(b0));
-          ShortVector b1 =
-              IntVector.broadcast(INTS, ALL.get(INT, a1 + b & IN_BOUNDS)).reinterpretAsShorts();
-          s1 = s1.add(v.mul(b1));
-          v = v.lanewise(LSHR, 4);
-        }
+        long b0 = a0 + q * 16 & IN_BOUNDS;
+        long b1 = a1 + q * 16 & IN_BOUNDS;
+        s0 = v.mul(IntVector.broadcast(INTS, ALL.get(INT, b0)).reinterpretAsShorts()).add(s0);
+        s1 = v.mul(IntVector.broadcast(INTS, ALL.get(INT, b1)).reinterpretAsShorts()).add(s1);
+        ShortVector v1 = v.lanewise(LSHR, 4);
+        s0 = v1.mul(IntVector.broadcast(INTS, ALL.get(INT, b0 + 4)).reinterpretAsShorts()).add(s0);
+        s1 = v1.mul(IntVector.broadcast(INTS, ALL.get(INT, b1 + 4)).reinterpretAsShorts()).add(s1);
+        ShortVector v2 = v.lanewise(LSHR, 8);
+        s0 = v2.mul(IntVector.broadcast(INTS, ALL.get(INT, b0 + 8)).reinterpretAsShorts()).add(s0);
+        s1 = v2.mul(IntVector.broadcast(INTS, ALL.get(INT, b1 + 8)).reinterpretAsShorts()).add(s1);
+        ShortVector v3 = v.lanewise(LSHR, 12);
+        s0 = v3.mul(IntVector.broadcast(INTS, ALL.get(INT, b0 + 12)).reinterpretAsShorts()).add(s0);
+        s1 = v3.mul(IntVector.broadcast(INTS, ALL.get(INT, b1 + 12)).reinterpretAsShorts()).add(s1);
       }
       IntVector scales = IntVector.fromMemorySegment(INTS, ALL, tile, ORDER);
       FloatVector d =

@@ -136,7 +136,7 @@ public final class TiledPanels {
     ShortVector most = ShortVector.zero(WORDS);
     for (int i = 0; i < tiles; i++) {
       long at = w + (long) i * tile & IN_BOUNDS;
-      most = most.max(ShortVector.fromMemorySegment(WORDS, ALL, at, ORDER).and((short) 0x7FFF));
+      most = ShortVector.fromMemorySegment(WORDS, ALL, at, ORDER).and((short) 0x7FFF).max(most);
     }
     most.intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
   }
@@ -231,7 +231,7 @@ public final class TiledPanels {
           FloatVector.fromMemorySegment(FLOATS, ALL, scales + at & IN_BOUNDS, ORDER)
               .mul(15)
               .sub(minimum);
-      most = most.max(minimum.abs()).max(greatest.abs());
+      most = minimum.abs().max(greatest.abs()).max(most);
     }
     most.mul(1f / 127).intoMemorySegment(ALL, d & IN_BOUNDS, ORDER);
   }
@@ -284,12 +284,15 @@ public final class TiledPanels {
       long second,
       long step) {
     int mask = (1 << shift) - 1;
-    for (int g = 0; g < groups; g++, f += FACTORS_BYTES) {
-      ShortVector factor = ShortVector.fromMemorySegment(WORDS, ALL, f & IN_BOUNDS, ORDER);
-      ShortVector offset = ShortVector.fromMemorySegment(WORDS, ALL, f + BYTES & IN_BOUNDS, ORDER);
+    for (int g = 0; g < groups; g++) {
+      long factors = f + (long) g * FACTORS_BYTES & IN_BOUNDS;
+      ShortVector factor = ShortVector.fromMemorySegment(WORDS, ALL, factors, ORDER);
+      ShortVector offset = ShortVector.fromMemorySegment(WORDS, ALL, factors + BYTES, ORDER);
       long from = w + (long) (g >> shift) * tile + (long) (g & mask) * group;
-      for (long at = from; at != from + 512; at += 64, first += step, second += step) {
-        ShortVector v = ShortVector.fromMemorySegment(WORDS, ALL, at & IN_BOUNDS, ORDER);
+      for (int q = 0; q < 8; q++) {
+        long at = from + q * 64 & IN_BOUNDS;
+        long column = (g * 8 + q) * step;
+        ShortVector v = ShortVector.fromMemorySegment(WORDS, ALL, at, ORDER);
         ShortVector t0 = v.and((short) 15).mul(factor).sub(offset);
         ShortVector t1 = v.lanewise(LSHR, 4).and((short) 15).mul(factor).sub(offset);
         ShortVector t2 = v.lanewise(LSHR, 8).and((short) 15).mul(factor).sub(offset);
@@ -298,8 +301,8 @@ public final class TiledPanels {
         IntVector b = t2.lanewise(LSHR, 8).or(t3.and((short) 0xFF00)).reinterpretAsInts();
         IntVector even = a.and(0xFFFF).or(b.lanewise(LSHL, 16));
         IntVector odd = a.lanewise(LSHR, 16).or(b.and(0xFFFF0000));
-        even.intoMemorySegment(ALL, first & IN_BOUNDS, ORDER);
-        odd.intoMemorySegment(ALL, second & IN_BOUNDS, ORDER);
+        even.intoMemorySegment(ALL, first + column & IN_BOUNDS, ORDER);
+        odd.intoMemorySegment(ALL, second + column & IN_BOUNDS, ORDER);
       }
     }
   }
@@ -316,13 +319,16 @@ public final class TiledPanels {
       long second,
       long step) {
     int mask = (1 << shift) - 1;
-    for (int g = 0; g < groups; g++, f += FACTORS_BYTES) {
-      ShortVector factor = ShortVector.fromMemorySegment(WORDS, ALL, f & IN_BOUNDS, ORDER);
-      ShortVector offset = ShortVector.fromMemorySegment(WORDS, ALL, f + BYTES & IN_BOUNDS, ORDER);
+    for (int g = 0; g < groups; g++) {
+      long factors = f + (long) g * FACTORS_BYTES & IN_BOUNDS;
+      ShortVector factor = ShortVector.fromMemorySegment(WORDS, ALL, factors, ORDER);
+      ShortVector offset = ShortVector.fromMemorySegment(WORDS, ALL, factors + BYTES, ORDER);
       long from = w + (long) (g >> shift) * tile + (long) (g & mask) * group;
-      for (long at = from; at != from + 1024; at += 128, first += step, second += step) {
-        ShortVector v0 = ShortVector.fromMemorySegment(WORDS, ALL, at & IN_BOUNDS, ORDER);
-        ShortVector v1 = ShortVector.fromMemorySegment(WORDS, ALL, at + 64 & IN_BOUNDS, ORDER);
+      for (int q = 0; q < 8; q++) {
+        long at = from + q * 128 & IN_BOUNDS;
+        long column = (g * 8 + q) * step;
+        ShortVector v0 = ShortVector.fromMemorySegment(WORDS, ALL, at, ORDER);
+        ShortVector v1 = ShortVector.fromMemorySegment(WORDS, ALL, at + 64, ORDER);
         ShortVector t0 = v0.lanewise(LSHL, 8).lanewise(ASHR, 8).mul(factor).sub(offset);
         ShortVector t1 = v0.lanewise(ASHR, 8).mul(factor).sub(offset);
         ShortVector t2 = v1.lanewise(LSHL, 8).lanewise(ASHR, 8).mul(factor).sub(offset);
@@ -331,8 +337,8 @@ public final class TiledPanels {
         IntVector b = t2.lanewise(LSHR, 8).or(t3.and((short) 0xFF00)).reinterpretAsInts();
         IntVector even = a.and(0xFFFF).or(b.lanewise(LSHL, 16));
         IntVector odd = a.lanewise(LSHR, 16).or(b.and(0xFFFF0000));
-        even.intoMemorySegment(ALL, first & IN_BOUNDS, ORDER);
-        odd.intoMemorySegment(ALL, second & IN_BOUNDS, ORDER);
+        even.intoMemorySegment(ALL, first + column & IN_BOUNDS, ORDER);
+        odd.intoMemorySegment(ALL, second + column & IN_BOUNDS, ORDER);
       }
     }
   }

@@ -19,10 +19,9 @@ import jdk.incubator.vector.ShortVector;
 /// Sums of a vector of weight rows with rows of quantized activations, group by group, before any
 /// scale: [TiledScales] makes the products of them.
 ///
-/// These are root kernels, which call nothing but the JDK's vectors, and not many of them: what
-/// comes beyond some 50, C2 inlines only after it has parsed the rest, and then in some processes a
-/// sum that a loop carries became an object in each step. All do the same arithmetic for a row of
-/// activations, however many rows there are.
+/// These are root kernels, which call nothing but the JDK's vectors. C2 inlines many of the calls
+/// only after it has parsed the rest, so a sum that a loop carries is never the receiver of one.
+/// All do the same arithmetic for a row of activations, however many rows there are.
 ///
 /// @see Groups
 final class TiledWords {
@@ -69,7 +68,7 @@ final class TiledWords {
         ShortVector b3 = IntVector.broadcast(INTS, ALL.get(INT, b + 12)).reinterpretAsShorts();
         ShortVector low = v.mul(b0).add(v.lanewise(LSHR, 4).mul(b1));
         ShortVector high = v.lanewise(LSHR, 8).mul(b2).add(v.lanewise(LSHR, 12).mul(b3));
-        sum = sum.add(low.add(high));
+        sum = low.add(high).add(sum);
       }
       sum.intoMemorySegment(ALL, s + (long) (g - from) * VECTOR_BYTES & IN_BOUNDS, ORDER);
     }
@@ -95,18 +94,19 @@ final class TiledWords {
       for (int q = 0; q < 8; q++) {
         ShortVector v =
             ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
-        for (int j = 0; j < 16; j += 8) {
-          long b0 = a0 + q * 16 + j & IN_BOUNDS;
-          long b1 = a1 + q * 16 + j & IN_BOUNDS;
-          ShortVector u = v.lanewise(LSHR, 4);
-          ShortVector b00 = IntVector.broadcast(INTS, ALL.get(INT, b0)).reinterpretAsShorts();
-          ShortVector b01 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 4)).reinterpretAsShorts();
-          s0 = s0.add(v.mul(b00).add(u.mul(b01)));
-          ShortVector b10 = IntVector.broadcast(INTS, ALL.get(INT, b1)).reinterpretAsShorts();
-          ShortVector b11 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 4)).reinterpretAsShorts();
-          s1 = s1.add(v.mul(b10).add(u.mul(b11)));
-          v = v.lanewise(LSHR, 8);
-        }
+        long b0 = a0 + q * 16 & IN_BOUNDS;
+        long b1 = a1 + q * 16 & IN_BOUNDS;
+        s0 = v.mul(IntVector.broadcast(INTS, ALL.get(INT, b0)).reinterpretAsShorts()).add(s0);
+        s1 = v.mul(IntVector.broadcast(INTS, ALL.get(INT, b1)).reinterpretAsShorts()).add(s1);
+        ShortVector v1 = v.lanewise(LSHR, 4);
+        s0 = v1.mul(IntVector.broadcast(INTS, ALL.get(INT, b0 + 4)).reinterpretAsShorts()).add(s0);
+        s1 = v1.mul(IntVector.broadcast(INTS, ALL.get(INT, b1 + 4)).reinterpretAsShorts()).add(s1);
+        ShortVector v2 = v.lanewise(LSHR, 8);
+        s0 = v2.mul(IntVector.broadcast(INTS, ALL.get(INT, b0 + 8)).reinterpretAsShorts()).add(s0);
+        s1 = v2.mul(IntVector.broadcast(INTS, ALL.get(INT, b1 + 8)).reinterpretAsShorts()).add(s1);
+        ShortVector v3 = v.lanewise(LSHR, 12);
+        s0 = v3.mul(IntVector.broadcast(INTS, ALL.get(INT, b0 + 12)).reinterpretAsShorts()).add(s0);
+        s1 = v3.mul(IntVector.broadcast(INTS, ALL.get(INT, b1 + 12)).reinterpretAsShorts()).add(s1);
       }
       long sums = s + (long) (g - from) * VECTOR_BYTES;
       s0.intoMemorySegment(ALL, sums & IN_BOUNDS, ORDER);
@@ -138,22 +138,29 @@ final class TiledWords {
       for (int q = 0; q < 8; q++) {
         ShortVector v =
             ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
-        for (int j = 0; j < 16; j += 4) {
-          long b = q * 16 + j;
-          ShortVector b0 =
-              IntVector.broadcast(INTS, ALL.get(INT, a0 + b & IN_BOUNDS)).reinterpretAsShorts();
-          s0 = s0.add(v.mul(b0));
-          ShortVector b1 =
-              IntVector.broadcast(INTS, ALL.get(INT, a1 + b & IN_BOUNDS)).reinterpretAsShorts();
-          s1 = s1.add(v.mul(b1));
-          ShortVector b2 =
-              IntVector.broadcast(INTS, ALL.get(INT, a2 + b & IN_BOUNDS)).reinterpretAsShorts();
-          s2 = s2.add(v.mul(b2));
-          ShortVector b3 =
-              IntVector.broadcast(INTS, ALL.get(INT, a3 + b & IN_BOUNDS)).reinterpretAsShorts();
-          s3 = s3.add(v.mul(b3));
-          v = v.lanewise(LSHR, 4);
-        }
+        long b0 = a0 + q * 16 & IN_BOUNDS;
+        long b1 = a1 + q * 16 & IN_BOUNDS;
+        long b2 = a2 + q * 16 & IN_BOUNDS;
+        long b3 = a3 + q * 16 & IN_BOUNDS;
+        s0 = v.mul(IntVector.broadcast(INTS, ALL.get(INT, b0)).reinterpretAsShorts()).add(s0);
+        s1 = v.mul(IntVector.broadcast(INTS, ALL.get(INT, b1)).reinterpretAsShorts()).add(s1);
+        s2 = v.mul(IntVector.broadcast(INTS, ALL.get(INT, b2)).reinterpretAsShorts()).add(s2);
+        s3 = v.mul(IntVector.broadcast(INTS, ALL.get(INT, b3)).reinterpretAsShorts()).add(s3);
+        ShortVector v1 = v.lanewise(LSHR, 4);
+        s0 = v1.mul(IntVector.broadcast(INTS, ALL.get(INT, b0 + 4)).reinterpretAsShorts()).add(s0);
+        s1 = v1.mul(IntVector.broadcast(INTS, ALL.get(INT, b1 + 4)).reinterpretAsShorts()).add(s1);
+        s2 = v1.mul(IntVector.broadcast(INTS, ALL.get(INT, b2 + 4)).reinterpretAsShorts()).add(s2);
+        s3 = v1.mul(IntVector.broadcast(INTS, ALL.get(INT, b3 + 4)).reinterpretAsShorts()).add(s3);
+        ShortVector v2 = v.lanewise(LSHR, 8);
+        s0 = v2.mul(IntVector.broadcast(INTS, ALL.get(INT, b0 + 8)).reinterpretAsShorts()).add(s0);
+        s1 = v2.mul(IntVector.broadcast(INTS, ALL.get(INT, b1 + 8)).reinterpretAsShorts()).add(s1);
+        s2 = v2.mul(IntVector.broadcast(INTS, ALL.get(INT, b2 + 8)).reinterpretAsShorts()).add(s2);
+        s3 = v2.mul(IntVector.broadcast(INTS, ALL.get(INT, b3 + 8)).reinterpretAsShorts()).add(s3);
+        ShortVector v3 = v.lanewise(LSHR, 12);
+        s0 = v3.mul(IntVector.broadcast(INTS, ALL.get(INT, b0 + 12)).reinterpretAsShorts()).add(s0);
+        s1 = v3.mul(IntVector.broadcast(INTS, ALL.get(INT, b1 + 12)).reinterpretAsShorts()).add(s1);
+        s2 = v3.mul(IntVector.broadcast(INTS, ALL.get(INT, b2 + 12)).reinterpretAsShorts()).add(s2);
+        s3 = v3.mul(IntVector.broadcast(INTS, ALL.get(INT, b3 + 12)).reinterpretAsShorts()).add(s3);
       }
       long sums = s + (long) (g - from) * VECTOR_BYTES;
       s0.intoMemorySegment(ALL, sums & IN_BOUNDS, ORDER);
@@ -192,8 +199,8 @@ final class TiledWords {
         ShortVector b0 = IntVector.broadcast(INTS, ALL.get(INT, b)).reinterpretAsShorts();
         ShortVector b1 = IntVector.broadcast(INTS, ALL.get(INT, b + 4)).reinterpretAsShorts();
         IntVector pair = l.mul(b0).add(h.mul(b1)).add(bias).reinterpretAsInts();
-        all = all.add(pair);
-        high = high.add(pair.lanewise(ASHR, 16));
+        all = pair.add(all);
+        high = pair.lanewise(ASHR, 16).add(high);
       }
       long sums = s + 2L * (g - from) * VECTOR_BYTES;
       all.sub(high.lanewise(LSHL, 16)).sub(BIASES).intoMemorySegment(ALL, sums & IN_BOUNDS, ORDER);
@@ -229,13 +236,13 @@ final class TiledWords {
         ShortVector b00 = IntVector.broadcast(INTS, ALL.get(INT, b0)).reinterpretAsShorts();
         ShortVector b01 = IntVector.broadcast(INTS, ALL.get(INT, b0 + 4)).reinterpretAsShorts();
         IntVector pair0 = l.mul(b00).add(h.mul(b01)).add(bias).reinterpretAsInts();
-        all0 = all0.add(pair0);
-        high0 = high0.add(pair0.lanewise(ASHR, 16));
+        all0 = pair0.add(all0);
+        high0 = pair0.lanewise(ASHR, 16).add(high0);
         ShortVector b10 = IntVector.broadcast(INTS, ALL.get(INT, b1)).reinterpretAsShorts();
         ShortVector b11 = IntVector.broadcast(INTS, ALL.get(INT, b1 + 4)).reinterpretAsShorts();
         IntVector pair1 = l.mul(b10).add(h.mul(b11)).add(bias).reinterpretAsInts();
-        all1 = all1.add(pair1);
-        high1 = high1.add(pair1.lanewise(ASHR, 16));
+        all1 = pair1.add(all1);
+        high1 = pair1.lanewise(ASHR, 16).add(high1);
       }
       long sums = s + 2L * (g - from) * VECTOR_BYTES;
       all0.sub(high0.lanewise(LSHL, 16))
