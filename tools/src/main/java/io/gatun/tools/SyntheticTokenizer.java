@@ -9,10 +9,13 @@ import java.util.Random;
 
 /// Vocabularies without a model: byte-level BPE, with the one merge that other programs insist on.
 final class SyntheticTokenizer {
-  private static final String SYLLABLES =
-      "a al an ar be co de di e en er ex fo ge ha i in is it la le lo ma me mi ne no o on or pa pe"
-          + " po pre pro ra re ri ro sa se si so sta st ta te ter ti tion to tra u un ur ve vi wa"
-          + " we";
+  private static final List<String> SYLLABLES =
+      List.of(
+          "a", "al", "an", "ar", "be", "co", "de", "di", "e", "en", "er", "ex", "fo", "ge", "ha",
+          "i", "in", "is", "it", "la", "le", "lo", "ma", "me", "mi", "ne", "no", "o", "on", "or",
+          "pa", "pe", "po", "pre", "pro", "ra", "re", "ri", "ro", "sa", "se", "si", "so", "sta",
+          "st", "ta", "te", "ter", "ti", "tion", "to", "tra", "u", "un", "ur", "ve", "vi", "wa",
+          "we");
   private static final String MARKS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
   private SyntheticTokenizer() {}
@@ -32,7 +35,6 @@ final class SyntheticTokenizer {
   /// parts of such.
   static String manifold(int size) {
     var random = new Random(1);
-    var syllables = SYLLABLES.split(" ");
     var pieces = bytes();
     for (int number = 0; number < 1000; number++) {
       put(pieces, Integer.toString(number).getBytes(StandardCharsets.US_ASCII));
@@ -46,7 +48,7 @@ final class SyntheticTokenizer {
       }
       for (int i = 0; i < length; i++) {
         if (kind < 80) {
-          text.append(syllables[random.nextInt(syllables.length)]);
+          text.append(SYLLABLES.get(random.nextInt(SYLLABLES.size())));
         } else if (kind < 88) {
           text.append(MARKS.charAt(random.nextInt(MARKS.length())));
         } else if (kind < 90) {
