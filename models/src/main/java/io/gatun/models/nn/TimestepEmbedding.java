@@ -54,3 +54,4 @@ public final class TimestepEmbedding {
     t.segment().setAtIndex(ValueLayout.JAVA_FLOAT, index, (float) value);
   }
 }
+
