@@ -70,7 +70,8 @@ public record Dequantization(
   long bytes() {
     long bytes = 0;
     for (var part : new Tensor[] {scales, levels, offsets, order}) {
-      bytes += part == null ? 0 : part.size() / part.dtype().blockSize() * part.dtype().blockBytes();
+      bytes +=
+          part == null ? 0 : part.size() / part.dtype().blockSize() * part.dtype().blockBytes();
     }
     return bytes;
   }

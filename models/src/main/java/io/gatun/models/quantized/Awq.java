@@ -2,8 +2,8 @@ package io.gatun.models.quantized;
 
 import io.gatun.tensor.Tensor;
 
-/// AWQ's GEMM layout: `(q - z) * scales[g, n]`, words along N: `qweight` (K, N / 8) and `qzeros` (G,
-/// N / 8), in which the columns of a word take turns.
+/// AWQ's GEMM layout: `(q - z) * scales[g, n]`, words along N: `qweight` (K, N / 8) and `qzeros`
+/// (G, N / 8), in which the columns of a word take turns.
 record Awq() implements QuantizedFormat {
   /// Which of a word's nibbles, from the lowest, holds column n % 8.
   private static final int[] NIBBLE = {0, 4, 1, 5, 2, 6, 3, 7};

@@ -4,7 +4,8 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 
 /// The pack-quantized form of compressed-tensors: `(q - z) * weight_scale[n, g]`, words along K,
-/// `weight_packed` (N, K / p); zero points along N, `weight_zero_point` (N / p, G), or in the middle.
+/// `weight_packed` (N, K / p); zero points along N, `weight_zero_point` (N / p, G), or in the
+/// middle.
 record CompressedIntegers() implements QuantizedFormat {
   @Override
   public String suffix() {
@@ -36,8 +37,7 @@ record CompressedIntegers() implements QuantizedFormat {
     IntegerGroups.Values offset = null;
     if (layer.has("weight_zero_point")) {
       int perWord = 32 / bits;
-      Tensor zeros =
-          layer.part("weight_zero_point", Math.ceilDiv(rows, perWord), groups);
+      Tensor zeros = layer.part("weight_zero_point", Math.ceilDiv(rows, perWord), groups);
       offset =
           (n, g) -> {
             int word = Words.get(zeros, (long) (n / perWord) * groups + g);

@@ -37,7 +37,8 @@ record Hqq() implements QuantizedFormat {
     int columns = Math.toIntExact(shape[1]);
     long size = (long) rows * columns;
     if (shape.length != 2 || group < 1 || size % group != 0 || q.byteSize() != size * bits / 8) {
-      throw layer.wrong("shape", "does not fit W_q, %s, in groups of %d".formatted(q.shape(), group));
+      throw layer.wrong(
+          "shape", "does not fit W_q, %s, in groups of %d".formatted(q.shape(), group));
     }
     int groups = Math.toIntExact(size / group);
     float[] scales = layer.part("scale").toFloats();

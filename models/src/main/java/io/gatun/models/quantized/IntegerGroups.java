@@ -50,7 +50,8 @@ record IntegerGroups(
   /// @param part the tensor that says which groups columns belong to, for messages
   Tensor tensor(StoredLayer layer, String part) {
     int[] order = order(layer, part);
-    Integers sorted = order == null ? integers : (row, count, out) -> sorted(order, row, count, out);
+    Integers sorted =
+        order == null ? integers : (row, count, out) -> sorted(order, row, count, out);
     var how = Dequantization.NONE.withOffsets(offsets(layer));
     if (order != null) {
       var columnOf = Tensor.allocate(layer.memory(), DType.Plain.I32, columns);
@@ -115,7 +116,9 @@ record IntegerGroups(
     var row = new byte[columns];
     for (int n = 0; n < rows; n++) {
       sorted.read(n, 1, row);
-      t.segment().asSlice((long) n * columns).copyFrom(java.lang.foreign.MemorySegment.ofArray(row));
+      t.segment()
+          .asSlice((long) n * columns)
+          .copyFrom(java.lang.foreign.MemorySegment.ofArray(row));
     }
     return t;
   }
@@ -161,8 +164,7 @@ record IntegerGroups(
 
   /// The columns sorted by their groups; null if they are.
   private int[] order(StoredLayer layer, String part) {
-    if (groupOf == null
-        || IntStream.range(0, columns).allMatch(k -> groupOf[k] == k / groupSize)) {
+    if (groupOf == null || IntStream.range(0, columns).allMatch(k -> groupOf[k] == k / groupSize)) {
       return null;
     }
     int[] order =

@@ -49,8 +49,7 @@ final class QuantizationConfig {
               "modelopt",
               Pattern.compile(
                   "config_groups|ignore|exclude_modules|kv_cache_.*|producer|group_size|quantization")),
-          Map.entry(
-              "bitsandbytes", Pattern.compile("_?load_in_[48]bit|bnb_4bit_.*|llm_int8_.*")),
+          Map.entry("bitsandbytes", Pattern.compile("_?load_in_[48]bit|bnb_4bit_.*|llm_int8_.*")),
           Map.entry("hqq", Pattern.compile("skip_modules|quant_config")),
           Map.entry(
               "torchao",
@@ -120,7 +119,9 @@ final class QuantizationConfig {
   }
 
   private static String method(JsonKeys section, String assumed) {
-    String named = section.text("quant_method", section.text("quant_algo", null) != null ? "modelopt" : assumed);
+    String named =
+        section.text(
+            "quant_method", section.text("quant_algo", null) != null ? "modelopt" : assumed);
     if (named != null) {
       return named;
     }
@@ -219,7 +220,8 @@ final class QuantizationConfig {
       default ->
           throw new CheckpointException(
               keys.where()
-                  + ": tensors called qweight are GPTQ's or AWQ's; need a quantization_config that says whose");
+                  + ": tensors called qweight are GPTQ's or AWQ's; need a quantization_config that"
+                  + " says whose");
     };
   }
 
@@ -252,7 +254,8 @@ final class QuantizationConfig {
     if (!MLX.equals(method)) {
       throw new CheckpointException(
           keys.where()
-              + ": tensors called scales and biases are MLX's; need its \"quantization\" with group_size and bits");
+              + ": tensors called scales and biases are MLX's; need its \"quantization\" with"
+              + " group_size and bits");
     }
     JsonNode own = keys.json().path(layer).path("group_size");
     return own.isInt() ? own.intValue() : keys.count("group_size");

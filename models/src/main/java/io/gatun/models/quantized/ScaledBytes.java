@@ -43,7 +43,8 @@ record ScaledBytes(String suffix) implements QuantizedFormat {
     Tensor stored = layer.part(suffix);
     int rows = Math.toIntExact(w.dim(0));
     int columns = Math.toIntExact(w.dim(1));
-    boolean each = stored.size() == rows && stored.dim(-1) == (stored.shape().rank() > 1 ? 1 : rows);
+    boolean each =
+        stored.size() == rows && stored.dim(-1) == (stored.shape().rank() > 1 ? 1 : rows);
     boolean blocks = !each && stored.shape().rank() == 2 && stored.size() > 1;
     if (!blocks && !each && stored.size() != 1) {
       throw layer.wrong(

@@ -123,7 +123,8 @@ final class StoredLayer {
     Tensor t = part(part);
     if (t.size() != columns || (t.dtype() != DType.Plain.I32 && t.dtype() != DType.Plain.I64)) {
       throw wrong(
-          part, "is %s %s; need an integer for each of %d columns".formatted(shape(t), type(t), columns));
+          part,
+          "is %s %s; need an integer for each of %d columns".formatted(shape(t), type(t), columns));
     }
     var groups = new int[columns];
     int bytes = t.dtype().blockBytes();

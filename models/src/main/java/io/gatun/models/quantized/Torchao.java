@@ -36,7 +36,8 @@ record Torchao() implements QuantizedFormat {
 
   private static String type(StoredLayer layer) {
     try {
-      var header = layer.metadata() instanceof String json ? new ObjectMapper().readTree(json) : null;
+      var header =
+          layer.metadata() instanceof String json ? new ObjectMapper().readTree(json) : null;
       if (header != null && header.path("_type").isTextual()) {
         return header.path("_type").textValue();
       }

@@ -28,8 +28,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// Layers and models as quantization tools write them, against the values of the formats'
 /// references: each folder and file of the test data is a case.
 class QuantFormatsTest {
-  private static final Path DATA =
-      TestData.ROOT.resolveSibling("shared/testdata/quant-formats");
+  private static final Path DATA = TestData.ROOT.resolveSibling("shared/testdata/quant-formats");
 
   private static final float LOGITS = 5e-4f;
 
@@ -63,7 +62,9 @@ class QuantFormatsTest {
       float[] wanted = expected.tensor("weight").toFloats();
       var layer = QuantizedCheckpoint.of(stored, config(name));
       Tensor w =
-          layer.tensors().containsKey("linear.weight") ? layer.tensor("linear.weight") : mxfp4(layer);
+          layer.tensors().containsKey("linear.weight")
+              ? layer.tensor("linear.weight")
+              : mxfp4(layer);
       assertEquals(expected.tensor("weight").shape(), w.shape());
       float[] values = w.toFloats();
       int different = 0;

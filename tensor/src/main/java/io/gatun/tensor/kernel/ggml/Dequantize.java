@@ -96,8 +96,7 @@ public final class Dequantize {
   }
 
   /// Codes themselves: what they stand for is elsewhere.
-  private static void codes(
-      MemorySegment src, long from, MemorySegment dst, long to, long bytes) {
+  private static void codes(MemorySegment src, long from, MemorySegment dst, long to, long bytes) {
     for (long i = 0; i < bytes; i++) {
       int both = src.get(Floats.BYTE, from + i);
       dst.set(Floats.FLOAT, to + 8 * i, both >> 4 & 15);

@@ -204,7 +204,7 @@ public final class Unpack {
           TQ1_0,
           TQ2_0,
           MXFP4_PAIRS,
-              CODE4 -> {
+          CODE4 -> {
         return false;
       }
     }
