@@ -33,7 +33,8 @@ public final class TimestepEmbedding {
   /// (values, dim).
   ///
   /// @param flip cosines first
-  public static Tensor sinusoids(Functional f, double[] values, int dim, boolean flip, double shift) {
+  public static Tensor sinusoids(
+      Functional f, double[] values, int dim, boolean flip, double shift) {
     int half = dim / 2;
     return Scoped.call(
         f,
@@ -54,4 +55,3 @@ public final class TimestepEmbedding {
     t.segment().setAtIndex(ValueLayout.JAVA_FLOAT, index, (float) value);
   }
 }
-
