@@ -16,6 +16,7 @@ module io.gatun.models {
   exports io.gatun.models.nn;
   exports io.gatun.models.rewrite;
   exports io.gatun.models.sam;
+  exports io.gatun.models.sam.coco;
   exports io.gatun.models.sampling;
   exports io.gatun.models.text;
   exports io.gatun.models.unet;
