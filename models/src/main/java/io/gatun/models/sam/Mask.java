@@ -164,6 +164,11 @@ public final class Mask {
     return Rle.of(this);
   }
 
+  /// The lines around the mask's parts and their holes, from the top.
+  public List<Polygon> polygons() {
+    return Outlines.of(this);
+  }
+
   /// The mask as part of a larger image, whose pixel (x0, y0) is its first one (`uncrop_masks`).
   ///
   /// @throws IllegalArgumentException if it reaches outside

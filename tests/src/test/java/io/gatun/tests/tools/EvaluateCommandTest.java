@@ -65,7 +65,7 @@ class EvaluateCommandTest {
     double mean =
         lines.stream()
             .skip(1)
-            .mapToDouble(l -> Double.parseDouble(l.split(",")[9]))
+            .mapToDouble(l -> Double.parseDouble(l.split(",", -1)[9]))
             .average()
             .orElseThrow();
     assertEquals(found.get("mIoU").asDouble(), mean, 1e-12);
