@@ -36,12 +36,13 @@ import org.junit.jupiter.api.Timeout;
 
 /// Sixteen clients that behave badly, for 10 seconds or as long as told:
 ///
-/// `nice -n 19 mvn verify -Dtest=SoakTest -Dsurefire.failIfNoSpecifiedTests=false -Dgatun.soak=1800`
+/// `nice -n 19 mvn verify -Dtest=SoakTest -Dsurefire.failIfNoSpecifiedTests=false
+/// -Dgatun.soak=1800`
 ///
-/// They cancel answers, are killed, read them slowly, send what is no JSON or too much of it, break connections
-/// off, and leave requests half sent. Every answer that one of them reads to its end must be the
-/// one that the same request got before, when nothing else ran; and nothing may be held of all that
-/// in the end.
+/// They cancel answers, are killed, read them slowly, send what is no JSON or too much of it, break
+/// connections off, and leave requests half sent. Every answer that one of them reads to its end
+/// must be the one that the same request got before, when nothing else ran; and nothing may be held
+/// of all that in the end.
 class SoakTest {
   private static final int SECONDS = Integer.getInteger("gatun.soak", 10);
   private static final long SEED = Long.getLong("gatun.soak.seed", System.nanoTime());
@@ -55,8 +56,8 @@ class SoakTest {
   /// The heap may be fuller by this at the end: classes, and what libraries keep.
   private static final long HEAP_BYTES = 24 << 20;
 
-  /// The process may be larger by this at the end than after the first half: compiled code, and what
-  /// the heap, which may have so much, has not given back.
+  /// The process may be larger by this at the end than after the first half: compiled code, and
+  /// what the heap, which may have so much, has not given back.
   private static final long RESIDENT_BYTES = 160 << 20;
 
   /// A process that asks, to be killed while it is answered.
@@ -102,18 +103,20 @@ class SoakTest {
 
   /// What the process holds.
   ///
-  /// @param resident bytes of memory that the process has, mapped files included; 0 where the system
-  ///   does not say
+  /// @param resident bytes of memory that the process has, mapped files included; 0 where the
+  ///   system does not say
   private record Held(long descriptors, long heap, long resident) {
     static Held now() throws IOException {
       System.gc();
       var system = (UnixOperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
       var memory = ManagementFactory.getMemoryMXBean();
       return new Held(
-          system.getOpenFileDescriptorCount(), memory.getHeapMemoryUsage().getUsed(), resident());
+          system.getOpenFileDescriptorCount(),
+          memory.getHeapMemoryUsage().getUsed(),
+          residentBytes());
     }
 
-    private static long resident() throws IOException {
+    private static long residentBytes() throws IOException {
       var status = Path.of("/proc/self/status");
       if (!Files.exists(status)) {
         return 0;
@@ -127,7 +130,10 @@ class SoakTest {
 
   private static boolean hasCurl() {
     try {
-      return new ProcessBuilder("curl", "--version").redirectErrorStream(true).start().waitFor(10, TimeUnit.SECONDS);
+      return new ProcessBuilder("curl", "--version")
+          .redirectErrorStream(true)
+          .start()
+          .waitFor(10, TimeUnit.SECONDS);
     } catch (IOException e) {
       return false;
     } catch (InterruptedException e) {
