@@ -209,8 +209,12 @@ final class BenchServe implements Callable<Integer> {
 
     /// A client whose answer is a list of strings in JSON, which has them until it must end.
     void constrained(int tokens) throws Exception {
-      String schema = "{\"type\": \"array\", \"items\": {\"type\": \"string\"}, \"minItems\": %d}";
-      var list = Constraint.jsonSchema(schema.formatted(Math.max(1, tokens / 8)));
+      var list =
+          Constraint.jsonSchema(
+              """
+              {"type": "array", "items": {"type": "string"}, "minItems": %d}
+              """
+                  .formatted(Math.max(1, tokens / 8)));
       clients(1, tokens, list, "one_client_with_constraint");
       cost("constraint_cost", "one_client_with_constraint", "one_client");
     }
