@@ -18,6 +18,7 @@ module io.gatun.models {
   exports io.gatun.models.sam;
   exports io.gatun.models.sampling;
   exports io.gatun.models.text;
+  exports io.gatun.models.toolcall;
   exports io.gatun.models.unet;
   exports io.gatun.models.vae;
 }
