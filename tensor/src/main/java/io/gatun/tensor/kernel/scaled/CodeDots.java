@@ -37,7 +37,7 @@ public final class CodeDots {
   public static final boolean AVAILABLE = COUNT == 16;
 
   /// The values of F4 (E2M1).
-  public static final float[] F4 = {
+  private static final float[] F4 = {
     0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0f, -0.5f, -1, -1.5f, -2, -3, -4, -6
   };
 
@@ -56,6 +56,11 @@ public final class CodeDots {
   private static final float E4M3_BIAS = 0x1p120f;
 
   private CodeDots() {}
+
+  /// The values of F4.
+  public static float[] f4() {
+    return F4.clone();
+  }
 
   private static IntVector table(float[] levels) {
     var bits = new int[Math.max(16, COUNT)];

@@ -15,6 +15,7 @@ import java.lang.foreign.ValueLayout;
 final class ScaledRows {
   private static final float[] E4M3 = table(DType.Plain.F8_E4M3);
   private static final float[] E5M2 = table(DType.Plain.F8_E5M2);
+  private static final float[] F4 = CodeDots.f4();
   private static final float[] I8 = table(DType.Plain.I8);
 
   private ScaledRows() {}
@@ -45,7 +46,7 @@ final class ScaledRows {
     var how = w.dequantization();
     int k = Math.toIntExact(w.dim(1));
     int group = how.scales() == null ? k : how.scaleGroup();
-    float[] levels = how.levels() == null ? CodeDots.F4 : how.levels().toFloats();
+    float[] levels = how.levels() == null ? F4 : how.levels().toFloats();
     float[] bytes = numbers(w.dtype());
     int high = w.dtype() == DType.Block.CODE4 ? 4 : 0;
     var memory = w.segment();
