@@ -6,9 +6,9 @@ import java.io.UncheckedIOException;
 /// The tables that GGUF's formats of one to three bits are defined by: what ggml chose of all
 /// tuples of eight or four small numbers.
 ///
-/// They are in `iq-grids.bin`, one after the other, as places in the list of the numbers that occur,
-/// lowest bits first: of two bits where three numbers occur, of four where eight do. NOTICE names
-/// their source.
+/// They are in `iq-grids.bin`, one after the other, as places in the list of the numbers that
+/// occur, lowest bits first: of two bits where three numbers occur, of four where eight do. NOTICE
+/// names their source.
 final class Grids {
   private static final int[] THREE = {8, 25, 43};
 

@@ -87,8 +87,8 @@ public final class CodeDots {
     }
   }
 
-  /// `y[n] = sum over k of F4(w[n][k]) * F8_E4M3(scales[n][k / 16]) * factor * x[k]`, for the rows n
-  /// from `from` to `to`-1.
+  /// `y[n] = sum over k of F4(w[n][k]) * F8_E4M3(scales[n][k / 16]) * factor * x[k]`, for the rows
+  /// n from `from` to `to`-1.
   ///
   /// @param w rows of `columns` codes, low halves first, without gaps
   /// @param scales a byte for each 16 of w
