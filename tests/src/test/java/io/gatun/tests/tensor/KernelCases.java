@@ -4,6 +4,7 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.DType.Block;
 import io.gatun.tensor.DType.Plain;
 import io.gatun.tensor.DType.Tiled;
+import io.gatun.tensor.kernel.dense.AttentionScores;
 import io.gatun.tensor.kernel.dense.CausalConvolution;
 import io.gatun.tensor.kernel.dense.Int8Products;
 import io.gatun.tensor.kernel.dense.Int8Tile;
@@ -16,6 +17,8 @@ import io.gatun.tensor.kernel.dense.VectorNetworkKernels;
 import io.gatun.tensor.kernel.ggml.Mxfp4;
 import io.gatun.tensor.kernel.ggml.RowDots;
 import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.scaled.ByteDots;
+import io.gatun.tensor.kernel.scaled.CodeDots;
 import io.gatun.tensor.kernel.tiled.QuantizedRows;
 import io.gatun.tensor.kernel.tiled.TiledPanels;
 import io.gatun.tensor.kernel.tiled.TiledProduct;
@@ -73,6 +76,7 @@ final class KernelCases {
     kernels.rows();
     kernels.networks();
     kernels.dense();
+    kernels.attention();
     kernels.stored();
     kernels.tiled();
     return kernels.cases;
@@ -131,7 +135,7 @@ final class KernelCases {
       put(
           "StoredProduct " + type,
           128,
-          256,
+          96,
           n ->
               StoredProduct.multiply(
                   type, x, 0, 64, stored, 0, 256, out, 0, 256, 8, n, 64, n == 128));
@@ -172,6 +176,50 @@ final class KernelCases {
     put("Int8Tile.toBf16", n -> tile.toBf16(stored, 0, 256, y, 0, 256));
   }
 
+  private void attention() {
+    for (boolean grid : new boolean[] {false, true}) {
+      var narrow = scores(64, grid);
+      var wide = scores(96, grid);
+      for (boolean bf16 : new boolean[] {false, true}) {
+        put(
+            "AttentionScores " + grid + " " + bf16,
+            64,
+            96,
+            n -> {
+              var scores = n == 64 ? narrow : wide;
+              scores.begin();
+              scores.sample();
+              scores.greatest();
+              scores.weights(bf16);
+            });
+      }
+    }
+  }
+
+  /// Eight rows of products with so many keys, of a grid of eight lines of 16, or of none.
+  private AttentionScores scores(int keys, boolean grid) {
+    long at = out.address();
+    long positions = grid ? x.address() : 0;
+    long reference = at + (1 << 16);
+    return new AttentionScores(
+        at + AttentionScores.GAP,
+        4L * 112,
+        8,
+        1,
+        60,
+        keys,
+        0,
+        70,
+        20,
+        0.5f,
+        positions,
+        4L * 64,
+        8,
+        16,
+        reference,
+        reference + 64);
+  }
+
   private void stored() {
     var blocks =
         List.of(
@@ -210,6 +258,25 @@ final class KernelCases {
           1024,
           2816,
           n -> Mxfp4.multiply(type, stored, stored, n, x, 0, 0, 8, out, 0));
+    }
+    for (var type : List.of(Plain.F8_E4M3, Plain.F8_E5M2, Plain.I8)) {
+      put(
+          "ByteDots " + type.name(),
+          1024,
+          2816,
+          n -> ByteDots.multiply(type, stored, x, n, 128, x, 0, 0, 8, out, 0));
+    }
+    if (CodeDots.AVAILABLE) {
+      put(
+          "CodeDots nvfp4",
+          1024,
+          2944,
+          n -> CodeDots.nvfp4(stored, stored, 1, n, x, 0, 0, 8, out, 0));
+      put(
+          "CodeDots codes",
+          1024,
+          2816,
+          n -> CodeDots.codes(stored, x, y, n, 64, x, 0, 0, 8, out, 0));
     }
     put("Mxfp4 pairs", 8, 23, n -> Mxfp4.pairsToFloat(stored, stored, 0, n, out, 0));
   }

@@ -40,6 +40,10 @@ public final class WeightRows {
       Backend backend, Tensor w, long row, int count, MemorySegment dst, long at) {
     long k = w.dim(1);
     var type = w.dtype();
+    if (w.dequantization() != null) {
+      dequantize(backend, w, row, count, dst, at);
+      return;
+    }
     if (type instanceof DType.Tiled tiled) {
       if (backend == Backend.SCALAR) {
         TiledLayout.toFloat(tiled, w.segment(), k, row, row + count, dst, at);
@@ -65,6 +69,28 @@ public final class WeightRows {
     }
   }
 
+  private static void dequantize(
+      Backend backend, Tensor w, long row, int count, MemorySegment dst, long at) {
+    var how = w.dequantization();
+    int k = Math.toIntExact(w.dim(1));
+    boolean fast = backend != Backend.SCALAR && ScaledRows.supports(w);
+    boolean values = how.scales() == null && how.levels() == null && how.factor() == 1;
+    if (!fast) {
+      toFloat(backend, w.dequantized(null), row, count, dst, at);
+    }
+    for (long i = 0; i < count; i++) {
+      long to = at + 4 * i * k;
+      if (fast) {
+        ScaledRows.scaled(w, row + i, dst, to);
+      }
+      if (fast || values) {
+        how.finish(row + i, dst, to, k);
+      } else {
+        how.apply(row + i, dst, to, k);
+      }
+    }
+  }
+
   /// Writes `count` rows from `row` on to the start of `dst` as BF16.
   ///
   /// @param floats room for the rows as F32, from byte `at` on
@@ -72,7 +98,7 @@ public final class WeightRows {
       Tensor w, long row, int count, MemorySegment dst, MemorySegment floats, long at) {
     long k = w.dim(1);
     var type = w.dtype();
-    if (type instanceof DType.Tiled || w.scales() != null) {
+    if (type instanceof DType.Tiled || w.scales() != null || w.dequantization() != null) {
       toFloat(Backend.NATIVE, w, row, count, floats, at);
       Unpack.toBf16(DType.Plain.F32, floats, at, dst, 0, count * k);
     } else {
