@@ -17,6 +17,8 @@ import io.gatun.tensor.kernel.dense.VectorNetworkKernels;
 import io.gatun.tensor.kernel.ggml.Mxfp4;
 import io.gatun.tensor.kernel.ggml.RowDots;
 import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.scaled.ByteDots;
+import io.gatun.tensor.kernel.scaled.CodeDots;
 import io.gatun.tensor.kernel.tiled.QuantizedRows;
 import io.gatun.tensor.kernel.tiled.TiledPanels;
 import io.gatun.tensor.kernel.tiled.TiledProduct;
@@ -252,6 +254,25 @@ final class KernelCases {
           1024,
           2816,
           n -> Mxfp4.multiply(type, stored, stored, n, x, 0, 0, 8, out, 0));
+    }
+    for (var type : List.of(Plain.F8_E4M3, Plain.F8_E5M2, Plain.I8)) {
+      put(
+          "ByteDots " + type.name(),
+          1024,
+          2816,
+          n -> ByteDots.multiply(type, stored, x, n, 128, x, 0, 0, 8, out, 0));
+    }
+    if (CodeDots.AVAILABLE) {
+      put(
+          "CodeDots nvfp4",
+          1024,
+          2944,
+          n -> CodeDots.nvfp4(stored, stored, 1, n, x, 0, 0, 8, out, 0));
+      put(
+          "CodeDots codes",
+          1024,
+          2816,
+          n -> CodeDots.codes(stored, x, y, n, 64, x, 0, 0, 8, out, 0));
     }
     put("Mxfp4 pairs", 8, 23, n -> Mxfp4.pairsToFloat(stored, stored, 0, n, out, 0));
   }

@@ -119,6 +119,10 @@ sealed interface LinearPlan permits PackedPlan, RowPlan {
       log(w, "dot products in place", why);
       return new StoredPlan(ctx, x, w, out);
     }
+    if (vectors && ScaledPlan.supports(w)) {
+      log(w, "dot products in place", why);
+      return new ScaledPlan(ctx, x, w, out);
+    }
     log(w, "dot products of unpacked rows", why);
     return new DotPlan(ctx, x, w, out);
   }
