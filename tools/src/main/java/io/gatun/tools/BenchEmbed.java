@@ -40,7 +40,7 @@ final class BenchEmbed implements Runnable {
       description =
           "A checkpoint to measure, whose tokens are parts of the words that the texts are made"
               + " of.")
-  private Path model;
+  private String model;
 
   @Option(
       names = "--shape",
@@ -116,7 +116,7 @@ final class BenchEmbed implements Runnable {
         throw new ParameterException(
             spec.commandLine(), "--model brings its own shape; leave --shape out");
       }
-      return model;
+      return ModelNames.find(spec, model);
     }
     var synthetic = SyntheticBert.SHAPES.get(shape == null ? "bge-small" : shape);
     if (synthetic == null) {

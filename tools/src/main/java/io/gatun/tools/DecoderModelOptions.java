@@ -1,6 +1,5 @@
 package io.gatun.tools;
 
-import io.gatun.models.Pretrained;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
@@ -18,7 +17,7 @@ final class DecoderModelOptions {
       names = {"-m", "--model"},
       paramLabel = "PATH",
       description = "A checkpoint to measure.")
-  private Path model;
+  private String model;
 
   @Option(
       names = "--shape",
@@ -51,7 +50,7 @@ final class DecoderModelOptions {
         throw new ParameterException(
             spec.commandLine(), "--model brings its own shape and weights; leave those out");
       }
-      return Pretrained.find(model);
+      return ModelNames.find(spec, model);
     }
     var synthetic = SyntheticDecoder.SHAPES.get(shape == null ? "tinyllama-1.1b" : shape);
     if (synthetic == null) {

@@ -30,7 +30,7 @@ final class DiffusionModelOptions {
       description =
           "A diffusers directory or a .safetensors file of Stable Diffusion 1, 2 or XL. Without it:"
               + " tiny-sd, which comes with Gatun and draws coloured shapes.")
-  private Path model;
+  private String model;
 
   @Mixin private NetworkOptions network;
 
@@ -71,7 +71,7 @@ final class DiffusionModelOptions {
   /// @param from an image that is to be made again; null for none
   StableDiffusion load(FromImage from) {
     var err = command.commandLine().getErr();
-    Path path = model != null ? Pretrained.find(model) : Pretrained.path("tiny-sd");
+    Path path = model != null ? ModelNames.find(command, model) : Pretrained.path("tiny-sd");
     Map<Path, Double> adaptations = new LinkedHashMap<>();
     loras.forEach(lora -> addLora(lora, adaptations));
     if (from != null) {

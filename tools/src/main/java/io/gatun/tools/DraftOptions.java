@@ -3,10 +3,8 @@ package io.gatun.tools;
 import io.gatun.models.DraftModel;
 import io.gatun.models.GenerateOptions;
 import io.gatun.models.Llm;
-import io.gatun.models.Pretrained;
 import io.gatun.models.sampling.Drafter;
 import io.gatun.models.sampling.PromptLookup;
-import java.nio.file.Path;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -29,7 +27,7 @@ final class DraftOptions {
       paramLabel = "MODEL",
       description =
           "Have a small model of the same vocabulary guess the next tokens, where that is faster.")
-  Path draft;
+  String draft;
 
   /// What guesses, and what it needs.
   record Guesses(Drafter drafter, DraftModel session, Llm model) implements AutoCloseable {
@@ -63,7 +61,7 @@ final class DraftOptions {
     if (draft == null) {
       return new Guesses(lookup ? new PromptLookup() : null, null, null);
     }
-    var small = Llm.load(Pretrained.find(draft), o -> o.ops(llm.ops()));
+    var small = Llm.load(ModelNames.find(spec, draft), o -> o.ops(llm.ops()));
     try {
       var session = new DraftModel(llm, small);
       return new Guesses(session, session, small);

@@ -18,7 +18,7 @@ final class EncoderOptions {
       paramLabel = "PATH",
       required = true,
       description = "A Hugging Face directory or a GGUF file of a BERT-like encoder.")
-  private Path model;
+  private String model;
 
   @Mixin private RunOptions run;
 
@@ -36,7 +36,7 @@ final class EncoderOptions {
 
   /// The model that was asked for.
   Path model() {
-    return model;
+    return ModelNames.find(command, model);
   }
 
   void apply(TextEncoderOptions options) {

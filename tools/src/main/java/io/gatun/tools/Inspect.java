@@ -2,7 +2,6 @@ package io.gatun.tools;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.Pretrained;
 import io.gatun.tensor.Tensor;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -41,13 +40,13 @@ final class Inspect implements Runnable {
       description =
           "A .safetensors, .gguf, .pth, .pt or .bin file, a directory with a model or a"
               + " text-to-image pipeline in it, or the name of a model that comes with Gatun.")
-  private Path path;
+  private String path;
 
   @Option(
       names = {"-m", "--model"},
       paramLabel = "PATH",
       description = "The same as PATH.")
-  private Path model;
+  private String model;
 
   @Option(
       names = "--tensors",
@@ -85,7 +84,7 @@ final class Inspect implements Runnable {
       throw new ParameterException(
           spec.commandLine(), "Name one checkpoint, as in: gatun inspect model.gguf");
     }
-    Path found = Pretrained.find(path != null ? path : model);
+    Path found = ModelNames.find(spec, path != null ? path : model);
     var out = spec.commandLine().getOut();
     if (Files.exists(found.resolve("model_index.json"))) {
       inspectPipeline(found, out);

@@ -4,7 +4,6 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
 import io.gatun.models.rewrite.Rewrite;
-import java.nio.file.Path;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -30,14 +29,14 @@ final class Pack implements Runnable {
       paramLabel = "FILE",
       required = true,
       description = "The GGUF file.")
-  private Path model;
+  private String model;
 
   @Mixin private RewriteOptions output;
 
   @Override
   public void run() {
     output.check(spec.commandLine());
-    try (var checkpoint = Checkpoint.open(model)) {
+    try (var checkpoint = Checkpoint.open(ModelNames.find(spec, model))) {
       if (checkpoint.format() != Format.GGUF) {
         throw new CheckpointException(
             "%s: is %s; only GGUF files have blocks to pack. Make it smaller with: gatun quantize"

@@ -1,10 +1,8 @@
 package io.gatun.tools;
 
 import io.gatun.loaders.Checkpoint;
-import io.gatun.models.Pretrained;
 import io.gatun.models.rewrite.Rewrite;
 import io.gatun.tensor.DType;
-import java.nio.file.Path;
 import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -34,7 +32,7 @@ final class Quantize implements Runnable {
       paramLabel = "PATH",
       required = true,
       description = "The model: any checkpoint that gatun generate runs.")
-  private Path model;
+  private String model;
 
   @Option(
       names = "--mode",
@@ -56,7 +54,7 @@ final class Quantize implements Runnable {
   public void run() {
     DType type = type();
     output.check(spec.commandLine());
-    try (var checkpoint = Checkpoint.open(Pretrained.find(model))) {
+    try (var checkpoint = Checkpoint.open(ModelNames.find(spec, model))) {
       var rewrite =
           switch (type) {
             case DType.Tiled tiled -> Rewrite.quantized(checkpoint, tiled);

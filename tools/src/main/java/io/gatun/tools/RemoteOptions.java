@@ -81,7 +81,6 @@ final class RemoteOptions {
 
   /// The name of the model that is asked for; null for the server's first.
   String model() {
-    Path name = command.commandLine().getParseResult().matchedOptionValue("--model", null);
-    return name == null ? null : name.toString();
+    return command.commandLine().getParseResult().matchedOptionValue("--model", null);
   }
 }

@@ -69,7 +69,7 @@ final class Segment implements Callable<Integer> {
           "Meta's sam_vit_*.pth, a .safetensors file with the same names, or Hugging Face's"
               + " directory. Without it: tiny-sam, which comes with Gatun and knows drawn shapes"
               + " only.")
-  private Path model;
+  private String model;
 
   @Mixin private PromptOptions prompts;
   @Mixin private EverythingOptions everything;
@@ -139,7 +139,7 @@ final class Segment implements Callable<Integer> {
   }
 
   private Sam load() {
-    return loading.load(model != null ? model : Pretrained.path("tiny-sam"));
+    return loading.load(model != null ? ModelNames.find(spec, model) : Pretrained.path("tiny-sam"));
   }
 
   private static String message(Path file, RuntimeException e) {
