@@ -54,7 +54,7 @@ final class BenchDiffusion implements Runnable {
       names = {"-m", "--model"},
       paramLabel = "PATH",
       description = "A diffusers directory or single file to measure.")
-  private String model;
+  private Path model;
 
   @Option(
       names = "--shape",

@@ -40,7 +40,7 @@ final class BenchEmbed implements Runnable {
       description =
           "A checkpoint to measure, whose tokens are parts of the words that the texts are made"
               + " of.")
-  private String model;
+  private Path model;
 
   @Option(
       names = "--shape",

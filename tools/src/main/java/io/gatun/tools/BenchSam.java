@@ -40,7 +40,7 @@ final class BenchSam implements Runnable {
       names = {"-m", "--model"},
       paramLabel = "PATH",
       description = "A checkpoint to measure.")
-  private String model;
+  private Path model;
 
   @Option(
       names = "--shape",

@@ -17,7 +17,7 @@ final class DecoderModelOptions {
       names = {"-m", "--model"},
       paramLabel = "PATH",
       description = "A checkpoint to measure.")
-  private String model;
+  private Path model;
 
   @Option(
       names = "--shape",

@@ -30,7 +30,7 @@ final class DiffusionModelOptions {
       description =
           "A diffusers directory or a .safetensors file of Stable Diffusion 1, 2 or XL. Without it:"
               + " tiny-sd, which comes with Gatun and draws coloured shapes.")
-  private String model;
+  private Path model;
 
   @Mixin private NetworkOptions network;
 

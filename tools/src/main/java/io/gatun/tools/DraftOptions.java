@@ -27,7 +27,7 @@ final class DraftOptions {
       paramLabel = "MODEL",
       description =
           "Have a small model of the same vocabulary guess the next tokens, where that is faster.")
-  String draft;
+  Path draft;
 
   /// What guesses, and what it needs.
   record Guesses(Drafter drafter, DraftModel session, Llm model) implements AutoCloseable {

@@ -18,7 +18,7 @@ final class EncoderOptions {
       paramLabel = "PATH",
       required = true,
       description = "A Hugging Face directory or a GGUF file of a BERT-like encoder.")
-  private String model;
+  private Path model;
 
   @Mixin private RunOptions run;
 

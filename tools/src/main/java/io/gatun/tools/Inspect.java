@@ -40,13 +40,13 @@ final class Inspect implements Runnable {
       description =
           "A .safetensors, .gguf, .pth, .pt or .bin file, a directory with a model or a"
               + " text-to-image pipeline in it, or the name of a model that comes with Gatun.")
-  private String path;
+  private Path path;
 
   @Option(
       names = {"-m", "--model"},
       paramLabel = "PATH",
       description = "The same as PATH.")
-  private String model;
+  private Path model;
 
   @Option(
       names = "--tensors",

@@ -9,9 +9,9 @@ final class ModelNames {
   private ModelNames() {}
 
   /// Where the model lies; the user sees how far a download is.
-  static Path find(CommandSpec command, String pathOrName) {
+  static Path find(CommandSpec command, Path pathOrName) {
     try (var progress = new PullProgress(command)) {
-      return NamedModels.find(pathOrName, o -> o.progress(progress));
+      return NamedModels.find(pathOrName.toString(), o -> o.progress(progress));
     }
   }
 }

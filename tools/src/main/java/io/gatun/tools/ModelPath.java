@@ -22,7 +22,7 @@ final class ModelPath {
               + " the Hugging Face hub (ORG/MODEL, ORG/MODEL:Q4_K_M), which is fetched if it is not"
               + " there. Without it: tiny-llm, which comes with Gatun and writes something like"
               + " Shakespeare.")
-  private String model;
+  private Path model;
 
   @Option(
       names = "--tokenizer",

@@ -29,7 +29,7 @@ final class Pack implements Runnable {
       paramLabel = "FILE",
       required = true,
       description = "The GGUF file.")
-  private String model;
+  private Path model;
 
   @Mixin private RewriteOptions output;
 

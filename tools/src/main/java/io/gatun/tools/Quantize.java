@@ -32,7 +32,7 @@ final class Quantize implements Runnable {
       paramLabel = "PATH",
       required = true,
       description = "The model: any checkpoint that gatun generate runs.")
-  private String model;
+  private Path model;
 
   @Option(
       names = "--mode",

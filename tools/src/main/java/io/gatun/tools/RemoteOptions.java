@@ -81,6 +81,7 @@ final class RemoteOptions {
 
   /// The name of the model that is asked for; null for the server's first.
   String model() {
-    return command.commandLine().getParseResult().matchedOptionValue("--model", null);
+    Path name = command.commandLine().getParseResult().matchedOptionValue("--model", null);
+    return name == null ? null : name.toString();
   }
 }

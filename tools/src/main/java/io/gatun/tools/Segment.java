@@ -69,7 +69,7 @@ final class Segment implements Callable<Integer> {
           "Meta's sam_vit_*.pth, a .safetensors file with the same names, or Hugging Face's"
               + " directory. Without it: tiny-sam, which comes with Gatun and knows drawn shapes"
               + " only.")
-  private String model;
+  private Path model;
 
   @Mixin private PromptOptions prompts;
   @Mixin private EverythingOptions everything;

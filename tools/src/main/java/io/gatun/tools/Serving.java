@@ -47,9 +47,9 @@ final class Serving {
       int equals = model.indexOf('=');
       if (equals > 0 && !Files.exists(Path.of(model))) {
         o.model(
-            model.substring(0, equals), ModelNames.find(asked.spec, model.substring(equals + 1)));
+            model.substring(0, equals), ModelNames.find(asked.spec, Path.of(model.substring(equals + 1))));
       } else {
-        o.model(ModelNames.find(asked.spec, model));
+        o.model(ModelNames.find(asked.spec, Path.of(model)));
       }
     }
     if (asked.models.isEmpty() && asked.folder == null) {
