@@ -14,6 +14,7 @@ module io.gatun.models {
   exports io.gatun.models.engine;
   exports io.gatun.models.image;
   exports io.gatun.models.nn;
+  exports io.gatun.models.quantized;
   exports io.gatun.models.rewrite;
   exports io.gatun.models.sam;
   exports io.gatun.models.sampling;

@@ -120,6 +120,7 @@ class ArchitectureTest {
                   "io.gatun.models.decoder..",
                   "io.gatun.models.image..",
                   "io.gatun.models.nn..",
+                  "io.gatun.models.quantized..",
                   "io.gatun.models.sampling..",
                   "io.gatun.models.template..",
                   "io.gatun.models.text.."));

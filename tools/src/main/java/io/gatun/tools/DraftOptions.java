@@ -5,6 +5,7 @@ import io.gatun.models.GenerateOptions;
 import io.gatun.models.Llm;
 import io.gatun.models.sampling.Drafter;
 import io.gatun.models.sampling.PromptLookup;
+import java.nio.file.Path;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;

@@ -1,7 +1,9 @@
 package io.gatun.tools;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.ImagineOptions;
 import io.gatun.models.diffusion.Rng;
+import java.util.Locale;
 import picocli.CommandLine.Option;
 
 /// The options that say how an image is made. What is not given stays as it is: as an image's file
@@ -135,5 +137,22 @@ final class ImagineMixin {
     if (vaeTiling != null) {
       o.vaeTile(vaeTiling ? VAE_TILE : 0);
     }
+  }
+
+  /// Puts them into a request to a server.
+  void tell(ObjectNode body) {
+    body.put("negative_prompt", negative)
+        .put("steps", steps)
+        .put("guidance_scale", guidance)
+        .put("seed", seed)
+        .put("width", width)
+        .put("height", height)
+        .put("n", batch)
+        .put("scheduler", scheduler)
+        .put("strength", strength)
+        .put("rng", rng == null ? null : rng.name().toLowerCase(Locale.ROOT))
+        .put("weighted", weighted)
+        .put("clip_skip", clipSkip)
+        .put("vae_tiling", vaeTiling);
   }
 }

@@ -3,6 +3,7 @@ package io.gatun.tools;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.models.rewrite.Rewrite;
 import io.gatun.tensor.DType;
+import java.nio.file.Path;
 import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

@@ -47,7 +47,8 @@ final class Serving {
       int equals = model.indexOf('=');
       if (equals > 0 && !Files.exists(Path.of(model))) {
         o.model(
-            model.substring(0, equals), ModelNames.find(asked.spec, Path.of(model.substring(equals + 1))));
+            model.substring(0, equals),
+            ModelNames.find(asked.spec, Path.of(model.substring(equals + 1))));
       } else {
         o.model(ModelNames.find(asked.spec, Path.of(model)));
       }

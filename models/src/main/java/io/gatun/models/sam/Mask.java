@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 
@@ -151,6 +152,11 @@ public final class Mask {
   /// The mask in COCO's run lengths.
   public Rle rle() {
     return Rle.of(this);
+  }
+
+  /// The lines around the mask's parts and their holes, from the top.
+  public List<Polygon> polygons() {
+    return Outlines.of(this);
   }
 
   /// The mask as part of a larger image, whose pixel (x0, y0) is its first one (`uncrop_masks`).

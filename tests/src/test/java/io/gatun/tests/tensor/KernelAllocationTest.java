@@ -47,8 +47,6 @@ class KernelAllocationTest {
   /// Classes whose calls of the Vector API no case makes, with the reason.
   private static final Map<String, String> WITHOUT_A_CASE =
       Map.of(
-          "dense/Attention", "in some orders still makes objects",
-          "dense/Lanes.storeBf16", "of AttentionScores",
           "dense/ReadKernel.vectorBits", "asks for a number",
           "tiled/TiledPack", "makes files, from arrays on the heap");
 

@@ -4,6 +4,7 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.DType.Block;
 import io.gatun.tensor.DType.Plain;
 import io.gatun.tensor.DType.Tiled;
+import io.gatun.tensor.kernel.dense.AttentionScores;
 import io.gatun.tensor.kernel.dense.CausalConvolution;
 import io.gatun.tensor.kernel.dense.Int8Products;
 import io.gatun.tensor.kernel.dense.Int8Tile;
@@ -73,6 +74,7 @@ final class KernelCases {
     kernels.rows();
     kernels.networks();
     kernels.dense();
+    kernels.attention();
     kernels.stored();
     kernels.tiled();
     return kernels.cases;
@@ -131,7 +133,7 @@ final class KernelCases {
       put(
           "StoredProduct " + type,
           128,
-          256,
+          96,
           n ->
               StoredProduct.multiply(
                   type, x, 0, 64, stored, 0, 256, out, 0, 256, 8, n, 64, n == 128));
@@ -170,6 +172,50 @@ final class KernelCases {
     var tile = new Int8Tile(out, 0, x, 0, x, stored, y, 0, 9, 128);
     put("Int8Tile.toFloats", n -> tile.toFloats());
     put("Int8Tile.toBf16", n -> tile.toBf16(stored, 0, 256, y, 0, 256));
+  }
+
+  private void attention() {
+    for (boolean grid : new boolean[] {false, true}) {
+      var narrow = scores(64, grid);
+      var wide = scores(96, grid);
+      for (boolean bf16 : new boolean[] {false, true}) {
+        put(
+            "AttentionScores " + grid + " " + bf16,
+            64,
+            96,
+            n -> {
+              var scores = n == 64 ? narrow : wide;
+              scores.begin();
+              scores.sample();
+              scores.greatest();
+              scores.weights(bf16);
+            });
+      }
+    }
+  }
+
+  /// Eight rows of products with so many keys, of a grid of eight lines of 16, or of none.
+  private AttentionScores scores(int keys, boolean grid) {
+    long at = out.address();
+    long positions = grid ? x.address() : 0;
+    long reference = at + (1 << 16);
+    return new AttentionScores(
+        at + AttentionScores.GAP,
+        4L * 112,
+        8,
+        1,
+        60,
+        keys,
+        0,
+        70,
+        20,
+        0.5f,
+        positions,
+        4L * 64,
+        8,
+        16,
+        reference,
+        reference + 64);
   }
 
   private void stored() {

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpStatus;
 
@@ -211,13 +212,15 @@ final class Ollama {
             "is %d; this model's vectors have %d numbers, and are not known to be made to be cut to that length"
                 .formatted(dimension, model.dimension()));
       }
-      // Too long a text is refused, whatever is asked: half of it has another meaning.
-      f.flag("truncate", false);
+      // Unlike Ollama's own, this server cuts nothing unless it is asked to: half a text may have
+      // another meaning.
+      var warnings = new ArrayList<String>();
+      Consumer<String> cut = f.flag("truncate", false) ? warnings::add : null;
       f.ignore("options");
       boolean leaves = leaves(f);
       f.requireAllRead();
       call.interruptOnDisconnect();
-      var ids = model.encode(texts, model.defaultPrompt());
+      var ids = model.encode(texts, model.defaultPrompt(), cut);
       var vectors = Call.JSON.createArrayNode();
       for (float[] whole : model.embedTokens(ids)) {
         var vector = vectors.addArray();
@@ -233,6 +236,9 @@ final class Ollama {
             .put("prompt_eval_count", ids.stream().mapToInt(each -> each.length).sum());
       } else {
         body.set("embedding", vectors.get(0));
+      }
+      if (!warnings.isEmpty()) {
+        warnings.forEach(body.putArray("warnings")::add);
       }
       if (leaves) {
         lease.leave();

@@ -7,7 +7,11 @@ import static io.gatun.tensor.kernel.dense.Lanes.BY_4;
 import static io.gatun.tensor.kernel.dense.Lanes.BY_8;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
+import static io.gatun.tensor.kernel.dense.Lanes.INTS;
+import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.dense.Lanes.LANE_SHARE;
+import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
+import static io.gatun.tensor.kernel.dense.Lanes.SHORTS;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 
 import io.gatun.tensor.kernel.scalar.Floats;
@@ -15,6 +19,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 
 /// The weights of rows that see the same keys: their products turned into `e^(score - reference)`,
@@ -108,11 +113,15 @@ final class AttentionWeights {
         float height = ALL.get(FLOAT, heights + 4L * m) - reference;
         var base = FloatVector.broadcast(FLOATS, height);
         for (int n = 0; n < columns; n += COUNT) {
-          var limit = Lanes.floats(limits - 4L * Math.min(columns - n, COUNT)).reinterpretAsInts();
+          long limited = limits - 4L * Math.min(columns - n, COUNT);
+          var limit = IntVector.fromMemorySegment(INTS, ALL, limited & IN_BOUNDS, ORDER);
           // Limited by integers: the minimum of floats as Java defines it takes six instructions.
           var x =
-              Lanes.floats(row + 4L * n)
-                  .fma(factor, Lanes.floats(widths + 4L * n))
+              FloatVector.fromMemorySegment(FLOATS, ALL, (row + 4L * n) & IN_BOUNDS, ORDER)
+                  .fma(
+                      factor,
+                      FloatVector.fromMemorySegment(
+                          FLOATS, ALL, (widths + 4L * n) & IN_BOUNDS, ORDER))
                   .add(base)
                   .reinterpretAsInts()
                   .lanewise(VectorOperators.MIN, MOST)
@@ -137,7 +146,7 @@ final class AttentionWeights {
                   .fma(r, E1)
                   .fma(r, E1)
                   .mul(power);
-          Lanes.store(e, to + 4L * n);
+          e.intoMemorySegment(ALL, (to + 4L * n) & IN_BOUNDS, ORDER);
           sum = sum.add(e);
         }
       }
@@ -180,10 +189,14 @@ final class AttentionWeights {
         float height = ALL.get(FLOAT, heights + 4L * m) - reference;
         var base = FloatVector.broadcast(FLOATS, height * LOG2_E + ONE);
         for (int n = 0; n < columns; n += COUNT) {
-          var limit = Lanes.floats(limits - 4L * Math.min(columns - n, COUNT)).reinterpretAsInts();
+          long limited = limits - 4L * Math.min(columns - n, COUNT);
+          var limit = IntVector.fromMemorySegment(INTS, ALL, limited & IN_BOUNDS, ORDER);
           var bits =
-              Lanes.floats(row + 4L * n)
-                  .fma(factor, Lanes.floats(widths + 4L * n))
+              FloatVector.fromMemorySegment(FLOATS, ALL, (row + 4L * n) & IN_BOUNDS, ORDER)
+                  .fma(
+                      factor,
+                      FloatVector.fromMemorySegment(
+                          FLOATS, ALL, (widths + 4L * n) & IN_BOUNDS, ORDER))
                   .fma(LOG2_ES, base)
                   .reinterpretAsInts()
                   .lanewise(VectorOperators.MAX, LEAST)
@@ -201,7 +214,11 @@ final class AttentionWeights {
                   .fma(mantissa, C0)
                   .mul(bits.reinterpretAsFloats());
           var rounded = e.reinterpretAsInts().lanewise(VectorOperators.ADD, HALF);
-          Lanes.storeShorts(rounded.lanewise(VectorOperators.LSHR, 16), to + 2L * n);
+          ((ShortVector)
+                  rounded
+                      .lanewise(VectorOperators.LSHR, 16)
+                      .convertShape(VectorOperators.I2S, SHORTS, 0))
+              .intoMemorySegment(ALL, (to + 2L * n) & IN_BOUNDS, ORDER);
           sum = sum.add(e);
         }
       }
@@ -220,7 +237,7 @@ final class AttentionWeights {
   }
 
   private static IntVector all(int value) {
-    return IntVector.broadcast(Lanes.INTS, value);
+    return IntVector.broadcast(INTS, value);
   }
 
   private static FloatVector all(float value) {

@@ -150,11 +150,6 @@ public final class Lanes {
         .intoMemorySegment(ALL, address & IN_BOUNDS, ORDER);
   }
 
-  /// Stores positive floats as BF16, rounded to nearest, ties up.
-  public static void storeBf16(FloatVector v, long address) {
-    storeShorts(v.reinterpretAsInts().add(0x8000).lanewise(VectorOperators.LSHR, 16), address);
-  }
-
   /// Stores the lanes' lowest bytes.
   public static void storeBytes(IntVector v, long address) {
     var bytes = (ByteVector) v.convertShape(VectorOperators.I2B, BYTES, 0);

@@ -203,7 +203,8 @@ public final class Unpack {
           IQ1_M,
           TQ1_0,
           TQ2_0,
-          MXFP4_PAIRS -> {
+          MXFP4_PAIRS,
+          CODE4 -> {
         return false;
       }
     }

@@ -40,6 +40,13 @@ public final class WeightRows {
       Backend backend, Tensor w, long row, int count, MemorySegment dst, long at) {
     long k = w.dim(1);
     var type = w.dtype();
+    if (w.dequantization() != null) {
+      toFloat(backend, w.dequantized(null), row, count, dst, at);
+      for (int i = 0; i < count; i++) {
+        w.dequantization().apply(row + i, dst, at + 4 * i * k, Math.toIntExact(k));
+      }
+      return;
+    }
     if (type instanceof DType.Tiled tiled) {
       if (backend == Backend.SCALAR) {
         TiledLayout.toFloat(tiled, w.segment(), k, row, row + count, dst, at);
@@ -72,7 +79,7 @@ public final class WeightRows {
       Tensor w, long row, int count, MemorySegment dst, MemorySegment floats, long at) {
     long k = w.dim(1);
     var type = w.dtype();
-    if (type instanceof DType.Tiled || w.scales() != null) {
+    if (type instanceof DType.Tiled || w.scales() != null || w.dequantization() != null) {
       toFloat(Backend.NATIVE, w, row, count, floats, at);
       Unpack.toBf16(DType.Plain.F32, floats, at, dst, 0, count * k);
     } else {

@@ -13,6 +13,9 @@ import io.gatun.tensor.ops.context.RowMap;
 import io.gatun.tensor.ops.context.RowOffsets;
 import io.gatun.tensor.ops.rows.Elementwise;
 import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.Map;
 
 /// The input (T, K) of products with weights, in the forms that kernels want. Each is made once,
 /// when first asked for, in the step's workspace: use it in the scope in which it was made.
@@ -30,6 +33,8 @@ public final class Input {
   private MemorySegment bf16;
   private U8 u8;
   private final MemorySegment[] quantized = new MemorySegment[9];
+  private final Map<Long, Tensor> groupSums = new HashMap<>();
+  private final IdentityHashMap<Tensor, Input> ordered = new IdentityHashMap<>();
 
   /// What makes a row of x a row of the input.
   private record Norm(MemorySegment weight, float eps) {}
@@ -123,6 +128,53 @@ public final class Input {
       quantized[bits] = q;
     }
     return quantized[bits];
+  }
+
+  /// The sums (T, G) F32 of G groups of columns.
+  Tensor groupSums(long groups) {
+    return groupSums.computeIfAbsent(
+        groups,
+        _ -> {
+          var values = f32();
+          var sums = ctx.f32(rows, groups);
+          int size = Math.toIntExact(columns / groups);
+          ctx.each(
+              rows,
+              Context.grain(columns),
+              (worker, t) -> {
+                for (long g = 0; g < groups; g++) {
+                  float sum = 0;
+                  for (long k = g * size; k < (g + 1) * size; k++) {
+                    sum += Floats.get(values, 0, t * columns + k);
+                  }
+                  Floats.set(sums.segment(), 0, t * groups + g, sum);
+                }
+              });
+          return sums;
+        });
+  }
+
+  /// The same with columns in another order.
+  ///
+  /// @param order (K) I32: column k is this one's `order[k]`
+  Input ordered(Tensor order) {
+    return ordered.computeIfAbsent(
+        order,
+        _ -> {
+          var values = f32();
+          var out = ctx.f32(rows, columns);
+          ctx.each(
+              rows,
+              Context.grain(columns),
+              (worker, t) -> {
+                for (long k = 0; k < columns; k++) {
+                  int from = order.segment().get(Floats.INT, 4 * k);
+                  float v = Floats.get(values, 0, t * columns + from);
+                  Floats.set(out.segment(), 0, t * columns + k, v);
+                }
+              });
+          return of(ctx, out);
+        });
   }
 
   U8 u8() {

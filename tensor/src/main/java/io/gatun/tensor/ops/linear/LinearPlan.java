@@ -86,6 +86,16 @@ sealed interface LinearPlan permits PackedPlan, Int8Plan, RowPlan {
   /// @param w (N, K) of any type, without gaps
   /// @param out (T, N) F32
   static RowPlan choose(Context ctx, Input x, Tensor w, Tensor out) {
+    var how = w.dequantization();
+    if (how != null && (how.offsets() != null || how.order() != null)) {
+      var input = how.order() == null ? x : x.ordered(how.order());
+      var scaled = w.dequantized(how.withOffsets(null).withOrder(null));
+      var plan = choose(ctx, input, scaled, out);
+      var offsets = how.offsets();
+      return offsets == null
+          ? plan
+          : new OffsetPlan(ctx, plan, input.groupSums(offsets.dim(0)), offsets, out);
+    }
     boolean many = isMany(ctx, x);
     boolean vectors = ctx.backend() != Backend.SCALAR;
     if (panels(ctx, x, w)) {
@@ -115,7 +125,8 @@ sealed interface LinearPlan permits PackedPlan, Int8Plan, RowPlan {
 
   /// The plan for two weights as `silu(gate) * up`.
   static RowPlan chooseGated(Context ctx, Input x, Tensor gate, Tensor up, Tensor out) {
-    if (panels(ctx, x, gate) && gate.dtype().equals(up.dtype())) {
+    boolean plain = gate.dequantization() == null && up.dequantization() == null;
+    if (plain && panels(ctx, x, gate) && gate.dtype().equals(up.dtype())) {
       return new PanelPlan(ctx, x, out, gate, up);
     }
     var upOut = ctx.f32(out.shape().dims());

@@ -5,7 +5,14 @@ import io.gatun.tensor.ops.context.Scratch;
 /// A plan that takes rows of the weight (N, K) as they lie, and makes as many columns of the result
 /// (T, N), F32.
 sealed interface RowPlan extends LinearPlan
-    permits TiledPlan, PanelPlan, UnpackedPlan, StoredPlan, DotPlan, GatedPlan, FinishedPlan {
+    permits TiledPlan,
+        PanelPlan,
+        UnpackedPlan,
+        StoredPlan,
+        DotPlan,
+        GatedPlan,
+        FinishedPlan,
+        OffsetPlan {
   /// Weight rows that a worker takes at least: four tiles, which the kernels handle together.
   int BLOCK = 128;
 
