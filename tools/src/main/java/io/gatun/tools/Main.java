@@ -69,6 +69,7 @@ public final class Main implements Runnable {
     COMMANDS.put("cache", Cache.class);
     COMMANDS.put("tokenize", Tokenize.class);
     COMMANDS.put("perplexity", MeasurePerplexity.class);
+    COMMANDS.put("evaluate", Evaluate.class);
     COMMANDS.put("jshell", JShell.class);
     COMMANDS.put("inspect", Inspect.class);
     COMMANDS.put("doctor", Doctor.class);

@@ -41,6 +41,16 @@ public final class Mask {
     return new Mask(image.width(), image.height(), Float.NaN, words);
   }
 
+  /// The mask of the pixels inside any of some polygons, as COCO counts them (`rleFrPoly`).
+  ///
+  /// @param polygons the corners of each: x and y by turns, in pixels, (0, 0) being the image's top
+  ///   left corner
+  /// @throws IllegalArgumentException if there are none, or one has fewer than three corners or
+  ///   lies far outside
+  public static Mask ofPolygons(int width, int height, List<double[]> polygons) {
+    return PolygonFill.union(width, height, polygons);
+  }
+
   public int width() {
     return width;
   }

@@ -1,7 +1,5 @@
-package io.gatun.models.unet;
+package io.gatun.models.nn;
 
-import io.gatun.models.nn.Scoped;
-import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.Epilogue;
@@ -11,7 +9,7 @@ import java.lang.foreign.ValueLayout;
 
 /// Two linear layers that turn sinusoids of a number (Vaswani et al. 2017, as in Ho et al. 2020)
 /// into a condition.
-final class TimestepEmbedding {
+public final class TimestepEmbedding {
   private static final double MAX_PERIOD = 10_000;
 
   private final LinearWeight linear1;
@@ -19,14 +17,14 @@ final class TimestepEmbedding {
   private final LinearWeight condProj;
 
   /// @param condDim the size of a further condition; 0 for none
-  TimestepEmbedding(Weights weights, int in, int condDim, int out) {
+  public TimestepEmbedding(Weights weights, int in, int condDim, int out) {
     linear1 = weights.linear("linear_1", out, in);
     linear2 = weights.linear("linear_2", out, out);
     condProj = condDim == 0 ? null : weights.linearWithoutBias("cond_proj", in, condDim);
   }
 
   /// linear2(silu(linear1(x + condProj(cond)))): x (B, I), result (B, E).
-  Tensor forward(Functional f, Tensor x, Tensor cond) {
+  public Tensor forward(Functional f, Tensor x, Tensor cond) {
     var in = condProj == null ? x : f.linear(cond, condProj, Epilogue.add(x));
     return f.linear(f.linear(in, linear1, Epilogue.of(Activation.SILU)), linear2);
   }
@@ -35,7 +33,8 @@ final class TimestepEmbedding {
   /// (values, dim).
   ///
   /// @param flip cosines first
-  static Tensor sinusoids(Functional f, double[] values, int dim, boolean flip, double shift) {
+  public static Tensor sinusoids(
+      Functional f, double[] values, int dim, boolean flip, double shift) {
     int half = dim / 2;
     return Scoped.call(
         f,

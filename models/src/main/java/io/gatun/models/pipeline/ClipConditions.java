@@ -1,4 +1,4 @@
-package io.gatun.models;
+package io.gatun.models.pipeline;
 
 import io.gatun.models.clip.CLIPTextConfig;
 import io.gatun.models.clip.CLIPTextModel;
@@ -6,33 +6,17 @@ import io.gatun.models.clip.CLIPTextModelWithProjection;
 import io.gatun.models.clip.ClipPrompt;
 import io.gatun.models.clip.ClipTokenizer;
 import io.gatun.models.diffusion.PipelineFiles;
-import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.BiFunction;
 import java.util.function.Consumer;
 
 /// The text side of a pipeline: prompts to what the UNet is conditioned on, by one CLIP text
 /// encoder or SDXL's two.
-final class TextConditions {
-  /// What the UNet is told of one prompt.
-  ///
-  /// @param states hidden states (tokens, width)
-  /// @param pooled the text's embedding; SDXL's alone, else null
-  record Condition(float[] states, int tokens, int width, float[] pooled) {
-    Condition zeros() {
-      return new Condition(
-          new float[states.length],
-          tokens,
-          width,
-          pooled == null ? null : new float[pooled.length]);
-    }
-  }
-
+final class ClipConditions implements TextConditions {
   private final Functional f;
   private final ClipTokenizer tokenizer;
   private final CLIPTextModel encoder;
@@ -40,26 +24,24 @@ final class TextConditions {
   private final CLIPTextModelWithProjection encoder2;
   private final Consumer<String> notices;
 
-  /// @param weights a part's weights, by its name
-  TextConditions(
-      PipelineFiles files,
-      BiFunction<String, Functional, Weights> weights,
-      Functional f,
-      Consumer<String> notices) {
-    this.f = f;
-    this.notices = notices;
+  ClipConditions(PipelineParts parts) {
+    var files = parts.files();
+    f = parts.once();
+    notices = parts.notices();
     boolean openClipAlone = files.config("text_encoder").text("hidden_act", "").equals("gelu");
     tokenizer = tokenizer(files, "tokenizer", openClipAlone);
     encoder =
         new CLIPTextModel(
-            CLIPTextConfig.of(files.config("text_encoder")), weights.apply("text_encoder", f), f);
+            CLIPTextConfig.of(files.config("text_encoder")),
+            parts.weights().apply("text_encoder", f),
+            f);
     boolean two = files.has("text_encoder_2");
     tokenizer2 = two ? tokenizer(files, "tokenizer_2", true) : null;
     encoder2 =
         two
             ? new CLIPTextModelWithProjection(
                 CLIPTextConfig.of(files.config("text_encoder_2")),
-                weights.apply("text_encoder_2", f),
+                parts.weights().apply("text_encoder_2", f),
                 f)
             : null;
   }
@@ -72,21 +54,24 @@ final class TextConditions {
     return openClip ? ClipTokenizer.openClip() : ClipTokenizer.openAi();
   }
 
-  /// The conditions of prompts, equally many tokens for each.
-  ///
-  /// @param weighted see [ImagineOptions#weighted]
-  /// @param clipSkip see [ImagineOptions#clipSkip]
-  List<Condition> encode(List<String> prompts, boolean weighted, int clipSkip) {
-    var first = tokens(tokenizer, prompts, weighted);
-    var second = encoder2 == null ? first : tokens(tokenizer2, prompts, weighted);
+  /// Equally many tokens for each.
+  @Override
+  public List<Condition> encode(List<String> prompts, Reading how) {
+    if (how.maxTokens() > 0) {
+      throw new IllegalArgumentException(
+          "CLIP reads %d tokens, neither more nor fewer; leave out how many text tokens are read"
+              .formatted(tokenizer.length()));
+    }
+    var first = tokens(tokenizer, prompts, how.weighted());
+    var second = encoder2 == null ? first : tokens(tokenizer2, prompts, how.weighted());
     int chunks = Math.max(most(first), most(second));
     var conditions = new ArrayList<Condition>();
     for (int i = 0; i < prompts.size(); i++) {
       var one = first.get(i).padded(chunks, tokenizer.encode(""));
       conditions.add(
           encoder2 == null
-              ? single(one, clipSkip)
-              : pair(one, second.get(i).padded(chunks, tokenizer2.encode("")), clipSkip));
+              ? single(one, how.clipSkip())
+              : pair(one, second.get(i).padded(chunks, tokenizer2.encode("")), how.clipSkip()));
     }
     return conditions;
   }
