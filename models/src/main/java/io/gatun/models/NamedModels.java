@@ -4,6 +4,7 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.hub.Hub;
 import io.gatun.loaders.hub.HubName;
 import io.gatun.loaders.hub.HubOptions;
+import io.gatun.loaders.hub.OllamaStore;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -12,8 +13,8 @@ import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
 /// What users call models: the path of a file or a folder, the name of a model that comes with
-/// Gatun ([Pretrained#NAMES]), or a name on the Hugging Face hub ([Hub]), which is fetched if it is
-/// not there.
+/// Gatun ([Pretrained#NAMES]), a name on the Hugging Face hub ([Hub]), which is fetched if it is
+/// not there, or `ollama:NAME` for what Ollama has fetched ([OllamaStore]).
 ///
 /// What lies at a path counts first. `ORG/MODEL` is not fetched where there is a folder `ORG`, nor
 /// if it ends as a checkpoint's file does: then a path is meant, which has an error in it. `hf:`
@@ -53,6 +54,9 @@ public final class NamedModels {
     }
     if (pathOrName.startsWith(HubName.PREFIX)) {
       return Hub.open(pathOrName, choose);
+    }
+    if (pathOrName.startsWith(OllamaStore.PREFIX)) {
+      return OllamaStore.find(pathOrName);
     }
     if (HubName.isLike(pathOrName) && !FILE.matcher(pathOrName).matches()) {
       String folder = pathOrName.substring(0, pathOrName.indexOf('/'));

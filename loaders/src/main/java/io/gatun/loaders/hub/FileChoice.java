@@ -44,6 +44,8 @@ record FileChoice(SequencedSet<String> small, SequencedSet<String> weights, Stri
       Set.of("tokenizer.json", "tokenizer.model", "tokenizer.bin", "vocab.json", "vocab.txt");
 
   private static final Pattern LOOSE = Pattern.compile("[^/]*\\.(safetensors|pth|pt|bin|ckpt)");
+  private static final Pattern WEIGHTS_FILE =
+      Pattern.compile(".*\\.(safetensors|gguf|pth|pt|bin|ckpt)");
   private static final Pattern FILE =
       Pattern.compile(".*\\.(safetensors|gguf|pth|pt|bin|ckpt|json|model|txt)");
 
@@ -70,6 +72,11 @@ record FileChoice(SequencedSet<String> small, SequencedSet<String> weights, Stri
   /// @throws CheckpointException if nothing fits the name, or too much does
   static FileChoice of(HubName name, Source source) {
     return new Chooser(name, source).choose();
+  }
+
+  /// Whether a file has weights, as its name tells.
+  static boolean isWeights(String path) {
+    return WEIGHTS_FILE.matcher(path).matches();
   }
 
   /// Whether there is a tokenizer among the files of a folder.

@@ -86,6 +86,30 @@ public final class Hub {
     return of(name, choose).find();
   }
 
+  /// The models in the cache, by name, whichever program fetched them.
+  public static List<CachedModel> list(Consumer<HubOptions> choose) {
+    return new CacheContents(chosen(choose)).models();
+  }
+
+  /// Removes a model from the cache: all of a repository, or of a revision or a selector what no
+  /// other revision has.
+  ///
+  /// @return the bytes that are free now
+  /// @throws CheckpointException if it is not there, or cannot be removed
+  public static long remove(String name, Consumer<HubOptions> choose) {
+    var options = chosen(choose);
+    try {
+      return new CacheContents(options).remove(HubName.parse(name));
+    } catch (IOException e) {
+      throw new CheckpointException(
+          "%s: cannot be removed from %s: %s".formatted(name, options.cache(), Tries.reason(e)), e);
+    }
+  }
+
+  static Optional<Path> find(HubName name, HubOptions options) {
+    return new Hub(name, options).find();
+  }
+
   /// The model that a file or a folder of a cache belongs to: `ORG/MODEL`; empty for others.
   public static Optional<String> nameOf(Path path) {
     for (Path p = path.toAbsolutePath().normalize(); p.getParent() != null; p = p.getParent()) {
@@ -97,10 +121,13 @@ public final class Hub {
   }
 
   private static Hub of(String name, Consumer<HubOptions> choose) {
-    Objects.requireNonNull(name, "the name is null");
+    return new Hub(HubName.parse(Objects.requireNonNull(name, "the name is null")), chosen(choose));
+  }
+
+  private static HubOptions chosen(Consumer<HubOptions> choose) {
     var options = new HubOptions();
     Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
-    return new Hub(HubName.parse(name), options);
+    return options;
   }
 
   private Optional<Path> find() {

@@ -125,6 +125,8 @@ record HubCache(Path root, boolean links) {
   /// Makes the folders, and marks the cache as one, for who makes backups.
   void open(String repository) throws IOException {
     Files.createDirectories(folder(repository).resolve("blobs"));
+    Files.createDirectories(
+        folder(repository).resolve("snapshots")); // without it, it counts as damaged
     Path tag = root.resolve("CACHEDIR.TAG");
     if (!Files.exists(tag)) {
       Files.writeString(tag, TAG);

@@ -29,6 +29,7 @@ import java.util.regex.Pattern;
 /// files answered at once, large ones by a redirect to a second server with another port. Trouble
 /// is made on demand.
 public final class FakeHub implements AutoCloseable {
+  private static final int CHUNK = 1 << 16;
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Pattern REVISION =
       Pattern.compile("/api/models/([^/]+/[^/]+)/revision/(.+)");
@@ -204,7 +205,7 @@ public final class FakeHub implements AutoCloseable {
       status(404, "X-Error-Code", "RevisionNotFound").make(exchange);
       return;
     }
-    json(exchange, Map.of("sha", isCommit ? revision : heads.get(repository)));
+    json(exchange, Map.of("id", repository, "sha", isCommit ? revision : heads.get(repository)));
   }
 
   private void tree(HttpExchange exchange, String repository, String commit) throws IOException {
@@ -220,7 +221,9 @@ public final class FakeHub implements AutoCloseable {
               entry.put("size", bytes.length);
               entry.put("oid", hex("SHA-1", path.getBytes(StandardCharsets.UTF_8)));
               if (LARGE.matcher(path).matches()) {
-                entry.put("lfs", Map.of("oid", hash(path, bytes), "size", bytes.length));
+                entry.put(
+                    "lfs",
+                    Map.of("oid", hash(path, bytes), "size", bytes.length, "pointerSize", 134));
               } else {
                 entry.put("oid", hash(path, bytes));
               }
@@ -252,8 +255,14 @@ public final class FakeHub implements AutoCloseable {
       exchange.sendResponseHeaders(302, -1);
     } else {
       headers.set("ETag", "\"" + hash + "\"");
-      exchange.sendResponseHeaders(200, bytes.length == 0 ? -1 : bytes.length);
-      exchange.getResponseBody().write(bytes);
+      boolean isHead = exchange.getRequestMethod().equals("HEAD");
+      if (isHead) {
+        headers.set("Content-Length", String.valueOf(bytes.length));
+      }
+      exchange.sendResponseHeaders(200, bytes.length == 0 || isHead ? -1 : bytes.length);
+      if (!isHead) {
+        exchange.getResponseBody().write(bytes);
+      }
     }
   }
 
@@ -279,7 +288,10 @@ public final class FakeHub implements AutoCloseable {
     } else {
       exchange.sendResponseHeaders(200, bytes.length);
     }
-    exchange.getResponseBody().write(bytes, from, Math.min(bytes.length - from, most));
+    int end = from + Math.min(bytes.length - from, most);
+    for (int at = from; at < end; at += CHUNK) { // the server copies what it is given
+      exchange.getResponseBody().write(bytes, at, Math.min(CHUNK, end - at));
+    }
     exchange.getResponseBody().flush();
   }
 
