@@ -77,6 +77,7 @@ final class DiffusionModelOptions {
     if (from != null) {
       from.checkModel(path, vae, adaptations.keySet());
     }
+    Fit.of(path, StableDiffusion.PACKING_BUDGET).require(null, run.force());
     return StableDiffusion.load(
         path,
         o -> {

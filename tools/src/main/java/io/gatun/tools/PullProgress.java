@@ -17,10 +17,17 @@ final class PullProgress implements HubProgress, AutoCloseable {
   private long done;
   private long start;
 
+  /// The client's own buffers of 16 KB, of a system's packets, take most of the time on fast
+  /// networks.
+  private static final String BUFFER_SIZE = "jdk.httpclient.bufsize";
+
   /// @param command the command, or a mixin of it
   PullProgress(CommandSpec command) {
     this.command = command.commandLine().getCommandSpec();
     err = command.commandLine().getErr();
+    if (System.getProperty(BUFFER_SIZE) == null) {
+      System.setProperty(BUFFER_SIZE, String.valueOf(512 << 10));
+    }
   }
 
   @Override
