@@ -159,19 +159,16 @@ public final class OneDnn {
     return known;
   }
 
-  /// Copies weights (outChannels, inChannels, kernelHeight, kernelWidth) of type `stored` into
-  /// another layout, for calls with `spec.withLayout(layout)`.
+  /// Copies a convolution's weights (outChannels, inChannels, kernelHeight, kernelWidth) of type
+  /// `stored` into another layout, for calls with `spec.withLayout(layout)`, or, of some channels,
+  /// into a [part][PackedLayout#part] of it.
   ///
   /// @throws IllegalArgumentException if a segment is too small
   /// @throws UnsupportedOperationException if oneDNN cannot convert from `stored` here
   public static void pack(
-      ConvolutionSpec spec,
-      ElementType stored,
-      MemorySegment weights,
-      PackedLayout layout,
-      MemorySegment packed) {
+      ElementType stored, MemorySegment weights, PackedLayout layout, MemorySegment packed) {
     requireAvailable();
-    long[] dims = ConvolutionCompiler.weightDims(spec);
+    long[] dims = layout.dims();
     reorder(
         new Packing(Arrays.stream(dims).boxed().toList(), stored, null, layout),
         builder -> builder.dense(Dnnl.DNNL_ARG_FROM(), stored, dims),

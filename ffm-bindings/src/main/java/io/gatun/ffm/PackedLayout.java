@@ -39,6 +39,37 @@ public final class PackedLayout implements WeightLayout {
     return bytes;
   }
 
+  /// The layout of `count` entries of the operand's first dimension, where each so many lie by
+  /// themselves, one group after the other; null where they do not.
+  public PackedLayout part(long count) {
+    long[] dims = dims();
+    long parts = dims[0] / count;
+    if (parts * count != dims[0]) {
+      return null;
+    }
+    dims[0] = count;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
+      MemorySegment sizes = arena.allocateFrom(ValueLayout.JAVA_LONG, dims);
+      MemorySegment start = arena.allocate(ValueLayout.JAVA_LONG, dims.length);
+      if (Dnnl.dnnl_memory_desc_create_submemory(result, descriptor, sizes, start)
+          != Dnnl.dnnl_success()) {
+        return null; // it would begin or end within a block
+      }
+      PackedLayout part = of(result.get(ValueLayout.ADDRESS, 0));
+      return part.bytes * parts == bytes ? part : null;
+    }
+  }
+
+  /// The operand's dimensions.
+  long[] dims() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment result = arena.allocate(ValueLayout.ADDRESS);
+      query(Dnnl.dnnl_query_ndims_s32(), result);
+      return longs(Dnnl.dnnl_query_dims(), result, result.get(ValueLayout.JAVA_INT, 0));
+    }
+  }
+
   /// How many columns lie side by side where an operand (k, n) lies in panels, `[n / columns][k /
   /// 4][columns][4]`: the order in which int8 dot products read it, so that whoever makes the
   /// values can write them there directly. 0 if it lies otherwise.

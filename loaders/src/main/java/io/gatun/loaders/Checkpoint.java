@@ -1,6 +1,7 @@
 package io.gatun.loaders;
 
 import io.gatun.tensor.Tensor;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -65,6 +66,9 @@ public interface Checkpoint extends AutoCloseable {
   ///
   /// @throws CheckpointException if there is none
   Path file(String tensor);
+
+  /// Memory that lives as long as the tensors, for what is made of them.
+  Arena memory();
 
   /// Asks the system to read the mapped files into memory in the background, for who is going to
   /// use all tensors soon, as a model is. Opening alone reads nothing but headers. Returns at once.

@@ -1,6 +1,7 @@
 package io.gatun.loaders;
 
 import io.gatun.tensor.Tensor;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -40,6 +41,11 @@ record LentCheckpoint(Checkpoint owned) implements Checkpoint {
   @Override
   public Path file(String tensor) {
     return owned.file(tensor);
+  }
+
+  @Override
+  public Arena memory() {
+    return owned.memory();
   }
 
   @Override

@@ -5,6 +5,7 @@ import io.gatun.loaders.file.FileContents;
 import io.gatun.loaders.file.HeapBudget;
 import io.gatun.loaders.file.SourceFile;
 import io.gatun.tensor.Tensor;
+import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -136,6 +137,11 @@ final class LoadedCheckpoint implements Checkpoint {
     return new CheckpointException(
         "%s: no tensor \"%s\" among its %d. List them with: gatun inspect %s"
             .formatted(path, name, tensors.size(), path));
+  }
+
+  @Override
+  public Arena memory() {
+    return arena;
   }
 
   @Override

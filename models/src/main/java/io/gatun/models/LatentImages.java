@@ -12,7 +12,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Images to latents and back; latents are (H, W, L) in the UNet's scale.
+/// Images to latents and back; latents are (H, W, L) in the network's scale.
 final class LatentImages {
   private static final int RGB = 3;
 
@@ -52,8 +52,9 @@ final class LatentImages {
     try (var _ = f.scope()) {
       Tensor z = f.ops().empty(1, height, width, channels());
       float scale = tiny == null ? vae.config().scalingFactor() : 1;
+      float shift = tiny == null ? vae.config().shiftFactor() : 0;
       for (int i = 0; i < latents.length; i++) {
-        set(z, i, latents[i] / scale);
+        set(z, i, latents[i] / scale + shift);
       }
       Tensor pixels = decode(z, tile); // (1, 8H, 8W, 3)
       var bytes = Arena.ofAuto().allocate(pixels.size());
@@ -91,7 +92,7 @@ final class LatentImages {
       for (int i = 0; i < out.length; i++) {
         double deviation = Math.exp(0.5 * get(distribution.logvar(), i));
         double z = get(distribution.mean(), i) + deviation * noise[i];
-        out[i] = (float) (z * vae.config().scalingFactor());
+        out[i] = (float) ((z - vae.config().shiftFactor()) * vae.config().scalingFactor());
       }
       return out;
     }

@@ -82,12 +82,17 @@ record LoadedEncoder(
   ///
   /// @throws IllegalArgumentException if it is not to be cut
   void tooLong(String what, int tokens) {
-    if (!options.truncate) {
+    tooLong(what, tokens, options.truncate ? options.notices : null);
+  }
+
+  /// @param cut is told that it is cut; null if it is not to be
+  void tooLong(String what, int tokens, Consumer<String> cut) {
+    if (cut == null) {
       throw new IllegalArgumentException(
-          "%s has %d tokens; the model reads %d at most. Split it, or have its end cut off (--truncate; in Java o.truncate(true))"
+          "%s has %d tokens; the model reads %d at most. Split it, or have its end cut off (--truncate; in Java o.truncate(true); of a server \"truncate\": true)"
               .formatted(what, tokens, maxTokens()));
     }
-    options.notices.accept(
+    cut.accept(
         "%s has %d tokens; the model reads %d, so its end was cut off"
             .formatted(what, tokens, maxTokens()));
   }

@@ -42,8 +42,16 @@ public final class TextEmbedder implements AutoCloseable {
   /// Loads a model with the default options.
   ///
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
-  public static TextEmbedder load(String path) {
-    return load(Path.of(path));
+  public static TextEmbedder load(String pathOrName) {
+    return load(pathOrName, o -> {});
+  }
+
+  /// Loads a model; one of the hub's is fetched if it is not there.
+  ///
+  /// @param pathOrName what [NamedModels] knows: a path, `tiny-...`, `ORG/MODEL:QUANT`
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static TextEmbedder load(String pathOrName, Consumer<TextEncoderOptions> choose) {
+    return load(NamedModels.find(pathOrName), choose);
   }
 
   /// Loads a model with the default options.
@@ -134,7 +142,7 @@ public final class TextEmbedder implements AutoCloseable {
     for (int done = 0; texts.hasNext(); ) {
       var ids = new ArrayList<int[]>();
       while (ids.size() < READ_AT_ONCE && texts.hasNext()) {
-        ids.add(ids(done++, prompt + texts.next()));
+        ids.add(ids(done++, prompt + texts.next(), cut()));
       }
       for (float[] vector : embedded(ids)) {
         vectors.accept(vector);
@@ -156,12 +164,23 @@ public final class TextEmbedder implements AutoCloseable {
   /// @param promptName one of [#prompts]; null for none
   /// @throws IllegalArgumentException as for [#embed]
   public List<int[]> encode(List<String> texts, String promptName) {
+    return encode(texts, promptName, cut());
+  }
+
+  /// The same, where texts that are too long lose their ends, whatever the model's options say.
+  ///
+  /// @param cut is told of each, in words; null refuses them
+  public List<int[]> encode(List<String> texts, String promptName, Consumer<String> cut) {
     String prompt = prompt(promptName);
     var ids = new ArrayList<int[]>();
     for (String text : texts) {
-      ids.add(ids(ids.size(), prompt + text));
+      ids.add(ids(ids.size(), prompt + text, cut));
     }
     return ids;
+  }
+
+  private Consumer<String> cut() {
+    return model.options().truncate ? model.options().notices : null;
   }
 
   /// The vectors of texts that are given as tokens, with all that belongs around them.
@@ -246,7 +265,7 @@ public final class TextEmbedder implements AutoCloseable {
     return vectors;
   }
 
-  private int[] ids(int index, String text) {
+  private int[] ids(int index, String text, Consumer<String> cut) {
     String read = model.files().lowercase() ? text.toLowerCase(Locale.ROOT) : text;
     int[] ids = tokenizer().encode(read, true, false);
     if (ids.length == 0) {
@@ -254,7 +273,7 @@ public final class TextEmbedder implements AutoCloseable {
           "text %d is empty, and this model puts no token around a text".formatted(index + 1));
     }
     if (ids.length > maxTokens()) {
-      model.tooLong("text " + (index + 1), ids.length);
+      model.tooLong("text " + (index + 1), ids.length, cut);
     }
     return tokenizer().truncate(ids, maxTokens());
   }

@@ -77,7 +77,8 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled, DTy
   /// The block formats of GGUF, as laid out in ggml's `ggml-common.h`; the constants' names are
   /// ggml's. MXFP4_PAIRS is not GGUF's but safetensors': a block is 32 values of F4, two to a byte,
   /// the first in the low nibble; the blocks' scales are in a tensor of their own, see
-  /// [Tensor#scaled].
+  /// [Tensor#scaled]. CODE4 is neither's: places in a table of sixteen numbers, two to a byte, the
+  /// first in its high half; the table and the scales are elsewhere, see [Dequantization].
   enum Block implements DType {
     Q4_0(32, 18),
     Q4_1(32, 20),
@@ -103,7 +104,11 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled, DTy
     TQ1_0(256, 54),
     TQ2_0(256, 66),
     MXFP4(32, 17),
-    MXFP4_PAIRS(32, 16);
+    NVFP4(64, 36),
+    Q1_0(128, 18),
+    Q2_0(64, 18),
+    MXFP4_PAIRS(32, 16),
+    CODE4(2, 1);
 
     private final int blockSize;
     private final int blockBytes;

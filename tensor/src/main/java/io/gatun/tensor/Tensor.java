@@ -24,17 +24,29 @@ public final class Tensor {
   private final Shape shape;
   private final long[] strides;
   private final Tensor scales;
+  private final Dequantization dequantization;
 
   private Tensor(MemorySegment segment, DType dtype, Shape shape, long[] strides) {
     this(segment, dtype, shape, strides, null);
   }
 
   private Tensor(MemorySegment segment, DType dtype, Shape shape, long[] strides, Tensor scales) {
+    this(segment, dtype, shape, strides, scales, null);
+  }
+
+  private Tensor(
+      MemorySegment segment,
+      DType dtype,
+      Shape shape,
+      long[] strides,
+      Tensor scales,
+      Dequantization dequantization) {
     this.segment = segment;
     this.dtype = dtype;
     this.shape = shape;
     this.strides = strides;
     this.scales = scales;
+    this.dequantization = dequantization;
   }
 
   /// A contiguous row-major tensor over the start of `segment`.
@@ -120,6 +132,25 @@ public final class Tensor {
     return scales;
   }
 
+  /// The matrix whose numbers these are. It has views of rows, and no others.
+  ///
+  /// @param how null, or one that [Dequantization#isNone], for the numbers themselves
+  /// @throws IllegalArgumentException if this is no matrix without gaps
+  public Tensor dequantized(Dequantization how) {
+    if (shape.rank() != 2 || !isContiguous() || scales != null) {
+      throw new IllegalArgumentException(
+          "only a matrix without gaps is dequantized; this is %s %s"
+              .formatted(dtype.name(), shape));
+    }
+    var some = how == null || how.isNone() ? null : how;
+    return new Tensor(segment, dtype, shape, strides, null, some);
+  }
+
+  /// What makes values of this matrix's numbers; null where these are the values.
+  public Dequantization dequantization() {
+    return dequantization;
+  }
+
   /// A zeroed tensor in memory of `arena`, aligned to a cache line.
   public static Tensor allocate(Arena arena, DType dtype, long... dims) {
     var shape = Shape.of(dims);
@@ -193,6 +224,10 @@ public final class Tensor {
       throw new IndexOutOfBoundsException(
           "slice %d..%d of dimension %d of shape %s".formatted(from, to, d, shape));
     }
+    if (dequantization != null) {
+      requireRows(d == 0);
+      return dequantized(null).slice(0, from, to).dequantized(dequantization.rows(from, to));
+    }
     if (dtype instanceof DType.Tiled && d == 0) {
       return tiles(from, to);
     }
@@ -204,6 +239,14 @@ public final class Tensor {
     }
     int unit = d == shape.rank() - 1 ? dtype.blockSize() : 1;
     return view.with(scales.slice(d, from / unit, to / unit));
+  }
+
+  private void requireRows(boolean rows) {
+    if (!rows) {
+      throw new IllegalArgumentException(
+          "a %s matrix of shape %s with scales or offsets beside it has no views but of rows"
+              .formatted(dtype.name(), shape));
+    }
   }
 
   private Tensor tiles(long from, long to) {
@@ -227,6 +270,7 @@ public final class Tensor {
       throw new IndexOutOfBoundsException(
           "element %d of dimension 0 of shape %s".formatted(index, shape));
     }
+    requireRows(dequantization == null);
     var t = slice(0, index, index + 1);
     var view =
         t.view(
@@ -255,6 +299,10 @@ public final class Tensor {
       throw new IllegalArgumentException(
           "cannot view %s with gaps as %s; copy(arena) has none".formatted(shape, s));
     }
+    if (dequantization != null) {
+      requireRows(s.equals(shape));
+      return this;
+    }
     if (dtype instanceof DType.Tiled && !s.equals(shape)) {
       throw new IllegalArgumentException(
           "a %s tensor has no views: it is tiled; cannot view %s as %s"
@@ -280,6 +328,9 @@ public final class Tensor {
       copy.segment.copyFrom(segment);
     } else {
       copyTo(copy.segment);
+    }
+    if (dequantization != null) {
+      return copy.dequantized(dequantization); // whose parts stay where they are
     }
     return scales == null ? copy : copy.with(scales.copy(memory));
   }
@@ -315,6 +366,7 @@ public final class Tensor {
       throw new IllegalArgumentException(
           "cannot move the innermost dimension of a " + dtype.name() + " tensor: it holds blocks");
     }
+    requireRows(dequantization == null);
     var dims = shape.dims();
     var st = strides.clone();
     dims[i] = shape.dim(j);
@@ -361,6 +413,9 @@ public final class Tensor {
       }
       at += index[i] * strides[i];
     }
+    if (dequantization != null) {
+      return slice(0, index[0], index[0] + 1).toFloats()[(int) index[1]];
+    }
     if (scales != null) {
       var group = index.clone();
       group[group.length - 1] /= dtype.blockSize();
@@ -375,6 +430,9 @@ public final class Tensor {
 
   /// All elements in row-major order as floats on the heap: for tests and small results.
   public float[] toFloats() {
+    if (dequantization != null) {
+      return dequantizedFloats();
+    }
     if (isContiguous() && scales == null) {
       return Elements.toFloats(segment, dtype, shape);
     }
@@ -387,6 +445,16 @@ public final class Tensor {
       }
     }
     return out;
+  }
+
+  private float[] dequantizedFloats() {
+    float[] values = Elements.toFloats(segment, dtype, shape);
+    var all = MemorySegment.ofArray(values);
+    int columns = Math.toIntExact(dim(1));
+    for (int n = 0; n < dim(0); n++) {
+      dequantization.apply(n, all, 4L * n * columns, columns);
+    }
+    return values;
   }
 
   /// The values that `function` gives for each element.

@@ -31,7 +31,7 @@ final class ChatCommand implements Runnable {
 
   @Mixin private DraftOptions draft;
 
-  @Mixin private RemoteOptions remote;
+  @Mixin private RemoteOptions remote = new RemoteOptions(RemoteOptions.TEXT);
 
   @Option(names = "--stats", description = "Print speeds after each answer.")
   private boolean stats;

@@ -34,6 +34,15 @@ final class Converters {
 
   private Converters() {}
 
+  /// What `--quantize` calls it.
+  static String word(Quantization.Mode mode) {
+    return MODES.entrySet().stream()
+        .filter(e -> e.getValue() == mode)
+        .findFirst()
+        .orElseThrow()
+        .getKey();
+  }
+
   /// Gives them to a command and to those below it.
   static void register(CommandLine commands) {
     choice(commands, Backend.class);

@@ -31,6 +31,10 @@ final class Embed implements Runnable {
 
   @Mixin private EncoderOptions model;
 
+  @Mixin
+  private RemoteOptions remote =
+      new RemoteOptions("--prompt", "--file", "--prompt-name", "--truncate", "--json", "--npy");
+
   @Mixin private LineOptions texts;
 
   @Option(
@@ -62,20 +66,50 @@ final class Embed implements Runnable {
     if (json && npy != null) {
       throw new ParameterException(spec.commandLine(), "Give --json or --npy, not both");
     }
+    if (!remote.isGiven()) {
+      model.model();
+    }
     texts.stream(this::embed);
   }
 
-  private void embed(Iterator<String> all) {
-    try (var embedder =
-        TextEmbedder.load(
+  private Vectors open() {
+    return remote.isGiven()
+        ? new RemoteVectors(remote.open(), remote.model(), promptName, model.cut())
+        : new ModelVectors(
+            TextEmbedder.load(
+                model.model(),
+                o -> {
+                  model.apply(o);
+                  o.pooling(pooling);
+                }),
             model.model(),
-            o -> {
-              model.apply(o);
-              o.pooling(pooling);
-            })) {
+            promptName);
+  }
+
+  /// A model in this process.
+  private record ModelVectors(TextEmbedder embedder, Path path, String promptName)
+      implements Vectors {
+    @Override
+    public String model() {
+      return path.toString();
+    }
+
+    @Override
+    public void embed(Iterator<String> texts, Consumer<float[]> vectors) {
+      embedder.embed(texts, promptName == null ? embedder.defaultPrompt() : promptName, vectors);
+    }
+
+    @Override
+    public void close() {
+      embedder.close();
+    }
+  }
+
+  private void embed(Iterator<String> all) {
+    try (var vectors = open()) {
       if (npy != null) {
-        try (var matrix = NpyWriter.to(npy, spec, embedder.dimension())) {
-          embed(embedder, all, matrix::add);
+        try (var matrix = NpyWriter.to(npy, spec)) {
+          vectors.embed(all, matrix::add);
           matrix.commit();
         } catch (IOException e) {
           throw new UncheckedIOException(e);
@@ -84,29 +118,25 @@ final class Embed implements Runnable {
       }
       var out = spec.commandLine().getOut();
       if (json) {
-        out.println(Json.of(map(embedder, all)));
+        out.println(Json.of(map(vectors, all)));
       } else {
-        embed(embedder, all, vector -> out.println(line(vector)));
+        vectors.embed(all, vector -> out.println(line(vector)));
       }
       out.flush();
     }
   }
 
-  private Map<String, Object> map(TextEmbedder embedder, Iterator<String> all) {
+  private static Map<String, Object> map(Vectors vectors, Iterator<String> all) {
     var read = new ArrayList<String>();
-    var vectors = new ArrayList<float[]>();
+    var found = new ArrayList<float[]>();
     all.forEachRemaining(read::add);
-    embed(embedder, read.iterator(), vectors::add);
+    vectors.embed(read.iterator(), found::add);
     var map = new LinkedHashMap<String, Object>();
-    map.put("model", model.model().toString());
-    map.put("dimension", embedder.dimension());
+    map.put("model", vectors.model());
+    map.put("dimension", found.getFirst().length);
     map.put("texts", read);
-    map.put("embeddings", vectors);
+    map.put("embeddings", found);
     return map;
-  }
-
-  private void embed(TextEmbedder embedder, Iterator<String> all, Consumer<float[]> vectors) {
-    embedder.embed(all, promptName == null ? embedder.defaultPrompt() : promptName, vectors);
   }
 
   private static String line(float[] vector) {

@@ -3,9 +3,11 @@ package io.gatun.tools;
 import io.gatun.models.TextEncoderOptions;
 import io.gatun.tensor.DType;
 import java.nio.file.Path;
+import java.util.function.Consumer;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// The options of every command that runs an encoder of texts.
@@ -16,7 +18,6 @@ final class EncoderOptions {
   @Option(
       names = {"-m", "--model"},
       paramLabel = "PATH",
-      required = true,
       description = "A Hugging Face directory or a GGUF file of a BERT-like encoder.")
   private Path model;
 
@@ -35,8 +36,16 @@ final class EncoderOptions {
   private boolean truncate;
 
   /// The model that was asked for.
+  ///
+  /// @throws ParameterException if none was
   Path model() {
-    return model;
+    if (model == null) {
+      throw new ParameterException(
+          command.commandLine(), "Missing required option: '--model=PATH'");
+    }
+    Path path = ModelNames.find(command, model);
+    Fit.of(path, 0).require(null, run.force());
+    return path;
   }
 
   void apply(TextEncoderOptions options) {
@@ -45,9 +54,18 @@ final class EncoderOptions {
         .threads(run.threads())
         .loadMode(run.load())
         .truncate(truncate)
-        .notices(line -> command.commandLine().getErr().println("gatun: warning: " + line));
+        .notices(this::warn);
     if (dtype != null) {
       options.dtype(dtype == NetworkOptions.Type.BF16 ? DType.Plain.BF16 : DType.Plain.F32);
     }
+  }
+
+  /// Takes what is to be said of texts that are cut; null if they are not to be.
+  Consumer<String> cut() {
+    return truncate ? this::warn : null;
+  }
+
+  private void warn(String line) {
+    command.commandLine().getErr().println("gatun: warning: " + line);
   }
 }

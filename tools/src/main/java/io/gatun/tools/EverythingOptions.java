@@ -1,7 +1,8 @@
 package io.gatun.tools;
 
 import io.gatun.models.sam.MaskGeneratorOptions;
-import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.Option;
@@ -113,26 +114,28 @@ final class EverythingOptions {
 
   /// Refuses parameters of the generator where it is not asked for.
   void check(CommandLine command) {
-    boolean any =
-        Arrays.asList(
-                pointsPerSide,
-                pointsPerBatch,
-                predIouThresh,
-                stabilityScoreThresh,
-                stabilityScoreOffset,
-                boxNmsThresh,
-                cropNLayers,
-                cropNmsThresh,
-                cropOverlapRatio,
-                cropNPointsDownscaleFactor,
-                minMaskRegionArea,
-                outputMode)
-            .stream()
-            .anyMatch(Objects::nonNull);
-    if (any && !everything) {
+    if (!everything && (!given().isEmpty() || outputMode != null)) {
       throw new ParameterException(
           command, "The parameters of the mask generator need --everything");
     }
+  }
+
+  /// What is given of the generator's parameters, by the reference's names.
+  Map<String, Number> given() {
+    var all = new LinkedHashMap<String, Number>();
+    all.put("points_per_side", pointsPerSide);
+    all.put("points_per_batch", pointsPerBatch);
+    all.put("pred_iou_thresh", predIouThresh);
+    all.put("stability_score_thresh", stabilityScoreThresh);
+    all.put("stability_score_offset", stabilityScoreOffset);
+    all.put("box_nms_thresh", boxNmsThresh);
+    all.put("crop_n_layers", cropNLayers);
+    all.put("crop_nms_thresh", cropNmsThresh);
+    all.put("crop_overlap_ratio", cropOverlapRatio);
+    all.put("crop_n_points_downscale_factor", cropNPointsDownscaleFactor);
+    all.put("min_mask_region_area", minMaskRegionArea);
+    all.values().removeIf(Objects::isNull);
+    return all;
   }
 
   void configure(MaskGeneratorOptions o) {

@@ -26,7 +26,7 @@ final class Generate implements Callable<Integer> {
 
   @Mixin private ModelOptions model;
 
-  @Mixin private RemoteOptions remote;
+  @Mixin private RemoteOptions remote = new RemoteOptions(RemoteOptions.TEXT);
 
   @Mixin private TextOptions text;
 
@@ -91,11 +91,11 @@ final class Generate implements Callable<Integer> {
     var out = spec.commandLine().getOut();
     var interrupts = Interrupts.of(spec);
     interrupts.stopBy(Thread.currentThread()::interrupt);
-    var body = RemoteServer.request();
+    var body = RemoteServer.body();
     answer.tell(body);
     body.put("model", remote.model()).put("prompt", start);
     try (var server = remote.open()) {
-      server.ask("v1/completions", body, new Shown(quiet ? "" : start, out)::add);
+      server.stream("v1/completions", body, new Shown(quiet ? "" : start, out)::add);
       out.println();
       return 0;
     } catch (CancellationException e) {

@@ -47,6 +47,30 @@ final class Imagine implements Callable<Integer> {
 
   @Mixin private ImagineMixin how;
 
+  @Mixin
+  private RemoteOptions remote =
+      new RemoteOptions(
+          "--prompt",
+          "--file",
+          "--out",
+          "--negative",
+          "--steps",
+          "--guidance",
+          "--seed",
+          "--width",
+          "--height",
+          "--batch",
+          "--scheduler",
+          "--strength",
+          "--rng",
+          "--weighted",
+          "--clip-skip",
+          "--vae-tiling",
+          "--init-image",
+          "--mask",
+          "--json",
+          "--quiet");
+
   @Option(
       names = "--init-image",
       paramLabel = "FILE",
@@ -79,6 +103,7 @@ final class Imagine implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    boolean there = remote.isGiven();
     var remade = from == null ? null : new FromImage(spec, from);
     String wanted = prompt(remade);
     if (how.hasStrength() && initImage == null) {
@@ -89,6 +114,9 @@ final class Imagine implements Callable<Integer> {
     checkOut();
     Image start = initImage == null ? null : Image.read(initImage);
     Image painted = mask == null ? null : Image.read(mask);
+    if (there) {
+      return askServer(wanted, painted);
+    }
     if (remade != null) {
       remade.checkImages(start, painted);
     }
@@ -97,9 +125,7 @@ final class Imagine implements Callable<Integer> {
       double loaded = (System.nanoTime() - began) / 1e9;
       Imagined made;
       var interrupts = Interrupts.of(spec);
-      try (var progress =
-          new StepProgress(
-              spec.commandLine().getErr(), interrupts, !quiet && Stdio.of(spec).isInteractive())) {
+      try (var progress = progress(interrupts)) {
         made =
             sd.imagine(
                 wanted,
@@ -119,6 +145,30 @@ final class Imagine implements Callable<Integer> {
         spec.commandLine().getErr().println(figures(made, loaded));
       }
       return 0;
+    }
+  }
+
+  private StepProgress progress(Interrupts interrupts) {
+    return new StepProgress(
+        spec.commandLine().getErr(), interrupts, !quiet && Stdio.of(spec).isInteractive());
+  }
+
+  private Integer askServer(String wanted, Image painted) {
+    if (painted != null && initImage == null) {
+      throw new ParameterException(
+          spec.commandLine(), "--mask says where to paint --init-image anew; give that, too");
+    }
+    var body = RemoteServer.body().put("model", remote.model()).put("prompt", wanted);
+    how.tell(body);
+    var interrupts = Interrupts.of(spec);
+    try (var server = remote.open();
+        var progress = progress(interrupts)) {
+      interrupts.stopBy(Thread.currentThread()::interrupt);
+      write(RemoteImages.make(server, body, initImage, painted, progress));
+      return 0;
+    } catch (CancellationException e) {
+      spec.commandLine().getErr().println("gatun imagine: " + e.getMessage());
+      return interrupts.code();
     }
   }
 

@@ -1,7 +1,9 @@
 package io.gatun.tools;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.ImagineOptions;
 import io.gatun.models.diffusion.Rng;
+import java.util.Locale;
 import picocli.CommandLine.Option;
 
 /// The options that say how an image is made. What is not given stays as it is: as an image's file
@@ -20,15 +22,16 @@ final class ImagineMixin {
   @Option(
       names = {"-s", "--steps"},
       paramLabel = "N",
-      description = "Steps from noise to the image (default: 25).")
+      description =
+          "Steps from noise to the image (default: what suits the model, 25 for Stable Diffusion).")
   private Integer steps;
 
   @Option(
       names = {"-g", "--guidance"},
       paramLabel = "X",
       description =
-          "How strongly the prompt guides (default: 7.5); 1 or less: without, as SDXL-Turbo and"
-              + " others want it.")
+          "How strongly the prompt guides (default: what suits the model, 7.5 for Stable"
+              + " Diffusion); 1 or less: without, as SDXL-Turbo and others want it.")
   private Double guidance;
 
   @Option(names = "--seed", paramLabel = "N", description = "Seed of the noise (default: random).")
@@ -87,6 +90,14 @@ final class ImagineMixin {
   private Integer clipSkip;
 
   @Option(
+      names = "--text-tokens",
+      paramLabel = "N",
+      description =
+          "How many tokens of the prompt T5 reads, where a model has it (default: the model's own"
+              + " number, 120 to 512); fewer take less time.")
+  private Integer textTokens;
+
+  @Option(
       names = "--vae-tiling",
       description = "Decode the image in overlapping tiles, which takes less memory.")
   private Boolean vaeTiling;
@@ -132,8 +143,28 @@ final class ImagineMixin {
     if (clipSkip != null) {
       o.clipSkip(clipSkip);
     }
+    if (textTokens != null) {
+      o.textTokens(textTokens);
+    }
     if (vaeTiling != null) {
       o.vaeTile(vaeTiling ? VAE_TILE : 0);
     }
+  }
+
+  /// Puts them into a request to a server.
+  void tell(ObjectNode body) {
+    body.put("negative_prompt", negative)
+        .put("steps", steps)
+        .put("guidance_scale", guidance)
+        .put("seed", seed)
+        .put("width", width)
+        .put("height", height)
+        .put("n", batch)
+        .put("scheduler", scheduler)
+        .put("strength", strength)
+        .put("rng", rng == null ? null : rng.name().toLowerCase(Locale.ROOT))
+        .put("weighted", weighted)
+        .put("clip_skip", clipSkip)
+        .put("vae_tiling", vaeTiling);
   }
 }

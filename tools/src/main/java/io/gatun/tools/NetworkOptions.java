@@ -9,7 +9,14 @@ final class NetworkOptions {
   /// What activations can be.
   enum Type {
     BF16,
-    F32
+    F32;
+
+    DType.Plain dtype() {
+      return switch (this) {
+        case BF16 -> DType.Plain.BF16;
+        case F32 -> DType.Plain.F32;
+      };
+    }
   }
 
   @Option(
@@ -30,11 +37,7 @@ final class NetworkOptions {
 
   /// Null for what is fast here.
   DType.Plain dtype() {
-    return switch (dtype) {
-      case null -> null;
-      case BF16 -> DType.Plain.BF16;
-      case F32 -> DType.Plain.F32;
-    };
+    return dtype == null ? null : dtype.dtype();
   }
 
   Quantization.Mode quantize() {

@@ -23,13 +23,12 @@ final class NpyWriter implements AutoCloseable {
   private final ByteArrayOutputStream held = new ByteArrayOutputStream();
   private final OutputStream pipe;
   private final WritableByteChannel rows;
-  private final int columns;
+  private int columns;
   private long count;
 
-  private NpyWriter(AtomicFile file, OutputStream pipe, int columns) throws IOException {
+  private NpyWriter(AtomicFile file, OutputStream pipe) throws IOException {
     this.file = file;
     this.pipe = pipe;
-    this.columns = columns;
     rows = file == null ? Channels.newChannel(held) : file.channel();
     if (file != null) {
       file.channel().position(HEADER_BYTES);
@@ -37,13 +36,15 @@ final class NpyWriter implements AutoCloseable {
   }
 
   /// @param target a file, or - for standard output
-  static NpyWriter to(Path target, CommandSpec command, int columns) throws IOException {
+  static NpyWriter to(Path target, CommandSpec command) throws IOException {
     return target.equals(TextOptions.STANDARD_INPUT)
-        ? new NpyWriter(null, Stdio.of(command).out(), columns)
-        : new NpyWriter(new AtomicFile(target), null, columns);
+        ? new NpyWriter(null, Stdio.of(command).out())
+        : new NpyWriter(new AtomicFile(target), null);
   }
 
+  /// Adds a row, as long as all others.
   void add(float[] row) {
+    columns = row.length;
     var bytes = ByteBuffer.allocate(4 * columns).order(ByteOrder.LITTLE_ENDIAN);
     bytes.asFloatBuffer().put(row);
     try {

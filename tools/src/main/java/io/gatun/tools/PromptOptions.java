@@ -1,5 +1,7 @@
 package io.gatun.tools;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.image.Image;
 import io.gatun.models.sam.EncodedImage;
 import io.gatun.models.sam.Mask;
@@ -91,13 +93,43 @@ final class PromptOptions {
     return prompts;
   }
 
-  /// The prompts with the mask, if there is one.
-  List<Prompt> withMask(List<Prompt> prompts, EncodedImage encoded) {
-    if (maskInput == null) {
+  /// Where the object is about; null if nothing says.
+  Mask mask() {
+    return maskInput == null ? null : Mask.of(Image.read(maskInput));
+  }
+
+  /// The prompts with a mask, if there is one.
+  static List<Prompt> withMask(List<Prompt> prompts, Mask mask, EncodedImage encoded) {
+    if (mask == null) {
       return prompts;
     }
-    float[] logits = encoded.logitsOf(Mask.of(Image.read(maskInput)));
+    float[] logits = encoded.logitsOf(mask);
     return List.of(prompts.isEmpty() ? Prompt.mask(logits) : prompts.getFirst().withMask(logits));
+  }
+
+  /// Prompt `i` in words, with what it says of a mask.
+  String describe(List<Prompt> prompts, int i) {
+    String said = prompts.isEmpty() ? "Prompt()" : prompts.get(i).toString();
+    return maskInput == null ? said : said.replaceFirst("\\)$", " with a mask)");
+  }
+
+  /// Puts points and boxes into a request to a server.
+  void tell(ObjectNode body) {
+    for (float[] p : points) {
+      body.withArray("points").addObject().put("x", p[0]).put("y", p[1]).put("label", (int) p[2]);
+    }
+    if (boxes.size() == 1) {
+      add(body.putArray("box"), boxes.getFirst());
+    }
+    for (float[] b : boxes.size() > 1 ? boxes : List.<float[]>of()) {
+      add(body.withArray("boxes").addArray(), b);
+    }
+  }
+
+  private static void add(ArrayNode to, float[] box) {
+    for (float side : box) {
+      to.add(side);
+    }
   }
 
   private static float[] numbers(String text, int n, String form) {

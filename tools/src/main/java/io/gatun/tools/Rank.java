@@ -1,6 +1,7 @@
 package io.gatun.tools;
 
 import io.gatun.models.Reranker;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -37,8 +38,9 @@ final class Rank implements Runnable {
 
   @Override
   public void run() {
+    Path path = model.model();
     List<String> all = texts.read();
-    try (var reranker = Reranker.load(model.model(), model::apply)) {
+    try (var reranker = Reranker.load(path, model::apply)) {
       float[] scores = reranker.score(query, all);
       int[] order =
           IntStream.range(0, scores.length)
@@ -57,7 +59,7 @@ final class Rank implements Runnable {
           results.add(map);
         }
         var map = new LinkedHashMap<String, Object>();
-        map.put("model", model.model().toString());
+        map.put("model", path.toString());
         map.put("query", query);
         map.put("results", results);
         out.println(Json.of(map));

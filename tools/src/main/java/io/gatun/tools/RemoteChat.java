@@ -58,14 +58,14 @@ final class RemoteChat {
   private void say(String text) {
     int before = messages.size();
     add("user", text);
-    var body = RemoteServer.request();
+    var body = RemoteServer.body();
     answer.tell(body);
     body.put("model", model).set("messages", messages);
     var said = new StringBuilder();
     var out = input.out();
     input.onInterrupt(Thread.currentThread()::interrupt);
     try {
-      server.ask(
+      server.stream(
           "v1/chat/completions",
           body,
           event -> {

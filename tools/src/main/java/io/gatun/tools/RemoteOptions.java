@@ -1,6 +1,8 @@
 package io.gatun.tools;
 
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -10,33 +12,32 @@ import picocli.CommandLine.Spec;
 
 /// The options of commands that a running server can do the work of.
 final class RemoteOptions {
-  /// What is told to the server, or done here; all else is the server's own to say.
-  private static final Set<String> TOLD =
-      Set.of(
-          "--server",
-          "--server-key",
-          "--model",
-          "--prompt",
-          "--file",
-          "--system",
-          "--max-tokens",
-          "--temp",
-          "--top-k",
-          "--top-p",
-          "--min-p",
-          "--typical-p",
-          "--repeat-penalty",
-          "--presence-penalty",
-          "--frequency-penalty",
-          "--repeat-last-n",
-          "--seed",
-          "--stop",
-          "--json-schema",
-          "--grammar",
-          "--regex",
-          "--choice",
-          "--quiet",
-          "--debug");
+  /// What commands that write text tell a server, or do here.
+  static final String[] TEXT = {
+    "--prompt",
+    "--file",
+    "--system",
+    "--max-tokens",
+    "--temp",
+    "--top-k",
+    "--top-p",
+    "--min-p",
+    "--typical-p",
+    "--repeat-penalty",
+    "--presence-penalty",
+    "--frequency-penalty",
+    "--repeat-last-n",
+    "--seed",
+    "--stop",
+    "--json-schema",
+    "--grammar",
+    "--regex",
+    "--choice",
+    "--quiet"
+  };
+
+  private final Set<String> told =
+      new HashSet<>(Set.of("--server", "--server-key", "--model", "--debug"));
 
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
@@ -55,6 +56,12 @@ final class RemoteOptions {
       description = "The file whose first line is the key that the server wants.")
   private Path key;
 
+  /// @param told the command's options that a server is told of, or that say what is done here with
+  ///   its answer; all else is the server's own to say
+  RemoteOptions(String... told) {
+    this.told.addAll(List.of(told));
+  }
+
   /// Whether a server is to answer.
   ///
   /// @throws ParameterException if there are options that it would not be told
@@ -64,7 +71,7 @@ final class RemoteOptions {
     }
     if (server != null) {
       for (OptionSpec option : command.commandLine().getParseResult().matchedOptions()) {
-        if (!TOLD.contains(option.longestName())) {
+        if (!told.contains(option.longestName())) {
           throw new ParameterException(
               command.commandLine(),
               option.longestName() + " is not told to a server; leave it out with --server");

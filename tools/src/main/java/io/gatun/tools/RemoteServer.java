@@ -14,6 +14,7 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
+import java.util.Base64;
 import java.util.Iterator;
 import java.util.concurrent.CancellationException;
 import java.util.function.Consumer;
@@ -49,14 +50,32 @@ final class RemoteServer implements AutoCloseable {
         "--server is \"%s\"; need a URL such as http://127.0.0.1:8080".formatted(url));
   }
 
-  static ObjectNode request() {
-    return JSON.createObjectNode().put("stream", true);
+  static ObjectNode body() {
+    return JSON.createObjectNode();
+  }
+
+  /// An image's file as a server takes it.
+  static String dataUrl(byte[] image) {
+    return "data:image/*;base64," + Base64.getEncoder().encodeToString(image);
+  }
+
+  /// Asks, and waits for the whole answer.
+  ///
+  /// @throws CancellationException if the thread is interrupted
+  JsonNode ask(String path, ObjectNode body) {
+    var answer = new JsonNode[1];
+    send(path, body, lines -> answer[0] = parse(lines.collect(Collectors.joining("\n"))));
+    return answer[0];
   }
 
   /// Asks, and hands over each event of the answer as it comes.
   ///
   /// @throws CancellationException if the thread is interrupted
-  void ask(String path, ObjectNode body, Consumer<JsonNode> events) {
+  void stream(String path, ObjectNode body, Consumer<JsonNode> events) {
+    send(path, body.put("stream", true), lines -> read(lines.iterator(), events));
+  }
+
+  private void send(String path, ObjectNode body, Consumer<Stream<String>> reader) {
     var request =
         HttpRequest.newBuilder(uri.resolve(path))
             .header("Content-Type", "application/json")
@@ -70,7 +89,7 @@ final class RemoteServer implements AutoCloseable {
         if (response.statusCode() != 200) {
           throw refused(response, lines.limit(1000).collect(Collectors.joining("\n")));
         }
-        read(lines.iterator(), events);
+        reader.accept(lines);
       }
     } catch (InterruptedException e) {
       throw cancelled(e);
@@ -86,21 +105,29 @@ final class RemoteServer implements AutoCloseable {
     }
   }
 
+  private JsonNode parse(String text) {
+    try {
+      return JSON.readTree(text);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException(
+          uri + ": answers, and not with JSON, as gatun serve does; mend --server", e);
+    }
+  }
+
   private static CancellationException cancelled(Exception cause) {
     var cancelled = new CancellationException("stopped");
     cancelled.initCause(cause);
     return cancelled;
   }
 
-  private void read(Iterator<String> lines, Consumer<JsonNode> events)
-      throws JsonProcessingException {
+  private void read(Iterator<String> lines, Consumer<JsonNode> events) {
     while (lines.hasNext()) {
       String line = lines.next();
       if (line.equals("data: [DONE]")) {
         return;
       }
       if (line.startsWith("data: ")) {
-        JsonNode event = JSON.readTree(line.substring(6));
+        JsonNode event = parse(line.substring(6));
         if (event.has("error")) {
           throw new IllegalArgumentException(uri + ": " + event.at("/error/message").asText());
         }

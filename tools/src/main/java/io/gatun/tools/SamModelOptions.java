@@ -1,6 +1,8 @@
 package io.gatun.tools;
 
+import io.gatun.models.nn.Quantization;
 import io.gatun.models.sam.Sam;
+import io.gatun.tensor.DType;
 import java.nio.file.Path;
 import picocli.CommandLine.Mixin;
 
@@ -13,14 +15,28 @@ final class SamModelOptions {
     return run.threads();
   }
 
+  Quantization.Mode quantization() {
+    return network.quantize();
+  }
+
   Sam load(Path model) {
+    return load(model, network.dtype(), network.quantize());
+  }
+
+  /// With another type of activations, and weights as they are.
+  Sam load(Path model, NetworkOptions.Type dtype) {
+    return load(model, dtype.dtype(), Quantization.Mode.NONE);
+  }
+
+  private Sam load(Path model, DType.Plain dtype, Quantization.Mode quantization) {
+    Fit.of(model, Long.MAX_VALUE).require(null, run.force());
     return Sam.load(
         model,
         o ->
             o.backend(run.backend())
                 .threads(run.threads())
                 .loadMode(run.load())
-                .dtype(network.dtype())
-                .quantization(network.quantize()));
+                .dtype(dtype)
+                .quantization(quantization));
   }
 }

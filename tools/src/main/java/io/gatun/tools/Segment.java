@@ -3,14 +3,8 @@ package io.gatun.tools;
 import io.gatun.models.Pretrained;
 import io.gatun.models.image.Image;
 import io.gatun.models.image.ImageException;
-import io.gatun.models.sam.EncodedImage;
 import io.gatun.models.sam.Mask;
-import io.gatun.models.sam.MaskAnnotation;
-import io.gatun.models.sam.MaskPredictor;
-import io.gatun.models.sam.Prediction;
 import io.gatun.models.sam.Prompt;
-import io.gatun.models.sam.Sam;
-import io.gatun.models.sam.SamAutomaticMaskGenerator;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -76,6 +70,33 @@ final class Segment implements Callable<Integer> {
   @Mixin private SegmentOutputs outputs;
   @Mixin private SamModelOptions loading;
 
+  @Mixin
+  private RemoteOptions remote =
+      new RemoteOptions(
+          "--image",
+          "--max-pixels",
+          "--point",
+          "--box",
+          "--mask-input",
+          "--multimask",
+          "--everything",
+          "--points-per-side",
+          "--points-per-batch",
+          "--pred-iou-thresh",
+          "--stability-score-thresh",
+          "--stability-score-offset",
+          "--box-nms-thresh",
+          "--crop-n-layers",
+          "--crop-nms-thresh",
+          "--crop-overlap-ratio",
+          "--crop-n-points-downscale-factor",
+          "--min-mask-region-area",
+          "--output-mode",
+          "--out",
+          "--overlay",
+          "--cutout",
+          "--json");
+
   @Override
   public Integer call() {
     var command = spec.commandLine();
@@ -97,10 +118,8 @@ final class Segment implements Callable<Integer> {
     // What is wrong with image or prompts is said before the model is loaded.
     Image picture = Image.read(image, maxPixels);
     List<Prompt> asked = prompts.prompts(picture);
-    long start = System.nanoTime();
-    try (var sam = load()) {
-      double loaded = secondsSince(start);
-      var result = segment(sam, image, picture, asked, outputs.files(image, everything), loaded);
+    try (var segmenter = open()) {
+      var result = segment(segmenter, image, picture, asked, outputs.files(image, everything));
       if (outputs.json) {
         spec.commandLine().getOut().println(Json.of(List.of(result)));
       }
@@ -113,9 +132,7 @@ final class Segment implements Callable<Integer> {
     List<Path> images = imagesIn(image);
     var results = new ArrayList<Map<String, Object>>();
     int code = 0;
-    long start = System.nanoTime();
-    try (var sam = load()) {
-      double loaded = secondsSince(start);
+    try (var segmenter = open()) {
       for (Path file : images) {
         String done = "%d of %d images are done".formatted(images.indexOf(file), images.size());
         Interrupts.of(spec).keeps(() -> done);
@@ -123,7 +140,7 @@ final class Segment implements Callable<Integer> {
           Image picture = Image.read(file, maxPixels);
           List<Prompt> asked = prompts.prompts(picture);
           var files = outputs.files(uniqueName(file, images), everything);
-          results.add(segment(sam, file, picture, asked, files, loaded));
+          results.add(segment(segmenter, file, picture, asked, files));
         } catch (ImageException | IllegalArgumentException e) {
           // The other images are not to blame.
           spec.commandLine().getErr().println("gatun segment: " + message(file, e));
@@ -138,8 +155,14 @@ final class Segment implements Callable<Integer> {
     return code;
   }
 
-  private Sam load() {
-    return loading.load(model != null ? model : Pretrained.path("tiny-sam"));
+  private Segmenter open() {
+    return remote.isGiven()
+        ? new RemoteSegmenter(remote.open(), remote.model(), prompts)
+        : new ModelSegmenter(
+            () ->
+                loading.load(
+                    model != null ? ModelNames.find(spec, model) : Pretrained.path("tiny-sam")),
+            Stdio.of(spec).isInteractive());
   }
 
   private static String message(Path file, RuntimeException e) {
@@ -178,66 +201,55 @@ final class Segment implements Callable<Integer> {
   }
 
   private Map<String, Object> segment(
-      Sam sam,
+      Segmenter segmenter,
       Path file,
       Image picture,
       List<Prompt> asked,
-      SegmentOutputs.Files files,
-      double loaded) {
-    warnOfPhotograph(sam, file, picture);
+      SegmentOutputs.Files files) {
     var result = new LinkedHashMap<String, Object>();
     result.put("image", file.toString());
     result.put("width", picture.width());
     result.put("height", picture.height());
     if (everything.everything) {
-      findEverything(sam, file, picture, files, loaded, result);
+      findEverything(segmenter, file, picture, files, result);
     } else {
-      findObjects(sam, file, picture, asked, files, loaded, result);
+      findObjects(segmenter, file, picture, asked, files, result);
     }
     return result;
   }
 
   private void findObjects(
-      Sam sam,
+      Segmenter segmenter,
       Path file,
       Image picture,
       List<Prompt> asked,
       SegmentOutputs.Files files,
-      double loaded,
       Map<String, Object> result) {
-    long start = System.nanoTime();
-    try (EncodedImage encoded = sam.encode(picture)) {
-      double encode = secondsSince(start);
-      List<Prompt> complete = prompts.withMask(asked, encoded);
-      start = System.nanoTime();
-      boolean ambiguous = complete.size() == 1 && complete.getFirst().isSinglePoint();
-      var predictions = encoded.predict(complete, prompts.multimask || ambiguous);
-      double decode = secondsSince(start);
-      var masks = new ArrayList<Mask>();
-      var maps = new ArrayList<Map<String, Object>>();
-      for (int i = 0; i < predictions.size(); i++) {
-        Prediction p = predictions.get(i);
-        for (Mask mask : prompts.multimask ? p.masks() : List.of(p.best())) {
-          masks.add(mask);
-          maps.add(asMap(complete.get(i), mask));
-        }
+    var found = segmenter.find(file, picture, asked, prompts.mask(), prompts.multimask);
+    warnOfPhotograph(segmenter, file, picture);
+    var masks = new ArrayList<Mask>();
+    var maps = new ArrayList<Map<String, Object>>();
+    for (int i = 0; i < found.masks().size(); i++) {
+      for (Mask mask : found.masks().get(i)) {
+        masks.add(mask);
+        maps.add(asMap(prompts.describe(asked, i), mask));
       }
-      var written = SegmentOutputs.write(files, picture, complete, masks, prompts.multimask);
-      result.put("encode_seconds", encode);
-      result.put("decode_seconds", decode);
-      result.put("masks", maps);
-      for (int i = 0; i < masks.size() && !outputs.json; i++) {
-        String name =
-            files.out() != null
-                ? SegmentOutputs.numbered(files.out(), i, masks.size()).toString()
-                : file.toString();
-        spec.commandLine().getOut().println(name + ": " + describe(masks.get(i)));
-        written.remove(Path.of(name)); // is named
-      }
-      tell(written, result);
-      String what = complete.size() == 1 ? "prompt" : complete.size() + " prompts";
-      report(loaded, encode, what + " decoded", decode);
     }
+    var written = SegmentOutputs.write(files, picture, asked, masks, prompts.multimask);
+    result.put("encode_seconds", found.encodeSeconds());
+    result.put("decode_seconds", found.decodeSeconds());
+    result.put("masks", maps);
+    for (int i = 0; i < masks.size() && !outputs.json; i++) {
+      String name =
+          files.out() != null
+              ? SegmentOutputs.numbered(files.out(), i, masks.size()).toString()
+              : file.toString();
+      spec.commandLine().getOut().println(name + ": " + describe(masks.get(i)));
+      written.remove(Path.of(name)); // is named
+    }
+    tell(written, result);
+    String what = found.masks().size() == 1 ? "prompt" : found.masks().size() + " prompts";
+    report(segmenter, found, what + " decoded");
   }
 
   private void tell(List<Path> written, Map<String, Object> result) {
@@ -249,14 +261,14 @@ final class Segment implements Callable<Integer> {
   }
 
   /// A photograph has thousands of colours, a drawing hundreds.
-  private void warnOfPhotograph(Sam sam, Path file, Image picture) {
-    String known = sam.config().trainedOn();
+  private void warnOfPhotograph(Segmenter segmenter, Path file, Image picture) {
+    String known = segmenter.trainedOn();
     if (!outputs.json && !known.isEmpty() && colours(picture) > MOST_COLOURS_OF_DRAWINGS) {
       spec.commandLine()
           .getErr()
           .println(
               "gatun segment: warning: %s knows %s only, and %s looks like a photograph: the masks will mean little. For photographs name a published model with --model"
-                  .formatted(sam.checkpoint().path().getFileName(), known, file));
+                  .formatted(segmenter.model(), known, file));
     }
   }
 
@@ -272,9 +284,9 @@ final class Segment implements Callable<Integer> {
     return seen.cardinality();
   }
 
-  private static Map<String, Object> asMap(Prompt prompt, Mask mask) {
+  private static Map<String, Object> asMap(String prompt, Mask mask) {
     var map = new LinkedHashMap<String, Object>();
-    map.put("prompt", prompt.toString());
+    map.put("prompt", prompt);
     map.put("score", mask.score());
     map.put("area", mask.area());
     map.put("bbox", mask.bbox());
@@ -296,71 +308,38 @@ final class Segment implements Callable<Integer> {
   }
 
   private void findEverything(
-      Sam sam,
+      Segmenter segmenter,
       Path file,
       Image picture,
       SegmentOutputs.Files files,
-      double loaded,
       Map<String, Object> result) {
-    var encodeNanos = new long[1];
-    var timed =
-        new MaskPredictor() {
-          @Override
-          public EncodedImage encode(Image crop) {
-            long start = System.nanoTime();
-            EncodedImage encoded = sam.encode(crop);
-            encodeNanos[0] += System.nanoTime() - start;
-            return encoded;
-          }
-
-          @Override
-          public Map<String, Double> maskGeneratorDefaults() {
-            return sam.maskGeneratorDefaults();
-          }
-        };
-    var generator = new SamAutomaticMaskGenerator(timed, everything::configure);
-    long start = System.nanoTime();
-    List<MaskAnnotation> found = generate(generator, file, picture);
-    double encode = encodeNanos[0] / 1e9;
-    double decode = secondsSince(start) - encode;
-    var written = SegmentOutputs.write(files, picture, found, everything.outputMode());
-    result.put("encode_seconds", encode);
-    result.put("decode_seconds", decode);
-    result.put("masks", SegmentOutputs.maps(found, everything.outputMode()));
+    var found = segmenter.findAll(file, picture, everything);
+    warnOfPhotograph(segmenter, file, picture);
+    var masks = found.masks();
+    var written = SegmentOutputs.write(files, picture, masks, everything.outputMode());
+    result.put("encode_seconds", found.encodeSeconds());
+    result.put("decode_seconds", found.decodeSeconds());
+    result.put("masks", SegmentOutputs.maps(masks, everything.outputMode()));
     if (!outputs.json) {
-      spec.commandLine().getOut().printf("%s: %d masks%n", file, found.size());
+      spec.commandLine().getOut().printf("%s: %d masks%n", file, masks.size());
     }
     tell(written, result);
-    if (found.isEmpty()) {
+    if (masks.isEmpty()) {
       spec.commandLine().getErr().println("gatun segment: " + file + ": " + EverythingOptions.NONE);
     }
-    report(loaded, encode, "all points decoded", decode);
+    report(segmenter, found, "all points decoded");
   }
 
-  private List<MaskAnnotation> generate(
-      SamAutomaticMaskGenerator generator, Path file, Image picture) {
-    if (!Stdio.of(spec).isInteractive()) {
-      return generator.generate(picture);
-    }
-    try (var bar = new ProgressBar(file.getFileName().toString(), " points", 1)) {
-      return generator.generate(picture, (done, total) -> bar.show(done, total, ""));
-    }
-  }
-
-  private void report(double loaded, double encode, String what, double decode) {
+  private void report(Segmenter segmenter, Segmenter.Found<?> found, String what) {
     spec.commandLine()
         .getErr()
         .println(
             String.format(
                 Locale.ROOT,
-                "[loaded in %.2f s; encoded in %.3f s; %s in %.3f s]",
-                loaded,
-                encode,
+                "[%sencoded in %.3f s; %s in %.3f s]",
+                segmenter.loaded(),
+                found.encodeSeconds(),
                 what,
-                decode));
-  }
-
-  private static double secondsSince(long start) {
-    return (System.nanoTime() - start) / 1e9;
+                found.decodeSeconds()));
   }
 }

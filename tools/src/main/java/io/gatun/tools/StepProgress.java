@@ -29,12 +29,19 @@ final class StepProgress implements Consumer<ImagineStep>, AutoCloseable {
   public void accept(ImagineStep step) {
     if (stop) {
       step.cancel();
-    } else if (shown) {
+    } else {
+      String pace = String.format(Locale.ROOT, ", %.2f s/step", step.seconds());
+      show(step.index() + 1, step.count(), pace);
+    }
+  }
+
+  /// Shows that so many steps are done.
+  void show(int done, int count, String pace) {
+    if (shown) {
       if (bar == null) {
         bar = new ProgressBar("steps", "", 1);
       }
-      String pace = String.format(Locale.ROOT, ", %.2f s/step", step.seconds());
-      bar.show(step.index() + 1, step.count(), pace);
+      bar.show(done, count, pace);
     }
   }
 

@@ -22,8 +22,15 @@ final class Texts {
     if (Files.isDirectory(file)) {
       throw new IllegalArgumentException(file + ": is a directory; need a file of text");
     }
+    return decode(bytes(file), file.toString());
+  }
+
+  /// What is in a file.
+  ///
+  /// @throws UncheckedIOException if it cannot be read
+  static byte[] bytes(Path file) {
     try {
-      return decode(Files.readAllBytes(file), file.toString());
+      return Files.readAllBytes(file);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -147,6 +147,9 @@ public final class Keys extends JsonKeys {
     if (nested && !text.has("model_type")) {
       text.set("model_type", json.path("model_type"));
     }
+    if (nested && !text.has("quantization_config") && json.has("quantization_config")) {
+      text.set("quantization_config", json.path("quantization_config"));
+    }
     return new Keys(
         text, keys.where() + (nested ? ", text_config" : ""), Format.SAFETENSORS, Map.of());
   }

@@ -22,7 +22,16 @@ import java.util.regex.Pattern;
 final class DiffusersFolder implements PipelineFiles {
   private static final Set<String> PARTS =
       Set.of(
-          "unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler");
+          "unet",
+          "transformer",
+          "vae",
+          "text_encoder",
+          "text_encoder_2",
+          "text_encoder_3",
+          "tokenizer",
+          "tokenizer_2",
+          "tokenizer_3",
+          "scheduler");
 
   /// What pipelines have that does not change their images: filters of results, what reads images
   /// for adapters that are not there, and switches of those.
@@ -58,7 +67,7 @@ final class DiffusersFolder implements PipelineFiles {
     }
     if (!others.isEmpty()) {
       throw new CheckpointException(
-          "%s: is %s with %s, which Gatun does not run: its images come from Stable Diffusion's parts alone (%s)"
+          "%s: is %s with %s, which Gatun does not run: its images come from these parts alone: %s"
               .formatted(
                   index.where(),
                   index.text("_class_name", "a pipeline"),
@@ -108,7 +117,7 @@ final class DiffusersFolder implements PipelineFiles {
 
   @Override
   public void checkNumbers(String what, float[] results) {
-    NotFinite.check(what, results, open.get("unet").checkpoint());
+    NotFinite.check(what, results, open.get(has("unet") ? "unet" : "transformer").checkpoint());
   }
 
   @Override

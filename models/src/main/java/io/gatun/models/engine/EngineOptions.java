@@ -9,7 +9,7 @@ public final class EngineOptions {
   int parallel = 8;
   int queue = 64;
   long memory = 2L << 30;
-  double pace = 2;
+  double pace = 1.75;
   int chunk = 512;
   Duration ageLimit = Duration.ofSeconds(5);
   boolean prefixCache = true;
@@ -39,8 +39,9 @@ public final class EngineOptions {
     return this;
   }
 
-  /// How many times longer a step may take because prompts are read in it, while answers are being
-  /// written; by default 2. Less keeps answers even, more reads prompts sooner.
+  /// How many times longer a step should take at the most because prompts are read in it, while
+  /// answers are being written; by default 1.75. Less keeps answers even, more reads prompts
+  /// sooner.
   public EngineOptions pace(double value) {
     if (!(value > 1) || value > 1000) {
       throw new IllegalArgumentException(

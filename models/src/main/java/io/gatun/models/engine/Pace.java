@@ -1,25 +1,42 @@
 package io.gatun.models.engine;
 
-/// How many prompt tokens are read in a step in which answers are written, so that it takes no more
-/// than so many times as long as one in which none are. It is found out by measuring.
+/// How many prompt tokens are read in a step in which answers are written, so that four of five
+/// such steps take no more than so many times as long as one without prompts. It is found out by
+/// measuring.
 ///
 /// Where more prompts are read than answers are written, the step may be longer: each of them has
 /// the same right to be computed.
 final class Pace {
-  private static final int FIRST = 16;
+  /// Tokens, as long as nothing has been measured.
+  private static final int FIRST = 8;
 
-  /// By how much one step can change it: steps that are too long are worse than those that are too
-  /// short.
-  private static final double LESS = 0.8;
+  /// Few tokens take longer each than many, which is what is known before the first step that reads
+  /// beside answers.
+  private static final double SLOWER = 1.3;
 
-  private static final double MORE = 1.05;
+  /// By how much a single step can change it. A step that something else on the machine holds up
+  /// does no harm, and as this goes up four times as fast as it goes down, it settles where one
+  /// step in five takes longer than it says.
+  private static final double UP = 1.08;
+
+  private static final double DOWN = 0.98;
+
+  /// The same before it has gone up: what was measured first may have been slow, as when kernels
+  /// are still being compiled.
+  private static final double FIRST_DOWN = 0.5;
 
   private final double factor;
   private final int most;
   private final double[] alone;
 
-  /// Tokens that are read in the time in which the answers are written.
-  private double tokens;
+  /// Seconds that a step takes longer for each token that is read in it; 0 as long as that is
+  /// unknown.
+  private double cost;
+
+  /// The same of the fastest step without answers.
+  private double unhindered;
+
+  private boolean settled;
 
   /// @param factor by which a step may be longer
   /// @param most tokens
@@ -28,7 +45,6 @@ final class Pace {
     this.factor = factor;
     this.most = most;
     alone = new double[parallel + 1];
-    tokens = FIRST;
   }
 
   /// The tokens for the next step; 0 as long as it is not known how long one without them takes.
@@ -36,7 +52,18 @@ final class Pace {
     if (answers == 0) {
       return most;
     }
-    return seconds(answers) == 0 ? 0 : (int) Math.clamp(share(answers, prompts) * tokens, 1, most);
+    double before = seconds(answers);
+    if (before == 0) {
+      return 0;
+    }
+    double each = cost();
+    return each == 0
+        ? Math.min(FIRST, most)
+        : (int) Math.clamp(share(answers, prompts) * before / each, 1, most);
+  }
+
+  private double cost() {
+    return cost > 0 ? cost : SLOWER * unhindered;
   }
 
   /// The time for prompts, as a part of that for answers.
@@ -47,10 +74,12 @@ final class Pace {
   /// Takes in how long a step took.
   ///
   /// @param answers that were written in it
-  /// @param read prompt tokens
-  /// @param limited whether there would have been more to read
-  void measured(int answers, int read, boolean limited, double took) {
+  /// @param prompts that were being read
+  /// @param read their tokens
+  void measured(int answers, int prompts, int read, double took) {
     if (answers == 0) {
+      double each = took / read;
+      unhindered = unhindered == 0 ? each : Math.min(unhindered, each);
       return;
     }
     double before = seconds(answers);
@@ -60,11 +89,16 @@ final class Pace {
       alone[answers] += weight * (took - alone[answers]);
       return;
     }
-    double right = read * before / Math.max(took - before, 1e-3 * before);
-    if (right < tokens) {
-      tokens = Math.max(1, Math.max(right, LESS * tokens));
-    } else if (limited) {
-      tokens = Math.min(most, Math.min(right, MORE * tokens));
+    if (took < alone[answers]) {
+      alone[answers] = took; // it would not have been slower without them
+    }
+    double each = Math.max(took - before, 1e-3 * before) / read;
+    double known = cost() == 0 ? each : cost();
+    if (each > known) {
+      cost = Math.min(each, UP * known);
+      settled = true;
+    } else if (prompts <= answers) { // in a larger step each token costs less than in others
+      cost = Math.max(each, (settled ? DOWN : FIRST_DOWN) * known);
     }
   }
 

@@ -200,7 +200,7 @@ final class Steps implements AutoCloseable {
     var reading = new ArrayList<Rows>();
     int prompts = (int) ready.stream().filter(t -> running.contains(t) && t.isReading()).count();
     int budget = options.batchInvariant ? Memory.FIXED_CHUNK : pace.tokens(answers, prompts);
-    boolean limited = read(ready, budget, writing, reading);
+    read(ready, budget, writing, reading);
     if (writing.isEmpty() && reading.isEmpty()) {
       return false;
     }
@@ -217,7 +217,7 @@ final class Steps implements AutoCloseable {
     int read = reading.stream().mapToInt(Rows::count).sum();
     double took = (System.nanoTime() - start) / 1e9;
     if (guessed == 0) {
-      pace.measured(answers, read, limited, took);
+      pace.measured(answers, prompts, read, took);
     } else {
       judge(writing, (took - pace.seconds(answers)) / guessed, pace.seconds(answers) / answers);
     }
@@ -270,9 +270,7 @@ final class Steps implements AutoCloseable {
   }
 
   /// Shares a budget of tokens out to those that read, beginning with another one in each step.
-  ///
-  /// @return whether there would have been more to read
-  private boolean read(List<Task> ready, int budget, List<Rows> writing, List<Rows> reading) {
+  private void read(List<Task> ready, int budget, List<Rows> writing, List<Rows> reading) {
     var readers = ready.stream().filter(t -> running.contains(t) && t.isReading()).toList();
     int left = budget;
     int n = readers.size();
@@ -293,7 +291,6 @@ final class Steps implements AutoCloseable {
       writing.removeIf(rows -> !running.contains(rows.task()));
       reading.removeIf(rows -> !running.contains(rows.task()));
     }
-    return left <= 0;
   }
 
   /// Makes room, if need be by forgetting prefixes, and then by putting off those whose readers do

@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 
@@ -38,6 +39,16 @@ public final class Mask {
       }
     }
     return new Mask(image.width(), image.height(), Float.NaN, words);
+  }
+
+  /// The mask of the pixels inside any of some polygons, as COCO counts them (`rleFrPoly`).
+  ///
+  /// @param polygons the corners of each: x and y by turns, in pixels, (0, 0) being the image's top
+  ///   left corner
+  /// @throws IllegalArgumentException if there are none, or one has fewer than three corners or
+  ///   lies far outside
+  public static Mask ofPolygons(int width, int height, List<double[]> polygons) {
+    return PolygonFill.union(width, height, polygons);
   }
 
   public int width() {
@@ -151,6 +162,11 @@ public final class Mask {
   /// The mask in COCO's run lengths.
   public Rle rle() {
     return Rle.of(this);
+  }
+
+  /// The lines around the mask's parts and their holes, from the top.
+  public List<Polygon> polygons() {
+    return Outlines.of(this);
   }
 
   /// The mask as part of a larger image, whose pixel (x0, y0) is its first one (`uncrop_masks`).

@@ -9,7 +9,7 @@ public final class Prediction {
 
   /// @param masks one or three masks, in the model's order
   /// @param lowResLogits the low-resolution logits of each
-  Prediction(List<Mask> masks, float[][] lowResLogits) {
+  public Prediction(List<Mask> masks, float[][] lowResLogits) {
     this.masks = List.copyOf(masks);
     this.lowResLogits = lowResLogits;
   }

@@ -13,9 +13,8 @@ import java.util.function.BiConsumer;
 /// Stable Diffusion's autoencoder, a variational one (Kingma and Welling 2014) trained by Rombach
 /// et al. 2022.
 ///
-/// Images are (B, H, W, 3) with values -1..1, latents (B, H / 8, W / 8, L), both F32. The UNet's
-/// latents are these times the configuration's scalingFactor: divide before [#decode], multiply
-/// after [#encode].
+/// Images are (B, H, W, 3) with values -1..1, latents (B, H / 8, W / 8, L), both F32. The network's
+/// latents are `(these - shiftFactor) * scalingFactor`, as the configuration has them.
 public final class AutoencoderKL {
   static final float EPS = 1e-6f;
 

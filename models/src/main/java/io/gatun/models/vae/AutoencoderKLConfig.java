@@ -6,7 +6,8 @@ import java.util.List;
 
 /// The hyper-parameters of the autoencoder; components are named as in config.json.
 ///
-/// @param scalingFactor what latents are multiplied by between the autoencoder and the UNet
+/// @param scalingFactor what latents are multiplied by between the autoencoder and the network
+/// @param shiftFactor what is taken from them before
 /// @param forceUpcast whether it is to run in F32 whatever the UNet runs in
 public record AutoencoderKLConfig(
     int inChannels,
@@ -17,6 +18,7 @@ public record AutoencoderKLConfig(
     int normNumGroups,
     int sampleSize,
     float scalingFactor,
+    float shiftFactor,
     boolean forceUpcast,
     boolean useQuantConv,
     boolean usePostQuantConv,
@@ -29,7 +31,6 @@ public record AutoencoderKLConfig(
     keys.require("act_fn", "silu", "silu");
     keys.refuse("latents_mean");
     keys.refuse("latents_std");
-    keys.refuse("shift_factor");
     var down = keys.texts("down_block_types");
     var up = keys.texts("up_block_types");
     if (down.size() != up.size()
@@ -49,6 +50,7 @@ public record AutoencoderKLConfig(
             keys.count("norm_num_groups"),
             keys.integer("sample_size", 512),
             (float) keys.number("scaling_factor", 0.18215),
+            (float) keys.number("shift_factor", 0),
             keys.flag("force_upcast", true),
             keys.flag("use_quant_conv", true),
             keys.flag("use_post_quant_conv", true),
@@ -68,6 +70,7 @@ public record AutoencoderKLConfig(
         normNumGroups,
         sampleSize,
         scalingFactor,
+        shiftFactor,
         value,
         useQuantConv,
         usePostQuantConv,

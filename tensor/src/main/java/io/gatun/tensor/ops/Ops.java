@@ -158,7 +158,9 @@ public final class Ops implements AutoCloseable {
   /// A copy of a tensor of any type and layout as F32 without gaps, in memory of `arena`.
   public static Tensor toF32(Tensor t, Arena arena) {
     var out = Tensor.allocate(arena, DType.Plain.F32, t.shape().dims());
-    if (t.dtype() instanceof DType.Tiled tiled) {
+    if (t.dequantization() != null) {
+      WeightRows.toFloat(Backend.SCALAR, t, 0, Math.toIntExact(t.dim(0)), out.segment(), 0);
+    } else if (t.dtype() instanceof DType.Tiled tiled) {
       TiledLayout.toFloat(tiled, t.segment(), t.dim(1), 0, t.dim(0), out.segment(), 0);
     } else {
       var dense = t.isContiguous() ? t : t.copy(Arena.ofAuto());

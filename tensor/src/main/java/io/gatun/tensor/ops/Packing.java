@@ -83,6 +83,53 @@ public final class Packing {
         out);
   }
 
+  /// The integers of a matrix (N, K) that is stored in some other way.
+  public interface Integers {
+    /// Gives rows `row` .. `row + count`-1, row-major: of 4 bits -8..7, of 8 bits -128..127.
+    void read(int row, int count, byte[] out);
+
+    /// The scale of a row's group of the tiled type's size.
+    float scale(int row, int group);
+  }
+
+  /// A matrix of given integers and scales in tiles.
+  ///
+  /// @param arena where the tiles are
+  /// @throws IllegalArgumentException if a scale is no F16
+  public static Tensor tiles(
+      Workers workers, Integers integers, DType.Tiled type, long n, long k, Arena arena) {
+    var tensor = Tensor.allocate(arena, type, n, k);
+    int columns = Math.toIntExact(k);
+    int groups = columns / type.groupSize();
+    workers.forEach(
+        Math.ceilDiv(n, (long) ROWS),
+        1,
+        (worker, from, to) -> {
+          var rows = new byte[ROWS * columns];
+          var scales = new short[ROWS * groups];
+          for (long tile = from; tile < to; tile++) {
+            int first = Math.toIntExact(tile * ROWS);
+            int count = (int) Math.min(ROWS, n - first);
+            integers.read(first, count, rows);
+            for (int i = 0; i < count * groups; i++) {
+              scales[i] = f16(integers.scale(first + i / groups, i % groups));
+            }
+            var bytes = tensor.segment();
+            long at = tile * type.byteSize(Shape.of(ROWS, k));
+            TiledPack.fromIntegers(type, rows, scales, count, columns, bytes, at);
+          }
+        });
+    return tensor;
+  }
+
+  private static short f16(float scale) {
+    short bits = Float.floatToFloat16(scale);
+    if (Float.float16ToFloat(bits) != scale) {
+      throw new IllegalArgumentException("scale " + scale + " is no F16");
+    }
+    return bits;
+  }
+
   @FunctionalInterface
   private interface RowsKernel {
     /// Writes `count` rows from `row` on to `dst`, from byte `at` on.

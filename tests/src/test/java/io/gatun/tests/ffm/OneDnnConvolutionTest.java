@@ -3,6 +3,7 @@ package io.gatun.tests.ffm;
 import static io.gatun.ffm.ElementType.BF16;
 import static io.gatun.ffm.ElementType.F32;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -81,6 +82,30 @@ class OneDnnConvolutionTest {
         type);
   }
 
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "BF16"})
+  void weightsArePackedInParts(ElementType type) {
+    OneDnnMatmulTest.needs(type);
+    int channels = 192;
+    int inChannels = 24;
+    var layout =
+        OneDnn.packedLayout(ConvolutionSpec.of(1, 9, 9, inChannels, channels, 3, 1, 1, type));
+    var part = layout.part(64);
+    try (var arena = Arena.ofConfined()) {
+      MemorySegment w = Matrices.random(arena, type, channels * inChannels * 9, 2);
+      MemorySegment whole = arena.allocate(layout.byteSize(), 64);
+      MemorySegment parts = arena.allocate(layout.byteSize(), 64);
+      OneDnn.pack(type, w, layout, whole);
+      for (int i = 0; i < channels / 64; i++) {
+        var stored = w.asSlice(w.byteSize() / 3 * i, w.byteSize() / 3);
+        OneDnn.pack(type, stored, part, parts.asSlice(part.byteSize() * i, part.byteSize()));
+      }
+      assertEquals(-1, whole.mismatch(parts));
+    }
+    assertNull(layout.part(65), "no whole number of them");
+    assertNull(layout.part(3), "within a block");
+  }
+
   @Test
   void wrongCallsAreErrors() {
     var spec = ConvolutionSpec.of(1, 4, 4, 4, 4, 3, 1, 1, F32);
@@ -116,7 +141,7 @@ class OneDnnConvolutionTest {
       MemorySegment residual = Matrices.random(arena, plain.dst(), outPixels * oc, 6);
       PackedLayout layout = OneDnn.packedLayout(plain);
       MemorySegment packed = arena.allocate(layout.byteSize(), 64);
-      OneDnn.pack(plain, stored, w, layout, packed);
+      OneDnn.pack(stored, w, layout, packed);
       Operands operands = Operands.bias(bias);
       OneDnn.convolution(
           plain.withLayout(layout),

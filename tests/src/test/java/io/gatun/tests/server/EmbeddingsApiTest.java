@@ -124,8 +124,27 @@ class EmbeddingsApiTest {
             .path("message")
             .asText();
     assertTrue(message.matches(".*has \\d{3,} tokens; the model reads \\d+ .*"), message);
+    String second = "{'input': ['a', '" + "the cat ".repeat(300) + "']}";
+    assertTrue(server.refusal(400, PATH, second).path("message").asText().startsWith("text 2 has"));
     server.refusal(400, PATH, "{'model': 'bert-reranker', 'input': 'a'}");
     server.refusal(404, PATH, "{'model': 'gpt', 'input': 'a'}");
+  }
+
+  @Test
+  void theEndIsCutOffIfTheClientAsksForIt() {
+    try (var embedder = TextEmbedder.load(BERT, o -> o.threads(2).truncate(true))) {
+      String text = "the cat ".repeat(300);
+      float[] expected = embedder.embed(List.of(text))[0];
+      var answer = server.ask(PATH, "{'truncate': true, 'input': ['a', '" + text + "']}");
+      assertArrayEquals(expected, vector(answer.at("/data/1")), 1e-5f);
+      assertEquals(1, answer.path("warnings").size());
+      assertTrue(answer.at("/warnings/0").asText().startsWith("text 2 has"), answer.toString());
+      String asked = "{'model': 'minilm-l6', 'input': '" + text + "'";
+      var cut = server.ask("/api/embed", asked + ", 'truncate': true}");
+      assertEquals(embedder.maxTokens(), cut.path("prompt_eval_count").asInt());
+      assertEquals(answer.at("/data/1/embedding"), cut.at("/embeddings/0"));
+      server.refusal(400, "/api/embed", asked + "}");
+    }
   }
 
   @Test

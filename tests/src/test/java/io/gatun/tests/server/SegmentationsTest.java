@@ -2,12 +2,14 @@ package io.gatun.tests.server;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.models.image.Image;
 import io.gatun.models.sam.Mask;
 import io.gatun.models.sam.Prompt;
+import io.gatun.models.sam.Rle;
 import io.gatun.models.sam.Sam;
 import io.gatun.models.sam.SamAutomaticMaskGenerator;
 import io.gatun.tests.TestData;
@@ -105,6 +107,36 @@ class SegmentationsTest {
   }
 
   @Test
+  void polygonsAreTheLinesAroundTheMask() throws IOException {
+    var node =
+        server
+            .ask(
+                PATH,
+                "{'image': '"
+                    + dataUrl()
+                    + "', 'box': [40, 30, 180, 150], 'formats': ['polygons', 'rle']}")
+            .at("/masks/0");
+    assertFalse(node.has("png"));
+    var polygons = Rle.parse(node.at("/rle/counts").asText(), 256, 192).toMask(0).polygons();
+    assertEquals(polygons.size(), node.path("polygons").size());
+    for (int i = 0; i < polygons.size(); i++) {
+      var found = node.path("polygons").get(i);
+      assertRing(polygons.get(i).outer(), found.path("outer"));
+      assertEquals(polygons.get(i).holes().size(), found.path("holes").size());
+      for (int j = 0; j < found.path("holes").size(); j++) {
+        assertRing(polygons.get(i).holes().get(j), found.path("holes").get(j));
+      }
+    }
+  }
+
+  private static void assertRing(int[] expected, JsonNode found) {
+    assertEquals(expected.length, 2 * found.size());
+    for (int i = 0; i < expected.length; i++) {
+      assertEquals(expected[i], found.get(i / 2).get(i % 2).asInt());
+    }
+  }
+
+  @Test
   void formsAreReadAsJsonIs() throws IOException {
     var expected =
         server.ask(PATH, "{'image': '" + dataUrl() + "', 'boxes': [[1, 1, 90, 90]]}").path("masks");
@@ -141,6 +173,8 @@ class SegmentationsTest {
             "{'image_id': '" + id + "', 'everything': true, 'box': [1, 1, 9, 9]}",
             "{'image_id': '" + id + "', 'everything': {'points_per_side': 1000}}",
             "{'image_id': '" + id + "', 'formats': ['svg']}",
+            "{'image_id': '" + id + "', 'everything': {'crop_overlap_ratio': 2}}",
+            "{'image_id': '" + id + "', 'everything': true, 'mask_input': '" + dataUrl() + "'}",
             "{'image_id': '" + id + "', 'polygon': true}")) {
       server.refusal(400, PATH, body);
     }

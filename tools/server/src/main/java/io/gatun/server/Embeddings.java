@@ -5,7 +5,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Base64;
-import java.util.List;
+import java.util.Objects;
+import java.util.function.Consumer;
 
 /// OpenAI's `/v1/embeddings`: vectors of texts.
 final class Embeddings {
@@ -47,13 +48,14 @@ final class Embeddings {
                 throw f.invalid(
                     "encoding_format", "is \"%s\"; need float or base64".formatted(other));
           };
-      var ids = new ArrayList<int[]>();
-      for (var input : Prompts.of(f, "input", TEXTS)) {
-        ids.add(
-            input.ids() != null
-                ? input.ids()
-                : model.encode(List.of(input.text()), promptName).getFirst());
-      }
+      var warnings = new ArrayList<String>();
+      var inputs = Prompts.of(f, "input", TEXTS);
+      // TEI's word for it; who does not ask for it is refused what would lose its end.
+      Consumer<String> cut = f.flag("truncate", false) ? warnings::add : null;
+      var texts = inputs.stream().map(Prompts.Prompt::text).filter(Objects::nonNull).toList();
+      var encoded = model.encode(texts, promptName, cut).iterator();
+      var ids =
+          inputs.stream().map(input -> input.ids() == null ? encoded.next() : input.ids()).toList();
       f.ignore("user").requireAllRead();
       call.interruptOnDisconnect();
       var body = Call.JSON.createObjectNode().put("object", "list").put("model", lease.name());
@@ -69,6 +71,9 @@ final class Embeddings {
             numbers.add(v);
           }
         }
+      }
+      if (!warnings.isEmpty()) {
+        warnings.forEach(body.putArray("warnings")::add);
       }
       int tokens = ids.stream().mapToInt(each -> each.length).sum();
       body.putObject("usage").put("prompt_tokens", tokens).put("total_tokens", tokens);

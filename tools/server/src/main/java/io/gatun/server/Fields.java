@@ -133,15 +133,21 @@ final class Fields {
   }
 
   float number(String name, float otherwise, float least, float most) {
+    return (float) real(name, otherwise, least, most);
+  }
+
+  double real(String name, double otherwise, double least, double most) {
     JsonNode value = get(name);
     if (value == null) {
       return otherwise;
     }
-    if (!value.isNumber() || !(value.floatValue() >= least && value.floatValue() <= most)) {
+    if (!value.isNumber() || !(value.doubleValue() >= least && value.doubleValue() <= most)) {
       throw invalid(
-          name, "is %s; need a number from %s to %s".formatted(brief(value), least, most));
+          name,
+          "is %s; need a number from %s to %s"
+              .formatted(brief(value), (float) least, (float) most));
     }
-    return value.floatValue();
+    return value.doubleValue();
   }
 
   Long seed(String name) {

@@ -6,6 +6,7 @@ import io.gatun.models.ImagineStep;
 import io.gatun.models.Imagined;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.diffusion.ImageParameters;
+import io.gatun.models.diffusion.Rng;
 import io.gatun.models.diffusion.Schedulers;
 import io.gatun.models.image.Image;
 import java.io.IOException;
@@ -16,8 +17,9 @@ import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
 /// OpenAI's `/v1/images/generations` and `/v1/images/edits`, with `steps`, `guidance_scale`,
-/// `seed`, `negative_prompt`, `scheduler` and, for edits, `strength` besides. Images come as base64
-/// alone; with `stream`, the steps and some previews before them.
+/// `seed`, `negative_prompt`, `scheduler`, `width`, `height`, `rng`, `weighted`, `clip_skip`,
+/// `vae_tiling` and, for edits, `strength` besides. Images come as base64 alone; with `stream`, the
+/// steps and some previews before them.
 final class Images {
   private static final Pattern SIZE = Pattern.compile("(\\d{1,5})x(\\d{1,5})");
   private static final int LONGEST_SIDE = 2048;
@@ -25,6 +27,7 @@ final class Images {
   private static final int MOST_STEPS = 200;
   private static final int MOST_IMAGES = 8;
   private static final int LONGEST_PROMPT = 32_000;
+  private static final int VAE_TILE = 64;
 
   private final Models models;
   private final Work.Queue queue;
@@ -106,7 +109,12 @@ final class Images {
       }
       width = Integer.parseInt(sides.group(1));
       height = Integer.parseInt(sides.group(2));
+      if (f.has("width") || f.has("height")) {
+        throw f.invalid("size", "says width and height; leave them out");
+      }
     }
+    width = f.count("width", width, 1, LONGEST_SIDE);
+    height = f.count("height", height, 1, LONGEST_SIDE);
     int n = f.count("n", 1, 1, MOST_IMAGES);
     if (Math.max(width, height) > LONGEST_SIDE || (long) n * width * height > MOST_PIXELS) {
       throw f.invalid(
@@ -121,18 +129,32 @@ final class Images {
     }
     String negative = f.text("negative_prompt", null);
     int steps = f.count("steps", 25, 1, MOST_STEPS);
-    float guidance = f.number("guidance_scale", 7.5f, 0, 100);
+    double guidance = f.real("guidance_scale", 7.5, 0, 100);
     Long seed = f.seed("seed");
+    var rng = rng(f);
+    boolean weighted = f.flag("weighted", false);
+    int clipSkip = f.count("clip_skip", 0, 0, 12);
+    boolean tiles = f.flag("vae_tiling", false);
     int w = width;
     int h = height;
     return o -> {
       o.size(w, h).batch(n).steps(steps).guidance(guidance).scheduler(scheduler);
+      o.rng(rng).weighted(weighted).clipSkip(clipSkip).vaeTile(tiles ? VAE_TILE : 0);
       if (negative != null) {
         o.negative(negative);
       }
       if (seed != null) {
         o.seed(seed);
       }
+    };
+  }
+
+  private static Rng rng(Fields f) {
+    return switch (f.text("rng", "philox")) {
+      case "philox" -> Rng.PHILOX;
+      case "torch" -> Rng.TORCH;
+      case String other ->
+          throw f.invalid("rng", "is \"%s\"; need philox or torch".formatted(other));
     };
   }
 
@@ -147,7 +169,7 @@ final class Images {
       throw f.invalid(
           "mask", "has no transparent pixels; need a PNG that is transparent where to paint");
     }
-    float strength = f.number("strength", .75f, 0, 1);
+    double strength = f.real("strength", .75, 0, 1);
     return o -> {
       o.initImage(image.rgb()).strength(strength);
       if (mask != null) {
@@ -222,6 +244,7 @@ final class Images {
         .put("b64_json", image.png(Map.of(ImageParameters.KEYWORD, parameters.format())))
         .put("size", image.width() + "x" + image.height())
         .put("output_format", "png")
-        .put("seed", Long.parseLong(parameters.settings().get("Seed")));
+        .put("seed", Long.parseLong(parameters.settings().get("Seed")))
+        .put("parameters", parameters.format());
   }
 }

@@ -1,5 +1,6 @@
 package io.gatun.server;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.TextEmbedder;
@@ -12,6 +13,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpStatus;
 
@@ -61,7 +63,7 @@ final class Ollama {
         return;
       }
       var conversation = Conversation.of(f, switches(f), lease.model());
-      var choice = new Choice(conversation.parser(lease.model()));
+      var choice = new Choice(conversation);
       reply.answer(call, f, conversation.prompt(), conversation, choice);
     }
   }
@@ -211,13 +213,15 @@ final class Ollama {
             "is %d; this model's vectors have %d numbers, and are not known to be made to be cut to that length"
                 .formatted(dimension, model.dimension()));
       }
-      // Too long a text is refused, whatever is asked: half of it has another meaning.
-      f.flag("truncate", false);
+      // Unlike Ollama's own, this server cuts nothing unless it is asked to: half a text may have
+      // another meaning.
+      var warnings = new ArrayList<String>();
+      Consumer<String> cut = f.flag("truncate", false) ? warnings::add : null;
       f.ignore("options");
       boolean leaves = leaves(f);
       f.requireAllRead();
       call.interruptOnDisconnect();
-      var ids = model.encode(texts, model.defaultPrompt());
+      var ids = model.encode(texts, model.defaultPrompt(), cut);
       var vectors = Call.JSON.createArrayNode();
       for (float[] whole : model.embedTokens(ids)) {
         var vector = vectors.addArray();
@@ -233,6 +237,9 @@ final class Ollama {
             .put("prompt_eval_count", ids.stream().mapToInt(each -> each.length).sum());
       } else {
         body.set("embedding", vectors.get(0));
+      }
+      if (!warnings.isEmpty()) {
+        warnings.forEach(body.putArray("warnings")::add);
       }
       if (leaves) {
         lease.leave();
@@ -308,13 +315,18 @@ final class Ollama {
 
     private void stream(Call call, Answers answers, Choice choice)
         throws IOException, InterruptedException {
+      int told = 0;
       try {
         for (var event = answers.next(); event != null; event = answers.next()) {
           if (event.piece() != null) {
-            send(call, choice.take(event.piece()), event.piece().thought(), List.of());
+            var part = choice.take(event.piece());
+            // A call is told of as a whole, once another begins.
+            int whole = Math.max(told, choice.calls.size() - 1);
+            send(call, part, choice.calls.subList(told, whole));
+            told = whole;
           } else {
-            String text = choice.finish(event.result());
-            send(call, text, "", choice.calls);
+            var part = choice.finish(event.result());
+            send(call, part, choice.calls.subList(told, choice.calls.size()));
           }
         }
       } catch (RuntimeException e) {
@@ -325,38 +337,47 @@ final class Ollama {
       call.line(done(part("", "", List.of()), choice.result));
     }
 
-    private void send(Call call, String text, String thought, List<ToolCallParser.ToolCall> calls)
-        throws IOException {
-      if (!text.isEmpty() || (thoughts && !thought.isEmpty()) || !calls.isEmpty()) {
-        call.line(part(text, thought, calls).put("done", false));
+    private void send(Call call, Choice.Part part, List<Choice.ToolCall> calls) throws IOException {
+      if (!part.text().isEmpty() || (thoughts && !part.thought().isEmpty()) || !calls.isEmpty()) {
+        call.line(part(part.text(), part.thought(), calls).put("done", false));
       }
     }
 
-    private ObjectNode part(String text, String thought, List<ToolCallParser.ToolCall> calls) {
+    private ObjectNode part(String text, String thought, List<Choice.ToolCall> calls) {
       var part =
           Call.JSON
               .createObjectNode()
               .put("model", lease.name())
               .put("created_at", Instant.now().toString());
-      var said = part;
-      if (chat) {
-        said = part.putObject("message").put("role", "assistant").put("content", text);
-      } else {
-        part.put("response", text);
+      var said = chat ? part.putObject("message").put("role", "assistant") : part;
+      var content = new StringBuilder(text);
+      for (var call : calls) {
+        JsonNode arguments = object(call.arguments().toString());
+        if (arguments == null) {
+          content.append(call.name()).append(' ').append(call.arguments());
+        } else {
+          said.withArray("tool_calls")
+              .addObject()
+              .putObject("function")
+              .put("name", call.name())
+              .set("arguments", arguments);
+        }
       }
+      said.put(chat ? "content" : "response", content.toString());
       if (thoughts && !thought.isEmpty()) {
         said.put("thinking", thought);
       }
-      if (!calls.isEmpty()) {
-        var list = said.putArray("tool_calls");
-        for (var call : calls) {
-          list.addObject()
-              .putObject("function")
-              .put("name", call.name())
-              .set("arguments", call.arguments());
-        }
-      }
       return part;
+    }
+
+    /// This API has arguments as JSON; null for those that break off, which are told as text.
+    private static JsonNode object(String arguments) {
+      try {
+        JsonNode read = Call.JSON.readTree(arguments);
+        return read.isObject() ? read : null;
+      } catch (JsonProcessingException e) {
+        return null;
+      }
     }
 
     private ObjectNode done(ObjectNode part, Result result) {

@@ -5,6 +5,7 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.models.decoder.Architecture;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.Keys;
+import io.gatun.models.quantized.QuantizedCheckpoint;
 import java.util.List;
 import java.util.regex.Pattern;
 
@@ -64,7 +65,8 @@ public final class Architectures {
     return open(checkpoint, Keys.of(checkpoint), heads);
   }
 
-  private static Decoder open(Checkpoint checkpoint, Keys keys, Pattern others) {
+  private static Decoder open(Checkpoint stored, Keys keys, Pattern others) {
+    var checkpoint = QuantizedCheckpoint.of(stored, keys);
     for (var architecture : ALL) {
       if (architecture.types().contains(keys.type())) {
         return Decoder.of(checkpoint, keys, architecture, others);

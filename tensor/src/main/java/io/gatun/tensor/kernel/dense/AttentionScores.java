@@ -5,10 +5,8 @@ import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
-import static io.gatun.tensor.kernel.dense.Lanes.floats;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 
-import io.gatun.tensor.kernel.scalar.Floats;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -177,7 +175,8 @@ public record AttentionScores(
   private void fill(long from, long bytes, int count) {
     for (int i = 0; i < count; i++) {
       for (long at = 0; at < bytes; at += 4L * COUNT) {
-        Lanes.store(FloatVector.zero(FLOATS), from + i * stride + at);
+        FloatVector.zero(FLOATS)
+            .intoMemorySegment(ALL, (from + i * stride + at) & IN_BOUNDS, ORDER);
       }
     }
   }
@@ -229,8 +228,7 @@ public record AttentionScores(
             + 4L * (2 * gridHeight - 1 + gridWidth - 1 - query % gridWidth);
   }
 
-  /// The greatest of the first `enough` scores of each of `rows` rows of `columns`. As in
-  /// [AttentionWeights], the loop calls no helpers.
+  /// The greatest of the first `enough` scores of each of `rows` rows of `columns`.
   private static float greatest(
       long products, int rows, int columns, int enough, long heights, long widths, float scale) {
     // The last vector may begin inside the one before; a shorter row has its lanes alone.
@@ -243,53 +241,15 @@ public record AttentionScores(
       float height = ALL.get(FLOAT, heights + 4L * m);
       for (int n = 0; n < enough; n += COUNT) {
         long j = Math.min(n, last);
-        var width = FloatVector.fromMemorySegment(FLOATS, ALL, widths + 4 * j & IN_BOUNDS, ORDER);
         var x =
-            FloatVector.fromMemorySegment(FLOATS, ALL, row + 4 * j & IN_BOUNDS, ORDER)
-                .fma(factor, width)
+            FloatVector.fromMemorySegment(FLOATS, ALL, (row + 4 * j) & IN_BOUNDS, ORDER)
+                .fma(
+                    factor,
+                    FloatVector.fromMemorySegment(FLOATS, ALL, (widths + 4 * j) & IN_BOUNDS, ORDER))
                 .add(height);
         max = x.blend(Float.NEGATIVE_INFINITY, beyond).max(max);
       }
     }
     return max.reduceLanes(VectorOperators.MAX);
-  }
-
-  /// Divides rows of sums by the totals and stores them.
-  ///
-  /// @param sums F32 (rows, c)
-  /// @param sumStride the bytes from row to row of them
-  /// @param out the first row's place, whose elements are `bf16` or F32; those of one query are
-  ///   neighbours
-  /// @param outStride the bytes from query to query
-  public void divide(long sums, long sumStride, int c, long out, long outStride, boolean bf16) {
-    long rowBytes = (bf16 ? 2L : 4L) * c;
-    for (int i = 0; i < rows; i++) {
-      long row = sums + i * sumStride;
-      long target = out + i / rowsPerQuery * outStride + i % rowsPerQuery * rowBytes;
-      float factor = 1 / ALL.get(FLOAT, totals + 4L * i);
-      if (c < COUNT) {
-        divideEach(row, c, factor, target, bf16);
-      }
-      for (int n = 0; n < c && c >= COUNT; n += COUNT) {
-        int j = Math.min(n, c - COUNT); // the last vector may begin inside the one before
-        var y = floats(row + 4L * j).mul(factor);
-        if (bf16) {
-          Lanes.storeShorts(Lanes.toBf16(y), target + 2L * j);
-        } else {
-          Lanes.store(y, target + 4L * j);
-        }
-      }
-    }
-  }
-
-  private static void divideEach(long row, int c, float factor, long target, boolean bf16) {
-    for (int j = 0; j < c; j++) {
-      float y = ALL.get(FLOAT, row + 4L * j) * factor;
-      if (bf16) {
-        ALL.set(Floats.SHORT, target + 2L * j, Floats.floatToBf16(y));
-      } else {
-        ALL.set(FLOAT, target + 4L * j, y);
-      }
-    }
   }
 }

@@ -64,7 +64,7 @@ final class AttentionWeights {
   private static final MemorySegment UNCOUNTED = limits(0, Float.floatToRawIntBits(-70));
 
   // As in VectorMath#exp.
-  private static final FloatVector ROUND = all(12582912f);
+  private static final FloatVector ROUND = all(Lanes.ROUND);
   private static final FloatVector MINUS_LN2_HIGH = all(-0x1.63p-1f);
   private static final FloatVector MINUS_LN2_LOW = all(0x1.bd0106p-13f);
   private static final FloatVector E7 = all(1f / 5040);
@@ -113,14 +113,15 @@ final class AttentionWeights {
         float height = ALL.get(FLOAT, heights + 4L * m) - reference;
         var base = FloatVector.broadcast(FLOATS, height);
         for (int n = 0; n < columns; n += COUNT) {
-          long counted = limits - 4L * Math.min(columns - n, COUNT) & IN_BOUNDS;
-          var limit = IntVector.fromMemorySegment(INTS, ALL, counted, ORDER);
-          var width =
-              FloatVector.fromMemorySegment(FLOATS, ALL, widths + 4L * n & IN_BOUNDS, ORDER);
+          long limited = limits - 4L * Math.min(columns - n, COUNT);
+          var limit = IntVector.fromMemorySegment(INTS, ALL, limited & IN_BOUNDS, ORDER);
           // Limited by integers: the minimum of floats as Java defines it takes six instructions.
           var x =
-              FloatVector.fromMemorySegment(FLOATS, ALL, row + 4L * n & IN_BOUNDS, ORDER)
-                  .fma(factor, width)
+              FloatVector.fromMemorySegment(FLOATS, ALL, (row + 4L * n) & IN_BOUNDS, ORDER)
+                  .fma(
+                      factor,
+                      FloatVector.fromMemorySegment(
+                          FLOATS, ALL, (widths + 4L * n) & IN_BOUNDS, ORDER))
                   .add(base)
                   .reinterpretAsInts()
                   .lanewise(VectorOperators.MIN, MOST)
@@ -145,7 +146,7 @@ final class AttentionWeights {
                   .fma(r, E1)
                   .fma(r, E1)
                   .mul(power);
-          e.intoMemorySegment(ALL, to + 4L * n & IN_BOUNDS, ORDER);
+          e.intoMemorySegment(ALL, (to + 4L * n) & IN_BOUNDS, ORDER);
           sum = e.add(sum);
         }
       }
@@ -188,13 +189,14 @@ final class AttentionWeights {
         float height = ALL.get(FLOAT, heights + 4L * m) - reference;
         var base = FloatVector.broadcast(FLOATS, height * LOG2_E + ONE);
         for (int n = 0; n < columns; n += COUNT) {
-          long counted = limits - 4L * Math.min(columns - n, COUNT) & IN_BOUNDS;
-          var limit = IntVector.fromMemorySegment(INTS, ALL, counted, ORDER);
-          var width =
-              FloatVector.fromMemorySegment(FLOATS, ALL, widths + 4L * n & IN_BOUNDS, ORDER);
+          long limited = limits - 4L * Math.min(columns - n, COUNT);
+          var limit = IntVector.fromMemorySegment(INTS, ALL, limited & IN_BOUNDS, ORDER);
           var bits =
-              FloatVector.fromMemorySegment(FLOATS, ALL, row + 4L * n & IN_BOUNDS, ORDER)
-                  .fma(factor, width)
+              FloatVector.fromMemorySegment(FLOATS, ALL, (row + 4L * n) & IN_BOUNDS, ORDER)
+                  .fma(
+                      factor,
+                      FloatVector.fromMemorySegment(
+                          FLOATS, ALL, (widths + 4L * n) & IN_BOUNDS, ORDER))
                   .fma(LOG2_ES, base)
                   .reinterpretAsInts()
                   .lanewise(VectorOperators.MAX, LEAST)
@@ -216,7 +218,7 @@ final class AttentionWeights {
                   rounded
                       .lanewise(VectorOperators.LSHR, 16)
                       .convertShape(VectorOperators.I2S, SHORTS, 0))
-              .intoMemorySegment(ALL, to + 2L * n & IN_BOUNDS, ORDER);
+              .intoMemorySegment(ALL, (to + 2L * n) & IN_BOUNDS, ORDER);
           sum = e.add(sum);
         }
       }

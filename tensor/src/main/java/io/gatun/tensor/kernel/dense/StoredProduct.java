@@ -4,6 +4,8 @@ import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
 import static io.gatun.tensor.kernel.dense.Lanes.BYTES;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
+import static io.gatun.tensor.kernel.dense.Lanes.F16_BIAS;
+import static io.gatun.tensor.kernel.dense.Lanes.F16_PLACE;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.dense.Lanes.INTS;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
@@ -19,13 +21,13 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 
-/// Products of a few F32 rows with a matrix that is read as it is stored, once for eight rows: what
+/// Products of a few F32 rows with a matrix that is read as it is stored, once for four rows: what
 /// [io.gatun.tensor.kernel.ggml.Unpack] and a product would give, without the way through memory.
 ///
 /// Each sum is one chain over k, so results do not depend on how rows are grouped.
 public final class StoredProduct {
   /// Rows that are handled together.
-  public static final int ROWS = 8;
+  public static final int ROWS = 4;
 
   private StoredProduct() {}
 
@@ -71,10 +73,18 @@ public final class StoredProduct {
     for (int i = 0; i < m; i += ROWS) {
       long rows = from + 4L * i * lda;
       long out = to + 4L * i * ldc;
+      if (!add) {
+        for (int row = 0; row < ROWS; row++) {
+          for (int j = 0; j < n; j += COUNT) {
+            FloatVector.zero(FLOATS)
+                .intoMemorySegment(ALL, (out + 4L * (row * ldc + j)) & IN_BOUNDS, ORDER);
+          }
+        }
+      }
       switch (type) {
-        case F16 -> f16(rows, 4L * lda, with, 2L * ldb, out, 4L * ldc, n, k, add);
-        case BF16 -> bf16(rows, 4L * lda, with, 2L * ldb, out, 4L * ldc, n, k, add);
-        default -> int8(rows, 4L * lda, with, ldb, out, 4L * ldc, n, k, add);
+        case F16 -> f16(rows, 4L * lda, with, 2L * ldb, out, 4L * ldc, n, k);
+        case BF16 -> bf16(rows, 4L * lda, with, 2L * ldb, out, 4L * ldc, n, k);
+        default -> int8(rows, 4L * lda, with, ldb, out, 4L * ldc, n, k);
       }
     }
     Reference.reachabilityFence(a);
@@ -83,166 +93,147 @@ public final class StoredProduct {
   }
 
   /// Where a float has them, the bits of an F16 make its value times 2^-112.
-  private static void f16(
-      long a, long lda, long b, long ldb, long c, long ldc, int n, int k, boolean add) {
-    for (int j = 0; j < n; j += 2 * COUNT) {
+  private static void f16(long a, long lda, long b, long ldb, long c, long ldc, int n, int k) {
+    for (int j = 0; j < n; j += 4 * COUNT) {
+      long far = n - j < 4 * COUNT ? 0 : 2L * COUNT;
       long to = c + 4L * j;
       long to1 = to + ldc;
       long to2 = to1 + ldc;
       long to3 = to2 + ldc;
-      long to4 = to3 + ldc;
-      long to5 = to4 + ldc;
-      long to6 = to5 + ldc;
-      long to7 = to6 + ldc;
-      var zero = FloatVector.zero(FLOATS);
-      var s00 = zero;
-      var s01 = zero;
-      var s10 = zero;
-      var s11 = zero;
-      var s20 = zero;
-      var s21 = zero;
-      var s30 = zero;
-      var s31 = zero;
-      var s40 = zero;
-      var s41 = zero;
-      var s50 = zero;
-      var s51 = zero;
-      var s60 = zero;
-      var s61 = zero;
-      var s70 = zero;
-      var s71 = zero;
-      if (add) {
-        s00 = FloatVector.fromMemorySegment(FLOATS, ALL, to & IN_BOUNDS, ORDER);
-        s01 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s10 = FloatVector.fromMemorySegment(FLOATS, ALL, to1 & IN_BOUNDS, ORDER);
-        s11 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s20 = FloatVector.fromMemorySegment(FLOATS, ALL, to2 & IN_BOUNDS, ORDER);
-        s21 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s30 = FloatVector.fromMemorySegment(FLOATS, ALL, to3 & IN_BOUNDS, ORDER);
-        s31 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s40 = FloatVector.fromMemorySegment(FLOATS, ALL, to4 & IN_BOUNDS, ORDER);
-        s41 = FloatVector.fromMemorySegment(FLOATS, ALL, (to4 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s50 = FloatVector.fromMemorySegment(FLOATS, ALL, to5 & IN_BOUNDS, ORDER);
-        s51 = FloatVector.fromMemorySegment(FLOATS, ALL, (to5 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s60 = FloatVector.fromMemorySegment(FLOATS, ALL, to6 & IN_BOUNDS, ORDER);
-        s61 = FloatVector.fromMemorySegment(FLOATS, ALL, (to6 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s70 = FloatVector.fromMemorySegment(FLOATS, ALL, to7 & IN_BOUNDS, ORDER);
-        s71 = FloatVector.fromMemorySegment(FLOATS, ALL, (to7 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      }
+      var s00 = FloatVector.fromMemorySegment(FLOATS, ALL, to & IN_BOUNDS, ORDER);
+      var s01 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s02 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4 * far) & IN_BOUNDS, ORDER);
+      var s03 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, (to + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s10 = FloatVector.fromMemorySegment(FLOATS, ALL, to1 & IN_BOUNDS, ORDER);
+      var s11 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s12 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4 * far) & IN_BOUNDS, ORDER);
+      var s13 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, (to1 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s20 = FloatVector.fromMemorySegment(FLOATS, ALL, to2 & IN_BOUNDS, ORDER);
+      var s21 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s22 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4 * far) & IN_BOUNDS, ORDER);
+      var s23 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, (to2 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s30 = FloatVector.fromMemorySegment(FLOATS, ALL, to3 & IN_BOUNDS, ORDER);
+      var s31 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s32 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4 * far) & IN_BOUNDS, ORDER);
+      var s33 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, (to3 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
       for (int p = 0; p < k; p++) {
         long row = b + p * ldb + 2L * j;
         long left = a + 4L * p;
-        long right = left + 4 * lda;
         var x0 =
             ShortVector.fromMemorySegment(SHORTS, ALL, row & IN_BOUNDS, ORDER)
                 .convertShape(VectorOperators.S2I, INTS, 0)
                 .reinterpretAsInts()
                 .lanewise(VectorOperators.LSHL, 13)
-                .and(0x8FFFE000)
+                .and(F16_PLACE)
                 .reinterpretAsFloats()
-                .mul(0x1p112f);
+                .mul(F16_BIAS);
         var x1 =
             ShortVector.fromMemorySegment(SHORTS, ALL, (row + 2L * COUNT) & IN_BOUNDS, ORDER)
                 .convertShape(VectorOperators.S2I, INTS, 0)
                 .reinterpretAsInts()
                 .lanewise(VectorOperators.LSHL, 13)
-                .and(0x8FFFE000)
+                .and(F16_PLACE)
                 .reinterpretAsFloats()
-                .mul(0x1p112f);
+                .mul(F16_BIAS);
+        var x2 =
+            ShortVector.fromMemorySegment(SHORTS, ALL, (row + 2 * far) & IN_BOUNDS, ORDER)
+                .convertShape(VectorOperators.S2I, INTS, 0)
+                .reinterpretAsInts()
+                .lanewise(VectorOperators.LSHL, 13)
+                .and(F16_PLACE)
+                .reinterpretAsFloats()
+                .mul(F16_BIAS);
+        var x3 =
+            ShortVector.fromMemorySegment(
+                    SHORTS, ALL, (row + 2 * far + 2L * COUNT) & IN_BOUNDS, ORDER)
+                .convertShape(VectorOperators.S2I, INTS, 0)
+                .reinterpretAsInts()
+                .lanewise(VectorOperators.LSHL, 13)
+                .and(F16_PLACE)
+                .reinterpretAsFloats()
+                .mul(F16_BIAS);
         var a0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, left & IN_BOUNDS));
         s00 = a0.fma(x0, s00);
         s01 = a0.fma(x1, s01);
+        s02 = a0.fma(x2, s02);
+        s03 = a0.fma(x3, s03);
         var a1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + lda) & IN_BOUNDS));
         s10 = a1.fma(x0, s10);
         s11 = a1.fma(x1, s11);
+        s12 = a1.fma(x2, s12);
+        s13 = a1.fma(x3, s13);
         var a2 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 2 * lda) & IN_BOUNDS));
         s20 = a2.fma(x0, s20);
         s21 = a2.fma(x1, s21);
+        s22 = a2.fma(x2, s22);
+        s23 = a2.fma(x3, s23);
         var a3 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 3 * lda) & IN_BOUNDS));
         s30 = a3.fma(x0, s30);
         s31 = a3.fma(x1, s31);
-        var a4 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, right & IN_BOUNDS));
-        s40 = a4.fma(x0, s40);
-        s41 = a4.fma(x1, s41);
-        var a5 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (right + lda) & IN_BOUNDS));
-        s50 = a5.fma(x0, s50);
-        s51 = a5.fma(x1, s51);
-        var a6 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (right + 2 * lda) & IN_BOUNDS));
-        s60 = a6.fma(x0, s60);
-        s61 = a6.fma(x1, s61);
-        var a7 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (right + 3 * lda) & IN_BOUNDS));
-        s70 = a7.fma(x0, s70);
-        s71 = a7.fma(x1, s71);
+        s32 = a3.fma(x2, s32);
+        s33 = a3.fma(x3, s33);
       }
       s00.intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
       s01.intoMemorySegment(ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s02.intoMemorySegment(ALL, (to + 4 * far) & IN_BOUNDS, ORDER);
+      s03.intoMemorySegment(ALL, (to + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
       s10.intoMemorySegment(ALL, to1 & IN_BOUNDS, ORDER);
       s11.intoMemorySegment(ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s12.intoMemorySegment(ALL, (to1 + 4 * far) & IN_BOUNDS, ORDER);
+      s13.intoMemorySegment(ALL, (to1 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
       s20.intoMemorySegment(ALL, to2 & IN_BOUNDS, ORDER);
       s21.intoMemorySegment(ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s22.intoMemorySegment(ALL, (to2 + 4 * far) & IN_BOUNDS, ORDER);
+      s23.intoMemorySegment(ALL, (to2 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
       s30.intoMemorySegment(ALL, to3 & IN_BOUNDS, ORDER);
       s31.intoMemorySegment(ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s40.intoMemorySegment(ALL, to4 & IN_BOUNDS, ORDER);
-      s41.intoMemorySegment(ALL, (to4 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s50.intoMemorySegment(ALL, to5 & IN_BOUNDS, ORDER);
-      s51.intoMemorySegment(ALL, (to5 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s60.intoMemorySegment(ALL, to6 & IN_BOUNDS, ORDER);
-      s61.intoMemorySegment(ALL, (to6 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s70.intoMemorySegment(ALL, to7 & IN_BOUNDS, ORDER);
-      s71.intoMemorySegment(ALL, (to7 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s32.intoMemorySegment(ALL, (to3 + 4 * far) & IN_BOUNDS, ORDER);
+      s33.intoMemorySegment(ALL, (to3 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
     }
   }
 
-  private static void bf16(
-      long a, long lda, long b, long ldb, long c, long ldc, int n, int k, boolean add) {
-    for (int j = 0; j < n; j += 2 * COUNT) {
+  private static void bf16(long a, long lda, long b, long ldb, long c, long ldc, int n, int k) {
+    for (int j = 0; j < n; j += 4 * COUNT) {
+      long far = n - j < 4 * COUNT ? 0 : 2L * COUNT;
       long to = c + 4L * j;
       long to1 = to + ldc;
       long to2 = to1 + ldc;
       long to3 = to2 + ldc;
-      long to4 = to3 + ldc;
-      long to5 = to4 + ldc;
-      long to6 = to5 + ldc;
-      long to7 = to6 + ldc;
-      var zero = FloatVector.zero(FLOATS);
-      var s00 = zero;
-      var s01 = zero;
-      var s10 = zero;
-      var s11 = zero;
-      var s20 = zero;
-      var s21 = zero;
-      var s30 = zero;
-      var s31 = zero;
-      var s40 = zero;
-      var s41 = zero;
-      var s50 = zero;
-      var s51 = zero;
-      var s60 = zero;
-      var s61 = zero;
-      var s70 = zero;
-      var s71 = zero;
-      if (add) {
-        s00 = FloatVector.fromMemorySegment(FLOATS, ALL, to & IN_BOUNDS, ORDER);
-        s01 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s10 = FloatVector.fromMemorySegment(FLOATS, ALL, to1 & IN_BOUNDS, ORDER);
-        s11 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s20 = FloatVector.fromMemorySegment(FLOATS, ALL, to2 & IN_BOUNDS, ORDER);
-        s21 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s30 = FloatVector.fromMemorySegment(FLOATS, ALL, to3 & IN_BOUNDS, ORDER);
-        s31 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s40 = FloatVector.fromMemorySegment(FLOATS, ALL, to4 & IN_BOUNDS, ORDER);
-        s41 = FloatVector.fromMemorySegment(FLOATS, ALL, (to4 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s50 = FloatVector.fromMemorySegment(FLOATS, ALL, to5 & IN_BOUNDS, ORDER);
-        s51 = FloatVector.fromMemorySegment(FLOATS, ALL, (to5 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s60 = FloatVector.fromMemorySegment(FLOATS, ALL, to6 & IN_BOUNDS, ORDER);
-        s61 = FloatVector.fromMemorySegment(FLOATS, ALL, (to6 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s70 = FloatVector.fromMemorySegment(FLOATS, ALL, to7 & IN_BOUNDS, ORDER);
-        s71 = FloatVector.fromMemorySegment(FLOATS, ALL, (to7 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      }
+      var s00 = FloatVector.fromMemorySegment(FLOATS, ALL, to & IN_BOUNDS, ORDER);
+      var s01 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s02 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4 * far) & IN_BOUNDS, ORDER);
+      var s03 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, (to + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s10 = FloatVector.fromMemorySegment(FLOATS, ALL, to1 & IN_BOUNDS, ORDER);
+      var s11 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s12 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4 * far) & IN_BOUNDS, ORDER);
+      var s13 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, (to1 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s20 = FloatVector.fromMemorySegment(FLOATS, ALL, to2 & IN_BOUNDS, ORDER);
+      var s21 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s22 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4 * far) & IN_BOUNDS, ORDER);
+      var s23 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, (to2 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s30 = FloatVector.fromMemorySegment(FLOATS, ALL, to3 & IN_BOUNDS, ORDER);
+      var s31 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s32 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4 * far) & IN_BOUNDS, ORDER);
+      var s33 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, (to3 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
       for (int p = 0; p < k; p++) {
         long row = b + p * ldb + 2L * j;
         long left = a + 4L * p;
-        long right = left + 4 * lda;
         var x0 =
             ShortVector.fromMemorySegment(SHORTS, ALL, row & IN_BOUNDS, ORDER)
                 .convertShape(VectorOperators.S2I, INTS, 0)
@@ -255,101 +246,94 @@ public final class StoredProduct {
                 .reinterpretAsInts()
                 .lanewise(VectorOperators.LSHL, 16)
                 .reinterpretAsFloats();
+        var x2 =
+            ShortVector.fromMemorySegment(SHORTS, ALL, (row + 2 * far) & IN_BOUNDS, ORDER)
+                .convertShape(VectorOperators.S2I, INTS, 0)
+                .reinterpretAsInts()
+                .lanewise(VectorOperators.LSHL, 16)
+                .reinterpretAsFloats();
+        var x3 =
+            ShortVector.fromMemorySegment(
+                    SHORTS, ALL, (row + 2 * far + 2L * COUNT) & IN_BOUNDS, ORDER)
+                .convertShape(VectorOperators.S2I, INTS, 0)
+                .reinterpretAsInts()
+                .lanewise(VectorOperators.LSHL, 16)
+                .reinterpretAsFloats();
         var a0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, left & IN_BOUNDS));
         s00 = a0.fma(x0, s00);
         s01 = a0.fma(x1, s01);
+        s02 = a0.fma(x2, s02);
+        s03 = a0.fma(x3, s03);
         var a1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + lda) & IN_BOUNDS));
         s10 = a1.fma(x0, s10);
         s11 = a1.fma(x1, s11);
+        s12 = a1.fma(x2, s12);
+        s13 = a1.fma(x3, s13);
         var a2 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 2 * lda) & IN_BOUNDS));
         s20 = a2.fma(x0, s20);
         s21 = a2.fma(x1, s21);
+        s22 = a2.fma(x2, s22);
+        s23 = a2.fma(x3, s23);
         var a3 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 3 * lda) & IN_BOUNDS));
         s30 = a3.fma(x0, s30);
         s31 = a3.fma(x1, s31);
-        var a4 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, right & IN_BOUNDS));
-        s40 = a4.fma(x0, s40);
-        s41 = a4.fma(x1, s41);
-        var a5 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (right + lda) & IN_BOUNDS));
-        s50 = a5.fma(x0, s50);
-        s51 = a5.fma(x1, s51);
-        var a6 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (right + 2 * lda) & IN_BOUNDS));
-        s60 = a6.fma(x0, s60);
-        s61 = a6.fma(x1, s61);
-        var a7 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (right + 3 * lda) & IN_BOUNDS));
-        s70 = a7.fma(x0, s70);
-        s71 = a7.fma(x1, s71);
+        s32 = a3.fma(x2, s32);
+        s33 = a3.fma(x3, s33);
       }
       s00.intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
       s01.intoMemorySegment(ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s02.intoMemorySegment(ALL, (to + 4 * far) & IN_BOUNDS, ORDER);
+      s03.intoMemorySegment(ALL, (to + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
       s10.intoMemorySegment(ALL, to1 & IN_BOUNDS, ORDER);
       s11.intoMemorySegment(ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s12.intoMemorySegment(ALL, (to1 + 4 * far) & IN_BOUNDS, ORDER);
+      s13.intoMemorySegment(ALL, (to1 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
       s20.intoMemorySegment(ALL, to2 & IN_BOUNDS, ORDER);
       s21.intoMemorySegment(ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s22.intoMemorySegment(ALL, (to2 + 4 * far) & IN_BOUNDS, ORDER);
+      s23.intoMemorySegment(ALL, (to2 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
       s30.intoMemorySegment(ALL, to3 & IN_BOUNDS, ORDER);
       s31.intoMemorySegment(ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s40.intoMemorySegment(ALL, to4 & IN_BOUNDS, ORDER);
-      s41.intoMemorySegment(ALL, (to4 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s50.intoMemorySegment(ALL, to5 & IN_BOUNDS, ORDER);
-      s51.intoMemorySegment(ALL, (to5 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s60.intoMemorySegment(ALL, to6 & IN_BOUNDS, ORDER);
-      s61.intoMemorySegment(ALL, (to6 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s70.intoMemorySegment(ALL, to7 & IN_BOUNDS, ORDER);
-      s71.intoMemorySegment(ALL, (to7 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s32.intoMemorySegment(ALL, (to3 + 4 * far) & IN_BOUNDS, ORDER);
+      s33.intoMemorySegment(ALL, (to3 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
     }
   }
 
   /// Integers, whose scales are none of its business.
-  private static void int8(
-      long a, long lda, long b, long ldb, long c, long ldc, int n, int k, boolean add) {
-    for (int j = 0; j < n; j += 2 * COUNT) {
+  private static void int8(long a, long lda, long b, long ldb, long c, long ldc, int n, int k) {
+    for (int j = 0; j < n; j += 4 * COUNT) {
+      long far = n - j < 4 * COUNT ? 0 : 2L * COUNT;
       long to = c + 4L * j;
       long to1 = to + ldc;
       long to2 = to1 + ldc;
       long to3 = to2 + ldc;
-      long to4 = to3 + ldc;
-      long to5 = to4 + ldc;
-      long to6 = to5 + ldc;
-      long to7 = to6 + ldc;
-      var zero = FloatVector.zero(FLOATS);
-      var s00 = zero;
-      var s01 = zero;
-      var s10 = zero;
-      var s11 = zero;
-      var s20 = zero;
-      var s21 = zero;
-      var s30 = zero;
-      var s31 = zero;
-      var s40 = zero;
-      var s41 = zero;
-      var s50 = zero;
-      var s51 = zero;
-      var s60 = zero;
-      var s61 = zero;
-      var s70 = zero;
-      var s71 = zero;
-      if (add) {
-        s00 = FloatVector.fromMemorySegment(FLOATS, ALL, to & IN_BOUNDS, ORDER);
-        s01 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s10 = FloatVector.fromMemorySegment(FLOATS, ALL, to1 & IN_BOUNDS, ORDER);
-        s11 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s20 = FloatVector.fromMemorySegment(FLOATS, ALL, to2 & IN_BOUNDS, ORDER);
-        s21 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s30 = FloatVector.fromMemorySegment(FLOATS, ALL, to3 & IN_BOUNDS, ORDER);
-        s31 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s40 = FloatVector.fromMemorySegment(FLOATS, ALL, to4 & IN_BOUNDS, ORDER);
-        s41 = FloatVector.fromMemorySegment(FLOATS, ALL, (to4 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s50 = FloatVector.fromMemorySegment(FLOATS, ALL, to5 & IN_BOUNDS, ORDER);
-        s51 = FloatVector.fromMemorySegment(FLOATS, ALL, (to5 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s60 = FloatVector.fromMemorySegment(FLOATS, ALL, to6 & IN_BOUNDS, ORDER);
-        s61 = FloatVector.fromMemorySegment(FLOATS, ALL, (to6 + 4L * COUNT) & IN_BOUNDS, ORDER);
-        s70 = FloatVector.fromMemorySegment(FLOATS, ALL, to7 & IN_BOUNDS, ORDER);
-        s71 = FloatVector.fromMemorySegment(FLOATS, ALL, (to7 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      }
+      var s00 = FloatVector.fromMemorySegment(FLOATS, ALL, to & IN_BOUNDS, ORDER);
+      var s01 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s02 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4 * far) & IN_BOUNDS, ORDER);
+      var s03 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, (to + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s10 = FloatVector.fromMemorySegment(FLOATS, ALL, to1 & IN_BOUNDS, ORDER);
+      var s11 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s12 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4 * far) & IN_BOUNDS, ORDER);
+      var s13 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, (to1 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s20 = FloatVector.fromMemorySegment(FLOATS, ALL, to2 & IN_BOUNDS, ORDER);
+      var s21 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s22 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4 * far) & IN_BOUNDS, ORDER);
+      var s23 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, (to2 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s30 = FloatVector.fromMemorySegment(FLOATS, ALL, to3 & IN_BOUNDS, ORDER);
+      var s31 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      var s32 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4 * far) & IN_BOUNDS, ORDER);
+      var s33 =
+          FloatVector.fromMemorySegment(
+              FLOATS, ALL, (to3 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
       for (int p = 0; p < k; p++) {
         long row = b + p * ldb + 1L * j;
         long left = a + 4L * p;
-        long right = left + 4 * lda;
         var x0 =
             (FloatVector)
                 ByteVector.fromMemorySegment(BYTES, ALL, row & IN_BOUNDS, ORDER)
@@ -360,47 +344,54 @@ public final class StoredProduct {
                 ByteVector.fromMemorySegment(BYTES, ALL, (row + 1L * COUNT) & IN_BOUNDS, ORDER)
                     .convertShape(VectorOperators.B2I, INTS, 0)
                     .convertShape(VectorOperators.I2F, FLOATS, 0);
+        var x2 =
+            (FloatVector)
+                ByteVector.fromMemorySegment(BYTES, ALL, (row + 1 * far) & IN_BOUNDS, ORDER)
+                    .convertShape(VectorOperators.B2I, INTS, 0)
+                    .convertShape(VectorOperators.I2F, FLOATS, 0);
+        var x3 =
+            (FloatVector)
+                ByteVector.fromMemorySegment(
+                        BYTES, ALL, (row + 1 * far + 1L * COUNT) & IN_BOUNDS, ORDER)
+                    .convertShape(VectorOperators.B2I, INTS, 0)
+                    .convertShape(VectorOperators.I2F, FLOATS, 0);
         var a0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, left & IN_BOUNDS));
         s00 = a0.fma(x0, s00);
         s01 = a0.fma(x1, s01);
+        s02 = a0.fma(x2, s02);
+        s03 = a0.fma(x3, s03);
         var a1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + lda) & IN_BOUNDS));
         s10 = a1.fma(x0, s10);
         s11 = a1.fma(x1, s11);
+        s12 = a1.fma(x2, s12);
+        s13 = a1.fma(x3, s13);
         var a2 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 2 * lda) & IN_BOUNDS));
         s20 = a2.fma(x0, s20);
         s21 = a2.fma(x1, s21);
+        s22 = a2.fma(x2, s22);
+        s23 = a2.fma(x3, s23);
         var a3 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 3 * lda) & IN_BOUNDS));
         s30 = a3.fma(x0, s30);
         s31 = a3.fma(x1, s31);
-        var a4 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, right & IN_BOUNDS));
-        s40 = a4.fma(x0, s40);
-        s41 = a4.fma(x1, s41);
-        var a5 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (right + lda) & IN_BOUNDS));
-        s50 = a5.fma(x0, s50);
-        s51 = a5.fma(x1, s51);
-        var a6 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (right + 2 * lda) & IN_BOUNDS));
-        s60 = a6.fma(x0, s60);
-        s61 = a6.fma(x1, s61);
-        var a7 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (right + 3 * lda) & IN_BOUNDS));
-        s70 = a7.fma(x0, s70);
-        s71 = a7.fma(x1, s71);
+        s32 = a3.fma(x2, s32);
+        s33 = a3.fma(x3, s33);
       }
       s00.intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
       s01.intoMemorySegment(ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s02.intoMemorySegment(ALL, (to + 4 * far) & IN_BOUNDS, ORDER);
+      s03.intoMemorySegment(ALL, (to + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
       s10.intoMemorySegment(ALL, to1 & IN_BOUNDS, ORDER);
       s11.intoMemorySegment(ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s12.intoMemorySegment(ALL, (to1 + 4 * far) & IN_BOUNDS, ORDER);
+      s13.intoMemorySegment(ALL, (to1 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
       s20.intoMemorySegment(ALL, to2 & IN_BOUNDS, ORDER);
       s21.intoMemorySegment(ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s22.intoMemorySegment(ALL, (to2 + 4 * far) & IN_BOUNDS, ORDER);
+      s23.intoMemorySegment(ALL, (to2 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
       s30.intoMemorySegment(ALL, to3 & IN_BOUNDS, ORDER);
       s31.intoMemorySegment(ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s40.intoMemorySegment(ALL, to4 & IN_BOUNDS, ORDER);
-      s41.intoMemorySegment(ALL, (to4 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s50.intoMemorySegment(ALL, to5 & IN_BOUNDS, ORDER);
-      s51.intoMemorySegment(ALL, (to5 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s60.intoMemorySegment(ALL, to6 & IN_BOUNDS, ORDER);
-      s61.intoMemorySegment(ALL, (to6 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s70.intoMemorySegment(ALL, to7 & IN_BOUNDS, ORDER);
-      s71.intoMemorySegment(ALL, (to7 + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s32.intoMemorySegment(ALL, (to3 + 4 * far) & IN_BOUNDS, ORDER);
+      s33.intoMemorySegment(ALL, (to3 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
     }
   }
 }

@@ -53,7 +53,11 @@ public final class Quantize {
           TQ1_0,
           TQ2_0,
           MXFP4,
-          MXFP4_PAIRS ->
+          MXFP4_PAIRS,
+          NVFP4,
+          Q1_0,
+          Q2_0,
+          CODE4 ->
           false;
       case IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ1_M -> false;
     };
@@ -78,7 +82,11 @@ public final class Quantize {
           TQ1_0,
           TQ2_0,
           MXFP4,
-          MXFP4_PAIRS ->
+          MXFP4_PAIRS,
+          NVFP4,
+          Q1_0,
+          Q2_0,
+          CODE4 ->
           throw new AssertionError(type);
       case IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ1_M -> throw new AssertionError(type);
     }

@@ -203,7 +203,11 @@ public final class Unpack {
           IQ1_M,
           TQ1_0,
           TQ2_0,
-          MXFP4_PAIRS -> {
+          MXFP4_PAIRS,
+          NVFP4,
+          Q1_0,
+          Q2_0,
+          CODE4 -> {
         return false;
       }
     }

@@ -60,6 +60,32 @@ public final class TiledPack {
     }
   }
 
+  /// Packs up to 32 rows of given integers.
+  ///
+  /// @param integers (rows, columns): of 4 bits -8..7, of 8 bits -128..127
+  /// @param scales (rows, columns / group size) F16
+  public static void fromIntegers(
+      DType.Tiled type,
+      byte[] integers,
+      short[] scales,
+      int rows,
+      int columns,
+      MemorySegment dst,
+      long dstByteOffset) {
+    int groups = columns / type.groupSize();
+    var values = new int[type.groupSize()];
+    for (int row = 0; row < DType.Tiled.ROWS; row++) {
+      for (int g = 0; g < groups; g++) {
+        for (int k = 0; k < values.length; k++) {
+          values[k] = row < rows ? integers[row * columns + g * values.length + k] : 0;
+        }
+        short scale = row < rows ? scales[row * groups + g] : 0;
+        long tile = dstByteOffset + TiledLayout.tileOffset(type, columns, row, g);
+        TiledLayout.set(type, dst, tile, TiledLayout.lane(row), scale, values);
+      }
+    }
+  }
+
   /// Repacks Q4_0 as INT4_G32, Q8_0 as INT8_G32, or Q4_K as INT4_G32_MIN: the same numbers in
   /// another order.
   ///

@@ -47,7 +47,7 @@ record AttentionShape(
 
   /// The bytes of keys and values that a task reads at the least: wherever it begins, memory needs
   /// a while to deliver.
-  private static final long MIN_READ = 128 << 10;
+  private static final long MIN_READ = 256 << 10;
 
   /// Tensors (B, T, heads * K), (B, S, heads * K) and (B, S, heads * V).
   static AttentionShape of(Tensor q, Tensor k, Tensor v, int heads, AttentionSpec spec) {

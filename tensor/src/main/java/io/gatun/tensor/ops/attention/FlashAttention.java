@@ -1,13 +1,13 @@
 package io.gatun.tensor.ops.attention;
 
-import io.gatun.ffm.raw.RawMemory;
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.dense.AttentionScores;
 import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.kernel.scalar.Kernels;
 import io.gatun.tensor.ops.AttentionSpec;
+import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.RowMap;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
@@ -304,27 +304,18 @@ final class FlashAttention {
   private void store(Head done) {
     var b = done.block;
     long state = done.state;
-    if (spec.sinks() != null) {
-      for (int i = 0; i < b.rows(); i++) {
-        int head = b.head() * s.group() + i % s.group();
+    for (int i = 0; i < b.rows(); i++) {
+      double total = Floats.get(memory, state + totalsAt, i);
+      int head = b.head() * s.group() + i % s.group();
+      if (spec.sinks() != null) {
         float sink = Floats.get(spec.sinks().segment(), 0, head);
-        double weight = Math.exp(sink - Floats.get(memory, state + referencesAt, i));
-        float total = Floats.get(memory, state + totalsAt, i);
-        Floats.set(memory, state + totalsAt, i, (float) (total + weight));
+        total += Math.exp(sink - Floats.get(memory, state + referencesAt, i));
       }
+      long row = state + 4L * i * products.sumStride();
+      kernels.scale(memory, row, (float) (1 / total), s.valueDim(), memory, row);
+      long query = (long) b.batch() * s.queries() + b.first() + i / s.group();
+      long to = (query * s.heads() * s.group() + head) * s.valueDim();
+      RowMap.store(Backend.NATIVE, memory, row, out, to, s.valueDim());
     }
-    long bytes = out.dtype().blockBytes();
-    long headBytes = (long) s.group() * s.valueDim() * bytes;
-    long row = s.heads() * headBytes;
-    long from = ((long) b.batch() * s.queries() + b.first()) * row + b.head() * headBytes;
-    long extent = (b.queries() - 1) * row + headBytes;
-    scores(done, 0)
-        .divide(
-            memory.address() + state,
-            4L * products.sumStride(),
-            s.valueDim(),
-            RawMemory.address(out.segment(), from, extent),
-            row,
-            out.dtype() == DType.Plain.BF16);
   }
 }

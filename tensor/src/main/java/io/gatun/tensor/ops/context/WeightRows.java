@@ -1,5 +1,6 @@
 package io.gatun.tensor.ops.context;
 
+import io.gatun.ffm.ElementType;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ggml.Dequantize;
@@ -40,6 +41,10 @@ public final class WeightRows {
       Backend backend, Tensor w, long row, int count, MemorySegment dst, long at) {
     long k = w.dim(1);
     var type = w.dtype();
+    if (w.dequantization() != null) {
+      dequantize(backend, w, row, count, dst, at);
+      return;
+    }
     if (type instanceof DType.Tiled tiled) {
       if (backend == Backend.SCALAR) {
         TiledLayout.toFloat(tiled, w.segment(), k, row, row + count, dst, at);
@@ -65,6 +70,28 @@ public final class WeightRows {
     }
   }
 
+  private static void dequantize(
+      Backend backend, Tensor w, long row, int count, MemorySegment dst, long at) {
+    var how = w.dequantization();
+    int k = Math.toIntExact(w.dim(1));
+    boolean fast = backend != Backend.SCALAR && ScaledRows.supports(w);
+    boolean values = how.scales() == null && how.levels() == null && how.factor() == 1;
+    if (!fast) {
+      toFloat(backend, w.dequantized(null), row, count, dst, at);
+    }
+    for (long i = 0; i < count; i++) {
+      long to = at + 4 * i * k;
+      if (fast) {
+        ScaledRows.scaled(w, row + i, dst, to);
+      }
+      if (fast || values) {
+        how.finish(row + i, dst, to, k);
+      } else {
+        how.apply(row + i, dst, to, k);
+      }
+    }
+  }
+
   /// Writes `count` rows from `row` on to the start of `dst` as BF16.
   ///
   /// @param floats room for the rows as F32, from byte `at` on
@@ -72,12 +99,21 @@ public final class WeightRows {
       Tensor w, long row, int count, MemorySegment dst, MemorySegment floats, long at) {
     long k = w.dim(1);
     var type = w.dtype();
-    if (type instanceof DType.Tiled || w.scales() != null) {
+    if (type instanceof DType.Tiled || w.scales() != null || w.dequantization() != null) {
       toFloat(Backend.NATIVE, w, row, count, floats, at);
       Unpack.toBf16(DType.Plain.F32, floats, at, dst, 0, count * k);
     } else {
       long from = row * k / type.blockSize() * type.blockBytes();
       Unpack.toBf16(type, w.segment(), from, dst, 0, count * k);
     }
+  }
+
+  /// The type from which oneDNN packs a weight where it lies, or null if it has to be converted
+  /// before. It rounds to BF16 as [#toBf16] does, except that numbers below 2^-126 become 0.
+  public static ElementType packsFrom(Tensor w) {
+    if (w.dtype() == DType.Plain.F32) {
+      return ElementType.F32;
+    }
+    return w.dtype() == DType.Plain.BF16 ? ElementType.BF16 : null;
   }
 }

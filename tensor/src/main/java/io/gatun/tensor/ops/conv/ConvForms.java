@@ -11,6 +11,7 @@ import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
@@ -26,6 +27,9 @@ final class ConvForms {
     F32,
     BY_TAPS
   }
+
+  /// Output channels that one worker packs at a time.
+  private static final int PACKED_AT_ONCE = 64;
 
   private final Context ctx;
   private final ConvWeight w;
@@ -63,7 +67,9 @@ final class ConvForms {
   /// The weight in its own order as F32: for the reference.
   MemorySegment f32() {
     return kept(
-        Kind.F32, MemorySegment.class, () -> convert(ctx.packed().arena(), DType.Plain.F32));
+        Kind.F32,
+        MemorySegment.class,
+        () -> convert(weight, ctx.packed().arena(), DType.Plain.F32));
   }
 
   /// (kernelHeight, kernelWidth, I, O) as F32: the right operand of a product with patches.
@@ -77,7 +83,7 @@ final class ConvForms {
           int n = Math.toIntExact(w.outChannels());
           var byTaps = ctx.packed().arena().allocate(4L * taps * channels * n, 64);
           try (var arena = Arena.ofConfined()) {
-            var rows = convert(arena, DType.Plain.F32);
+            var rows = convert(weight, arena, DType.Plain.F32);
             for (int o = 0; o < n; o++) {
               for (int c = 0; c < channels; c++) {
                 for (int tap = 0; tap < taps; tap++) {
@@ -135,31 +141,42 @@ final class ConvForms {
 
   private MemorySegment pack(ConvolutionSpec spec) {
     var layout = spec.layout();
-    long slices = w.outChannels() / spec.outChannels();
-    long bytes = layout.byteSize();
-    boolean keep = ctx.packed().reserve(slices * bytes);
-    var target =
-        keep
-            ? ctx.packed().arena().allocate(slices * bytes, 64)
-            : ctx.workspace().take(slices * bytes);
-    var type = spec.weights() == ElementType.BF16 ? DType.Plain.BF16 : DType.Plain.F32;
-    try (var arena = Arena.ofConfined()) {
-      var rows = weight.dtype() == type ? weight.segment() : convert(arena, type);
-      long stride = weight.size() / slices * type.blockBytes();
-      for (long i = 0; i < slices; i++) {
-        var slice = rows.asSlice(i * stride, stride);
-        OneDnn.pack(spec, spec.weights(), slice, layout, target.asSlice(i * bytes, bytes));
-      }
-    }
+    long bytes = w.outChannels() / spec.outChannels() * layout.byteSize();
+    boolean keep = ctx.packed().reserve(bytes);
+    var target = keep ? ctx.packed().arena().allocate(bytes, 64) : ctx.workspace().take(bytes);
+    var part = layout.part(PACKED_AT_ONCE);
+    var unit = part == null ? layout : part;
+    long channels = part == null ? spec.outChannels() : PACKED_AT_ONCE;
+    ctx.each(
+        w.outChannels() / channels,
+        1,
+        (_, i) -> {
+          var to = target.asSlice(i * unit.byteSize(), unit.byteSize());
+          pack(spec.weights(), i * channels, channels, unit, to);
+        });
     return keep ? ctx.packed().keep(w, layout, target) : target;
   }
 
-  private MemorySegment convert(Arena arena, DType.Plain type) {
-    var copy = arena.allocate(weight.size() * type.blockBytes(), 64);
+  private void pack(
+      ElementType type, long first, long channels, PackedLayout layout, MemorySegment to) {
+    var rows = weight.slice(0, first, first + channels);
+    var stored = WeightRows.packsFrom(weight);
+    if (stored != null) {
+      OneDnn.pack(stored, rows.segment(), layout, to);
+      return;
+    }
+    var plain = type == ElementType.BF16 ? DType.Plain.BF16 : DType.Plain.F32;
+    try (var arena = Arena.ofConfined()) {
+      OneDnn.pack(type, convert(rows, arena, plain), layout, to);
+    }
+  }
+
+  private static MemorySegment convert(Tensor t, Arena arena, DType.Plain type) {
+    var copy = arena.allocate(t.size() * type.blockBytes(), 64);
     if (type == DType.Plain.BF16) {
-      Unpack.toBf16(weight.dtype(), weight.segment(), 0, copy, 0, weight.size());
+      Unpack.toBf16(t.dtype(), t.segment(), 0, copy, 0, t.size());
     } else {
-      Unpack.toFloat(weight.dtype(), weight.segment(), 0, copy, 0, weight.size());
+      Unpack.toFloat(t.dtype(), t.segment(), 0, copy, 0, t.size());
     }
     return copy;
   }

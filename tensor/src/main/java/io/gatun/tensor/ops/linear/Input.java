@@ -3,7 +3,7 @@ package io.gatun.tensor.ops.linear;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.dense.Int8Products;
+import io.gatun.tensor.kernel.ggml.Dequantize;
 import io.gatun.tensor.kernel.ggml.Unpack;
 import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.kernel.tiled.QuantizedRows;
@@ -13,6 +13,9 @@ import io.gatun.tensor.ops.context.RowMap;
 import io.gatun.tensor.ops.context.RowOffsets;
 import io.gatun.tensor.ops.rows.Elementwise;
 import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.Map;
 
 /// The input (T, K) of products with weights, in the forms that kernels want. Each is made once,
 /// when first asked for, in the step's workspace: use it in the scope in which it was made.
@@ -30,6 +33,8 @@ public final class Input {
   private MemorySegment bf16;
   private U8 u8;
   private final MemorySegment[] quantized = new MemorySegment[9];
+  private final Map<Long, Tensor> groupSums = new HashMap<>();
+  private final IdentityHashMap<Tensor, Input> ordered = new IdentityHashMap<>();
 
   /// What makes a row of x a row of the input.
   private record Norm(MemorySegment weight, float eps) {}
@@ -70,9 +75,18 @@ public final class Input {
   /// A copy, F32, with each row rounded to 8 bits: for the reference.
   Input roundedTo8Bits() {
     var copy = ctx.f32(rows, columns);
-    forEachRow(
-        (t, row, at) ->
-            ctx.networkKernels().roundTo8Bits(row, at, columns, copy.segment(), 4 * t * columns));
+    try (var _ = ctx.scope()) {
+      var bytes = ctx.perWorker(columns);
+      forEachRow(
+          (worker, t, row, at) -> {
+            long from = (long) worker * columns;
+            long to = 4 * t * columns;
+            var kernels = ctx.kernels();
+            float scale = kernels.quantize(row, at, columns, 0, bytes, from);
+            Dequantize.toFloat(DType.Plain.I8, bytes, from, copy.segment(), to, columns);
+            kernels.scale(copy.segment(), to, scale, columns, copy.segment(), to);
+          });
+    }
     return of(ctx, copy);
   }
 
@@ -108,7 +122,7 @@ public final class Input {
   MemorySegment bf16() {
     if (bf16 == null) {
       var rounded = ctx.workspace().take(2L * rows * columns);
-      forEachRow((t, row, at) -> Unpack.floatToBf16(row, at, rounded, 2 * t * columns, columns));
+      forEachRow((_, t, row, at) -> Unpack.floatToBf16(row, at, rounded, 2 * t * columns, columns));
       bf16 = rounded;
     }
     return bf16;
@@ -119,10 +133,58 @@ public final class Input {
     if (quantized[bits] == null) {
       long rowBytes = QuantizedRows.rowBytes(columns);
       var q = ctx.workspace().take(rows * rowBytes);
-      forEachRow((t, row, at) -> QuantizedRows.quantize(row, at, q, t * rowBytes, columns, bits));
+      forEachRow(
+          (_, t, row, at) -> QuantizedRows.quantize(row, at, q, t * rowBytes, columns, bits));
       quantized[bits] = q;
     }
     return quantized[bits];
+  }
+
+  /// The sums (T, G) F32 of G groups of columns.
+  Tensor groupSums(long groups) {
+    return groupSums.computeIfAbsent(
+        groups,
+        _ -> {
+          var values = f32();
+          var sums = ctx.f32(rows, groups);
+          int size = Math.toIntExact(columns / groups);
+          ctx.each(
+              rows,
+              Context.grain(columns),
+              (worker, t) -> {
+                for (long g = 0; g < groups; g++) {
+                  float sum = 0;
+                  for (long k = g * size; k < (g + 1) * size; k++) {
+                    sum += Floats.get(values, 0, t * columns + k);
+                  }
+                  Floats.set(sums.segment(), 0, t * groups + g, sum);
+                }
+              });
+          return sums;
+        });
+  }
+
+  /// The same with columns in another order.
+  ///
+  /// @param order (K) I32: column k is this one's `order[k]`
+  Input ordered(Tensor order) {
+    return ordered.computeIfAbsent(
+        order,
+        _ -> {
+          var values = f32();
+          var out = ctx.f32(rows, columns);
+          ctx.each(
+              rows,
+              Context.grain(columns),
+              (worker, t) -> {
+                for (long k = 0; k < columns; k++) {
+                  int from = order.segment().get(Floats.INT, 4 * k);
+                  float v = Floats.get(values, 0, t * columns + from);
+                  Floats.set(out.segment(), 0, t * columns + k, v);
+                }
+              });
+          return of(ctx, out);
+        });
   }
 
   U8 u8() {
@@ -130,9 +192,9 @@ public final class Input {
       var values = ctx.workspace().take(Panels.u8Rows(rows) * columns);
       var scales = ctx.workspace().take(4L * rows);
       forEachRow(
-          (t, row, at) -> {
+          (_, t, row, at) -> {
             long to = Panels.u8Row(t) * columns;
-            float scale = Int8Products.quantize(row, at, columns, 128, values, to);
+            float scale = ctx.kernels().quantize(row, at, columns, 128, values, to);
             Floats.set(scales, 0, t, scale);
             if (t == rows - 1 || (t + 1) % Panels.ROWS == 0) {
               values.asSlice(to + columns, columns).fill((byte) 128);
@@ -156,7 +218,7 @@ public final class Input {
 
   /// Handles row `t` of the input, F32 from byte `at` of `row` on.
   private interface RowKernel {
-    void run(long t, MemorySegment row, long at);
+    void run(int worker, long t, MemorySegment row, long at);
   }
 
   private void forEachRow(RowKernel kernel) {
@@ -169,12 +231,12 @@ public final class Input {
           Context.grain(columns),
           (worker, t) -> {
             if (f32 != null) {
-              kernel.run(t, f32, 4 * t * columns);
+              kernel.run(worker, t, f32, 4 * t * columns);
             } else if (direct) {
-              kernel.run(t, x.segment(), 4 * offsets.element(t));
+              kernel.run(worker, t, x.segment(), 4 * offsets.element(t));
             } else {
               toFloat(t, scratch, worker * stride);
-              kernel.run(t, scratch, worker * stride);
+              kernel.run(worker, t, scratch, worker * stride);
             }
           });
     }

@@ -36,7 +36,8 @@ final class StoredPlan implements RowPlan {
 
   /// Whether there is a kernel for the weight.
   static boolean supports(Tensor w) {
-    return isMxfp4(w) || RowDots.supports(w.dtype(), Math.toIntExact(w.dim(1)));
+    return w.dequantization() == null
+        && (isMxfp4(w) || RowDots.supports(w.dtype(), Math.toIntExact(w.dim(1))));
   }
 
   private static boolean isMxfp4(Tensor w) {

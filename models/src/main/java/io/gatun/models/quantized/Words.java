@@ -1,0 +1,63 @@
+package io.gatun.models.quantized;
+
+import io.gatun.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/// Integers of a few bits in 32-bit words, from the lowest bits on, and numbers in matrices.
+final class Words {
+  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
+
+  private Words() {}
+
+  /// Word `at` of a tensor.
+  static int get(Tensor words, long at) {
+    return words.segment().get(INT, 4 * at);
+  }
+
+  /// Byte `at` of a tensor.
+  static int byteAt(Tensor bytes, long at) {
+    return bytes.segment().get(ValueLayout.JAVA_BYTE, at) & 0xFF;
+  }
+
+  /// Element `at` of words of integers of `bits`, which follow each other.
+  static int element(Tensor words, int bits, long at) {
+    int perWord = 32 / bits;
+    return get(words, at / perWord) >>> (at % perWord * bits) & (1 << bits) - 1;
+  }
+
+  /// The middle of unsigned integers of so many bits: what is taken from them to make them signed.
+  static int center(int bits) {
+    return 1 << bits - 1;
+  }
+
+  /// Rows whose words (N, K / p) hold integers along K.
+  static IntegerGroups.Integers alongRows(Tensor words, int bits, int columns) {
+    int perWord = 32 / bits;
+    int mask = (1 << bits) - 1;
+    int center = center(bits);
+    MemorySegment memory = words.segment();
+    return (row, count, out) -> {
+      for (int i = 0; i < count * columns; i += perWord) {
+        int word = memory.get(INT, ((long) row * columns + i) / perWord * 4);
+        for (int j = 0; j < perWord; j++, word >>>= bits) {
+          out[i + j] = (byte) ((word & mask) - center);
+        }
+      }
+    };
+  }
+
+  /// The elements of a matrix (N, G) of any plain type.
+  static IntegerGroups.Values values(Tensor matrix) {
+    float[] all = matrix.toFloats();
+    int groups = Math.toIntExact(matrix.dim(1));
+    return (n, g) -> all[n * groups + g];
+  }
+
+  /// The elements of a matrix (G, N) of any plain type, turned.
+  static IntegerGroups.Values turned(Tensor matrix) {
+    float[] all = matrix.toFloats();
+    int rows = Math.toIntExact(matrix.dim(1));
+    return (n, g) -> all[g * rows + n];
+  }
+}

@@ -1,0 +1,161 @@
+package io.gatun.tests.models;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gatun.loaders.Checkpoint;
+import io.gatun.models.decoder.Batch;
+import io.gatun.models.decoder.Decoder;
+import io.gatun.models.decoder.arch.Architectures;
+import io.gatun.models.nn.JsonKeys;
+import io.gatun.models.quantized.QuantizedCheckpoint;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Ops;
+import io.gatun.tests.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.TreeMap;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Layers and models as quantization tools write them, against the values of the formats'
+/// references: each folder and file of the test data is a case.
+class QuantFormatsTest {
+  /// A part of the test data is here, all of it beside the project.
+  private static final List<Path> FOLDERS =
+      List.of(
+          TestData.ROOT.resolve("tests/src/test/resources/testdata/quant-formats"),
+          TestData.ROOT.resolveSibling("shared/testdata/quant-formats"));
+
+  private static final float LOGITS = 5e-4f;
+
+  static List<Path> layers() throws IOException {
+    return list("linear", ".golden.safetensors");
+  }
+
+  static List<Path> models() throws IOException {
+    return list("models", "");
+  }
+
+  private static List<Path> list(String kind, String suffix) throws IOException {
+    var found = new TreeMap<String, Path>();
+    for (Path folder : FOLDERS) {
+      if (Files.exists(folder)) {
+        try (var files = Files.list(folder.resolve(kind))) {
+          files
+              .filter(f -> f.toString().endsWith(suffix) && !f.toString().endsWith(".json"))
+              .forEach(f -> found.putIfAbsent(f.getFileName().toString(), f));
+        }
+      }
+    }
+    return List.copyOf(found.values());
+  }
+
+  @ParameterizedTest
+  @MethodSource("layers")
+  void values(Path golden) throws IOException {
+    String name = golden.getFileName().toString().replace(".golden.safetensors", "");
+    try (var expected = Checkpoint.open(golden);
+        var stored = Checkpoint.open(golden.resolveSibling(name + ".safetensors"))) {
+      float[] wanted = expected.tensor("weight").toFloats();
+      var layer = QuantizedCheckpoint.of(stored, config(golden.getParent(), name));
+      Tensor w =
+          layer.tensors().containsKey("linear.weight")
+              ? layer.tensor("linear.weight")
+              : mxfp4(layer);
+      assertEquals(expected.tensor("weight").shape(), w.shape());
+      float[] values = w.toFloats();
+      int different = 0;
+      for (int i = 0; i < values.length; i++) {
+        if (values[i] != wanted[i]) {
+          different++;
+          assertEquals(wanted[i], values[i], Math.ulp(wanted[i]), name + " at " + i);
+        }
+      }
+      // Only where two scales are multiplied may the order of the rounding be another.
+      assertTrue(different == 0 || name.equals("bnb-int8"), name);
+      rows(w, values);
+    }
+  }
+
+  private static Tensor mxfp4(Checkpoint layer) {
+    String prefix = "experts.gate_up_proj_";
+    var all = Tensor.scaled(layer.tensor(prefix + "blocks"), layer.tensor(prefix + "scales"));
+    return all.reshape(all.size() / all.dim(-1), all.dim(-1));
+  }
+
+  /// Rows that are looked up, and products with rows of the identity, are the same values.
+  private static void rows(Tensor w, float[] values) {
+    int n = (int) w.dim(0);
+    int k = (int) w.dim(1);
+    for (var backend : Backend.values()) {
+      try (var ops = new Ops(backend, 1);
+          var _ = ops.scope()) {
+        int[] ids = {n - 1, 0, n / 2};
+        float[] looked = ops.embedding(ids, w).toFloats();
+        for (int i = 0; i < ids.length; i++) {
+          float[] row = Arrays.copyOfRange(values, ids[i] * k, (ids[i] + 1) * k);
+          assertArrayEquals(row, Arrays.copyOfRange(looked, i * k, (i + 1) * k), backend.name());
+        }
+      }
+    }
+  }
+
+  private static JsonKeys config(Path folder, String name) throws IOException {
+    var json = new ObjectMapper();
+    JsonNode info = json.readTree(folder.resolve("info.json").toFile()).path(name);
+    var config = json.createObjectNode();
+    config.set("quantization_config", info.path("quantization_config"));
+    return new JsonKeys(config, "config.json");
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void logits(Path folder) {
+    try (var checkpoint = Checkpoint.open(folder.resolve("model.safetensors"));
+        var golden = Checkpoint.open(folder.resolve("golden.safetensors"))) {
+      var model = Architectures.open(checkpoint);
+      for (var backend : Backend.values()) {
+        try (var ops = new Ops(backend, 2)) {
+          check(model, ops, golden, backend.name());
+        }
+      }
+    }
+  }
+
+  private static void check(Decoder model, Ops ops, Checkpoint golden, String what) {
+    var ids = golden.tensor("input_ids");
+    var logits = golden.tensor("logits");
+    for (int s = 0; s < ids.dim(0); s++) {
+      float[] row = ids.get(s).toFloats();
+      var prompt = new int[row.length];
+      for (int i = 0; i < row.length; i++) {
+        prompt[i] = (int) row[i];
+      }
+      float[] wanted = logits.get(s).toFloats();
+      float[] found = logits(model, ops, prompt);
+      float most = 0;
+      for (float v : wanted) {
+        most = Math.max(most, Math.abs(v));
+      }
+      for (int i = 0; i < wanted.length; i++) {
+        assertEquals(wanted[i], found[i], LOGITS * most, what + ", sequence " + s + " at " + i);
+      }
+    }
+  }
+
+  private static float[] logits(Decoder model, Ops ops, int[] ids) {
+    try (var cache = LooseSequence.of(model, ids.length);
+        var _ = ops.scope()) {
+      var hidden = model.forward(ops, Batch.of(cache.sequence(), ids, ids.length));
+      return model.logits(ops, hidden).toFloats();
+    }
+  }
+}
