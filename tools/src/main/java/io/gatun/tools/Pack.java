@@ -10,7 +10,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/// `gatun pack`: a GGUF file again with its blocks in tiles.
+/// `gatun pack`: a GGUF file, or a quantized model, again with its matrices in tiles.
 @Command(
     name = "pack",
     description = {
