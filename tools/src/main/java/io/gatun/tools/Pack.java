@@ -37,7 +37,7 @@ final class Pack implements Runnable {
   @Override
   public void run() {
     output.check(spec.commandLine());
-    try (var checkpoint = Checkpoint.open(model)) {
+    try (var checkpoint = Checkpoint.open(ModelNames.find(spec, model))) {
       var rewrite = Rewrite.packed(checkpoint);
       if (rewrite.converted() == 0) {
         throw new CheckpointException(
