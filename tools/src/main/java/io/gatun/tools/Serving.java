@@ -64,6 +64,7 @@ final class Serving {
       o.draft(Pretrained.find(asked.guesses.draft));
     }
     asked.hostNames.forEach(o::hostName);
+    asked.origins.forEach(o::origin);
     o.folder(asked.folder)
         .host(asked.host)
         .port(asked.port)
