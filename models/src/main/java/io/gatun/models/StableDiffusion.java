@@ -31,8 +31,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
 
-/// A text-to-image pipeline ready to use: Stable Diffusion 1, 2 and XL, PixArt-alpha and
-/// PixArt-Sigma.
+/// A text-to-image pipeline ready to use: Stable Diffusion 1, 2 and XL, Stable Diffusion 3 and 3.5,
+/// PixArt-alpha and -Sigma, FLUX.1.
 ///
 /// ```java
 /// try (var sd = StableDiffusion.load(Path.of("stable-diffusion-v1-5"))) {
@@ -234,6 +234,16 @@ public final class StableDiffusion implements AutoCloseable {
         o.scheduler == null
             ? Schedulers.of(schedulerConfig)
             : Schedulers.byName(o.scheduler, schedulerConfig);
+    var times = pipeline.flowTimes(size, o.steps);
+    if ((times != null) != scheduler.isFlow()) {
+      throw new CheckpointException(
+          "%s: \"_class_name\" is \"%s\", which is for networks that predict %s; this model's does not"
+              .formatted(
+                  files.config("scheduler").where(),
+                  schedulerConfig.className(),
+                  scheduler.isFlow() ? "the velocity of a flow" : "noise"));
+    }
+    scheduler.flow(times);
     scheduler.setTimesteps(o.steps, begin(o));
     var denoising = new Denoising(pipeline.denoiser(), f, scheduler, size, o, images);
     var generators = generators(o);
@@ -327,6 +337,11 @@ public final class StableDiffusion implements AutoCloseable {
   /// The negative prompt's condition, if it guides, and the prompt's.
   private List<Condition> conditions(String prompt, ImagineOptions o) {
     var how = new TextConditions.Reading(o.weighted, o.clipSkip, o.textTokens);
+    if (!pipeline.takesNegative() && o.negative != null && !o.negative.isBlank()) {
+      throw new IllegalArgumentException(
+          "this model was distilled to guide without a negative prompt, and reads none; leave it"
+              + " out");
+    }
     if (!pipeline.guides(o.guidance)) {
       return pipeline.text().encode(List.of(prompt), how);
     }

@@ -15,7 +15,9 @@ public final class Pipelines {
   private static final List<Kind> ALL =
       List.of(
           new Kind(UNetPipeline.CLASS_NAMES, UNetPipeline::new),
-          new Kind(PixArtPipeline.CLASS_NAMES, PixArtPipeline::new));
+          new Kind(PixArtPipeline.CLASS_NAMES, PixArtPipeline::new),
+          new Kind(StableDiffusion3Pipeline.CLASS_NAMES, StableDiffusion3Pipeline::new),
+          new Kind(FluxPipeline.CLASS_NAMES, FluxPipeline::new));
 
   private Pipelines() {}
 
