@@ -23,6 +23,7 @@ module io.gatun.models {
   exports io.gatun.models.sampling;
   exports io.gatun.models.t5;
   exports io.gatun.models.text;
+  exports io.gatun.models.toolcall;
   exports io.gatun.models.unet;
   exports io.gatun.models.vae;
 }

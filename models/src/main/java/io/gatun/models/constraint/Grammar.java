@@ -277,6 +277,19 @@ final class Grammar {
     return state - start[countedRuleNumber(state)];
   }
 
+  /// The lowest of the counts that `bytes` more bytes cannot tell from this one: all of these
+  /// suffice for the rule, and leave room for as many elements. Other states are only themselves.
+  int alike(int state, int bytes) {
+    if (!isCount(state)) {
+      return state;
+    }
+    var rule = countedRule(state);
+    int count = count(state);
+    return rule.max() != Expr.UNBOUNDED && count >= rule.min() && rule.max() - count >= bytes
+        ? state - count + rule.min()
+        : state;
+  }
+
   /// Whether the rule may end here.
   boolean accepts(int state) {
     return isCount(state) ? count(state) >= countedRule(state).min() : accepting.get(state);

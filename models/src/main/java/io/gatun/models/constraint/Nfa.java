@@ -23,7 +23,7 @@ final class Nfa {
   private static final int MOST_EDGES = 1_000_000;
 
   /// A repetition of more states than this is counted instead of written out.
-  private static final int WRITTEN_OUT = 512;
+  private static final int WRITTEN_OUT = 64;
 
   /// A step from one state to the next: over a byte from `lo` to `hi`, or over what a rule stands
   /// for.

@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.constraint.Constraint;
 import io.gatun.models.engine.Request;
+import io.gatun.models.toolcall.Tool;
+import io.gatun.models.toolcall.ToolCallReader;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -97,10 +99,16 @@ record Conversation(
   }
 
   /// Reads calls out of an answer; null where there can be none.
-  ToolCallParser parser(TextModel answering) {
+  ToolCallReader reader(ToolCallReader.Sink sink) {
     return tools.isEmpty()
         ? null
-        : new ToolCallParser(answering.tokenizer(), prompt, tools, isForced());
+        : new ToolCallReader(model.tokenizer(), functions(), isForced(), sink);
+  }
+
+  private List<Tool> functions() {
+    return tools.entrySet().stream()
+        .map(tool -> new Tool(tool.getKey(), tool.getValue().at("/function/parameters")))
+        .toList();
   }
 
   /// With a constraint, or that of the calls that must be made.

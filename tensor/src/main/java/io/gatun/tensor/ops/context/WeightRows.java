@@ -41,10 +41,7 @@ public final class WeightRows {
     long k = w.dim(1);
     var type = w.dtype();
     if (w.dequantization() != null) {
-      toFloat(backend, w.dequantized(null), row, count, dst, at);
-      for (int i = 0; i < count; i++) {
-        w.dequantization().apply(row + i, dst, at + 4 * i * k, Math.toIntExact(k));
-      }
+      dequantize(backend, w, row, count, dst, at);
       return;
     }
     if (type instanceof DType.Tiled tiled) {
@@ -69,6 +66,28 @@ public final class WeightRows {
     switch (backend) {
       case SCALAR -> Dequantize.toFloat(type, w.segment(), from, dst, at, count * k);
       case VECTOR, NATIVE -> Unpack.toFloat(type, w.segment(), from, dst, at, count * k);
+    }
+  }
+
+  private static void dequantize(
+      Backend backend, Tensor w, long row, int count, MemorySegment dst, long at) {
+    var how = w.dequantization();
+    int k = Math.toIntExact(w.dim(1));
+    boolean fast = backend != Backend.SCALAR && ScaledRows.supports(w);
+    boolean values = how.scales() == null && how.levels() == null && how.factor() == 1;
+    if (!fast) {
+      toFloat(backend, w.dequantized(null), row, count, dst, at);
+    }
+    for (long i = 0; i < count; i++) {
+      long to = at + 4 * i * k;
+      if (fast) {
+        ScaledRows.scaled(w, row + i, dst, to);
+      }
+      if (fast || values) {
+        how.finish(row + i, dst, to, k);
+      } else {
+        how.apply(row + i, dst, to, k);
+      }
     }
   }
 

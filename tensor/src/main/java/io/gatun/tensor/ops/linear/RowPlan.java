@@ -12,7 +12,8 @@ sealed interface RowPlan extends LinearPlan
         DotPlan,
         GatedPlan,
         FinishedPlan,
-        OffsetPlan {
+        OffsetPlan,
+        ScaledPlan {
   /// Weight rows that a worker takes at least: four tiles, which the kernels handle together.
   int BLOCK = 128;
 

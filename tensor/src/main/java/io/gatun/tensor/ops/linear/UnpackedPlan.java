@@ -75,11 +75,15 @@ final class UnpackedPlan implements RowPlan {
     return memory.asSlice(scratch.at());
   }
 
-  private void matmul(MemorySegment b, int count, MemorySegment target) {
-    var spec =
-        MatmulSpec.of(rows, count, k, ElementType.BF16, ElementType.BF16, ElementType.F32, true)
-            .withStrides(k, WeightLayout.transposed(k), (int) out.dim(1));
-    OneDnn.matmul(spec, input, b, target);
+  private void matmul(MemorySegment b, int n, MemorySegment target) {
+    int ldc = (int) out.dim(1);
+    for (int row = 0, count; row < rows; row += count) {
+      count = PackedPlan.rowsAtOnce(rows - row);
+      var spec =
+          MatmulSpec.of(count, n, k, ElementType.BF16, ElementType.BF16, ElementType.F32, true)
+              .withStrides(k, WeightLayout.transposed(k), ldc);
+      OneDnn.matmul(spec, input.asSlice(2L * row * k), b, target.asSlice(4L * row * ldc));
+    }
   }
 
   private void sgemm(MemorySegment b, int count, MemorySegment target) {

@@ -15,14 +15,14 @@ import java.lang.ref.Reference;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
-/// Keys and values of a head as 8-bit integers with one scale.
-public final class QuantizedHeads {
+/// Rows of F32 as 8-bit integers with one scale each: activations, weights, keys and values.
+public final class Int8Rows {
   private static final int NO_SIGN = 0x7FFFFFFF;
 
-  private QuantizedHeads() {}
+  private Int8Rows() {}
 
   /// [io.gatun.tensor.kernel.scalar.Kernels#quantize].
-  static float quantize(MemorySegment x, long xAt, int n, MemorySegment q, long qAt) {
+  static float quantize(MemorySegment x, long xAt, int n, int zero, MemorySegment q, long qAt) {
     long from = address(x, xAt, 4L * n);
     long to = address(q, qAt, n);
     int whole = n - n % COUNT;
@@ -38,14 +38,28 @@ public final class QuantizedHeads {
     float max = Float.intBitsToFloat(bits);
     float inverse = max == 0 ? 0 : 127 / max;
     for (int i = 0; i < whole; i += COUNT) {
-      storeBytes(floats(from + 4L * i).mul(inverse).add(ROUND).reinterpretAsInts(), to + i);
+      var rounded = floats(from + 4L * i).mul(inverse).add(ROUND).reinterpretAsInts();
+      storeBytes(rounded.add(zero), to + i);
     }
     for (int i = whole; i < n; i++) {
       float rounded = ALL.get(FLOAT, from + 4L * i) * inverse + ROUND;
-      ALL.set(BYTE, to + i, (byte) Float.floatToRawIntBits(rounded));
+      ALL.set(BYTE, to + i, (byte) (Float.floatToRawIntBits(rounded) + zero));
     }
     Reference.reachabilityFence(x);
     Reference.reachabilityFence(q);
     return max / 127;
+  }
+
+  /// The sum of n signed bytes.
+  ///
+  /// @param n a multiple of 32
+  public static int sum(MemorySegment q, long qAt, int n) {
+    long from = address(q, qAt, n);
+    IntVector sum = IntVector.zero(INTS);
+    for (int i = 0; i < n; i += COUNT) {
+      sum = sum.add(Lanes.bytes(from + i));
+    }
+    Reference.reachabilityFence(q);
+    return sum.reduceLanes(VectorOperators.ADD);
   }
 }
