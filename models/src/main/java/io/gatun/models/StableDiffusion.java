@@ -31,8 +31,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
 
-/// A text-to-image pipeline ready to use: Stable Diffusion 1, 2 and XL, Stable Diffusion 3 and 3.5,
-/// PixArt-alpha and -Sigma, FLUX.1.
+/// A text-to-image pipeline ready to use: Stable Diffusion 1, 2, XL, 3 and 3.5, PixArt-alpha and
+/// -Sigma, FLUX.1, FLUX.2 klein, Z-Image.
 ///
 /// ```java
 /// try (var sd = StableDiffusion.load(Path.of("stable-diffusion-v1-5"))) {
@@ -121,7 +121,9 @@ public final class StableDiffusion implements AutoCloseable {
   private AutoencoderTiny tiny(AutoencoderKLConfig config) {
     var decoder = vaeFile.tinyDecoder();
     long channels = AutoencoderTiny.latentChannels(decoder);
-    if (channels != config.latentChannels() || config.factor() != AutoencoderTiny.FACTOR) {
+    if (channels != config.latentChannels()
+        || config.factor() != AutoencoderTiny.FACTOR
+        || config.batchNormEps() > 0) {
       throw new CheckpointException(
           "%s decodes latents of %d channels to %d times their size; the model's have %d channels and %d times. Choose the tiny autoencoder of the model's kind: taesd for Stable Diffusion 1 and 2, taesdxl for XL"
               .formatted(
@@ -245,7 +247,7 @@ public final class StableDiffusion implements AutoCloseable {
     }
     scheduler.flow(times);
     scheduler.setTimesteps(o.steps, begin(o));
-    var denoising = new Denoising(pipeline.denoiser(), f, scheduler, size, o, images);
+    var denoising = new Denoising(pipeline, f, scheduler, size, o, images);
     var generators = generators(o);
 
     long began = System.nanoTime();

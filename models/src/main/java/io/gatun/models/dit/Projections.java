@@ -14,15 +14,21 @@ record Projections(
     LinearWeight q, LinearWeight k, LinearWeight v, RmsNorm normQ, RmsNorm normK, int headSize) {
   private static final float EPS = 1e-6f;
 
+  /// An image's with norms: `to_q`, `norm_q`.
+  static Projections ofImage(Weights w, int d, int headSize, boolean bias, float eps) {
+    return of(w, List.of("to_q", "to_k", "to_v"), "norm_q", "norm_k", d, headSize, bias, eps);
+  }
+
   /// An image's: `to_q`, `norm_q`.
   static Projections ofImage(Weights w, int d, int headSize, boolean bias, boolean norms) {
-    return of(w, List.of("to_q", "to_k", "to_v"), "norm_q", "norm_k", d, headSize, bias, norms);
+    return of(
+        w, List.of("to_q", "to_k", "to_v"), "norm_q", "norm_k", d, headSize, bias, norms ? EPS : 0);
   }
 
   /// A text's beside an image's: `add_q_proj`, `norm_added_q`.
   static Projections ofText(Weights w, int d, int headSize, boolean bias, boolean norms) {
     var names = List.of("add_q_proj", "add_k_proj", "add_v_proj");
-    return of(w, names, "norm_added_q", "norm_added_k", d, headSize, bias, norms);
+    return of(w, names, "norm_added_q", "norm_added_k", d, headSize, bias, norms ? EPS : 0);
   }
 
   private static Projections of(
@@ -33,13 +39,13 @@ record Projections(
       int d,
       int headSize,
       boolean bias,
-      boolean norms) {
+      float eps) {
     return new Projections(
         w.linears(names.subList(0, 1), d, d, bias),
         w.linears(names.subList(1, 2), d, d, bias),
         w.linears(names.subList(2, 3), d, d, bias),
-        norms ? w.rmsNorm(normQ, headSize, EPS) : null,
-        norms ? w.rmsNorm(normK, headSize, EPS) : null,
+        eps > 0 ? w.rmsNorm(normQ, headSize, eps) : null,
+        eps > 0 ? w.rmsNorm(normK, headSize, eps) : null,
         headSize);
   }
 

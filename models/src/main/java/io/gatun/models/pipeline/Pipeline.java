@@ -29,6 +29,11 @@ public interface Pipeline {
     return guidance > 1;
   }
 
+  /// How predictions become one at that guidance.
+  default Guidance guidance(double scale) {
+    return Guidance.classifierFree(scale);
+  }
+
   /// Whether a negative prompt changes anything at any guidance.
   default boolean takesNegative() {
     return true;
