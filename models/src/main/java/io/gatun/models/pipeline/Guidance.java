@@ -2,6 +2,8 @@ package io.gatun.models.pipeline;
 
 /// How the predictions for several conditions become one.
 public interface Guidance {
+  /// One prediction of several.
+  ///
   /// @param predictions for each condition, one after the other
   /// @param size numbers of each
   float[] combine(float[] predictions, int size);
