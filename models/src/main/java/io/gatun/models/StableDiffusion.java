@@ -153,8 +153,16 @@ public final class StableDiffusion implements AutoCloseable {
   /// Loads a pipeline with the default options.
   ///
   /// @throws CheckpointException if there is no such pipeline, or Gatun cannot run it
-  public static StableDiffusion load(String path) {
-    return load(Path.of(Objects.requireNonNull(path, "the path is null")));
+  public static StableDiffusion load(String pathOrName) {
+    return load(pathOrName, o -> {});
+  }
+
+  /// Loads a model; one of the hub's is fetched if it is not there.
+  ///
+  /// @param pathOrName what [NamedModels] knows: a path, `tiny-...`, `ORG/MODEL:QUANT`
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static StableDiffusion load(String pathOrName, Consumer<StableDiffusionOptions> choose) {
+    return load(NamedModels.find(pathOrName), choose);
   }
 
   /// Loads a pipeline with the default options.
@@ -180,7 +188,7 @@ public final class StableDiffusion implements AutoCloseable {
   private static StableDiffusion open(Path pathOrName, Consumer<StableDiffusionOptions> choose) {
     var options = new StableDiffusionOptions();
     Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
-    Path path = Pretrained.find(pathOrName);
+    Path path = NamedModels.find(pathOrName);
     var files = PipelineFiles.open(path, options.loadMode, options.prediction);
     Ops ops = null;
     try {
