@@ -1,6 +1,5 @@
 package io.gatun.tools;
 
-import io.gatun.models.Pretrained;
 import io.gatun.models.constraint.Constraint;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
@@ -125,7 +124,7 @@ final class BenchConstraint implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    var tokenizer = model == null ? synthetic() : Tokenizers.load(Pretrained.find(model));
+    var tokenizer = model == null ? synthetic() : Tokenizers.load(ModelNames.find(spec, model));
     var given = constraint.constraint();
     Map<String, Supplier<Constraint>> all =
         given == null ? SOME : Map.of(given.toString(), () -> given);

@@ -71,12 +71,13 @@ final class DiffusionModelOptions {
   /// @param from an image that is to be made again; null for none
   StableDiffusion load(FromImage from) {
     var err = command.commandLine().getErr();
-    Path path = model != null ? Pretrained.find(model) : Pretrained.path("tiny-sd");
+    Path path = model != null ? ModelNames.find(command, model) : Pretrained.path("tiny-sd");
     Map<Path, Double> adaptations = new LinkedHashMap<>();
     loras.forEach(lora -> addLora(lora, adaptations));
     if (from != null) {
       from.checkModel(path, vae, adaptations.keySet());
     }
+    Fit.of(path, StableDiffusion.PACKING_BUDGET).require(null, run.force());
     return StableDiffusion.load(
         path,
         o -> {

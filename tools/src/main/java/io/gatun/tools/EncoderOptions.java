@@ -43,7 +43,9 @@ final class EncoderOptions {
       throw new ParameterException(
           command.commandLine(), "Missing required option: '--model=PATH'");
     }
-    return model;
+    Path path = ModelNames.find(command, model);
+    Fit.of(path, 0).require(null, run.force());
+    return path;
   }
 
   void apply(TextEncoderOptions options) {

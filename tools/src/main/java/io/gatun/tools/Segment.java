@@ -159,7 +159,9 @@ final class Segment implements Callable<Integer> {
     return remote.isGiven()
         ? new RemoteSegmenter(remote.open(), remote.model(), prompts)
         : new ModelSegmenter(
-            () -> loading.load(model != null ? model : Pretrained.path("tiny-sam")),
+            () ->
+                loading.load(
+                    model != null ? ModelNames.find(spec, model) : Pretrained.path("tiny-sam")),
             Stdio.of(spec).isInteractive());
   }
 

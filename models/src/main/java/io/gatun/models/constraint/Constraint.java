@@ -1,5 +1,10 @@
 package io.gatun.models.constraint;
 
+import io.gatun.models.constraint.expr.CharDfa;
+import io.gatun.models.constraint.expr.CodePoints;
+import io.gatun.models.constraint.expr.Expr;
+import io.gatun.models.constraint.expr.Regex;
+import io.gatun.models.constraint.json.JsonSchema;
 import io.gatun.models.text.Tokenizer;
 import java.util.List;
 import java.util.Map;
