@@ -60,6 +60,14 @@ final class Serve implements Callable<Integer> {
   List<String> hostNames = new ArrayList<>();
 
   @Option(
+      names = "--origin",
+      paramLabel = "URL",
+      description =
+          "Where pages that may ask come from, beside this server's own: https://chat.example.org"
+              + " of a proxy before it.")
+  List<String> origins = new ArrayList<>();
+
+  @Option(
       names = "--api-key-file",
       paramLabel = "FILE",
       description = "Keys, one a line, of which requests need one.")
