@@ -8,18 +8,23 @@ module io.gatun.models {
   exports io.gatun.models.clip;
   exports io.gatun.models.constraint;
   exports io.gatun.models.diffusion;
+  exports io.gatun.models.dit;
   exports io.gatun.models.decoder;
   exports io.gatun.models.decoder.arch;
   exports io.gatun.models.encoder;
   exports io.gatun.models.engine;
   exports io.gatun.models.image;
   exports io.gatun.models.nn;
+  exports io.gatun.models.pipeline;
   exports io.gatun.models.quantized;
+  exports io.gatun.models.qwen3;
   exports io.gatun.models.rewrite;
   exports io.gatun.models.sam;
   exports io.gatun.models.sam.coco;
   exports io.gatun.models.sampling;
+  exports io.gatun.models.t5;
   exports io.gatun.models.text;
+  exports io.gatun.models.toolcall;
   exports io.gatun.models.unet;
   exports io.gatun.models.vae;
 }

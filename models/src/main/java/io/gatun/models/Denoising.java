@@ -1,37 +1,19 @@
 package io.gatun.models;
 
-import io.gatun.models.TextConditions.Condition;
 import io.gatun.models.diffusion.NormalGenerator;
 import io.gatun.models.diffusion.Scheduler;
-import io.gatun.models.unet.AddedConditions;
-import io.gatun.models.unet.Conditioning;
-import io.gatun.models.unet.UNet2DConditionModel;
-import io.gatun.tensor.Tensor;
+import io.gatun.models.pipeline.Condition;
+import io.gatun.models.pipeline.Denoiser;
+import io.gatun.models.pipeline.Guidance;
+import io.gatun.models.pipeline.LatentSize;
+import io.gatun.models.pipeline.Pipeline;
 import io.gatun.tensor.ops.Functional;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 
-/// Takes a batch of latents (B, H, W, L) from noise to images: for each timestep the UNet's
+/// Takes a batch of latents (B, H, W, L) from noise to images: for each timestep the network's
 /// prediction, with and without the prompt where it guides, and the scheduler's step.
-///
-///     e = e(negative) + guidance (e(prompt) - e(negative))
-///
-/// (Ho and Salimans 2022, arXiv:2207.12598, equation 6, with guidance = 1 + w).
 final class Denoising {
-  /// The sizes of latents.
-  record Size(int batch, int height, int width, int channels) {
-    int image() {
-      return height * width * channels;
-    }
-
-    int all() {
-      return batch * image();
-    }
-  }
-
   /// What of an image is to stay as it is.
   ///
   /// @param latents of the whole image, for the batch
@@ -40,32 +22,28 @@ final class Denoising {
   @SuppressWarnings("ArrayRecordComponent") // never compared
   record Kept(float[] latents, float[] noise, boolean[] repaint) {}
 
-  private final UNet2DConditionModel unet;
+  private final Denoiser denoiser;
+  private final Guidance guidance;
   private final Functional f;
   private final Scheduler scheduler;
-  private final Size size;
+  private final LatentSize size;
   private final ImagineOptions options;
   private final LatentImages images;
 
   Denoising(
-      UNet2DConditionModel unet,
+      Pipeline pipeline,
       Functional f,
       Scheduler scheduler,
-      Size size,
+      LatentSize size,
       ImagineOptions options,
       LatentImages images) {
-    this.unet = unet;
+    denoiser = pipeline.denoiser();
+    guidance = pipeline.guidance(options.guidance);
     this.f = f;
     this.scheduler = scheduler;
     this.size = size;
     this.options = options;
     this.images = images;
-  }
-
-  /// Whether the network is asked for the negative prompt, too; one that was distilled to guide by
-  /// itself is told the guidance.
-  static boolean guides(UNet2DConditionModel unet, ImagineOptions options) {
-    return options.guidance > 1 && unet.config().timeCondProjDim() == 0;
   }
 
   /// Standard normal noise for each image from its own stream, which counts the channels first.
@@ -114,11 +92,11 @@ final class Denoising {
     float[] latents = start;
     float[] timesteps = scheduler.timesteps();
     try (var _ = f.scope()) {
-      var conditioning = condition(conditions);
+      var conditioned = denoiser.condition(f, wanted(conditions));
       for (int i = 0; i < timesteps.length; i++) {
         long began = System.nanoTime();
         float[] scaled = scheduler.scaleModelInput(latents);
-        float[] output = guided(predict(scaled, timesteps[i], conditioning));
+        float[] output = guidance.combine(conditioned.predict(scaled, timesteps[i]), size.all());
         latents = scheduler.step(output, latents, () -> noise(generators));
         if (kept != null) {
           restore(latents, kept);
@@ -141,68 +119,17 @@ final class Denoising {
     return latents;
   }
 
-  /// The conditions, each for as many images as the batch has.
-  private Conditioning condition(List<Condition> conditions) {
-    int rows = conditions.size() * size.batch();
-    var first = conditions.getFirst();
-    Tensor states = f.ops().empty(rows, first.tokens(), first.width());
-    boolean textTime = unet.config().hasTextTime();
-    Tensor pooled = textTime ? f.ops().empty(rows, first.pooled().length) : null;
-    for (int row = 0; row < rows; row++) {
-      var condition = conditions.get(row / size.batch());
-      put(condition.states(), states, row);
-      if (textTime) {
-        put(condition.pooled(), pooled, row);
-      }
-    }
-    var timeIds = new double[rows][];
-    Arrays.fill(timeIds, timeIds());
-    return unet.condition(
-        states, new AddedConditions(pooled, textTime ? timeIds : null, null, options.guidance));
+  private Denoiser.Wanted wanted(List<Condition> conditions) {
+    return new Denoiser.Wanted(conditions, size, options.guidance, timeIds());
   }
 
   /// SDXL's sizes: before cropping, the crop's place, and after it; each height or top first.
   private double[] timeIds() {
-    int[] own = {size.height() * images.factor(), size.width() * images.factor()};
+    int[] own = {size.height() * size.factor(), size.width() * size.factor()};
     int[] original = options.originalSize == null ? own : options.originalSize;
     int[] crop = options.cropTopLeft;
     int[] target = options.targetSize == null ? own : options.targetSize;
     return new double[] {original[0], original[1], crop[0], crop[1], target[0], target[1]};
-  }
-
-  private static void put(float[] values, Tensor rows, int row) {
-    MemorySegment.copy(
-        values,
-        0,
-        rows.segment(),
-        ValueLayout.JAVA_FLOAT,
-        (long) row * values.length * Float.BYTES,
-        values.length);
-  }
-
-  /// The network's output for each condition, one after the other.
-  private float[] predict(float[] latents, float timestep, Conditioning conditioning) {
-    try (var _ = f.scope()) {
-      int copies = conditioning.batch() / size.batch();
-      Tensor sample =
-          f.ops().empty(conditioning.batch(), size.height(), size.width(), size.channels());
-      for (int copy = 0; copy < copies; copy++) {
-        put(latents, sample, copy);
-      }
-      return unet.forward(sample, timestep, conditioning).toFloats();
-    }
-  }
-
-  private float[] guided(float[] output) {
-    if (output.length == size.all()) {
-      return output;
-    }
-    var out = new float[size.all()];
-    for (int i = 0; i < out.length; i++) {
-      float without = output[i];
-      out[i] = without + (float) options.guidance * (output[out.length + i] - without);
-    }
-    return out;
   }
 
   /// Puts the image back where it is to be kept, with as much noise as the rest has by now.

@@ -6,6 +6,7 @@ import io.gatun.models.diffusion.PredictionType;
 import io.gatun.models.diffusion.Rng;
 import io.gatun.models.diffusion.Scheduler;
 import io.gatun.models.diffusion.Schedulers;
+import io.gatun.models.pipeline.LatentSize;
 import io.gatun.tensor.DType;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -17,8 +18,8 @@ import java.util.Map;
 ///
 /// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Dtype`, `Prediction type` (where
 /// the files left that open), `Prompt syntax`, `Lora 1`, `Lora 1 hash`, `Negative text` (empty,
-/// which is another thing for SDXL than none), `VAE file`, `VAE file hash`, `VAE tile`, `Init image
-/// hash` and `Mask hash` are Gatun's own, which other programs pass over.
+/// which is another thing for SDXL than none), `Text tokens`, `VAE file`, `VAE file hash`, `VAE
+/// tile`, `Init image hash` and `Mask hash` are Gatun's own, which other programs pass over.
 ///
 /// What comes from an image's file is a stranger's word: it sets numbers and choices. Of files
 /// there are only names and hashes, see [#files].
@@ -29,6 +30,7 @@ public final class ImageSettings {
   private static final String LORA = "Lora ";
   private static final String NEGATIVE = "Negative text";
   private static final String EMPTY = "empty";
+  private static final String TEXT_TOKENS = "Text tokens";
   private static final String VAE = "VAE file";
   private static final String INIT_IMAGE = "Init image hash";
   private static final String MASK = "Mask hash";
@@ -42,8 +44,7 @@ public final class ImageSettings {
       String prompt,
       ImagineOptions o,
       int image,
-      Denoising.Size size,
-      int factor,
+      LatentSize size,
       Scheduler scheduler,
       StableDiffusionOptions loaded,
       List<SourceFile> files) {
@@ -52,7 +53,7 @@ public final class ImageSettings {
     s.put("Sampler", Schedulers.samplerName(scheduler));
     s.put("CFG scale", plain(o.guidance));
     s.put("Seed", "" + (o.seed + image));
-    s.put("Size", "%dx%d".formatted(size.width() * factor, size.height() * factor));
+    s.put("Size", "%dx%d".formatted(size.width() * size.factor(), size.height() * size.factor()));
     if (o.initImage != null) {
       s.put("Denoising strength", plain(o.strength));
     }
@@ -70,6 +71,9 @@ public final class ImageSettings {
     }
     if (o.negative != null && o.negative.isEmpty()) {
       s.put(NEGATIVE, EMPTY);
+    }
+    if (o.textTokens > 0) {
+      s.put(TEXT_TOKENS, "" + o.textTokens);
     }
     if (o.vaeTile > 0) {
       s.put("VAE tile", "" + o.vaeTile);
@@ -226,6 +230,7 @@ public final class ImageSettings {
           o.negative("");
         }
       }
+      case TEXT_TOKENS -> o.textTokens(Integer.parseInt(value));
       case "VAE tile" -> o.vaeTile(Integer.parseInt(value));
       default -> {} // other programs' settings, and files, which the caller names
     }

@@ -2,6 +2,7 @@ package io.gatun.models;
 
 import io.gatun.models.diffusion.Rng;
 import io.gatun.models.image.Image;
+import io.gatun.models.pipeline.Pipeline;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
@@ -9,8 +10,8 @@ import java.util.function.Consumer;
 /// How an image is made: `sd.imagine("a cat", o -> o.steps(20).seed(7))`.
 public final class ImagineOptions {
   String negative;
-  int steps = 25;
-  double guidance = 7.5;
+  int steps;
+  double guidance = Double.NaN;
   long seed = ThreadLocalRandom.current().nextLong(1L << 32);
   int width;
   int height;
@@ -19,6 +20,7 @@ public final class ImagineOptions {
   Rng rng = Rng.PHILOX;
   boolean weighted;
   int clipSkip;
+  int textTokens;
   Image initImage;
   Image mask;
   double strength = 0.75;
@@ -37,15 +39,21 @@ public final class ImagineOptions {
     return this;
   }
 
-  /// How many steps the scheduler takes; 25 unless set.
+  /// Sets what was left open as the model's makers recommend it.
+  void complete(Pipeline.Defaults defaults) {
+    steps = steps == 0 ? defaults.steps() : steps;
+    guidance = Double.isNaN(guidance) ? defaults.guidance() : guidance;
+  }
+
+  /// How many steps the scheduler takes; unless set what suits the model, 25 for Stable Diffusion.
   public ImagineOptions steps(int value) {
     steps = atLeast("steps", value, 1);
     return this;
   }
 
   /// How strongly the prompt guides (classifier-free guidance, Ho and Salimans 2022,
-  /// arXiv:2207.12598): 7.5 unless set. 1 or less means without, which takes half the time, and
-  /// which distilled models such as SDXL-Turbo want.
+  /// arXiv:2207.12598); unless set what suits the model, 7.5 for Stable Diffusion. 1 or less means
+  /// without, which takes half the time, and which distilled models such as SDXL-Turbo want.
   public ImagineOptions guidance(double value) {
     if (!(value >= 0 && value <= 1000)) {
       throw new IllegalArgumentException("guidance is " + value + "; need 0 to 1000");
@@ -108,6 +116,13 @@ public final class ImagineOptions {
   /// out itself.
   public ImagineOptions clipSkip(int value) {
     clipSkip = atLeast("clip skip", value, 0);
+    return this;
+  }
+
+  /// How many tokens of a prompt T5 reads at most, and where its padding is read, too, how many at
+  /// all; 0, unless set, for what the model's makers chose. Fewer take less time.
+  public ImagineOptions textTokens(int value) {
+    textTokens = atLeast("text tokens", value, 0);
     return this;
   }
 

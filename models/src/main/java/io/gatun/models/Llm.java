@@ -68,8 +68,16 @@ public final class Llm implements AutoCloseable {
   /// Loads a model with the default options.
   ///
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
-  public static Llm load(String path) {
-    return load(Path.of(Objects.requireNonNull(path, "the path is null")));
+  public static Llm load(String pathOrName) {
+    return load(pathOrName, o -> {});
+  }
+
+  /// Loads a model; one of the hub's is fetched if it is not there.
+  ///
+  /// @param pathOrName what [NamedModels] knows: a path, `tiny-...`, `ORG/MODEL:QUANT`
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static Llm load(String pathOrName, Consumer<LlmOptions> choose) {
+    return load(NamedModels.find(pathOrName), choose);
   }
 
   /// Loads a model with the default options.
@@ -106,7 +114,7 @@ public final class Llm implements AutoCloseable {
     var options = new LlmOptions();
     Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
     options.check();
-    Path path = Pretrained.find(pathOrName);
+    Path path = NamedModels.find(pathOrName);
     var checkpoint =
         options.pack
             ? new PackedModels(options.threads(), options.cacheLimit, options.notices)

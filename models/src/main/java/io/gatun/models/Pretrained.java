@@ -4,35 +4,17 @@ import io.gatun.loaders.CheckpointException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Objects;
 
 /// The small models that come with Gatun, in `models/pretrained` of its sources; its jars do not
 /// hold them.
 ///
 /// `Llm.load("tiny-llm")`, `Sam.load("tiny-sam")`, `StableDiffusion.load("tiny-sd")` and the
-/// command line's `--model` know them by name. What lies at a path counts first: in a folder that
-/// has a `tiny-llm` of its own, that is meant.
+/// command line's `--model` know them by name ([NamedModels]).
 public final class Pretrained {
   /// Their names.
   public static final List<String> NAMES = List.of("tiny-llm", "tiny-sam", "tiny-sd");
 
   private Pretrained() {}
-
-  /// What a user means by a path: the file or directory there, or else the model of that name that
-  /// comes with Gatun.
-  ///
-  /// @throws CheckpointException if there is neither
-  public static Path find(Path path) {
-    if (Files.exists(Objects.requireNonNull(path, "the path is null"))) {
-      return path;
-    }
-    if (NAMES.contains(path.toString())) {
-      return path(path.toString());
-    }
-    throw new CheckpointException(
-        "%s: there is no such file or directory. Models that come with Gatun go by their names: %s"
-            .formatted(path, String.join(", ", NAMES)));
-  }
 
   /// Where a model lies: `tiny-llm`.
   ///

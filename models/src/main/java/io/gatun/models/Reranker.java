@@ -36,8 +36,16 @@ public final class Reranker implements AutoCloseable {
   /// Loads a model with the default options.
   ///
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
-  public static Reranker load(String path) {
-    return load(Path.of(path));
+  public static Reranker load(String pathOrName) {
+    return load(pathOrName, o -> {});
+  }
+
+  /// Loads a model; one of the hub's is fetched if it is not there.
+  ///
+  /// @param pathOrName what [NamedModels] knows: a path, `tiny-...`, `ORG/MODEL:QUANT`
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static Reranker load(String pathOrName, Consumer<TextEncoderOptions> choose) {
+    return load(NamedModels.find(pathOrName), choose);
   }
 
   /// Loads a model with the default options.

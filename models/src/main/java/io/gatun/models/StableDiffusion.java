@@ -2,7 +2,6 @@ package io.gatun.models;
 
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Interruption;
-import io.gatun.models.TextConditions.Condition;
 import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.diffusion.LoraSet;
 import io.gatun.models.diffusion.NormalGenerator;
@@ -14,8 +13,12 @@ import io.gatun.models.diffusion.VaeFile;
 import io.gatun.models.image.Filter;
 import io.gatun.models.image.Image;
 import io.gatun.models.nn.Weights;
-import io.gatun.models.unet.UNet2DConditionConfig;
-import io.gatun.models.unet.UNet2DConditionModel;
+import io.gatun.models.pipeline.Condition;
+import io.gatun.models.pipeline.LatentSize;
+import io.gatun.models.pipeline.Pipeline;
+import io.gatun.models.pipeline.PipelineParts;
+import io.gatun.models.pipeline.Pipelines;
+import io.gatun.models.pipeline.TextConditions;
 import io.gatun.models.vae.AutoencoderKL;
 import io.gatun.models.vae.AutoencoderKLConfig;
 import io.gatun.models.vae.AutoencoderTiny;
@@ -28,8 +31,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
 
-/// A text-to-image pipeline ready to use: Stable Diffusion 1, 2 and XL (Rombach et al. 2022,
-/// arXiv:2112.10752; Podell et al. 2023, arXiv:2307.01952).
+/// A text-to-image pipeline ready to use: Stable Diffusion 1, 2, XL, 3 and 3.5, PixArt-alpha and
+/// -Sigma, FLUX.1, FLUX.2 klein, Z-Image.
 ///
 /// ```java
 /// try (var sd = StableDiffusion.load(Path.of("stable-diffusion-v1-5"))) {
@@ -39,8 +42,7 @@ import java.util.function.Consumer;
 ///
 /// Any thread may use it: calls from several threads take turns, one call at a time. An interrupt
 /// ends a call within a layer, with a [java.util.concurrent.CancellationException]; the thread
-/// stays interrupted. The parts, such as [#unet] and [#ops], are for one thread at a time, and
-/// refuse a second one.
+/// stays interrupted. [#ops] are for one thread at a time, and refuse a second one.
 public final class StableDiffusion implements AutoCloseable {
   /// Bytes for the UNet's weights in another form: with what SDXL's activations need at 1024 x 1024
   /// less than 3 GB.
@@ -58,9 +60,9 @@ public final class StableDiffusion implements AutoCloseable {
   private final LoraSet loras;
   private final VaeFile vaeFile;
   private final SchedulerConfig schedulerConfig;
-  private final TextConditions text;
-  private final UNet2DConditionModel unet;
+  private final Pipeline pipeline;
   private final LatentImages images;
+  private Weights networkWeights;
   private List<SourceFile> loadedFiles;
 
   private StableDiffusion(PipelineFiles files, StableDiffusionOptions options, Ops ops) {
@@ -68,6 +70,11 @@ public final class StableDiffusion implements AutoCloseable {
     this.options = options;
     this.ops = ops;
     f = new Functional(ops, options.dtype());
+    if (!options.loras.isEmpty() && !files.has("unet")) {
+      throw new CheckpointException(
+          "%s: Gatun adds low-rank adaptations to UNets, not to transformers such as this one; leave out --lora"
+              .formatted(files.path()));
+    }
     loras = LoraSet.open(options.loras);
     VaeFile otherVae = null;
     try {
@@ -78,19 +85,11 @@ public final class StableDiffusion implements AutoCloseable {
       var once = new Functional(ops, options.dtype());
       once.packingBudget(0);
       f.packingBudget(PACKING_BUDGET);
-      text = new TextConditions(files, this::weights, once, options.notices);
-      var unetKeys = files.config("unet");
-      var unetWeights = weights("unet", f).quantized(options.quantization);
-      unet = new UNet2DConditionModel(UNet2DConditionConfig.of(unetKeys), unetWeights, f);
-      unetWeights.requireQuantized();
       images = images();
-      int in = unet.config().inChannels();
-      if (in != images.channels() || unet.config().numClassEmbeds() > 0) {
-        throw new CheckpointException(
-            "%s: \"in_channels\" is %d and \"num_class_embeds\" %d; the autoencoder's latents have %d channels: Gatun runs pipelines whose UNet reads just these, not those made for inpainting or upscaling"
-                .formatted(
-                    unetKeys.where(), in, unet.config().numClassEmbeds(), images.channels()));
-      }
+      pipeline =
+          Pipelines.of(
+              new PipelineParts(files, this::weights, f, once, images.channels(), options.notices));
+      networkWeights.requireQuantized();
       files.requireAllUsed(vaeFile != null && !vaeFile.isTiny());
       if (vaeFile != null) {
         vaeFile.requireAllUsed();
@@ -122,7 +121,9 @@ public final class StableDiffusion implements AutoCloseable {
   private AutoencoderTiny tiny(AutoencoderKLConfig config) {
     var decoder = vaeFile.tinyDecoder();
     long channels = AutoencoderTiny.latentChannels(decoder);
-    if (channels != config.latentChannels() || config.factor() != AutoencoderTiny.FACTOR) {
+    if (channels != config.latentChannels()
+        || config.factor() != AutoencoderTiny.FACTOR
+        || config.batchNormEps() > 0) {
       throw new CheckpointException(
           "%s decodes latents of %d channels to %d times their size; the model's have %d channels and %d times. Choose the tiny autoencoder of the model's kind: taesd for Stable Diffusion 1 and 2, taesdxl for XL"
               .formatted(
@@ -135,15 +136,33 @@ public final class StableDiffusion implements AutoCloseable {
     return new AutoencoderTiny(null, decoder, new Functional(ops, options.dtype()));
   }
 
+  /// A part's weights, with what was trained in addition, and those of the network as they are to
+  /// be quantized.
   private Weights weights(String part, Functional functional) {
-    return files.weights(part).merged(loras.merge(part, files.config("unet"), functional));
+    var weights = files.weights(part);
+    if (files.has("unet")) {
+      weights = weights.merged(loras.merge(part, files.config("unet"), functional));
+    }
+    if (functional != f) {
+      return weights;
+    }
+    networkWeights = weights.quantized(options.quantization);
+    return networkWeights;
   }
 
   /// Loads a pipeline with the default options.
   ///
   /// @throws CheckpointException if there is no such pipeline, or Gatun cannot run it
-  public static StableDiffusion load(String path) {
-    return load(Path.of(Objects.requireNonNull(path, "the path is null")));
+  public static StableDiffusion load(String pathOrName) {
+    return load(pathOrName, o -> {});
+  }
+
+  /// Loads a model; one of the hub's is fetched if it is not there.
+  ///
+  /// @param pathOrName what [NamedModels] knows: a path, `tiny-...`, `ORG/MODEL:QUANT`
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static StableDiffusion load(String pathOrName, Consumer<StableDiffusionOptions> choose) {
+    return load(NamedModels.find(pathOrName), choose);
   }
 
   /// Loads a pipeline with the default options.
@@ -169,7 +188,7 @@ public final class StableDiffusion implements AutoCloseable {
   private static StableDiffusion open(Path pathOrName, Consumer<StableDiffusionOptions> choose) {
     var options = new StableDiffusionOptions();
     Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
-    Path path = Pretrained.find(pathOrName);
+    Path path = NamedModels.find(pathOrName);
     var files = PipelineFiles.open(path, options.loadMode, options.prediction);
     Ops ops = null;
     try {
@@ -184,19 +203,13 @@ public final class StableDiffusion implements AutoCloseable {
     }
   }
 
-  /// The UNet.
-  public UNet2DConditionModel unet() {
-    return unet;
-  }
-
   public Ops ops() {
     return ops;
   }
 
   /// The side in pixels of the images that the model was trained on.
   public int defaultSize() {
-    int size = unet.config().sampleSize();
-    return (size == 0 ? 64 : size) * images.factor();
+    return pipeline.sampleSize() * images.factor();
   }
 
   /// Makes an image with the default options.
@@ -204,10 +217,10 @@ public final class StableDiffusion implements AutoCloseable {
     return imagine(prompt, o -> {});
   }
 
-  /// Makes images of a prompt: all of a batch go through the UNet together, and then through the
+  /// Makes images of a prompt: all of a batch go through the network together, and then through the
   /// autoencoder one by one.
   ///
-  /// Neither keeps memory for the other's time but the mapped weights: what the UNet had brought
+  /// Neither keeps memory for the other's time but the mapped weights: what the network had brought
   /// into another form is made again for the next call, which takes a part of its first step's
   /// time.
   ///
@@ -225,13 +238,24 @@ public final class StableDiffusion implements AutoCloseable {
   }
 
   private Imagined imagine(String prompt, ImagineOptions o) {
+    o.complete(pipeline.defaults());
     var size = size(o);
     var scheduler =
         o.scheduler == null
             ? Schedulers.of(schedulerConfig)
             : Schedulers.byName(o.scheduler, schedulerConfig);
+    var times = pipeline.flowTimes(size, o.steps);
+    if ((times != null) != scheduler.isFlow()) {
+      throw new CheckpointException(
+          "%s: \"_class_name\" is \"%s\", which is for networks that predict %s; this model's does not"
+              .formatted(
+                  files.config("scheduler").where(),
+                  schedulerConfig.className(),
+                  scheduler.isFlow() ? "the velocity of a flow" : "noise"));
+    }
+    scheduler.flow(times);
     scheduler.setTimesteps(o.steps, begin(o));
-    var denoising = new Denoising(unet, f, scheduler, size, o, images);
+    var denoising = new Denoising(pipeline, f, scheduler, size, o, images);
     var generators = generators(o);
 
     long began = System.nanoTime();
@@ -251,7 +275,7 @@ public final class StableDiffusion implements AutoCloseable {
             generators,
             stepSeconds);
     release();
-    files.checkNumbers("the UNet's latents", latents);
+    files.checkNumbers("the network's latents", latents);
 
     began = System.nanoTime();
     var out = new ArrayList<Image>();
@@ -272,8 +296,8 @@ public final class StableDiffusion implements AutoCloseable {
     ops.workspace().trim();
   }
 
-  private Denoising.Size size(ImagineOptions o) {
-    int factor = images.factor();
+  private LatentSize size(ImagineOptions o) {
+    int factor = images.factor() * pipeline.multiple();
     int width = o.width == 0 ? defaultSize() : o.width;
     int height = o.height == 0 ? defaultSize() : o.height;
     if (width % factor != 0 || height % factor != 0) {
@@ -287,7 +311,8 @@ public final class StableDiffusion implements AutoCloseable {
           "a size of %d x %d for %d images; need at most %d pixels in an image, such as 4096 x 4096, and %d in all"
               .formatted(width, height, o.batch, MOST_PIXELS, MOST_PIXELS_OF_BATCH));
     }
-    return new Denoising.Size(o.batch, height / factor, width / factor, images.channels());
+    int pixel = images.factor();
+    return new LatentSize(o.batch, height / pixel, width / pixel, images.channels(), pixel);
   }
 
   private static int nearest(int size, int factor) {
@@ -321,24 +346,24 @@ public final class StableDiffusion implements AutoCloseable {
 
   /// The negative prompt's condition, if it guides, and the prompt's.
   private List<Condition> conditions(String prompt, ImagineOptions o) {
-    if (!Denoising.guides(unet, o)) {
-      return text.encode(List.of(prompt), o.weighted, o.clipSkip);
+    var how = new TextConditions.Reading(o.weighted, o.clipSkip, o.textTokens);
+    if (!pipeline.takesNegative() && o.negative != null && !o.negative.isBlank()) {
+      throw new IllegalArgumentException(
+          "this model was distilled to guide without a negative prompt, and reads none; leave it"
+              + " out");
+    }
+    if (!pipeline.guides(o.guidance)) {
+      return pipeline.text().encode(List.of(prompt), how);
     }
     String negative = o.negative == null ? "" : o.negative;
-    var both = text.encode(List.of(negative, prompt), o.weighted, o.clipSkip);
-    boolean zeros =
-        o.negative == null
-            && unet.config().hasTextTime()
-            && files.index().flag("force_zeros_for_empty_prompt", true);
+    var both = pipeline.text().encode(List.of(negative, prompt), how);
+    boolean zeros = o.negative == null && pipeline.zerosForNoNegative();
     return zeros ? List.of(both.getFirst().zeros(), both.getLast()) : both;
   }
 
   /// The initial image's latents, drawn anew for each image of the batch.
   private float[] encoded(
-      ImagineOptions o,
-      Denoising.Size size,
-      Denoising denoising,
-      List<NormalGenerator> generators) {
+      ImagineOptions o, LatentSize size, Denoising denoising, List<NormalGenerator> generators) {
     int factor = images.factor();
     var image =
         o.initImage
@@ -367,14 +392,14 @@ public final class StableDiffusion implements AutoCloseable {
     return out;
   }
 
-  private Denoising.Kept kept(float[] image, float[] noise, Denoising.Size size, ImagineOptions o) {
+  private Denoising.Kept kept(float[] image, float[] noise, LatentSize size, ImagineOptions o) {
     return o.mask == null
         ? null
         : new Denoising.Kept(image, noise, images.mask(o.mask, size.height(), size.width()));
   }
 
   private List<ImageParameters> parameters(
-      String prompt, ImagineOptions o, Denoising.Size size, Scheduler scheduler) {
+      String prompt, ImagineOptions o, LatentSize size, Scheduler scheduler) {
     var all = new ArrayList<ImageParameters>();
     var sources = new ArrayList<>(loadedFiles());
     if (o.initImage != null) {
@@ -384,8 +409,7 @@ public final class StableDiffusion implements AutoCloseable {
       sources.add(SourceFile.of(SourceFile.Kind.MASK, o.mask));
     }
     for (int b = 0; b < o.batch; b++) {
-      all.add(
-          ImageSettings.write(prompt, o, b, size, images.factor(), scheduler, options, sources));
+      all.add(ImageSettings.write(prompt, o, b, size, scheduler, options, sources));
     }
     return all;
   }

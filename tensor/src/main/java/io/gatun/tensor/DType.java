@@ -104,6 +104,9 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled, DTy
     TQ1_0(256, 54),
     TQ2_0(256, 66),
     MXFP4(32, 17),
+    NVFP4(64, 36),
+    Q1_0(128, 18),
+    Q2_0(64, 18),
     MXFP4_PAIRS(32, 16),
     CODE4(2, 1);
 

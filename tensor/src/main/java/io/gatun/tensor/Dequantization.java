@@ -104,16 +104,29 @@ public record Dequantization(
         v[k] *= factor;
       }
     }
+    MemorySegment.copy(v, 0, values, FLOAT, at, columns);
+    finish(row, values, at, columns);
+  }
+
+  /// The rest of [#apply], for numbers that were scaled: adds offsets, and puts columns into order.
+  public void finish(long row, MemorySegment values, long at, int columns) {
     if (offsets != null) {
       int group = Math.toIntExact(columns / offsets.dim(0));
-      for (int k = 0; k < columns; k++) {
-        long element = k / group * offsets.stride(0) + row * offsets.stride(1);
-        v[k] += offsets.segment().get(FLOAT, 4 * element);
+      for (int g = 0; g * group < columns; g++) {
+        long element = g * offsets.stride(0) + row * offsets.stride(1);
+        float offset = offsets.segment().get(FLOAT, 4 * element);
+        long first = at + 4L * g * group;
+        for (long to = first; to < first + 4L * group; to += 4) {
+          values.set(FLOAT, to, values.get(FLOAT, to) + offset);
+        }
       }
     }
-    for (int k = 0; k < columns; k++) {
-      long to = order == null ? k : column(k);
-      values.set(FLOAT, at + 4 * to, v[k]);
+    if (order != null) {
+      var v = new float[columns];
+      MemorySegment.copy(values, FLOAT, at, v, 0, columns);
+      for (int k = 0; k < columns; k++) {
+        values.set(FLOAT, at + 4L * column(k), v[k]);
+      }
     }
   }
 

@@ -14,6 +14,7 @@ import picocli.CommandLine.Spec;
       BenchSystem.class,
       BenchLlm.class,
       BenchServe.class,
+      BenchConstraint.class,
       BenchEmbed.class,
       BenchSam.class,
       BenchDiffusion.class
@@ -25,6 +26,6 @@ final class Bench implements Runnable {
   public void run() {
     throw new ParameterException(
         spec.commandLine(),
-        "What to measure is not given: system, llm, serve, embed, sam or diffusion");
+        "What to measure is not given: system, llm, serve, constraint, embed, sam or diffusion");
   }
 }

@@ -1,7 +1,6 @@
 package io.gatun.tools;
 
 import io.gatun.loaders.LoadMode;
-import io.gatun.models.Pretrained;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.clip.CLIPTextConfig;
 import io.gatun.models.clip.CLIPTextModel;
@@ -160,7 +159,7 @@ final class BenchDiffusion implements Runnable {
       if (shape != null) {
         throw new ParameterException(spec.commandLine(), "--model has its own shape");
       }
-      return Pretrained.find(model);
+      return ModelNames.find(spec, model);
     }
     String name = shape == null ? "sd15" : shape;
     if (!SyntheticDiffusion.SHAPES.containsKey(name)) {

@@ -116,7 +116,7 @@ final class BenchEmbed implements Runnable {
         throw new ParameterException(
             spec.commandLine(), "--model brings its own shape; leave --shape out");
       }
-      return model;
+      return ModelNames.find(spec, model);
     }
     var synthetic = SyntheticBert.SHAPES.get(shape == null ? "bge-small" : shape);
     if (synthetic == null) {

@@ -1,6 +1,5 @@
 package io.gatun.tools;
 
-import io.gatun.models.Pretrained;
 import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Sam;
 import io.gatun.models.sam.SamPredictor;
@@ -87,7 +86,7 @@ final class BenchSam implements Runnable {
         throw new ParameterException(
             spec.commandLine(), "--model brings its own shape; leave --shape out");
       }
-      return Pretrained.find(model);
+      return ModelNames.find(spec, model);
     }
     var synthetic = SyntheticSam.SHAPES.get(shape == null ? "vit_b" : shape);
     if (synthetic == null) {

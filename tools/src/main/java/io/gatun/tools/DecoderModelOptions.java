@@ -1,6 +1,5 @@
 package io.gatun.tools;
 
-import io.gatun.models.Pretrained;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
@@ -51,7 +50,7 @@ final class DecoderModelOptions {
         throw new ParameterException(
             spec.commandLine(), "--model brings its own shape and weights; leave those out");
       }
-      return Pretrained.find(model);
+      return ModelNames.find(spec, model);
     }
     var synthetic = SyntheticDecoder.SHAPES.get(shape == null ? "tinyllama-1.1b" : shape);
     if (synthetic == null) {

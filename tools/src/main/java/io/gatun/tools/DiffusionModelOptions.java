@@ -28,8 +28,9 @@ final class DiffusionModelOptions {
       names = {"-m", "--model"},
       paramLabel = "PATH",
       description =
-          "A diffusers directory or a .safetensors file of Stable Diffusion 1, 2 or XL. Without it:"
-              + " tiny-sd, which comes with Gatun and draws coloured shapes.")
+          "A diffusers directory or a .safetensors file of Stable Diffusion 1, 2 or XL, or a name"
+              + " on the Hugging Face hub. Without it: tiny-sd, which comes with Gatun and draws"
+              + " coloured shapes.")
   private Path model;
 
   @Mixin private NetworkOptions network;
@@ -71,12 +72,13 @@ final class DiffusionModelOptions {
   /// @param from an image that is to be made again; null for none
   StableDiffusion load(FromImage from) {
     var err = command.commandLine().getErr();
-    Path path = model != null ? Pretrained.find(model) : Pretrained.path("tiny-sd");
+    Path path = model != null ? ModelNames.find(command, model) : Pretrained.path("tiny-sd");
     Map<Path, Double> adaptations = new LinkedHashMap<>();
     loras.forEach(lora -> addLora(lora, adaptations));
     if (from != null) {
       from.checkModel(path, vae, adaptations.keySet());
     }
+    Fit.of(path, StableDiffusion.PACKING_BUDGET).require(null, run.force());
     return StableDiffusion.load(
         path,
         o -> {

@@ -3,7 +3,6 @@ package io.gatun.tools;
 import io.gatun.models.DraftModel;
 import io.gatun.models.GenerateOptions;
 import io.gatun.models.Llm;
-import io.gatun.models.Pretrained;
 import io.gatun.models.sampling.Drafter;
 import io.gatun.models.sampling.PromptLookup;
 import java.nio.file.Path;
@@ -63,7 +62,7 @@ final class DraftOptions {
     if (draft == null) {
       return new Guesses(lookup ? new PromptLookup() : null, null, null);
     }
-    var small = Llm.load(Pretrained.find(draft), o -> o.ops(llm.ops()));
+    var small = Llm.load(ModelNames.find(spec, draft), o -> o.ops(llm.ops()));
     try {
       var session = new DraftModel(llm, small);
       return new Guesses(session, session, small);

@@ -18,7 +18,9 @@ final class EncoderOptions {
   @Option(
       names = {"-m", "--model"},
       paramLabel = "PATH",
-      description = "A Hugging Face directory or a GGUF file of a BERT-like encoder.")
+      description =
+          "A Hugging Face directory or a GGUF file of a BERT-like encoder, or its name on the"
+              + " Hugging Face hub: ORG/MODEL.")
   private Path model;
 
   @Mixin private RunOptions run;
@@ -43,7 +45,9 @@ final class EncoderOptions {
       throw new ParameterException(
           command.commandLine(), "Missing required option: '--model=PATH'");
     }
-    return model;
+    Path path = ModelNames.find(command, model);
+    Fit.of(path, 0).require(null, run.force());
+    return path;
   }
 
   void apply(TextEncoderOptions options) {

@@ -121,7 +121,7 @@ final class EvaluateSam implements Runnable {
       OutputFiles.checkFile(command, "--plot", plot, ".png");
     }
     var coco = CocoFile.read(annotations);
-    Path path = model != null ? model : Pretrained.path("tiny-sam");
+    Path path = model != null ? ModelNames.find(spec, model) : Pretrained.path("tiny-sam");
     try (var sam = options.load(path);
         var other = compare == null ? null : options.load(path, compare)) {
       var evaluation = new PointEvaluation(sam, other, batch);

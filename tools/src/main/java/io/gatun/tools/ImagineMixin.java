@@ -22,15 +22,16 @@ final class ImagineMixin {
   @Option(
       names = {"-s", "--steps"},
       paramLabel = "N",
-      description = "Steps from noise to the image (default: 25).")
+      description =
+          "Steps from noise to the image (default: what suits the model, 25 for Stable Diffusion).")
   private Integer steps;
 
   @Option(
       names = {"-g", "--guidance"},
       paramLabel = "X",
       description =
-          "How strongly the prompt guides (default: 7.5); 1 or less: without, as SDXL-Turbo and"
-              + " others want it.")
+          "How strongly the prompt guides (default: what suits the model, 7.5 for Stable"
+              + " Diffusion); 1 or less: without, as SDXL-Turbo and others want it.")
   private Double guidance;
 
   @Option(names = "--seed", paramLabel = "N", description = "Seed of the noise (default: random).")
@@ -89,6 +90,14 @@ final class ImagineMixin {
   private Integer clipSkip;
 
   @Option(
+      names = "--text-tokens",
+      paramLabel = "N",
+      description =
+          "How many tokens of the prompt T5 reads, where a model has it (default: the model's own"
+              + " number, 120 to 512); fewer take less time.")
+  private Integer textTokens;
+
+  @Option(
       names = "--vae-tiling",
       description = "Decode the image in overlapping tiles, which takes less memory.")
   private Boolean vaeTiling;
@@ -133,6 +142,9 @@ final class ImagineMixin {
     }
     if (clipSkip != null) {
       o.clipSkip(clipSkip);
+    }
+    if (textTokens != null) {
+      o.textTokens(textTokens);
     }
     if (vaeTiling != null) {
       o.vaeTile(vaeTiling ? VAE_TILE : 0);

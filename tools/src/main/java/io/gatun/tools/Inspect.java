@@ -2,8 +2,11 @@ package io.gatun.tools;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.Pretrained;
+import io.gatun.models.StableDiffusion;
+import io.gatun.models.decoder.arch.Architectures;
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.runtime.Workers;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -40,7 +43,8 @@ final class Inspect implements Runnable {
       paramLabel = "PATH",
       description =
           "A .safetensors, .gguf, .pth, .pt or .bin file, a directory with a model or a"
-              + " text-to-image pipeline in it, or the name of a model that comes with Gatun.")
+              + " text-to-image pipeline in it, or the name of a model that comes with Gatun or is"
+              + " on the Hugging Face hub (ORG/MODEL:Q4_K_M).")
   private Path path;
 
   @Option(
@@ -54,6 +58,27 @@ final class Inspect implements Runnable {
       paramLabel = "REGEX",
       description = "List and count only the tensors in whose names this is found.")
   private Pattern tensors = Pattern.compile("");
+
+  @Option(
+      names = "--fit",
+      description =
+          "Say only whether the model fits into the free memory, with what would, and how fast a"
+              + " language model may write; memory is read for a second to measure its rate.")
+  private boolean fit;
+
+  @Option(
+      names = {"-c", "--context"},
+      paramLabel = "N",
+      converter = CountConverter.class,
+      description = "With --fit: the context to plan with (default: 4096, or the model's limit).")
+  private Integer context;
+
+  @Option(
+      names = "--kv",
+      paramLabel = "f16|bf16|f32|int8",
+      defaultValue = "f16",
+      description = "With --fit: type of the key/value cache (default: ${DEFAULT-VALUE}).")
+  private DType.Plain kv;
 
   @Option(names = "--json", description = "Print JSON, with the metadata in full.")
   private boolean json;
@@ -85,14 +110,45 @@ final class Inspect implements Runnable {
       throw new ParameterException(
           spec.commandLine(), "Name one checkpoint, as in: gatun inspect model.gguf");
     }
-    Path found = Pretrained.find(path != null ? path : model);
+    Path found = ModelNames.find(spec, path != null ? path : model);
     var out = spec.commandLine().getOut();
-    if (Files.exists(found.resolve("model_index.json"))) {
+    if (fit) {
+      fit(found, out);
+    } else if (Files.exists(found.resolve("model_index.json"))) {
       inspectPipeline(found, out);
     } else {
       inspect(found, out);
     }
     out.flush();
+  }
+
+  private void fit(Path found, PrintWriter out) {
+    var needs = Fit.of(found, StableDiffusion.PACKING_BUDGET);
+    double bandwidth = 0;
+    if (!Files.exists(found.resolve("model_index.json"))) {
+      try (var checkpoint = Checkpoint.open(found)) {
+        needs = Fit.of(checkpoint, Architectures.open(checkpoint), kv);
+        bandwidth =
+            needs.free() < 2 * Roofs.READ_BYTES
+                ? 0
+                : Roofs.readBandwidth(Workers.defaultThreads()).median();
+      } catch (CheckpointException | IllegalArgumentException e) {
+        needs = Fit.of(found, isEncoder(found) ? 0 : Long.MAX_VALUE);
+      }
+    }
+    if (json) {
+      out.println(Json.of(needs.toMap(context, bandwidth)));
+    } else {
+      out.print(needs.asTable(context, bandwidth));
+    }
+  }
+
+  private static boolean isEncoder(Path found) {
+    try (var checkpoint = Checkpoint.open(found)) {
+      return EncoderSummary.of(checkpoint) != null;
+    } catch (CheckpointException | IllegalArgumentException e) {
+      return false;
+    }
   }
 
   private void inspect(Path file, PrintWriter out) {

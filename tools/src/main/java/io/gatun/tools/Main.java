@@ -63,6 +63,9 @@ public final class Main implements Runnable {
     COMMANDS.put("segment", Segment.class);
     COMMANDS.put("imagine", Imagine.class);
     COMMANDS.put("serve", Serve.class);
+    COMMANDS.put("pull", Pull.class);
+    COMMANDS.put("list", ListModels.class);
+    COMMANDS.put("rm", Remove.class);
     COMMANDS.put("quantize", Quantize.class);
     COMMANDS.put("pack", Pack.class);
     COMMANDS.put("cache", Cache.class);

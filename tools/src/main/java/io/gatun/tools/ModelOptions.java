@@ -1,5 +1,6 @@
 package io.gatun.tools;
 
+import io.gatun.loaders.CheckpointException;
 import io.gatun.models.Llm;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Precision;
@@ -70,6 +71,12 @@ final class ModelOptions {
                 o.context(context);
               }
             });
+    try {
+      Fit.of(llm.checkpoint(), llm.model(), kv).require(context, run.force());
+    } catch (CheckpointException e) {
+      llm.close();
+      throw e;
+    }
     int limit = llm.model().config().maxPositionEmbeddings();
     if (llm.contextLimit() > limit) {
       command

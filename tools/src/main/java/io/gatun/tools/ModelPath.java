@@ -4,18 +4,24 @@ import io.gatun.models.Pretrained;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
 import java.nio.file.Path;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /// The options that name a language model's files.
 final class ModelPath {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
   @Option(
       names = {"-m", "--model"},
       paramLabel = "PATH",
       description =
           "A GGUF file, a Hugging Face directory, a .safetensors, .pth or .bin file with its"
-              + " config.json beside it, or the name of a model that comes with Gatun. Without it:"
-              + " tiny-llm, which comes with Gatun and writes"
-              + " something like Shakespeare.")
+              + " config.json beside it, or a name: of a model that comes with Gatun, or of one on"
+              + " the Hugging Face hub (ORG/MODEL, ORG/MODEL:Q4_K_M), which is fetched if it is not"
+              + " there. Without it: tiny-llm, which comes with Gatun and writes something like"
+              + " Shakespeare.")
   private Path model;
 
   @Option(
@@ -28,7 +34,7 @@ final class ModelPath {
 
   /// The model that was asked for, or the one that comes with Gatun.
   Path model() {
-    return model != null ? Pretrained.find(model) : Pretrained.path("tiny-llm");
+    return model != null ? ModelNames.find(spec, model) : Pretrained.path("tiny-llm");
   }
 
   /// The tokenizer's file, or null if it lies beside the model or in it.

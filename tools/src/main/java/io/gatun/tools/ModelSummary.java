@@ -12,6 +12,7 @@ import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.runtime.FreeMemory;
 import io.gatun.tensor.sequence.CacheLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -163,8 +164,8 @@ record ModelSummary(
     if (context > 0) {
       memory.append(", %s for a full context".formatted(Units.bytes(contextBytes)));
     }
-    long free = Machine.memoryAvailable();
-    if (free > 0) {
+    long free = FreeMemory.bytes();
+    if (free < Long.MAX_VALUE) {
       memory.append("; %s are free".formatted(Units.bytes(free)));
       if (weightBytes > free) {
         memory.append(", so weights will be read from the disk again and again");

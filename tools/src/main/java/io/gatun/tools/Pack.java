@@ -37,7 +37,7 @@ final class Pack implements Runnable {
   @Override
   public void run() {
     output.check(spec.commandLine());
-    try (var checkpoint = Checkpoint.open(model)) {
+    try (var checkpoint = Checkpoint.open(ModelNames.find(spec, model))) {
       if (checkpoint.format() != Format.GGUF) {
         throw new CheckpointException(
             "%s: is %s; only GGUF files have blocks to pack. Make it smaller with: gatun quantize"

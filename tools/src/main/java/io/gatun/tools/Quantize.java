@@ -1,7 +1,6 @@
 package io.gatun.tools;
 
 import io.gatun.loaders.Checkpoint;
-import io.gatun.models.Pretrained;
 import io.gatun.models.rewrite.Rewrite;
 import io.gatun.tensor.DType;
 import java.nio.file.Path;
@@ -33,7 +32,9 @@ final class Quantize implements Runnable {
       names = {"-m", "--model"},
       paramLabel = "PATH",
       required = true,
-      description = "The model: any checkpoint that gatun generate runs.")
+      description =
+          "The model: any checkpoint that gatun generate runs, or its name on the Hugging Face"
+              + " hub.")
   private Path model;
 
   @Option(
@@ -56,7 +57,7 @@ final class Quantize implements Runnable {
   public void run() {
     DType type = type();
     output.check(spec.commandLine());
-    try (var checkpoint = Checkpoint.open(Pretrained.find(model))) {
+    try (var checkpoint = Checkpoint.open(ModelNames.find(spec, model))) {
       var rewrite =
           switch (type) {
             case DType.Tiled tiled -> Rewrite.quantized(checkpoint, tiled);

@@ -25,6 +25,13 @@ final class RunOptions {
               + " they are in use (default: ${DEFAULT-VALUE}).")
   private LoadMode load;
 
+  @Option(
+      names = "--force",
+      description =
+          "Run a model that does not fit into the free memory, too; gatun inspect --fit says what"
+              + " it needs.")
+  private boolean force;
+
   int threads() {
     return threads.count();
   }
@@ -35,5 +42,10 @@ final class RunOptions {
 
   LoadMode load() {
     return load;
+  }
+
+  /// Whether a model may be larger than the memory.
+  boolean force() {
+    return force;
   }
 }

@@ -29,6 +29,7 @@ final class SamModelOptions {
   }
 
   private Sam load(Path model, DType.Plain dtype, Quantization.Mode quantization) {
+    Fit.of(model, Long.MAX_VALUE).require(null, run.force());
     return Sam.load(
         model,
         o ->

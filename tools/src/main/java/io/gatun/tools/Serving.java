@@ -46,9 +46,11 @@ final class Serving {
     for (String model : asked.models) {
       int equals = model.indexOf('=');
       if (equals > 0 && !Files.exists(Path.of(model))) {
-        o.model(model.substring(0, equals), Path.of(model.substring(equals + 1)));
+        o.model(
+            model.substring(0, equals),
+            ModelNames.find(asked.spec, Path.of(model.substring(equals + 1))));
       } else {
-        o.model(Path.of(model));
+        o.model(ModelNames.find(asked.spec, Path.of(model)));
       }
     }
     if (asked.models.isEmpty() && asked.folder == null) {
@@ -61,9 +63,10 @@ final class Serving {
       keys(asked.keyFile, o);
     }
     if (asked.guesses.draft != null) {
-      o.draft(Pretrained.find(asked.guesses.draft));
+      o.draft(ModelNames.find(asked.spec, asked.guesses.draft));
     }
     asked.hostNames.forEach(o::hostName);
+    asked.origins.forEach(o::origin);
     o.folder(asked.folder)
         .host(asked.host)
         .port(asked.port)

@@ -65,6 +65,9 @@ public enum GgufType {
     null,
     null,
     DType.Block.MXFP4,
+    DType.Block.NVFP4,
+    DType.Block.Q1_0,
+    DType.Block.Q2_0,
   };
 
   private static final Map<DType, Integer> TENSOR_TYPE_NUMBERS = new HashMap<>();

@@ -2,6 +2,7 @@ package io.gatun.models.constraint;
 
 import io.gatun.models.constraint.Nfa.Automaton;
 import io.gatun.models.constraint.Nfa.Edge;
+import io.gatun.models.constraint.expr.Expr;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -275,6 +276,19 @@ final class Grammar {
   /// The count that a state is.
   int count(int state) {
     return state - start[countedRuleNumber(state)];
+  }
+
+  /// The lowest of the counts that `bytes` more bytes cannot tell from this one: all of these
+  /// suffice for the rule, and leave room for as many elements. Other states are only themselves.
+  int alike(int state, int bytes) {
+    if (!isCount(state)) {
+      return state;
+    }
+    var rule = countedRule(state);
+    int count = count(state);
+    return rule.max() != Expr.UNBOUNDED && count >= rule.min() && rule.max() - count >= bytes
+        ? state - count + rule.min()
+        : state;
   }
 
   /// Whether the rule may end here.

@@ -2,8 +2,9 @@ package io.gatun.models.constraint;
 
 import io.gatun.models.constraint.States.State;
 import io.gatun.models.constraint.TokenTrie.Group;
+import io.gatun.models.constraint.expr.CodePoints;
+import io.gatun.models.constraint.expr.Utf8;
 import java.io.ByteArrayOutputStream;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -47,7 +48,7 @@ final class Masks {
   }
 
   private void begin() {
-    states = new States(grammar, costs, MOST_STATE_BYTES);
+    states = new States(grammar, costs, vocabulary.longest(), MOST_STATE_BYTES);
     maskBytes = 0;
   }
 
@@ -80,14 +81,24 @@ final class Masks {
     if (whole.worst < rest) {
       return whole.tokens;
     }
-    State from = states.adopt(state);
+    State from = states.alike(states.adopt(state));
+    long[] known = from.shorter.get(rest);
+    if (known == null) {
+      known = shorter(from, rest);
+      from.shorter.put(rest, known);
+      maskBytes += 8L * vocabulary.words();
+    }
+    return known;
+  }
+
+  private long[] shorter(State from, int rest) {
     int[] least = {Costs.MOST};
     long[] shorter = within(from, rest - 1, true, least);
-    if (least[0] >= rest && !state.mayEnd) {
+    if (least[0] >= rest && !from.mayEnd) {
       within(from, rest - 1, false, least);
       shorter = within(from, least[0], true, least);
     }
-    addEnds(shorter, state);
+    addEnds(shorter, from);
     return shorter;
   }
 
@@ -99,6 +110,9 @@ final class Masks {
     var tokens = new long[vocabulary.words()];
     var plain = plain(from);
     for (Group group : vocabulary.groups()) {
+      if (plain.refuses(group)) {
+        continue;
+      }
       if (plain.takes(group) && plain.most(group) <= most) {
         add(tokens, group);
         least[0] = group.size() > 0 ? Math.min(least[0], most) : least[0];
@@ -128,10 +142,12 @@ final class Masks {
       begin();
     }
     State state = states.adopt(asked);
-    if (state.mask == null) {
-      state.mask = find(state);
+    State alike = states.alike(state);
+    if (alike.mask == null) {
+      alike.mask = find(alike);
       maskBytes += 8L * vocabulary.words();
     }
+    state.mask = alike.mask;
     return state.mask;
   }
 
@@ -143,7 +159,7 @@ final class Masks {
       if (plain.takes(group)) {
         add(tokens, group);
         worst[0] = Math.max(worst[0], plain.most(group));
-      } else {
+      } else if (!plain.refuses(group)) {
         walk(
             group,
             state,
@@ -230,11 +246,12 @@ final class Masks {
   /// What follows where a state takes any characters that a JSON string may have as they are.
   ///
   /// @param length how many; [TokenTrie#LONGEST_PLAIN] is as good as any number
+  /// @param full whether none at all may follow these
   /// @param least for each number of these, from 1 on, the fewest tokens that the text may need
   ///   then
   /// @param most the most
   @SuppressWarnings("ArrayRecordComponent") // never compared
-  private record Plain(int length, int[] least, int[] most) {
+  private record Plain(int length, boolean full, int[] least, int[] most) {
     /// The extreme of what is needed after the characters of a group's tokens.
     int least(Group group) {
       int sum = Costs.MOST;
@@ -256,35 +273,40 @@ final class Masks {
     boolean takes(Group group) {
       return group.plain() >= 0 && group.plain() <= length;
     }
+
+    /// Whether none of them may.
+    boolean refuses(Group group) {
+      return full && group.leastPlain() > length;
+    }
   }
 
   private Plain plain(State from) {
-    var plain = new Plain(0, new int[TokenTrie.LONGEST_PLAIN], new int[TokenTrie.LONGEST_PLAIN]);
+    var least = new int[TokenTrie.LONGEST_PLAIN];
+    var most = new int[TokenTrie.LONGEST_PLAIN];
     Set<State> now = Set.of(from);
     for (int length = 0; length < TokenTrie.LONGEST_PLAIN; length++) {
       var after = new HashSet<State>();
       for (State state : now) {
-        for (int[] sequence : PLAIN) {
-          if (!follow(state, sequence, after) || after.size() > MOST_PLAIN) {
-            return new Plain(length, plain.least, plain.most);
-          }
-        }
+        PLAIN.forEach(sequence -> follow(state, sequence, after));
       }
-      plain.least[length] = after.stream().mapToInt(state -> state.cost).min().orElse(Costs.MOST);
-      plain.most[length] = after.stream().mapToInt(state -> state.cost).max().orElse(0);
+      if (after.contains(states.dead) || after.size() > MOST_PLAIN) {
+        return new Plain(length, after.equals(Set.of(states.dead)), least, most);
+      }
+      least[length] = after.stream().mapToInt(state -> state.cost).min().orElse(Costs.MOST);
+      most[length] = after.stream().mapToInt(state -> state.cost).max().orElse(0);
       if (after.equals(now)) {
-        Arrays.fill(plain.least, length + 1, plain.least.length, plain.least[length]);
-        Arrays.fill(plain.most, length + 1, plain.most.length, plain.most[length]);
+        Arrays.fill(least, length + 1, least.length, least[length]);
+        Arrays.fill(most, length + 1, most.length, most[length]);
         break;
       }
       now = after;
     }
-    return new Plain(TokenTrie.LONGEST_PLAIN, plain.least, plain.most);
+    return new Plain(TokenTrie.LONGEST_PLAIN, false, least, most);
   }
 
-  /// Adds to `after` where all bytes of a sequence lead; returns whether all may follow.
-  private boolean follow(State from, int[] sequence, Set<State> after) {
-    var now = new ArrayList<State>(List.of(from));
+  /// Adds to `after` where the bytes of a sequence lead.
+  private void follow(State from, int[] sequence, Set<State> after) {
+    Set<State> now = Set.of(from);
     for (int i = 0; i < sequence.length; i += 2) {
       var next = new HashSet<State>();
       for (State state : now) {
@@ -292,18 +314,12 @@ final class Masks {
         for (int b = sequence[i]; b <= sequence[i + 1]; b++) {
           if (grammar.classOf[b] != last) {
             last = grammar.classOf[b];
-            State to = states.next(state, b);
-            if (to == states.dead) {
-              return false;
-            }
-            next.add(to);
+            next.add(states.next(state, b));
           }
         }
       }
-      now.clear();
-      now.addAll(next);
+      now = next;
     }
     after.addAll(now);
-    return true;
   }
 }

@@ -1,6 +1,10 @@
 package io.gatun.models.constraint;
 
-import io.gatun.models.constraint.Expr.Rule;
+import io.gatun.models.constraint.expr.CharDfa;
+import io.gatun.models.constraint.expr.CodePoints;
+import io.gatun.models.constraint.expr.Expr;
+import io.gatun.models.constraint.expr.Expr.Rule;
+import io.gatun.models.constraint.expr.Utf8;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -23,7 +27,7 @@ final class Nfa {
   private static final int MOST_EDGES = 1_000_000;
 
   /// A repetition of more states than this is counted instead of written out.
-  private static final int WRITTEN_OUT = 512;
+  private static final int WRITTEN_OUT = 64;
 
   /// A step from one state to the next: over a byte from `lo` to `hi`, or over what a rule stands
   /// for.

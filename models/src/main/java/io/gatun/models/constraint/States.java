@@ -56,6 +56,9 @@ final class States {
     /// Tokens to the end of the text from the best of these.
     final int cost;
 
+    /// One that no token tells from this one.
+    Frame alike;
+
     Frame(int number, Item[] waiting, int cost) {
       this.number = number;
       this.waiting = waiting;
@@ -77,6 +80,11 @@ final class States {
 
     /// What may follow, or null if it has not been asked for; see [Masks].
     Masks.Mask mask;
+
+    /// The same for so few tokens that they do not suffice for all of these.
+    final Map<Integer, long[]> shorter = new HashMap<>(0);
+
+    private State alike;
 
     /// The only byte that may follow; -1 for none or several, and -2 if it has not been asked for.
     private int only = -2;
@@ -104,12 +112,15 @@ final class States {
   private final Costs costs;
   private final Map<List<Item>, Frame> frames = new HashMap<>();
   private final Map<Key, State> states = new HashMap<>();
+  private final int longest;
   private final long limit;
   private long bytes;
   private int framesMade;
 
+  /// @param longest bytes of a token
   /// @param limit bytes from which on nothing more is kept, and what is not must be made each time
-  States(Grammar grammar, Costs costs, long limit) {
+  States(Grammar grammar, Costs costs, int longest, long limit) {
+    this.longest = longest;
     this.limit = limit;
     this.grammar = grammar;
     this.costs = costs;
@@ -192,6 +203,27 @@ final class States {
     return Arrays.stream(items)
         .map(item -> item.frame == null ? item : new Item(item.state, copies.get(item.frame)))
         .toList();
+  }
+
+  /// The state of all those that no token tells from this one: they differ by counts alone that are
+  /// far from where these matter.
+  State alike(State state) {
+    if (state.alike == null) {
+      var items = alike(state.items);
+      state.alike = items.equals(List.of(state.items)) ? state : state(items, state.mayEnd);
+    }
+    return state.alike;
+  }
+
+  private List<Item> alike(Item[] items) {
+    var found = new HashSet<Item>();
+    for (Item item : items) {
+      found.add(
+          item.frame == null
+              ? item
+              : new Item(grammar.alike(item.state, longest), item.frame.alike));
+    }
+    return sorted(found);
   }
 
   /// The rules that are called here, and what waits for each; those come first that may begin with
@@ -291,6 +323,8 @@ final class States {
     Frame known = frames.get(waiting);
     if (known == null) {
       known = new Frame(framesMade++, waiting.toArray(Item[]::new), cost(waiting));
+      var alike = alike(known.waiting);
+      known.alike = alike.equals(waiting) ? known : frame(alike);
       if (!isFull()) {
         frames.put(waiting, known);
         bytes += 2 * OBJECT + 48L * waiting.size();

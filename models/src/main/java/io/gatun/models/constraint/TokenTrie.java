@@ -1,5 +1,6 @@
 package io.gatun.models.constraint;
 
+import io.gatun.models.constraint.expr.CodePoints;
 import io.gatun.models.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -18,14 +19,15 @@ final class TokenTrie {
   private static final long FACTOR = new SplittableRandom().nextLong() | 1;
 
   /// The most characters of each group.
-  private static final int[] LENGTHS = {1, 2, 4, 6, 8, 12, 16, 32};
+  private static final int[] LENGTHS = {1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 32};
 
   /// The most characters of tokens in such a group.
   static final int LONGEST_PLAIN = LENGTHS[LENGTHS.length - 1];
 
   /// Nodes in the order in which a walk from the root comes to them, children by their byte.
   ///
-  /// @param plain how many plain characters its tokens have at most, or -1 if they have others
+  /// @param leastPlain how many plain characters its tokens have at least, or 0 if they have others
+  /// @param plain how many they have at most, or -1
   /// @param tokens all of its tokens, a bit for each
   /// @param labels the byte that leads to each node
   /// @param depths how many bytes come before that
@@ -34,7 +36,14 @@ final class TokenTrie {
   /// @param ids the tokens that end at the nodes
   @SuppressWarnings("ArrayRecordComponent") // never compared
   record Group(
-      int plain, long[] tokens, byte[] labels, int[] depths, int[] ends, int[] idAt, int[] ids) {
+      int leastPlain,
+      int plain,
+      long[] tokens,
+      byte[] labels,
+      int[] depths,
+      int[] ends,
+      int[] idAt,
+      int[] ids) {
     int size() {
       return labels.length;
     }
@@ -73,7 +82,7 @@ final class TokenTrie {
     }
     longest = most;
     for (int i = 0; i < entries.size(); i++) {
-      groups.add(group(i < LENGTHS.length ? LENGTHS[i] : -1, entries.get(i)));
+      groups.add(group(i, entries.get(i)));
     }
   }
 
@@ -215,7 +224,7 @@ final class TokenTrie {
     return count;
   }
 
-  private Group group(int plain, List<Entry> entries) {
+  private Group group(int number, List<Entry> entries) {
     entries.sort((a, b) -> Arrays.compareUnsigned(a.bytes, b.bytes));
     int nodes = 0;
     byte[] before = {};
@@ -225,7 +234,8 @@ final class TokenTrie {
     }
     var group =
         new Group(
-            plain,
+            number == LENGTHS.length ? 0 : number == 0 ? 1 : LENGTHS[number - 1] + 1,
+            number == LENGTHS.length ? -1 : LENGTHS[number],
             new long[words()],
             new byte[nodes],
             new int[nodes],

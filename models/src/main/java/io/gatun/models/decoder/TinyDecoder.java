@@ -18,7 +18,14 @@ import java.util.concurrent.CompletableFuture;
 /// The smallest network that does what decoders with tiled weights of one type do, for [WarmUp].
 public final class TinyDecoder {
   /// C, the size of a head.
-  private static final int HEAD = 64;
+  private static final int HEAD = 32;
+
+  /// Query heads, which all share keys and values.
+  private static final int HEADS = 8;
+
+  /// Makes small numbers that are not 0 of every type: what is always 0 would be compiled as if it
+  /// were nothing else.
+  private static final byte BYTE = 0x3E;
 
   /// Tokens of a prompt that is too short for matrix products.
   private static final int PROMPT = 5;
@@ -37,13 +44,14 @@ public final class TinyDecoder {
   private TinyDecoder(Ops ops, DType.Tiled type) {
     this.ops = ops;
     this.type = type;
-    size = type.blockSize();
-    int heads = Math.max(size, HEAD);
-    embedTokens = matrix(DType.Tiled.ROWS, size);
-    norm = new Norm.Rms(Tensor.allocate(arena, DType.Plain.F32, size), 1e-5f);
+    // Several blocks: a loop that never came round would be compiled as if it could not.
+    size = 2 * type.blockSize();
+    int heads = HEADS * HEAD;
+    embedTokens = filled(type, DType.Tiled.ROWS, size);
+    norm = new Norm.Rms(filled(DType.Plain.F32, size), 1e-5f);
     var attention =
         SelfAttention.of(
-            new SelfAttention.Heads(heads / HEAD, 1, HEAD),
+            new SelfAttention.Heads(HEADS, 1, HEAD),
             new SelfAttention.Projections(
                 linear(heads, size), linear(HEAD, size), linear(HEAD, size), linear(size, heads)),
             rope,
@@ -57,11 +65,13 @@ public final class TinyDecoder {
   }
 
   private Linear linear(int rows, int columns) {
-    return new Linear(matrix(rows, columns), null);
+    return new Linear(filled(type, rows, columns), null);
   }
 
-  private Tensor matrix(int rows, int columns) {
-    return Tensor.allocate(arena, type, rows, columns);
+  private Tensor filled(DType dtype, long... dims) {
+    var tensor = Tensor.allocate(arena, dtype, dims);
+    tensor.segment().fill(BYTE);
+    return tensor;
   }
 
   /// Prepares this process for decoders with tiled weights of a type, on a thread of its own, once.

@@ -22,7 +22,16 @@ import java.util.regex.Pattern;
 final class DiffusersFolder implements PipelineFiles {
   private static final Set<String> PARTS =
       Set.of(
-          "unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler");
+          "unet",
+          "transformer",
+          "vae",
+          "text_encoder",
+          "text_encoder_2",
+          "text_encoder_3",
+          "tokenizer",
+          "tokenizer_2",
+          "tokenizer_3",
+          "scheduler");
 
   /// What pipelines have that does not change their images: filters of results, what reads images
   /// for adapters that are not there, and switches of those.
@@ -32,17 +41,22 @@ final class DiffusersFolder implements PipelineFiles {
               + "|watermark|force_zeros_for_empty_prompt");
 
   /// Positions, which follow from the configuration; what a text encoder has that is a part of a
-  /// whole CLIP; losses.
+  /// whole CLIP; losses; how long training took; a language model's layers behind the last that
+  /// FLUX.2 reads, and its output.
   private static final Pattern LEFTOVERS =
       Pattern.compile(
           "text_model\\.embeddings\\.position_ids$|text_projection\\.|logit_scale$|vision_model\\."
-              + "|visual_projection\\.|loss\\.");
+              + "|visual_projection\\.|loss\\.|bn\\.num_batches_tracked$"
+              + "|model\\.(layers\\.(2[7-9]|[3-9]\\d)\\.|norm\\.)|lm_head\\.");
 
   private final Path path;
   private final LoadMode mode;
   private final PredictionType prediction;
   private final JsonKeys index;
   private final Map<String, UsedTensors> open = new HashMap<>();
+
+  /// Of models that check themselves what they read.
+  private final Map<String, Checkpoint> checkpoints = new HashMap<>();
 
   DiffusersFolder(Path path, LoadMode mode, PredictionType prediction) {
     this.path = path;
@@ -58,7 +72,7 @@ final class DiffusersFolder implements PipelineFiles {
     }
     if (!others.isEmpty()) {
       throw new CheckpointException(
-          "%s: is %s with %s, which Gatun does not run: its images come from Stable Diffusion's parts alone (%s)"
+          "%s: is %s with %s, which Gatun does not run: its images come from these parts alone: %s"
               .formatted(
                   index.where(),
                   index.text("_class_name", "a pipeline"),
@@ -102,13 +116,18 @@ final class DiffusersFolder implements PipelineFiles {
   }
 
   @Override
+  public Checkpoint checkpoint(String part) {
+    return checkpoints.computeIfAbsent(part, _ -> Checkpoint.open(folder(part), mode));
+  }
+
+  @Override
   public void requireAllUsed(boolean otherVae) {
     open.values().forEach(tensors -> tensors.requireAllUsed(LEFTOVERS));
   }
 
   @Override
   public void checkNumbers(String what, float[] results) {
-    NotFinite.check(what, results, open.get("unet").checkpoint());
+    NotFinite.check(what, results, open.get(has("unet") ? "unet" : "transformer").checkpoint());
   }
 
   @Override
@@ -129,5 +148,6 @@ final class DiffusersFolder implements PipelineFiles {
   @Override
   public void close() {
     open.values().forEach(tensors -> tensors.checkpoint().close());
+    checkpoints.values().forEach(Checkpoint::close);
   }
 }

@@ -6,6 +6,8 @@ import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.LinearWeight;
+import io.gatun.tensor.ops.Ops;
+import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -120,6 +122,11 @@ public final class Weights {
   /// A layer normalization's weight and bias (size).
   public LayerNorm layerNorm(String name, long size, float eps) {
     return new LayerNorm(tensor(name + ".weight", size), tensor(name + ".bias", size), eps);
+  }
+
+  /// A root mean square normalization's weight (size).
+  public RmsNorm rmsNorm(String name, long size, float eps) {
+    return new RmsNorm(Ops.toF32(tensor(name + ".weight", size), Arena.ofAuto()), eps);
   }
 
   /// A group normalization's weight and bias (size).

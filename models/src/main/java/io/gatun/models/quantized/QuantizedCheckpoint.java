@@ -4,6 +4,8 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
 import io.gatun.models.nn.JsonKeys;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Dequantization;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.runtime.Workers;
 import java.lang.foreign.Arena;
@@ -51,7 +53,7 @@ public record QuantizedCheckpoint(
   ///   read
   public static Checkpoint of(Checkpoint stored, JsonKeys config) {
     if (stored.format() == Format.GGUF) {
-      return stored;
+      return gguf(stored);
     }
     var how = QuantizationConfig.of(config, stored.path());
     var tensors = new LinkedHashMap<>(stored.tensors());
@@ -79,6 +81,34 @@ public record QuantizedCheckpoint(
     tensors.keySet().removeIf(name -> CACHE_SCALES.matcher(name).matches());
     return new QuantizedCheckpoint(
         stored, Collections.unmodifiableMap(tensors), Collections.unmodifiableMap(origins));
+  }
+
+  /// GGUF's types are whole in themselves, but for NVFP4, whose scale of the whole matrix is beside
+  /// it: `NAME.scale`.
+  private static Checkpoint gguf(Checkpoint stored) {
+    var tensors = new LinkedHashMap<>(stored.tensors());
+    stored
+        .tensors()
+        .forEach(
+            (name, w) -> {
+              String layer = name.replaceFirst("\\.weight$", "");
+              Tensor scale = stored.tensors().get(layer + ".scale");
+              if (w.dtype() == DType.Block.NVFP4 && scale != null) {
+                if (scale.size() != 1 || w.shape().rank() != 2) {
+                  throw new CheckpointException(
+                      "%s: tensor \"%s.scale\" is %s for a %s %s; need one number for a matrix"
+                          .formatted(
+                              stored.path(), layer, scale.shape(), w.shape(), w.dtype().name()));
+                }
+                var how = Dequantization.NONE.times(scale.toFloats()[0]);
+                tensors.put(name, w.dequantized(how));
+                tensors.remove(layer + ".scale");
+                tensors.remove(layer + ".input_scale");
+              }
+            });
+    return tensors.size() == stored.tensors().size()
+        ? stored
+        : new QuantizedCheckpoint(stored, Collections.unmodifiableMap(tensors), Map.of());
   }
 
   @Override

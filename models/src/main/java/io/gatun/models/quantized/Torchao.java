@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Dequantization;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Ops;
 
 /// torchao's tensors in safetensors, whose class stands in the file's header: Int4Tensor, `q *
 /// scale[g, n] + zero_point[g, n]` with signed nibbles, the low one first; Int8Tensor and
@@ -80,6 +81,7 @@ record Torchao() implements QuantizedFormat {
               .formatted(scale.shape(), q.shape(), q.dtype().name()));
     }
     int group = Math.toIntExact(q.dim(1) / scale.dim(1));
-    return q.dequantized(Dequantization.NONE.scaled(scale, group));
+    var scales = Ops.toF32(scale, layer.memory());
+    return q.dequantized(Dequantization.NONE.scaled(scales, group));
   }
 }

@@ -3,7 +3,7 @@ package io.gatun.models.sam;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Interruption;
-import io.gatun.models.Pretrained;
+import io.gatun.models.NamedModels;
 import io.gatun.models.image.Image;
 import io.gatun.models.nn.Quantization;
 import io.gatun.models.nn.UsedTensors;
@@ -85,8 +85,16 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   /// Loads a model with the default options.
   ///
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
-  public static Sam load(String path) {
-    return load(Path.of(Objects.requireNonNull(path, "the path is null")));
+  public static Sam load(String pathOrName) {
+    return load(pathOrName, o -> {});
+  }
+
+  /// Loads a model; one of the hub's is fetched if it is not there.
+  ///
+  /// @param pathOrName what [NamedModels] knows: a path, `tiny-...`, `ORG/MODEL:QUANT`
+  /// @throws CheckpointException if there is no such model, or Gatun cannot run it
+  public static Sam load(String pathOrName, Consumer<SamOptions> choose) {
+    return load(NamedModels.find(pathOrName), choose);
   }
 
   /// Loads a model with the default options.
@@ -116,7 +124,7 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     if (options.backend == Backend.NATIVE) {
       var _ = warmUp();
     }
-    var checkpoint = Checkpoint.open(Pretrained.find(pathOrName), options.loadMode);
+    var checkpoint = Checkpoint.open(NamedModels.find(pathOrName), options.loadMode);
     try {
       var ops = new Ops(options.backend, options.threads);
       try {

@@ -1,6 +1,7 @@
 package io.gatun.models.text;
 
 import java.util.List;
+import java.util.regex.Pattern;
 
 /// Tells what a model thinks from what it answers, as the text comes: `<think>` blocks, whatever
 /// their marks are called, and the channels of gpt-oss ("harmony"), of which `final` is the answer.
@@ -12,11 +13,15 @@ final class Thoughts {
       List.of(
           new Marks("<think>", "</think>"),
           new Marks("[THINK]", "[/THINK]"),
+          new Marks("<seed:think>", "</seed:think>"),
+          new Marks("<|START_THINKING|>", "<|END_THINKING|>"),
           new Marks("<|channel>thought", "<channel|>"));
 
   /// Between the first two and the third stands what a message is.
   private static final List<String> CHANNELS =
       List.of("<|start|>", "<|channel|>", "<|message|>", "<|end|>");
+
+  private static final Pattern FUNCTION = Pattern.compile("to=(functions\\.[\\w.-]+)");
 
   /// Takes the text, told apart.
   interface Sink {
@@ -28,6 +33,8 @@ final class Thoughts {
   private enum State {
     ANSWER,
     THOUGHT,
+    /// A message to a function.
+    CALL,
     /// What kind of message follows.
     HEADER
   }
@@ -39,6 +46,9 @@ final class Thoughts {
   private final StringBuilder pending = new StringBuilder();
   private State state = State.ANSWER;
   private String end = "";
+
+  /// The function that the message is for whose header is read; empty for none.
+  private String function = "";
 
   /// Whether spaces and line feeds are left out, as they are around a thought.
   private boolean skipsSpace;
@@ -155,20 +165,33 @@ final class Thoughts {
       return false;
     }
     String before = pending.substring(0, at);
-    if (mark.equals("<|message|>") && state == State.HEADER) {
-      state = before.startsWith("final") ? State.ANSWER : State.THOUGHT;
+    if (state == State.HEADER) {
       pending.delete(0, at);
-      skipsSpace = true;
+      var to = FUNCTION.matcher(before);
+      function = to.find() ? to.group(1) : function;
+      if (mark.equals("<|message|>")) {
+        begin(before);
+      }
     } else {
-      if (state != State.HEADER) {
-        emit(at);
-      } else {
-        pending.delete(0, at);
+      emit(at);
+      if (state == State.CALL) {
+        sink.answer("<|call|>");
       }
       state = State.HEADER;
+      function = "";
     }
     pending.delete(0, mark.length());
     return true;
+  }
+
+  /// Begins a message of a channel.
+  private void begin(String channel) {
+    state = channel.startsWith("final") ? State.ANSWER : State.THOUGHT;
+    skipsSpace = true;
+    if (!function.isEmpty()) {
+      state = State.CALL;
+      sink.answer("<|channel|>commentary to=" + function + "<|message|>");
+    }
   }
 
   /// Hands out the first characters of what is pending.

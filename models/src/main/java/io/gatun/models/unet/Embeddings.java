@@ -1,6 +1,7 @@
 package io.gatun.models.unet;
 
 import io.gatun.models.nn.Scoped;
+import io.gatun.models.nn.TimestepEmbedding;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import java.util.Arrays;

@@ -2,6 +2,7 @@ package io.gatun.models.unet;
 
 import io.gatun.models.nn.GroupNorm;
 import io.gatun.models.nn.Scoped;
+import io.gatun.models.nn.TimestepEmbedding;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;

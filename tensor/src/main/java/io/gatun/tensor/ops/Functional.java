@@ -197,6 +197,11 @@ public final class Functional {
     return observed("add", 0, x, () -> Elementwise.add(ctx, x, y));
   }
 
+  /// `x * y`, element by element, where y's shape is x's or the end of it, and y is then repeated.
+  public Tensor mul(Tensor x, Tensor y) {
+    return observed("mul", 0, x, () -> Elementwise.mul(ctx, x, y));
+  }
+
   /// `x * factor`.
   public Tensor scale(Tensor x, float factor) {
     return observed("scale", 0, x, () -> Elementwise.scale(ctx, x, factor));

@@ -3,6 +3,7 @@ package io.gatun.tests.constraint;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -28,6 +29,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// Which tokens are allowed, with vocabularies of all kinds.
 class MatcherTest {
   private static final Path RESOURCES = TestData.ROOT.resolve("tests/src/test/resources");
+  private static final String LONG_STRING = "{\"type\": \"string\", \"maxLength\": 400}";
   private static final String ANY_STRING = "{\"type\": \"string\", \"maxLength\": 9}";
 
   @TempDir Path dir;
@@ -55,6 +57,8 @@ class MatcherTest {
         List.of(
             Constraint.jsonSchema("true"),
             Constraint.jsonSchema(ANY_STRING),
+            Constraint.jsonSchema("{\"type\": \"string\", \"minLength\": 2, \"maxLength\": 7}"),
+            Constraint.jsonSchema(LONG_STRING),
             Constraint.regex(".{0,3}"),
             Constraint.regex("( ?[a-zé日]+)*"),
             Constraint.gbnf("root ::= [^x]* \"x\" root?"));
@@ -75,6 +79,27 @@ class MatcherTest {
         matcher.accept(ids[random.nextInt(ids.length)]);
       }
     }
+  }
+
+  /// Where a text is far from the bounds of its repetitions nothing is computed anew, and near them
+  /// they are kept.
+  @Test
+  void countsThatNoTokenTellsApartHaveOneMask() {
+    var tokenizer = Walks.tokenizer();
+    Matcher matcher = Constraint.jsonSchema(LONG_STRING).start(tokenizer);
+    matcher.accept(tokenizer.encode("\"", false, false)[0]);
+    int a = tokenizer.encode("a", false, false)[0];
+    matcher.accept(a);
+    long[] early = matcher.allowed();
+    for (int i = 1; i < 200; i++) {
+      matcher.accept(a);
+    }
+    assertSame(early, matcher.allowed());
+    for (int i = 200; i < 400; i++) {
+      matcher.accept(a);
+    }
+    assertFalse(matcher.allows(a));
+    assertFalse(BitSet.valueOf(matcher.allowed()).get(a));
   }
 
   /// Characters in pieces, whatever the vocabulary makes of them.

@@ -11,6 +11,7 @@ import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 
 /// Recorded results of a reference implementation, which keeps images in NCHW, and what Gatun makes
 /// of the same, in NHWC.
@@ -65,7 +66,12 @@ final class Goldens implements AutoCloseable {
   /// mean square on the whole: the reference's own BF16 differs by up to 3e-2 of the greatest
   /// magnitude at single places of these networks, most of which are random.
   void check(String name, Tensor found) {
-    var expected = recorded.tensor(name).shape().rank() == 4 ? image(name) : recorded.tensor(name);
+    check(name, t -> t.shape().rank() == 4 ? nhwc(t) : t, found);
+  }
+
+  /// As [#check(String, Tensor)], of a part of what was recorded, or in another form.
+  void check(String name, UnaryOperator<Tensor> part, Tensor found) {
+    var expected = part.apply(recorded.tensor(name));
     assertArrayEquals(expected.shape().dims(), found.shape().dims(), name);
     if (dtype == DType.Plain.F32) {
       assertClose(name, expected, found, F32);
@@ -120,8 +126,13 @@ final class Goldens implements AutoCloseable {
 
   /// In F32, compares an intermediate result, if there is a record of that name.
   void stage(String name, Tensor found) {
+    stage(name, t -> t.shape().rank() == 4 ? nhwc(t) : t, found);
+  }
+
+  /// As [#stage(String, Tensor)], of a part of what was recorded.
+  void stage(String name, UnaryOperator<Tensor> part, Tensor found) {
     if (dtype == DType.Plain.F32 && has(name)) {
-      check(name, found);
+      check(name, part, found);
     }
   }
 

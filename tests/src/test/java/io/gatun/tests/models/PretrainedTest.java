@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.Llm;
-import io.gatun.models.Pretrained;
+import io.gatun.models.NamedModels;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.sam.Sam;
 import io.gatun.tests.TestData;
@@ -51,8 +51,8 @@ class PretrainedTest {
   @Test
   void whatLiesAtThePathComesFirst(@TempDir Path folder) throws Exception {
     Path own = Files.createDirectory(folder.resolve("tiny-llm"));
-    assertEquals(own, Pretrained.find(own));
-    assertEquals(TestData.pretrained("tiny-llm"), Pretrained.find(Path.of("tiny-llm")));
+    assertEquals(own, NamedModels.find(own));
+    assertEquals(TestData.pretrained("tiny-llm"), NamedModels.find(Path.of("tiny-llm")));
   }
 
   @Test
@@ -61,7 +61,7 @@ class PretrainedTest {
         new Executable[] {
           () -> Llm.load("tiny-lm"),
           () -> Sam.load("./tiny-sam"),
-          () -> StableDiffusion.load("models/tiny-sd")
+          () -> StableDiffusion.load("./models/tiny-sd")
         }) {
       String message = assertThrows(CheckpointException.class, load).getMessage();
       assertTrue(message.contains("there is no such file or directory"), message);

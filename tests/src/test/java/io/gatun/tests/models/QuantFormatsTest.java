@@ -3,7 +3,6 @@ package io.gatun.tests.models;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -22,45 +21,51 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.TreeMap;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Layers and models as quantization tools write them, against the values of the formats'
 /// references: each folder and file of the test data is a case.
 class QuantFormatsTest {
-  private static final Path DATA = TestData.ROOT.resolveSibling("shared/testdata/quant-formats");
+  /// A part of the test data is here, all of it beside the project.
+  private static final List<Path> FOLDERS =
+      List.of(
+          TestData.ROOT.resolve("tests/src/test/resources/testdata/quant-formats"),
+          TestData.ROOT.resolveSibling("shared/testdata/quant-formats"));
 
   private static final float LOGITS = 5e-4f;
 
   static List<Path> layers() throws IOException {
-    return list(DATA.resolve("linear"), ".golden.safetensors");
+    return list("linear", ".golden.safetensors");
   }
 
   static List<Path> models() throws IOException {
-    return list(DATA.resolve("models"), "");
+    return list("models", "");
   }
 
-  private static List<Path> list(Path folder, String suffix) throws IOException {
-    if (!Files.exists(folder)) {
-      return List.of(folder);
+  private static List<Path> list(String kind, String suffix) throws IOException {
+    var found = new TreeMap<String, Path>();
+    for (Path folder : FOLDERS) {
+      if (Files.exists(folder)) {
+        try (var files = Files.list(folder.resolve(kind))) {
+          files
+              .filter(f -> f.toString().endsWith(suffix) && !f.toString().endsWith(".json"))
+              .forEach(f -> found.putIfAbsent(f.getFileName().toString(), f));
+        }
+      }
     }
-    try (var files = Files.list(folder)) {
-      return files
-          .filter(f -> f.toString().endsWith(suffix) && !f.toString().endsWith(".json"))
-          .sorted()
-          .toList();
-    }
+    return List.copyOf(found.values());
   }
 
   @ParameterizedTest
   @MethodSource("layers")
   void values(Path golden) throws IOException {
-    assumeTrue(Files.exists(golden), () -> "no test data at " + golden);
     String name = golden.getFileName().toString().replace(".golden.safetensors", "");
     try (var expected = Checkpoint.open(golden);
         var stored = Checkpoint.open(golden.resolveSibling(name + ".safetensors"))) {
       float[] wanted = expected.tensor("weight").toFloats();
-      var layer = QuantizedCheckpoint.of(stored, config(name));
+      var layer = QuantizedCheckpoint.of(stored, config(golden.getParent(), name));
       Tensor w =
           layer.tensors().containsKey("linear.weight")
               ? layer.tensor("linear.weight")
@@ -103,9 +108,9 @@ class QuantFormatsTest {
     }
   }
 
-  private static JsonKeys config(String name) throws IOException {
+  private static JsonKeys config(Path folder, String name) throws IOException {
     var json = new ObjectMapper();
-    JsonNode info = json.readTree(DATA.resolve("linear/info.json").toFile()).path(name);
+    JsonNode info = json.readTree(folder.resolve("info.json").toFile()).path(name);
     var config = json.createObjectNode();
     config.set("quantization_config", info.path("quantization_config"));
     return new JsonKeys(config, "config.json");
@@ -114,7 +119,6 @@ class QuantFormatsTest {
   @ParameterizedTest
   @MethodSource("models")
   void logits(Path folder) {
-    assumeTrue(Files.exists(folder), () -> "no test data at " + folder);
     try (var checkpoint = Checkpoint.open(folder.resolve("model.safetensors"));
         var golden = Checkpoint.open(folder.resolve("golden.safetensors"))) {
       var model = Architectures.open(checkpoint);

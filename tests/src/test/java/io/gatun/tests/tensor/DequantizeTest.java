@@ -43,7 +43,7 @@ class DequantizeTest {
         assertEquals(n, tensor.toFloats().length);
       }
     }
-    assertEquals(13, seen.size(), "types checked: " + seen);
+    assertEquals(26, seen.size(), "types checked: " + seen);
   }
 
   @Test
@@ -55,25 +55,23 @@ class DequantizeTest {
       assertEquals(entry.getValue().get("type_size").asInt(), type.blockBytes(), type.name());
       types++;
     }
-    assertEquals(20, types);
+    assertEquals(26, types);
   }
 
   @Test
   void typesWithoutSupportSayWhatToDo() {
     for (var type : DType.Block.values()) {
-      if (type == DType.Block.MXFP4_PAIRS) {
-        continue; // Its scales are elsewhere: see Mxfp4Test.
-      }
-      boolean expected = !QuantVectors.WITHOUT_SUPPORT.contains(type);
-      assertEquals(expected, Dequantize.supports(type), type.name());
-      if (!expected) {
-        var e =
-            assertThrows(UnsupportedOperationException.class, () -> convert(type, new byte[300]));
-        assertTrue(e.getMessage().contains(type.name()), e.getMessage());
-        assertTrue(e.getMessage().contains("use the same model in"), e.getMessage());
-        assertTrue(printed(type).contains("not readable"));
-      }
+      // Its scales are elsewhere: see Mxfp4Test.
+      assertEquals(type != DType.Block.MXFP4_PAIRS, Dequantize.supports(type), type.name());
     }
+    var unknown = new DType.Unknown("GGUF_TYPE_77", 300);
+    var e =
+        assertThrows(
+            UnsupportedOperationException.class,
+            () -> Dequantize.toFloat(unknown, MemorySegment.NULL, 0, MemorySegment.NULL, 0, 1));
+    assertTrue(e.getMessage().contains("GGUF_TYPE_77"), e.getMessage());
+    assertTrue(e.getMessage().contains("use the same model in"), e.getMessage());
+    assertTrue(printed(unknown).contains("not readable"));
     assertFalse(Dequantize.supports(DType.Plain.C64));
   }
 

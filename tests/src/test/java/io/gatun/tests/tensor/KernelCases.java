@@ -7,7 +7,7 @@ import io.gatun.tensor.DType.Tiled;
 import io.gatun.tensor.kernel.dense.AttentionScores;
 import io.gatun.tensor.kernel.dense.CausalConvolution;
 import io.gatun.tensor.kernel.dense.Int8Products;
-import io.gatun.tensor.kernel.dense.Int8Tile;
+import io.gatun.tensor.kernel.dense.Int8Rows;
 import io.gatun.tensor.kernel.dense.ReadKernel;
 import io.gatun.tensor.kernel.dense.SmallProducts;
 import io.gatun.tensor.kernel.dense.StateScan;
@@ -17,6 +17,8 @@ import io.gatun.tensor.kernel.dense.VectorNetworkKernels;
 import io.gatun.tensor.kernel.ggml.Mxfp4;
 import io.gatun.tensor.kernel.ggml.RowDots;
 import io.gatun.tensor.kernel.ggml.Unpack;
+import io.gatun.tensor.kernel.scaled.ByteDots;
+import io.gatun.tensor.kernel.scaled.CodeDots;
 import io.gatun.tensor.kernel.tiled.QuantizedRows;
 import io.gatun.tensor.kernel.tiled.TiledPanels;
 import io.gatun.tensor.kernel.tiled.TiledProduct;
@@ -110,7 +112,7 @@ final class KernelCases {
     put("rope of pairs", 128, 64, n -> k.rope(out, 0, x, y, 0, n, true));
     put("expSum", n -> k.expSum(out, 0, 1, n));
     put("max", n -> k.max(x, 0, n));
-    put("quantize", n -> k.quantize(x, 0, n, out, 0));
+    put("quantize", n -> k.quantize(x, 0, n, 128, out, 0));
     put("dot", n -> k.dot(x, 0, y, 0, n));
     put("gemm", 64, 96, n -> k.gemm(x, 0, 40, y, 0, 96, out, 0, 96, 8, n, 40, n == 64));
   }
@@ -125,7 +127,6 @@ final class KernelCases {
     put("gelu", n -> k.gelu(x, 0, n, out, 0));
     put("geluTanh", n -> k.geluTanh(x, 0, n, out, 0));
     put("geglu", n -> k.geglu(x, 0, y, 0, n, out, 0));
-    put("roundTo8Bits", n -> k.roundTo8Bits(x, 0, n, out, 0));
   }
 
   private void dense() {
@@ -165,13 +166,10 @@ final class KernelCases {
         "CausalConvolution",
         n -> CausalConvolution.rows(true, x, 0, n, y, 0, n, 4, null, 0, n, out, 0, n, 3));
     put("ReadKernel", 4096, 8192, n -> ReadKernel.xor(x, 0, n));
-    put("Int8Products.quantize", 1024, 2816, n -> Int8Products.quantize(x, 0, n, 128, out, 0));
-    put("Int8Products.sum", 1024, 2816, n -> Int8Products.sum(stored, 0, n));
-    var products = new Int8Products(out, 0, 1 << 16, 1 << 17, 128, x, 0, 9);
-    put("Int8Products", 64, 128, n -> products.store(n, y, 0, 512));
-    var tile = new Int8Tile(out, 0, x, 0, x, stored, y, 0, 9, 128);
-    put("Int8Tile.toFloats", n -> tile.toFloats());
-    put("Int8Tile.toBf16", n -> tile.toBf16(stored, 0, 256, y, 0, 256));
+    put("Int8Rows.sum", 1024, 2816, n -> Int8Rows.sum(stored, 0, n));
+    var products = new Int8Products(out, 128, x, x, stored, y, 9);
+    put("Int8Products.toFloats", 64, 128, n -> products.toFloats(n, y, 0, 512));
+    put("Int8Products.toBf16", n -> products.toBf16(stored, 0, 256, y, 0, 256));
   }
 
   private void attention() {
@@ -256,6 +254,25 @@ final class KernelCases {
           1024,
           2816,
           n -> Mxfp4.multiply(type, stored, stored, n, x, 0, 0, 8, out, 0));
+    }
+    for (var type : List.of(Plain.F8_E4M3, Plain.F8_E5M2, Plain.I8)) {
+      put(
+          "ByteDots " + type.name(),
+          1024,
+          2816,
+          n -> ByteDots.multiply(type, stored, x, n, 128, x, 0, 0, 8, out, 0));
+    }
+    if (CodeDots.AVAILABLE) {
+      put(
+          "CodeDots nvfp4",
+          1024,
+          2944,
+          n -> CodeDots.nvfp4(stored, stored, 1, n, x, 0, 0, 8, out, 0));
+      put(
+          "CodeDots codes",
+          1024,
+          2816,
+          n -> CodeDots.codes(stored, x, y, n, 64, x, 0, 0, 8, out, 0));
     }
     put("Mxfp4 pairs", 8, 23, n -> Mxfp4.pairsToFloat(stored, stored, 0, n, out, 0));
   }

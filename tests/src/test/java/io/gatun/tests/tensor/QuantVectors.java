@@ -2,6 +2,7 @@ package io.gatun.tests.tensor;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.tensor.DType;
 import io.gatun.tests.TestData;
 import java.io.IOException;
@@ -9,28 +10,23 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
-import java.util.EnumSet;
-import java.util.Set;
+import java.util.List;
 
 /// Random blocks of the GGUF formats, with the values that ggml reads from them, and floats with
 /// the blocks that ggml makes of them.
 final class QuantVectors {
-  static final Set<DType.Block> WITHOUT_SUPPORT =
-      EnumSet.of(
-          DType.Block.IQ2_XXS,
-          DType.Block.IQ2_XS,
-          DType.Block.IQ3_XXS,
-          DType.Block.IQ1_S,
-          DType.Block.IQ3_S,
-          DType.Block.IQ2_S,
-          DType.Block.IQ1_M);
-
   private QuantVectors() {}
 
-  /// The manifest: a name of a type to its sizes.
+  private static final List<String> FOLDERS = List.of("gguf-quant-vectors", "quant-formats/gguf");
+
+  /// The manifests: a name of a type to its sizes.
   static JsonNode manifest() throws IOException {
-    return new ObjectMapper()
-        .readTree(TestData.shared("gguf-quant-vectors/manifest.json").toFile());
+    var all = new ObjectMapper().createObjectNode();
+    for (String folder : FOLDERS) {
+      var file = TestData.shared(folder + "/manifest.json").toFile();
+      all.setAll((ObjectNode) new ObjectMapper().readTree(file));
+    }
+    return all;
   }
 
   static DType type(String name) {
@@ -38,7 +34,9 @@ final class QuantVectors {
   }
 
   static byte[] file(String name) throws IOException {
-    return Files.readAllBytes(TestData.shared("gguf-quant-vectors").resolve(name));
+    var first = TestData.shared(FOLDERS.getFirst()).resolve(name);
+    return Files.readAllBytes(
+        Files.exists(first) ? first : TestData.shared(FOLDERS.getLast()).resolve(name));
   }
 
   static MemorySegment nativeCopy(Arena arena, byte[] bytes) {

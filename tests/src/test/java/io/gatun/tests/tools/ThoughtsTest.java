@@ -3,7 +3,6 @@ package io.gatun.tests.tools;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.gatun.loaders.GgufWriter;
 import io.gatun.models.Generation;
 import io.gatun.models.Llm;
 import io.gatun.models.Thinking;
@@ -12,11 +11,7 @@ import io.gatun.models.engine.Engine;
 import io.gatun.models.engine.Request;
 import io.gatun.models.engine.Result;
 import io.gatun.models.sampling.SamplingOptions;
-import io.gatun.tensor.DType;
-import io.gatun.tensor.Shape;
-import io.gatun.tensor.Tensor;
-import java.lang.foreign.Arena;
-import java.lang.foreign.ValueLayout;
+import io.gatun.tests.Reciter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,73 +21,10 @@ import org.junit.jupiter.api.io.TempDir;
 /// What a model thinks, told from what it answers. The models recite their vocabulary: after each
 /// token the next one is likeliest.
 class ThoughtsTest {
-  private static final long NORMAL = 1;
-  private static final long CONTROL = 3;
-  private static final long USER_DEFINED = 4;
-
   @TempDir private Path temp;
 
-  /// A model whose vocabulary begins with the prompt and ends with the token that ends a text.
-  ///
-  /// @param tokens marks are special unless they are `<think>` or `</think>`; a line feed is one
   private Path reciter(String template, String... tokens) {
-    var pieces = new ArrayList<String>();
-    var types = new ArrayList<Long>();
-    for (String token : tokens) {
-      pieces.add(token.replace("\n", "\u010A"));
-      boolean tag = token.endsWith("think>");
-      types.add(tag ? USER_DEFINED : token.matches("<.*>|\\[/?THINK]") ? CONTROL : NORMAL);
-    }
-    int n = pieces.size();
-    while (pieces.size() % 4 != 0) {
-      pieces.add("pad" + pieces.size());
-      types.add(NORMAL);
-    }
-    int v = pieces.size();
-    Path file = temp.resolve("reciter" + System.nanoTime() + ".gguf");
-    try (var arena = Arena.ofConfined()) {
-      var writer =
-          new GgufWriter()
-              .metadata("general.architecture", "llama")
-              .metadata("llama.context_length", 64)
-              .metadata("llama.embedding_length", v)
-              .metadata("llama.block_count", 1)
-              .metadata("llama.feed_forward_length", 4)
-              .metadata("llama.attention.head_count", 2)
-              .metadata("llama.attention.layer_norm_rms_epsilon", 1e-5f)
-              .metadata("tokenizer.ggml.model", "gpt2")
-              .metadata("tokenizer.ggml.pre", "gpt-2")
-              .metadata("tokenizer.ggml.tokens", pieces)
-              .metadata("tokenizer.ggml.token_type", types)
-              .metadata("tokenizer.ggml.merges", List.of("p a"))
-              .metadata("tokenizer.ggml.eos_token_id", n - 1)
-              .metadata("tokenizer.chat_template", template);
-      writer.add("token_embd.weight", diagonal(arena, v, 0));
-      writer.add("output.weight", diagonal(arena, v, -1));
-      for (String norm : List.of("output_norm", "blk.0.attn_norm", "blk.0.ffn_norm")) {
-        var ones = Tensor.allocate(arena, DType.Plain.F32, v);
-        for (int i = 0; i < v; i++) {
-          ones.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, 1);
-        }
-        writer.add(norm + ".weight", ones);
-      }
-      for (String part : List.of("attn_q", "attn_k", "attn_v", "attn_output")) {
-        writer.add("blk.0." + part + ".weight", Tensor.allocate(arena, DType.Plain.F32, v, v));
-      }
-      writer.add("blk.0.ffn_gate.weight", Tensor.allocate(arena, DType.Plain.F32, 4, v));
-      writer.add("blk.0.ffn_up.weight", Tensor.allocate(arena, DType.Plain.F32, 4, v));
-      writer.add("blk.0.ffn_down.weight", Tensor.allocate(arena, DType.Plain.F32, v, 4));
-      writer.write(file);
-    }
-    return file;
-  }
-
-  private static Tensor diagonal(Arena arena, int v, int shift) {
-    var t = Tensor.allocate(arena, DType.Plain.F32, Shape.of(v, v).dims());
-    for (int i = Math.max(0, -shift); i < v; i++) {
-      t.segment().setAtIndex(ValueLayout.JAVA_FLOAT, (long) i * v + i + shift, 1);
-    }
-    return t;
+    return Reciter.write(temp, template, tokens);
   }
 
   private Path thinking() {

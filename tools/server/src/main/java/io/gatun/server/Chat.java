@@ -1,7 +1,6 @@
 package io.gatun.server;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.engine.Piece;
 import io.gatun.models.engine.Result;
@@ -57,7 +56,7 @@ final class Chat {
       ignoreHarmless(f);
       f.requireAllRead();
       var reply = new Reply(lease.name(), model, conversation, answers);
-      try (var written = Answers.ask(call, model, List.of(request), answers)) {
+      try (var written = Answers.ask(call, model, List.of(request), answers, options.ping)) {
         if (stream) {
           reply.stream(call, written, usage);
         } else {
@@ -83,6 +82,8 @@ final class Chat {
     f.ignore("user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention");
     f.only("store", "false");
     f.only("service_tier", "auto", "default");
+    f.ignore("prediction"); // what it holds only guides guesses
+    f.only("verbosity", "medium");
     f.only("modalities", "[\"text\"]", "");
   }
 
@@ -97,7 +98,7 @@ final class Chat {
       this.name = name;
       this.model = model;
       for (int i = 0; i < answers; i++) {
-        choices.add(new Choice(conversation.parser(model)));
+        choices.add(new Choice(conversation));
       }
     }
 
@@ -110,7 +111,7 @@ final class Chat {
           .put("model", name);
     }
 
-    private String take(Choice choice, Piece piece) {
+    private Choice.Part take(Choice choice, Piece piece) {
       if (piece.logprobs() != null) {
         choice.logprobs.add(logprob(piece.logprobs(), model.tokenizer()));
       }
@@ -141,7 +142,10 @@ final class Chat {
           message.put("reasoning_content", choice.thoughts.toString());
         }
         if (!choice.calls.isEmpty()) {
-          addCalls(message.putArray("tool_calls"), choice.calls, false);
+          var calls = message.putArray("tool_calls");
+          for (var each : choice.calls) {
+            begin(calls.addObject(), each).put("arguments", each.arguments().toString());
+          }
         }
         if (choice.logprobs.isEmpty()) {
           one.putNull("logprobs");
@@ -163,7 +167,7 @@ final class Chat {
         call.event(first);
       }
       try {
-        for (var event = written.next(); event != null; event = written.next()) {
+        for (var event = written.nextOf(call); event != null; event = written.nextOf(call)) {
           var choice = choices.get(event.index());
           if (event.piece() != null) {
             push(call, event.index(), choice, event.piece());
@@ -185,16 +189,26 @@ final class Chat {
     }
 
     private void push(Call call, int index, Choice choice, Piece piece) throws IOException {
-      String text = take(choice, piece);
-      if (text.isEmpty() && piece.thought().isEmpty() && choice.logprobs.isEmpty()) {
-        return;
+      var part = take(choice, piece);
+      if (!part.isEmpty() || !choice.logprobs.isEmpty()) {
+        send(call, index, choice, part);
       }
+    }
+
+    private void send(Call call, int index, Choice choice, Choice.Part part) throws IOException {
       var chunk = delta(index);
-      if (!piece.thought().isEmpty()) {
-        delta(chunk).put("reasoning_content", piece.thought());
+      var delta = delta(chunk);
+      if (!part.thought().isEmpty()) {
+        delta.put("reasoning_content", part.thought());
       }
-      if (!text.isEmpty() || piece.thought().isEmpty()) {
-        delta(chunk).put("content", text);
+      if (!part.text().isEmpty() || (part.thought().isEmpty() && part.calls().isEmpty())) {
+        delta.put("content", part.text());
+      }
+      for (var each : part.calls()) {
+        var one = delta.withArray("tool_calls").addObject().put("index", each.index());
+        var function =
+            each.begins() ? begin(one, choice.calls.get(each.index())) : one.putObject("function");
+        function.put("arguments", each.arguments());
       }
       if (!choice.logprobs.isEmpty()) {
         ((ObjectNode) chunk.at("/choices/0"))
@@ -207,16 +221,9 @@ final class Chat {
     }
 
     private void end(Call call, int index, Choice choice, Result result) throws IOException {
-      String text = choice.finish(result);
-      if (!text.isEmpty()) {
-        var chunk = delta(index);
-        delta(chunk).put("content", text);
-        call.event(chunk);
-      }
-      if (!choice.calls.isEmpty()) {
-        var chunk = delta(index);
-        addCalls(delta(chunk).putArray("tool_calls"), choice.calls, true);
-        call.event(chunk);
+      var part = choice.finish(result);
+      if (!part.isEmpty()) {
+        send(call, index, choice, part);
       }
       var last = delta(index);
       ((ObjectNode) last.at("/choices/0")).put("finish_reason", reason(choice));
@@ -236,23 +243,17 @@ final class Chat {
       return (ObjectNode) chunk.at("/choices/0/delta");
     }
 
-    private static void addCalls(
-        ArrayNode list, List<ToolCallParser.ToolCall> calls, boolean numbered) {
-      for (int i = 0; i < calls.size(); i++) {
-        var call = list.addObject();
-        if (numbered) {
-          call.put("index", i);
-        }
-        call.put("id", "call_" + UUID.randomUUID().toString().replace("-", ""))
-            .put("type", "function")
-            .putObject("function")
-            .put("name", calls.get(i).name())
-            .put("arguments", calls.get(i).arguments().toString());
-      }
+    /// @return the function's node
+    private static ObjectNode begin(ObjectNode node, Choice.ToolCall call) {
+      return node.put("id", call.id())
+          .put("type", "function")
+          .putObject("function")
+          .put("name", call.name());
     }
 
     private static String reason(Choice choice) {
-      return choice.calls.isEmpty() ? Chat.reason(choice.result) : "tool_calls";
+      String reason = Chat.reason(choice.result);
+      return choice.calls.isEmpty() || reason.equals("length") ? reason : "tool_calls";
     }
   }
 

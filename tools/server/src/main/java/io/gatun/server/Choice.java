@@ -3,40 +3,105 @@ package io.gatun.server;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import io.gatun.models.engine.Piece;
 import io.gatun.models.engine.Result;
+import io.gatun.models.toolcall.ToolCallReader;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
 
 /// One answer as it comes: what is said, thought and called in it.
 final class Choice {
+  /// A call of a function.
+  ///
+  /// @param arguments so far
+  record ToolCall(String id, String name, StringBuilder arguments) {}
+
+  /// What comes next of a call.
+  ///
+  /// @param begins whether it is the call's first part
+  record CallPart(int index, boolean begins, String arguments) {}
+
+  /// What a piece, or the end, adds.
+  record Part(String text, String thought, List<CallPart> calls) {
+    boolean isEmpty() {
+      return text.isEmpty() && thought.isEmpty() && calls.isEmpty();
+    }
+  }
+
   final StringBuilder content = new StringBuilder();
   final StringBuilder thoughts = new StringBuilder();
   final ArrayNode logprobs = Call.JSON.createArrayNode();
-  List<ToolCallParser.ToolCall> calls = List.of();
+  final List<ToolCall> calls = new ArrayList<>();
   Result result;
 
-  private final ToolCallParser parser;
+  private final ToolCallReader reader;
+  private final int most;
+  private final StringBuilder text = new StringBuilder();
+  private List<CallPart> parts = new ArrayList<>();
 
-  /// @param parser null where there can be no calls
-  Choice(ToolCallParser parser) {
-    this.parser = parser;
+  /// @param conversation null where there can be no calls
+  Choice(Conversation conversation) {
+    reader = conversation == null ? null : conversation.reader(new Sink());
+    most = conversation == null || conversation.several() ? Integer.MAX_VALUE : 1;
   }
 
-  /// What a piece adds to the content.
-  String take(Piece piece) {
-    String text = parser == null ? piece.text() : parser.push(piece);
-    content.append(text);
-    thoughts.append(piece.thought());
-    return text;
-  }
-
-  /// What the end adds to the content.
-  String finish(Result whole) {
-    result = whole;
-    if (parser == null) {
-      return "";
+  private final class Sink implements ToolCallReader.Sink {
+    @Override
+    public void text(String piece) {
+      text.append(piece);
     }
-    String text = parser.finish();
-    calls = parser.calls();
+
+    @Override
+    public void call(int index, String name) {
+      if (index >= most) {
+        return; // the client takes one at a time
+      }
+      String id = "call_" + UUID.randomUUID().toString().replace("-", "");
+      calls.add(new ToolCall(id, name, new StringBuilder()));
+      parts.add(new CallPart(index, true, ""));
+    }
+
+    @Override
+    public void arguments(int index, String piece) {
+      if (index >= most) {
+        return;
+      }
+      calls.get(index).arguments.append(piece);
+      var last = parts.isEmpty() ? null : parts.getLast();
+      if (last != null && last.index == index) {
+        parts.set(parts.size() - 1, new CallPart(index, last.begins, last.arguments + piece));
+      } else {
+        parts.add(new CallPart(index, false, piece));
+      }
+    }
+  }
+
+  /// What a piece adds.
+  Part take(Piece piece) {
+    thoughts.append(piece.thought());
+    if (reader == null) {
+      text.append(piece.text());
+    } else {
+      reader.push(piece.token(), piece.text());
+    }
+    return part(piece.thought());
+  }
+
+  /// What the end adds.
+  Part finish(Result whole) {
+    result = whole;
+    if (reader != null) {
+      boolean broken =
+          whole.reason() == Result.Reason.LENGTH || whole.reason() == Result.Reason.CONTEXT;
+      reader.finish(!broken);
+    }
+    return part("");
+  }
+
+  private Part part(String thought) {
+    var part = new Part(text.toString(), thought, parts);
     content.append(text);
-    return text;
+    text.setLength(0);
+    parts = new ArrayList<>();
+    return part;
   }
 }

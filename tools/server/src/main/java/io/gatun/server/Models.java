@@ -1,9 +1,10 @@
 package io.gatun.server;
 
 import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.hub.Hub;
 import io.gatun.models.Llm;
 import io.gatun.models.LlmOptions;
-import io.gatun.models.Pretrained;
+import io.gatun.models.NamedModels;
 import io.gatun.models.Reranker;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.TextEmbedder;
@@ -103,7 +104,7 @@ final class Models implements AutoCloseable {
   /// @throws CheckpointException if a model cannot be read, or there is none
   Models(ServerOptions options) {
     this.options = options;
-    options.models.forEach((name, path) -> add(name, Pretrained.find(path)));
+    options.models.forEach((name, path) -> add(name, NamedModels.find(path)));
     if (options.folder != null) {
       for (Path path : inFolder(options.folder)) {
         try {
@@ -126,6 +127,9 @@ final class Models implements AutoCloseable {
 
   /// What a path's model is called.
   static String name(Path path) {
+    if (Files.isDirectory(path) && Hub.nameOf(path).isPresent()) {
+      return Hub.nameOf(path).get();
+    }
     String file = path.toAbsolutePath().normalize().getFileName().toString();
     return ENDING.matcher(file).replaceFirst("");
   }

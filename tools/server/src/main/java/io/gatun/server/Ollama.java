@@ -1,5 +1,6 @@
 package io.gatun.server;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.TextEmbedder;
@@ -62,7 +63,7 @@ final class Ollama {
         return;
       }
       var conversation = Conversation.of(f, switches(f), lease.model());
-      var choice = new Choice(conversation.parser(lease.model()));
+      var choice = new Choice(conversation);
       reply.answer(call, f, conversation.prompt(), conversation, choice);
     }
   }
@@ -99,7 +100,7 @@ final class Ollama {
           messages.add(Map.of("role", "system", "content", system));
         }
         messages.add(Map.of("role", "user", "content", prompt));
-        tokens = Conversation.of(messages, Map.of(), List.of(), switches, model).prompt();
+        tokens = Conversation.of(messages, Map.of(), List.of(), true, switches, model).prompt();
       }
       reply.answer(call, f, tokens, null, new Choice(null));
     }
@@ -293,7 +294,7 @@ final class Ollama {
               ? request.constraint(constraint)
               : conversation.constrained(request, constraint);
       f.requireAllRead();
-      try (var answers = Answers.ask(call, lease.model(), List.of(request), 1)) {
+      try (var answers = Answers.ask(call, lease.model(), List.of(request), 1, options.ping)) {
         if (stream) {
           call.begin("application/x-ndjson");
           stream(call, answers, choice);
@@ -314,13 +315,18 @@ final class Ollama {
 
     private void stream(Call call, Answers answers, Choice choice)
         throws IOException, InterruptedException {
+      int told = 0;
       try {
         for (var event = answers.next(); event != null; event = answers.next()) {
           if (event.piece() != null) {
-            send(call, choice.take(event.piece()), event.piece().thought(), List.of());
+            var part = choice.take(event.piece());
+            // A call is told of as a whole, once another begins.
+            int whole = Math.max(told, choice.calls.size() - 1);
+            send(call, part, choice.calls.subList(told, whole));
+            told = whole;
           } else {
-            String text = choice.finish(event.result());
-            send(call, text, "", choice.calls);
+            var part = choice.finish(event.result());
+            send(call, part, choice.calls.subList(told, choice.calls.size()));
           }
         }
       } catch (RuntimeException e) {
@@ -331,38 +337,47 @@ final class Ollama {
       call.line(done(part("", "", List.of()), choice.result));
     }
 
-    private void send(Call call, String text, String thought, List<ToolCallParser.ToolCall> calls)
-        throws IOException {
-      if (!text.isEmpty() || (thoughts && !thought.isEmpty()) || !calls.isEmpty()) {
-        call.line(part(text, thought, calls).put("done", false));
+    private void send(Call call, Choice.Part part, List<Choice.ToolCall> calls) throws IOException {
+      if (!part.text().isEmpty() || (thoughts && !part.thought().isEmpty()) || !calls.isEmpty()) {
+        call.line(part(part.text(), part.thought(), calls).put("done", false));
       }
     }
 
-    private ObjectNode part(String text, String thought, List<ToolCallParser.ToolCall> calls) {
+    private ObjectNode part(String text, String thought, List<Choice.ToolCall> calls) {
       var part =
           Call.JSON
               .createObjectNode()
               .put("model", lease.name())
               .put("created_at", Instant.now().toString());
-      var said = part;
-      if (chat) {
-        said = part.putObject("message").put("role", "assistant").put("content", text);
-      } else {
-        part.put("response", text);
+      var said = chat ? part.putObject("message").put("role", "assistant") : part;
+      var content = new StringBuilder(text);
+      for (var call : calls) {
+        JsonNode arguments = object(call.arguments().toString());
+        if (arguments == null) {
+          content.append(call.name()).append(' ').append(call.arguments());
+        } else {
+          said.withArray("tool_calls")
+              .addObject()
+              .putObject("function")
+              .put("name", call.name())
+              .set("arguments", arguments);
+        }
       }
+      said.put(chat ? "content" : "response", content.toString());
       if (thoughts && !thought.isEmpty()) {
         said.put("thinking", thought);
       }
-      if (!calls.isEmpty()) {
-        var list = said.putArray("tool_calls");
-        for (var call : calls) {
-          list.addObject()
-              .putObject("function")
-              .put("name", call.name())
-              .set("arguments", call.arguments());
-        }
-      }
       return part;
+    }
+
+    /// This API has arguments as JSON; null for those that break off, which are told as text.
+    private static JsonNode object(String arguments) {
+      try {
+        JsonNode read = Call.JSON.readTree(arguments);
+        return read.isObject() ? read : null;
+      } catch (JsonProcessingException e) {
+        return null;
+      }
     }
 
     private ObjectNode done(ObjectNode part, Result result) {

@@ -3,111 +3,99 @@ package io.gatun.tensor.kernel.dense;
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
+import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.dense.Lanes.INTS;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
-import static io.gatun.tensor.kernel.dense.Lanes.ROUND;
 import static io.gatun.tensor.kernel.dense.Lanes.floats;
-import static io.gatun.tensor.kernel.dense.Lanes.toFloat;
-import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
+import static io.gatun.tensor.kernel.dense.Lanes.shorts;
+import static io.gatun.tensor.kernel.dense.Lanes.store;
+import static io.gatun.tensor.kernel.dense.Lanes.storeShorts;
 
+import io.gatun.tensor.kernel.scalar.Floats;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
 
-/// Integer products of many activation rows with weight rows, which the scales of both make floats.
+/// Products of u8 activations, whose zero point is 128, and s8 weights, on their way to floats: for
+/// row r and column c, `y = rowScales[r] * scales[c] * (product - sums[c]) + bias[c] + residual`.
 ///
-/// The weights were int8 with one scale a row, as [io.gatun.tensor.kernel.tiled.TiledPanels] makes
-/// them; the activations u8 = round(x / scale) + 128 with one scale a row. With s32 products P and
-/// sums of a weight row S: `y = activation scale * weight scale * (P - 128 S)`.
-///
-/// @param memory holds the next three
-/// @param products I32 (rows, columns), from this byte on
-/// @param scales one F32 for each column, from this byte on
-/// @param sums one I32 for each column, from this byte on: 128 S
-/// @param rowScales one F32 for each row, from byte `rowScalesAt` on
+/// @param products I32 (rows, columns)
+/// @param columns a multiple of 32
+/// @param rowScales one F32 for each row
+/// @param scales one F32 for each column
+/// @param sums one I32 for each column: the sum of its weights, times 128
+/// @param bias one F32 for each column
 public record Int8Products(
-    MemorySegment memory,
-    long products,
-    long scales,
-    long sums,
+    MemorySegment products,
     int columns,
     MemorySegment rowScales,
-    long rowScalesAt,
+    MemorySegment scales,
+    MemorySegment sums,
+    MemorySegment bias,
     int rows) {
-  /// Rounds a row to 8 bits: `q = round(x / scale) + zero`, ties to even.
-  ///
-  /// @param n a multiple of 32
-  /// @param zero 128 for u8, as activations are here; 0 for s8, as weights are
-  /// @return the scale, which takes the greatest magnitude to 127; not finite if a value is not
-  public static float quantize(
-      MemorySegment x, long xAt, int n, int zero, MemorySegment q, long qAt) {
-    long from = address(x, xAt, 4L * n);
-    long to = address(q, qAt, n);
-    FloatVector most = FloatVector.zero(Lanes.FLOATS);
-    for (int i = 0; i < n; i += COUNT) {
-      most = most.max(floats(from + 4L * i).abs());
-    }
-    float max = most.reduceLanes(VectorOperators.MAX);
-    float inverse = max == 0 ? 0 : 127 / max;
-    for (int i = 0; i < n; i += COUNT) {
-      var v = floats(from + 4L * i).mul(inverse).add(ROUND).reinterpretAsInts().add(zero);
-      Lanes.storeBytes(v, to + i);
-    }
-    Reference.reachabilityFence(x);
-    Reference.reachabilityFence(q);
-    return max / 127;
+  /// Leaves y, without a residual, as F32 where the products are.
+  public void toFloats() {
+    toFloats(columns, products, 0, 4L * columns);
   }
 
-  /// The sum of n signed bytes.
+  /// Stores the first `n` columns of y, without a residual.
   ///
   /// @param n a multiple of 32
-  public static int sum(MemorySegment q, long qAt, int n) {
-    long from = address(q, qAt, n);
-    IntVector sum = IntVector.zero(INTS);
-    for (int i = 0; i < n; i += COUNT) {
-      sum = sum.add(Lanes.bytes(from + i));
-    }
-    Reference.reachabilityFence(q);
-    return sum.reduceLanes(VectorOperators.ADD);
-  }
-
-  /// Stores the first `n` columns as floats.
-  ///
-  /// @param n a multiple of 32
-  /// @param y F32, rows `yStride` bytes apart, from byte `yAt`
-  public void store(int n, MemorySegment y, long yAt, long yStride) {
-    long p = address(memory, products, 4L * rows * columns);
-    long a = address(rowScales, rowScalesAt, 4L * rows);
-    long w = address(memory, scales, 4L * n);
-    long s = address(memory, sums, 4L * n);
-    long to = address(y, yAt, (rows - 1) * yStride + 4L * n);
-    store(p, a, w, s, rows, 4L * columns, 4L * n, to, yStride);
-    fence(y);
-  }
-
-  private static void store(
-      long p, long a, long w, long s, int rows, long stride, long bytes, long to, long yStride) {
-    for (int t = 0; t < rows; t++, p += stride, to += yStride) {
-      float scale = ALL.get(FLOAT, a + 4L * t);
-      for (long c = 0; c < bytes; c += 4L * COUNT) {
-        IntVector v = ints(p + c).sub(ints(s + c));
-        Lanes.store(toFloat(v).mul(floats(w + c).mul(scale)), to + c);
+  /// @param out F32, rows `stride` bytes apart, from byte `outAt` on
+  public void toFloats(int n, MemorySegment out, long outAt, long stride) {
+    long p = address(products, 0, 4L * rows * columns);
+    long to = address(out, outAt, (rows - 1) * stride + 4L * n);
+    long s = start(scales);
+    long z = start(sums);
+    long b = start(bias);
+    for (int row = 0; row < rows; row++, p += 4L * columns, to += stride) {
+      var scale = FloatVector.broadcast(FLOATS, Floats.get(rowScales, 0, row));
+      for (long i = 0; i < 4L * n; i += 4L * COUNT) {
+        var integers = ints(p + i).sub(ints(z + i));
+        store(Lanes.toFloat(integers).mul(scale).fma(floats(s + i), floats(b + i)), to + i);
       }
     }
+    fence(out);
   }
 
-  /// Leaves the floats where the products are.
-  public void toFloats() {
-    store(columns, memory, products, 4L * columns);
+  private long start(MemorySegment ofColumns) {
+    return address(ofColumns, 0, 4L * columns);
   }
 
-  private void fence(MemorySegment y) {
-    Reference.reachabilityFence(memory);
-    Reference.reachabilityFence(rowScales);
-    Reference.reachabilityFence(y);
+  /// Writes y as BF16.
+  ///
+  /// @param residual BF16, from byte `residualAt` on; its rows are `residualStride` bytes apart
+  /// @param stride the bytes from a row of `out` to the next
+  public void toBf16(
+      MemorySegment residual,
+      long residualAt,
+      long residualStride,
+      MemorySegment out,
+      long outAt,
+      long stride) {
+    long p = address(products, 0, 4L * rows * columns);
+    long s = start(scales);
+    long z = start(sums);
+    long b = start(bias);
+    long r = address(residual, residualAt, (rows - 1) * residualStride + 2L * columns);
+    long to = address(out, outAt, (rows - 1) * stride + 2L * columns);
+    for (int row = 0; row < rows; row++, p += 4L * columns, r += residualStride, to += stride) {
+      var scale = FloatVector.broadcast(FLOATS, Floats.get(rowScales, 0, row));
+      for (long i = 0; i < 4L * columns; i += 4L * COUNT) {
+        var integers = ints(p + i).sub(ints(z + i));
+        var y = Lanes.toFloat(integers).mul(scale).fma(floats(s + i), floats(b + i));
+        storeShorts(Lanes.toBf16(y.add(Lanes.bf16(shorts(r + i / 2)))), to + i / 2);
+      }
+    }
+    fence(out);
+    Reference.reachabilityFence(residual);
+  }
+
+  private void fence(MemorySegment out) {
+    Reference.reachabilityFence(this);
+    Reference.reachabilityFence(out);
   }
 
   private static IntVector ints(long address) {

@@ -263,8 +263,8 @@ public final class VectorKernels implements Kernels {
   }
 
   @Override
-  public float quantize(MemorySegment x, long xAt, int n, MemorySegment q, long qAt) {
-    return QuantizedHeads.quantize(x, xAt, n, q, qAt);
+  public float quantize(MemorySegment x, long xAt, int n, int zero, MemorySegment q, long qAt) {
+    return Int8Rows.quantize(x, xAt, n, zero, q, qAt);
   }
 
   @Override

@@ -11,7 +11,6 @@ import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.dense.Lanes.LANE_SHARE;
 import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
-import static io.gatun.tensor.kernel.dense.Lanes.ROUND;
 import static io.gatun.tensor.kernel.dense.Lanes.floats;
 import static io.gatun.tensor.kernel.dense.Lanes.store;
 
@@ -19,7 +18,6 @@ import io.gatun.tensor.kernel.scalar.NetworkKernels;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
 
 /// The loops of [NetworkKernels] on the Vector API. The memory's arenas stay open during a call.
 public final class VectorNetworkKernels implements NetworkKernels {
@@ -247,24 +245,5 @@ public final class VectorNetworkKernels implements NetworkKernels {
       var y = part(from + tail, rest).mul(VectorMath.gelu(part(g + tail, rest)));
       storePart(y, to + tail, rest);
     }
-  }
-
-  @Override
-  public void roundTo8Bits(MemorySegment x, long xAt, int n, MemorySegment out, long outAt) {
-    long from = address(x, xAt, 4L * n);
-    long to = address(out, outAt, 4L * n);
-    long tail = 4L * FLOATS.loopBound(n);
-    var rest = FLOATS.indexInRange(tail / 4, n);
-    var most = part(from + tail, rest).abs();
-    for (long i = 0; i < tail; i += STEP) {
-      most = most.max(floats(from + i).abs());
-    }
-    float max = most.reduceLanes(VectorOperators.MAX);
-    float inverse = max == 0 ? 0 : 127 / max;
-    for (long i = 0; i < tail; i += STEP) {
-      store(floats(from + i).mul(inverse).add(ROUND).sub(ROUND).mul(max / 127), to + i);
-    }
-    var last = part(from + tail, rest).mul(inverse).add(ROUND).sub(ROUND).mul(max / 127);
-    storePart(last, to + tail, rest);
   }
 }

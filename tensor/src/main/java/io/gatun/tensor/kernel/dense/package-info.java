@@ -4,7 +4,7 @@
 /// |---|---|
 /// | rows of language models, of image models | [VectorKernels], [VectorNetworkKernels], [VectorMath] |
 /// | attention | [AttentionScores], [AttentionWeights], [SmallProducts], [StoredProduct] |
-/// | products of 8 bits | [Int8Products], [Int8Tile], [QuantizedHeads] |
+/// | products of 8 bits | [Int8Products], [Int8Rows] |
 /// | recurrent layers | [StateScan], [CausalConvolution] |
 /// | images | [Bilinear] |
 /// | measuring | [ReadKernel] |

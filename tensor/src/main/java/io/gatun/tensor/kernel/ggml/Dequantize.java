@@ -41,7 +41,8 @@ public final class Dequantize {
       case DType.Plain p -> p != DType.Plain.C64;
       case DType.Block b ->
           switch (b) {
-            case IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ1_M, MXFP4_PAIRS -> false;
+            case MXFP4_PAIRS -> false;
+            case IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ1_M, NVFP4, Q1_0, Q2_0 -> true;
             case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q8_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K -> true;
             case IQ4_NL, IQ4_XS, TQ1_0, TQ2_0, MXFP4, CODE4 -> true;
           };
@@ -88,10 +89,16 @@ public final class Dequantize {
       case MXFP4_PAIRS ->
           throw new IllegalArgumentException(type.name() + " has its scales in another tensor");
       case CODE4 -> codes(src, from, dst, to, blocks);
-      case IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ1_M ->
-          throw new UnsupportedOperationException(
-              "Gatun knows %s but cannot compute with it; use the same model in Q4_K, Q4_0 or Q8_0"
-                  .formatted(type.name()));
+      case IQ2_XXS -> GridBlocks.iq2xxs(src, from, dst, to, blocks);
+      case IQ2_XS -> GridBlocks.iq2xs(src, from, dst, to, blocks);
+      case IQ2_S -> GridBlocks.iq2s(src, from, dst, to, blocks);
+      case IQ3_XXS -> GridBlocks.iq3xxs(src, from, dst, to, blocks);
+      case IQ3_S -> GridBlocks.iq3s(src, from, dst, to, blocks);
+      case IQ1_S -> GridBlocks.iq1s(src, from, dst, to, blocks);
+      case IQ1_M -> GridBlocks.iq1m(src, from, dst, to, blocks);
+      case NVFP4 -> SmallBlocks.nvfp4(src, from, dst, to, blocks);
+      case Q1_0 -> SmallBlocks.q10(src, from, dst, to, blocks);
+      case Q2_0 -> SmallBlocks.q20(src, from, dst, to, blocks);
     }
   }
 

@@ -54,6 +54,9 @@ public final class Quantize {
           TQ2_0,
           MXFP4,
           MXFP4_PAIRS,
+          NVFP4,
+          Q1_0,
+          Q2_0,
           CODE4 ->
           false;
       case IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ1_M -> false;
@@ -80,6 +83,9 @@ public final class Quantize {
           TQ2_0,
           MXFP4,
           MXFP4_PAIRS,
+          NVFP4,
+          Q1_0,
+          Q2_0,
           CODE4 ->
           throw new AssertionError(type);
       case IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ1_M -> throw new AssertionError(type);

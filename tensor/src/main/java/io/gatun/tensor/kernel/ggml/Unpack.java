@@ -204,6 +204,9 @@ public final class Unpack {
           TQ1_0,
           TQ2_0,
           MXFP4_PAIRS,
+          NVFP4,
+          Q1_0,
+          Q2_0,
           CODE4 -> {
         return false;
       }

@@ -74,10 +74,11 @@ public interface Kernels {
   /// The greatest element; negative infinity where n is 0.
   float max(MemorySegment x, long xAt, long n);
 
-  /// Bytes `q = round(x * 127 / max|x|)`, ties to even.
+  /// Bytes `q = round(x * 127 / max|x|) + zero`, ties to even.
   ///
+  /// @param zero 128 for u8, else 0
   /// @return the scale `max|x| / 127`, which is not finite if an element of x is not
-  float quantize(MemorySegment x, long xAt, int n, MemorySegment q, long qAt);
+  float quantize(MemorySegment x, long xAt, int n, int zero, MemorySegment q, long qAt);
 
   /// The sum of `a[i] * b[i]`.
   float dot(MemorySegment a, long aAt, MemorySegment b, long bAt, int n);

@@ -62,8 +62,4 @@ public interface NetworkKernels {
       int n,
       MemorySegment out,
       long outAt);
-
-  /// `out = round(x / scale) * scale`, ties to even, where `scale` takes the greatest magnitude to
-  /// 127: x as 8-bit integers stand for it.
-  void roundTo8Bits(MemorySegment x, long xAt, int n, MemorySegment out, long outAt);
 }

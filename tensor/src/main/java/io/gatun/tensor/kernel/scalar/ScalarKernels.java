@@ -145,14 +145,14 @@ public final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public float quantize(MemorySegment x, long xAt, int n, MemorySegment q, long qAt) {
+  public float quantize(MemorySegment x, long xAt, int n, int zero, MemorySegment q, long qAt) {
     float max = 0;
     for (int i = 0; i < n; i++) {
       max = Math.max(max, Math.abs(get(x, xAt, i)));
     }
     float inverse = max == 0 ? 0 : 127 / max;
     for (int i = 0; i < n; i++) {
-      q.set(JAVA_BYTE, qAt + i, (byte) Math.rint(get(x, xAt, i) * inverse));
+      q.set(JAVA_BYTE, qAt + i, (byte) (Math.rint(get(x, xAt, i) * inverse) + zero));
     }
     return max / 127;
   }

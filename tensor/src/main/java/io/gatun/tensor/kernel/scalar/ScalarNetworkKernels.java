@@ -113,18 +113,6 @@ public final class ScalarNetworkKernels implements NetworkKernels {
     }
   }
 
-  @Override
-  public void roundTo8Bits(MemorySegment x, long xAt, int n, MemorySegment out, long outAt) {
-    float max = 0;
-    for (int i = 0; i < n; i++) {
-      max = Math.max(max, Math.abs(get(x, xAt, i)));
-    }
-    float inverse = max == 0 ? 0 : 127 / max;
-    for (int i = 0; i < n; i++) {
-      set(out, outAt, i, (float) Math.rint(get(x, xAt, i) * inverse) * (max / 127));
-    }
-  }
-
   private static double gelu(double x) {
     return x * erfc(-x / Math.sqrt(2)) / 2;
   }

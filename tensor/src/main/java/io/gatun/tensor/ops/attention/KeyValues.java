@@ -98,14 +98,14 @@ public final class KeyValues {
     var page = pages.memory(index);
     int n = kv.keyDim();
     long bytes = (long) worker * n;
-    float keyScale = ctx.kernels().quantize(k.segment(), 4 * row * n, n, scratch, bytes);
+    float keyScale = ctx.kernels().quantize(k.segment(), 4 * row * n, n, 0, scratch, bytes);
     long keys = pages.keysAt(index, head) + slot;
     for (int c = 0; c < n; c++) {
       page.set(JAVA_BYTE, keys + (long) c * PAGE, scratch.get(JAVA_BYTE, bytes + c));
     }
     int m = kv.valueDim();
     long values = pages.valuesAt(index, head) + (long) slot * m;
-    float valueScale = ctx.kernels().quantize(v.segment(), 4 * row * m, m, page, values);
+    float valueScale = ctx.kernels().quantize(v.segment(), 4 * row * m, m, 0, page, values);
     Floats.set(page, pages.keyScalesAt(index, head), slot, keyScale);
     Floats.set(page, pages.valueScalesAt(index, head), slot, valueScale);
   }

@@ -1,5 +1,6 @@
 package io.gatun.tensor.ops.context;
 
+import io.gatun.ffm.ElementType;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ggml.Dequantize;
@@ -41,10 +42,7 @@ public final class WeightRows {
     long k = w.dim(1);
     var type = w.dtype();
     if (w.dequantization() != null) {
-      toFloat(backend, w.dequantized(null), row, count, dst, at);
-      for (int i = 0; i < count; i++) {
-        w.dequantization().apply(row + i, dst, at + 4 * i * k, Math.toIntExact(k));
-      }
+      dequantize(backend, w, row, count, dst, at);
       return;
     }
     if (type instanceof DType.Tiled tiled) {
@@ -72,6 +70,28 @@ public final class WeightRows {
     }
   }
 
+  private static void dequantize(
+      Backend backend, Tensor w, long row, int count, MemorySegment dst, long at) {
+    var how = w.dequantization();
+    int k = Math.toIntExact(w.dim(1));
+    boolean fast = backend != Backend.SCALAR && ScaledRows.supports(w);
+    boolean values = how.scales() == null && how.levels() == null && how.factor() == 1;
+    if (!fast) {
+      toFloat(backend, w.dequantized(null), row, count, dst, at);
+    }
+    for (long i = 0; i < count; i++) {
+      long to = at + 4 * i * k;
+      if (fast) {
+        ScaledRows.scaled(w, row + i, dst, to);
+      }
+      if (fast || values) {
+        how.finish(row + i, dst, to, k);
+      } else {
+        how.apply(row + i, dst, to, k);
+      }
+    }
+  }
+
   /// Writes `count` rows from `row` on to the start of `dst` as BF16.
   ///
   /// @param floats room for the rows as F32, from byte `at` on
@@ -86,5 +106,14 @@ public final class WeightRows {
       long from = row * k / type.blockSize() * type.blockBytes();
       Unpack.toBf16(type, w.segment(), from, dst, 0, count * k);
     }
+  }
+
+  /// The type from which oneDNN packs a weight where it lies, or null if it has to be converted
+  /// before. It rounds to BF16 as [#toBf16] does, except that numbers below 2^-126 become 0.
+  public static ElementType packsFrom(Tensor w) {
+    if (w.dtype() == DType.Plain.F32) {
+      return ElementType.F32;
+    }
+    return w.dtype() == DType.Plain.BF16 ? ElementType.BF16 : null;
   }
 }

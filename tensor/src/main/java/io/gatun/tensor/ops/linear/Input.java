@@ -3,7 +3,7 @@ package io.gatun.tensor.ops.linear;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.dense.Int8Products;
+import io.gatun.tensor.kernel.ggml.Dequantize;
 import io.gatun.tensor.kernel.ggml.Unpack;
 import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.kernel.tiled.QuantizedRows;
@@ -75,9 +75,18 @@ public final class Input {
   /// A copy, F32, with each row rounded to 8 bits: for the reference.
   Input roundedTo8Bits() {
     var copy = ctx.f32(rows, columns);
-    forEachRow(
-        (t, row, at) ->
-            ctx.networkKernels().roundTo8Bits(row, at, columns, copy.segment(), 4 * t * columns));
+    try (var _ = ctx.scope()) {
+      var bytes = ctx.perWorker(columns);
+      forEachRow(
+          (worker, t, row, at) -> {
+            long from = (long) worker * columns;
+            long to = 4 * t * columns;
+            var kernels = ctx.kernels();
+            float scale = kernels.quantize(row, at, columns, 0, bytes, from);
+            Dequantize.toFloat(DType.Plain.I8, bytes, from, copy.segment(), to, columns);
+            kernels.scale(copy.segment(), to, scale, columns, copy.segment(), to);
+          });
+    }
     return of(ctx, copy);
   }
 
@@ -113,7 +122,7 @@ public final class Input {
   MemorySegment bf16() {
     if (bf16 == null) {
       var rounded = ctx.workspace().take(2L * rows * columns);
-      forEachRow((t, row, at) -> Unpack.floatToBf16(row, at, rounded, 2 * t * columns, columns));
+      forEachRow((_, t, row, at) -> Unpack.floatToBf16(row, at, rounded, 2 * t * columns, columns));
       bf16 = rounded;
     }
     return bf16;
@@ -124,7 +133,8 @@ public final class Input {
     if (quantized[bits] == null) {
       long rowBytes = QuantizedRows.rowBytes(columns);
       var q = ctx.workspace().take(rows * rowBytes);
-      forEachRow((t, row, at) -> QuantizedRows.quantize(row, at, q, t * rowBytes, columns, bits));
+      forEachRow(
+          (_, t, row, at) -> QuantizedRows.quantize(row, at, q, t * rowBytes, columns, bits));
       quantized[bits] = q;
     }
     return quantized[bits];
@@ -182,9 +192,9 @@ public final class Input {
       var values = ctx.workspace().take(Panels.u8Rows(rows) * columns);
       var scales = ctx.workspace().take(4L * rows);
       forEachRow(
-          (t, row, at) -> {
+          (_, t, row, at) -> {
             long to = Panels.u8Row(t) * columns;
-            float scale = Int8Products.quantize(row, at, columns, 128, values, to);
+            float scale = ctx.kernels().quantize(row, at, columns, 128, values, to);
             Floats.set(scales, 0, t, scale);
             if (t == rows - 1 || (t + 1) % Panels.ROWS == 0) {
               values.asSlice(to + columns, columns).fill((byte) 128);
@@ -208,7 +218,7 @@ public final class Input {
 
   /// Handles row `t` of the input, F32 from byte `at` of `row` on.
   private interface RowKernel {
-    void run(long t, MemorySegment row, long at);
+    void run(int worker, long t, MemorySegment row, long at);
   }
 
   private void forEachRow(RowKernel kernel) {
@@ -221,12 +231,12 @@ public final class Input {
           Context.grain(columns),
           (worker, t) -> {
             if (f32 != null) {
-              kernel.run(t, f32, 4 * t * columns);
+              kernel.run(worker, t, f32, 4 * t * columns);
             } else if (direct) {
-              kernel.run(t, x.segment(), 4 * offsets.element(t));
+              kernel.run(worker, t, x.segment(), 4 * offsets.element(t));
             } else {
               toFloat(t, scratch, worker * stride);
-              kernel.run(t, scratch, worker * stride);
+              kernel.run(worker, t, scratch, worker * stride);
             }
           });
     }

@@ -8,6 +8,7 @@ import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.Quantization;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Scratch;
+import io.gatun.tensor.ops.linear.UnpackedPlan.Product;
 import io.gatun.tensor.ops.rows.F32Epilogue;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,7 +20,7 @@ import org.slf4j.LoggerFactory;
 /// How activations are multiplied with a weight: tasks that any worker may do, in any order. Which
 /// plan it is depends on what the weight is, the number of activation rows, and what the machine
 /// has. Each choice is logged once, with its reason.
-sealed interface LinearPlan permits PackedPlan, Int8Plan, RowPlan {
+sealed interface LinearPlan permits PackedPlan, RowPlan {
   /// From so many activation rows on, converting weights for a matrix product pays.
   int GEMM_ROWS = 8;
 
@@ -44,11 +45,11 @@ sealed interface LinearPlan permits PackedPlan, Int8Plan, RowPlan {
     boolean dynamic = w.quantization() == Quantization.INT8_DYNAMIC;
     if (dynamic && ctx.hasInt8()) {
       log("8-bit", "oneDNN's int8 product", "the CPU has int8 products");
-      return List.of(Int8Plan.of(ctx, x, forms, epilogue, out));
+      return List.of(Int8Product.layer(ctx, x, forms, epilogue, out));
     }
     if (ctx.usesOneDnn() && !dynamic) {
       log("a layer's", "oneDNN's " + ctx.dtype().name() + " product", "the CPU has it");
-      return List.of(PackedPlan.of(ctx, x, forms, epilogue, out));
+      return List.of(FloatProduct.layer(ctx, x, forms, epilogue, out));
     }
     var input = dynamic ? x.roundedTo8Bits() : x;
     var rounded = w.quantization() == Quantization.NONE ? null : forms.int8();
@@ -68,9 +69,9 @@ sealed interface LinearPlan permits PackedPlan, Int8Plan, RowPlan {
   static LinearPlan chooseGeglu(Context ctx, Input x, LinearWeight w, Tensor out) {
     var forms = new LinearForms(ctx, w);
     if (w.quantization() == Quantization.INT8_DYNAMIC) {
-      return ctx.hasInt8() ? Int8Plan.geglu(ctx, x, forms, out) : null;
+      return ctx.hasInt8() ? Int8Product.geglu(ctx, x, forms, out) : null;
     }
-    return ctx.usesOneDnn() ? PackedPlan.geglu(ctx, x, forms, out) : null;
+    return ctx.usesOneDnn() ? FloatProduct.geglu(x, forms, out) : null;
   }
 
   /// The plan for a weight as it lies, and what follows.
@@ -108,16 +109,24 @@ sealed interface LinearPlan permits PackedPlan, Int8Plan, RowPlan {
     }
     if (many && ctx.fast() && ctx.hasBf16() && w.dtype() != DType.Plain.F32) {
       log(w, "oneDNN's bf16 product", "many rows, and the CPU has bf16 products");
-      return new UnpackedPlan(x, w, out, true);
+      return new UnpackedPlan(x, w, out, Product.ONEDNN_BF16);
+    }
+    if (many && ctx.hasOneDnnF32()) {
+      log(w, "oneDNN's f32 product", "many rows");
+      return new UnpackedPlan(x, w, out, Product.ONEDNN_F32);
     }
     if (many && ctx.hasBlas()) {
-      log(w, "OpenBLAS sgemm", "many rows");
-      return new UnpackedPlan(x, w, out, false);
+      log(w, "OpenBLAS sgemm", "many rows, and no oneDNN");
+      return new UnpackedPlan(x, w, out, Product.OPENBLAS);
     }
     String why = many ? "no native library" : "few rows";
     if (vectors && StoredPlan.supports(w)) {
       log(w, "dot products in place", why);
       return new StoredPlan(ctx, x, w, out);
+    }
+    if (vectors && ScaledPlan.supports(w)) {
+      log(w, "dot products in place", why);
+      return new ScaledPlan(ctx, x, w, out);
     }
     log(w, "dot products of unpacked rows", why);
     return new DotPlan(ctx, x, w, out);

@@ -12,13 +12,14 @@ import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Scratch;
 import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/// A weight (N, K) as oneDNN's products read it, in blocks of its rows: packed as long as the
-/// budget of packed memory lasts, and else where it lies, or, where its type is not the
-/// activations', converted block by block in each product.
+/// A weight (N, K) as oneDNN's products read it, in blocks of its rows: packed, or, where there is
+/// no room for that, where it lies, or, where its type is not the activations', converted block by
+/// block in each product.
 final class PackedWeight {
   /// The bytes that a block should have: a part of a core's second cache.
   private static final long BLOCK_BYTES = 800 << 10;
@@ -37,6 +38,8 @@ final class PackedWeight {
   /// Rows of activations for which the layouts are chosen.
   private static final int TYPICAL_ROWS = 512;
 
+  private static final int TYPICAL_INT8_ROWS = 128;
+
   /// Rows of a weight.
   ///
   /// @param row the first of them
@@ -53,8 +56,8 @@ final class PackedWeight {
   private final int k;
   private final Block[] blocks;
 
-  private PackedWeight(Context ctx, List<Tensor> weights) {
-    type = ctx.elementType();
+  private PackedWeight(ElementType type, List<Tensor> weights) {
+    this.type = type;
     k = Math.toIntExact(weights.getFirst().dim(1));
     var list = new ArrayList<Block>();
     int from = 0;
@@ -72,12 +75,19 @@ final class PackedWeight {
 
   /// Packs weights, one above the other, if there is room for them.
   static PackedWeight of(Context ctx, List<Tensor> weights) {
-    var result = new PackedWeight(ctx, weights);
+    var result = new PackedWeight(ctx.elementType(), weights);
     if (ctx.packed().reserveSpare((long) result.outFeatures() * result.k * result.type.bytes())) {
-      result.pack(ctx);
+      result.pack(ctx, ctx.packed().arena());
     } else {
       result.leave(ctx.dtype());
     }
+    return result;
+  }
+
+  /// Packs integers (N, K) for products with U8.
+  static PackedWeight int8(Context ctx, Tensor values, SegmentAllocator memory) {
+    var result = new PackedWeight(ElementType.S8, List.of(values));
+    result.pack(ctx, memory);
     return result;
   }
 
@@ -88,14 +98,14 @@ final class PackedWeight {
 
   /// A weight of another type than the activations', which each product converts.
   static PackedWeight converted(Context ctx, Tensor weight) {
-    var result = new PackedWeight(ctx, List.of(weight));
+    var result = new PackedWeight(ctx.elementType(), List.of(weight));
     result.leave(ctx.dtype());
     return result;
   }
 
   /// Of n rows, as many as make blocks of about [#BLOCK_BYTES], and, where that can be, one block
   /// or blocks of one size in both halves of the rows.
-  static int rowsPerBlock(int n, long rowBytes) {
+  private static int rowsPerBlock(int n, long rowBytes) {
     int most = Math.clamp(BLOCK_BYTES / rowBytes, MIN_ROWS, MAX_ROWS);
     int count = Math.ceilDiv(n, most);
     if (count == 1) {
@@ -109,15 +119,18 @@ final class PackedWeight {
     return Math.ceilDiv(Math.ceilDiv(n, count), ALIGNMENT) * ALIGNMENT;
   }
 
-  private MatmulSpec spec(Block block) {
-    return MatmulSpec.of(TYPICAL_ROWS, block.count, k, type, type, type, true);
+  /// The product with a block before it is packed.
+  MatmulSpec spec(Block block) {
+    int n = block.count;
+    return type == ElementType.S8
+        ? MatmulSpec.of(TYPICAL_INT8_ROWS, n, k, ElementType.U8, type, ElementType.S32, true)
+        : MatmulSpec.of(TYPICAL_ROWS, n, k, type, type, type, true);
   }
 
-  private void pack(Context ctx) {
-    var arena = ctx.packed().arena();
+  private void pack(Context ctx, SegmentAllocator memory) {
     for (int i = 0; i < blocks.length; i++) {
       var layout = OneDnn.packedLayout(spec(blocks[i]));
-      blocks[i] = blocks[i].at(layout, arena.allocate(layout.byteSize(), ALIGNMENT));
+      blocks[i] = blocks[i].at(layout, memory.allocate(layout.byteSize(), ALIGNMENT));
     }
     try (var _ = ctx.scope()) {
       boolean direct = Arrays.stream(blocks).allMatch(block -> packsFrom(block.weight) != null);
@@ -144,15 +157,8 @@ final class PackedWeight {
         block.memory);
   }
 
-  /// The type from which oneDNN packs a weight without a conversion before, or null. It rounds to
-  /// BF16 as [WeightRows] does, except that numbers below 2^-126 become 0.
-  private static ElementType packsFrom(Tensor weight) {
-    if (!weight.isContiguous()) {
-      return null;
-    }
-    return weight.dtype() == DType.Plain.F32
-        ? ElementType.F32
-        : weight.dtype() == DType.Plain.BF16 ? ElementType.BF16 : null;
+  private ElementType packsFrom(Tensor weight) {
+    return type == ElementType.S8 ? type : WeightRows.packsFrom(weight);
   }
 
   private MemorySegment stored(Block block) {
@@ -178,14 +184,12 @@ final class PackedWeight {
 
   /// Whether the second half of the rows has blocks of the same sizes as the first.
   boolean hasHalves() {
-    return hasHalves(Arrays.stream(blocks).mapToInt(Block::count).toArray());
-  }
-
-  /// Whether the second half of the blocks has as many rows as the first, one by one.
-  static boolean hasHalves(int[] counts) {
-    int half = counts.length / 2;
-    return Arrays.equals(counts, 0, half, counts, counts.length - half, counts.length)
-        && counts.length == 2 * half;
+    int half = blocks.length / 2;
+    boolean halves = blocks.length == 2 * half;
+    for (int i = 0; i < half; i++) {
+      halves &= blocks[i].count == blocks[half + i].count;
+    }
+    return halves;
   }
 
   /// Whether oneDNN finds the weights in the layout that it likes best.

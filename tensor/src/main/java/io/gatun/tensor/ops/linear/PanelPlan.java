@@ -22,7 +22,7 @@ final class PanelPlan implements RowPlan {
     this.out = out;
     this.weights = weights;
     rowsOfEach = BLOCK / weights.length;
-    panels = new Panels(x, BLOCK);
+    panels = new Panels(ctx, x, BLOCK);
   }
 
   @Override
@@ -46,7 +46,7 @@ final class PanelPlan implements RowPlan {
         var products = panels.multiply(scratch, t, Math.min(Panels.ROWS, x.rows() - t));
         long at = 4 * (t * out.dim(1) + row);
         if (weights.length == 1) {
-          products.store(count, out.segment(), at, 4 * out.dim(1));
+          products.toFloats(count, out.segment(), at, 4 * out.dim(1));
         } else {
           storeGated(products, count, at);
         }
@@ -56,9 +56,9 @@ final class PanelPlan implements RowPlan {
 
   private void storeGated(Int8Products products, int count, long to) {
     products.toFloats();
-    var memory = products.memory();
+    var memory = products.products();
     for (int i = 0; i < products.rows(); i++) {
-      long gate = products.products() + 4L * i * BLOCK;
+      long gate = 4L * i * BLOCK;
       long up = gate + 4L * rowsOfEach;
       ctx.kernels()
           .siluMul(memory, gate, memory, up, count, out.segment(), to + 4L * i * out.dim(1));

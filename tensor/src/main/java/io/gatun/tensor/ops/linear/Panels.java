@@ -7,7 +7,9 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.dense.Int8Products;
 import io.gatun.tensor.kernel.tiled.TiledPanels;
+import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Scratch;
+import java.lang.foreign.MemorySegment;
 
 /// Rows of tiled weights as int8 panels in a worker's scratch memory, and their products with
 /// activations of 8 bits, through oneDNN.
@@ -22,6 +24,7 @@ final class Panels {
   private final int n;
   private final int k;
   private final Layout layout;
+  private final MemorySegment bias;
 
   /// How oneDNN wants the weights of a product here.
   ///
@@ -35,12 +38,13 @@ final class Panels {
   }
 
   /// @param n weight rows that are multiplied at a time
-  Panels(Input x, int n) {
+  Panels(Context ctx, Input x, int n) {
     this.x = x;
     this.n = n;
     k = x.columns();
     u8 = x.u8();
     layout = Layout.of(n, k);
+    bias = ctx.workspace().take(4L * n).fill((byte) 0);
   }
 
   /// Whether int8 products here read panels of `n` rows of the weight.
@@ -129,8 +133,14 @@ final class Panels {
         u8.values().asSlice(u8Row(t) * k),
         memory.asSlice(at, (long) n * k),
         memory.asSlice(at + products(), 4L * n * computed));
-    long sums = at + products() + 4L * n * rows;
+    var products = memory.asSlice(at + products(), 4L * n * (rows + 1L));
     return new Int8Products(
-        memory, at + products(), at + scales(), sums, n, u8.scales(), 4L * t, rows);
+        products,
+        n,
+        u8.scales().asSlice(4L * t),
+        memory.asSlice(at + scales(), 4L * n),
+        products.asSlice(4L * n * rows),
+        bias,
+        rows);
   }
 }

@@ -5,8 +5,8 @@
 ///
 /// | the weight | activation rows | plan |
 /// |---|---|---|
-/// | a layer's, with oneDNN: packed, or, where there is no room, as it lies | any | [PackedPlan][io.gatun.tensor.ops.linear.PackedPlan] |
-/// | rounded to 8 bits, as the activations are, with int8 products | any | [Int8Plan][io.gatun.tensor.ops.linear.Int8Plan] |
+/// | a layer's, with oneDNN: packed, or, where there is no room, as it lies | any | [FloatProduct][io.gatun.tensor.ops.linear.FloatProduct] |
+/// | rounded to 8 bits, as the activations are, with int8 products | any | [Int8Product][io.gatun.tensor.ops.linear.Int8Product] |
 /// | tiled | many, int8 products | [PanelPlan][io.gatun.tensor.ops.linear.PanelPlan] |
 /// | tiled | other | [TiledPlan][io.gatun.tensor.ops.linear.TiledPlan] |
 /// | of any type | many, native products | [UnpackedPlan][io.gatun.tensor.ops.linear.UnpackedPlan] |

@@ -145,9 +145,16 @@ public final class Elementwise {
   }
 
   public static Tensor add(Context ctx, Tensor x, Tensor y) {
+    return pairwise(ctx, x, y, ctx.kernels()::add);
+  }
+
+  public static Tensor mul(Context ctx, Tensor x, Tensor y) {
+    return pairwise(ctx, x, y, ctx.kernels()::mul);
+  }
+
+  private static Tensor pairwise(Context ctx, Tensor x, Tensor y, F32Rows.PairKernel kernel) {
     Check.activations("y", y, ctx.dtype());
     x.shape().requireEnd(y.shape());
-    var kernels = ctx.kernels();
     var backend = ctx.backend();
     long period = y.size();
     boolean f32 = ctx.dtype() == DType.Plain.F32;
@@ -167,7 +174,7 @@ public final class Elementwise {
               otherAt = 4L * RowMap.CHUNK * worker;
               RowMap.load(backend, y, at, count, other, otherAt);
             }
-            kernels.add(in, inAt + 4L * i, other, otherAt, count, out, outAt + 4L * i);
+            kernel.run(in, inAt + 4L * i, other, otherAt, count, out, outAt + 4L * i);
             i += count;
           }
         });

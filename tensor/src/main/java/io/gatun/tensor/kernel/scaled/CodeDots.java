@@ -1,0 +1,234 @@
+package io.gatun.tensor.kernel.scaled;
+
+import static io.gatun.ffm.raw.RawMemory.ALL;
+import static io.gatun.ffm.raw.RawMemory.address;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_1;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_2;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_4;
+import static io.gatun.tensor.kernel.dense.Lanes.BY_8;
+import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
+import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
+import static io.gatun.tensor.kernel.dense.Lanes.INTS;
+import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
+import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
+import static io.gatun.tensor.kernel.dense.Lanes.bytes;
+import static io.gatun.tensor.kernel.dense.Lanes.floats;
+import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
+
+/// Dot products of rows of four-bit codes, which stand for sixteen numbers, and have scales beside
+/// them, with one row of F32 activations. They need vectors of sixteen lanes, which hold the table.
+///
+/// A vector is 128 codes, eight in a row to a lane, so that a lane is of one group, and the sums of
+/// lanes are scaled at once. The activations of a step are in the order in which the codes are
+/// taken out, see [#order].
+public final class CodeDots {
+  /// Columns of a vector.
+  public static final int STEP = 128;
+
+  /// Whether this machine has such vectors.
+  public static final boolean AVAILABLE = COUNT == 16;
+
+  /// The values of F4 (E2M1).
+  private static final float[] F4 = {
+    0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0f, -0.5f, -1, -1.5f, -2, -3, -4, -6
+  };
+
+  private static final IntVector F4_TABLE = table(F4);
+
+  /// For the lanes of two columns' scales of 16: the first eight scales, the other eight.
+  private static final VectorShuffle<Float> FIRST =
+      VectorShuffle.fromOp(FLOATS, i -> i / 2 & COUNT - 1);
+
+  private static final VectorShuffle<Float> SECOND =
+      VectorShuffle.fromOp(FLOATS, i -> COUNT / 2 + i / 2 & COUNT - 1);
+
+  private static final VectorMask<Float> UPPER = VectorMask.fromLong(FLOATS, 0xFF00);
+
+  /// What the exponent's bias of F8_E4M3 differs by from a float's.
+  private static final float E4M3_BIAS = 0x1p120f;
+
+  private CodeDots() {}
+
+  /// The values of F4.
+  public static float[] f4() {
+    return F4.clone();
+  }
+
+  private static IntVector table(float[] levels) {
+    var bits = new int[Math.max(16, COUNT)];
+    for (int i = 0; i < 16; i++) {
+      bits[i] = Float.floatToRawIntBits(levels[i]);
+    }
+    return IntVector.fromArray(INTS, bits, 0);
+  }
+
+  /// Writes activations in the order that the kernels read them in.
+  ///
+  /// @param x `n` F32 from byte `xAt`, a multiple of [#STEP]
+  /// @param highFirst whether a byte's first code is in its high half
+  /// @param out as many from byte `outAt`
+  public static void order(
+      MemorySegment x, long xAt, boolean highFirst, MemorySegment out, long outAt, long n) {
+    int flip = highFirst ? 1 : 0;
+    for (long i = 0; i < n; i += STEP) {
+      for (int k = 0; k < STEP; k++) {
+        int lane = k / 8;
+        int place = k % 8 ^ flip;
+        out.set(FLOAT, outAt + 4 * (i + place * 16 + lane), x.get(FLOAT, xAt + 4 * (i + k)));
+      }
+    }
+  }
+
+  /// `y[n] = sum over k of F4(w[n][k]) * F8_E4M3(scales[n][k / 16]) * factor * x[k]`, for the rows
+  /// n from `from` to `to`-1.
+  ///
+  /// @param w rows of `columns` codes, low halves first, without gaps
+  /// @param scales a byte for each 16 of w
+  /// @param columns a multiple of [#STEP], at least two
+  /// @param x F32 as [#order] writes them
+  /// @param y F32 from byte `yAt`
+  /// @throws IndexOutOfBoundsException if a segment is too small
+  /// @throws IllegalArgumentException if a segment is on the heap
+  public static void nvfp4(
+      MemorySegment w,
+      MemorySegment scales,
+      float factor,
+      int columns,
+      MemorySegment x,
+      long xAt,
+      long from,
+      long to,
+      MemorySegment y,
+      long yAt) {
+    long rowBytes = columns / 2;
+    long groups = columns / 16;
+    long row = address(w, from * rowBytes, (to - from) * rowBytes);
+    long scale = address(scales, from * groups, (to - from) * groups);
+    long a = address(x, xAt, 4L * columns);
+    long out = address(y, yAt + 4 * from, 4 * (to - from));
+    for (long n = from; n < to; n++, row += rowBytes, scale += groups, out += 4) {
+      ALL.set(FLOAT, out, nvfp4(row, scale, a, columns) * E4M3_BIAS * factor);
+    }
+    Reference.reachabilityFence(w);
+    Reference.reachabilityFence(scales);
+    Reference.reachabilityFence(x);
+    Reference.reachabilityFence(y);
+  }
+
+  private static float nvfp4(long w, long s, long x, int columns) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    int k = 0;
+    for (; k <= columns - 2 * STEP; k += 2 * STEP, w += STEP, s += 16, x += 8 * STEP) {
+      FloatVector scales =
+          bytes(s).lanewise(VectorOperators.LSHL, 20).and(0x07F00000).reinterpretAsFloats();
+      IntVector v = IntVector.fromMemorySegment(INTS, ALL, w & IN_BOUNDS, ORDER);
+      IntVector u = IntVector.fromMemorySegment(INTS, ALL, w + 64 & IN_BOUNDS, ORDER);
+      FloatVector first = FloatVector.zero(FLOATS);
+      FloatVector second = FloatVector.zero(FLOATS);
+      for (int j = 0; j < 8; j++) {
+        FloatVector a = v.and(15).selectFrom(F4_TABLE).reinterpretAsFloats();
+        first = a.fma(floats(x + 64 * j), first);
+        FloatVector b = u.and(15).selectFrom(F4_TABLE).reinterpretAsFloats();
+        second = b.fma(floats(x + 4 * STEP + 64 * j), second);
+        v = v.lanewise(VectorOperators.LSHR, 4);
+        u = u.lanewise(VectorOperators.LSHR, 4);
+      }
+      sum = first.fma(scales.rearrange(FIRST), sum);
+      sum = second.fma(scales.rearrange(SECOND), sum);
+    }
+    if (k < columns) {
+      // The scales of the last columns, with those before them.
+      FloatVector scales =
+          bytes(s - 8).lanewise(VectorOperators.LSHL, 20).and(0x07F00000).reinterpretAsFloats();
+      IntVector v = IntVector.fromMemorySegment(INTS, ALL, w & IN_BOUNDS, ORDER);
+      FloatVector last = FloatVector.zero(FLOATS);
+      for (int j = 0; j < 8; j++) {
+        FloatVector a = v.and(15).selectFrom(F4_TABLE).reinterpretAsFloats();
+        last = a.fma(floats(x + 64 * j), last);
+        v = v.lanewise(VectorOperators.LSHR, 4);
+      }
+      sum = last.fma(scales.rearrange(SECOND), sum);
+    }
+    sum = sum.add(sum.rearrange(BY_8));
+    sum = sum.add(sum.rearrange(BY_4));
+    sum = sum.add(sum.rearrange(BY_2));
+    return sum.add(sum.rearrange(BY_1)).lane(0);
+  }
+
+  /// `y[n] = sum over k of levels[w[n][k]] * scales[n][k / group] * x[k]`, for the rows n from
+  /// `from` to `to`-1.
+  ///
+  /// @param w rows of `columns` codes, high halves first, without gaps
+  /// @param scales F32, `columns / group` for each row
+  /// @param levels 16 F32
+  /// @param columns a multiple of [#STEP]
+  /// @param group a multiple of 64
+  /// @param x F32 as [#order] writes them
+  /// @param y F32 from byte `yAt`
+  /// @throws IndexOutOfBoundsException if a segment is too small
+  /// @throws IllegalArgumentException if a segment is on the heap
+  public static void codes(
+      MemorySegment w,
+      MemorySegment scales,
+      MemorySegment levels,
+      int columns,
+      int group,
+      MemorySegment x,
+      long xAt,
+      long from,
+      long to,
+      MemorySegment y,
+      long yAt) {
+    long rowBytes = columns / 2;
+    long groups = columns / group;
+    long row = address(w, from * rowBytes, (to - from) * rowBytes);
+    long scale = address(scales, 4 * from * groups, 4 * (to - from) * groups);
+    long table = address(levels, 0, 64);
+    long a = address(x, xAt, 4L * columns);
+    long out = address(y, yAt + 4 * from, 4 * (to - from));
+    for (long n = from; n < to; n++, row += rowBytes, scale += 4 * groups, out += 4) {
+      ALL.set(FLOAT, out, codes(row, scale, table, a, columns, group));
+    }
+    Reference.reachabilityFence(w);
+    Reference.reachabilityFence(scales);
+    Reference.reachabilityFence(levels);
+    Reference.reachabilityFence(x);
+    Reference.reachabilityFence(y);
+  }
+
+  private static float codes(long w, long s, long levels, long x, int columns, int group) {
+    IntVector table = IntVector.fromMemorySegment(INTS, ALL, levels & IN_BOUNDS, ORDER);
+    FloatVector sum = FloatVector.zero(FLOATS);
+    for (int k = 0; k < columns; k += STEP, w += STEP / 2, x += 4 * STEP) {
+      float s0 = ALL.get(FLOAT, s + 4L * (k / group) & IN_BOUNDS);
+      float s1 = ALL.get(FLOAT, s + 4L * ((k + 64) / group) & IN_BOUNDS);
+      IntVector v = IntVector.fromMemorySegment(INTS, ALL, w & IN_BOUNDS, ORDER);
+      IntVector u = v.lanewise(VectorOperators.LSHR, 4);
+      FloatVector even = FloatVector.zero(FLOATS);
+      FloatVector odd = FloatVector.zero(FLOATS);
+      for (int j = 0; j < 8; j += 2) {
+        FloatVector a = v.and(15).selectFrom(table).reinterpretAsFloats();
+        even = a.fma(floats(x + 64 * j), even);
+        FloatVector b = u.and(15).selectFrom(table).reinterpretAsFloats();
+        odd = b.fma(floats(x + 64 * j + 64), odd);
+        v = v.lanewise(VectorOperators.LSHR, 8);
+        u = u.lanewise(VectorOperators.LSHR, 8);
+      }
+      FloatVector scale =
+          FloatVector.broadcast(FLOATS, s0).blend(FloatVector.broadcast(FLOATS, s1), UPPER);
+      sum = even.add(odd).fma(scale, sum);
+    }
+    sum = sum.add(sum.rearrange(BY_8));
+    sum = sum.add(sum.rearrange(BY_4));
+    sum = sum.add(sum.rearrange(BY_2));
+    return sum.add(sum.rearrange(BY_1)).lane(0);
+  }
+}

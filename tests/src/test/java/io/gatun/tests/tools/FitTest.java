@@ -1,0 +1,101 @@
+package io.gatun.tests.tools;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gatun.tensor.runtime.FreeMemory;
+import io.gatun.tests.Processes.Result;
+import io.gatun.tests.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// What fits into memory, and what is refused.
+class FitTest {
+  private static final String MEMORY = "gatun.memory";
+
+  private static Result within(long bytes, String... args) {
+    System.setProperty(MEMORY, String.valueOf(bytes));
+    try {
+      return InProcess.gatun(args);
+    } finally {
+      System.clearProperty(MEMORY);
+    }
+  }
+
+  @Test
+  void inspectSaysWhatAModelNeeds() throws IOException {
+    var fits = within(1L << 30, "inspect", "--fit", "--json", "tiny-llm").json();
+    assertTrue(fits.get("fits").asBoolean());
+    long weights = Files.size(TestData.pretrained("tiny-llm/model.safetensors"));
+    assertEquals(weights, fits.get("weight_bytes").asLong(), 0.02 * weights);
+    assertEquals(
+        fits.get("needed_bytes").asLong(),
+        fits.get("weight_bytes").asLong()
+            + fits.get("work_bytes").asLong()
+            + fits.get("context_bytes").asLong());
+    int whole = fits.get("longest_context").asInt();
+    assertEquals(fits.get("context").asInt(), whole);
+
+    // Room for a part of the context, in whole pages.
+    long some = fits.get("needed_bytes").asLong() - fits.get("context_bytes").asLong() / 2;
+    var less = within(some, "inspect", "--fit", "--json", "tiny-llm").json();
+    assertFalse(less.get("fits").asBoolean());
+    assertEquals(whole / 2, less.get("longest_context").asInt(), 64);
+    for (String model : new String[] {"tiny-sam", "tiny-sd"}) {
+      var other = within(1L << 30, "inspect", "--fit", model);
+      assertEquals(0, other.code(), other.err());
+      assertTrue(other.out().contains("it fits"), other.out());
+      assertTrue(within(1000, "inspect", "--fit", model).out().contains("does not fit"));
+    }
+  }
+
+  @Test
+  void whatDoesNotFitIsRefusedUnlessForced() {
+    String[] generate = {"generate", "-m", "tiny-llm", "-p", "A", "-n", "2", "--force"};
+    var refused = within(100 << 20, java.util.Arrays.copyOf(generate, 7));
+    assertEquals(2, refused.code());
+    assertTrue(refused.err().contains("does not fit into memory"), refused.err());
+    assertTrue(refused.err().contains("--force"), refused.err());
+    assertEquals(0, within(100 << 20, generate).code());
+    var image = within(100 << 20, "imagine", "a red circle", "-o", "never.png");
+    assertEquals(2, image.code());
+    assertTrue(image.err().contains("does not fit into memory"), image.err());
+    var sam = within(100 << 20, "segment", "-i", "x.png", "--point", "1,1", "--overlay", "y.png");
+    assertEquals(2, sam.code());
+  }
+
+  @Test
+  void containersLimitWhatIsFree(@TempDir Path root) throws IOException {
+    write(root, "proc/meminfo", "MemTotal: 9000 kB\nMemAvailable:   8000 kB\n");
+    assertEquals(8000 * 1024, FreeMemory.bytes(root));
+
+    write(root, "proc/self/cgroup", "0::/a/b\n");
+    write(root, "sys/fs/cgroup/a/b/memory.max", "max\n");
+    write(root, "sys/fs/cgroup/a/b/memory.current", "1000\n");
+    assertEquals(8000 * 1024, FreeMemory.bytes(root));
+    write(root, "sys/fs/cgroup/a/memory.max", "5000000\n");
+    write(root, "sys/fs/cgroup/a/memory.current", "2000000\n");
+    write(root, "sys/fs/cgroup/a/memory.stat", "anon 1\ninactive_file 300\nactive_file 40\n");
+    assertEquals(3_000_340, FreeMemory.bytes(root));
+
+    write(root, "proc/self/cgroup", "5:cpu,memory:/docker/x\n");
+    write(root, "sys/fs/cgroup/memory/memory.limit_in_bytes", "4000000\n");
+    write(root, "sys/fs/cgroup/memory/memory.usage_in_bytes", "3900000\n");
+    write(root, "sys/fs/cgroup/memory/memory.stat", "cache 9\ntotal_inactive_file 7\n");
+    assertEquals(100_007, FreeMemory.bytes(root));
+
+    Files.delete(root.resolve("proc/meminfo"));
+    Files.delete(root.resolve("proc/self/cgroup"));
+    assertEquals(Long.MAX_VALUE, FreeMemory.bytes(root));
+  }
+
+  private static void write(Path root, String file, String text) throws IOException {
+    Path path = root.resolve(file);
+    Files.createDirectories(path.getParent());
+    Files.writeString(path, text);
+  }
+}

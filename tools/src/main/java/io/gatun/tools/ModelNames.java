@@ -1,0 +1,17 @@
+package io.gatun.tools;
+
+import io.gatun.models.NamedModels;
+import java.nio.file.Path;
+import picocli.CommandLine.Model.CommandSpec;
+
+/// What users give to `--model`: a path, or a name, whose model is fetched if it is not there.
+final class ModelNames {
+  private ModelNames() {}
+
+  /// Where the model lies; the user sees how far a download is.
+  static Path find(CommandSpec command, Path pathOrName) {
+    try (var progress = new PullProgress(command)) {
+      return NamedModels.find(pathOrName.toString(), o -> o.progress(progress));
+    }
+  }
+}
