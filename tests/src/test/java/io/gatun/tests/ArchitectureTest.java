@@ -74,6 +74,27 @@ class ArchitectureTest {
           .whereLayer("rows")
           .mayOnlyBeAccessedByLayers("linear", "conv");
 
+  /// Constraints: what reads schemas makes expressions, and knows nothing of what runs them. All
+  /// may say what is wrong.
+  @ArchTest
+  static final ArchRule CONSTRAINTS_ARE_IN_LAYERS =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInLayers()
+          .layer("expressions")
+          .definedBy("io.gatun.models.constraint.expr")
+          .layer("schemas")
+          .definedBy("io.gatun.models.constraint.json")
+          .layer("constraints")
+          .definedBy("io.gatun.models.constraint")
+          .whereLayer("constraints")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("schemas")
+          .mayOnlyBeAccessedByLayers("constraints")
+          .ignoreDependency(
+              com.tngtech.archunit.base.DescribedPredicate.alwaysTrue(),
+              com.tngtech.archunit.core.domain.JavaClass.Predicates.simpleName(
+                  "ConstraintException"));
+
   /// The rooms of the kernels: each uses only those named before it.
   @ArchTest
   static final ArchRule KERNELS_ARE_IN_LAYERS =

@@ -1,6 +1,7 @@
 package io.gatun.tools;
 
 import io.gatun.models.Llm;
+import io.gatun.models.constraint.Constraint;
 import io.gatun.models.engine.Engine;
 import io.gatun.models.engine.Handle;
 import io.gatun.models.engine.Request;
@@ -26,7 +27,8 @@ import picocli.CommandLine.Spec;
     name = "serve",
     description =
         "Measure the engine: several clients beside one, a long prompt that comes while answers are"
-            + " written, and prompts that begin alike.",
+            + " written, prompts that begin alike, and what a constraint and batch invariance"
+            + " cost.",
     sortOptions = false)
 final class BenchServe implements Callable<Integer> {
   private static final int WRITERS = 4;
@@ -81,6 +83,7 @@ final class BenchServe implements Callable<Integer> {
             Engine.open(llm, o -> o.parallel(clients + 1).batchInvariant(batchInvariant))) {
       var bench = new Measurements(llm, engine);
       bench.clients(clients, maxTokens / 3 + 1, "warm_up");
+      bench.longPrompt(200);
       bench.prefix(64);
       figures.clear(); // of what was still being compiled
       figures.put("model", path.toString());
@@ -92,16 +95,41 @@ final class BenchServe implements Callable<Integer> {
       bench.clients(clients, maxTokens, "clients_" + clients);
       figures.put("clients_over_one", rate("clients_" + clients + "_") / rate("one_client_"));
       tell();
-      bench.longPrompt();
+      bench.constrained(maxTokens);
+      tell();
+      bench.longPrompt(2000);
       tell();
       bench.prefix(Math.min(1500, engine.contextLimit() / 2));
       tell();
+      if (!batchInvariant) {
+        measureBatchInvariance(llm);
+      }
     }
     if (json) {
       spec.commandLine().getOut().println(Json.of(figures));
       spec.commandLine().getOut().flush();
     }
     return 0;
+  }
+
+  /// What it costs that an answer is the same whatever else runs.
+  private void measureBatchInvariance(Llm llm) throws Exception {
+    try (var engine = Engine.open(llm, o -> o.parallel(clients + 1).batchInvariant(true))) {
+      var bench = new Measurements(llm, engine);
+      String name = "batch_invariant_clients_" + clients;
+      bench.clients(clients, maxTokens, name);
+      cost("batch_invariant_cost", name, "clients_" + clients);
+      tell();
+    }
+  }
+
+  /// By how much slower whole answers come than without something, prompts included.
+  private void cost(String name, String with, String without) {
+    figures.put(name + "_percent", 100 * (1 - output(with) / output(without)));
+  }
+
+  private double output(String name) {
+    return ((Number) figures.get(name + "_output_tokens_per_second")).doubleValue();
   }
 
   private void print(String text) {
@@ -180,10 +208,28 @@ final class BenchServe implements Callable<Integer> {
 
     /// Some clients that ask at the same moment.
     void clients(int count, int tokens, String name) throws Exception {
+      clients(count, tokens, null, name);
+    }
+
+    /// A client whose answer is a list of strings in JSON, which has them until it must end.
+    void constrained(int tokens) throws Exception {
+      var list =
+          Constraint.jsonSchema(
+              """
+              {"type": "array", "items": {"type": "string"}, "minItems": %d}
+              """
+                  .formatted(Math.max(1, tokens / 8)));
+      clients(1, tokens, list, "one_client_with_constraint");
+      cost("constraint_cost", "one_client_with_constraint", "one_client");
+    }
+
+    private void clients(int count, int tokens, Constraint constraint, String name)
+        throws Exception {
       try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
         var all = new ArrayList<Callable<Seen>>();
         for (int i = 0; i < count; i++) {
-          all.add(client(request(promptTokens, tokens)));
+          var request = request(promptTokens, tokens);
+          all.add(client(constraint == null ? request : request.constraint(constraint)));
         }
         var seen = new ArrayList<Seen>();
         for (var each : threads.invokeAll(all)) {
@@ -240,10 +286,9 @@ final class BenchServe implements Callable<Integer> {
       }
     }
 
-    /// A prompt almost as long as the context, 2,000 tokens at the most, comes while some answers
-    /// are being written.
-    void longPrompt() throws Exception {
-      int length = Math.min(2000, engine.contextLimit() - 2);
+    /// A prompt, as long as the context at the most, comes while some answers are being written.
+    void longPrompt(int tokens) throws Exception {
+      int length = Math.min(tokens, engine.contextLimit() - 2);
       try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
         var writers = Stream.generate(Writer::new).limit(WRITERS).toList();
         var written = writers.stream().map(w -> threads.submit(w::write)).toList();
@@ -324,6 +369,9 @@ final class BenchServe implements Callable<Integer> {
     } else if (key.endsWith("_tokens_per_second")) {
       key = label(key, "_tokens_per_second");
       text = "%.1f tok/s".formatted(value);
+    } else if (key.endsWith("_percent")) {
+      key = label(key, "_percent");
+      text = "%.1f %%".formatted(value);
     } else if (figure.getValue() instanceof Integer) {
       text = figure.getValue().toString();
     }

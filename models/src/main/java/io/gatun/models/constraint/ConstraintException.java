@@ -9,7 +9,7 @@ public final class ConstraintException extends IllegalArgumentException {
     super(message);
   }
 
-  ConstraintException(String message, Throwable cause) {
+  public ConstraintException(String message, Throwable cause) {
     super(message, cause);
   }
 }

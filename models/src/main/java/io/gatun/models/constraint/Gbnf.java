@@ -1,10 +1,11 @@
 package io.gatun.models.constraint;
 
-import io.gatun.models.constraint.Expr.Rule;
+import io.gatun.models.constraint.expr.CodePoints;
+import io.gatun.models.constraint.expr.Expr;
+import io.gatun.models.constraint.expr.Expr.Rule;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.function.Supplier;
 
 /// Reads grammars in llama.cpp's form (GBNF): `name ::= "text" [a-z]+ (other | .){2,3} # comment`.
 ///
@@ -200,18 +201,7 @@ final class Gbnf {
     if (at == begin) {
       throw error(begin, "expected a number, as in {2,3}");
     }
-    return bounded(source.substring(begin, at), () -> place(begin));
-  }
-
-  /// The number of a repetition.
-  static int bounded(String digits, Supplier<String> where) {
-    int number = digits.length() > 9 ? Integer.MAX_VALUE : Integer.parseInt(digits);
-    if (number > Expr.MOST_COUNTED) {
-      throw new ConstraintException(
-          "%s: a repetition of %s times is too long; at most %,d can be counted. Leave the upper bound open, or lower it"
-              .formatted(where.get(), digits, Expr.MOST_COUNTED));
-    }
-    return number;
+    return Expr.count(source.substring(begin, at), () -> place(begin));
   }
 
   private Expr literal() {

@@ -2,6 +2,7 @@ package io.gatun.models.constraint;
 
 import io.gatun.models.constraint.Nfa.Automaton;
 import io.gatun.models.constraint.Nfa.Edge;
+import io.gatun.models.constraint.expr.Expr;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.BitSet;

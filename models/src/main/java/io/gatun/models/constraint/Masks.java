@@ -2,6 +2,8 @@ package io.gatun.models.constraint;
 
 import io.gatun.models.constraint.States.State;
 import io.gatun.models.constraint.TokenTrie.Group;
+import io.gatun.models.constraint.expr.CodePoints;
+import io.gatun.models.constraint.expr.Utf8;
 import java.io.ByteArrayOutputStream;
 import java.util.Arrays;
 import java.util.HashSet;

@@ -1,6 +1,10 @@
 package io.gatun.models.constraint;
 
-import io.gatun.models.constraint.Expr.Rule;
+import io.gatun.models.constraint.expr.CharDfa;
+import io.gatun.models.constraint.expr.CodePoints;
+import io.gatun.models.constraint.expr.Expr;
+import io.gatun.models.constraint.expr.Expr.Rule;
+import io.gatun.models.constraint.expr.Utf8;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;

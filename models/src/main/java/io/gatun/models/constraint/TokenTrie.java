@@ -1,5 +1,6 @@
 package io.gatun.models.constraint;
 
+import io.gatun.models.constraint.expr.CodePoints;
 import io.gatun.models.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;

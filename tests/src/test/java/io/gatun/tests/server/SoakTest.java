@@ -18,6 +18,8 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,18 +29,20 @@ import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /// Sixteen clients that behave badly, for 10 seconds or as long as told:
 ///
-/// `mvn verify -Dtest=SoakTest -Dsurefire.failIfNoSpecifiedTests=false -Dgatun.soak=1800`
+/// `nice -n 19 mvn verify -Dtest=SoakTest -Dsurefire.failIfNoSpecifiedTests=false
+/// -Dgatun.soak=1800`
 ///
-/// They cancel answers, read them slowly, send what is no JSON or too much of it, break connections
-/// off, and leave requests half sent. Every answer that one of them reads to its end must be the
-/// one that the same request got before, when nothing else ran; and nothing may be held of all that
-/// in the end.
+/// They cancel answers, are killed, read them slowly, send what is no JSON or too much of it, break
+/// connections off, and leave requests half sent. Every answer that one of them reads to its end
+/// must be the one that the same request got before, when nothing else ran; and nothing may be held
+/// of all that in the end.
 class SoakTest {
   private static final int SECONDS = Integer.getInteger("gatun.soak", 10);
   private static final long SEED = Long.getLong("gatun.soak.seed", System.nanoTime());
@@ -51,6 +55,13 @@ class SoakTest {
 
   /// The heap may be fuller by this at the end: classes, and what libraries keep.
   private static final long HEAP_BYTES = 24 << 20;
+
+  /// The process may be larger by this at the end than after the first half: compiled code, and
+  /// what the heap, which may have so much, has not given back.
+  private static final long RESIDENT_BYTES = 160 << 20;
+
+  /// A process that asks, to be killed while it is answered.
+  private static final boolean HAS_CURL = hasCurl();
 
   private static final int DESCRIPTORS = 8;
 
@@ -77,22 +88,56 @@ class SoakTest {
       run(2); // what is loaded once is there before anything is counted
       awaitIdle();
       var before = Held.now();
-      run(SECONDS);
+      run(SECONDS / 2);
+      awaitIdle();
+      var between = Held.now();
+      run(SECONDS - SECONDS / 2);
       awaitIdle();
       var after = Held.now();
-      System.out.printf("soak: %s, %s -> %s%n", done, before, after);
+      System.out.printf("soak: %s, %s -> %s -> %s%n", done, before, between, after);
+      assertTrue(after.resident <= between.resident + RESIDENT_BYTES, between + " -> " + after);
       assertTrue(after.descriptors <= before.descriptors + DESCRIPTORS, before + " -> " + after);
       assertTrue(after.heap <= before.heap + HEAP_BYTES, before + " -> " + after);
     }
   }
 
   /// What the process holds.
-  private record Held(long descriptors, long heap) {
-    static Held now() {
+  ///
+  /// @param resident bytes of memory that the process has, mapped files included; 0 where the
+  ///   system does not say
+  private record Held(long descriptors, long heap, long resident) {
+    static Held now() throws IOException {
       System.gc();
       var system = (UnixOperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
       var memory = ManagementFactory.getMemoryMXBean();
-      return new Held(system.getOpenFileDescriptorCount(), memory.getHeapMemoryUsage().getUsed());
+      return new Held(
+          system.getOpenFileDescriptorCount(),
+          memory.getHeapMemoryUsage().getUsed(),
+          residentBytes());
+    }
+
+    private static long residentBytes() throws IOException {
+      var status = Path.of("/proc/self/status");
+      if (!Files.exists(status)) {
+        return 0;
+      }
+      try (var lines = Files.lines(status)) {
+        String line = lines.filter(l -> l.startsWith("VmRSS:")).findFirst().orElseThrow();
+        return Long.parseLong(line.replaceAll("[^0-9]", "")) << 10;
+      }
+    }
+  }
+
+  private static boolean hasCurl() {
+    try {
+      return new ProcessBuilder("curl", "--version")
+          .redirectErrorStream(true)
+          .start()
+          .waitFor(10, TimeUnit.SECONDS);
+    } catch (IOException e) {
+      return false;
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
     }
   }
 
@@ -148,7 +193,7 @@ class SoakTest {
       while (System.nanoTime() < end) {
         int i = random.nextInt(requests.size());
         String name =
-            switch (random.nextInt(10)) {
+            switch (random.nextInt(11)) {
               case 0, 1, 2 -> compare(i, streamed(requests.get(i), 0), "streams");
               case 3 -> compare(i, streamed(requests.get(i), 1 + random.nextInt(40)), "slow");
               case 4 -> compare(i, whole(requests.get(i).deepCopy()), "wholes");
@@ -156,6 +201,7 @@ class SoakTest {
               case 6 -> breakOff(requests.get(i), random);
               case 7 -> sendNoJson(requests.get(i).toString(), random);
               case 8 -> sendTooMuch(random.nextBoolean());
+              case 9 -> HAS_CURL ? kill(requests.get(i), random) : cancel(requests.get(i), 0);
               default -> leaveHalfOpen(requests.get(i).toString(), halfOpen, random);
             };
         done.computeIfAbsent(name, _ -> new LongAdder()).increment();
@@ -253,6 +299,33 @@ class SoakTest {
       socket.setSoLinger(true, 0);
     }
     return "breaks";
+  }
+
+  /// A client that is a process, and killed (SIGKILL) before its answer or in the midst of it.
+  private String kill(ObjectNode request, Random random) throws Exception {
+    var client =
+        new ProcessBuilder(
+                "curl",
+                "--silent",
+                "--no-buffer",
+                "--max-time",
+                "60",
+                "--data",
+                request.toString(),
+                "--header",
+                "Content-Type: application/json",
+                server.uri(PATH).toString())
+            .redirectErrorStream(true)
+            .start();
+    try (var out = client.getInputStream()) {
+      client.getOutputStream().close();
+      out.readNBytes(random.nextInt(300));
+      client.destroyForcibly();
+      assertTrue(client.waitFor(30, TimeUnit.SECONDS));
+    } finally {
+      client.destroyForcibly();
+    }
+    return "kills";
   }
 
   private String sendNoJson(String body, Random random) throws Exception {

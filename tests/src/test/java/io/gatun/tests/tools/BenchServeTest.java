@@ -29,9 +29,15 @@ class BenchServeTest {
           "before_long_prompt_token_gap_p50_seconds",
           "during_long_prompt_token_gap_p99_seconds",
           "long_prompt_p99_gap_over_median",
-          "prefix_first_over_next"
+          "prefix_first_over_next",
+          "one_client_with_constraint_decode_tokens_per_second",
+          "batch_invariant_clients_3_decode_tokens_per_second"
         }) {
       assertTrue(figures.path(name).asDouble() > 0, name + ": " + figures);
+    }
+    for (String cost : new String[] {"constraint_cost_percent", "batch_invariant_cost_percent"}) {
+      assertTrue(figures.path(cost).asDouble() < 100, cost + ": " + figures);
+      assertTrue(figures.has(cost), cost + ": " + figures);
     }
   }
 }

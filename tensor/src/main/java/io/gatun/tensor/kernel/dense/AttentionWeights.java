@@ -64,7 +64,7 @@ final class AttentionWeights {
   private static final MemorySegment UNCOUNTED = limits(0, Float.floatToRawIntBits(-70));
 
   // As in VectorMath#exp.
-  private static final FloatVector ROUND = all(12582912f);
+  private static final FloatVector ROUND = all(Lanes.ROUND);
   private static final FloatVector MINUS_LN2_HIGH = all(-0x1.63p-1f);
   private static final FloatVector MINUS_LN2_LOW = all(0x1.bd0106p-13f);
   private static final FloatVector E7 = all(1f / 5040);

@@ -4,6 +4,8 @@ import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
 import static io.gatun.tensor.kernel.dense.Lanes.BYTES;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
+import static io.gatun.tensor.kernel.dense.Lanes.F16_BIAS;
+import static io.gatun.tensor.kernel.dense.Lanes.F16_PLACE;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.dense.Lanes.INTS;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
@@ -130,34 +132,34 @@ public final class StoredProduct {
                 .convertShape(VectorOperators.S2I, INTS, 0)
                 .reinterpretAsInts()
                 .lanewise(VectorOperators.LSHL, 13)
-                .and(0x8FFFE000)
+                .and(F16_PLACE)
                 .reinterpretAsFloats()
-                .mul(0x1p112f);
+                .mul(F16_BIAS);
         var x1 =
             ShortVector.fromMemorySegment(SHORTS, ALL, (row + 2L * COUNT) & IN_BOUNDS, ORDER)
                 .convertShape(VectorOperators.S2I, INTS, 0)
                 .reinterpretAsInts()
                 .lanewise(VectorOperators.LSHL, 13)
-                .and(0x8FFFE000)
+                .and(F16_PLACE)
                 .reinterpretAsFloats()
-                .mul(0x1p112f);
+                .mul(F16_BIAS);
         var x2 =
             ShortVector.fromMemorySegment(SHORTS, ALL, (row + 2 * far) & IN_BOUNDS, ORDER)
                 .convertShape(VectorOperators.S2I, INTS, 0)
                 .reinterpretAsInts()
                 .lanewise(VectorOperators.LSHL, 13)
-                .and(0x8FFFE000)
+                .and(F16_PLACE)
                 .reinterpretAsFloats()
-                .mul(0x1p112f);
+                .mul(F16_BIAS);
         var x3 =
             ShortVector.fromMemorySegment(
                     SHORTS, ALL, (row + 2 * far + 2L * COUNT) & IN_BOUNDS, ORDER)
                 .convertShape(VectorOperators.S2I, INTS, 0)
                 .reinterpretAsInts()
                 .lanewise(VectorOperators.LSHL, 13)
-                .and(0x8FFFE000)
+                .and(F16_PLACE)
                 .reinterpretAsFloats()
-                .mul(0x1p112f);
+                .mul(F16_BIAS);
         var a0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, left & IN_BOUNDS));
         s00 = a0.fma(x0, s00);
         s01 = a0.fma(x1, s01);

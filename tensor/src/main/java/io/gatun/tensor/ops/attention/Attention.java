@@ -1,7 +1,5 @@
 package io.gatun.tensor.ops.attention;
 
-import io.gatun.ffm.ElementType;
-import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionSpec;
@@ -45,11 +43,7 @@ public final class Attention {
         if (ctx.backend() == Backend.SCALAR) {
           ScalarAttention.of(ctx, shape, spec, from, pages, to).run();
         } else {
-          boolean bf16 =
-              ctx.fast()
-                  && ctx.backend() == Backend.NATIVE
-                  && shape.rowsPerBlock() >= BF16_ROWS
-                  && OneDnn.supports(ElementType.BF16);
+          boolean bf16 = ctx.fast() && ctx.hasBf16() && shape.rowsPerBlock() >= BF16_ROWS;
           var products =
               bf16
                   ? new PagedBf16Products(ctx, from, pages, shape)

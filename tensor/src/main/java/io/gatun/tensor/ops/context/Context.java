@@ -90,6 +90,11 @@ public record Context(
     return backend == Backend.NATIVE && OneDnn.supports(elementType());
   }
 
+  /// Whether oneDNN multiplies F32 here.
+  public boolean hasOneDnnF32() {
+    return backend == Backend.NATIVE && OneDnn.supports(ElementType.F32);
+  }
+
   /// Whether there are products of BF16 here that are faster than those of F32.
   public boolean hasBf16() {
     return backend == Backend.NATIVE && OneDnn.supports(ElementType.BF16);

@@ -1,5 +1,6 @@
 package io.gatun.tensor.ops.context;
 
+import io.gatun.ffm.ElementType;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ggml.Dequantize;
@@ -105,5 +106,14 @@ public final class WeightRows {
       long from = row * k / type.blockSize() * type.blockBytes();
       Unpack.toBf16(type, w.segment(), from, dst, 0, count * k);
     }
+  }
+
+  /// The type from which oneDNN packs a weight where it lies, or null if it has to be converted
+  /// before. It rounds to BF16 as [#toBf16] does, except that numbers below 2^-126 become 0.
+  public static ElementType packsFrom(Tensor w) {
+    if (w.dtype() == DType.Plain.F32) {
+      return ElementType.F32;
+    }
+    return w.dtype() == DType.Plain.BF16 ? ElementType.BF16 : null;
   }
 }

@@ -11,6 +11,7 @@ import io.gatun.tensor.kernel.scalar.Floats;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.context.Context;
+import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
@@ -158,11 +159,15 @@ final class ConvForms {
 
   private void pack(
       ElementType type, long first, long channels, PackedLayout layout, MemorySegment to) {
+    var rows = weight.slice(0, first, first + channels);
+    var stored = WeightRows.packsFrom(weight);
+    if (stored != null) {
+      OneDnn.pack(stored, rows.segment(), layout, to);
+      return;
+    }
     var plain = type == ElementType.BF16 ? DType.Plain.BF16 : DType.Plain.F32;
     try (var arena = Arena.ofConfined()) {
-      var rows = weight.slice(0, first, first + channels);
-      var stored = weight.dtype() == plain ? rows.segment() : convert(rows, arena, plain);
-      OneDnn.pack(type, stored, layout, to);
+      OneDnn.pack(type, convert(rows, arena, plain), layout, to);
     }
   }
 

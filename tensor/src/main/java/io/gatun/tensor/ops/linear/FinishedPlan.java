@@ -15,6 +15,11 @@ record FinishedPlan(RowPlan plan, Tensor sums, F32Epilogue rest, int first) impl
   }
 
   @Override
+  public int block() {
+    return plan.block();
+  }
+
+  @Override
   public long scratchBytes() {
     return plan.scratchBytes();
   }

@@ -16,6 +16,11 @@ record GatedPlan(Kernels kernels, RowPlan gate, RowPlan up, Tensor out, Tensor u
   }
 
   @Override
+  public int block() {
+    return Math.max(gate.block(), up.block());
+  }
+
+  @Override
   public long scratchBytes() {
     return Math.max(gate.scratchBytes(), up.scratchBytes());
   }

@@ -4,7 +4,6 @@ import io.gatun.ffm.OpenBlas;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scalar.Floats;
-import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Gemm;
@@ -38,8 +37,7 @@ public final class HeadProducts {
     k = Math.toIntExact(x.dim(2));
     n = Math.toIntExact(out.dim(2));
     boolean many = rows >= NATIVE_ROWS && !ctx.rowsAlike();
-    boolean blas = ctx.backend() == Backend.NATIVE && many && OpenBlas.isAvailable();
-    whole = transposed || blas;
+    whole = transposed || (many && ctx.hasBlas());
     stride = 4L * k * (whole ? n : 1) + 63 & -64;
     scratch = ctx.perWorker(stride);
   }

@@ -8,6 +8,7 @@ import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.Quantization;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Scratch;
+import io.gatun.tensor.ops.linear.UnpackedPlan.Product;
 import io.gatun.tensor.ops.rows.F32Epilogue;
 import java.util.ArrayList;
 import java.util.List;
@@ -108,11 +109,15 @@ sealed interface LinearPlan permits PackedPlan, RowPlan {
     }
     if (many && ctx.fast() && ctx.hasBf16() && w.dtype() != DType.Plain.F32) {
       log(w, "oneDNN's bf16 product", "many rows, and the CPU has bf16 products");
-      return new UnpackedPlan(x, w, out, true);
+      return new UnpackedPlan(x, w, out, Product.ONEDNN_BF16);
+    }
+    if (many && ctx.hasOneDnnF32()) {
+      log(w, "oneDNN's f32 product", "many rows");
+      return new UnpackedPlan(x, w, out, Product.ONEDNN_F32);
     }
     if (many && ctx.hasBlas()) {
-      log(w, "OpenBLAS sgemm", "many rows");
-      return new UnpackedPlan(x, w, out, false);
+      log(w, "OpenBLAS sgemm", "many rows, and no oneDNN");
+      return new UnpackedPlan(x, w, out, Product.OPENBLAS);
     }
     String why = many ? "no native library" : "few rows";
     if (vectors && StoredPlan.supports(w)) {

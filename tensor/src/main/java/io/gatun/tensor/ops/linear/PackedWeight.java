@@ -157,18 +157,8 @@ final class PackedWeight {
         block.memory);
   }
 
-  /// The type from which oneDNN packs a weight without a conversion before, or null. It rounds to
-  /// BF16 as [WeightRows] does, except that numbers below 2^-126 become 0.
-  private static ElementType packsFrom(Tensor weight) {
-    if (!weight.isContiguous()) {
-      return null;
-    }
-    return switch (weight.dtype()) {
-      case DType.Plain.F32 -> ElementType.F32;
-      case DType.Plain.BF16 -> ElementType.BF16;
-      case DType.Plain.I8 -> ElementType.S8;
-      default -> null;
-    };
+  private ElementType packsFrom(Tensor weight) {
+    return type == ElementType.S8 ? type : WeightRows.packsFrom(weight);
   }
 
   private MemorySegment stored(Block block) {

@@ -20,17 +20,22 @@ sealed interface RowPlan extends LinearPlan
   /// N.
   long weightRows();
 
-  /// Handles the weight's rows `from` .. `to`-1. `from` is a multiple of [#BLOCK], and so is `to`
+  /// Weight rows of a task, a multiple of [#BLOCK].
+  default int block() {
+    return BLOCK;
+  }
+
+  /// Handles the weight's rows `from` .. `to`-1. `from` is a multiple of [#block], and so is `to`
   /// unless it is N.
   void multiply(int worker, Scratch scratch, long from, long to);
 
   @Override
   default long tasks() {
-    return Math.ceilDiv(weightRows(), (long) BLOCK);
+    return Math.ceilDiv(weightRows(), (long) block());
   }
 
   @Override
   default void run(int worker, Scratch scratch, long from, long to) {
-    multiply(worker, scratch, from * BLOCK, Math.min(weightRows(), to * BLOCK));
+    multiply(worker, scratch, from * block(), Math.min(weightRows(), to * block()));
   }
 }

@@ -1,12 +1,14 @@
-package io.gatun.models.constraint;
+package io.gatun.models.constraint.expr;
 
+import io.gatun.models.constraint.ConstraintException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /// The form that schemas, GBNF, patterns and lists of choices are turned into: a context-free
 /// grammar over characters, as a tree.
-sealed interface Expr {
+public sealed interface Expr {
   /// The most that a counted repetition may have: each count is a number of its own.
   int MOST_COUNTED = 1 << 24;
 
@@ -49,14 +51,14 @@ sealed interface Expr {
 
   /// A rule, which may call itself. Its body may be set after it is called.
   final class Rule {
-    final String name;
-    Expr body = NOTHING;
+    public final String name;
+    public Expr body = NOTHING;
 
-    Rule(String name) {
+    public Rule(String name) {
       this.name = name;
     }
 
-    Rule(String name, Expr body) {
+    public Rule(String name, Expr body) {
       this.name = name;
       this.body = body;
     }
@@ -85,5 +87,18 @@ sealed interface Expr {
   /// A call of a new rule.
   static Expr rule(String name, Expr body) {
     return new Call(new Rule(name, body));
+  }
+
+  /// The number of a repetition.
+  ///
+  /// @throws ConstraintException if it is more than [#MOST_COUNTED]
+  static int count(String digits, Supplier<String> where) {
+    int number = digits.length() > 9 ? Integer.MAX_VALUE : Integer.parseInt(digits);
+    if (number > MOST_COUNTED) {
+      throw new ConstraintException(
+          "%s: a repetition of %s times is too long; at most %,d can be counted. Leave the upper bound open, or lower it"
+              .formatted(where.get(), digits, MOST_COUNTED));
+    }
+    return number;
   }
 }

@@ -1,5 +1,6 @@
-package io.gatun.models.constraint;
+package io.gatun.models.constraint.expr;
 
+import io.gatun.models.constraint.ConstraintException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -11,12 +12,12 @@ import java.util.TreeSet;
 
 /// A set of texts as a deterministic automaton over characters: what is needed to tell whether sets
 /// meet, and to take one from another. State 0 is the first; every state leads to an end.
-final class CharDfa {
+public final class CharDfa {
   private static final int MOST_STATES = 20_000;
   private static final int MOST_STEPS = 4_000_000;
 
   /// All texts.
-  static final CharDfa ANY = of(Expr.any(new Expr.Chars(CodePoints.ALL)));
+  public static final CharDfa ANY = of(Expr.any(new Expr.Chars(CodePoints.ALL)));
 
   private final int[] bounds; // where the classes of characters begin; the first is 0
   private final List<int[]> next; // for each state and class, or -1
@@ -34,19 +35,19 @@ final class CharDfa {
   }
 
   /// The texts of an expression without calls.
-  static CharDfa of(Expr expr) {
+  public static CharDfa of(Expr expr) {
     return new Builder().build(expr);
   }
 
   /// Exactly these texts.
-  static CharDfa of(List<String> texts) {
+  public static CharDfa of(List<String> texts) {
     return of(new Expr.Choice(texts.stream().map(Expr::text).toList()));
   }
 
   /// Texts by their number of characters.
   ///
   /// @param max the most, or [Expr#UNBOUNDED]
-  static CharDfa length(int min, int max) {
+  public static CharDfa length(int min, int max) {
     if (Math.max(min, max) >= MOST_STATES) {
       throw tooLarge();
     }
@@ -54,7 +55,7 @@ final class CharDfa {
   }
 
   /// Decimal integers that a number divides.
-  static CharDfa remainders(int divisor) {
+  public static CharDfa remainders(int divisor) {
     int[] bounds = new int[13]; // what comes before '-', '-', '.' and '/', ten digits
     bounds[1] = '-';
     bounds[2] = '.';
@@ -84,23 +85,23 @@ final class CharDfa {
             .formatted(MOST_STATES));
   }
 
-  CharDfa and(CharDfa other) {
+  public CharDfa and(CharDfa other) {
     return product(other, (a, b) -> a && b);
   }
 
-  CharDfa or(CharDfa other) {
+  public CharDfa or(CharDfa other) {
     return product(other, (a, b) -> a || b);
   }
 
-  CharDfa minus(CharDfa other) {
+  public CharDfa minus(CharDfa other) {
     return product(other, (a, b) -> a && !b);
   }
 
-  boolean isEmpty() {
+  public boolean isEmpty() {
     return next.isEmpty();
   }
 
-  boolean matches(String text) {
+  public boolean matches(String text) {
     int state = isEmpty() ? -1 : 0;
     for (int c : text.codePoints().toArray()) {
       state = state < 0 ? -1 : next.get(state)[classOf(bounds, c)];
@@ -108,16 +109,16 @@ final class CharDfa {
     return state >= 0 && accepting.get(state);
   }
 
-  int size() {
+  public int size() {
     return next.size();
   }
 
-  boolean accepts(int state) {
+  public boolean accepts(int state) {
     return accepting.get(state);
   }
 
   /// Where a state leads, and with which characters.
-  Map<Integer, CodePoints> steps(int state) {
+  public Map<Integer, CodePoints> steps(int state) {
     var ranges = new HashMap<Integer, List<int[]>>();
     int[] to = next.get(state);
     for (int i = 0; i < to.length; i++) {

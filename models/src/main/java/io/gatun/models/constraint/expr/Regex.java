@@ -1,5 +1,6 @@
-package io.gatun.models.constraint;
+package io.gatun.models.constraint.expr;
 
+import io.gatun.models.constraint.ConstraintException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -11,7 +12,7 @@ import java.util.Map;
 ///
 /// Where dialects differ, the narrower reading is taken, so that other engines agree: `\s` is ASCII
 /// space, `\S` and `[^\s]` leave out all space there is, `.` is no line end of any kind.
-final class Regex {
+public final class Regex {
   private static final int MOST_CHARACTERS = 1 << 16;
   private static final int DEEPEST = 200;
   private static final int MOST_BRANCHES = 256;
@@ -58,12 +59,12 @@ final class Regex {
   /// The texts that match as a whole.
   ///
   /// @param where for messages
-  static Expr whole(String source, String where) {
+  public static Expr whole(String source, String where) {
     return new Expr.Choice(new Regex(source, where).parse().stream().map(Branch::expr).toList());
   }
 
   /// The texts of which a part matches, as JSON Schema has it.
-  static Expr part(String source, String where) {
+  public static Expr part(String source, String where) {
     Expr any = Expr.any(new Expr.Chars(CodePoints.ALL));
     var options = new ArrayList<Expr>();
     for (Branch branch : new Regex(source, where).parse()) {
@@ -211,7 +212,7 @@ final class Regex {
   }
 
   private int count(String digits, int begin) {
-    return Gbnf.bounded(digits, () -> where + ", at character " + (begin + 1));
+    return Expr.count(digits, () -> where + ", at character " + (begin + 1));
   }
 
   /// One character or class.

@@ -1,4 +1,4 @@
-package io.gatun.models.constraint;
+package io.gatun.models.constraint.expr;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -9,24 +9,24 @@ import java.util.function.IntPredicate;
 ///
 /// @param bounds first and last of each range
 @SuppressWarnings("ArrayRecordComponent") // compared by equals below
-record CodePoints(int[] bounds) {
-  static final CodePoints NONE = new CodePoints(new int[0]);
-  static final CodePoints ALL = new CodePoints(new int[] {0, 0xD7FF, 0xE000, 0x10FFFF});
+public record CodePoints(int[] bounds) {
+  public static final CodePoints NONE = new CodePoints(new int[0]);
+  public static final CodePoints ALL = new CodePoints(new int[] {0, 0xD7FF, 0xE000, 0x10FFFF});
 
-  static CodePoints of(int c) {
+  public static CodePoints of(int c) {
     return range(c, c);
   }
 
-  static CodePoints range(int first, int last) {
+  public static CodePoints range(int first, int last) {
     return new CodePoints(new int[] {first, last}).and(ALL);
   }
 
   /// The code points of a text.
-  static CodePoints of(String characters) {
+  public static CodePoints of(String characters) {
     return of(characters.codePoints().mapToObj(c -> new int[] {c, c}).toList());
   }
 
-  static CodePoints where(IntPredicate test) {
+  public static CodePoints where(IntPredicate test) {
     var found = new ArrayList<int[]>();
     for (int c = 0; c <= 0x10FFFF; c++) {
       if (test.test(c)) {
@@ -42,7 +42,7 @@ record CodePoints(int[] bounds) {
   }
 
   /// All of these ranges, in any order.
-  static CodePoints of(List<int[]> ranges) {
+  public static CodePoints of(List<int[]> ranges) {
     var sorted = new ArrayList<>(ranges);
     sorted.sort((a, b) -> Integer.compare(a[0], b[0]));
     var merged = new ArrayList<int[]>();
@@ -61,28 +61,28 @@ record CodePoints(int[] bounds) {
     return new CodePoints(ranges.stream().flatMapToInt(Arrays::stream).toArray());
   }
 
-  boolean isEmpty() {
+  public boolean isEmpty() {
     return bounds.length == 0;
   }
 
-  boolean contains(int c) {
+  public boolean contains(int c) {
     int i = Arrays.binarySearch(bounds, c);
     return i >= 0 || (-i - 1) % 2 == 1;
   }
 
-  int count() {
+  public int count() {
     return bounds.length / 2;
   }
 
-  int first(int range) {
+  public int first(int range) {
     return bounds[2 * range];
   }
 
-  int last(int range) {
+  public int last(int range) {
     return bounds[2 * range + 1];
   }
 
-  CodePoints or(CodePoints other) {
+  public CodePoints or(CodePoints other) {
     var all = new ArrayList<int[]>();
     for (var set : List.of(this, other)) {
       for (int i = 0; i < set.count(); i++) {
@@ -92,7 +92,7 @@ record CodePoints(int[] bounds) {
     return of(all);
   }
 
-  CodePoints and(CodePoints other) {
+  public CodePoints and(CodePoints other) {
     var common = new ArrayList<int[]>();
     for (int i = 0, j = 0; i < count() && j < other.count(); ) {
       int first = Math.max(first(i), other.first(j));
@@ -109,7 +109,7 @@ record CodePoints(int[] bounds) {
     return joined(common);
   }
 
-  CodePoints not() {
+  public CodePoints not() {
     var rest = new ArrayList<int[]>();
     int next = 0;
     for (int i = 0; i < count(); i++) {
@@ -124,7 +124,7 @@ record CodePoints(int[] bounds) {
     return joined(rest).and(ALL);
   }
 
-  CodePoints minus(CodePoints other) {
+  public CodePoints minus(CodePoints other) {
     return and(other.not());
   }
 

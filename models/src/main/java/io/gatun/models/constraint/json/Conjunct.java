@@ -1,10 +1,13 @@
-package io.gatun.models.constraint;
+package io.gatun.models.constraint.json;
 
+import io.gatun.models.constraint.expr.Regex;
+import io.gatun.models.constraint.expr.CharDfa;
+import io.gatun.models.constraint.expr.Expr;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.BooleanNode;
 import com.fasterxml.jackson.databind.node.TextNode;
-import io.gatun.models.constraint.Numbers.Range;
-import io.gatun.models.constraint.Schemas.Located;
+import io.gatun.models.constraint.json.Numbers.Range;
+import io.gatun.models.constraint.json.Schemas.Located;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.EnumSet;

@@ -1,9 +1,11 @@
-package io.gatun.models.constraint;
+package io.gatun.models.constraint.json;
 
+import io.gatun.models.constraint.expr.CharDfa;
+import io.gatun.models.constraint.expr.Expr;
 import com.fasterxml.jackson.databind.JsonNode;
-import io.gatun.models.constraint.Conjunct.Kind;
-import io.gatun.models.constraint.Expr.Rule;
-import io.gatun.models.constraint.Schemas.Located;
+import io.gatun.models.constraint.json.Conjunct.Kind;
+import io.gatun.models.constraint.expr.Expr.Rule;
+import io.gatun.models.constraint.json.Schemas.Located;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -18,7 +20,7 @@ import java.util.Map;
 /// Properties come in the order of the schema, those that it does not list after them. Names,
 /// constants and strings with a pattern are spelled plainly, with no more escapes than JSON needs.
 /// What cannot be enforced is refused.
-final class JsonSchema {
+public final class JsonSchema {
   private static final int MOST_UNIQUE = 8;
   private static final int MOST_PREFIX = 200;
   private static final int MOST_REGIONS = 64;
@@ -33,7 +35,7 @@ final class JsonSchema {
     this.schemas = schemas;
   }
 
-  static Rule compile(String text) {
+  public static Rule compile(String text) {
     var schemas = Schemas.read(text);
     var compiler = new JsonSchema(schemas);
     var root = new Rule("root", compiler.value(List.of(schemas.root())));

@@ -1,7 +1,10 @@
-package io.gatun.models.constraint;
+package io.gatun.models.constraint.json;
 
+import io.gatun.models.constraint.expr.CodePoints;
+import io.gatun.models.constraint.expr.CharDfa;
+import io.gatun.models.constraint.expr.Expr;
 import com.fasterxml.jackson.databind.JsonNode;
-import io.gatun.models.constraint.Expr.Rule;
+import io.gatun.models.constraint.expr.Expr.Rule;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,17 +1,17 @@
-package io.gatun.models.constraint;
+package io.gatun.models.constraint.expr;
 
 import java.util.ArrayList;
 import java.util.List;
 
 /// The byte sequences of UTF-8 that spell a range of code points.
-final class Utf8 {
+public final class Utf8 {
   private static final int[] LAST_OF_LENGTH = {0x7F, 0x7FF, 0xFFFF, 0x10FFFF};
 
   private Utf8() {}
 
   /// What spells these: of each sequence the lowest and highest byte at each place; any combination
   /// of bytes between them is a code point of the set, and each has one.
-  static List<int[]> sequences(CodePoints set) {
+  public static List<int[]> sequences(CodePoints set) {
     var found = new ArrayList<int[]>();
     for (int i = 0; i < set.count(); i++) {
       int first = set.first(i);

@@ -1,5 +1,6 @@
-package io.gatun.models.constraint;
+package io.gatun.models.constraint.json;
 
+import io.gatun.models.constraint.ConstraintException;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
