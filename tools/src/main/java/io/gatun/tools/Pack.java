@@ -16,10 +16,11 @@ import picocli.CommandLine.Spec;
     description = {
       "Write a GGUF model again in the layout that Gatun runs fastest.",
       "",
-      "Q4_0, Q8_0 and Q4_K matrices of GGUF files, and the integers of GPTQ, AWQ, compressed-tensors, HQQ,"
-          + " torchao and MLX are repacked, not requantized: every value stays what it is."
-          + " Other types stay in their own blocks. The commands that run a model do this by"
-          + " themselves, into the cache; this one is for a file that is to be kept or moved."
+      "Q4_0, Q8_0 and Q4_K matrices of GGUF files, and the integers of GPTQ, AWQ,"
+          + " compressed-tensors, HQQ, torchao and MLX are repacked, not requantized: every value"
+          + " stays what it is. Other types stay in their own blocks. The commands that run a model"
+          + " do this by themselves, into the cache; this one is for a file that is to be kept or"
+          + " moved."
     },
     sortOptions = false)
 final class Pack implements Runnable {

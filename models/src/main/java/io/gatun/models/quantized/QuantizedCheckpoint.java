@@ -150,7 +150,9 @@ public record QuantizedCheckpoint(
   public Path file(String tensor) {
     var parts = origins.get(tensor);
     return stored.file(
-        parts == null ? tensor : parts.stream().filter(stored.tensors()::containsKey).findFirst().orElseThrow());
+        parts == null
+            ? tensor
+            : parts.stream().filter(stored.tensors()::containsKey).findFirst().orElseThrow());
   }
 
   @Override

@@ -261,7 +261,8 @@ public final class Rewrite {
       writer.write(out);
       return;
     }
-    try (var directory = new Companions(checkpoint.path(), out, isStoredQuantized, hasOwnOutput())) {
+    try (var directory =
+        new Companions(checkpoint.path(), out, isStoredQuantized, hasOwnOutput())) {
       var writer = new SafetensorsWriter().metadata("format", "pt");
       for (var t : outputs) {
         writer.add(t.name(), t.dtype(), t.shape(), t.data(workers, progress));

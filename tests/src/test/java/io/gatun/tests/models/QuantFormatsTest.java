@@ -150,7 +150,8 @@ class QuantFormatsTest {
         "{'quant_method': 'awq', 'bits': 3} | \"bits\" is 3.0; Gatun runs only 4.0",
         "{'quant_method': 'compressed-tensors', 'format': 'marlin-24'} | is \"marlin-24\"",
         "{'quant_method': 'compressed-tensors', 'transform_config': {'a': 1}} | transform_config",
-        "{'quant_method': 'compressed-tensors', 'config_groups': {'a': {'weights': {'type': 'int', 'num_bits': 3}}}} | int3",
+        "{'quant_method': 'compressed-tensors', 'config_groups': {'a': {'weights': {'type': 'int',"
+            + " 'num_bits': 3}}}} | int3",
         "{'quant_method': 'modelopt', 'quant_algo': 'W4A8_AWQ'} | is \"W4A8_AWQ\"",
         "{'quant_method': 'fp8'} | no tensors of that kind are there"
       })
