@@ -7,26 +7,20 @@ import io.gatun.tensor.Tensor;
 /// an order of the columns.
 ///
 /// @param suffix of either; a layer with both is found by its offsets
-public record PackedTiles(String suffix) implements QuantizedFormat {
-  /// Behind a matrix's name: its offsets (G, N) F32.
-  public static final String OFFSETS = ".offsets";
-
-  /// Behind a matrix's name: which columns its own are (K) I32.
-  public static final String ORDER = ".order";
-
+record PackedTiles(String suffix) implements QuantizedFormat {
   @Override
   public Tensor matrix(StoredLayer layer) {
     Tensor w = layer.part("weight");
     long groups = 0;
     var how = Dequantization.NONE;
-    if (layer.has("weight" + OFFSETS)) {
-      groups = layer.part("weight" + OFFSETS).dim(0);
-      how = how.withOffsets(layer.part("weight" + OFFSETS, groups, w.dim(0)));
-      int _ = layer.groupSize("weight" + OFFSETS, w.dim(1), groups);
+    if (layer.has("weight" + QuantizedCheckpoint.OFFSETS)) {
+      groups = layer.part("weight" + QuantizedCheckpoint.OFFSETS).dim(0);
+      how = how.withOffsets(layer.part("weight" + QuantizedCheckpoint.OFFSETS, groups, w.dim(0)));
+      int _ = layer.groupSize("weight" + QuantizedCheckpoint.OFFSETS, w.dim(1), groups);
     }
-    if (layer.has("weight" + ORDER)) {
-      layer.requirePermutation("weight" + ORDER, Math.toIntExact(w.dim(1)));
-      how = how.withOrder(layer.part("weight" + ORDER));
+    if (layer.has("weight" + QuantizedCheckpoint.ORDER)) {
+      layer.requirePermutation("weight" + QuantizedCheckpoint.ORDER, Math.toIntExact(w.dim(1)));
+      how = how.withOrder(layer.part("weight" + QuantizedCheckpoint.ORDER));
     }
     return w.dequantized(how);
   }

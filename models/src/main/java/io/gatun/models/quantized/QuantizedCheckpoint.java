@@ -25,6 +25,12 @@ import java.util.regex.Pattern;
 public record QuantizedCheckpoint(
     Checkpoint stored, Map<String, Tensor> tensors, Map<String, Set<String>> origins)
     implements Checkpoint {
+  /// Behind a matrix's name: its offsets (G, N) F32.
+  public static final String OFFSETS = ".offsets";
+
+  /// Behind a matrix's name: which columns its own are (K) I32.
+  public static final String ORDER = ".order";
+
   /// The order matters where a layer has tensors of two of the names.
   private static final List<QuantizedFormat> FORMATS =
       List.of(
@@ -43,8 +49,8 @@ public record QuantizedCheckpoint(
           new Hqq(),
           new Torchao(),
           new Mlx(),
-          new PackedTiles("weight" + PackedTiles.OFFSETS),
-          new PackedTiles("weight" + PackedTiles.ORDER));
+          new PackedTiles("weight" + QuantizedCheckpoint.OFFSETS),
+          new PackedTiles("weight" + QuantizedCheckpoint.ORDER));
 
   /// Scales of a cache of keys and values, which has a type of its own here.
   private static final Pattern CACHE_SCALES = Pattern.compile(".*\\.(k|v|kv|q|prob)_scale");

@@ -9,7 +9,6 @@ import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.Keys;
 import io.gatun.models.decoder.TensorNames;
 import io.gatun.models.decoder.arch.Architectures;
-import io.gatun.models.quantized.PackedTiles;
 import io.gatun.models.quantized.QuantizedCheckpoint;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
@@ -198,10 +197,12 @@ public final class Rewrite {
     outputs.add(RewrittenTensor.of(name, tensor.dequantized(null), tensor.dtype()));
     if (how != null && how.offsets() != null) {
       outputs.add(
-          RewrittenTensor.of(name + PackedTiles.OFFSETS, how.offsets(), how.offsets().dtype()));
+          RewrittenTensor.of(
+              name + QuantizedCheckpoint.OFFSETS, how.offsets(), how.offsets().dtype()));
     }
     if (how != null && how.order() != null) {
-      outputs.add(RewrittenTensor.of(name + PackedTiles.ORDER, how.order(), how.order().dtype()));
+      outputs.add(
+          RewrittenTensor.of(name + QuantizedCheckpoint.ORDER, how.order(), how.order().dtype()));
     }
   }
 
