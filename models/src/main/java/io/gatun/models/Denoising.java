@@ -4,17 +4,15 @@ import io.gatun.models.diffusion.NormalGenerator;
 import io.gatun.models.diffusion.Scheduler;
 import io.gatun.models.pipeline.Condition;
 import io.gatun.models.pipeline.Denoiser;
+import io.gatun.models.pipeline.Guidance;
 import io.gatun.models.pipeline.LatentSize;
+import io.gatun.models.pipeline.Pipeline;
 import io.gatun.tensor.ops.Functional;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 
 /// Takes a batch of latents (B, H, W, L) from noise to images: for each timestep the network's
 /// prediction, with and without the prompt where it guides, and the scheduler's step.
-///
-///     e = e(negative) + guidance (e(prompt) - e(negative))
-///
-/// (Ho and Salimans 2022, arXiv:2207.12598, equation 6, with guidance = 1 + w).
 final class Denoising {
   /// What of an image is to stay as it is.
   ///
@@ -25,6 +23,7 @@ final class Denoising {
   record Kept(float[] latents, float[] noise, boolean[] repaint) {}
 
   private final Denoiser denoiser;
+  private final Guidance guidance;
   private final Functional f;
   private final Scheduler scheduler;
   private final LatentSize size;
@@ -32,13 +31,14 @@ final class Denoising {
   private final LatentImages images;
 
   Denoising(
-      Denoiser denoiser,
+      Pipeline pipeline,
       Functional f,
       Scheduler scheduler,
       LatentSize size,
       ImagineOptions options,
       LatentImages images) {
-    this.denoiser = denoiser;
+    denoiser = pipeline.denoiser();
+    guidance = pipeline.guidance(options.guidance);
     this.f = f;
     this.scheduler = scheduler;
     this.size = size;
@@ -96,7 +96,7 @@ final class Denoising {
       for (int i = 0; i < timesteps.length; i++) {
         long began = System.nanoTime();
         float[] scaled = scheduler.scaleModelInput(latents);
-        float[] output = guided(conditioned.predict(scaled, timesteps[i]));
+        float[] output = guidance.combine(conditioned.predict(scaled, timesteps[i]), size.all());
         latents = scheduler.step(output, latents, () -> noise(generators));
         if (kept != null) {
           restore(latents, kept);
@@ -130,18 +130,6 @@ final class Denoising {
     int[] crop = options.cropTopLeft;
     int[] target = options.targetSize == null ? own : options.targetSize;
     return new double[] {original[0], original[1], crop[0], crop[1], target[0], target[1]};
-  }
-
-  private float[] guided(float[] output) {
-    if (output.length == size.all()) {
-      return output;
-    }
-    var out = new float[size.all()];
-    for (int i = 0; i < out.length; i++) {
-      float without = output[i];
-      out[i] = without + (float) options.guidance * (output[out.length + i] - without);
-    }
-    return out;
   }
 
   /// Puts the image back where it is to be kept, with as much noise as the rest has by now.

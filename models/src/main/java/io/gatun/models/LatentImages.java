@@ -32,11 +32,11 @@ final class LatentImages {
 
   /// Pixels a side for one latent.
   int factor() {
-    return vae.config().factor();
+    return vae.latentFactor();
   }
 
   int channels() {
-    return vae.config().latentChannels();
+    return vae.latentChannels();
   }
 
   /// See [AutoencoderKL#releaseWeights].
@@ -50,12 +50,8 @@ final class LatentImages {
   /// The image of latents, as a whole, or in squares of `tile` latents if that is not 0.
   Image decode(float[] latents, int height, int width, int tile) {
     try (var _ = f.scope()) {
-      Tensor z = f.ops().empty(1, height, width, channels());
-      float scale = tiny == null ? vae.config().scalingFactor() : 1;
-      float shift = tiny == null ? vae.config().shiftFactor() : 0;
-      for (int i = 0; i < latents.length; i++) {
-        set(z, i, latents[i] / scale + shift);
-      }
+      Tensor z =
+          tiny == null ? vae.ofNetwork(latents, height, width) : plain(latents, height, width);
       Tensor pixels = decode(z, tile); // (1, 8H, 8W, 3)
       var bytes = Arena.ofAuto().allocate(pixels.size());
       for (long i = 0; i < pixels.size(); i++) {
@@ -63,6 +59,14 @@ final class LatentImages {
       }
       return Image.of(width * factor(), height * factor(), RGB, bytes);
     }
+  }
+
+  private Tensor plain(float[] latents, int height, int width) {
+    Tensor z = f.ops().empty(1, height, width, channels());
+    for (int i = 0; i < latents.length; i++) {
+      set(z, i, latents[i]);
+    }
+    return z;
   }
 
   private Tensor decode(Tensor z, int tile) {
@@ -92,9 +96,9 @@ final class LatentImages {
       for (int i = 0; i < out.length; i++) {
         double deviation = Math.exp(0.5 * get(distribution.logvar(), i));
         double z = get(distribution.mean(), i) + deviation * noise[i];
-        out[i] = (float) ((z - vae.config().shiftFactor()) * vae.config().scalingFactor());
+        out[i] = (float) z;
       }
-      return out;
+      return vae.forNetwork(out, image.height() / factor(), image.width() / factor());
     }
   }
 

@@ -31,8 +31,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
 
-/// A text-to-image pipeline ready to use: Stable Diffusion 1, 2 and XL, PixArt-alpha and
-/// PixArt-Sigma.
+/// A text-to-image pipeline ready to use: Stable Diffusion 1, 2, XL, 3 and 3.5, PixArt-alpha and
+/// -Sigma, FLUX.1, FLUX.2 klein, Z-Image.
 ///
 /// ```java
 /// try (var sd = StableDiffusion.load(Path.of("stable-diffusion-v1-5"))) {
@@ -121,7 +121,9 @@ public final class StableDiffusion implements AutoCloseable {
   private AutoencoderTiny tiny(AutoencoderKLConfig config) {
     var decoder = vaeFile.tinyDecoder();
     long channels = AutoencoderTiny.latentChannels(decoder);
-    if (channels != config.latentChannels() || config.factor() != AutoencoderTiny.FACTOR) {
+    if (channels != config.latentChannels()
+        || config.factor() != AutoencoderTiny.FACTOR
+        || config.batchNormEps() > 0) {
       throw new CheckpointException(
           "%s decodes latents of %d channels to %d times their size; the model's have %d channels and %d times. Choose the tiny autoencoder of the model's kind: taesd for Stable Diffusion 1 and 2, taesdxl for XL"
               .formatted(
@@ -242,8 +244,18 @@ public final class StableDiffusion implements AutoCloseable {
         o.scheduler == null
             ? Schedulers.of(schedulerConfig)
             : Schedulers.byName(o.scheduler, schedulerConfig);
+    var times = pipeline.flowTimes(size, o.steps);
+    if ((times != null) != scheduler.isFlow()) {
+      throw new CheckpointException(
+          "%s: \"_class_name\" is \"%s\", which is for networks that predict %s; this model's does not"
+              .formatted(
+                  files.config("scheduler").where(),
+                  schedulerConfig.className(),
+                  scheduler.isFlow() ? "the velocity of a flow" : "noise"));
+    }
+    scheduler.flow(times);
     scheduler.setTimesteps(o.steps, begin(o));
-    var denoising = new Denoising(pipeline.denoiser(), f, scheduler, size, o, images);
+    var denoising = new Denoising(pipeline, f, scheduler, size, o, images);
     var generators = generators(o);
 
     long began = System.nanoTime();
@@ -335,6 +347,11 @@ public final class StableDiffusion implements AutoCloseable {
   /// The negative prompt's condition, if it guides, and the prompt's.
   private List<Condition> conditions(String prompt, ImagineOptions o) {
     var how = new TextConditions.Reading(o.weighted, o.clipSkip, o.textTokens);
+    if (!pipeline.takesNegative() && o.negative != null && !o.negative.isBlank()) {
+      throw new IllegalArgumentException(
+          "this model was distilled to guide without a negative prompt, and reads none; leave it"
+              + " out");
+    }
     if (!pipeline.guides(o.guidance)) {
       return pipeline.text().encode(List.of(prompt), how);
     }

@@ -66,6 +66,7 @@ final class Serving {
       o.draft(ModelNames.find(asked.spec, asked.guesses.draft));
     }
     asked.hostNames.forEach(o::hostName);
+    asked.origins.forEach(o::origin);
     o.folder(asked.folder)
         .host(asked.host)
         .port(asked.port)

@@ -90,6 +90,13 @@ public final class CLIPTextModel {
     return finalLayerNorm.forward(f, hidden);
   }
 
+  /// The normalized hidden state (B, D) after the last layer of each text's end.
+  ///
+  /// @param ids of B texts of equal length
+  public Tensor pooledOutput(int[][] ids) {
+    return Scoped.call(f, () -> pooled(normalized(hiddenState(ids, 0)), ids));
+  }
+
   /// The rows of the end tokens (B, D) of hidden states (B, S, D).
   Tensor pooled(Tensor hidden, int[][] ids) {
     long d = config.hiddenSize();

@@ -4,24 +4,33 @@ import io.gatun.models.sampling.Drafter;
 import io.gatun.models.sampling.TokenMask;
 import io.gatun.models.text.AnswerText;
 import io.gatun.models.text.Tokenizer;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 
 /// A constraint on an answer. What the model thinks before it answers is free, and so is what comes
-/// before the trigger of a constraint that [waits for one][Constraint#after]. Not for several
-/// threads at once.
+/// before the trigger of a constraint that [waits for one][Constraint#after], and around the parts
+/// that others [know][Constraint#wherever]. Not for several threads at once.
 public final class AnswerMask implements TokenMask, Drafter {
   private enum State {
     /// The model thinks, or says what kind of message follows.
     THINKING,
     /// The token that the constraint waits for has not come.
     WAITING,
+    /// Nothing that the constraint knows has been written just now.
+    WATCHING,
     /// The answer may begin, or yet a thought.
     BEGINNING,
     MATCHING
   }
 
-  private final Matcher matcher;
+  /// So much of what was written is kept to look for triggers in.
+  private static final int TAIL = 512;
+
+  private final Tokenizer tokenizer;
+  private final List<Constraint.Trigger> triggers;
+  private final StringBuilder tail = new StringBuilder();
+  private Matcher matcher;
   private final AnswerText text;
   private final int trigger;
   private final int[] thoughtMarks;
@@ -35,6 +44,8 @@ public final class AnswerMask implements TokenMask, Drafter {
   ///   within these if that is possible
   public AnswerMask(
       Constraint constraint, Tokenizer tokenizer, int vocabulary, int[] prompt, int most) {
+    this.tokenizer = tokenizer;
+    triggers = constraint.triggers();
     trigger = constraint.triggerToken(tokenizer);
     matcher =
         trigger >= 0 ? constraint.afterTrigger().start(tokenizer) : constraint.start(tokenizer);
@@ -44,7 +55,11 @@ public final class AnswerMask implements TokenMask, Drafter {
     all = new long[vocabulary + Long.SIZE - 1 >> 6];
     Arrays.fill(all, -1);
     state =
-        !text.isAnswering() ? State.THINKING : thoughtMarks.length > 0 ? State.BEGINNING : begun();
+        !triggers.isEmpty()
+            ? State.WATCHING
+            : !text.isAnswering()
+                ? State.THINKING
+                : thoughtMarks.length > 0 ? State.BEGINNING : begun();
   }
 
   private State begun() {
@@ -62,7 +77,7 @@ public final class AnswerMask implements TokenMask, Drafter {
   @Override
   public long[] allowed() {
     return switch (state) {
-      case THINKING, WAITING -> all;
+      case THINKING, WAITING, WATCHING -> all;
       case MATCHING -> matcher.allowed(rest);
       case BEGINNING -> {
         if (trigger >= 0) {
@@ -90,7 +105,36 @@ public final class AnswerMask implements TokenMask, Drafter {
         state = text.isAnswering() ? begun() : state;
       }
       case WAITING -> state = token == trigger ? State.MATCHING : state;
-      default -> matcher.accept(token);
+      case WATCHING -> {
+        text.push(token);
+        watch(token);
+      }
+      default -> {
+        matcher.accept(token);
+        if (!triggers.isEmpty()) {
+          text.push(token);
+          state = matcher.finished() ? State.WATCHING : state;
+        }
+      }
+    }
+  }
+
+  private void watch(int token) {
+    if (!tokenizer.has(token)) {
+      return;
+    }
+    tail.append(
+        tokenizer.isSpecial(token)
+            ? tokenizer.piece(token)
+            : new String(tokenizer.bytes(token), StandardCharsets.UTF_8));
+    tail.delete(0, Math.max(0, tail.length() - TAIL));
+    for (var each : triggers) {
+      if ((each.inThoughts() || text.isAnswering()) && each.before().matcher(tail).find()) {
+        matcher = each.then().start(tokenizer);
+        state = State.MATCHING;
+        tail.setLength(0);
+        return;
+      }
     }
   }
 

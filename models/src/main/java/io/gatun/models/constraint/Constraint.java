@@ -9,6 +9,7 @@ import io.gatun.models.text.Tokenizer;
 import java.util.List;
 import java.util.Map;
 import java.util.WeakHashMap;
+import java.util.regex.Pattern;
 
 /// What a text that a model writes must look like: `Constraint.gbnf(grammar)`. It is compiled once,
 /// and may be used for any number of texts by any number of threads.
@@ -26,17 +27,24 @@ public final class Constraint {
   private final Expr.Rule root;
   private final String trigger;
   private final Constraint afterTrigger;
+  private final List<Trigger> triggers;
   private final Map<Tokenizer, Masks> masks = new WeakHashMap<>();
 
   private Constraint(String name, Expr.Rule root) {
-    this(name, root, null, null);
+    this(name, root, null, null, List.of());
   }
 
-  private Constraint(String name, Expr.Rule root, String trigger, Constraint afterTrigger) {
+  private Constraint(
+      String name,
+      Expr.Rule root,
+      String trigger,
+      Constraint afterTrigger,
+      List<Trigger> triggers) {
     this.name = name;
     this.root = root;
     this.trigger = trigger;
     this.afterTrigger = afterTrigger;
+    this.triggers = List.copyOf(triggers);
     grammar = Grammar.compile(root);
   }
 
@@ -106,7 +114,33 @@ public final class Constraint {
             new Expr.Machine(without, Expr.Chars::new),
             Expr.sequence(new Expr.Machine(first, Expr.Chars::new), new Expr.Call(root)));
     var name = "%s after %s".formatted(this.name, trigger);
-    return new Constraint(name, new Expr.Rule("root", free), trigger, this);
+    return new Constraint(name, new Expr.Rule("root", free), trigger, this, List.of());
+  }
+
+  /// What has a text be by a constraint for a while.
+  ///
+  /// @param before is found at the end of what was written, in which special tokens stand by their
+  ///   names: it ends with `\\z`
+  /// @param then what follows, to its end
+  /// @param inThoughts whether it is looked for in thoughts, too
+  public record Trigger(Pattern before, Constraint then, boolean inThoughts) {}
+
+  /// Any text, but after each trigger what its constraint says: calls of functions, say. What comes
+  /// between is free, and the text may end there.
+  public static Constraint wherever(List<Trigger> triggers) {
+    var any = new Expr.Rule("root", Expr.any(new Expr.Chars(CodePoints.ALL)));
+    return new Constraint("constraint of parts", any, null, null, triggers);
+  }
+
+  List<Trigger> triggers() {
+    return triggers;
+  }
+
+  /// The same with a line feed or some spaces before it, or neither.
+  public Constraint afterSpace() {
+    var space = Regex.whole("\\n?[ ]{0,8}", "white space");
+    var all = Expr.sequence(space, new Expr.Call(root));
+    return new Constraint(name, new Expr.Rule("root", all));
   }
 
   /// The special token that it waits for; -1 if there is none.

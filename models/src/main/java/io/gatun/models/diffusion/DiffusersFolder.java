@@ -41,17 +41,22 @@ final class DiffusersFolder implements PipelineFiles {
               + "|watermark|force_zeros_for_empty_prompt");
 
   /// Positions, which follow from the configuration; what a text encoder has that is a part of a
-  /// whole CLIP; losses.
+  /// whole CLIP; losses; how long training took; a language model's layers behind the last that
+  /// FLUX.2 reads, and its output.
   private static final Pattern LEFTOVERS =
       Pattern.compile(
           "text_model\\.embeddings\\.position_ids$|text_projection\\.|logit_scale$|vision_model\\."
-              + "|visual_projection\\.|loss\\.");
+              + "|visual_projection\\.|loss\\.|bn\\.num_batches_tracked$"
+              + "|model\\.(layers\\.(2[7-9]|[3-9]\\d)\\.|norm\\.)|lm_head\\.");
 
   private final Path path;
   private final LoadMode mode;
   private final PredictionType prediction;
   private final JsonKeys index;
   private final Map<String, UsedTensors> open = new HashMap<>();
+
+  /// Of models that check themselves what they read.
+  private final Map<String, Checkpoint> checkpoints = new HashMap<>();
 
   DiffusersFolder(Path path, LoadMode mode, PredictionType prediction) {
     this.path = path;
@@ -111,6 +116,11 @@ final class DiffusersFolder implements PipelineFiles {
   }
 
   @Override
+  public Checkpoint checkpoint(String part) {
+    return checkpoints.computeIfAbsent(part, _ -> Checkpoint.open(folder(part), mode));
+  }
+
+  @Override
   public void requireAllUsed(boolean otherVae) {
     open.values().forEach(tensors -> tensors.requireAllUsed(LEFTOVERS));
   }
@@ -138,5 +148,6 @@ final class DiffusersFolder implements PipelineFiles {
   @Override
   public void close() {
     open.values().forEach(tensors -> tensors.checkpoint().close());
+    checkpoints.values().forEach(Checkpoint::close);
   }
 }

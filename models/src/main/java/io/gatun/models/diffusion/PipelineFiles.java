@@ -1,5 +1,6 @@
 package io.gatun.models.diffusion;
 
+import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.nn.JsonKeys;
@@ -53,6 +54,11 @@ public sealed interface PipelineFiles extends AutoCloseable permits DiffusersFol
   ///
   /// @throws CheckpointException if there are none, or they are damaged
   Weights weights(String part);
+
+  /// The files of a part's weights, for models that check themselves what they read.
+  ///
+  /// @throws CheckpointException if there are none, or they are damaged
+  Checkpoint checkpoint(String part);
 
   /// Checks, once all parts are made, that they have read all tensors.
   ///

@@ -12,7 +12,11 @@ import java.util.function.Supplier;
 ///
 /// A scheduler remembers where its run is: one run at a time.
 public abstract sealed class Scheduler
-    permits SigmaScheduler, DDIMScheduler, PNDMScheduler, LCMScheduler {
+    permits SigmaScheduler,
+        DDIMScheduler,
+        PNDMScheduler,
+        LCMScheduler,
+        FlowMatchEulerDiscreteScheduler {
   final SchedulerConfig config;
   final NoiseSchedule schedule;
   final PredictionType prediction;
@@ -22,11 +26,21 @@ public abstract sealed class Scheduler
   private int begin;
   private int index;
 
+  /// @param schedule null for a flow, which has none
   Scheduler(SchedulerConfig config, NoiseSchedule schedule) {
     this.config = config;
     this.schedule = schedule;
     prediction = config.choice("prediction_type", PredictionType.EPSILON);
     stepsOffset = config.integer("steps_offset", 0);
+  }
+
+  /// Says, before [#setTimesteps], at which times a flow is followed; only schedulers of flows use
+  /// it.
+  public void flow(FlowTimes times) {}
+
+  /// Whether it goes along a flow, whose velocity the network must predict.
+  public boolean isFlow() {
+    return false;
   }
 
   /// Begins a run of `steps` steps at its first.
@@ -72,7 +86,8 @@ public abstract sealed class Scheduler
     return out;
   }
 
-  /// The VE sigma of each of [#timesteps], and last that of the run's result.
+  /// The VE sigma of each of [#timesteps], and last that of the run's result; of a flow the share
+  /// of noise.
   public abstract float[] sigmas();
 
   /// What noise is multiplied with to be the first sample.

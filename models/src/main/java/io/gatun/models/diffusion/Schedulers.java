@@ -11,6 +11,8 @@ public final class Schedulers {
   /// A class and the keys that it is to have.
   private record Choice(String className, Map<String, ?> keys) {}
 
+  private static final String FLOW = "FlowMatchEulerDiscreteScheduler";
+
   private static final Map<String, Choice> BY_NAME = new LinkedHashMap<>();
 
   static {
@@ -87,6 +89,7 @@ public final class Schedulers {
       case UniPCMultistepScheduler _ -> "UniPC";
       case PNDMScheduler _ -> "PLMS";
       case LCMScheduler _ -> "LCM";
+      case FlowMatchEulerDiscreteScheduler _ -> "Euler";
     };
   }
 
@@ -102,6 +105,7 @@ public final class Schedulers {
       case "UniPCMultistepScheduler" -> new UniPCMultistepScheduler(config);
       case "PNDMScheduler" -> new PNDMScheduler(config);
       case "LCMScheduler" -> new LCMScheduler(config);
+      case FLOW -> new FlowMatchEulerDiscreteScheduler(config);
       default ->
           throw new CheckpointException(
               "%s: \"_class_name\" is \"%s\"; choose one of Gatun's schedulers: %s"
@@ -119,6 +123,14 @@ public final class Schedulers {
     if (choice == null) {
       throw new IllegalArgumentException(
           "there is no scheduler \"%s\"; choose one of %s".formatted(name, names()));
+    }
+    if (config.className().equals(FLOW)) {
+      if (!name.equals("euler")) {
+        throw new IllegalArgumentException(
+            "this model follows a flow, along which Gatun has the scheduler euler alone; %s is for models that predict noise"
+                .formatted(name));
+      }
+      return of(config);
     }
     var changed = config.with("_class_name", choice.className());
     for (Map.Entry<String, ?> key : choice.keys().entrySet()) {

@@ -105,6 +105,11 @@ final class SingleFile implements PipelineFiles {
   }
 
   @Override
+  public Checkpoint checkpoint(String part) {
+    throw new CheckpointException(path() + " has its parts together in one file");
+  }
+
+  @Override
   public Path folder(String part) {
     return null;
   }

@@ -8,7 +8,7 @@ import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 
 /// Two linear layers with GELU, by its tanh approximation, between them.
-final class FeedForward {
+final class FeedForward implements Mlp {
   private static final int FACTOR = 4;
 
   private final LinearWeight proj;
@@ -19,8 +19,8 @@ final class FeedForward {
     out = weights.linear("net.2", d, FACTOR * d);
   }
 
-  /// x (T, D).
-  Tensor forward(Functional f, Tensor x) {
+  @Override
+  public Tensor forward(Functional f, Tensor x) {
     return f.linear(f.linear(x, proj, Epilogue.of(Activation.GELU_TANH)), out);
   }
 }

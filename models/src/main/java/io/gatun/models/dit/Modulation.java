@@ -45,6 +45,12 @@ record Modulation(Tensor shift, Tensor scale, Tensor gate) {
     return new Modulation(vector(f, values, 0, d, 0), vector(f, values, d, d, 1), null);
   }
 
+  /// Of values that hold the scale, without a shift.
+  static Modulation ofScale(Functional f, float[] values) {
+    int d = values.length;
+    return new Modulation(vector(f, new float[d], 0, d, 0), vector(f, values, 0, d, 1), null);
+  }
+
   private static Tensor vector(Functional f, float[] values, int from, int d, float plus) {
     float[] sums = Arrays.copyOfRange(values, from, from + d);
     for (int i = 0; i < d; i++) {

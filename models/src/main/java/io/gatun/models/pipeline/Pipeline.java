@@ -1,5 +1,7 @@
 package io.gatun.models.pipeline;
 
+import io.gatun.models.diffusion.FlowTimes;
+
 /// A text-to-image pipeline but for its autoencoder and scheduler.
 public interface Pipeline {
   /// What its makers recommend.
@@ -25,6 +27,21 @@ public interface Pipeline {
   /// Whether the network is asked for a negative prompt, too, at that guidance.
   default boolean guides(double guidance) {
     return guidance > 1;
+  }
+
+  /// How predictions become one at that guidance.
+  default Guidance guidance(double scale) {
+    return Guidance.classifierFree(scale);
+  }
+
+  /// Whether a negative prompt changes anything at any guidance.
+  default boolean takesNegative() {
+    return true;
+  }
+
+  /// The times at which a flow is followed, or null for a network that predicts no velocity of one.
+  default FlowTimes flowTimes(LatentSize size, int steps) {
+    return null;
   }
 
   /// Whether no negative prompt is another thing than an empty one: zeros.

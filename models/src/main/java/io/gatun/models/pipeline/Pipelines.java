@@ -15,7 +15,11 @@ public final class Pipelines {
   private static final List<Kind> ALL =
       List.of(
           new Kind(UNetPipeline.CLASS_NAMES, UNetPipeline::new),
-          new Kind(PixArtPipeline.CLASS_NAMES, PixArtPipeline::new));
+          new Kind(PixArtPipeline.CLASS_NAMES, PixArtPipeline::new),
+          new Kind(StableDiffusion3Pipeline.CLASS_NAMES, StableDiffusion3Pipeline::new),
+          new Kind(FluxPipeline.CLASS_NAMES, FluxPipeline::new),
+          new Kind(ZImagePipeline.CLASS_NAMES, ZImagePipeline::new),
+          new Kind(Flux2KleinPipeline.CLASS_NAMES, Flux2KleinPipeline::new));
 
   private Pipelines() {}
 

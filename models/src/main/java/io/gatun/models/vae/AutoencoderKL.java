@@ -24,6 +24,7 @@ public final class AutoencoderKL {
   private final Decoder decoder;
   private final LinearWeight quantConv;
   private final LinearWeight postQuantConv;
+  private final LatentPatches patches;
 
   /// @param asked the operations to use, on F32 in place of its type where the configuration says
   ///   force_upcast
@@ -38,6 +39,7 @@ public final class AutoencoderKL {
     decoder = new Decoder(config, weights.at("decoder"));
     quantConv = config.useQuantConv() ? weights.linear("quant_conv", 2L * l, 2L * l) : null;
     postQuantConv = config.usePostQuantConv() ? weights.linear("post_quant_conv", l, l) : null;
+    patches = config.batchNormEps() > 0 ? LatentPatches.of(config, weights) : null;
   }
 
   static ResnetBlock2D resnet(AutoencoderKLConfig config, Weights weights, int in, int out) {
@@ -51,6 +53,42 @@ public final class AutoencoderKL {
   /// Gives back what was kept to be faster, see [Functional#releaseWeights].
   public void releaseWeights() {
     f.releaseWeights();
+  }
+
+  /// Pixels a side for one of the network's latents.
+  public int latentFactor() {
+    return config.factor() * patch();
+  }
+
+  /// Channels of the network's latents.
+  public int latentChannels() {
+    return config.latentChannels() * patch() * patch();
+  }
+
+  /// The autoencoder's latents a side for one of the network's.
+  private int patch() {
+    return patches == null ? 1 : LatentPatches.SIZE;
+  }
+
+  /// The autoencoder's latents (1, H, W, L), in the workspace, of the network's (rows, columns,
+  /// [#latentChannels]).
+  public Tensor ofNetwork(float[] latents, int rows, int columns) {
+    var z =
+        f.ops().empty(1, (long) rows * patch(), (long) columns * patch(), config.latentChannels());
+    float[] own = patches == null ? latents : patches.split(latents, rows, columns);
+    for (int i = 0; i < own.length; i++) {
+      set(z, i, own[i] / config.scalingFactor() + config.shiftFactor());
+    }
+    return z;
+  }
+
+  /// The network's latents (rows, columns, [#latentChannels]) of the autoencoder's.
+  public float[] forNetwork(float[] z, int rows, int columns) {
+    var scaled = new float[z.length];
+    for (int i = 0; i < z.length; i++) {
+      scaled[i] = (z[i] - config.shiftFactor()) * config.scalingFactor();
+    }
+    return patches == null ? scaled : patches.join(scaled, rows, columns);
   }
 
   /// The image (B, 8 H, 8 W, 3) of latents (B, H, W, L), about -1..1, not clamped.

@@ -3,11 +3,13 @@ package io.gatun.models.vae;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.nn.JsonKeys;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /// The hyper-parameters of the autoencoder; components are named as in config.json.
 ///
 /// @param scalingFactor what latents are multiplied by between the autoencoder and the network
 /// @param shiftFactor what is taken from them before
+/// @param batchNormEps what is added to the variances of latents in patches; 0 where there are none
 /// @param forceUpcast whether it is to run in F32 whatever the UNet runs in
 public record AutoencoderKLConfig(
     int inChannels,
@@ -22,12 +24,24 @@ public record AutoencoderKLConfig(
     boolean forceUpcast,
     boolean useQuantConv,
     boolean usePostQuantConv,
-    boolean midBlockAddAttention) {
+    boolean midBlockAddAttention,
+    double batchNormEps) {
+  /// FLUX.2's.
+  private static final String PATCHED = "AutoencoderKLFlux2";
+
+  /// Of training.
+  private static final Pattern HARMLESS = Pattern.compile("batch_norm_momentum");
+
   /// Reads an autoencoder's config.json.
   ///
   /// @throws CheckpointException if a key is missing or asks for what Gatun does not do
   public static AutoencoderKLConfig of(JsonKeys keys) {
-    keys.require("_class_name", "AutoencoderKL", "AutoencoderKL");
+    boolean patched = keys.text("_class_name", "").equals(PATCHED);
+    keys.require("_class_name", patched ? PATCHED : "AutoencoderKL", "AutoencoderKL");
+    if (patched && !keys.counts("patch_size", 2).equals(List.of(2, 2))) {
+      throw new CheckpointException(keys.where() + ": \"patch_size\": Gatun runs only [2, 2]");
+    }
+    keys.refuse("decoder_block_out_channels");
     keys.require("act_fn", "silu", "silu");
     keys.refuse("latents_mean");
     keys.refuse("latents_std");
@@ -49,13 +63,14 @@ public record AutoencoderKLConfig(
             keys.count("latent_channels"),
             keys.count("norm_num_groups"),
             keys.integer("sample_size", 512),
-            (float) keys.number("scaling_factor", 0.18215),
+            (float) keys.number("scaling_factor", patched ? 1 : 0.18215),
             (float) keys.number("shift_factor", 0),
             keys.flag("force_upcast", true),
             keys.flag("use_quant_conv", true),
             keys.flag("use_post_quant_conv", true),
-            keys.flag("mid_block_add_attention", true));
-    keys.requireAllRead();
+            keys.flag("mid_block_add_attention", true),
+            patched ? keys.number("batch_norm_eps", 1e-4) : 0);
+    keys.requireAllRead(HARMLESS);
     return config;
   }
 
@@ -74,7 +89,8 @@ public record AutoencoderKLConfig(
         value,
         useQuantConv,
         usePostQuantConv,
-        midBlockAddAttention);
+        midBlockAddAttention,
+        batchNormEps);
   }
 
   /// Pixels to a latent, in both directions.

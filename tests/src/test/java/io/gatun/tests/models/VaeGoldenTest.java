@@ -64,6 +64,37 @@ class VaeGoldenTest {
     }
   }
 
+  /// Those of transformers' pipelines: 4, 16 and 8 channels, the latter in patches.
+  @ParameterizedTest
+  @CsvSource({
+    "pixart_alpha, NATIVE, F32",
+    "sd35, NATIVE, F32",
+    "sd35, NATIVE, BF16",
+    "flux_dev, VECTOR, F32",
+    "flux2_klein, NATIVE, F32",
+  })
+  void ofTransformers(String model, Backend backend, DType.Plain dtype) {
+    Path dir = TestData.shared("diffusion-random/" + model);
+    try (var goldens = new Goldens(dir.resolve("golden/vae.safetensors"), dtype);
+        var checkpoint = Checkpoint.open(dir.resolve("vae"));
+        var ops = new Ops(backend, 2)) {
+      var vae = vae(dir, checkpoint, new Functional(ops, dtype));
+      goldens.check("decode.image", vae.decode(goldens.image("decode.z")));
+      var moments = vae.encode(goldens.image("encode.image"));
+      goldens.stage("encode.mean", moments.mean());
+      goldens.stage("encode.logvar", moments.logvar());
+      if (goldens.has("encode.patchified_normalized")) {
+        var patches = goldens.image("encode.patchified_normalized");
+        int rows = (int) patches.dim(1);
+        int columns = (int) patches.dim(2);
+        float[] latents = vae.forNetwork(moments.mean().toFloats(), rows, columns);
+        Goldens.assertClose("patches", patches, latents, 1e-4);
+        Goldens.assertClose("latents", moments.mean(), vae.ofNetwork(latents, rows, columns), 1e-4);
+      }
+      goldens.assertCompared(3, 1);
+    }
+  }
+
   /// What a tile does not see changes its colours a little: nearly the same image, and the same
   /// where one tile is enough.
   @Test

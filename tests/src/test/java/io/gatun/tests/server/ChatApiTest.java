@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.tests.TestData;
+import java.time.Duration;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -152,6 +153,44 @@ class ChatApiTest {
         400,
         PATH,
         "{" + HELLO + tools + ", 'tool_choice': {'type': 'function', 'function': {'name': 'x'}}}");
+  }
+
+  /// While a long prompt is read a stream says that it goes on.
+  @Test
+  void aStreamIsNeverSilentForLong() {
+    var path = TestData.pretrained("tiny-llm");
+    try (var other = new TestServer(o -> o.model(path).ping(Duration.ofMillis(1)))) {
+      String text = "to be or not to be ".repeat(40);
+      String body =
+          "{'messages': [{'role': 'user', 'content': '"
+              + text
+              + "'}], 'max_tokens': 2, 'stream': true}";
+      var answer = other.post(PATH, body.replace('\'', '"')).body();
+      assertTrue(answer.startsWith("data: "), answer);
+      assertTrue(answer.contains("\n\n: still at it\n\n"), answer);
+      assertTrue(answer.endsWith("data: [DONE]\n\n"), answer);
+    }
+  }
+
+  /// As clients write them.
+  @Test
+  void messagesOfAllKinds() {
+    String messages =
+        "'max_tokens': 2, 'messages': [{'role': 'developer', 'content': [{'type': 'text', 'text':"
+            + " 'Be brief.'}]}, {'role': 'user', 'name': 'Ann', 'content': [{'type': 'text',"
+            + " 'text': 'Good '}, {'type': 'text', 'text': 'morrow'}]}, {'role': 'assistant',"
+            + " 'content': null, 'refusal': null, 'function_call': null, 'audio': null,"
+            + " 'tool_calls': [{'id': 'a', 'type': 'function', 'function': {'name': 'f',"
+            + " 'arguments': '{}'}}]}, {'role': 'tool', 'tool_call_id': 'a', 'content': [{'type':"
+            + " 'text', 'text': 'yes'}]}, {'role': 'user', 'content': 'and?'}]";
+    var answer =
+        server.post(
+            PATH,
+            ("{" + messages + ", 'prediction': {'type': 'content', 'content': 'x'}}")
+                .replace('\'', '"'));
+    // What the model's template makes of them is its own affair, but never our failure.
+    assertTrue(answer.statusCode() == 200 || answer.statusCode() == 400, answer.body());
+    assertFalse(answer.body().contains("unknown_parameter"), answer.body());
   }
 
   /// Guesses change nothing.

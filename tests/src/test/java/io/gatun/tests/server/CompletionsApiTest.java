@@ -231,6 +231,7 @@ class CompletionsApiTest {
     int eos = llm.tokenizer().eos().orElseThrow();
     assertEquals(llm.tokenizer().piece(eos), info.path("eos_token").asText());
     assertEquals(eos, info.path("eos_token_id").asInt());
+    assertTrue(info.path("chat_template").asText().contains("messages"), info.toString());
     server.refusal(400, "/tokenize", "{}");
     server.refusal(400, "/tokenize", "{'prompt': 'a', 'content': 'a'}");
     server.refusal(400, "/tokenize", "{'prompt': 'a', 'x': 1}");

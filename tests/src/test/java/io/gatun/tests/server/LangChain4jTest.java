@@ -1,10 +1,12 @@
 package io.gatun.tests.server;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.langchain4j.agent.tool.ToolSpecification;
 import dev.langchain4j.data.message.UserMessage;
+import dev.langchain4j.data.segment.TextSegment;
 import dev.langchain4j.model.chat.request.ChatRequest;
 import dev.langchain4j.model.chat.request.ResponseFormat;
 import dev.langchain4j.model.chat.request.ResponseFormatType;
@@ -14,11 +16,16 @@ import dev.langchain4j.model.chat.request.json.JsonSchema;
 import dev.langchain4j.model.chat.response.ChatResponse;
 import dev.langchain4j.model.chat.response.StreamingChatResponseHandler;
 import dev.langchain4j.model.ollama.OllamaChatModel;
+import dev.langchain4j.model.ollama.OllamaEmbeddingModel;
 import dev.langchain4j.model.ollama.OllamaStreamingChatModel;
 import dev.langchain4j.model.openai.OpenAiChatModel;
+import dev.langchain4j.model.openai.OpenAiEmbeddingModel;
 import dev.langchain4j.model.openai.OpenAiStreamingChatModel;
 import dev.langchain4j.model.output.FinishReason;
+import io.gatun.models.TextEmbedder;
+import io.gatun.tests.Reciter;
 import io.gatun.tests.TestData;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -27,6 +34,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /// LangChain4j's clients against a server.
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
@@ -47,6 +55,10 @@ class LangChain4jTest {
           .jsonSchema(JsonSchema.builder().name("person").rootElement(PERSON).build())
           .build();
 
+  private static final Path BERT =
+      TestData.complete(TestData.ROOT.resolve("tests/src/test/resources/encoder/minilm-l6"));
+
+  @TempDir private static Path temp;
   private static TestServer server;
 
   @BeforeAll
@@ -127,6 +139,88 @@ class LangChain4jTest {
     var person = TestServer.json(text);
     assertTrue(person.path("age").isIntegralNumber(), text);
     assertTrue(List.of("merry", "sad").contains(person.path("mood").asText()), text);
+  }
+
+  @Test
+  void vectorsByBothApis() {
+    try (var other = new TestServer(o -> o.model(BERT))) {
+      var texts = List.of(TextSegment.from("the cat"), TextSegment.from("a dog"));
+      var openAi =
+          OpenAiEmbeddingModel.builder()
+              .baseUrl(other.uri("/v1").toString())
+              .apiKey("none")
+              .modelName("minilm-l6")
+              .maxRetries(0)
+              .build()
+              .embedAll(texts);
+      var ollama =
+          OllamaEmbeddingModel.builder()
+              .baseUrl(other.uri("").toString())
+              .modelName("minilm-l6")
+              .maxRetries(0)
+              .build()
+              .embedAll(texts);
+      assertEquals(2, openAi.content().size());
+      assertEquals(openAi.content(), ollama.content());
+      assertTrue(openAi.tokenUsage().inputTokenCount() > 4, openAi.toString());
+      try (var embedder = TextEmbedder.load(BERT, o -> o.threads(2))) {
+        assertArrayEquals(
+            embedder.embed(List.of("a dog"))[0], openAi.content().get(1).vector(), 1e-5f);
+      }
+    }
+  }
+
+  /// A model that thinks, and calls a function.
+  @Test
+  void thoughtsAndCallsByBothApis() throws Exception {
+    var model =
+        Reciter.write(
+            temp,
+            "{% for m in messages %}{{ m['content'] }}{% endfor %}",
+            "Q",
+            "<think>",
+            "hmm",
+            "</think>",
+            "<tool_call>",
+            "{\"name\": \"greet\", \"arguments\": {\"age\": 4, ",
+            "\"mood\": \"sad\"}}",
+            "</tool_call>",
+            "<eos>");
+    var greet = ToolSpecification.builder().name("greet").parameters(PERSON).build();
+    var asked =
+        ChatRequest.builder().messages(UserMessage.from("Q")).toolSpecifications(greet).build();
+    try (var other = new TestServer(o -> o.model("reciter", model))) {
+      var collected = new Collected();
+      OpenAiStreamingChatModel.builder()
+          .baseUrl(other.uri("/v1").toString())
+          .apiKey("none")
+          .modelName("reciter")
+          .temperature(0.0)
+          .returnThinking(true)
+          .build()
+          .chat(asked, collected);
+      check(collected.whole.get(60, TimeUnit.SECONDS));
+      check(
+          OllamaChatModel.builder()
+              .baseUrl(other.uri("").toString())
+              .modelName("reciter")
+              .temperature(0.0)
+              .repeatPenalty(1.0)
+              .think(true)
+              .returnThinking(true)
+              .maxRetries(0)
+              .build()
+              .chat(asked));
+    }
+  }
+
+  private static void check(ChatResponse answer) {
+    assertEquals("hmm", answer.aiMessage().thinking(), answer.toString());
+    var call = answer.aiMessage().toolExecutionRequests().getFirst();
+    assertEquals("greet", call.name());
+    assertEquals(
+        TestServer.json("{\"age\": 4, \"mood\": \"sad\"}"), TestServer.json(call.arguments()));
+    assertEquals(FinishReason.TOOL_EXECUTION, answer.finishReason());
   }
 
   private static OllamaChatModel ollama() {

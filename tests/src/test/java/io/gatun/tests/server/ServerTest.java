@@ -68,6 +68,7 @@ class ServerTest {
       assertEquals(bad, raw(server, get("Host: evil.example\r\n")));
       assertEquals(bad, raw(server, get("Host: localhost.evil.example:" + port + "\r\n")));
       assertEquals(good, raw(server, get(own + "Origin: http://localhost:" + port + "\r\n")));
+      assertEquals(good, raw(server, get(own + "Origin: https://localhost:" + port + "\r\n")));
       for (String origin : new String[] {"http://evil.example", "null", "http://localhost:1"}) {
         assertEquals(bad, raw(server, get(own + "Origin: " + origin + "\r\n")), origin);
       }

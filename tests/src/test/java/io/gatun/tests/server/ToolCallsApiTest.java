@@ -13,6 +13,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -139,6 +140,62 @@ class ToolCallsApiTest {
     assertEquals(
         "", deltas.stream().map(d -> d.path("content").asText()).collect(Collectors.joining()));
     assertEquals("tool_calls", events.getLast().at("/choices/0/finish_reason").asText());
+  }
+
+  /// Models that recite arguments that do not fit: they are brought to fit them.
+  @Test
+  void argumentsFitTheSchema() {
+    String[][] answers = {
+      {
+        "<tool_call>",
+        "\n",
+        "{\"name\": \"weather\", \"arguments\": {",
+        "\"town\": 1}}",
+        "</tool_call>"
+      },
+      {"[TOOL_CALLS]", "[{\"name\": \"weather\", \"arguments\": {", "\"town\": 1}}]"},
+      {"[TOOL_CALLS]", "weather", "[ARGS]", "{", "\"town\": 1}"},
+      {
+        " to=functions.weather",
+        "<|channel|>",
+        "commentary json",
+        "<|message|>",
+        "{",
+        "\"town\": 1}"
+      }
+    };
+    for (int i = 0; i < answers.length; i++) {
+      boolean channels = i == 3;
+      String template = "{% for m in messages %}{{ m['content'] }}{% endfor %}";
+      var letters =
+          "{}[]\":, \nabcdefghijklmnopqrstuvwxyz0123456789".chars().mapToObj(Character::toString);
+      var tokens =
+          Stream.of(
+                  letters,
+                  channels ? Stream.of("<|end|>", "Q", "<|start|>", "assistant") : Stream.of("Q"),
+                  Arrays.stream(answers[i]),
+                  Stream.of("<eos>"))
+              .flatMap(s -> s)
+              .distinct()
+              .toArray(String[]::new);
+      var model =
+          Reciter.write(
+              folder, channels ? template + "{{ '<|start|>assistant' }}" : template, tokens);
+      try (var other = new TestServer(o -> o.model("reciter", model))) {
+        var choice =
+            other
+                .ask(
+                    "/v1/chat/completions",
+                    "{'temperature': 0, 'max_tokens': 60, "
+                        + TOOLS.replace("'required'", "'additionalProperties': false, 'required'")
+                        + "}")
+                .at("/choices/0");
+        var call = choice.at("/message/tool_calls/0/function");
+        assertEquals("weather", call.path("name").asText(), choice.toString());
+        var arguments = TestServer.json(call.path("arguments").asText());
+        assertTrue(arguments.path("city").isTextual() && arguments.size() == 1, choice.toString());
+      }
+    }
   }
 
   @ParameterizedTest

@@ -4,10 +4,13 @@ import io.gatun.models.engine.Handle;
 import io.gatun.models.engine.Piece;
 import io.gatun.models.engine.Request;
 import io.gatun.models.engine.Result;
+import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.http.HttpStatus;
 
 /// The answers to a request as they come, several mixed. They end when the client goes away, or
@@ -24,12 +27,14 @@ final class Answers implements AutoCloseable {
   private static final int AHEAD = 16;
 
   private final List<Handle> handles;
+  private final Duration ping;
   private final BlockingQueue<Event> events = new ArrayBlockingQueue<>(AHEAD);
   private final List<Thread> readers = new ArrayList<>();
   private int running;
 
-  private Answers(List<Handle> handles) {
+  private Answers(List<Handle> handles, Duration ping) {
     this.handles = handles;
+    this.ping = ping;
     running = handles.size();
     for (int i = 0; i < handles.size(); i++) {
       int index = i;
@@ -38,7 +43,9 @@ final class Answers implements AutoCloseable {
   }
 
   /// Asks for answers to each of some prompts.
-  static Answers ask(Call call, TextModel model, List<Request> requests, int each) {
+  ///
+  /// @param ping after which time without a word a stream says that it goes on
+  static Answers ask(Call call, TextModel model, List<Request> requests, int each, Duration ping) {
     var handles = new ArrayList<Handle>();
     try {
       for (var request : requests) {
@@ -49,7 +56,7 @@ final class Answers implements AutoCloseable {
       throw e;
     }
     call.onDisconnect(() -> handles.forEach(Handle::cancel));
-    return new Answers(handles);
+    return new Answers(handles, ping);
   }
 
   private void read(int index) {
@@ -71,14 +78,30 @@ final class Answers implements AutoCloseable {
     }
   }
 
+  /// The next event, before which a comment is sent every so often: what stands between may end a
+  /// connection on which nothing comes, and a long prompt takes its time.
+  ///
+  /// @throws IOException if the client is gone
+  Event nextOf(Call call) throws InterruptedException, IOException {
+    if (running == 0) {
+      return null;
+    }
+    var event = events.poll(ping.toMillis(), TimeUnit.MILLISECONDS);
+    while (event == null) {
+      call.part(": still at it\n\n");
+      event = events.poll(ping.toMillis(), TimeUnit.MILLISECONDS);
+    }
+    return checked(event);
+  }
+
   /// The next event; null after the last answer's end.
   ///
   /// @throws ApiException if an answer ended for another reason than that it is whole
   Event next() throws InterruptedException {
-    if (running == 0) {
-      return null;
-    }
-    var event = events.take();
+    return running == 0 ? null : checked(events.take());
+  }
+
+  private Event checked(Event event) {
     if (event.failure() != null) {
       throw event.failure();
     }

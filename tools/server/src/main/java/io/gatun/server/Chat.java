@@ -56,7 +56,7 @@ final class Chat {
       ignoreHarmless(f);
       f.requireAllRead();
       var reply = new Reply(lease.name(), model, conversation, answers);
-      try (var written = Answers.ask(call, model, List.of(request), answers)) {
+      try (var written = Answers.ask(call, model, List.of(request), answers, options.ping)) {
         if (stream) {
           reply.stream(call, written, usage);
         } else {
@@ -82,6 +82,8 @@ final class Chat {
     f.ignore("user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention");
     f.only("store", "false");
     f.only("service_tier", "auto", "default");
+    f.ignore("prediction"); // what it holds only guides guesses
+    f.only("verbosity", "medium");
     f.only("modalities", "[\"text\"]", "");
   }
 
@@ -165,7 +167,7 @@ final class Chat {
         call.event(first);
       }
       try {
-        for (var event = written.next(); event != null; event = written.next()) {
+        for (var event = written.nextOf(call); event != null; event = written.nextOf(call)) {
           var choice = choices.get(event.index());
           if (event.piece() != null) {
             push(call, event.index(), choice, event.piece());

@@ -34,12 +34,14 @@ final class Choice {
   Result result;
 
   private final ToolCallReader reader;
+  private final int most;
   private final StringBuilder text = new StringBuilder();
   private List<CallPart> parts = new ArrayList<>();
 
   /// @param conversation null where there can be no calls
   Choice(Conversation conversation) {
     reader = conversation == null ? null : conversation.reader(new Sink());
+    most = conversation == null || conversation.several() ? Integer.MAX_VALUE : 1;
   }
 
   private final class Sink implements ToolCallReader.Sink {
@@ -50,6 +52,9 @@ final class Choice {
 
     @Override
     public void call(int index, String name) {
+      if (index >= most) {
+        return; // the client takes one at a time
+      }
       String id = "call_" + UUID.randomUUID().toString().replace("-", "");
       calls.add(new ToolCall(id, name, new StringBuilder()));
       parts.add(new CallPart(index, true, ""));
@@ -57,6 +62,9 @@ final class Choice {
 
     @Override
     public void arguments(int index, String piece) {
+      if (index >= most) {
+        return;
+      }
       calls.get(index).arguments.append(piece);
       var last = parts.isEmpty() ? null : parts.getLast();
       if (last != null && last.index == index) {

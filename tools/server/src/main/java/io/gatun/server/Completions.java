@@ -77,7 +77,7 @@ final class Completions {
       Chat.ignoreHarmless(f);
       f.requireAllRead();
       var reply = new Reply(lease.name(), choices, each, top >= 0);
-      try (var written = Answers.ask(call, model, requests, each)) {
+      try (var written = Answers.ask(call, model, requests, each, options.ping)) {
         if (stream) {
           reply.stream(call, written, usage);
         } else {
@@ -191,7 +191,7 @@ final class Completions {
         }
       }
       try {
-        for (var event = written.next(); event != null; event = written.next()) {
+        for (var event = written.nextOf(call); event != null; event = written.nextOf(call)) {
           var choice = choices.get(event.index());
           if (event.piece() != null) {
             push(call, event.index(), choice, event.piece());

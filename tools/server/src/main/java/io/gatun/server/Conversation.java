@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.constraint.Constraint;
 import io.gatun.models.engine.Request;
+import io.gatun.models.toolcall.CallConstraint;
 import io.gatun.models.toolcall.Tool;
 import io.gatun.models.toolcall.ToolCallReader;
 import java.util.ArrayList;
@@ -18,8 +19,13 @@ import org.eclipse.jetty.http.HttpStatus;
 ///
 /// @param tools the functions that may be called, by name
 /// @param forced those of which one must be called; empty if none must
+/// @param several whether an answer may call more than one
 record Conversation(
-    TextModel model, int[] prompt, Map<String, JsonNode> tools, List<String> forced) {
+    TextModel model,
+    int[] prompt,
+    Map<String, JsonNode> tools,
+    List<String> forced,
+    boolean several) {
   private static final int MESSAGES = 4096;
   private static final int TOOLS = 256;
   private static final List<String> ROLES =
@@ -40,16 +46,17 @@ record Conversation(
     var messages = messages(f);
     var tools = tools(f);
     var forced = forced(f, tools);
-    f.only("parallel_tool_calls", "true", "false");
+    boolean several = f.flag("parallel_tool_calls", true);
     JsonNode choice = f.get("tool_choice");
     boolean none = choice != null && choice.asText().equals("none");
-    return of(messages, none ? Map.of() : tools, forced, kwargs, model);
+    return of(messages, none ? Map.of() : tools, forced, several, kwargs, model);
   }
 
   static Conversation of(
       List<Map<String, Object>> messages,
       Map<String, JsonNode> tools,
       List<String> forced,
+      boolean several,
       Map<String, Object> kwargs,
       TextModel model) {
     if (model.template() == null) {
@@ -70,7 +77,7 @@ record Conversation(
     if (prompt.length == 0) {
       throw ApiException.invalid("messages", "the model's chat template makes no text of them");
     }
-    var conversation = new Conversation(model, prompt, tools, forced);
+    var conversation = new Conversation(model, prompt, tools, forced, several);
     return forced.isEmpty() ? conversation : conversation.opened();
   }
 
@@ -88,7 +95,7 @@ record Conversation(
       if (id.isPresent()) {
         int[] longer = Arrays.copyOf(prompt, prompt.length + 1);
         longer[prompt.length] = id.getAsInt();
-        return new Conversation(model, longer, tools, forced);
+        return new Conversation(model, longer, tools, forced, several);
       }
     }
     return this;
@@ -111,9 +118,15 @@ record Conversation(
         .toList();
   }
 
-  /// With a constraint, or that of the calls that must be made.
+  /// With a constraint, or that of the calls that must or may be made.
   Request constrained(Request request, Constraint constraint) {
-    return request.constraint(isForced() ? callConstraint() : constraint);
+    if (isForced()) {
+      return request.constraint(callConstraint());
+    }
+    return request.constraint(
+        constraint == null && !tools.isEmpty()
+            ? CallConstraint.of(functions(), model.tokenizer(), model.templateText())
+            : constraint);
   }
 
   private Constraint callConstraint() {

@@ -21,9 +21,11 @@ final class Guard {
 
   private final Set<String> names = new HashSet<>(Set.of("localhost"));
   private final List<byte[]> keys;
+  private final List<String> origins;
 
   Guard(ServerOptions options) {
     keys = options.keys.stream().map(Guard::hash).toList();
+    origins = List.copyOf(options.origins);
     names.add(options.host.toLowerCase(Locale.ROOT));
     options.hosts.forEach(name -> names.add(name.toLowerCase(Locale.ROOT)));
     try {
@@ -62,12 +64,13 @@ final class Guard {
     String origin = request.getHeaders().get(HttpHeader.ORIGIN);
     String site = request.getHeaders().get("Sec-Fetch-Site");
     if (origin != null
-        ? !origin.equalsIgnoreCase("http://" + host)
+        ? !isOwn(origin, host)
         : "cross-site".equals(site) || "same-site".equals(site)) {
       throw ApiException.of(
           HttpStatus.FORBIDDEN_403,
           "origin_not_allowed",
-          "requests from the pages of other sites are refused");
+          "requests from the pages of other sites are refused; of a proxy's name tell it with"
+              + " --origin");
     }
     if (needsKey && !keys.isEmpty() && !hasKey(request)) {
       throw ApiException.of(
@@ -75,6 +78,13 @@ final class Guard {
           "invalid_api_key",
           "a key is needed: send it as Authorization: Bearer KEY");
     }
+  }
+
+  /// The page's scheme is another than this server's where a proxy before it speaks HTTPS.
+  private boolean isOwn(String origin, String host) {
+    return origin.equalsIgnoreCase("http://" + host)
+        || origin.equalsIgnoreCase("https://" + host)
+        || origins.stream().anyMatch(origin::equalsIgnoreCase);
   }
 
   private boolean knows(String host) {

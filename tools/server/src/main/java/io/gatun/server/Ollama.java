@@ -100,7 +100,7 @@ final class Ollama {
           messages.add(Map.of("role", "system", "content", system));
         }
         messages.add(Map.of("role", "user", "content", prompt));
-        tokens = Conversation.of(messages, Map.of(), List.of(), switches, model).prompt();
+        tokens = Conversation.of(messages, Map.of(), List.of(), true, switches, model).prompt();
       }
       reply.answer(call, f, tokens, null, new Choice(null));
     }
@@ -294,7 +294,7 @@ final class Ollama {
               ? request.constraint(constraint)
               : conversation.constrained(request, constraint);
       f.requireAllRead();
-      try (var answers = Answers.ask(call, lease.model(), List.of(request), 1)) {
+      try (var answers = Answers.ask(call, lease.model(), List.of(request), 1, options.ping)) {
         if (stream) {
           call.begin("application/x-ndjson");
           stream(call, answers, choice);

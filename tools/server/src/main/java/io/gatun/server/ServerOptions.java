@@ -16,6 +16,7 @@ public final class ServerOptions {
   final Map<String, Path> models = new LinkedHashMap<>();
   final List<String> hosts = new ArrayList<>();
   final List<String> keys = new ArrayList<>();
+  final List<String> origins = new ArrayList<>();
   Path folder;
   String host = "127.0.0.1";
   int port;
@@ -33,6 +34,7 @@ public final class ServerOptions {
   long pixelLimit = 50_000_000;
   Duration timeout = Duration.ofMinutes(10);
   Duration idle = Duration.ofSeconds(30);
+  Duration ping = Duration.ofSeconds(15);
   Path draft;
   boolean lookup;
   Consumer<String> notices = line -> {};
@@ -82,6 +84,20 @@ public final class ServerOptions {
   /// name, and addresses in numbers.
   public ServerOptions hostName(String value) {
     hosts.add(value);
+    return this;
+  }
+
+  /// Where pages that may ask come from, beside this server's own: `https://chat.example.org` of a
+  /// proxy before it that names another host to it than browsers do.
+  ///
+  /// @throws IllegalArgumentException if it is no origin
+  public ServerOptions origin(String value) {
+    if (!value.matches("https?://[^/\\s*]+")) {
+      throw new IllegalArgumentException(
+          "the origin is \"%s\"; need http:// or https:// and a host, as in https://chat.example.org"
+              .formatted(value));
+    }
+    origins.add(value);
     return this;
   }
 
@@ -180,6 +196,13 @@ public final class ServerOptions {
   /// How long a connection may stand still while it is read or written; by default 30 seconds.
   public ServerOptions idle(Duration value) {
     idle = value;
+    return this;
+  }
+
+  /// After how long without a token a stream says by a comment that it goes on; by default 15
+  /// seconds.
+  public ServerOptions ping(Duration value) {
+    ping = value;
     return this;
   }
 

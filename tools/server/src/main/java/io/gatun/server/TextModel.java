@@ -71,6 +71,13 @@ record TextModel(Llm llm, Engine engine, ChatTemplate template, Llm draft)
     return llm.tokenizer();
   }
 
+  /// The text of the template; empty if there is none.
+  String templateText() {
+    return template == null
+        ? ""
+        : ChatTemplate.text(llm.checkpoint().path(), llm.checkpoint().metadata());
+  }
+
   @Override
   public void close() {
     engine.close();

@@ -113,6 +113,9 @@ final class Tokens {
               .put("model_max_length", used.limit());
       mark(body, "bos_token", tokenizer.bos(), tokenizer);
       mark(body, "eos_token", tokenizer.eos(), tokenizer);
+      if (used.lease().model() instanceof TextModel model && model.template() != null) {
+        body.put("chat_template", model.templateText());
+      }
       call.send(body);
     }
   }
