@@ -134,15 +134,13 @@ public final class CodeDots {
       FloatVector first = FloatVector.zero(FLOATS);
       FloatVector second = FloatVector.zero(FLOATS);
       for (int j = 0; j < 8; j++) {
-        FloatVector a = v.and(15).selectFrom(F4_TABLE).reinterpretAsFloats();
+        FloatVector a = value(v, 4 * j, F4_TABLE);
         first = a.fma(floats(x + 64 * j), first);
-        FloatVector b = u.and(15).selectFrom(F4_TABLE).reinterpretAsFloats();
+        FloatVector b = value(u, 4 * j, F4_TABLE);
         second = b.fma(floats(x + 4 * STEP + 64 * j), second);
-        v = v.lanewise(VectorOperators.LSHR, 4);
-        u = u.lanewise(VectorOperators.LSHR, 4);
       }
-      sum = first.fma(scales.rearrange(FIRST), sum);
-      sum = second.fma(scales.rearrange(SECOND), sum);
+      sum = scales.rearrange(FIRST).fma(first, sum);
+      sum = scales.rearrange(SECOND).fma(second, sum);
     }
     if (k < columns) {
       // The scales of the last columns, with those before them.
@@ -151,11 +149,10 @@ public final class CodeDots {
       IntVector v = IntVector.fromMemorySegment(INTS, ALL, w & IN_BOUNDS, ORDER);
       FloatVector last = FloatVector.zero(FLOATS);
       for (int j = 0; j < 8; j++) {
-        FloatVector a = v.and(15).selectFrom(F4_TABLE).reinterpretAsFloats();
+        FloatVector a = value(v, 4 * j, F4_TABLE);
         last = a.fma(floats(x + 64 * j), last);
-        v = v.lanewise(VectorOperators.LSHR, 4);
       }
-      sum = last.fma(scales.rearrange(SECOND), sum);
+      sum = scales.rearrange(SECOND).fma(last, sum);
     }
     sum = sum.add(sum.rearrange(BY_8));
     sum = sum.add(sum.rearrange(BY_4));
@@ -204,6 +201,15 @@ public final class CodeDots {
     Reference.reachabilityFence(y);
   }
 
+  /// What the codes from bit `shift` of each lane stand for.
+  private static FloatVector value(IntVector codes, int shift, IntVector table) {
+    return codes
+        .lanewise(VectorOperators.LSHR, shift)
+        .and(15)
+        .selectFrom(table)
+        .reinterpretAsFloats();
+  }
+
   private static float codes(long w, long s, long levels, long x, int columns, int group) {
     IntVector table = IntVector.fromMemorySegment(INTS, ALL, levels & IN_BOUNDS, ORDER);
     FloatVector sum = FloatVector.zero(FLOATS);
@@ -211,20 +217,18 @@ public final class CodeDots {
       float s0 = ALL.get(FLOAT, s + 4L * (k / group) & IN_BOUNDS);
       float s1 = ALL.get(FLOAT, s + 4L * ((k + 64) / group) & IN_BOUNDS);
       IntVector v = IntVector.fromMemorySegment(INTS, ALL, w & IN_BOUNDS, ORDER);
-      IntVector u = v.lanewise(VectorOperators.LSHR, 4);
       FloatVector even = FloatVector.zero(FLOATS);
       FloatVector odd = FloatVector.zero(FLOATS);
       for (int j = 0; j < 8; j += 2) {
-        FloatVector a = v.and(15).selectFrom(table).reinterpretAsFloats();
+        FloatVector a = value(v, 4 * j, table);
         even = a.fma(floats(x + 64 * j), even);
-        FloatVector b = u.and(15).selectFrom(table).reinterpretAsFloats();
+        FloatVector b = value(v, 4 * j + 4, table);
         odd = b.fma(floats(x + 64 * j + 64), odd);
-        v = v.lanewise(VectorOperators.LSHR, 8);
-        u = u.lanewise(VectorOperators.LSHR, 8);
       }
       FloatVector scale =
           FloatVector.broadcast(FLOATS, s0).blend(FloatVector.broadcast(FLOATS, s1), UPPER);
-      sum = even.add(odd).fma(scale, sum);
+      sum = scale.fma(even, sum);
+      sum = scale.fma(odd, sum);
     }
     sum = sum.add(sum.rearrange(BY_8));
     sum = sum.add(sum.rearrange(BY_4));
