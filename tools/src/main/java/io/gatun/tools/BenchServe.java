@@ -123,9 +123,13 @@ final class BenchServe implements Callable<Integer> {
     }
   }
 
-  /// By how much slower tokens come than without something.
+  /// By how much slower whole answers come than without something, prompts included.
   private void cost(String name, String with, String without) {
-    figures.put(name + "_percent", 100 * (1 - rate(with + "_") / rate(without + "_")));
+    figures.put(name + "_percent", 100 * (1 - output(with) / output(without)));
+  }
+
+  private double output(String name) {
+    return ((Number) figures.get(name + "_output_tokens_per_second")).doubleValue();
   }
 
   private void print(String text) {

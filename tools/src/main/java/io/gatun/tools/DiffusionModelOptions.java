@@ -28,8 +28,9 @@ final class DiffusionModelOptions {
       names = {"-m", "--model"},
       paramLabel = "PATH",
       description =
-          "A diffusers directory or a .safetensors file of Stable Diffusion 1, 2 or XL. Without it:"
-              + " tiny-sd, which comes with Gatun and draws coloured shapes.")
+          "A diffusers directory or a .safetensors file of Stable Diffusion 1, 2 or XL, or a name"
+              + " on the Hugging Face hub. Without it: tiny-sd, which comes with Gatun and draws"
+              + " coloured shapes.")
   private Path model;
 
   @Mixin private NetworkOptions network;

@@ -18,7 +18,9 @@ final class EncoderOptions {
   @Option(
       names = {"-m", "--model"},
       paramLabel = "PATH",
-      description = "A Hugging Face directory or a GGUF file of a BERT-like encoder.")
+      description =
+          "A Hugging Face directory or a GGUF file of a BERT-like encoder, or its name on the"
+              + " Hugging Face hub: ORG/MODEL.")
   private Path model;
 
   @Mixin private RunOptions run;

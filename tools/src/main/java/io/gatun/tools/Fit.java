@@ -108,6 +108,10 @@ record Fit(
     return weights + work + contextBytes(context);
   }
 
+  private boolean isKnown() {
+    return free < Long.MAX_VALUE;
+  }
+
   boolean fits(int context) {
     return needed(context) <= free;
   }
@@ -178,14 +182,16 @@ record Fit(
     table.row("work", "about " + Units.bytes(work));
     table.row(
         "together",
-        "%s; %s are free: %s"
-            .formatted(
-                Units.bytes(needed(context)),
-                Units.bytes(free),
-                fits(context) ? "it fits" : "it does not fit"));
+        isKnown()
+            ? "%s; %s are free: %s"
+                .formatted(
+                    Units.bytes(needed(context)),
+                    Units.bytes(free),
+                    fits(context) ? "it fits" : "it does not fit")
+            : Units.bytes(needed(context)) + "; how much is free is not known on this system");
     if (!fits(context)) {
       table.row("", remedy());
-    } else if (page > 0) {
+    } else if (page > 0 && isKnown()) {
       table.row("longest context", longestContext() + " tokens fit");
     }
     if (bandwidth > 0 && perToken > 0) {
@@ -212,9 +218,9 @@ record Fit(
     map.put("context", page == 0 ? null : context);
     map.put("context_bytes", page == 0 ? null : contextBytes(context));
     map.put("needed_bytes", needed(context));
-    map.put("free_bytes", free);
-    map.put("fits", fits(context));
-    map.put("longest_context", page == 0 ? null : longestContext());
+    map.put("free_bytes", isKnown() ? free : null);
+    map.put("fits", isKnown() ? fits(context) : null);
+    map.put("longest_context", page == 0 || !isKnown() ? null : longestContext());
     if (bandwidth > 0 && perToken > 0) {
       map.put("bandwidth_bytes_per_second", bandwidth);
       map.put("tokens_per_second_at_most", bandwidth / perToken);

@@ -43,7 +43,8 @@ final class Inspect implements Runnable {
       paramLabel = "PATH",
       description =
           "A .safetensors, .gguf, .pth, .pt or .bin file, a directory with a model or a"
-              + " text-to-image pipeline in it, or the name of a model that comes with Gatun.")
+              + " text-to-image pipeline in it, or the name of a model that comes with Gatun or is"
+              + " on the Hugging Face hub (ORG/MODEL:Q4_K_M).")
   private Path path;
 
   @Option(

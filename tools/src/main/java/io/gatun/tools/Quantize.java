@@ -32,7 +32,9 @@ final class Quantize implements Runnable {
       names = {"-m", "--model"},
       paramLabel = "PATH",
       required = true,
-      description = "The model: any checkpoint that gatun generate runs.")
+      description =
+          "The model: any checkpoint that gatun generate runs, or its name on the Hugging Face"
+              + " hub.")
   private Path model;
 
   @Option(

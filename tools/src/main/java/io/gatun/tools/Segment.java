@@ -61,8 +61,8 @@ final class Segment implements Callable<Integer> {
       paramLabel = "PATH",
       description =
           "Meta's sam_vit_*.pth, a .safetensors file with the same names, or Hugging Face's"
-              + " directory. Without it: tiny-sam, which comes with Gatun and knows drawn shapes"
-              + " only.")
+              + " directory, or a name on the Hugging Face hub. Without it: tiny-sam, which comes"
+              + " with Gatun and knows drawn shapes only.")
   private Path model;
 
   @Mixin private PromptOptions prompts;

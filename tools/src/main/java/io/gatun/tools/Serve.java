@@ -26,9 +26,9 @@ final class Serve implements Callable<Integer> {
       names = {"-m", "--model"},
       paramLabel = "[NAME=]PATH",
       description =
-          "A model to serve, of any kind that Gatun runs; may be given several times. The first is"
-              + " loaded at once, others when they are asked for. Without it and --models:"
-              + " tiny-llm.")
+          "A model to serve, of any kind that Gatun runs, or its name on the Hugging Face hub; may"
+              + " be given several times. The first is loaded at once, others when they are asked"
+              + " for. Without it and --models: tiny-llm.")
   List<String> models = new ArrayList<>();
 
   @Option(

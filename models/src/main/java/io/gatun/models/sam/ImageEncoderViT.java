@@ -56,6 +56,29 @@ public final class ImageEncoderViT {
     return forward(f, image, x -> {});
   }
 
+  /// An image's embedding, and its tokens after the first block whose attention is global.
+  ///
+  /// @param embedding (1, G, G, C)
+  /// @param early (1, G, G, D)
+  record Encoded(Tensor embedding, Tensor early) {}
+
+  /// As [#forward(Functional, Tensor)], with the early tokens that SAM-HQ asks for.
+  Encoded forwardWithEarly(Functional f, Tensor image) {
+    var early = f.empty(1, config.grid(), config.grid(), config.embedDim());
+    int first = 1 + config.globalAttnIndexes().getFirst();
+    var stage = new int[1];
+    var embedding =
+        forward(
+            f,
+            image,
+            x -> {
+              if (stage[0]++ == first) {
+                MemorySegment.copy(x.segment(), 0, early.segment(), 0, x.byteSize());
+              }
+            });
+    return new Encoded(embedding, early);
+  }
+
   /// As [#forward(Functional, Tensor)], showing `probe` the tokens (1, G, G, D) with their
   /// positions and after each block.
   public Tensor forward(Functional f, Tensor image, Consumer<Tensor> probe) {

@@ -1,6 +1,5 @@
 package io.gatun.models.sam;
 
-import io.gatun.models.nn.LayerNorm;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
@@ -14,19 +13,16 @@ import java.util.List;
 
 /// Predicts masks from an image's embedding and prompts.
 public final class MaskDecoder {
-  private static final float LAYER_NORM_2D_EPS = 1e-6f;
-
   private final SamConfig config;
   // The heads are so small that they cost nothing in F32, and their results are what users compare.
   private final Functional f32;
   private final TwoWayTransformer transformer;
   private final float[] iouToken;
   private final float[] maskTokens;
-  private final Upscaling2x2 outputUpscaling0;
-  private final LayerNorm outputUpscaling1;
-  private final Upscaling2x2 outputUpscaling3;
+  private final Upscaling4x4 outputUpscaling;
   private final List<Mlp> outputHypernetworksMlps = new ArrayList<>();
   private final Mlp iouPredictionHead;
+  private final HighQuality highQuality; // or null
 
   /// Masks of every prompt, and how good they may be.
   ///
@@ -43,15 +39,22 @@ public final class MaskDecoder {
     transformer = new TwoWayTransformer(weights.at("transformer"), config, f, densePe);
     iouToken = weights.tensor("iou_token.weight", 1, c).toFloats();
     maskTokens = weights.tensor("mask_tokens.weight", masks, c).toFloats();
-    var upscaling = weights.at("output_upscaling");
-    outputUpscaling0 = new Upscaling2x2(upscaling.at("0"), c, c / 4);
-    outputUpscaling1 = upscaling.layerNorm("1", c / 4, LAYER_NORM_2D_EPS);
-    outputUpscaling3 = new Upscaling2x2(upscaling.at("3"), c / 4, c / 8);
+    outputUpscaling = new Upscaling4x4(weights.at("output_upscaling"), c, c / 4, c / 8);
     for (int i = 0; i < masks; i++) {
       outputHypernetworksMlps.add(new Mlp(weights.at("output_hypernetworks_mlps", i), c, c, c / 8));
     }
     iouPredictionHead =
         new Mlp(weights.at("iou_prediction_head"), c, config.iouHeadHiddenDim(), masks);
+    highQuality = config.highQuality() ? new HighQuality(weights, config) : null;
+  }
+
+  /// What SAM-HQ reads finer masks from, besides the embedding: (1, 4 G, 4 G, C / 8), or null in
+  /// other models.
+  ///
+  /// @param early the encoder's tokens after its first global block (1, G, G, D)
+  /// @param embedding (1, G, G, C)
+  Tensor features(Functional f, Tensor early, Tensor embedding) {
+    return highQuality == null ? null : highQuality.features(f, early, embedding);
   }
 
   /// Prepares an image's embedding (1, G, G, C) for prompts.
@@ -68,10 +71,17 @@ public final class MaskDecoder {
   ///     tokens, image = transformer(output tokens and prompts, image)
   ///     masks = mlp(mask tokens) upscale(image)^T;  ious = mlp(iou token)
   ///
+  /// SAM-HQ adds the mask of its own token to each.
+  ///
+  /// @param features of the image, see [#features]; null in other models
   /// @param sparse the prompts' tokens (B, T, C) F32
   /// @param multimaskOutput whether each prompt gets several masks, for when it is ambiguous, or one
   Prediction forward(
-      Functional f, TwoWayTransformer.Image image, Tensor sparse, boolean multimaskOutput) {
+      Functional f,
+      TwoWayTransformer.Image image,
+      Tensor features,
+      Tensor sparse,
+      boolean multimaskOutput) {
     var out = transformer.forward(f, f.cast(withOutputTokens(sparse)), image);
     int from = multimaskOutput ? 1 : 0;
     int to = multimaskOutput ? outputHypernetworksMlps.size() : 1;
@@ -83,19 +93,28 @@ public final class MaskDecoder {
       hyper[i - from] = outputHypernetworksMlps.get(i).forward(f32, tokens.slice(1, 1 + i, 2 + i));
     }
     var hyperIn = f.cast(f32.concat(hyper)).reshape(batch, to - from, config.outChans() / 8);
-    var masks = f.toF32(f.matmulTransposed(hyperIn, upscale(f, out.image()))); // (B, M, 16 G * G)
-    return new Prediction(inRows(f, masks), ious.slice(-1, from, to));
+    var upscaled = outputUpscaling.forward(f, out.image(), Epilogue.of(Activation.GELU));
+    var masks = inRows(f, f.toF32(f.matmulTransposed(hyperIn, upscaled))); // (B, M, 16 G * G)
+    if (highQuality != null) {
+      int last = 1 + outputHypernetworksMlps.size();
+      var token = tokens.slice(1, last, last + 1);
+      addToEach(f32, masks, highQuality.masks(f, f32, token, upscaled, features));
+    }
+    return new Prediction(masks, ious.slice(-1, from, to));
   }
 
-  /// The image's tokens (B, G * G, C) as the pixels of masks, (B, G * G * 4 * 4, C / 8): those of a
-  /// token together, and among them those of a quarter.
-  private Tensor upscale(Functional f, Tensor image) {
-    var x = outputUpscaling0.forward(f, image, Epilogue.NONE); // (B, 4 G * G, C / 4)
-    x = f.activate(outputUpscaling1.forward(f, x), Activation.GELU);
-    return outputUpscaling3.forward(f, x, Epilogue.of(Activation.GELU));
+  /// Adds a mask of each prompt (B, 1, H, W) to all of that prompt's (B, M, H, W).
+  private static void addToEach(Functional f32, Tensor masks, Tensor added) {
+    try (var _ = f32.scope()) {
+      for (long b = 0; b < masks.dim(0); b++) {
+        var mine = masks.get(b);
+        var sum = f32.add(mine, added.get(b).get(0));
+        MemorySegment.copy(sum.segment(), 0, mine.segment(), 0, mine.byteSize());
+      }
+    }
   }
 
-  /// The pixels of masks, as [#upscale] orders them, in rows: (B, M, 4 G, 4 G).
+  /// The pixels of masks, as [Upscaling4x4] orders them, in rows: (B, M, 4 G, 4 G).
   private Tensor inRows(Functional f, Tensor masks) {
     int grid = config.grid();
     int side = config.maskSize();
@@ -127,14 +146,16 @@ public final class MaskDecoder {
 
   /// The tokens that masks and their qualities are read from, and then the prompts': (B, T, C) F32.
   private Tensor withOutputTokens(Tensor sparse) {
+    float[] hqToken = highQuality == null ? new float[0] : highQuality.token();
     long c = sparse.dim(2);
     long prompt = 4 * sparse.dim(1) * c;
-    var out =
-        f32.empty(sparse.dim(0), (iouToken.length + maskTokens.length) / c + sparse.dim(1), c);
+    int own = iouToken.length + maskTokens.length + hqToken.length;
+    var out = f32.empty(sparse.dim(0), own / c + sparse.dim(1), c);
     long at = 0;
     for (long b = 0; b < sparse.dim(0); b++) {
       at = put(iouToken, out, at);
       at = put(maskTokens, out, at);
+      at = put(hqToken, out, at);
       MemorySegment.copy(sparse.segment(), b * prompt, out.segment(), at, prompt);
       at += prompt;
     }

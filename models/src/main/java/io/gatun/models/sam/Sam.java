@@ -191,8 +191,13 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   public SamPredictor encode(Tensor input, int width, int height) {
     try (var _ = ops.owner().turn();
         var _ = ops.scope()) {
-      var embedding = imageEncoder.forward(functional, input);
-      return new SamPredictor(this, embedding, width, height);
+      if (!config.highQuality()) {
+        var embedding = imageEncoder.forward(functional, input);
+        return new SamPredictor(this, embedding, null, width, height);
+      }
+      var encoded = imageEncoder.forwardWithEarly(functional, input);
+      var features = maskDecoder.features(functional, encoded.early(), encoded.embedding());
+      return new SamPredictor(this, encoded.embedding(), features, width, height);
     }
   }
 

@@ -26,6 +26,7 @@ import java.util.Map;
 /// @param decoderMlpDim hidden channels of its blocks
 /// @param numMultimaskOutputs masks for an ambiguous prompt
 /// @param iouHeadHiddenDim hidden channels where the quality of masks is predicted
+/// @param highQuality whether SAM-HQ's token corrects the masks
 /// @param layerNormEps of the encoder's blocks
 /// @param decoderLayerNormEps of the decoder's blocks
 /// @param pixelMean of red, green and blue, 0 to 255
@@ -52,6 +53,7 @@ public record SamConfig(
     int decoderMlpDim,
     int numMultimaskOutputs,
     int iouHeadHiddenDim,
+    boolean highQuality,
     float layerNormEps,
     float decoderLayerNormEps,
     List<Float> pixelMean,
@@ -119,6 +121,7 @@ public record SamConfig(
             shapes.dim(layer.formatted(0) + "mlp.lin1.weight", 0, 2),
             shapes.dim("mask_decoder.mask_tokens.weight", 0, 2) - 1,
             shapes.dim("mask_decoder.iou_prediction_head.layers.0.weight", 0, 2),
+            shapes.has("mask_decoder.hf_token.weight"),
             file.layerNormEps(),
             file.decoderLayerNormEps(),
             file.pixels("pixel_mean", PIXEL_MEAN),
@@ -178,6 +181,10 @@ public record SamConfig(
     }
 
     /// How many layers there are.
+    boolean has(String name) {
+      return checkpoint.tensors().containsKey(names.name(name));
+    }
+
     int count(String name) {
       int n = 0;
       while (checkpoint.tensors().containsKey(names.name(name.formatted(n)))) {

@@ -13,12 +13,15 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /// The config.json beside a Segment Anything model, in transformers' spelling or that of
 /// segment_anything's constructors, or none: what the tensors do not show, and a check of what they
 /// do.
 final class SamConfigFile {
+  private static final Set<String> TYPES = Set.of("sam", "sam_hq");
+
   /// Heads of the published models' mask decoders, and the channels that they share.
   private static final int DECODER_HEADS = 8;
 
@@ -58,12 +61,12 @@ final class SamConfigFile {
       var found = JsonKeys.read(file);
       boolean decoder = !found.isAbsent("mask_decoder") || !found.isAbsent("mask_decoder_config");
       String type = found.text("model_type", decoder ? "sam" : "");
-      if (type.equals("sam")) {
+      if (TYPES.contains(type)) {
         return found;
       }
       if (Files.isDirectory(path)) {
         throw new CheckpointException(
-            "%s: \"model_type\" is \"%s\"; need \"sam\", as the tensors beside it are a Segment"
+            "%s: \"model_type\" is \"%s\"; need \"sam\" or \"sam_hq\", as the tensors beside it are a Segment"
                     .formatted(file, type)
                 + " Anything model's");
       }
@@ -178,6 +181,7 @@ final class SamConfigFile {
     agree(prompt, 4, "num_point_embeddings");
     agree(decoder, config.outChans(), "hidden_size", "transformer_dim");
     agree(decoder, config.numMultimaskOutputs(), "num_multimask_outputs");
+    agree(decoder, config.embedDim(), "vit_dim");
     agree(decoder, config.iouHeadHiddenDim(), "iou_head_hidden_dim");
     agree(decoder, 3, "iou_head_depth");
     agree(transformer, config.outChans(), "hidden_size", "embedding_dim");

@@ -27,19 +27,27 @@ public final class SamPredictor implements EncodedImage {
   private final int height;
   private final RawArena arena = new RawArena();
   private final Tensor embedding;
+  private final Tensor features; // of SAM-HQ, or null
   // Of the last prediction, with memory of its own, which is used again where it is large enough.
   private Arena logitsArena = Arena.ofShared();
   private MemorySegment logits = MemorySegment.NULL;
 
   /// @param embedding (1, G, G, C), which is copied
+  /// @param features see [MaskDecoder#features], which are copied; null in other models than SAM-HQ
   /// @param width of the image in pixels, before it was resized for the model
   /// @param height likewise
-  SamPredictor(Sam sam, Tensor embedding, int width, int height) {
+  SamPredictor(Sam sam, Tensor embedding, Tensor features, int width, int height) {
     this.sam = sam;
     this.width = width;
     this.height = height;
-    this.embedding = Tensor.allocate(arena, embedding.dtype(), embedding.shape().dims());
-    MemorySegment.copy(embedding.segment(), 0, this.embedding.segment(), 0, embedding.byteSize());
+    this.embedding = copy(embedding);
+    this.features = features == null ? null : copy(features);
+  }
+
+  private Tensor copy(Tensor x) {
+    Tensor copy = Tensor.allocate(arena, x.dtype(), x.shape().dims());
+    MemorySegment.copy(x.segment(), 0, copy.segment(), 0, x.byteSize());
+    return copy;
   }
 
   @Override
@@ -120,7 +128,7 @@ public final class SamPredictor implements EncodedImage {
         try (var _ = f.scope()) {
           var image = shared == null ? image(f, part) : shared;
           var sparse = sam.promptEncoder().sparse(f, part, width, height);
-          var prediction = sam.maskDecoder().forward(f, image, sparse, multimaskOutput);
+          var prediction = sam.maskDecoder().forward(f, image, features, sparse, multimaskOutput);
           var found = prediction.logits().segment();
           MemorySegment.copy(
               found, 0, all.segment(), from * all.stride(0) * Float.BYTES, found.byteSize());

@@ -30,6 +30,7 @@ final class TinySam {
           64,
           3,
           32,
+          false,
           1e-6f,
           1e-5f,
           List.of(0f, 0f, 0f),
@@ -58,6 +59,6 @@ final class TinySam {
     var prompts = List.of(Prompt.point(1, 1));
     var embedding = imageEncoder.forward(f, image);
     var tokens = maskDecoder.image(f, embedding, promptEncoder.dense(f, prompts));
-    maskDecoder.forward(f, tokens, promptEncoder.sparse(f, prompts, 32, 32), true);
+    maskDecoder.forward(f, tokens, null, promptEncoder.sparse(f, prompts, 32, 32), true);
   }
 }

@@ -60,6 +60,9 @@ public final class FakeHub implements AutoCloseable {
   /// Entries on a page of a list.
   int page = 1000;
 
+  /// The size of large files, as the list has it, if it is not their own.
+  long claimedSize;
+
   /// Whether the store gives parts of files.
   boolean ranges = true;
 
@@ -223,7 +226,13 @@ public final class FakeHub implements AutoCloseable {
               if (LARGE.matcher(path).matches()) {
                 entry.put(
                     "lfs",
-                    Map.of("oid", hash(path, bytes), "size", bytes.length, "pointerSize", 134));
+                    Map.of(
+                        "oid",
+                        hash(path, bytes),
+                        "size",
+                        claimedSize > 0 ? claimedSize : bytes.length,
+                        "pointerSize",
+                        134));
               } else {
                 entry.put("oid", hash(path, bytes));
               }

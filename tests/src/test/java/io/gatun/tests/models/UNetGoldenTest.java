@@ -67,6 +67,42 @@ class UNetGoldenTest {
     check("sdxl-tiny-random", shape, backend, dtype, records);
   }
 
+  /// SSD-1B, whose transformers' depths differ within a block, and Segmind-Vega, which has no
+  /// middle.
+  @ParameterizedTest
+  @CsvSource({
+    "ssd, t601, NATIVE, F32, 10",
+    "ssd, t21, VECTOR, F32, 10",
+    "vega, t601, VECTOR, F32, 3",
+    "vega, t21, NATIVE, F32, 3",
+    "vega, t21, NATIVE, BF16, 3",
+  })
+  void distilled(String kind, String call, Backend backend, DType.Plain dtype, int records) {
+    Path dir = TestData.shared("diffusion-random/sdxl_variants");
+    String part = "unet_" + kind;
+    try (var goldens = new Goldens(dir.resolve("golden/" + part + ".safetensors"), dtype);
+        var checkpoint = Checkpoint.open(dir.resolve(part));
+        var ops = new Ops(backend, 2)) {
+      var config = UNet2DConditionConfig.of(JsonKeys.read(dir.resolve(part + "/config.json")));
+      var unet =
+          new UNet2DConditionModel(config, Weights.of(checkpoint), new Functional(ops, dtype));
+      String in = call + ".in.";
+      var conditioning =
+          unet.condition(
+              goldens.tensor(in + "encoder_hidden_states"),
+              added(goldens, in + "added_cond_kwargs."));
+      double t = goldens.tensor(in + "timestep").toFloats()[0];
+      var out =
+          unet.forward(
+              goldens.image(in + "sample"),
+              t,
+              conditioning,
+              (name, x) -> goldens.stage(call + "." + name, x));
+      goldens.check(call + ".out", out);
+      goldens.assertCompared(records, 1);
+    }
+  }
+
   /// Layers in 8 bits make nearly the same of the latents, and something else than those that are
   /// not; a filter by name leaves layers out.
   @ParameterizedTest

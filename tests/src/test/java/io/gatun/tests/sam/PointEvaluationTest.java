@@ -36,7 +36,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /// The experiment of Segment Anything Fast against what its own code computed.
 class PointEvaluationTest {
-  private static final String DATA = "seg-random/mini-coco/";
+  private static final String DATA = "mini-coco/";
 
   private static JsonNode golden() throws IOException {
     return new ObjectMapper().readTree(TestData.shared(DATA + "golden/evaluation.json").toFile());

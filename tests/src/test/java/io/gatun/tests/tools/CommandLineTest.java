@@ -70,6 +70,15 @@ class CommandLineTest {
   }
 
   @Test
+  void debugSaysWhyTheArchiveIsNotUsed() throws Exception {
+    var other = launcher.with("GATUN_JAVA_OPTS", "-XX:ObjectAlignmentInBytes=16");
+    Result result = other.gatun("inspect", "--debug", TINY_LLM);
+    assertEquals(0, result.code(), result.err());
+    assertTrue(result.err().contains("without the class archive: Unable to use"), result.err());
+    assertFalse(gatun("--version", "--debug").err().contains("archive"));
+  }
+
+  @Test
   void helpListsTheCommands() throws Exception {
     Result result = InProcess.gatun("--help");
     assertEquals(0, result.code(), result.err());

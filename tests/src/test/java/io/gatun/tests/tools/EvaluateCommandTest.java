@@ -30,7 +30,7 @@ class EvaluateCommandTest {
   }
 
   private static Path data(String name) {
-    return TestData.shared("seg-random/mini-coco/" + name);
+    return TestData.shared("mini-coco/" + name);
   }
 
   @Test
