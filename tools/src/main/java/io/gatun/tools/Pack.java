@@ -2,7 +2,6 @@ package io.gatun.tools;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.loaders.Format;
 import io.gatun.models.rewrite.Rewrite;
 import java.nio.file.Path;
 import picocli.CommandLine.Command;
@@ -11,15 +10,17 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/// `gatun pack`: a GGUF file again with its blocks in tiles.
+/// `gatun pack`: a GGUF file, or a quantized model, again with its matrices in tiles.
 @Command(
     name = "pack",
     description = {
       "Write a GGUF model again in the layout that Gatun runs fastest.",
       "",
-      "Q4_0, Q8_0 and Q4_K matrices are repacked, not requantized: every value stays what it is."
-          + " Other types stay in their own blocks. The commands that run a model do this by"
-          + " themselves, into the cache; this one is for a file that is to be kept or moved."
+      "Q4_0, Q8_0 and Q4_K matrices of GGUF files, and the integers of GPTQ, AWQ,"
+          + " compressed-tensors, HQQ, torchao and MLX are repacked, not requantized: every value"
+          + " stays what it is. Other types stay in their own blocks. The commands that run a model"
+          + " do this by themselves, into the cache; this one is for a file that is to be kept or"
+          + " moved."
     },
     sortOptions = false)
 final class Pack implements Runnable {
@@ -29,7 +30,7 @@ final class Pack implements Runnable {
       names = {"-m", "--model"},
       paramLabel = "FILE",
       required = true,
-      description = "The GGUF file.")
+      description = "The GGUF file, or the directory of a quantized model.")
   private Path model;
 
   @Mixin private RewriteOptions output;
@@ -38,15 +39,10 @@ final class Pack implements Runnable {
   public void run() {
     output.check(spec.commandLine());
     try (var checkpoint = Checkpoint.open(ModelNames.find(spec, model))) {
-      if (checkpoint.format() != Format.GGUF) {
-        throw new CheckpointException(
-            "%s: is %s; only GGUF files have blocks to pack. Make it smaller with: gatun quantize"
-                .formatted(model, checkpoint.format()));
-      }
       var rewrite = Rewrite.packed(checkpoint);
       if (rewrite.converted() == 0) {
         throw new CheckpointException(
-            "%s: has no Q4_0, Q8_0 or Q4_K matrices, the types with a tiled form. It runs as it is, or can"
+            "%s: has no matrices with a tiled form: Q4_0, Q8_0 or Q4_K, or integers of GPTQ and its like. It runs as it is, or can"
                     .formatted(model)
                 + " be quantized anew with: gatun quantize");
       }

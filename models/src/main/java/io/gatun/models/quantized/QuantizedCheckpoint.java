@@ -14,16 +14,23 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /// A checkpoint with quantized layers, each of which has one matrix, `NAME.weight`, in place of its
 /// parts. What it makes lives as long as the stored checkpoint.
 ///
 /// @param tensors the matrices, and the stored tensors that are no parts of them
-/// @param origins the stored tensor by whose name each matrix was found
+/// @param origins the stored tensors that each matrix was made of
 public record QuantizedCheckpoint(
-    Checkpoint stored, Map<String, Tensor> tensors, Map<String, String> origins)
+    Checkpoint stored, Map<String, Tensor> tensors, Map<String, Set<String>> origins)
     implements Checkpoint {
+  /// Behind a matrix's name: its offsets (G, N) F32.
+  public static final String OFFSETS = ".offsets";
+
+  /// Behind a matrix's name: which columns its own are (K) I32.
+  public static final String ORDER = ".order";
+
   /// The order matters where a layer has tensors of two of the names.
   private static final List<QuantizedFormat> FORMATS =
       List.of(
@@ -41,7 +48,9 @@ public record QuantizedCheckpoint(
           new BitsAndBytes8(),
           new Hqq(),
           new Torchao(),
-          new Mlx());
+          new Mlx(),
+          new PackedTiles("weight" + QuantizedCheckpoint.OFFSETS),
+          new PackedTiles("weight" + QuantizedCheckpoint.ORDER));
 
   /// Scales of a cache of keys and values, which has a type of its own here.
   private static final Pattern CACHE_SCALES = Pattern.compile(".*\\.(k|v|kv|q|prob)_scale");
@@ -56,8 +65,11 @@ public record QuantizedCheckpoint(
       return gguf(stored);
     }
     var how = QuantizationConfig.of(config, stored.path());
+    if (stored instanceof QuantizedCheckpoint) {
+      return stored;
+    }
     var tensors = new LinkedHashMap<>(stored.tensors());
-    var origins = new LinkedHashMap<String, String>();
+    var origins = new LinkedHashMap<String, Set<String>>();
     try (var workers = new Workers(Workers.defaultThreads())) {
       for (String name : stored.tensors().keySet()) {
         for (var format : FORMATS) {
@@ -68,7 +80,7 @@ public record QuantizedCheckpoint(
               Tensor matrix = format.matrix(parts);
               tensors.keySet().removeAll(parts.used());
               tensors.put(layer + ".weight", matrix);
-              origins.put(layer + ".weight", name);
+              origins.put(layer + ".weight", parts.used());
             }
           }
         }
@@ -87,6 +99,7 @@ public record QuantizedCheckpoint(
   /// it: `NAME.scale`.
   private static Checkpoint gguf(Checkpoint stored) {
     var tensors = new LinkedHashMap<>(stored.tensors());
+    var origins = new LinkedHashMap<String, Set<String>>();
     stored
         .tensors()
         .forEach(
@@ -102,13 +115,15 @@ public record QuantizedCheckpoint(
                 }
                 var how = Dequantization.NONE.times(scale.toFloats()[0]);
                 tensors.put(name, w.dequantized(how));
+                origins.put(name, Set.of(name, layer + ".scale"));
                 tensors.remove(layer + ".scale");
                 tensors.remove(layer + ".input_scale");
               }
             });
     return tensors.size() == stored.tensors().size()
         ? stored
-        : new QuantizedCheckpoint(stored, Collections.unmodifiableMap(tensors), Map.of());
+        : new QuantizedCheckpoint(
+            stored, Collections.unmodifiableMap(tensors), Collections.unmodifiableMap(origins));
   }
 
   @Override
@@ -139,7 +154,11 @@ public record QuantizedCheckpoint(
 
   @Override
   public Path file(String tensor) {
-    return stored.file(origins.getOrDefault(tensor, tensor));
+    var parts = origins.get(tensor);
+    return stored.file(
+        parts == null
+            ? tensor
+            : parts.stream().filter(stored.tensors()::containsKey).findFirst().orElseThrow());
   }
 
   @Override

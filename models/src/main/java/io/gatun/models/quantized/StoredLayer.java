@@ -8,6 +8,7 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.runtime.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.util.BitSet;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -132,6 +133,17 @@ final class StoredLayer {
       groups[k] = t.segment().get(INT, (long) bytes * k);
     }
     return groups;
+  }
+
+  /// Requires that a part names each of so many columns once.
+  void requirePermutation(String part, int columns) {
+    var seen = new BitSet(columns);
+    for (int k : groupOf(part, columns)) {
+      if (k < 0 || k >= columns || seen.get(k)) {
+        throw wrong(part, "is no order of %d columns".formatted(columns));
+      }
+      seen.set(k);
+    }
   }
 
   /// Requires that so many things are whole groups.

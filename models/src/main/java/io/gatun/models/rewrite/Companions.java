@@ -13,6 +13,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Map;
 
 /// A model's new directory, and the files beside the weights that go there too. Unless the copying
@@ -26,13 +27,19 @@ final class Companions implements AutoCloseable {
   /// What was written in a directory of our making, the latest first.
   private final Deque<Path> written = new ArrayDeque<>();
 
+  private final boolean quantized;
+  private final boolean ownOutput;
   private boolean done;
 
   /// @param model the old model: its directory, or a file in it
   /// @param to the new directory, which is made if it is not there
+  /// @param quantized whether layers stay as a tool quantized them, which config.json then says
+  /// @param ownOutput whether the output has a matrix of its own
   /// @throws CheckpointException if that fails, or a file to be copied is a link that leads out of
   ///   the old model's directory
-  Companions(Path model, Path to) {
+  Companions(Path model, Path to, boolean quantized, boolean ownOutput) {
+    this.quantized = quantized;
+    this.ownOutput = ownOutput;
     this.from = ModelFolder.of(model);
     this.to = to;
     try {
@@ -78,13 +85,11 @@ final class Companions implements AutoCloseable {
     done = true;
   }
 
-  private static void copy(Path source, Path copy) throws IOException {
+  private void copy(Path source, Path copy) throws IOException {
     var json = new ObjectMapper();
     if (copy.endsWith("config.json")
         && json.readTree(source.toFile()) instanceof ObjectNode config
-        && config.path("tie_word_embeddings").asBoolean()) {
-      // The output has a matrix of its own now.
-      config.put("tie_word_embeddings", false);
+        && changed(config)) {
       AtomicFile.write(copy, json.writerWithDefaultPrettyPrinter().writeValueAsString(config));
       return;
     }
@@ -93,6 +98,20 @@ final class Companions implements AutoCloseable {
       in.transferTo(Channels.newOutputStream(out.channel()));
       out.commit();
     }
+  }
+
+  /// Makes a configuration that of the new model.
+  ///
+  /// @return whether it was another one
+  private boolean changed(ObjectNode config) {
+    int before = config.hashCode();
+    if (ownOutput && config.path("tie_word_embeddings").asBoolean()) {
+      config.put("tie_word_embeddings", false);
+    }
+    if (!quantized) {
+      config.remove(List.of("quantization_config", "quantization", "compression_config"));
+    }
+    return config.hashCode() != before;
   }
 
   @Override

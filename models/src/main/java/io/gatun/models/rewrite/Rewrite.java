@@ -6,8 +6,10 @@ import io.gatun.loaders.Format;
 import io.gatun.loaders.GgufWriter;
 import io.gatun.loaders.SafetensorsWriter;
 import io.gatun.models.decoder.Decoder;
+import io.gatun.models.decoder.Keys;
 import io.gatun.models.decoder.TensorNames;
 import io.gatun.models.decoder.arch.Architectures;
+import io.gatun.models.quantized.QuantizedCheckpoint;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Packing;
@@ -19,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.LongConsumer;
 
@@ -36,6 +39,12 @@ public final class Rewrite {
   private final List<RewrittenTensor> outputs = new ArrayList<>();
   private final List<String> notes = new ArrayList<>();
 
+  /// Quantized layers whose parts become tiles.
+  private int tiledParts;
+
+  /// Whether quantized layers are written as they were stored.
+  private boolean isStoredQuantized;
+
   /// Of the GGUF file to be; null if it is none.
   private Map<String, Object> metadata;
 
@@ -43,9 +52,9 @@ public final class Rewrite {
   private DType.Tiled outputType;
 
   private Rewrite(Checkpoint checkpoint) {
-    this.checkpoint = checkpoint;
+    this.checkpoint = QuantizedCheckpoint.of(checkpoint, Keys.of(checkpoint));
     // Whatever is wrong with the model is better said before minutes of work.
-    decoder = Architectures.open(checkpoint);
+    decoder = Architectures.open(this.checkpoint);
     names = decoder.names();
   }
 
@@ -119,7 +128,8 @@ public final class Rewrite {
     if (!checkpoint.tensors().containsKey(head)) {
       var embedding = checkpoint.tensor(names.name("model.embed_tokens.weight"));
       // Blocks serve as table and as output; tiles as output alone.
-      if (choose.apply(embedding.dtype()) instanceof DType.Tiled type
+      if (!(embedding.dtype() instanceof DType.Tiled)
+          && choose.apply(embedding.dtype()) instanceof DType.Tiled type
           && fitting(type, embedding.dim(1)).isPresent()) {
         plan(head, embedding, chooseOutput);
       }
@@ -151,13 +161,48 @@ public final class Rewrite {
                   columns,
                   wanted.blockSize()));
     }
-    if (dtype instanceof DType.Tiled && stack) {
+    if (dtype.equals(stored) && made(name) != null) {
+      keep(name, tensor);
+    } else if (dtype instanceof DType.Tiled && stack) {
       for (long expert = 0; expert < tensor.dim(0); expert++) {
         var matrix = turned ? tensor.get(expert).transpose(0, 1) : tensor.get(expert);
         outputs.add(RewrittenTensor.of(TensorNames.ofExpert(name, expert), matrix, dtype));
       }
     } else {
       outputs.add(RewrittenTensor.of(name, tensor, dtype));
+    }
+  }
+
+  /// The stored tensors that a quantized layer's matrix was made of; null for others.
+  private Set<String> made(String name) {
+    return checkpoint instanceof QuantizedCheckpoint q ? q.origins().get(name) : null;
+  }
+
+  /// A quantized layer that keeps its type: as tiles with what is beside them, or, where its
+  /// numbers are the file's, as it was stored.
+  private void keep(String name, Tensor tensor) {
+    var how = tensor.dequantization();
+    if (!(tensor.dtype() instanceof DType.Tiled)) {
+      var stored = ((QuantizedCheckpoint) checkpoint).stored().tensors();
+      isStoredQuantized = true;
+      for (String part : made(name)) {
+        if (stored.containsKey(part)) {
+          outputs.add(RewrittenTensor.of(part, stored.get(part), stored.get(part).dtype()));
+        }
+      }
+      return;
+    }
+    var before = ((QuantizedCheckpoint) checkpoint).stored().tensors().get(name);
+    tiledParts += before == null || !tensor.dtype().equals(before.dtype()) ? 1 : 0;
+    outputs.add(RewrittenTensor.of(name, tensor.dequantized(null), tensor.dtype()));
+    if (how != null && how.offsets() != null) {
+      outputs.add(
+          RewrittenTensor.of(
+              name + QuantizedCheckpoint.OFFSETS, how.offsets(), how.offsets().dtype()));
+    }
+    if (how != null && how.order() != null) {
+      outputs.add(
+          RewrittenTensor.of(name + QuantizedCheckpoint.ORDER, how.order(), how.order().dtype()));
     }
   }
 
@@ -175,7 +220,7 @@ public final class Rewrite {
 
   /// How many tensors change their type; if none does there is no point in writing.
   public int converted() {
-    return (int) outputs.stream().filter(t -> !t.isCopy()).count();
+    return tiledParts + (int) outputs.stream().filter(t -> !t.isCopy()).count();
   }
 
   /// Whether the result is one GGUF file, and not a directory.
@@ -186,6 +231,11 @@ public final class Rewrite {
   /// What the user may want to know: matrices that keep their type, and why.
   public List<String> notes() {
     return notes;
+  }
+
+  private boolean hasOwnOutput() {
+    String head = names.name("lm_head.weight");
+    return outputs.stream().anyMatch(t -> t.name().equals(head));
   }
 
   /// The bytes of all tensors as they will be.
@@ -212,7 +262,8 @@ public final class Rewrite {
       writer.write(out);
       return;
     }
-    try (var directory = new Companions(checkpoint.path(), out)) {
+    try (var directory =
+        new Companions(checkpoint.path(), out, isStoredQuantized, hasOwnOutput())) {
       var writer = new SafetensorsWriter().metadata("format", "pt");
       for (var t : outputs) {
         writer.add(t.name(), t.dtype(), t.shape(), t.data(workers, progress));

@@ -2,19 +2,23 @@ package io.gatun.tests.models;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
 import io.gatun.models.decoder.Batch;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.quantized.QuantizedCheckpoint;
+import io.gatun.models.rewrite.Rewrite;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.runtime.Workers;
 import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,7 +26,9 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.TreeMap;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Layers and models as quantization tools write them, against the values of the formats'
@@ -35,6 +41,8 @@ class QuantFormatsTest {
           TestData.ROOT.resolveSibling("shared/testdata/quant-formats"));
 
   private static final float LOGITS = 5e-4f;
+
+  @TempDir Path dir;
 
   static List<Path> layers() throws IOException {
     return list("linear", ".golden.safetensors");
@@ -126,6 +134,60 @@ class QuantFormatsTest {
         try (var ops = new Ops(backend, 2)) {
           check(model, ops, golden, backend.name());
         }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "{'quant_method': 'quip'} | is \"quip\"; Gatun reads auto-round, awq",
+        "{'bits': 4} | \"quant_method\" is missing",
+        "{'quant_method': 'gptq', 'rotation': 'hadamard'} | \"rotation\": \"hadamard\"",
+        "{'quant_method': 'gptq', 'checkpoint_format': 'marlin'} | is \"marlin\"; Gatun reads gptq",
+        "{'quant_method': 'awq', 'version': 'gemv'} | \"version\" is \"gemv\"; Gatun reads",
+        "{'quant_method': 'awq', 'bits': 3} | \"bits\" is 3.0; Gatun runs only 4.0",
+        "{'quant_method': 'compressed-tensors', 'format': 'marlin-24'} | is \"marlin-24\"",
+        "{'quant_method': 'compressed-tensors', 'transform_config': {'a': 1}} | transform_config",
+        "{'quant_method': 'compressed-tensors', 'config_groups': {'a': {'weights': {'type': 'int',"
+            + " 'num_bits': 3}}}} | int3",
+        "{'quant_method': 'modelopt', 'quant_algo': 'W4A8_AWQ'} | is \"W4A8_AWQ\"",
+        "{'quant_method': 'fp8'} | no tensors of that kind are there"
+      })
+  void otherKindsAreRefusedByName(String section, String message) throws IOException {
+    var json = new ObjectMapper().readTree(section.replace('\'', '"'));
+    var config = new ObjectMapper().createObjectNode().set("quantization_config", json);
+    try (var checkpoint = Checkpoint.open(TestData.pretrained("tiny-llm"))) {
+      var e =
+          assertThrows(
+              CheckpointException.class,
+              () -> QuantizedCheckpoint.of(checkpoint, new JsonKeys(config, "config.json")));
+      assertTrue(e.getMessage().contains(message), e.getMessage());
+      assertTrue(e.getMessage().contains("quantization_config"), e.getMessage());
+    }
+  }
+
+  /// Written as tiles, a model gives the same logits, whatever its layers were.
+  @ParameterizedTest
+  @MethodSource("models")
+  void packed(Path folder) {
+    Path out = dir.resolve("packed");
+    try (var checkpoint = Checkpoint.open(folder.resolve("model.safetensors"));
+        var golden = Checkpoint.open(folder.resolve("golden.safetensors"));
+        var workers = new Workers(2)) {
+      var rewrite = Rewrite.packed(checkpoint);
+      boolean integers =
+          checkpoint.tensors().keySet().stream()
+              .anyMatch(n -> n.matches(".*(qweight|W_q|_weight_qdata|q_proj\\.scales)"));
+      assertTrue(rewrite.converted() > 0 || !integers, folder.toString());
+      rewrite.write(out, workers, bytes -> {});
+      try (var written = Checkpoint.open(out);
+          var ops = new Ops(Backend.VECTOR, 2)) {
+        check(Architectures.open(written), ops, golden, "packed");
+        assertTrue(
+            written.tensors().keySet().stream().noneMatch(n -> n.endsWith("qweight")),
+            folder.toString());
       }
     }
   }

@@ -47,7 +47,8 @@ class RewriteCommandsTest {
     String nowhere = temp.resolve("no/such/folder").toString();
     Launcher.assertRefused(
         InProcess.gatun("quantize", "-m", TINY_LLM, "--out", nowhere), "there is no folder");
-    Launcher.assertRefused(InProcess.gatun("pack", "-m", TINY_LLM, "--out", out), "only GGUF");
+    Launcher.assertRefused(
+        InProcess.gatun("pack", "-m", TINY_LLM, "--out", out), "no matrices with a tiled form");
     String sam = TestData.pretrained("tiny-sam").toString();
     Launcher.assertRefused(
         InProcess.gatun("quantize", "-m", sam, "--out", out), "model_type is \"sam\"");
