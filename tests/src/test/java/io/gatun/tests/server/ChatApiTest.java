@@ -118,6 +118,14 @@ class ChatApiTest {
     server.refusal(400, PATH, "{" + HELLO + ", 'n': 99}");
     server.refusal(400, PATH, "{" + HELLO);
     server.refusal(400, PATH, "[]");
+    String message = server.refusal(400, PATH, "{").path("message").asText();
+    assertFalse(message.contains("REDACTED"), message);
+    server.refusal(
+        400,
+        PATH,
+        "{"
+            + HELLO
+            + ", 'tools': [{'type': 'function', 'function': {'name': 'f', 'parameters': 5}}]}");
     assertEquals(
         "model_not_found",
         server.refusal(404, PATH, "{'model': 'gpt', 'messages': []}").path("code").asText());

@@ -71,7 +71,9 @@ final class Call implements AutoCloseable {
       throw ApiException.of(
           HttpStatus.BAD_REQUEST_400,
           "invalid_json",
-          "the body is no JSON: " + e.getOriginalMessage() + place(e));
+          "the body is no JSON: "
+              + e.getOriginalMessage().replaceFirst(" \\(start marker at .*", "")
+              + place(e));
     }
   }
 

@@ -246,6 +246,13 @@ record Conversation(
         throw f.invalid(
             "tools", "has %s; need functions with a name".formatted(Fields.brief(tool)));
       }
+      JsonNode parameters = tool.at("/function/parameters");
+      if (!parameters.isMissingNode() && !parameters.isNull() && !parameters.isObject()) {
+        throw f.invalid(
+            "tools",
+            "has a function \"%s\" whose parameters are %s; need a JSON schema"
+                .formatted(name, Fields.brief(parameters)));
+      }
       if (tools.put(name, tool) != null) {
         throw f.invalid("tools", "has two functions \"%s\"".formatted(name));
       }
