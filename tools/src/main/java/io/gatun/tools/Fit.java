@@ -10,6 +10,8 @@ import io.gatun.tensor.sequence.CacheLayout;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -200,13 +202,18 @@ record Fit(
           "speed",
           String.format(
               Locale.ROOT,
-              "about %.1f to %.1f tokens/s: each reads %s, and memory gives %.1f GB/s",
-              LOW_SHARE * most,
-              HIGH_SHARE * most,
+              "about %s to %s tokens/s: each reads %s, and memory gives %.1f GB/s",
+              rate(LOW_SHARE * most),
+              rate(HIGH_SHARE * most),
               Units.bytes(perToken),
               bandwidth / 1e9));
     }
     return table;
+  }
+
+  /// Two digits, as more would not be true.
+  private static String rate(double tokens) {
+    return BigDecimal.valueOf(tokens).round(new MathContext(2)).toPlainString();
   }
 
   /// The same for programs.

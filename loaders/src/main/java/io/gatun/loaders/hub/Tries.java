@@ -4,6 +4,7 @@ import io.gatun.loaders.CheckpointException;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.http.HttpResponse;
+import java.nio.channels.UnresolvedAddressException;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -15,9 +16,13 @@ final class Tries {
   /// Longer than this nobody wants to wait before an empty screen.
   private static final Duration LONGEST = Duration.ofMinutes(5);
 
+  /// How often an address is looked up that nothing came from yet: the name may be a wrong path.
+  private static final int LOOKUPS = 2;
+
   private final HubOptions options;
   private final String what;
   private int failures;
+  private boolean reached;
 
   Tries(HubOptions options, String what) {
     this.options = options;
@@ -27,6 +32,7 @@ final class Tries {
   /// Something was gained: what fails from now on is tried as often as at first.
   void gained() {
     failures = 0;
+    reached = true;
   }
 
   /// Waits after a failure of the network.
@@ -34,7 +40,13 @@ final class Tries {
   /// @throws CheckpointException if it was the last
   void failed(IOException e) {
     String reason = reason(e);
-    if (++failures >= options.tries) {
+    failures++;
+    if (isUnresolved(e) && !reached && failures >= Math.min(LOOKUPS, options.tries)) {
+      throw new CheckpointException(
+          "%s: %s If a path was meant, there is nothing of that name".formatted(what, reason),
+          e);
+    }
+    if (failures >= options.tries) {
       throw new CheckpointException(
           "%s: %s, in %d tries. What is there already stays: the same command goes on from it"
               .formatted(what, reason, failures),
@@ -92,15 +104,22 @@ final class Tries {
   }
 
   static String reason(IOException e) {
-    for (Throwable t = e; t != null; t = t.getCause()) {
-      if (t instanceof java.nio.channels.UnresolvedAddressException) {
-        return "the hub's address is not known here: is there a network?";
-      }
+    if (isUnresolved(e)) {
+      return "the hub's address is not known here: is there a network?";
     }
     if (e instanceof ConnectException) {
       return "the hub cannot be reached"
           + (e.getMessage() == null ? "" : " (" + e.getMessage() + ")");
     }
     return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+  }
+
+  private static boolean isUnresolved(IOException e) {
+    for (Throwable t = e; t != null; t = t.getCause()) {
+      if (t instanceof UnresolvedAddressException) {
+        return true;
+      }
+    }
+    return false;
   }
 }

@@ -442,4 +442,29 @@ class PullTest {
     }
     assertEquals(1, hub.asked.stream().filter(a -> a.server().equals("store")).count());
   }
+
+  /// A path that is wrong may look like a name: that is said soon.
+  @Test
+  void withoutANetworkItEndsSoon() {
+    var notes = new ArrayList<String>();
+    var refusal =
+        assertThrows(
+            CheckpointException.class,
+            () ->
+                Hub.pull(
+                    NAME,
+                    o ->
+                        o.cache(cache)
+                            .endpoint("http://hub.invalid")
+                            .pause(Duration.ofMillis(1))
+                            .progress(
+                                new HubProgress() {
+                                  @Override
+                                  public void note(String text) {
+                                    notes.add(text);
+                                  }
+                                })));
+    assertTrue(refusal.getMessage().contains("is there a network?"), refusal.getMessage());
+    assertEquals(1, notes.size(), notes::toString);
+  }
 }
