@@ -43,8 +43,7 @@ final class Tries {
     failures++;
     if (isUnresolved(e) && !reached && failures >= Math.min(LOOKUPS, options.tries)) {
       throw new CheckpointException(
-          "%s: %s If a path was meant, there is nothing of that name".formatted(what, reason),
-          e);
+          "%s: %s If a path was meant, there is nothing of that name".formatted(what, reason), e);
     }
     if (failures >= options.tries) {
       throw new CheckpointException(

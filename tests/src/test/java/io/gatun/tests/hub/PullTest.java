@@ -15,6 +15,7 @@ import io.gatun.loaders.hub.Hub;
 import io.gatun.loaders.hub.HubOptions;
 import io.gatun.loaders.hub.HubProgress;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -455,7 +456,7 @@ class PullTest {
                     NAME,
                     o ->
                         o.cache(cache)
-                            .endpoint("http://hub.invalid")
+                            .endpoint(URI.create("http://hub.invalid"))
                             .pause(Duration.ofMillis(1))
                             .progress(
                                 new HubProgress() {

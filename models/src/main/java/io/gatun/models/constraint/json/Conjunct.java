@@ -1,11 +1,11 @@
 package io.gatun.models.constraint.json;
 
-import io.gatun.models.constraint.expr.Regex;
-import io.gatun.models.constraint.expr.CharDfa;
-import io.gatun.models.constraint.expr.Expr;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.BooleanNode;
 import com.fasterxml.jackson.databind.node.TextNode;
+import io.gatun.models.constraint.expr.CharDfa;
+import io.gatun.models.constraint.expr.Expr;
+import io.gatun.models.constraint.expr.Regex;
 import io.gatun.models.constraint.json.Numbers.Range;
 import io.gatun.models.constraint.json.Schemas.Located;
 import java.math.BigDecimal;

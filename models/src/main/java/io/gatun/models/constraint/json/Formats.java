@@ -1,7 +1,7 @@
 package io.gatun.models.constraint.json;
 
-import io.gatun.models.constraint.expr.Regex;
 import io.gatun.models.constraint.expr.CharDfa;
+import io.gatun.models.constraint.expr.Regex;
 import java.util.Map;
 
 /// The formats that are enforced; others are annotations, as JSON Schema has it.

@@ -1,10 +1,10 @@
 package io.gatun.models.constraint.json;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.models.constraint.expr.CharDfa;
 import io.gatun.models.constraint.expr.Expr;
-import com.fasterxml.jackson.databind.JsonNode;
-import io.gatun.models.constraint.json.Conjunct.Kind;
 import io.gatun.models.constraint.expr.Expr.Rule;
+import io.gatun.models.constraint.json.Conjunct.Kind;
 import io.gatun.models.constraint.json.Schemas.Located;
 import java.util.ArrayDeque;
 import java.util.ArrayList;

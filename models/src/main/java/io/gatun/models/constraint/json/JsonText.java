@@ -1,9 +1,9 @@
 package io.gatun.models.constraint.json;
 
-import io.gatun.models.constraint.expr.CodePoints;
-import io.gatun.models.constraint.expr.CharDfa;
-import io.gatun.models.constraint.expr.Expr;
 import com.fasterxml.jackson.databind.JsonNode;
+import io.gatun.models.constraint.expr.CharDfa;
+import io.gatun.models.constraint.expr.CodePoints;
+import io.gatun.models.constraint.expr.Expr;
 import io.gatun.models.constraint.expr.Expr.Rule;
 import java.math.BigDecimal;
 import java.util.ArrayList;

@@ -1,8 +1,8 @@
 package io.gatun.models.constraint.json;
 
 import io.gatun.models.constraint.ConstraintException;
-import io.gatun.models.constraint.expr.CodePoints;
 import io.gatun.models.constraint.expr.CharDfa;
+import io.gatun.models.constraint.expr.CodePoints;
 import io.gatun.models.constraint.expr.Expr;
 import java.math.BigDecimal;
 import java.math.BigInteger;
