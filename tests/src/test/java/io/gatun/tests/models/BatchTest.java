@@ -40,8 +40,13 @@ class BatchTest {
   private static final Path RESOURCES = TestData.ROOT.resolve("tests/src/test/resources/llm");
 
   /// Random models that make more than 1e-5 of the different order in which one row and several are
-  /// summed up, as they do of any such change.
-  private static final Set<String> AMPLIFYING = Set.of("gemma4", "qwen3_next");
+  /// summed up, as they do of any such change: weights that differ by a unit in the last place move
+  /// their logits by 1e-5 and more, where others' move by 1e-6.
+  private static final Set<String> AMPLIFYING = Set.of("gemma4", "qwen3_5_moe", "qwen3_next");
+
+  /// How much more than such weights other orders in all products may do. OpenBLAS's stay within 2;
+  /// oneDNN's, whose kernels differ with the number of rows, within 3.
+  private static final int PRODUCTS = 4;
 
   private static final int[] LENGTHS = {1, 65, 300};
 
@@ -66,8 +71,8 @@ class BatchTest {
       var decoder = Architectures.open(checkpoint, keys);
       double tolerance = 1e-5;
       if (AMPLIFYING.contains(folder.getFileName().toString())) {
-        tolerance = 2 * ofOneUnitInTheLastPlace(checkpoint, keys, decoder, ops);
-        assertTrue(tolerance > 1e-5 && tolerance < 1e-4, "tolerance " + tolerance);
+        tolerance = PRODUCTS * ofOneUnitInTheLastPlace(checkpoint, keys, decoder, ops);
+        assertTrue(tolerance > 1e-5 && tolerance < 2e-4, "tolerance " + tolerance);
       }
       new Case(decoder, ops, DType.Plain.F32).check(tolerance);
     }

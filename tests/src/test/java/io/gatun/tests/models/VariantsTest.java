@@ -62,8 +62,8 @@ class VariantsTest {
   @Test
   void tensorsWithoutAPlaceInASam() throws IOException {
     Path dir = copy("tiny-sam");
-    rewrite(dir, Map.of("mask_decoder.hf_token.weight", floats(64)));
-    refused(() -> Sam.load(dir), "no place for 1 of its", "mask_decoder.hf_token.weight");
+    rewrite(dir, Map.of("mask_decoder.extra_token.weight", floats(64)));
+    refused(() -> Sam.load(dir), "no place for 1 of its", "mask_decoder.extra_token.weight");
   }
 
   @ParameterizedTest
