@@ -83,6 +83,8 @@ class FunctionalTest {
       }
       agree(backend, dtype, 1, (f, a) -> f.add(a.of(x), a.of(y)));
       agree(backend, dtype, 1, (f, a) -> f.add(a.of(x), a.of(end)));
+      agree(backend, dtype, 1, (f, a) -> f.mul(a.of(x), a.of(y)));
+      agree(backend, dtype, 1, (f, a) -> f.mul(a.of(x), a.of(end)));
       agree(backend, dtype, 1, (f, a) -> f.scale(a.of(x), 0.18215f));
       var gated = random(5, 11, 2L * n);
       agree(backend, dtype, 1, (f, a) -> f.geglu(a.of(gated)));

@@ -234,6 +234,8 @@ class ViewsTest {
         refused(arena, type, "geglu", sequence, f::geglu);
         refused(arena, type, "add", sequence, v -> f.add(v, x));
         refused(arena, type, "add", sequence, v -> f.add(x, v));
+        refused(arena, type, "mul", sequence, v -> f.mul(v, x));
+        refused(arena, type, "mul", sequence, v -> f.mul(x, v));
         refused(arena, type, "scale", sequence, v -> f.scale(v, 2));
         refused(arena, type, "windowPartition", pixels, v -> f.windowPartition(v, 4, null));
         refused(
