@@ -21,7 +21,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /// FLUX.2 klein's networks against recorded results of diffusers and transformers, part by part.
 class Flux2GoldenTest {
-  private static final Path DIR = TestData.shared("diffusion-random/flux2_klein");
+  private static Path dir() {
+    return TestData.shared("diffusion-random/flux2_klein");
+  }
 
   /// The recorded batches are of two images, each with its own text and time.
   @ParameterizedTest
@@ -32,11 +34,11 @@ class Flux2GoldenTest {
     "late, NATIVE, F32, 8",
   })
   void transformer(String call, Backend backend, DType.Plain dtype, int records) {
-    try (var goldens = new Goldens(DIR.resolve("golden/transformer.safetensors"), dtype);
-        var checkpoint = Checkpoint.open(DIR.resolve("transformer"));
+    try (var goldens = new Goldens(dir().resolve("golden/transformer.safetensors"), dtype);
+        var checkpoint = Checkpoint.open(dir().resolve("transformer"));
         var ops = new Ops(backend, 2)) {
       var f = new Functional(ops, dtype);
-      var config = Flux2Config.of(JsonKeys.read(DIR.resolve("transformer/config.json")));
+      var config = Flux2Config.of(JsonKeys.read(dir().resolve("transformer/config.json")));
       var network = new Flux2Transformer2DModel(config, Weights.of(checkpoint));
       String in = call + ".in.";
       var places = goldens.tensor(in + "img_ids");
@@ -65,11 +67,11 @@ class Flux2GoldenTest {
   @ParameterizedTest
   @CsvSource({"VECTOR, F32", "NATIVE, F32"})
   void textEncoder(Backend backend, DType.Plain dtype) {
-    try (var goldens = new Goldens(DIR.resolve("golden/text.safetensors"), dtype);
-        var checkpoint = Checkpoint.open(DIR.resolve("text_encoder"));
+    try (var goldens = new Goldens(dir().resolve("golden/text.safetensors"), dtype);
+        var checkpoint = Checkpoint.open(dir().resolve("text_encoder"));
         var ops = new Ops(backend, 2)) {
       var f = new Functional(ops, dtype);
-      var config = Qwen3Config.of(JsonKeys.read(DIR.resolve("text_encoder/config.json")));
+      var config = Qwen3Config.of(JsonKeys.read(dir().resolve("text_encoder/config.json")));
       var encoder = new Qwen3TextModel(config, Weights.of(checkpoint), 27);
       int text = 0;
       for (float shown : goldens.tensor("1.text_encoder.attention_mask").toFloats()) {
