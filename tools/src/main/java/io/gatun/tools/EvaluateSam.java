@@ -149,15 +149,15 @@ final class EvaluateSam implements Runnable {
         if (evaluation.images() == total) {
           return;
         }
-        Interrupts.of(spec)
-            .keeps(
-                () ->
-                    String.format(
-                        Locale.ROOT,
-                        "the mIoU of the first %d images is %.4f",
-                        evaluation.images(),
-                        evaluation.meanIou()));
         evaluation.add(Image.read(file(entry.getKey())), entry.getKey(), entry.getValue());
+        // Now: another thread says it.
+        String soFar =
+            String.format(
+                Locale.ROOT,
+                "the mIoU of the first %d images is %.4f",
+                evaluation.images(),
+                evaluation.meanIou());
+        Interrupts.of(spec).keeps(() -> soFar);
         if (shown) {
           bar.show(evaluation.images(), total, "");
         }

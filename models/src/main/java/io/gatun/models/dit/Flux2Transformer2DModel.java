@@ -29,8 +29,7 @@ public final class Flux2Transformer2DModel {
   private final LinearWeight contextEmbedder;
   private final List<JointTransformerBlock> transformerBlocks = new ArrayList<>();
   private final List<SingleBlock> singleTransformerBlocks = new ArrayList<>();
-  private final LinearWeight normOut;
-  private final LinearWeight projOut;
+  private final LastLayer lastLayer;
 
   /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
   ///   the configuration says
@@ -64,8 +63,10 @@ public final class Flux2Transformer2DModel {
       singleTransformerBlocks.add(
           new SingleBlock(config, weights.at("single_transformer_blocks", i).at("attn")));
     }
-    normOut = weights.linearWithoutBias("norm_out.linear", 2L * d, d);
-    projOut = weights.linearWithoutBias("proj_out", config.inChannels(), d);
+    lastLayer =
+        new LastLayer(
+            weights.linearWithoutBias("norm_out.linear", 2L * d, d),
+            weights.linearWithoutBias("proj_out", config.inChannels(), d));
   }
 
   public Flux2Config config() {
@@ -127,10 +128,8 @@ public final class Flux2Transformer2DModel {
             all = singleTransformerBlocks.get(i).forward(f, all, modulation, table);
             probe.accept("single_transformer_blocks." + i, all);
           }
-          var last = Modulation.ofScaleShift(f, f.toF32(f.linear(silu, normOut)).toFloats());
-          var normed = last.norm(f, Rows.after(all, text));
-          probe.accept("norm_out", normed);
-          return f.toF32(f.linear(normed, projOut)).reshape(sample.shape().dims());
+          var out = lastLayer.forward(f, Rows.after(all, text), silu, probe);
+          return out.reshape(sample.shape().dims());
         });
   }
 

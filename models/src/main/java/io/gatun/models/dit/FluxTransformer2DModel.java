@@ -26,8 +26,7 @@ public final class FluxTransformer2DModel {
   private final List<AdaLayerNorm> norm1 = new ArrayList<>();
   private final List<AdaLayerNorm> norm1Context = new ArrayList<>();
   private final List<SingleBlock> singleTransformerBlocks = new ArrayList<>();
-  private final LinearWeight normOut;
-  private final LinearWeight projOut;
+  private final LastLayer lastLayer;
 
   /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
   ///   the configuration says
@@ -60,8 +59,10 @@ public final class FluxTransformer2DModel {
       singleTransformerBlocks.add(
           new SingleBlock(weights.at("single_transformer_blocks", i), d, heads));
     }
-    normOut = weights.linear("norm_out.linear", 2L * d, d);
-    projOut = weights.linear("proj_out", config.inChannels(), d);
+    lastLayer =
+        new LastLayer(
+            weights.linear("norm_out.linear", 2L * d, d),
+            weights.linear("proj_out", config.inChannels(), d));
   }
 
   public FluxConfig config() {
@@ -112,10 +113,7 @@ public final class FluxTransformer2DModel {
             probe.accept("single_transformer_blocks.%d.0".formatted(i), tokens.slice(0, 0, text));
             probe.accept("single_transformer_blocks.%d.1".formatted(i), Rows.after(tokens, text));
           }
-          var modulation = Modulation.ofScaleShift(f, f.toF32(f.linear(silu, normOut)).toFloats());
-          var normed = modulation.norm(f, Rows.after(tokens, text));
-          probe.accept("norm_out", normed);
-          var out = f.toF32(f.linear(normed, projOut)); // (T, 4 C)
+          var out = lastLayer.forward(f, Rows.after(tokens, text), silu, probe);
           return patches.join(f, out, sample.dim(0), sample.dim(1));
         });
   }

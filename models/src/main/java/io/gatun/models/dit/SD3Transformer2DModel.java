@@ -23,8 +23,7 @@ public final class SD3Transformer2DModel {
   private final List<JointTransformerBlock> transformerBlocks = new ArrayList<>();
   private final List<AdaLayerNorm> norm1 = new ArrayList<>();
   private final List<AdaLayerNorm> norm1Context = new ArrayList<>();
-  private final LinearWeight normOut;
-  private final LinearWeight projOut;
+  private final LastLayer lastLayer;
 
   /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
   ///   the configuration says
@@ -58,8 +57,10 @@ public final class SD3Transformer2DModel {
               new FeedForward(block.at("ff"), d),
               last ? null : new FeedForward(block.at("ff_context"), d)));
     }
-    normOut = weights.linear("norm_out.linear", 2L * d, d);
-    projOut = weights.linear("proj_out", (long) p * p * config.outChannels(), d);
+    lastLayer =
+        new LastLayer(
+            weights.linear("norm_out.linear", 2L * d, d),
+            weights.linear("proj_out", (long) p * p * config.outChannels(), d));
   }
 
   public SD3Config config() {
@@ -117,10 +118,7 @@ public final class SD3Transformer2DModel {
                                 null,
                                 (part, y) -> probe.accept(name + part, y)));
           }
-          var modulation = Modulation.ofScaleShift(f, f.toF32(f.linear(silu, normOut)).toFloats());
-          var normed = modulation.norm(f, tokens);
-          probe.accept("norm_out", normed);
-          var out = f.toF32(f.linear(normed, projOut)); // (T, P P C)
+          var out = lastLayer.forward(f, tokens, silu, probe);
           return new Patches(config.patchSize(), false).join(f, out, sample.dim(0), sample.dim(1));
         });
   }

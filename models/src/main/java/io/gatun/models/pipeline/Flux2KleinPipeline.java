@@ -13,7 +13,7 @@ import java.util.Set;
 
 /// FLUX.2 klein: three inner layers' states of a language model, of the text and of padding, and a
 /// transformer that reads them beside patches of latents.
-final class Flux2KleinPipeline implements Pipeline, Denoiser, TextConditions {
+final class Flux2KleinPipeline implements TransformerPipeline {
   static final Set<String> CLASS_NAMES = Set.of("Flux2KleinPipeline");
 
   private static final List<Integer> LAYERS = List.of(9, 18, 27);
@@ -121,16 +121,6 @@ final class Flux2KleinPipeline implements Pipeline, Denoiser, TextConditions {
     double of10 = 8.73809524e-05 * tokens + 1.89833333;
     double slope = (of200 - of10) / 190;
     return new FlowTimes(tokens, true, tokens > 4300 ? of200 : of200 + slope * (steps - 200));
-  }
-
-  @Override
-  public TextConditions text() {
-    return this;
-  }
-
-  @Override
-  public Denoiser denoiser() {
-    return this;
   }
 
   @Override

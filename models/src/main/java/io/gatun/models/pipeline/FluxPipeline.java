@@ -13,7 +13,7 @@ import java.util.Set;
 
 /// FLUX.1: T5 for the text's states, CLIP for its embedding, and a transformer that was distilled
 /// to guide by itself (dev), or to need no guidance and few steps (schnell).
-final class FluxPipeline implements Pipeline, Denoiser, TextConditions {
+final class FluxPipeline implements TransformerPipeline {
   static final Set<String> CLASS_NAMES = Set.of("FluxPipeline");
 
   private static final int DEV_TOKENS = 512;
@@ -112,16 +112,6 @@ final class FluxPipeline implements Pipeline, Denoiser, TextConditions {
   @Override
   public FlowTimes flowTimes(LatentSize size, int steps) {
     return new FlowTimes(size.height() / PATCH * (size.width() / PATCH), true, Double.NaN);
-  }
-
-  @Override
-  public TextConditions text() {
-    return this;
-  }
-
-  @Override
-  public Denoiser denoiser() {
-    return this;
   }
 
   @Override

@@ -9,7 +9,7 @@ import java.util.Locale;
 import java.util.Set;
 
 /// PixArt-alpha and PixArt-Sigma: T5, and a transformer that sees its states by cross-attention.
-final class PixArtPipeline implements Pipeline, Denoiser, TextConditions {
+final class PixArtPipeline implements TransformerPipeline {
   private static final String ALPHA = "PixArtAlphaPipeline";
 
   static final Set<String> CLASS_NAMES = Set.of(ALPHA, "PixArtSigmaPipeline");
@@ -74,16 +74,6 @@ final class PixArtPipeline implements Pipeline, Denoiser, TextConditions {
                 transformer
                     .forward(f, sample, timestep, height, width, caption, (name, x) -> {})
                     .slice(2, 0, size.channels())); // the noise, without its variance
-  }
-
-  @Override
-  public TextConditions text() {
-    return this;
-  }
-
-  @Override
-  public Denoiser denoiser() {
-    return this;
   }
 
   @Override

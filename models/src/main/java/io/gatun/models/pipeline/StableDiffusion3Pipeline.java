@@ -15,7 +15,7 @@ import java.util.Set;
 
 /// Stable Diffusion 3 and 3.5: two CLIP text encoders, perhaps T5, and a transformer that reads
 /// their states one after the other.
-final class StableDiffusion3Pipeline implements Pipeline, Denoiser, TextConditions {
+final class StableDiffusion3Pipeline implements TransformerPipeline {
   static final Set<String> CLASS_NAMES = Set.of("StableDiffusion3Pipeline");
 
   private static final int T5_TOKENS = 256;
@@ -131,16 +131,6 @@ final class StableDiffusion3Pipeline implements Pipeline, Denoiser, TextConditio
   public FlowTimes flowTimes(LatentSize size, int steps) {
     int patch = multiple();
     return new FlowTimes(size.height() / patch * (size.width() / patch), false, Double.NaN);
-  }
-
-  @Override
-  public TextConditions text() {
-    return this;
-  }
-
-  @Override
-  public Denoiser denoiser() {
-    return this;
   }
 
   @Override

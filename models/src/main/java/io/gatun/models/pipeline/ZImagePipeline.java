@@ -10,7 +10,7 @@ import java.util.Set;
 
 /// Z-Image and Z-Image-Turbo: a language model's states before its last layer, and a transformer
 /// that reads text and image as one sequence.
-final class ZImagePipeline implements Pipeline, Denoiser, TextConditions {
+final class ZImagePipeline implements TransformerPipeline {
   static final Set<String> CLASS_NAMES = Set.of("ZImagePipeline");
 
   private static final int TOKENS = 512;
@@ -84,16 +84,6 @@ final class ZImagePipeline implements Pipeline, Denoiser, TextConditions {
   @Override
   public FlowTimes flowTimes(LatentSize size, int steps) {
     return new FlowTimes(size.height() / PATCH * (size.width() / PATCH), true, Double.NaN);
-  }
-
-  @Override
-  public TextConditions text() {
-    return this;
-  }
-
-  @Override
-  public Denoiser denoiser() {
-    return this;
   }
 
   /// Turbo's.

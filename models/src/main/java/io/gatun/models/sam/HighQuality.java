@@ -92,9 +92,9 @@ final class HighQuality {
             (worker, from, to) -> {
               for (long row = from; row < to; row++) {
                 long y = row % side;
-                long first = (row / side * grid + y / 4) * grid * 16 + y / 2 % 2 * 8 + y % 2 * 2;
+                long image = row / side * side * side;
                 for (long i = 0; i < 2 * grid; i++) {
-                  long pair = first + i / 2 * 16 + i % 2 * 4;
+                  long pair = image + Upscaling4x4.pair(grid, y, i);
                   MemorySegment.copy(
                       x.segment(),
                       pair * bytes,

@@ -127,19 +127,19 @@ public final class MaskDecoder {
             (worker, from, to) -> {
               for (long row = from; row < to; row++) {
                 long y = row % side;
-                // The first token of the row, and in it the row's first pixels.
-                long token = (row / side * grid + y / 4) * grid;
-                copyRow(masks, token * 16 + y / 2 % 2 * 8 + y % 2 * 2, grid, out, row * side);
+                copyRow(masks, row / side * side * side, grid, y, out, row * side);
               }
             });
     return out;
   }
 
-  /// A row of pixels, of which two follow each other in each quarter of a token.
-  private static void copyRow(Tensor masks, long from, int tokens, Tensor out, long to) {
-    for (long i = 0; i < 2L * tokens; i++) {
+  /// Row `y` of the mask whose pixels begin at `from`.
+  private static void copyRow(Tensor masks, long from, int grid, long y, Tensor out, long to) {
+    for (long i = 0; i < 2L * grid; i++) {
       long pair =
-          masks.segment().get(ValueLayout.JAVA_LONG_UNALIGNED, 4 * (from + i / 2 * 16 + i % 2 * 4));
+          masks
+              .segment()
+              .get(ValueLayout.JAVA_LONG_UNALIGNED, 4 * (from + Upscaling4x4.pair(grid, y, i)));
       out.segment().set(ValueLayout.JAVA_LONG_UNALIGNED, 4 * (to + 2 * i), pair);
     }
   }

@@ -29,4 +29,10 @@ final class Upscaling4x4 {
     var y = norm.forward(f, first.forward(f, x, Epilogue.NONE));
     return second.forward(f, f.activate(y, Activation.GELU), last);
   }
+
+  /// Where the pixels 2 i and 2 i + 1 of row `y` stand, one behind the other, among those that
+  /// [#forward] makes of `grid` x `grid` tokens.
+  static long pair(long grid, long y, long i) {
+    return (y / 4 * grid + i / 2) * 16 + y / 2 % 2 * 8 + i % 2 * 4 + y % 2 * 2;
+  }
 }
