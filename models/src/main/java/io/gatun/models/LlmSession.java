@@ -224,6 +224,8 @@ public final class LlmSession implements AutoCloseable {
   /// Takes what the model says before it reads some tokens.
   @FunctionalInterface
   public interface Judge {
+    /// Takes some rows.
+    ///
     /// @param first the number of the token that the first row speaks of
     /// @param logits (T, V) F32, which may be overwritten, and are gone afterwards
     void judge(int first, Tensor logits);

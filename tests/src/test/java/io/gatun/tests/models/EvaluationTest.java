@@ -29,11 +29,13 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// Language models compared, against plain logits; questions, against the sums and choices of
 /// transformers and lm-evaluation-harness's rules.
 class EvaluationTest {
-  private static final Consumer<LlmOptions> EXACT =
-      o -> o.backend(Backend.VECTOR).precision(Precision.F32).kv(DType.Plain.F32).threads(2);
+  private static void exact(LlmOptions o) {
+    o.backend(Backend.VECTOR).precision(Precision.F32).kv(DType.Plain.F32).threads(2);
+  }
 
-  private static final Consumer<LlmOptions> ROUGH =
-      o -> o.backend(Backend.VECTOR).precision(Precision.FAST).kv(DType.Plain.I8).threads(2);
+  private static void rough(LlmOptions o) {
+    o.backend(Backend.VECTOR).precision(Precision.FAST).kv(DType.Plain.I8).threads(2);
+  }
 
   private static Llm tiny(Consumer<LlmOptions> choose) {
     return Llm.load(TestData.pretrained("tiny-llm"), choose);
@@ -64,8 +66,8 @@ class EvaluationTest {
   @Test
   void figuresAreThoseOfTheLogits() throws IOException {
     String text = Files.readString(TestData.pretrained("tiny-llm/heldout.txt")).substring(0, 800);
-    try (var first = tiny(EXACT);
-        var second = tiny(ROUGH);
+    try (var first = tiny(EvaluationTest::exact);
+        var second = tiny(EvaluationTest::rough);
         var comparison = new TextComparison(List.of(first, second))) {
       var figures = comparison.read(text, 512, (done, all) -> {});
       int[] ids = first.tokenizer().encode(text, true, false);
@@ -111,7 +113,7 @@ class EvaluationTest {
   @Test
   void windowsAreThoseOfPerplexity() throws IOException {
     String text = Files.readString(TestData.pretrained("tiny-llm/heldout.txt")).substring(0, 1500);
-    try (var llm = tiny(EXACT);
+    try (var llm = tiny(EvaluationTest::exact);
         var comparison = new TextComparison(List.of(llm))) {
       var expected = llm.perplexity(text, o -> o.window(200));
       var found = comparison.read(text, 200, (done, all) -> {}).getFirst();
@@ -124,10 +126,10 @@ class EvaluationTest {
   void otherVocabulariesAreRefused() {
     Path other = TestData.shared("llm-formats");
     try (var stream = Files.walk(other);
-        var first = tiny(EXACT)) {
+        var first = tiny(EvaluationTest::exact)) {
       Path gguf =
           stream.filter(f -> f.toString().endsWith(".gguf")).sorted().findFirst().orElseThrow();
-      try (var second = Llm.load(gguf, EXACT)) {
+      try (var second = Llm.load(gguf, EvaluationTest::exact)) {
         var e =
             assertThrows(
                 IllegalArgumentException.class, () -> new TextComparison(List.of(first, second)));
@@ -139,7 +141,9 @@ class EvaluationTest {
   }
 
   static Stream<Path> choices() throws IOException {
-    return Files.list(TestData.shared("choices")).sorted();
+    try (var files = Files.list(TestData.shared("choices"))) {
+      return files.sorted().toList().stream();
+    }
   }
 
   @ParameterizedTest
@@ -150,7 +154,7 @@ class EvaluationTest {
     assertEquals(lines.size(), questions.size());
     double right = 0;
     double normalized = 0;
-    try (var llm = tiny(EXACT)) {
+    try (var llm = tiny(EvaluationTest::exact)) {
       for (int i = 0; i < lines.size(); i++) {
         JsonNode golden = new ObjectMapper().readTree(lines.get(i));
         var question = questions.get(i);
