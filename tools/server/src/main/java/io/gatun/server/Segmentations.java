@@ -9,6 +9,7 @@ import io.gatun.models.sam.MaskAnnotation;
 import io.gatun.models.sam.MaskPredictor;
 import io.gatun.models.sam.Prediction;
 import io.gatun.models.sam.Prompt;
+import io.gatun.models.sam.Resize;
 import io.gatun.models.sam.SamAutomaticMaskGenerator;
 import io.gatun.server.SegmentationModel.Kept;
 import io.gatun.tensor.runtime.Workers;
@@ -187,8 +188,8 @@ final class Segmentations {
     }
 
     @Override
-    public int imgSize() {
-      return of.imgSize();
+    public Resize resize() {
+      return of.resize();
     }
 
     @Override
