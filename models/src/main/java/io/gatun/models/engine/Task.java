@@ -208,6 +208,9 @@ final class Task implements AnswerText.Sink {
   ///
   /// @return why the answer ends with it, or null if it goes on
   Reason choose(MemorySegment logits, Candidates scratch, Stats.Counts counts) {
+    if (firstToken == 0) {
+      handle.judge(Arrays.stream(judged).takeWhile(Objects::nonNull).toList());
+    }
     if (request.maxTokens() == 0) {
       return Reason.LENGTH;
     }
@@ -286,8 +289,7 @@ final class Task implements AnswerText.Sink {
             waited(),
             speculation.drafted(),
             speculation.accepted(),
-            sampler.seed()),
-        Arrays.stream(judged).takeWhile(Objects::nonNull).toList());
+            sampler.seed()));
   }
 
   private void close() {
