@@ -203,6 +203,9 @@ final class Task implements AnswerText.Sink {
   ///
   /// @return why the answer ends with it, or null if it goes on
   Reason choose(MemorySegment logits, Candidates scratch, Stats.Counts counts) {
+    if (firstToken == 0) {
+      handle.judge(List.copyOf(judged));
+    }
     if (request.maxTokens() == 0) {
       return Reason.LENGTH;
     }
@@ -279,8 +282,7 @@ final class Task implements AnswerText.Sink {
             waited(),
             speculation.drafted(),
             speculation.accepted(),
-            sampler.seed()),
-        List.copyOf(judged));
+            sampler.seed()));
   }
 
   private void close() {
