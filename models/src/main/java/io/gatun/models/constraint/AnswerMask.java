@@ -27,6 +27,9 @@ public final class AnswerMask implements TokenMask, Drafter {
   /// So much of what was written is kept to look for triggers in.
   private static final int TAIL = 512;
 
+  /// Stands for what is not kept: no answer begins with it.
+  private static final char CUT = '\uFFFF';
+
   private final Tokenizer tokenizer;
   private final List<Constraint.Trigger> triggers;
   private final StringBuilder tail = new StringBuilder();
@@ -127,7 +130,9 @@ public final class AnswerMask implements TokenMask, Drafter {
         tokenizer.isSpecial(token)
             ? tokenizer.piece(token)
             : new String(tokenizer.bytes(token), StandardCharsets.UTF_8));
-    tail.delete(0, Math.max(0, tail.length() - TAIL));
+    if (tail.length() > TAIL) {
+      tail.delete(1, tail.length() - TAIL).setCharAt(0, CUT);
+    }
     for (var each : triggers) {
       if ((each.inThoughts() || text.isAnswering()) && each.before().matcher(tail).find()) {
         matcher = each.then().start(tokenizer);

@@ -6,6 +6,8 @@ import io.gatun.models.constraint.expr.Expr;
 import io.gatun.models.constraint.expr.Regex;
 import io.gatun.models.constraint.json.JsonSchema;
 import io.gatun.models.text.Tokenizer;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.WeakHashMap;
@@ -19,11 +21,13 @@ import java.util.regex.Pattern;
 /// llm.generate("Is water wet? ", o -> o.constraint(yesOrNo));
 /// ```
 ///
-/// Special tokens are no part of any text; those that end an answer may come where the text may
-/// end.
+/// Special tokens are no part of any text but where a [mark][#mark] asks for one; those that end an
+/// answer may come where the text may end.
 public final class Constraint {
+  private static final Expr ANY = Expr.any(new Expr.Chars(CodePoints.ALL));
+
   private final String name;
-  private final Grammar grammar;
+  private Grammar grammar;
   private final Expr.Rule root;
   private final String trigger;
   private final Constraint afterTrigger;
@@ -32,6 +36,10 @@ public final class Constraint {
 
   private Constraint(String name, Expr.Rule root) {
     this(name, root, null, null, List.of());
+  }
+
+  private Constraint(String name, Expr root) {
+    this(name, new Expr.Rule("root", root));
   }
 
   private Constraint(
@@ -45,14 +53,28 @@ public final class Constraint {
     this.trigger = trigger;
     this.afterTrigger = afterTrigger;
     this.triggers = List.copyOf(triggers);
-    grammar = Grammar.compile(root);
+  }
+
+  /// Compiled, as it is meant to be used by itself and not as a part of others.
+  ///
+  /// @throws ConstraintException if it is too large, or stands for no text
+  private Constraint whole() {
+    grammar();
+    return this;
+  }
+
+  private synchronized Grammar grammar() {
+    if (grammar == null) {
+      grammar = Grammar.compile(root);
+    }
+    return grammar;
   }
 
   /// Texts of a grammar in llama.cpp's form (GBNF), which begins with the rule `root`.
   ///
   /// @throws ConstraintException if it is not understood, too large, or stands for no text
   public static Constraint gbnf(String grammar) {
-    return new Constraint("grammar", Gbnf.parse(grammar));
+    return new Constraint("grammar", Gbnf.parse(grammar)).whole();
   }
 
   /// Texts that match a regular expression as a whole. The form is that of ECMA-262, without back
@@ -60,8 +82,7 @@ public final class Constraint {
   ///
   /// @throws ConstraintException if it is not understood or too large
   public static Constraint regex(String pattern) {
-    return new Constraint(
-        "regular expression", new Expr.Rule("root", Regex.whole(pattern, "pattern " + pattern)));
+    return new Constraint("regular expression", Regex.whole(pattern, "pattern " + pattern)).whole();
   }
 
   /// One of these texts.
@@ -74,8 +95,8 @@ public final class Constraint {
               ? "there is nothing to choose from; give one choice at least"
               : "a choice is empty; need at least one character");
     }
-    return new Constraint(
-        "choice", new Expr.Rule("root", new Expr.Choice(texts.stream().map(Expr::text).toList())));
+    return new Constraint("choice", new Expr.Choice(texts.stream().map(Expr::text).toList()))
+        .whole();
   }
 
   /// JSON that is valid by a schema: see the README for what of JSON Schema (draft 2020-12) is
@@ -84,7 +105,7 @@ public final class Constraint {
   /// @throws ConstraintException if it is no schema, too large, stands for no value, or has
   ///   keywords that cannot be enforced, with their place
   public static Constraint jsonSchema(String schema) {
-    return new Constraint("JSON schema", JsonSchema.compile(schema));
+    return new Constraint("JSON schema", JsonSchema.compile(schema)).whole();
   }
 
   /// Any JSON object.
@@ -103,18 +124,74 @@ public final class Constraint {
     if (trigger.isEmpty()) {
       throw new ConstraintException("the trigger is empty; need at least one character");
     }
-    var any = Expr.any(new Expr.Chars(CodePoints.ALL));
-    var some = new Expr.Repeat(new Expr.Chars(CodePoints.ALL), 1, Expr.UNBOUNDED);
-    var text = Expr.text(trigger);
-    var without = CharDfa.ANY.minus(CharDfa.of(Expr.sequence(any, text, any)));
-    var first =
-        CharDfa.of(Expr.sequence(any, text)).minus(CharDfa.of(Expr.sequence(any, text, some)));
     var free =
         Expr.choice(
-            new Expr.Machine(without, Expr.Chars::new),
-            Expr.sequence(new Expr.Machine(first, Expr.Chars::new), new Expr.Call(root)));
+            machine(without(List.of(trigger))),
+            Expr.sequence(machine(firstEndsWith(trigger)), call()));
     var name = "%s after %s".formatted(this.name, trigger);
-    return new Constraint(name, new Expr.Rule("root", free), trigger, this, List.of());
+    return new Constraint(name, new Expr.Rule("root", free), trigger, this, List.of()).whole();
+  }
+
+  /// Texts that end with another one, and have it nowhere before.
+  private static CharDfa firstEndsWith(String end) {
+    var text = Expr.text(end);
+    var some = new Expr.Repeat(new Expr.Chars(CodePoints.ALL), 1, Expr.UNBOUNDED);
+    return CharDfa.of(Expr.sequence(ANY, text)).minus(CharDfa.of(Expr.sequence(ANY, text, some)));
+  }
+
+  private static CharDfa without(List<String> texts) {
+    var one = new Expr.Choice(texts.stream().map(Expr::text).toList());
+    return CharDfa.ANY.minus(CharDfa.of(Expr.sequence(ANY, one, ANY)));
+  }
+
+  private static Expr machine(CharDfa texts) {
+    return new Expr.Machine(texts, Expr.Chars::new);
+  }
+
+  private Expr call() {
+    return new Expr.Call(root);
+  }
+
+  /// These, one after another.
+  public static Constraint sequence(Constraint... parts) {
+    return new Constraint(
+        "sequence", new Expr.Sequence(Arrays.stream(parts).map(Constraint::call).toList()));
+  }
+
+  /// One of these.
+  public static Constraint anyOf(List<Constraint> options) {
+    return new Constraint(
+        "choice", new Expr.Choice(options.stream().map(Constraint::call).toList()));
+  }
+
+  /// This, or nothing.
+  public Constraint optional() {
+    return new Constraint(name, Expr.optional(call()));
+  }
+
+  /// This any number of times, also none.
+  public Constraint repeated() {
+    return new Constraint(name, Expr.any(call()));
+  }
+
+  /// A special token, by its name, or the name as a text where the model has no such token.
+  public static Constraint mark(String name) {
+    return new Constraint("mark", Expr.mark(name));
+  }
+
+  /// Any text up to the first [mark][#mark] of this name, and that.
+  ///
+  /// @param without what does not come before it
+  public static Constraint upTo(String mark, String... without) {
+    var none = new ArrayList<>(List.of(without));
+    var before = none.isEmpty() ? CharDfa.ANY : without(none);
+    var spelled = CharDfa.of(Expr.sequence(machine(before), Expr.text(mark)));
+    none.add(mark);
+    return new Constraint(
+        "text up to " + mark,
+        Expr.choice(
+            Expr.sequence(machine(without(none)), new Expr.Mark(mark)),
+            machine(spelled.and(firstEndsWith(mark)))));
   }
 
   /// What has a text be by a constraint for a while.
@@ -128,7 +205,8 @@ public final class Constraint {
   /// Any text, but after each trigger what its constraint says: calls of functions, say. What comes
   /// between is free, and the text may end there.
   public static Constraint wherever(List<Trigger> triggers) {
-    var any = new Expr.Rule("root", Expr.any(new Expr.Chars(CodePoints.ALL)));
+    var any = new Expr.Rule("root", ANY);
+    triggers.forEach(trigger -> trigger.then.whole());
     return new Constraint("constraint of parts", any, null, null, triggers);
   }
 
@@ -139,8 +217,7 @@ public final class Constraint {
   /// The same with a line feed or some spaces before it, or neither.
   public Constraint afterSpace() {
     var space = Regex.whole("\\n?[ ]{0,8}", "white space");
-    var all = Expr.sequence(space, new Expr.Call(root));
-    return new Constraint(name, new Expr.Rule("root", all));
+    return new Constraint(name, Expr.sequence(space, call()));
   }
 
   /// The special token that it waits for; -1 if there is none.
@@ -161,7 +238,7 @@ public final class Constraint {
   public Matcher start(Tokenizer tokenizer) {
     Masks found;
     synchronized (masks) {
-      found = masks.computeIfAbsent(tokenizer, t -> new Masks(grammar, TokenTrie.of(t)));
+      found = masks.computeIfAbsent(tokenizer, t -> new Masks(grammar(), TokenTrie.of(t)));
     }
     return new Matcher(this, found);
   }

@@ -10,7 +10,8 @@ import java.util.Map;
 /// Reads grammars in llama.cpp's form (GBNF): `name ::= "text" [a-z]+ (other | .){2,3} # comment`.
 ///
 /// Differences: rules may begin with themselves, a line may begin with `|`, and a name that is
-/// given twice is an error. Tokens by number or name (`<[12]>`) are not supported.
+/// given twice is an error. `<|name|>` is the special token of that name, or the name as a text
+/// where a model has no such token; tokens by number (`<[12]>`) are not supported.
 final class Gbnf {
   private static final int MOST_CHARACTERS = 1 << 20;
   private static final int DEEPEST = 200;
@@ -117,8 +118,10 @@ final class Gbnf {
       } else if (isName(c)) {
         calledAt.putIfAbsent(source.substring(at, nameEnd()), at);
         part = new Expr.Call(rules.computeIfAbsent(name(), Rule::new));
-      } else if (c == '<' || c == '!') {
-        throw error(at, "tokens (<...>) are not supported; write the text that they stand for");
+      } else if (c == '<') {
+        part = token();
+      } else if (c == '!') {
+        throw error(at, "\"any token but this one\" (!<...>) is not supported");
       } else if (c == '*' || c == '+' || c == '?' || c == '{') {
         throw error(at, "there is nothing before '%s' that it could repeat".formatted(c));
       } else {
@@ -202,6 +205,20 @@ final class Gbnf {
       throw error(begin, "expected a number, as in {2,3}");
     }
     return Expr.count(source.substring(begin, at), () -> place(begin));
+  }
+
+  /// A special token, whose name has the brackets.
+  private Expr token() {
+    int open = at;
+    int end = source.indexOf('>', open);
+    if (source.startsWith("<[", open)) {
+      throw error(open, "tokens by number (<[...]>) are not supported; write the token's name");
+    }
+    if (end < 0 || source.substring(open, end).contains("\n")) {
+      throw error(open, "the token that begins here is not closed on its line");
+    }
+    at = end + 1;
+    return Expr.mark(source.substring(open, at));
   }
 
   private Expr literal() {

@@ -141,15 +141,8 @@ final class Nfa {
   /// Adds what `expr` stands for after `from`, and returns where that ends.
   private int build(Expr expr, int from, String name) {
     return switch (expr) {
-      case Expr.Text(String text) -> {
-        int at = from;
-        for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
-          int next = newState();
-          addEdge(at, new Edge(b & 0xFF, b & 0xFF, -1, next));
-          at = next;
-        }
-        yield at;
-      }
+      case Expr.Text(String text) -> bytes(text.getBytes(StandardCharsets.UTF_8), from);
+      case Expr.Mark(String mark) -> bytes(Expr.Mark.bytes(mark), from);
       case Expr.Chars(CodePoints set) -> chars(set, from);
       case Expr.Sequence(List<Expr> parts) -> {
         int at = from;
@@ -174,6 +167,16 @@ final class Nfa {
       case Expr.Machine machine -> machine(machine, from, name);
       case Expr.Members members -> members(members, from, name);
     };
+  }
+
+  private int bytes(byte[] text, int from) {
+    int at = from;
+    for (byte b : text) {
+      int next = newState();
+      addEdge(at, new Edge(b & 0xFF, b & 0xFF, -1, next));
+      at = next;
+    }
+    return at;
   }
 
   private int repeat(Expr.Repeat repeat, int from, String name) {
@@ -214,6 +217,7 @@ final class Nfa {
     long size = 1;
     switch (expr) {
       case Expr.Text(String text) -> size = text.length();
+      case Expr.Mark(String mark) -> size = mark.length();
       case Expr.Chars(CodePoints set) ->
           size = set.isEmpty() || set.last(set.count() - 1) < 0x80 ? 1 : 8;
       case Expr.Call _ -> size = 1;

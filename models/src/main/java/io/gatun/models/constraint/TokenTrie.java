@@ -1,6 +1,7 @@
 package io.gatun.models.constraint;
 
 import io.gatun.models.constraint.expr.CodePoints;
+import io.gatun.models.constraint.expr.Expr;
 import io.gatun.models.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -13,7 +14,7 @@ import java.util.WeakHashMap;
 ///
 /// Tokens that are nothing but characters that any JSON string may have are in tries of their own,
 /// by how many characters they have: where any text of so many is allowed, such a trie need not be
-/// walked. Special tokens are in none.
+/// walked. Special tokens are spelled as [marks][Expr.Mark].
 final class TokenTrie {
   private static final Map<Tokenizer, TokenTrie> KNOWN = new WeakHashMap<>();
   private static final long FACTOR = new SplittableRandom().nextLong() | 1;
@@ -70,8 +71,9 @@ final class TokenTrie {
     for (int id = 0; id < size; id++) {
       if (tokenizer.isEnd(id)) {
         ends[id >> 6] |= 1L << id;
-      } else if (tokenizer.has(id) && !tokenizer.isSpecial(id)) {
-        byte[] spelled = tokenizer.bytes(id);
+      } else if (tokenizer.has(id)) {
+        byte[] spelled =
+            tokenizer.isSpecial(id) ? Expr.Mark.bytes(tokenizer.piece(id)) : tokenizer.bytes(id);
         if (spelled.length > 0) {
           bytes[id] = spelled;
           most = Math.max(most, spelled.length);

@@ -11,11 +11,14 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 
 /// Lets a model answer as it likes, and keeps the calls that it makes to the functions that there
-/// are, and their arguments to the functions' schemas: where the model's form of calls is JSON, and
-/// its marks are tokens. Others (Qwen3-Coder's, GLM's, LFM2's, Gemma 4's, Llama 3's) stay free.
+/// are, and their arguments to the functions' schemas: where calls begin with a mark that is a
+/// token, or as Llama 3's, which are the whole answer. Lists of calls as Llama 3 may write them
+/// (`[f(p="value")]`) begin like other lists, and stay free.
 public final class CallConstraint {
   private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
   private static final int KEPT = 64;
@@ -61,10 +64,21 @@ public final class CallConstraint {
           true);
       return;
     }
-    if (knows("<tool_call>")
-        && !template.contains("<function=")
-        && !template.contains("<arg_key>")) {
+    if (template.contains("<function=")) {
+      grammar("<tool_call>", "functions", CallGrammars::functions);
+      grammar("<seed:tool_call>", "functions", CallGrammars::functions);
+    } else if (template.contains("<arg_key>")) {
+      grammar("<tool_call>", "keys", CallGrammars::keysAndValues);
+    } else if (knows("<tool_call>")) {
       objects("<tool_call>", "name", "arguments", false);
+    }
+    grammar("<|tool_call_start|>", "python", CallGrammars::python);
+    grammar("<|tool_call>", "gemma", CallGrammars::gemma);
+    if (knows("<|python_tag|>")) {
+      named(
+          "\\A\\s*(<\\|python_tag\\|>)?\\{\\s*\"name\"\\s*:\\s*\"",
+          "\"\\s*,\\s*\"parameters\"\\s*:\\s*",
+          false);
     }
     if (knows("[TOOL_CALLS]") && knows("[ARGS]")) {
       named("\\[TOOL_CALLS\\]\\s*", "(\\[CALL_ID\\]\\w+)?\\[ARGS\\]", false);
@@ -98,22 +112,23 @@ public final class CallConstraint {
   private void objects(String mark, String name, String arguments, boolean list) {
     var any = NODES.objectNode();
     var choices = any.putArray("anyOf");
+    String place = list ? "/items/anyOf/" : "/anyOf/";
     for (var tool : tools) {
+      String pointer = place + choices.size() + "/properties/" + arguments;
       var call = choices.addObject().put("type", "object");
       var properties = call.putObject("properties");
       if (name.equals("tool_name")) {
         properties.putObject("tool_call_id").put("type", "string");
       }
       properties.putObject(name).put("const", tool.name());
-      properties.set(arguments, arguments(tool));
+      properties.set(arguments, new Tool(tool.name(), arguments(tool)).parametersAt(pointer));
       call.putArray("required").add(name).add(arguments);
       call.put("additionalProperties", false);
     }
-    ObjectNode one = choices.size() == 1 ? (ObjectNode) choices.get(0) : any;
-    ObjectNode schema = one;
+    ObjectNode schema = any;
     if (list) {
       schema = NODES.objectNode().put("type", "array").put("minItems", 1);
-      schema.set("items", one);
+      schema.set("items", any);
     }
     triggers.add(
         new Trigger(Pattern.compile(Pattern.quote(mark) + "\\z"), compiled(schema), false));
@@ -131,13 +146,27 @@ public final class CallConstraint {
     }
   }
 
+  /// Calls in a form of their own.
+  private void grammar(String mark, String form, Function<CallGrammars, Constraint> calls) {
+    if (knows(mark)) {
+      var key = new StringBuilder(form);
+      tools.forEach(tool -> key.append('\n').append(tool.name()).append(tool.parameters()));
+      var then = compiled(key.toString(), () -> calls.apply(new CallGrammars(tools)));
+      triggers.add(new Trigger(Pattern.compile(Pattern.quote(mark) + "\\z"), then, false));
+    }
+  }
+
   private static Constraint compiled(JsonNode schema) {
     String text = schema.toString();
+    return compiled(text, () -> Constraint.jsonSchema(text).afterSpace());
+  }
+
+  private static Constraint compiled(String key, Supplier<Constraint> compile) {
     synchronized (COMPILED) {
-      var found = COMPILED.get(text);
+      var found = COMPILED.get(key);
       if (found == null) {
-        found = Constraint.jsonSchema(text).afterSpace();
-        COMPILED.put(text, found);
+        found = compile.get();
+        COMPILED.put(key, found);
       }
       return found;
     }

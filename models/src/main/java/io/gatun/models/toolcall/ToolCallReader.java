@@ -66,6 +66,10 @@ public final class ToolCallReader {
           "[ARGS]",
           "[CALL_ID]",
           "<|\"|>",
+          "<arg_key>",
+          "</arg_key>",
+          "<arg_value>",
+          "</arg_value>",
           "<|tool_call_begin|>",
           "<|tool_call_argument_begin|>",
           "<|tool_call_end|>",
@@ -163,7 +167,7 @@ public final class ToolCallReader {
   ///
   /// @return whether they are at their end, and more may follow
   private boolean read(boolean end, boolean whole) {
-    int to = open.end == null ? -1 : pending.indexOf(open.end);
+    int to = open.end == null ? -1 : endOfCalls(end);
     String body = pending.substring(0, to < 0 ? pending.length() : to);
     tell(forms.read(body, to >= 0 || (end && whole)));
     if (open.equals(NONE) && begun == 0 && !end && !forms.mayBeCalls(body)) {
@@ -189,6 +193,20 @@ public final class ToolCallReader {
     told = 0;
     open = null;
     return !pending.isEmpty();
+  }
+
+  /// Where the mark begins that ends the calls: not in a text of theirs.
+  ///
+  /// @param end whether nothing more comes, so that what is no JSON after all may be cut anywhere
+  private int endOfCalls(boolean end) {
+    int first = pending.indexOf(open.end);
+    if (first < 0 || !pending.substring(0, first).matches("\\s*\\[?\\s*\\{(?s:.*)")) {
+      return first;
+    }
+    String text = pending.toString();
+    int after = JsonPrefix.end(text, JsonPrefix.skipSpace(text, 0));
+    int to = after < 0 ? -1 : pending.indexOf(open.end, after);
+    return to < 0 && end ? first : to;
   }
 
   private void tell(List<CallForms.Written> calls) {

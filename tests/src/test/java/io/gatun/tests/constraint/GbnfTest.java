@@ -70,7 +70,7 @@ class GbnfTest {
           root ::= "a"{1,1000000000}       ~ at most 16,777,216
           root ::= "\\q"                    ~ unknown escape \\q
           root ::= "\\uD800"                ~ U+D800 is no character
-          root ::= <[1000]>                ~ tokens (<...>) are not supported
+          root ::= <[1000]>                ~ tokens by number (<[...]>) are not supported
           root = "a"                       ~ expected ::= after the name root
           root ::= root                    ~ no text at all would be valid
           root ::= "a" root                ~ no text at all would be valid

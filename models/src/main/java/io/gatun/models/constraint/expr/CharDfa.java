@@ -304,7 +304,7 @@ public final class CharDfa {
           }
           return end;
         }
-        case Expr.Call _, Expr.Members _ ->
+        case Expr.Call _, Expr.Members _, Expr.Mark _ ->
             throw new IllegalStateException("not an expression over characters: " + expr);
       }
     }

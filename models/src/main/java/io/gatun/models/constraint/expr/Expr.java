@@ -1,6 +1,7 @@
 package io.gatun.models.constraint.expr;
 
 import io.gatun.models.constraint.ConstraintException;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
@@ -20,6 +21,20 @@ public sealed interface Expr {
 
   /// A text.
   record Text(String text) implements Expr {}
+
+  /// A special token, by its name: no text, whatever its characters, is one.
+  record Mark(String name) implements Expr {
+    /// What stands for it among the bytes of texts: no character has the byte that it begins and
+    /// ends with.
+    public static byte[] bytes(String name) {
+      byte[] utf8 = name.getBytes(StandardCharsets.UTF_8);
+      byte[] all = Arrays.copyOf(utf8, utf8.length + 2);
+      System.arraycopy(utf8, 0, all, 1, utf8.length);
+      all[0] = (byte) 0xFF;
+      all[all.length - 1] = (byte) 0xFF;
+      return all;
+    }
+  }
 
   /// One character of a set.
   record Chars(CodePoints set) implements Expr {}
@@ -66,6 +81,11 @@ public sealed interface Expr {
 
   static Expr text(String text) {
     return new Text(text);
+  }
+
+  /// A special token of this name, or the name as a text where a model has no such token.
+  static Expr mark(String name) {
+    return choice(new Mark(name), text(name));
   }
 
   static Expr sequence(Expr... parts) {

@@ -1,9 +1,5 @@
 package io.gatun.server.text;
 
-import io.gatun.server.http.ApiException;
-import io.gatun.server.http.Call;
-import io.gatun.server.http.Fields;
-import io.gatun.server.models.TextModel;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -12,6 +8,10 @@ import io.gatun.models.engine.Request;
 import io.gatun.models.toolcall.CallConstraint;
 import io.gatun.models.toolcall.Tool;
 import io.gatun.models.toolcall.ToolCallReader;
+import io.gatun.server.http.ApiException;
+import io.gatun.server.http.Call;
+import io.gatun.server.http.Fields;
+import io.gatun.server.models.TextModel;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -142,16 +142,15 @@ public record Conversation(
       var call = any.addObject().put("type", "object");
       var properties = call.putObject("properties");
       properties.putObject("name").put("const", name);
-      JsonNode parameters = tools.get(name).path("function").path("parameters");
+      String place = "/anyOf/" + (any.size() - 1) + "/properties/arguments";
+      var arguments =
+          new Tool(name, tools.get(name).at("/function/parameters")).parametersAt(place);
       properties.set(
-          "arguments",
-          parameters.isObject() && !parameters.isEmpty()
-              ? parameters
-              : Call.JSON.createObjectNode().put("type", "object"));
+          "arguments", arguments.isEmpty() ? arguments.put("type", "object") : arguments);
       call.putArray("required").add("name").add("arguments");
       call.put("additionalProperties", false);
     }
-    return Sampling.schema(any.size() == 1 ? any.get(0) : schema);
+    return Sampling.schema(schema);
   }
 
   private static List<Map<String, Object>> messages(Fields f) {
