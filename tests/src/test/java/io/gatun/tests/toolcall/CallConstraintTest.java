@@ -103,6 +103,10 @@ class CallConstraintTest {
     }
   }
 
+  private static String lines(String... lines) {
+    return String.join("\n", lines);
+  }
+
   static Stream<Form> forms() {
     return Stream.of(
         new Form(
@@ -127,8 +131,21 @@ class CallConstraintTest {
             List.of(
                 "\n<function=other>",
                 "\n<function=weather>\n<parameter=days>",
-                "\n<function=weather>\n<parameter=city>\nx\n</parameter>\n<parameter=days>\nmany",
-                "\n<function=weather>\n<parameter=city>\nx\n</parameter>\n</function>")),
+                lines(
+                    "",
+                    "<function=weather>",
+                    "<parameter=city>",
+                    "x",
+                    "</parameter>",
+                    "<parameter=days>",
+                    "many"),
+                lines(
+                    "",
+                    "<function=weather>",
+                    "<parameter=city>",
+                    "x",
+                    "</parameter>",
+                    "</function>"))),
         new Form(
             "GLM",
             "<arg_key>",
