@@ -114,19 +114,20 @@ class CallConstraintTest {
             "<function=",
             "<tool_call>",
             List.of(
-                "\n"
-                    + "<function=weather>\n"
-                    + "<parameter=city>\n"
-                    + "Bern\n"
-                    + "West\n"
-                    + "</parameter>\n"
-                    + "<parameter=days>\n"
-                    + "3\n"
-                    + "</parameter>\n"
-                    + "<parameter=unit>\n"
-                    + "C\n"
-                    + "</parameter>\n"
-                    + "</function>",
+                lines(
+                    "",
+                    "<function=weather>",
+                    "<parameter=city>",
+                    "Bern",
+                    "West",
+                    "</parameter>",
+                    "<parameter=days>",
+                    "3",
+                    "</parameter>",
+                    "<parameter=unit>",
+                    "C",
+                    "</parameter>",
+                    "</function>"),
                 "\n<function=now>\n</function>"),
             List.of(
                 "\n<function=other>",
@@ -151,22 +152,24 @@ class CallConstraintTest {
             "<arg_key>",
             "<tool_call>",
             List.of(
-                "weather\n"
-                    + "<arg_key>city</arg_key>\n"
-                    + "<arg_value>Bern</arg_value>\n"
-                    + "<arg_key>days</arg_key>\n"
-                    + "<arg_value>14</arg_value>\n"
-                    + "</tool_call>",
+                lines(
+                    "weather",
+                    "<arg_key>city</arg_key>",
+                    "<arg_value>Bern</arg_value>",
+                    "<arg_key>days</arg_key>",
+                    "<arg_value>14</arg_value>",
+                    "</tool_call>"),
                 "now</tool_call>"),
             List.of(
                 "when",
                 "weather\n</tool_call>",
                 "weather\n<arg_key>town",
-                "weather\n"
-                    + "<arg_key>city</arg_key>\n"
-                    + "<arg_value>Bern</arg_value>\n"
-                    + "<arg_key>days</arg_key>\n"
-                    + "<arg_value>15")),
+                lines(
+                    "weather",
+                    "<arg_key>city</arg_key>",
+                    "<arg_value>Bern</arg_value>",
+                    "<arg_key>days</arg_key>",
+                    "<arg_value>15"))),
         new Form(
             "LFM2",
             "",
