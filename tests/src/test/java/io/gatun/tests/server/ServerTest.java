@@ -134,6 +134,24 @@ class ServerTest {
   }
 
   @Test
+  void languageModelsComputeOnTheSameThreads() {
+    long before = workers();
+    try (var server = server(o -> o.model("other", TestData.pretrained("tiny-llm")))) {
+      String ask = "{'model': '%s', 'prompt': 'ROMEO:', 'max_tokens': 4, 'temperature': 0}";
+      var first = server.ask(PATH, ask.formatted("tiny-llm"));
+      var second = server.ask(PATH, ask.formatted("other"));
+      assertEquals(first.at("/choices/0/text"), second.at("/choices/0/text"));
+      assertEquals(before + 1, workers()); // of the two that compute one is the engine's own
+    }
+  }
+
+  private static long workers() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().matches("gatun-\\d+"))
+        .count();
+  }
+
+  @Test
   void aFullQueueSaysWhenToComeBack() throws Exception {
     try (var server = server(o -> o.parallel(1).queue(1));
         var threads = Executors.newVirtualThreadPerTaskExecutor()) {
