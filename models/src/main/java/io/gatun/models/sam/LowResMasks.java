@@ -32,7 +32,7 @@ public record LowResMasks(Tensor logits, float[] iouPredictions) {
     return new MaskUpscaler(
         Math.toIntExact(logits.dim(3)),
         Math.toIntExact(logits.dim(2)),
-        image.imgSize(),
+        image.resize(),
         image.width(),
         image.height());
   }

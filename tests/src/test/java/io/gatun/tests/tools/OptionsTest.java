@@ -38,6 +38,7 @@ class OptionsTest {
           "cache clear",
           "tokenize",
           "perplexity",
+          "evaluate",
           "evaluate sam",
           "inspect",
           "doctor",

@@ -1,13 +1,5 @@
 package io.gatun.server.segmentation;
 
-import io.gatun.server.http.Call;
-import io.gatun.server.http.Form;
-import io.gatun.server.models.Models;
-import io.gatun.server.http.Routes;
-import io.gatun.server.models.SegmentationModel;
-import io.gatun.server.http.Settings;
-import io.gatun.server.models.Use;
-import io.gatun.server.models.Work;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.sam.EncodedImage;
@@ -17,8 +9,17 @@ import io.gatun.models.sam.MaskAnnotation;
 import io.gatun.models.sam.MaskPredictor;
 import io.gatun.models.sam.Prediction;
 import io.gatun.models.sam.Prompt;
+import io.gatun.models.sam.Resize;
 import io.gatun.models.sam.SamAutomaticMaskGenerator;
+import io.gatun.server.http.Call;
+import io.gatun.server.http.Form;
+import io.gatun.server.http.Routes;
+import io.gatun.server.http.Settings;
+import io.gatun.server.models.Models;
+import io.gatun.server.models.SegmentationModel;
 import io.gatun.server.models.SegmentationModel.Kept;
+import io.gatun.server.models.Use;
+import io.gatun.server.models.Work;
 import io.gatun.tensor.runtime.Workers;
 import java.time.Duration;
 import java.util.List;
@@ -197,8 +198,8 @@ public final class Segmentations {
     }
 
     @Override
-    public int imgSize() {
-      return of.imgSize();
+    public Resize resize() {
+      return of.resize();
     }
 
     @Override

@@ -1,4 +1,4 @@
-package io.gatun.models.sam;
+package io.gatun.models.nn;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
@@ -8,11 +8,11 @@ import java.lang.foreign.MemorySegment;
 import java.util.function.Supplier;
 
 /// Tensors that follow from a model's weights and its input size, computed once.
-final class Constants {
+public final class Constants {
   private Constants() {}
 
   /// The result of `body`, copied from the workspace to memory that lasts as long as the model.
-  static Tensor keep(Functional f, Supplier<Tensor> body) {
+  public static Tensor keep(Functional f, Supplier<Tensor> body) {
     try (var _ = f.scope()) {
       var result = body.get();
       var kept = Tensor.allocate(Arena.ofAuto(), result.dtype(), result.shape().dims());
@@ -23,7 +23,7 @@ final class Constants {
 
   /// A table of positions (1, H, W, C), interpolated where a model made for one input size gets
   /// another: (1, height, width, C) in the type of activations.
-  static Tensor resized(Functional f, Tensor table, int height, int width) {
+  public static Tensor resized(Functional f, Tensor table, int height, int width) {
     var f32 = new Functional(f.ops(), DType.Plain.F32);
     return keep(
         f,
