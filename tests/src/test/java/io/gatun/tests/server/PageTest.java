@@ -203,10 +203,10 @@ class PageTest {
             """
             import('./markdown.js').then(({render}) => {
               const place = document.createElement('div');
-              const deep = '> '.repeat(4000) + 'x\n';
+              const deep = '> '.repeat(4000) + 'x\\n';
               render(place, 'a *b*');
-              render(place, 'a *b*\n\n' + deep);
-              render(place, 'a *b*\n\n' + deep + '\n\nend');
+              render(place, 'a *b*\\n\\n' + deep);
+              render(place, 'a *b*\\n\\n' + deep + '\\n\\nend');
               return place.textContent;
             })\
             """);
