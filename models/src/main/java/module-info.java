@@ -5,6 +5,7 @@ module io.gatun.models {
   requires java.desktop;
 
   exports io.gatun.models;
+  exports io.gatun.models.chat;
   exports io.gatun.models.clip;
   exports io.gatun.models.constraint;
   exports io.gatun.models.diffusion;
