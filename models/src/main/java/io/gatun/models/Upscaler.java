@@ -14,6 +14,7 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.runtime.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -58,7 +59,7 @@ public final class Upscaler implements AutoCloseable {
   ///
   /// @throws CheckpointException if the file holds none that Gatun can run
   public static Upscaler load(Path file) {
-    return load(file, Backend.NATIVE, io.gatun.tensor.runtime.Workers.defaultThreads(), null);
+    return load(file, Backend.NATIVE, Workers.defaultThreads(), null);
   }
 
   /// Loads a network.

@@ -2,6 +2,7 @@ package io.gatun.tools;
 
 import io.gatun.models.Upscaler;
 import io.gatun.models.image.Image;
+import io.gatun.tensor.ops.Backend;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -71,10 +72,7 @@ final class Upscale implements Callable<Integer> {
     long began = System.nanoTime();
     try (var upscaler =
         Upscaler.load(
-            model,
-            io.gatun.tensor.ops.Backend.NATIVE,
-            threads.count(),
-            dtype == null ? null : dtype.dtype())) {
+            model, Backend.NATIVE, threads.count(), dtype == null ? null : dtype.dtype())) {
       Image large = upscaler.upscale(small, tile);
       large.write(out);
       spec.commandLine()

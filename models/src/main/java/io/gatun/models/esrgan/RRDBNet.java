@@ -7,6 +7,8 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Functional;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
@@ -19,6 +21,9 @@ import java.util.function.UnaryOperator;
 public final class RRDBNet {
   private static final int RGB = 3;
   private static final int ENLARGES = 4;
+
+  /// What of a block counts beside its input.
+  private static final float RESIDUAL = 0.2f;
 
   private final int square;
   private final ConvWeight convFirst;
@@ -124,8 +129,7 @@ public final class RRDBNet {
       }
     }
     var result = f.ops().empty(1, height, width, (long) RGB * square * square);
-    java.lang.foreign.MemorySegment.copy(
-        out, 0, result.segment(), java.lang.foreign.ValueLayout.JAVA_FLOAT, 0, out.length);
+    MemorySegment.copy(out, 0, result.segment(), ValueLayout.JAVA_FLOAT, 0, out.length);
     return result;
   }
 
@@ -149,8 +153,6 @@ public final class RRDBNet {
       return layers;
     }
   }
-
-  private static final float RESIDUAL = 0.2f;
 
   /// Convolutions that each see what all before it gave: `x + 0.2 conv5([x, y1, ..., y4])`.
   private static final class Dense {

@@ -30,7 +30,7 @@ class EsrganGoldenTest {
   @ParameterizedTest
   @CsvSource({
     "RealESRGAN_x4_random.safetensors, x4, VECTOR, F32, 3",
-    "RealESRGAN_x4_random.pth, x4, NATIVE, F32, 3",
+    "RealESRGAN_x4_random.safetensors, x4, NATIVE, F32, 3",
     "ESRGAN_x4_old_names.pth, x4, NATIVE, F32, 3",
     "RealESRGAN_x2_random.pth, x2, NATIVE, F32, 3",
     "RealESRGAN_x2_random.pth, x2, NATIVE, BF16, 1",

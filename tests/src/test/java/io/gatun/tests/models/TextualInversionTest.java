@@ -21,8 +21,10 @@ import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tests.TestData;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -77,7 +79,8 @@ class TextualInversionTest {
   @Test
   void pipeline() {
     Path dir = TestData.shared("diffusion-random/sd15_lcm");
-    Path word = dir.resolveSibling("sd15_controlnet/textual_inversion/gatun-neg.safetensors");
+    Path word =
+        TestData.shared("diffusion-random/sd15_controlnet/textual_inversion/gatun-neg.safetensors");
     try (var plain = StableDiffusion.load(dir);
         var taught = StableDiffusion.load(dir, o -> o.embedding(word))) {
       assertEquals(bytes(plain, "a gatun-negative"), bytes(taught, "a gatun-negative"));
@@ -98,7 +101,6 @@ class TextualInversionTest {
 
   private static String bytes(StableDiffusion sd, String prompt) {
     var image = sd.imagine(prompt, o -> o.steps(1).seed(1).size(64, 64)).image();
-    return java.util.HexFormat.of()
-        .formatHex(image.pixels().toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
+    return HexFormat.of().formatHex(image.pixels().toArray(ValueLayout.JAVA_BYTE));
   }
 }

@@ -32,6 +32,7 @@ class OptionsTest {
           "rank",
           "segment",
           "imagine",
+          "upscale",
           "quantize",
           "pack",
           "cache list",
