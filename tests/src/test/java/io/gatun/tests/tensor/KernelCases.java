@@ -268,6 +268,7 @@ final class KernelCases {
           1024,
           2944,
           n -> CodeDots.nvfp4(stored, stored, 1, n, x, 0, 0, 8, out, 0));
+      put("CodeDots mxfp4", 1024, 2880, n -> CodeDots.mxfp4(stored, stored, n, x, 0, 0, 8, out, 0));
       put(
           "CodeDots codes",
           1024,

@@ -126,7 +126,7 @@ sealed interface LinearPlan permits PackedPlan, RowPlan {
     }
     if (vectors && ScaledPlan.supports(w)) {
       log(w, "dot products in place", why);
-      return new ScaledPlan(ctx, x, w, out);
+      return new ScaledPlan(x, w, out);
     }
     log(w, "dot products of unpacked rows", why);
     return new DotPlan(ctx, x, w, out);

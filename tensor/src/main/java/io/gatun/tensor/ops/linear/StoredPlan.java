@@ -4,6 +4,7 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ggml.Mxfp4;
 import io.gatun.tensor.kernel.ggml.RowDots;
+import io.gatun.tensor.kernel.scaled.CodeDots;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Scratch;
 import java.lang.foreign.MemorySegment;
@@ -16,6 +17,8 @@ final class StoredPlan implements RowPlan {
   private final MemorySegment x;
   private final int rows;
   private final int k;
+  private final boolean codes;
+  private final long xBytes;
   private final MemorySegment scales;
 
   StoredPlan(Context ctx, Input x, Tensor w, Tensor out) {
@@ -24,7 +27,10 @@ final class StoredPlan implements RowPlan {
     rows = x.rows();
     k = x.columns();
     scales = w.scales() == null ? MemorySegment.NULL : w.scales().segment();
-    this.x = w.dtype() == DType.Block.MXFP4_PAIRS ? split(ctx, x) : x.f32();
+    codes = CodeDots.AVAILABLE && w.dtype() == DType.Block.MXFP4_PAIRS;
+    boolean pairs = w.dtype() == DType.Block.MXFP4_PAIRS;
+    this.x = codes ? x.inCodeOrder(false) : pairs ? split(ctx, x) : x.f32();
+    xBytes = 4L * (codes ? CodeDots.orderedColumns(k) : k);
   }
 
   private static MemorySegment split(Context ctx, Input x) {
@@ -53,9 +59,11 @@ final class StoredPlan implements RowPlan {
   public void multiply(int worker, Scratch scratch, long from, long to) {
     var y = out.segment();
     for (long t = 0; t < rows; t++) {
-      long at = 4 * t * k;
+      long at = t * xBytes;
       long yAt = 4 * t * out.dim(1);
-      if (isMxfp4(w)) {
+      if (codes) {
+        CodeDots.mxfp4(w.segment(), scales, k, x, at, from, to, y, yAt);
+      } else if (isMxfp4(w)) {
         var type = (DType.Block) w.dtype();
         Mxfp4.multiply(type, w.segment(), scales, k, x, at, from, to, y, yAt);
       } else {
