@@ -24,6 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// makes them, and products are those of the values.
 class Mxfp4Test {
   private static final int ROWS = 131;
+
   /// Vectors, and a part of one.
   private static final int COLUMNS = 352;
 

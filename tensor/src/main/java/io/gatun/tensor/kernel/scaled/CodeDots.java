@@ -12,7 +12,6 @@ import static io.gatun.tensor.kernel.dense.Lanes.INTS;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
 import static io.gatun.tensor.kernel.dense.Lanes.floats;
-import static io.gatun.tensor.kernel.scalar.Floats.BYTE;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 import static io.gatun.tensor.kernel.scalar.Floats.INT;
 
@@ -84,9 +83,11 @@ public final class CodeDots {
     return Math.ceilDiv(columns, STEP) * STEP;
   }
 
-  /// Writes a row of activations in the order that the kernels read them in, with zeros behind it.
+  /// Writes a row of activations in the order that the kernels read them in. Where the columns are
+  /// no whole vectors, the last vector is that of the last columns, and has zeros for those that
+  /// the one before it has too.
   ///
-  /// @param x `columns` F32 from byte `xAt`
+  /// @param x `columns` F32 from byte `xAt`, at least [#STEP]
   /// @param highFirst whether a byte's first code is in its high half
   /// @param out [#orderedColumns] F32 from byte `outAt`
   public static void order(
@@ -94,9 +95,10 @@ public final class CodeDots {
     int flip = highFirst ? 1 : 0;
     long from = address(x, xAt, 4L * columns);
     long to = address(out, outAt, 4L * orderedColumns(columns));
-    for (int i = 0; i < columns; i += STEP, to += 4 * STEP) {
+    for (int done = 0; done < columns; done += STEP, to += 4 * STEP) {
+      int first = Math.min(done, columns - STEP);
       for (int k = 0; k < STEP; k++) {
-        float value = i + k < columns ? ALL.get(FLOAT, from + 4L * (i + k)) : 0;
+        float value = first + k < done ? 0 : ALL.get(FLOAT, from + 4L * (first + k));
         ALL.set(FLOAT, to + 4L * ((k % 8 ^ flip) * 16 + k / 8), value);
       }
     }
@@ -109,7 +111,7 @@ public final class CodeDots {
   ///
   /// @param w rows of `columns` codes, low halves first, without gaps
   /// @param scales a byte for each 32 of w
-  /// @param columns a multiple of 32
+  /// @param columns a multiple of 32, at least [#STEP]
   /// @param x F32 as [#order] writes them
   /// @param y F32 from byte `yAt`
   /// @throws IndexOutOfBoundsException if a segment is too small
@@ -130,9 +132,8 @@ public final class CodeDots {
     long scale = address(scales, from * groups, (to - from) * groups);
     long a = address(x, xAt, 4L * orderedColumns(columns));
     long out = address(y, yAt + 4 * from, 4 * (to - from));
-    var lanes = INTS.indexInRange(0, columns % STEP / 8);
     for (long n = from; n < to; n++, row += rowBytes, scale += groups, out += 4) {
-      ALL.set(FLOAT, out, 2 * mxfp4(row, scale, a, columns, lanes));
+      ALL.set(FLOAT, out, 2 * mxfp4(row, scale, a, columns));
     }
     Reference.reachabilityFence(w);
     Reference.reachabilityFence(scales);
@@ -140,46 +141,32 @@ public final class CodeDots {
     Reference.reachabilityFence(y);
   }
 
-  /// Half the product, since twice the greatest scale is no float.
-  ///
-  /// @param lanes those of the last vector, if it is not a whole one
-  private static float mxfp4(long w, long s, long x, int columns, VectorMask<Integer> lanes) {
+  /// Half the product, since twice the greatest scale is no float. Half a scale is made as the
+  /// product of two powers of two, so that the smallest become subnormal.
+  private static float mxfp4(long w, long s, long x, int columns) {
     FloatVector sum = FloatVector.zero(FLOATS);
-    for (int k = 0; k < columns; k += STEP, w += STEP / 2, s += 4, x += 4 * STEP) {
-      boolean whole = k <= columns - STEP;
-      int four = whole ? ALL.get(INT, s & IN_BOUNDS) : lastScales(s, (columns - k) / 32);
-      IntVector v =
-          whole
-              ? IntVector.fromMemorySegment(INTS, ALL, w & IN_BOUNDS, ORDER)
-              : IntVector.fromMemorySegment(INTS, ALL, w & IN_BOUNDS, ORDER, lanes);
+    for (int done = 0; done < columns; done += STEP, x += 4 * STEP) {
+      int k = Math.min(done, columns - STEP);
+      IntVector v = IntVector.fromMemorySegment(INTS, ALL, w + k / 2 & IN_BOUNDS, ORDER);
       FloatVector even = FloatVector.zero(FLOATS);
       FloatVector odd = even;
       for (int j = 0; j < 8; j += 2) {
         even = value(v, 4 * j, F4_TABLE).fma(floats(x + 64 * j), even);
         odd = value(v, 4 * j + 4, F4_TABLE).fma(floats(x + 64 * j + 64), odd);
       }
-      IntVector e = IntVector.broadcast(INTS, four).lanewise(VectorOperators.LSHR, BYTE_OF_32);
-      IntVector exponent = e.and(0xFF).sub(1);
-      IntVector small = e.and(1).add(1).lanewise(VectorOperators.LSHL, 21);
-      FloatVector scale =
-          exponent
-              .lanewise(VectorOperators.LSHL, 23)
-              .blend(small, exponent.compare(VectorOperators.LT, 1))
-              .reinterpretAsFloats();
-      sum = even.add(odd).fma(scale, sum);
+      IntVector e =
+          IntVector.broadcast(INTS, ALL.get(INT, s + k / 32 & IN_BOUNDS))
+              .lanewise(VectorOperators.LSHR, BYTE_OF_32)
+              .and(0xFF);
+      IntVector half = e.lanewise(VectorOperators.LSHR, 1);
+      FloatVector a = half.add(63).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+      FloatVector b = e.sub(half).add(63).lanewise(VectorOperators.LSHL, 23).reinterpretAsFloats();
+      sum = even.add(odd).fma(a.mul(b), sum);
     }
     sum = sum.add(sum.rearrange(BY_8));
     sum = sum.add(sum.rearrange(BY_4));
     sum = sum.add(sum.rearrange(BY_2));
     return sum.add(sum.rearrange(BY_1)).lane(0);
-  }
-
-  private static int lastScales(long s, int count) {
-    int scales = 0;
-    for (int i = 0; i < count; i++) {
-      scales |= (ALL.get(BYTE, s + i & IN_BOUNDS) & 0xFF) << 8 * i;
-    }
-    return scales;
   }
 
   /// `y[n] = sum over k of F4(w[n][k]) * F8_E4M3(scales[n][k / 16]) * factor * x[k]`, for the rows

@@ -95,7 +95,7 @@ sealed interface LinearPlan permits PackedPlan, RowPlan {
       var offsets = how.offsets();
       return offsets == null
           ? plan
-          : new OffsetPlan(ctx, plan, input.groupSums(offsets.dim(0)), offsets, out);
+          : new OffsetPlan(plan, input.groupSums(offsets.dim(0)), offsets, out);
     }
     boolean many = isMany(ctx, x);
     boolean vectors = ctx.backend() != Backend.SCALAR;
