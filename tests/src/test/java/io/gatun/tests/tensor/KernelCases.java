@@ -283,7 +283,12 @@ final class KernelCases {
           2816,
           n -> LowBitDots.multiply(type, stored, n, x, 2, 0, 8, y, 64, out, 0));
     }
-    put("Unpack IQ2_S", 1024, 2816, n -> Unpack.toFloat(Block.IQ2_S, stored, 0, out, 0, n));
+    long scratch = y.address();
+    put(
+        "LowBitDots.unpack",
+        4,
+        11,
+        n -> LowBitDots.unpack(Block.IQ2_S, stored.address(), n, out.address(), scratch));
     for (var type : List.of(Plain.F8_E4M3, Plain.F8_E5M2, Plain.I8)) {
       put(
           "ByteDots " + type.name(),

@@ -102,7 +102,7 @@ public final class LowBitDots {
   ///
   /// @param from, to addresses
   /// @param scratch address of [#scratchBytes] of a block
-  static void unpack(DType.Block type, long from, long blocks, long to, long scratch) {
+  public static void unpack(DType.Block type, long from, long blocks, long to, long scratch) {
     int size = type.blockSize();
     for (long b = 0; b < blocks; b++, from += type.blockBytes(), to += 4L * size) {
       LowBits.unpack(type, from, 1, scratch, scratch + size);
