@@ -21,6 +21,7 @@ module io.gatun.models {
   exports io.gatun.models.rewrite;
   exports io.gatun.models.sam;
   exports io.gatun.models.sam.coco;
+  exports io.gatun.models.sam.video;
   exports io.gatun.models.sampling;
   exports io.gatun.models.t5;
   exports io.gatun.models.text;
