@@ -81,11 +81,11 @@ class TrackCommandTest {
             overlay.toString(),
             "--json");
     assertEquals(0, result.code(), result.err());
-    String[] lines = result.out().strip().split("\n");
-    assertEquals(5, lines.length);
+    var lines = result.out().strip().lines().toList();
+    assertEquals(5, lines.size());
     var json = new ObjectMapper();
-    for (int i = 0; i < lines.length; i++) {
-      var objects = json.readTree(lines[i]).get("objects");
+    for (int i = 0; i < lines.size(); i++) {
+      var objects = json.readTree(lines.get(i)).get("objects");
       assertEquals(i < 2 ? 1 : 2, objects.size());
       var index = ImageIO.read(out.resolve("0000%d.png".formatted(i)).toFile());
       int first = 0;
