@@ -34,6 +34,12 @@ final class ImagineMixin {
               + " Diffusion); 1 or less: without, as SDXL-Turbo and others want it.")
   private Double guidance;
 
+  @Option(
+      names = "--image-guidance",
+      paramLabel = "X",
+      description = "How strongly the picture guides that InstructPix2Pix changes (default: 1.5).")
+  private Double imageGuidance;
+
   @Option(names = "--seed", paramLabel = "N", description = "Seed of the noise (default: random).")
   private Long seed;
 
@@ -66,7 +72,9 @@ final class ImagineMixin {
   @Option(
       names = "--strength",
       paramLabel = "X",
-      description = "How far from --init-image the result may be, above 0 to 1 (default: 0.75).")
+      description =
+          "How far from --init-image the result may be, above 0 to 1 (default: 0.75, and 1"
+              + " for models made for inpainting).")
   private Double strength;
 
   @Option(
@@ -115,6 +123,9 @@ final class ImagineMixin {
     }
     if (guidance != null) {
       o.guidance(guidance);
+    }
+    if (imageGuidance != null) {
+      o.imageGuidance(imageGuidance);
     }
     if (seed != null) {
       o.seed(seed);

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import picocli.CommandLine;
@@ -219,10 +220,9 @@ public final class Main implements Runnable {
       return new String[] {("gatun " + number()).strip()};
     }
 
-    /// Empty on the class path, which has no module descriptors.
+    /// Empty where there is no jar, whose manifest has it.
     static String number() {
-      var descriptor = Main.class.getModule().getDescriptor();
-      return descriptor == null ? "" : descriptor.rawVersion().orElse("");
+      return Objects.requireNonNullElse(Main.class.getPackage().getImplementationVersion(), "");
     }
   }
 }

@@ -39,6 +39,7 @@ class OptionsTest {
           "cache clear",
           "tokenize",
           "perplexity",
+          "evaluate",
           "evaluate sam",
           "inspect",
           "doctor",
