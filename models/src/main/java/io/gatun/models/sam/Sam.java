@@ -200,8 +200,14 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     Objects.requireNonNull(image, "the image is null");
     try (var _ = ops.owner().turn();
         var _ = ops.scope()) {
-      return encode(preprocess.input(ops, image), image.width(), image.height());
+      return encode(input(image), image.width(), image.height());
     }
+  }
+
+  /// An image as the encoder takes it, resized, normalized and padded: (1, imgSize, imgSize, 3) F32
+  /// from the workspace.
+  public Tensor input(Image image) {
+    return preprocess.input(ops, image);
   }
 
   @Override
