@@ -108,7 +108,10 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     return WarmUp.begin(
         "Segment Anything",
         Precision.F32,
-        ops -> new TinySam(new Functional(ops, Functional.fastest(Backend.NATIVE)))::forward);
+        ops -> {
+          var sam = new TinySam(new Functional(ops, Functional.fastest(Backend.NATIVE)));
+          return new WarmUp.Stages(sam::forward, null);
+        });
   }
 
   /// Loads a model with the default options.
