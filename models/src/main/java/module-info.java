@@ -5,6 +5,7 @@ module io.gatun.models {
   requires java.desktop;
 
   exports io.gatun.models;
+  exports io.gatun.models.chat;
   exports io.gatun.models.clip;
   exports io.gatun.models.constraint;
   exports io.gatun.models.diffusion;
@@ -23,6 +24,7 @@ module io.gatun.models {
   exports io.gatun.models.rewrite;
   exports io.gatun.models.sam;
   exports io.gatun.models.sam.coco;
+  exports io.gatun.models.sam.video;
   exports io.gatun.models.sampling;
   exports io.gatun.models.t5;
   exports io.gatun.models.text;

@@ -145,10 +145,10 @@ class ArchitectureTest {
                   "io.gatun.models.sampling..",
                   "io.gatun.models.template..",
                   "io.gatun.models.text.."))
-          // What joins the parts of a pipeline knows them all.
+          // What joins the parts of a pipeline, or of a conversation, knows them all.
           .ignoreDependency(
-              com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage(
-                  "io.gatun.models.pipeline.."),
+              com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage(
+                  "io.gatun.models.chat..", "io.gatun.models.pipeline.."),
               com.tngtech.archunit.base.DescribedPredicate.alwaysTrue());
 
   /// The command line loads the server for `gatun serve` alone.

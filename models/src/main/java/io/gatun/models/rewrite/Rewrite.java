@@ -460,11 +460,7 @@ public final class Rewrite {
     }
     try (var directory =
         new Companions(checkpoint.path(), out, isStoredQuantized, hasOwnOutput())) {
-      var writer = new SafetensorsWriter().metadata("format", "pt");
-      for (var t : outputs) {
-        writer.add(t.name(), t.dtype(), t.shape(), data(t, workers, progress));
-      }
-      writer.write(directory.file("model.safetensors"));
+      writeTensors(directory.file("model.safetensors"), workers, progress);
       directory.copy();
     }
     removeFinished();
@@ -474,5 +470,16 @@ public final class Rewrite {
     if (finished != null) {
       finished.remove();
     }
+  }
+
+  /// Writes the weights' file alone, of a model that is not GGUF, as [#write] does.
+  ///
+  /// @throws CheckpointException if it cannot be written
+  public void writeTensors(Path file, Workers workers, LongConsumer progress) {
+    var writer = new SafetensorsWriter().metadata("format", "pt");
+    for (var t : outputs) {
+      writer.add(t.name(), t.dtype(), t.shape(), data(t, workers, progress));
+    }
+    writer.write(file);
   }
 }

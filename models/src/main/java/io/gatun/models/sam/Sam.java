@@ -104,7 +104,10 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     return WarmUp.begin(
         "Segment Anything",
         Precision.F32,
-        ops -> new TinySam(new Functional(ops, Functional.fastest(Backend.NATIVE)))::forward);
+        ops -> {
+          var sam = new TinySam(new Functional(ops, Functional.fastest(Backend.NATIVE)));
+          return new WarmUp.Stages(sam::forward, null);
+        });
   }
 
   /// Loads a model with the default options.
@@ -197,8 +200,14 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     Objects.requireNonNull(image, "the image is null");
     try (var _ = ops.owner().turn();
         var _ = ops.scope()) {
-      return encode(preprocess.input(ops, image), image.width(), image.height());
+      return encode(input(image), image.width(), image.height());
     }
+  }
+
+  /// An image as the encoder takes it, resized, normalized and padded: (1, imgSize, imgSize, 3) F32
+  /// from the workspace.
+  public Tensor input(Image image) {
+    return preprocess.input(ops, image);
   }
 
   @Override
