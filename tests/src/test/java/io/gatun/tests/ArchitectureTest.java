@@ -147,8 +147,10 @@ class ArchitectureTest {
                   "io.gatun.models.text.."))
           // It writes what that has rounded.
           .ignoreDependency(
-              resideInAPackage("io.gatun.models.rewrite.."),
-              resideInAPackage("io.gatun.models.quantize.."))
+              com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage(
+                  "io.gatun.models.rewrite.."),
+              com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage(
+                  "io.gatun.models.quantize.."))
           // It has CLIP's text encoder and tokenizer.
           .ignoreDependency(
               com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage(
