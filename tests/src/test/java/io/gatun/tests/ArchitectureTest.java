@@ -189,7 +189,10 @@ class ArchitectureTest {
           .definedBy("io.gatun.server.text")
           .layer("apis")
           .definedBy(
-              "io.gatun.server.openai", "io.gatun.server.ollama", "io.gatun.server.segmentation")
+              "io.gatun.server.openai",
+              "io.gatun.server.ollama",
+              "io.gatun.server.segmentation",
+              "io.gatun.server.labelstudio")
           .layer("page")
           .definedBy("io.gatun.server.web")
           .layer("server")
