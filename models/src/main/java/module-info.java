@@ -21,6 +21,7 @@ module io.gatun.models {
   exports io.gatun.models.nn;
   exports io.gatun.models.pipeline;
   exports io.gatun.models.quantized;
+  exports io.gatun.models.quantize;
   exports io.gatun.models.qwen3;
   exports io.gatun.models.rewrite;
   exports io.gatun.models.sam;
