@@ -6,6 +6,7 @@ import io.gatun.models.diffusion.PredictionType;
 import io.gatun.models.diffusion.Rng;
 import io.gatun.models.diffusion.Scheduler;
 import io.gatun.models.diffusion.Schedulers;
+import io.gatun.models.diffusion.Spacing;
 import io.gatun.models.pipeline.LatentSize;
 import io.gatun.tensor.DType;
 import java.util.ArrayList;
@@ -16,18 +17,20 @@ import java.util.Map;
 
 /// Options as settings in [ImageParameters], and back.
 ///
-/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Dtype`, `Prediction type` (where
-/// the files left that open), `Prompt syntax`, `Lora 1`, `Lora 1 hash`, `Negative text` (empty,
-/// which is another thing for SDXL than none), `Text tokens`, `VAE file`, `VAE file hash`, `VAE
-/// tile`, `Control 1`, `Control 1 hash`, `Control 1 steers` (how strongly, from where and to
-/// where), `Control 1 image hash`, `Reference 1 hash`, `Init image hash` and `Mask hash` are
-/// Gatun's own, which other programs pass over.
+/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Spacing`, `Guidance interval`,
+/// `Step cache`, `Embedding 1`, `Embedding 1 hash`, `Dtype`, `Prediction type` (where the files
+/// left that open), `Prompt syntax`, `Lora 1`, `Lora 1 hash`, `Negative text` (empty, which is
+/// another thing for SDXL than none), `Text tokens`, `VAE file`, `VAE file hash`, `VAE tile`,
+/// `Control 1`, `Control 1 hash`, `Control 1 steers` (how strongly, from where and to where),
+/// `Control 1 image hash`, `Reference 1 hash`, `Init image hash` and `Mask hash` are Gatun's own,
+/// which other programs pass over.
 ///
 /// What comes from an image's file is a stranger's word: it sets numbers and choices. Of files
 /// there are only names and hashes, see [#files].
 public final class ImageSettings {
   private static final String OWN = "default";
   private static final String PREDICTION = "Prediction type";
+  private static final String SPACING = "Spacing";
   private static final String WEIGHTED = "weighted";
   private static final String LORA = "Lora ";
   private static final String NEGATIVE = "Negative text";
@@ -35,6 +38,9 @@ public final class ImageSettings {
   private static final String TEXT_TOKENS = "Text tokens";
   private static final String VAE = "VAE file";
   private static final String IMAGE_GUIDANCE = "Image CFG scale";
+  private static final String INTERVAL = "Guidance interval";
+  private static final String CACHE = "Step cache";
+  private static final String EMBEDDING = "Embedding ";
   private static final String CONTROL = "Control ";
   private static final String STEERS = " steers";
   private static final String IMAGE = " image";
@@ -69,6 +75,9 @@ public final class ImageSettings {
     }
     s.put("RNG", o.rng == Rng.TORCH ? "CPU" : "Philox");
     s.put("Scheduler", o.scheduler == null ? OWN : o.scheduler);
+    if (o.spacing != null) {
+      s.put(SPACING, o.spacing.toString());
+    }
     s.put("Dtype", loaded.dtype().name().toLowerCase(Locale.ROOT));
     if (loaded.prediction != null) {
       s.put(PREDICTION, loaded.prediction.toString());
@@ -88,6 +97,12 @@ public final class ImageSettings {
     if (o.imageGuidance != ImagineOptions.IMAGE_GUIDANCE) {
       s.put(IMAGE_GUIDANCE, plain(o.imageGuidance));
     }
+    if (o.guidanceStart > 0 || o.guidanceEnd < 1) {
+      s.put(INTERVAL, "%s to %s".formatted(plain(o.guidanceStart), plain(o.guidanceEnd)));
+    }
+    if (o.cache > 0) {
+      s.put(CACHE, plain(o.cache));
+    }
     for (int i = 0; i < o.controls.size(); i++) {
       var control = o.controls.get(i);
       s.put(
@@ -97,6 +112,7 @@ public final class ImageSettings {
     }
     int lora = 1;
     int control = 1;
+    int embedding = 1;
     int picture = 1;
     int reference = 1;
     for (SourceFile file : files) {
@@ -104,6 +120,7 @@ public final class ImageSettings {
         case MODEL -> s.put("Model", file.name());
         case VAE -> putFile(VAE, file, "", s);
         case LORA -> putFile(LORA + lora++, file, ":" + plain(file.scale()), s);
+        case EMBEDDING -> putFile(EMBEDDING + embedding++, file, "", s);
         case CONTROLNET -> putFile(CONTROL + control++, file, "", s);
         case CONTROL_IMAGE -> s.put(CONTROL + picture++ + IMAGE + HASH, file.hash());
         case REFERENCE -> s.put(REFERENCE + reference++ + HASH, file.hash());
@@ -171,6 +188,9 @@ public final class ImageSettings {
       double scale = colon < 0 ? 1 : number(LORA + i, value, value.substring(colon + 1));
       String name = colon < 0 ? value : value.substring(0, colon);
       files.add(file(Kind.LORA, name, scale, s.get(LORA + i + HASH)));
+    }
+    for (int i = 1; s.containsKey(EMBEDDING + i) && i <= MOST_FILES; i++) {
+      files.add(file(Kind.EMBEDDING, s.get(EMBEDDING + i), 1, s.get(EMBEDDING + i + HASH)));
     }
     for (int i = 1; s.containsKey(CONTROL + i) && i <= MOST_FILES; i++) {
       files.add(file(Kind.CONTROLNET, s.get(CONTROL + i), 1, s.get(CONTROL + i + HASH)));
@@ -267,6 +287,16 @@ public final class ImageSettings {
     switch (name) {
       case "Steps" -> o.steps(Integer.parseInt(value));
       case "CFG scale" -> o.guidance(Double.parseDouble(value));
+      case CACHE -> o.cache(Double.parseDouble(value));
+      case INTERVAL -> {
+        int to = value.indexOf(" to ");
+        if (to < 0) {
+          throw new NumberFormatException(value);
+        }
+        o.guidanceInterval(
+            Double.parseDouble(value.substring(0, to)),
+            Double.parseDouble(value.substring(to + 4)));
+      }
       case IMAGE_GUIDANCE -> o.imageGuidance(Double.parseDouble(value));
       case "Seed" -> o.seed(Long.parseLong(value));
       case "Size" -> {
@@ -279,6 +309,7 @@ public final class ImageSettings {
       case "Denoising strength" -> o.strength(Double.parseDouble(value));
       case "Clip skip" -> o.clipSkip(Integer.parseInt(value) - 1);
       case "RNG" -> o.rng(value.equals("CPU") ? Rng.TORCH : Rng.PHILOX);
+      case SPACING -> o.spacing(spacing(value));
       case "Scheduler" -> o.scheduler(value.equals(OWN) ? null : value);
       case "Sampler" -> {
         if (!all.containsKey("Scheduler")) {
@@ -295,6 +326,17 @@ public final class ImageSettings {
       case "VAE tile" -> o.vaeTile(Integer.parseInt(value));
       default -> {} // other programs' settings, and files, which the caller names
     }
+  }
+
+  private static Spacing spacing(String name) {
+    for (var spacing : Spacing.values()) {
+      if (spacing.toString().equals(name)) {
+        return spacing;
+      }
+    }
+    throw new IllegalArgumentException(
+        "the image's parameters say \"%s: %s\"; need one of %s"
+            .formatted(SPACING, shown(name), List.of(Spacing.values())));
   }
 
   private static String scheduler(String sampler, String type) {

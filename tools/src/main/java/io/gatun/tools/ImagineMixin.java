@@ -3,7 +3,9 @@ package io.gatun.tools;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.ImagineOptions;
 import io.gatun.models.diffusion.Rng;
+import io.gatun.models.diffusion.Spacing;
 import java.util.Locale;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 
 /// The options that say how an image is made. What is not given stays as it is: as an image's file
@@ -40,6 +42,24 @@ final class ImagineMixin {
       description = "How strongly the picture guides that InstructPix2Pix changes (default: 1.5).")
   private Double imageGuidance;
 
+  @Option(
+      names = "--guidance-interval",
+      paramLabel = "START:END",
+      description =
+          "Guide only between these shares of the steps, such as 0.1:0.8; others take half the"
+              + " time. With tiny-sd, 20 steps, the image differs by 30 dB with 0:0.8,"
+              + " by 25 dB with 0:0.5.")
+  private String guidanceInterval;
+
+  @Option(
+      names = "--cache",
+      paramLabel = "X",
+      description =
+          "Use predictions again that would change by less than this share, such as 0.1, in place"
+              + " of asking the network in each step. With tiny-sd, 20 steps: 0.1 leaves out 2 of"
+              + " them (56 dB), 0.2 seven (42 dB), 0.3 eight (40 dB).")
+  private Double cache;
+
   @Option(names = "--seed", paramLabel = "N", description = "Seed of the noise (default: random).")
   private Long seed;
 
@@ -66,8 +86,19 @@ final class ImagineMixin {
       paramLabel = "NAME",
       description =
           "euler, euler_karras, euler_a, ddim, dpmpp_2m, dpmpp_2m_karras, dpmpp_2m_sde,"
-              + " dpmpp_2m_sde_karras, unipc, pndm or lcm (default: the model's own).")
+              + " dpmpp_2m_sde_karras, unipc, pndm, lcm, tcd, heun, dpm2, dpm2_a, dpmpp_2s,"
+              + " dpmpp_2s_a, lms or deis (default: the model's own).")
   private String scheduler;
+
+  @Option(
+      names = "--spacing",
+      paramLabel = "NAME",
+      converter = SpacingConverter.class,
+      description =
+          "How the steps are spread between noise and image: linspace, leading, trailing,"
+              + " sgm_uniform, normal, simple, karras, exponential, beta or ays (default: the"
+              + " model's own).")
+  private Spacing spacing;
 
   @Option(
       names = "--strength",
@@ -110,6 +141,17 @@ final class ImagineMixin {
       description = "Decode the image in overlapping tiles, which takes less memory.")
   private Boolean vaeTiling;
 
+  static final class SpacingConverter implements ITypeConverter<Spacing> {
+    @Override
+    public Spacing convert(String value) {
+      return Choice.of(Spacing.class, value);
+    }
+  }
+
+  boolean isBatch() {
+    return batch != null && batch > 1;
+  }
+
   boolean hasStrength() {
     return strength != null;
   }
@@ -127,6 +169,12 @@ final class ImagineMixin {
     if (imageGuidance != null) {
       o.imageGuidance(imageGuidance);
     }
+    if (guidanceInterval != null) {
+      interval(o);
+    }
+    if (cache != null) {
+      o.cache(cache);
+    }
     if (seed != null) {
       o.seed(seed);
     }
@@ -141,6 +189,9 @@ final class ImagineMixin {
     }
     if (scheduler != null) {
       o.scheduler(scheduler);
+    }
+    if (spacing != null) {
+      o.spacing(spacing);
     }
     if (strength != null) {
       o.strength(strength);
@@ -160,6 +211,21 @@ final class ImagineMixin {
     if (vaeTiling != null) {
       o.vaeTile(vaeTiling ? VAE_TILE : 0);
     }
+  }
+
+  private void interval(ImagineOptions o) {
+    String[] parts = guidanceInterval.split(":", -1);
+    try {
+      if (parts.length == 2) {
+        o.guidanceInterval(Double.parseDouble(parts[0]), Double.parseDouble(parts[1]));
+        return;
+      }
+    } catch (NumberFormatException e) {
+      // said below
+    }
+    throw new IllegalArgumentException(
+        "--guidance-interval is \"%s\"; need START:END, such as 0.1:0.8"
+            .formatted(guidanceInterval));
   }
 
   /// Puts them into a request to a server.

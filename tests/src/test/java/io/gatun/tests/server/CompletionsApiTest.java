@@ -209,6 +209,10 @@ class CompletionsApiTest {
           "'n': 5",
           "'echo': 1",
           "'stream_options': {'x': 1}",
+          "'guided_regex': '(a'",
+          "'grammar': 'root ::= x'",
+          "'guided_json': {'type': 'strin'}",
+          "'response_format': {'type': 'json_schema', 'json_schema': {'schema': {'type': 1}}}",
           "'sample_twice': 1"
         }) {
       var error = server.refusal(400, PATH, "{'prompt': 'a', " + field + "}");

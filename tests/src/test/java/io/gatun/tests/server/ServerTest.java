@@ -111,6 +111,14 @@ class ServerTest {
         assertEquals(400, answer.statusCode(), body);
         assertTrue(TestServer.json(answer.body()).at("/error/message").isTextual(), body);
       }
+      for (String text : new String[] {"\\ud83d", "\\ude00\\ud83d"}) {
+        var half = server.post(PATH, "{\"prompt\": [\"a\", \"" + text + "\"]}");
+        assertEquals(400, half.statusCode(), half.body());
+      }
+      var whole = server.post(PATH, "{\"prompt\": \"\\ud83d\\ude00\", \"max_tokens\": 1}");
+      assertEquals(200, whole.statusCode(), whole.body());
+      var infinite = server.post(PATH, "{\"temperature\": NaN}").body();
+      assertTrue(infinite.contains("NaN") && !infinite.contains("enable"), infinite);
       var twice = server.post(PATH, "{\"prompt\": \"a\", \"prompt\": \"b\"}");
       assertEquals(400, twice.statusCode());
       var wrong = server.get(PATH);

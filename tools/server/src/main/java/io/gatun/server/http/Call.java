@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.io.Content;
@@ -34,6 +35,10 @@ public final class Call implements AutoCloseable {
                   .build())
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
+
+  /// What its messages say to those who wrote the program.
+  private static final Pattern OF_THE_READER =
+      Pattern.compile(" \\(start marker at .*|: enable `[^`]*` to allow");
 
   private final Request request;
   private final Response response;
@@ -66,15 +71,27 @@ public final class Call implements AutoCloseable {
       if (node == null || node.isMissingNode()) {
         throw ApiException.invalid(null, "the body is empty; need JSON");
       }
+      checkText(node);
       return node;
     } catch (JsonProcessingException e) {
       throw ApiException.of(
           HttpStatus.BAD_REQUEST_400,
           "invalid_json",
           "the body is no JSON: "
-              + e.getOriginalMessage().replaceFirst(" \\(start marker at .*", "")
+              + OF_THE_READER.matcher(e.getOriginalMessage()).replaceFirst("")
               + place(e));
     }
+  }
+
+  /// Half of a character has no bytes: it would be read as another one.
+  private static void checkText(JsonNode node) {
+    if (node.isTextual()) {
+      if (node.textValue().codePoints().anyMatch(c -> c >= 0xd800 && c <= 0xdfff)) {
+        throw ApiException.invalid(
+            null, "a string in the body has half of a character (an unpaired \\ud800 to \\udfff)");
+      }
+    }
+    node.forEach(Call::checkText);
   }
 
   private static String place(JsonProcessingException e) {

@@ -1,6 +1,5 @@
 package io.gatun.server.models;
 
-import io.gatun.server.http.Settings;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.DraftModel;
 import io.gatun.models.Llm;
@@ -8,6 +7,7 @@ import io.gatun.models.engine.Engine;
 import io.gatun.models.sampling.PromptLookup;
 import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.Tokenizer;
+import io.gatun.server.http.Settings;
 
 /// A language model with what writes its answers.
 ///
@@ -70,13 +70,6 @@ public record TextModel(Llm llm, Engine engine, ChatTemplate template, Llm draft
 
   public Tokenizer tokenizer() {
     return llm.tokenizer();
-  }
-
-  /// The text of the template; empty if there is none.
-  public String templateText() {
-    return template == null
-        ? ""
-        : ChatTemplate.text(llm.checkpoint().path(), llm.checkpoint().metadata());
   }
 
   @Override

@@ -1,25 +1,27 @@
 package io.gatun.server.ollama;
 
-import io.gatun.server.text.Answers;
-import io.gatun.server.http.ApiException;
-import io.gatun.server.http.Call;
-import io.gatun.server.text.Choice;
-import io.gatun.server.text.Conversation;
-import io.gatun.server.http.Errors;
-import io.gatun.server.http.Fields;
-import io.gatun.server.models.Models;
-import io.gatun.server.http.Routes;
-import io.gatun.server.text.Sampling;
-import io.gatun.server.http.Settings;
-import io.gatun.server.models.TextModel;
-import io.gatun.server.models.Use;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gatun.models.chat.ChatAnswer;
+import io.gatun.models.chat.ChatPrompt;
+import io.gatun.models.chat.ChatPrompt.Question;
 import io.gatun.models.constraint.Constraint;
-import io.gatun.models.engine.Request;
 import io.gatun.models.engine.Piece;
+import io.gatun.models.engine.Request;
 import io.gatun.models.engine.Result;
+import io.gatun.server.http.ApiException;
+import io.gatun.server.http.Call;
+import io.gatun.server.http.Errors;
+import io.gatun.server.http.Fields;
+import io.gatun.server.http.Routes;
+import io.gatun.server.http.Settings;
+import io.gatun.server.models.Models;
+import io.gatun.server.models.TextModel;
+import io.gatun.server.models.Use;
+import io.gatun.server.text.Answers;
+import io.gatun.server.text.Messages;
+import io.gatun.server.text.Sampling;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -49,9 +51,7 @@ public final class OllamaAnswers {
   }
 
   void addTo(Routes routes) {
-    routes
-        .post("/api/chat", this::chat)
-        .post("/api/generate", this::generate);
+    routes.post("/api/chat", this::chat).post("/api/generate", this::generate);
   }
 
   private void chat(Call call) throws Exception {
@@ -63,9 +63,8 @@ public final class OllamaAnswers {
         reply.load(call, f);
         return;
       }
-      var conversation = Conversation.of(f, switches(f), lease.model());
-      var choice = new Choice(conversation);
-      reply.answer(call, f, conversation.prompt(), conversation, choice);
+      var prompt = Messages.prompt(f, switches(f), lease.model());
+      reply.answer(call, f, prompt.tokens(), prompt, new ChatAnswer(prompt));
     }
   }
 
@@ -76,7 +75,7 @@ public final class OllamaAnswers {
       var reply = new Reply(f, lease, began, false);
       f.only("suffix", "");
       f.only("template", "");
-      Conversation.refuseImages(f);
+      Messages.refuseImages(f);
       if (!f.array("context", Integer.MAX_VALUE).isEmpty()) {
         throw f.invalid("context", "is not known here: send the conversation to /api/chat");
       }
@@ -101,9 +100,10 @@ public final class OllamaAnswers {
           messages.add(Map.of("role", "system", "content", system));
         }
         messages.add(Map.of("role", "user", "content", prompt));
-        tokens = Conversation.of(messages, Map.of(), List.of(), true, switches, model).prompt();
+        var question = new Question(messages, Map.of(), List.of(), true, switches);
+        tokens = Messages.prompt(question, model).tokens();
       }
-      reply.answer(call, f, tokens, null, new Choice(null));
+      reply.answer(call, f, tokens, null, new ChatAnswer());
     }
   }
 
@@ -215,14 +215,12 @@ public final class OllamaAnswers {
       }
     }
 
-    void answer(Call call, Fields f, int[] prompt, Conversation conversation, Choice choice)
+    void answer(Call call, Fields f, int[] prompt, ChatPrompt chat, ChatAnswer choice)
         throws IOException, InterruptedException {
       var request = request(f, prompt, lease.model());
       var constraint = constraint(f);
       request =
-          conversation == null
-              ? request.constraint(constraint)
-              : conversation.constrained(request, constraint);
+          chat == null ? request.constraint(constraint) : chat.constrained(request, constraint);
       f.requireAllRead();
       try (var answers = Answers.ask(call, lease.model(), List.of(request), 1, settings.ping)) {
         if (stream) {
@@ -249,7 +247,7 @@ public final class OllamaAnswers {
       }
     }
 
-    private void stream(Call call, Answers answers, Choice choice)
+    private void stream(Call call, Answers answers, ChatAnswer choice)
         throws IOException, InterruptedException {
       try {
         answers.read(
@@ -269,7 +267,7 @@ public final class OllamaAnswers {
                 send(choice.finish(whole), choice.calls().size());
               }
 
-              private void send(Choice.Part part, int whole) throws IOException {
+              private void send(ChatAnswer.Part part, int whole) throws IOException {
                 Reply.this.send(call, part, choice.calls().subList(told, whole));
                 told = whole;
               }
@@ -282,13 +280,14 @@ public final class OllamaAnswers {
       call.line(done(part("", "", List.of())));
     }
 
-    private void send(Call call, Choice.Part part, List<Choice.ToolCall> calls) throws IOException {
+    private void send(Call call, ChatAnswer.Part part, List<ChatAnswer.ToolCall> calls)
+        throws IOException {
       if (!part.text().isEmpty() || (thoughts && !part.thought().isEmpty()) || !calls.isEmpty()) {
         call.line(part(part.text(), part.thought(), calls).put("done", false));
       }
     }
 
-    private ObjectNode part(String text, String thought, List<Choice.ToolCall> calls) {
+    private ObjectNode part(String text, String thought, List<ChatAnswer.ToolCall> calls) {
       var part =
           Call.JSON
               .createObjectNode()

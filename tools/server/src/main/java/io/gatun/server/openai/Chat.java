@@ -8,7 +8,7 @@ import io.gatun.server.models.Models;
 import io.gatun.server.models.TextModel;
 import io.gatun.server.models.Use;
 import io.gatun.server.text.Answers;
-import io.gatun.server.text.Conversation;
+import io.gatun.server.text.Messages;
 import io.gatun.server.text.Sampling;
 import java.util.List;
 
@@ -32,9 +32,9 @@ public final class Chat {
     var f = Fields.of(call.json(), "");
     try (var lease = models.lease(f.text("model", null), Use.CHAT, TextModel.class)) {
       var model = lease.model();
-      var conversation = Conversation.of(f, model);
+      var prompt = Messages.prompt(f, model);
       var constraint = Sampling.constraint(f);
-      if (constraint != null && conversation.isForced()) {
+      if (constraint != null && prompt.isForced()) {
         throw f.invalid("tool_choice", "asks for a call, and another field for another form");
       }
       int answers = f.count("n", 1, 1, settings.parallel);
@@ -46,9 +46,9 @@ public final class Chat {
       int most = f.count("max_tokens", Integer.MAX_VALUE, 1, Integer.MAX_VALUE);
       most = f.count("max_completion_tokens", most, 1, Integer.MAX_VALUE);
       var request =
-          conversation
+          prompt
               .constrained(
-                  Sampling.request(f, conversation.prompt(), model, settings.timeout), constraint)
+                  Sampling.request(f, prompt.tokens(), model, settings.timeout), constraint)
               .logprobs(logprobs ? top : -1);
       request = request.maxTokens(Math.min(most, request.maxTokens()));
       boolean stream = f.flag("stream", false);
@@ -56,7 +56,7 @@ public final class Chat {
       ignoreHarmless(f);
       f.requireAllRead();
       try (var written = Answers.ask(call, model, List.of(request), answers, settings.ping)) {
-        var reply = new ChatReply(written, lease.name(), model, conversation, answers);
+        var reply = new ChatReply(written, lease.name(), model, prompt, answers);
         if (stream) {
           reply.stream(call, usage);
         } else {

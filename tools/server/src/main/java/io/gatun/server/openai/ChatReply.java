@@ -3,6 +3,8 @@ package io.gatun.server.openai;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gatun.models.chat.ChatAnswer;
+import io.gatun.models.chat.ChatPrompt;
 import io.gatun.models.engine.Piece;
 import io.gatun.models.engine.Result;
 import io.gatun.models.sampling.TokenLogprobs;
@@ -10,8 +12,6 @@ import io.gatun.models.text.Tokenizer;
 import io.gatun.server.http.Call;
 import io.gatun.server.models.TextModel;
 import io.gatun.server.text.Answers;
-import io.gatun.server.text.Choice;
-import io.gatun.server.text.Conversation;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -20,14 +20,14 @@ import java.util.List;
 /// An answer of `/v1/chat/completions`: messages, or what changes in them.
 final class ChatReply extends Reply {
   private final Tokenizer tokenizer;
-  private final List<Choice> choices = new ArrayList<>();
+  private final List<ChatAnswer> choices = new ArrayList<>();
   private final List<ArrayNode> logprobs = new ArrayList<>();
 
-  ChatReply(Answers answers, String name, TextModel model, Conversation conversation, int count) {
+  ChatReply(Answers answers, String name, TextModel model, ChatPrompt prompt, int count) {
     super(answers, "chatcmpl-", name, count, count);
     tokenizer = model.tokenizer();
     for (int i = 0; i < count; i++) {
-      choices.add(new Choice(conversation));
+      choices.add(new ChatAnswer(prompt));
       logprobs.add(Call.JSON.createArrayNode());
     }
   }
@@ -112,7 +112,7 @@ final class ChatReply extends Reply {
     }
   }
 
-  private void send(Call call, int index, Choice.Part part) throws IOException {
+  private void send(Call call, int index, ChatAnswer.Part part) throws IOException {
     var event = event(index);
     var delta = delta(event);
     if (!part.thought().isEmpty()) {
@@ -137,7 +137,7 @@ final class ChatReply extends Reply {
   }
 
   /// @return the function's node
-  private static ObjectNode begin(ObjectNode node, Choice.ToolCall call) {
+  private static ObjectNode begin(ObjectNode node, ChatAnswer.ToolCall call) {
     return node.put("id", call.id())
         .put("type", "function")
         .putObject("function")

@@ -1,17 +1,17 @@
 package io.gatun.server.openai;
 
-import io.gatun.server.http.ApiException;
-import io.gatun.server.http.Call;
-import io.gatun.server.http.Fields;
-import io.gatun.server.models.Models;
-import io.gatun.server.text.Prompts;
-import io.gatun.server.http.Routes;
-import io.gatun.server.models.TextModel;
-import io.gatun.server.models.Use;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.TextEmbedder;
 import io.gatun.models.text.Tokenizer;
+import io.gatun.server.http.ApiException;
+import io.gatun.server.http.Call;
+import io.gatun.server.http.Fields;
+import io.gatun.server.http.Routes;
+import io.gatun.server.models.Models;
+import io.gatun.server.models.TextModel;
+import io.gatun.server.models.Use;
+import io.gatun.server.text.Prompts;
 import java.io.IOException;
 import java.util.OptionalInt;
 
@@ -122,7 +122,7 @@ public final class Tokens {
       mark(body, "bos_token", tokenizer.bos(), tokenizer);
       mark(body, "eos_token", tokenizer.eos(), tokenizer);
       if (used.lease().model() instanceof TextModel model && model.template() != null) {
-        body.put("chat_template", model.templateText());
+        body.put("chat_template", model.template().text());
       }
       call.send(body);
     }

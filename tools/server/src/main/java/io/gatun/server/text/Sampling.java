@@ -1,17 +1,20 @@
 package io.gatun.server.text;
 
-import io.gatun.server.http.ApiException;
-import io.gatun.server.http.Fields;
-import io.gatun.server.models.TextModel;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.models.constraint.Constraint;
+import io.gatun.models.constraint.ConstraintException;
 import io.gatun.models.engine.Request;
 import io.gatun.models.sampling.SamplingOptions;
 import io.gatun.models.sampling.SamplingOptions.Penalties;
+import io.gatun.server.http.ApiException;
+import io.gatun.server.http.Fields;
+import io.gatun.server.models.TextModel;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 
 /// How a request's fields say that tokens are chosen, in the words of OpenAI's API and of servers
 /// that have more of them.
@@ -88,33 +91,34 @@ public final class Sampling {
 
   /// What an answer must look like; null for anything.
   public static Constraint constraint(Fields f) {
-    Constraint found = format(f.object("response_format"));
-    String grammar = bounded(f, "grammar");
-    if (grammar != null) {
-      found = only(f, "grammar", found, Constraint.gbnf(grammar));
-    }
-    String regex = bounded(f, "guided_regex");
-    if (regex != null) {
-      found = only(f, "guided_regex", found, Constraint.regex(regex));
-    }
+    var found = new ArrayList<Constraint>();
+    var format = f.object("response_format");
+    add(found, f, "response_format", format, Sampling::format);
+    add(found, f, "grammar", bounded(f, "grammar"), Constraint::gbnf);
+    add(found, f, "guided_regex", bounded(f, "guided_regex"), Constraint::regex);
     var choices = f.texts("guided_choice", 1024);
-    if (!choices.isEmpty()) {
-      found = only(f, "guided_choice", found, Constraint.choice(choices));
-    }
+    add(found, f, "guided_choice", choices.isEmpty() ? null : choices, Constraint::choice);
     for (String name : List.of("guided_json", "json_schema")) {
-      JsonNode schema = f.get(name);
-      if (schema != null) {
-        found = only(f, name, found, schema(schema));
-      }
+      add(found, f, name, f.get(name), Sampling::schema);
     }
-    return found;
+    return found.isEmpty() ? null : found.getFirst();
   }
 
-  private static Constraint only(Fields f, String name, Constraint before, Constraint now) {
-    if (before != null) {
+  private static <T> void add(
+      List<Constraint> found, Fields f, String name, T value, Function<T, Constraint> compile) {
+    Constraint constraint;
+    try {
+      constraint = value == null ? null : compile.apply(value);
+    } catch (ConstraintException e) {
+      throw ApiException.invalid(name, e.getMessage());
+    }
+    if (constraint == null) {
+      return;
+    }
+    if (!found.isEmpty()) {
       throw f.invalid(name, "says what the answer must look like, and another field does, too");
     }
-    return now;
+    found.add(constraint);
   }
 
   private static String bounded(Fields f, String name) {
@@ -128,9 +132,6 @@ public final class Sampling {
   }
 
   private static Constraint format(Fields format) {
-    if (format == null) {
-      return null;
-    }
     String type = format.requiredText("type");
     Constraint found =
         switch (type) {

@@ -13,9 +13,10 @@ const BLOCKS = {
   paragraph: t => h('p', {}, inline(t.tokens)),
   text: t => h('span', {}, inline(t.tokens ?? [t])),
   html: t => h('p', {}, t.text),
+  plain: t => h('p', {class: 'plain'}, t.text),
   blockquote: t => h('blockquote', {}, blocks(t.tokens)),
   list: t => h(t.ordered ? 'ol' : 'ul', {start: t.ordered && t.start !== 1 ? t.start : null},
-    t.items.map(item => h('li', {}, blocks(item.tokens)))),
+    t.items.map(item => h('li', {class: item.task ? 'task' : null}, blocks(item.tokens)))),
   table: t => h('div', {class: 'scroll'}, h('table', {},
     h('thead', {}, h('tr', {}, t.header.map(cell => h('th', {scope: 'col'}, inline(cell.tokens))))),
     h('tbody', {}, t.rows.map(row => h('tr', {}, row.map(cell => h('td', {}, inline(cell.tokens)))))))),
@@ -56,10 +57,31 @@ function codeBlock(text, language) {
     h('pre', {tabindex: '0', 'aria-label': 'Code'}, h('code', {}, text)));
 }
 
-/// Shows a text that may have grown since the last call: only blocks that have changed are made anew, so that
-/// what a reader has selected or scrolled stays.
-export function render(container, text) {
+/// After so many milliseconds of reading, what comes next of a text is shown as it was written: some texts take
+/// the square of their length.
+const PATIENCE = 2000;
+
+function read(container, text) {
+  const began = performance.now();
   const tokens = lexer(text).filter(t => t.type !== 'space' && t.type !== 'def');
+  if (performance.now() - began > PATIENCE) container.plain = true;
+  return tokens;
+}
+
+/// Shows a text that may have grown since the last call: only blocks that have changed are made anew, so that
+/// what a reader has selected or scrolled stays. What is nested too deeply to be read is shown as it was written.
+export function render(container, text) {
+  const plain = [{type: 'plain', raw: text, text}];
+  try {
+    show(container, container.plain ? plain : read(container, text));
+  } catch (e) {
+    if (!(e instanceof RangeError)) throw e;
+    container.plain = true;
+    show(container, plain);
+  }
+}
+
+function show(container, tokens) {
   const shown = container.shown ?? [];
   let same = 0;
   while (same < tokens.length && same < shown.length && tokens[same].raw === shown[same]) same++;

@@ -3,68 +3,49 @@ package io.gatun.server.text;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.gatun.models.constraint.Constraint;
-import io.gatun.models.engine.Request;
-import io.gatun.models.toolcall.CallConstraint;
-import io.gatun.models.toolcall.Tool;
-import io.gatun.models.toolcall.ToolCallReader;
+import io.gatun.models.chat.ChatPrompt;
+import io.gatun.models.chat.ChatPrompt.Question;
 import io.gatun.server.http.ApiException;
 import io.gatun.server.http.Call;
 import io.gatun.server.http.Fields;
 import io.gatun.server.models.TextModel;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.eclipse.jetty.http.HttpStatus;
 
-/// Messages and tools in OpenAI's form, as the prompt of a model.
-///
-/// @param tools the functions that may be called, by name
-/// @param forced those of which one must be called; empty if none must
-/// @param several whether an answer may call more than one
-public record Conversation(
-    TextModel model,
-    int[] prompt,
-    Map<String, JsonNode> tools,
-    List<String> forced,
-    boolean several) {
+/// The fields of a request that hold messages and tools, in OpenAI's form.
+public final class Messages {
   private static final int MESSAGES = 4096;
   private static final int TOOLS = 256;
   private static final List<String> ROLES =
       List.of("system", "developer", "user", "assistant", "tool");
 
-  /// What begins a call where its JSON follows, of models whose vocabulary has it.
-  private static final List<String> OPENINGS = List.of("<tool_call>", "[TOOL_CALLS]");
+  private Messages() {}
 
   /// Reads `messages`, `tools`, `tool_choice` and what else a template looks at.
   ///
   /// @throws ApiException if they are none that this server understands
-  public static Conversation of(Fields f, TextModel model) {
-    return of(f, kwargs(f), model);
+  public static ChatPrompt prompt(Fields f, TextModel model) {
+    return prompt(f, kwargs(f), model);
   }
 
   /// As the other, with switches that are known already.
   ///
   /// @param kwargs the template's own switches
-  public static Conversation of(Fields f, Map<String, Object> kwargs, TextModel model) {
+  public static ChatPrompt prompt(Fields f, Map<String, Object> kwargs, TextModel model) {
     var messages = messages(f);
     var tools = tools(f);
     var forced = forced(f, tools);
     boolean several = f.flag("parallel_tool_calls", true);
     JsonNode choice = f.get("tool_choice");
     boolean none = choice != null && choice.asText().equals("none");
-    return of(messages, none ? Map.of() : tools, forced, several, kwargs, model);
+    return prompt(new Question(messages, none ? Map.of() : tools, forced, several, kwargs), model);
   }
 
-  public static Conversation of(
-      List<Map<String, Object>> messages,
-      Map<String, JsonNode> tools,
-      List<String> forced,
-      boolean several,
-      Map<String, Object> kwargs,
-      TextModel model) {
+  /// @throws ApiException if the model has no template
+  public static ChatPrompt prompt(Question question, TextModel model) {
     if (model.template() == null) {
       throw ApiException.of(
           HttpStatus.BAD_REQUEST_400,
@@ -73,84 +54,7 @@ public record Conversation(
           "this model has no chat template, and was most likely not trained to chat: ask it at"
               + " /v1/completions");
     }
-    var variables = new LinkedHashMap<String, Object>(kwargs);
-    variables.put("messages", messages);
-    variables.put("add_generation_prompt", true);
-    if (!tools.isEmpty()) {
-      variables.put("tools", tools.values().stream().map(Conversation::plain).toList());
-    }
-    int[] prompt = model.template().encode(variables);
-    if (prompt.length == 0) {
-      throw ApiException.invalid("messages", "the model's chat template makes no text of them");
-    }
-    var conversation = new Conversation(model, prompt, tools, forced, several);
-    return forced.isEmpty() ? conversation : conversation.opened();
-  }
-
-  /// With what begins a call at the end of the prompt, unless the model is to think first.
-  private Conversation opened() {
-    var tokenizer = model.tokenizer();
-    String tail =
-        tokenizer.decode(
-            Arrays.copyOfRange(prompt, Math.max(0, prompt.length - 8), prompt.length), false);
-    if (tail.stripTrailing().endsWith("<think>")) {
-      return this;
-    }
-    for (String opening : OPENINGS) {
-      var id = tokenizer.id(opening);
-      if (id.isPresent()) {
-        int[] longer = Arrays.copyOf(prompt, prompt.length + 1);
-        longer[prompt.length] = id.getAsInt();
-        return new Conversation(model, longer, tools, forced, several);
-      }
-    }
-    return this;
-  }
-
-  public boolean isForced() {
-    return !forced.isEmpty();
-  }
-
-  /// Reads calls out of an answer; null where there can be none.
-  public ToolCallReader reader(ToolCallReader.Sink sink) {
-    return tools.isEmpty()
-        ? null
-        : new ToolCallReader(model.tokenizer(), functions(), isForced(), sink);
-  }
-
-  private List<Tool> functions() {
-    return tools.entrySet().stream()
-        .map(tool -> new Tool(tool.getKey(), tool.getValue().at("/function/parameters")))
-        .toList();
-  }
-
-  /// With a constraint, or that of the calls that must or may be made.
-  public Request constrained(Request request, Constraint constraint) {
-    if (isForced()) {
-      return request.constraint(callConstraint());
-    }
-    return request.constraint(
-        constraint == null && !tools.isEmpty()
-            ? CallConstraint.of(functions(), model.tokenizer(), model.templateText())
-            : constraint);
-  }
-
-  private Constraint callConstraint() {
-    var schema = Call.JSON.createObjectNode();
-    var any = schema.putArray("anyOf");
-    for (String name : forced) {
-      var call = any.addObject().put("type", "object");
-      var properties = call.putObject("properties");
-      properties.putObject("name").put("const", name);
-      String place = "/anyOf/" + (any.size() - 1) + "/properties/arguments";
-      var arguments =
-          new Tool(name, tools.get(name).at("/function/parameters")).parametersAt(place);
-      properties.set(
-          "arguments", arguments.isEmpty() ? arguments.put("type", "object") : arguments);
-      call.putArray("required").add("name").add("arguments");
-      call.put("additionalProperties", false);
-    }
-    return Sampling.schema(schema);
+    return ChatPrompt.of(model.template(), model.tokenizer(), question);
   }
 
   private static List<Map<String, Object>> messages(Fields f) {
@@ -193,7 +97,7 @@ public record Conversation(
       }
     }
     if (!calls.isEmpty()) {
-      message.put("tool_calls", calls.stream().map(Conversation::call).toList());
+      message.put("tool_calls", calls.stream().map(Messages::call).toList());
     }
     f.only("refusal", "");
     f.ignore("annotations");
@@ -240,7 +144,7 @@ public record Conversation(
         // A model's own mistake, which it is shown as it made it.
       }
     }
-    return plain(copy);
+    return ChatPrompt.plain(copy);
   }
 
   private static Map<String, JsonNode> tools(Fields f) {
@@ -298,35 +202,12 @@ public record Conversation(
         if (field.getKey().equals("messages") || field.getKey().equals("tools")) {
           throw f.invalid("chat_template_kwargs", "must not have " + field.getKey());
         }
-        all.put(field.getKey(), plain(field.getValue()));
+        all.put(field.getKey(), ChatPrompt.plain(field.getValue()));
       }
     }
     if (f.has("reasoning_effort")) {
       all.put("reasoning_effort", f.text("reasoning_effort", ""));
     }
     return all;
-  }
-
-  /// JSON as templates read it.
-  static Object plain(JsonNode node) {
-    return switch (node.getNodeType()) {
-      case OBJECT -> {
-        var map = new LinkedHashMap<String, Object>();
-        node.properties().forEach(field -> map.put(field.getKey(), plain(field.getValue())));
-        yield map;
-      }
-      case ARRAY -> {
-        var list = new ArrayList<Object>();
-        node.forEach(each -> list.add(plain(each)));
-        yield list;
-      }
-      case STRING -> node.textValue();
-      case BOOLEAN -> node.booleanValue();
-      case NUMBER ->
-          node.isIntegralNumber() && node.canConvertToLong()
-              ? (Object) node.longValue()
-              : (Object) node.doubleValue();
-      default -> null;
-    };
   }
 }

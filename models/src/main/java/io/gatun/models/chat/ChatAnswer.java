@@ -1,4 +1,4 @@
-package io.gatun.server.text;
+package io.gatun.models.chat;
 
 import io.gatun.models.engine.Piece;
 import io.gatun.models.engine.Result;
@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.UUID;
 
 /// One answer as it comes: what is said, thought and called in it.
-public final class Choice {
+public final class ChatAnswer {
   /// A call of a function.
   ///
   /// @param arguments so far
@@ -34,10 +34,16 @@ public final class Choice {
   private final StringBuilder text = new StringBuilder();
   private List<CallPart> parts = new ArrayList<>();
 
-  /// @param conversation null where there can be no calls
-  public Choice(Conversation conversation) {
-    reader = conversation == null ? null : conversation.reader(new Sink());
-    most = conversation == null || conversation.several() ? Integer.MAX_VALUE : 1;
+  /// An answer without calls.
+  public ChatAnswer() {
+    reader = null;
+    most = 0;
+  }
+
+  /// An answer to a prompt.
+  public ChatAnswer(ChatPrompt prompt) {
+    reader = prompt.reader(new Sink());
+    most = prompt.mostCalls();
   }
 
   private final class Sink implements ToolCallReader.Sink {
