@@ -17,6 +17,7 @@ module io.gatun.models {
   exports io.gatun.models.engine;
   exports io.gatun.models.evaluation;
   exports io.gatun.models.image;
+  exports io.gatun.models.lora;
   exports io.gatun.models.nn;
   exports io.gatun.models.pipeline;
   exports io.gatun.models.quantized;
