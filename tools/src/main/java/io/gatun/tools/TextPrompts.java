@@ -39,6 +39,8 @@ final class TextPrompts {
 
   /// What finds a text in images.
   interface Finder extends AutoCloseable {
+    /// Where it is, as a prompt.
+    ///
     /// @throws IllegalArgumentException if it is nowhere
     Prompt find(Image image);
 
