@@ -6,6 +6,7 @@ import io.gatun.models.diffusion.PredictionType;
 import io.gatun.models.diffusion.Rng;
 import io.gatun.models.diffusion.Scheduler;
 import io.gatun.models.diffusion.Schedulers;
+import io.gatun.models.diffusion.Spacing;
 import io.gatun.models.pipeline.LatentSize;
 import io.gatun.tensor.DType;
 import java.util.ArrayList;
@@ -16,11 +17,11 @@ import java.util.Map;
 
 /// Options as settings in [ImageParameters], and back.
 ///
-/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Dtype`, `Prediction type` (where
-/// the files left that open), `Prompt syntax`, `Lora 1`, `Lora 1 hash`, `Negative text` (empty,
-/// which is another thing for SDXL than none), `Text tokens`, `VAE file`, `VAE file hash`, `VAE
-/// tile`, `Control 1`, `Control 1 hash`, `Control 1 steers` (how strongly, from where and to
-/// where), `Control 1 image hash`, `Reference 1 hash`, `Init image hash` and `Mask hash` are
+/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Spacing`, `Dtype`, `Prediction
+/// type` (where the files left that open), `Prompt syntax`, `Lora 1`, `Lora 1 hash`, `Negative
+/// text` (empty, which is another thing for SDXL than none), `Text tokens`, `VAE file`, `VAE file
+/// hash`, `VAE tile`, `Control 1`, `Control 1 hash`, `Control 1 steers` (how strongly, from where
+/// and to where), `Control 1 image hash`, `Reference 1 hash`, `Init image hash` and `Mask hash` are
 /// Gatun's own, which other programs pass over.
 ///
 /// What comes from an image's file is a stranger's word: it sets numbers and choices. Of files
@@ -28,6 +29,7 @@ import java.util.Map;
 public final class ImageSettings {
   private static final String OWN = "default";
   private static final String PREDICTION = "Prediction type";
+  private static final String SPACING = "Spacing";
   private static final String WEIGHTED = "weighted";
   private static final String LORA = "Lora ";
   private static final String NEGATIVE = "Negative text";
@@ -69,6 +71,9 @@ public final class ImageSettings {
     }
     s.put("RNG", o.rng == Rng.TORCH ? "CPU" : "Philox");
     s.put("Scheduler", o.scheduler == null ? OWN : o.scheduler);
+    if (o.spacing != null) {
+      s.put(SPACING, o.spacing.toString());
+    }
     s.put("Dtype", loaded.dtype().name().toLowerCase(Locale.ROOT));
     if (loaded.prediction != null) {
       s.put(PREDICTION, loaded.prediction.toString());
@@ -279,6 +284,7 @@ public final class ImageSettings {
       case "Denoising strength" -> o.strength(Double.parseDouble(value));
       case "Clip skip" -> o.clipSkip(Integer.parseInt(value) - 1);
       case "RNG" -> o.rng(value.equals("CPU") ? Rng.TORCH : Rng.PHILOX);
+      case SPACING -> o.spacing(spacing(value));
       case "Scheduler" -> o.scheduler(value.equals(OWN) ? null : value);
       case "Sampler" -> {
         if (!all.containsKey("Scheduler")) {
@@ -295,6 +301,17 @@ public final class ImageSettings {
       case "VAE tile" -> o.vaeTile(Integer.parseInt(value));
       default -> {} // other programs' settings, and files, which the caller names
     }
+  }
+
+  private static Spacing spacing(String name) {
+    for (var spacing : Spacing.values()) {
+      if (spacing.toString().equals(name)) {
+        return spacing;
+      }
+    }
+    throw new IllegalArgumentException(
+        "the image's parameters say \"%s: %s\"; need one of %s"
+            .formatted(SPACING, shown(name), List.of(Spacing.values())));
   }
 
   private static String scheduler(String sampler, String type) {

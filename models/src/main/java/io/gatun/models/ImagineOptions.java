@@ -1,6 +1,7 @@
 package io.gatun.models;
 
 import io.gatun.models.diffusion.Rng;
+import io.gatun.models.diffusion.Spacing;
 import io.gatun.models.image.Image;
 import io.gatun.models.pipeline.PictureUse;
 import io.gatun.models.pipeline.Pipeline;
@@ -23,6 +24,7 @@ public final class ImagineOptions {
   int height;
   int batch = 1;
   String scheduler;
+  Spacing spacing;
   Rng rng = Rng.PHILOX;
   boolean weighted;
   int clipSkip;
@@ -109,6 +111,13 @@ public final class ImagineOptions {
   /// that comes with the model.
   public ImagineOptions scheduler(String value) {
     scheduler = value;
+    return this;
+  }
+
+  /// How the steps are spread between noise and image; null for what the model's configuration
+  /// says.
+  public ImagineOptions spacing(Spacing value) {
+    spacing = value;
     return this;
   }
 

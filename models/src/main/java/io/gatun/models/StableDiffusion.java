@@ -267,9 +267,7 @@ public final class StableDiffusion implements AutoCloseable {
     var pictures = new GivenPictures(o, pipeline.pictureUse(), controlNets(), images);
     var size = size(o, pictures);
     var scheduler =
-        o.scheduler == null
-            ? Schedulers.of(schedulerConfig)
-            : Schedulers.byName(o.scheduler, schedulerConfig);
+        Schedulers.of(schedulerConfig, o.scheduler, o.spacing, files.has("text_encoder_2"));
     var times = pipeline.flowTimes(size, o.steps);
     if ((times != null) != scheduler.isFlow()) {
       throw new CheckpointException(

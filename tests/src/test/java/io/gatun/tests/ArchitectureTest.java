@@ -145,6 +145,12 @@ class ArchitectureTest {
                   "io.gatun.models.sampling..",
                   "io.gatun.models.template..",
                   "io.gatun.models.text.."))
+          // It has CLIP's text encoder and tokenizer.
+          .ignoreDependency(
+              com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage(
+                  "io.gatun.models.clipseg.."),
+              com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage(
+                  "io.gatun.models.clip.."))
           // What joins the parts of a pipeline, or of a conversation, knows them all.
           .ignoreDependency(
               com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage(

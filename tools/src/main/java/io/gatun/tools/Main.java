@@ -49,6 +49,8 @@ public final class Main implements Runnable {
       Map.of(
           "segment",
           Sam::warmUp,
+          "track",
+          Sam::warmUp,
           "generate",
           Llm::warmUp,
           "chat",
@@ -62,6 +64,7 @@ public final class Main implements Runnable {
     COMMANDS.put("embed", Embed.class);
     COMMANDS.put("rank", Rank.class);
     COMMANDS.put("segment", Segment.class);
+    COMMANDS.put("track", Track.class);
     COMMANDS.put("imagine", Imagine.class);
     COMMANDS.put("serve", Serve.class);
     COMMANDS.put("pull", Pull.class);

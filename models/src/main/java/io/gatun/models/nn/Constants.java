@@ -3,6 +3,7 @@ package io.gatun.models.nn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.LinearWeight;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Supplier;
@@ -31,5 +32,16 @@ public final class Constants {
             table.dim(1) == height && table.dim(2) == width
                 ? f.cast(table)
                 : f.cast(f32.resizeBilinear(f32.cast(table), height, width)));
+  }
+
+  /// One linear layer that does what two with a bias do, one after the other.
+  public static LinearWeight chain(Functional f, LinearWeight first, LinearWeight second) {
+    var f32 = new Functional(f.ops(), DType.Plain.F32);
+    var inner = first.weights().getFirst().transpose(0, 1);
+    var outer = LinearWeight.of(second.weights().getFirst(), null);
+    var product = keep(f32, () -> f32.linear(f32.cast(inner), outer));
+    var bias = first.biases().getFirst();
+    var constant = keep(f32, () -> f32.linear(f32.cast(bias).reshape(1, bias.size()), second));
+    return LinearWeight.of(product.transpose(0, 1), constant.reshape(second.outFeatures()));
   }
 }

@@ -2,7 +2,6 @@ package io.gatun.models.sam;
 
 import io.gatun.models.nn.Constants;
 import io.gatun.models.nn.Weights;
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Functional;
@@ -71,22 +70,9 @@ public final class HieraEncoder implements ImageEncoder {
       lateral[i] = weights.linear(name, outChans, config.dims().get(i));
     }
     var decoder = weights.at("mask_decoder");
-    var f32 = new Functional(f.ops(), DType.Plain.F32);
-    lateral[0] = chain(f32, lateral[0], decoder.linear("conv_s0", outChans / 8, outChans));
-    lateral[1] = chain(f32, lateral[1], decoder.linear("conv_s1", outChans / 4, outChans));
+    lateral[0] = Constants.chain(f, lateral[0], decoder.linear("conv_s0", outChans / 8, outChans));
+    lateral[1] = Constants.chain(f, lateral[1], decoder.linear("conv_s1", outChans / 4, outChans));
     return lateral;
-  }
-
-  /// One layer that does what two do, one after the other.
-  private static LinearWeight chain(Functional f32, LinearWeight first, LinearWeight second) {
-    var matrix = LinearWeight.of(second.weights().getFirst(), null);
-    var transposed =
-        Constants.keep(
-            f32, () -> f32.linear(f32.cast(first.weights().getFirst().transpose(0, 1)), matrix));
-    var bias = first.biases().getFirst();
-    var constant =
-        Constants.keep(f32, () -> f32.linear(f32.cast(bias).reshape(1, bias.size()), second));
-    return LinearWeight.of(transposed.transpose(0, 1), constant.reshape(second.outFeatures()));
   }
 
   /// The embedding without [Sam#withoutMemory], and, as levels, what [Upscaling4x4] adds: (16 G G,

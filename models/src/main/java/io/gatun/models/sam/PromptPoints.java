@@ -19,7 +19,7 @@ public record PromptPoints(float[] xy, int[] labels) {
 
   /// Of a prompt in pixels of an image. SAM has points first, then the box or, without one, a token
   /// that is no point; SAM 2 the box first and such a token behind the points in any case.
-  static PromptPoints of(Prompt prompt, SamConfig config, int width, int height) {
+  public static PromptPoints of(Prompt prompt, SamConfig config, int width, int height) {
     int[] labels = prompt.labels();
     float[] box = prompt.box();
     var resize = config.resize();

@@ -31,6 +31,7 @@ class OptionsTest {
           "embed",
           "rank",
           "segment",
+          "track",
           "imagine",
           "quantize",
           "pack",
