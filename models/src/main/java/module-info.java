@@ -5,6 +5,7 @@ module io.gatun.models {
   requires java.desktop;
 
   exports io.gatun.models;
+  exports io.gatun.models.chat;
   exports io.gatun.models.clip;
   exports io.gatun.models.constraint;
   exports io.gatun.models.diffusion;
@@ -13,6 +14,7 @@ module io.gatun.models {
   exports io.gatun.models.decoder.arch;
   exports io.gatun.models.encoder;
   exports io.gatun.models.engine;
+  exports io.gatun.models.evaluation;
   exports io.gatun.models.image;
   exports io.gatun.models.nn;
   exports io.gatun.models.pipeline;
@@ -21,6 +23,7 @@ module io.gatun.models {
   exports io.gatun.models.rewrite;
   exports io.gatun.models.sam;
   exports io.gatun.models.sam.coco;
+  exports io.gatun.models.sam.video;
   exports io.gatun.models.sampling;
   exports io.gatun.models.t5;
   exports io.gatun.models.text;

@@ -53,15 +53,47 @@ const steps = {
     assert.equal(typeof JSON.parse(call.function.arguments).age, 'number');
     assert.equal(answer.choices[0].finish_reason, 'tool_calls');
   },
+  async thoughts_and_tools_streamed() {
+    const tool = {type: 'function', function: {name: 'greet', parameters: schema}};
+    const asked = {model: 'caller', temperature: 0, messages: [{role: 'user', content: 'Q'}], tools: [tool]};
+    let thoughts = '';
+    const stream = client.chat.completions.stream({...asked, stream_options: {include_usage: true}});
+    stream.on('chunk', chunk => thoughts += chunk.choices[0]?.delta.reasoning_content ?? '');
+    const answer = await stream.finalChatCompletion();
+    const [choice] = answer.choices;
+    assert.equal(thoughts, 'hmm');
+    assert.equal(choice.finish_reason, 'tool_calls');
+    assert.deepEqual(JSON.parse(choice.message.tool_calls[0].function.arguments), {name: 'Ann', age: 4});
+    assert.ok(answer.usage.completion_tokens > 4);
+    assert.equal((await client.chat.completions.create(asked)).choices[0].message.reasoning_content, 'hmm');
+  },
+  async tools_run() {
+    const greeted = [];
+    const greet = {type: 'function', function: {name: 'greet', parameters: schema, parse: JSON.parse,
+      function: person => { greeted.push(person.name); return 'R'; }}};
+    const runner = client.chat.completions.runTools(
+      {model: 'caller', temperature: 0, messages: [{role: 'user', content: 'Q'}], tools: [greet]});
+    assert.equal(await runner.finalContent(), 'She smiles.');
+    assert.deepEqual(greeted, ['Ann']);
+  },
+  async json_schema_streamed() {
+    const stream = client.chat.completions.stream({...settings, max_tokens: 100,
+      response_format: {type: 'json_schema', json_schema: {name: 'person', strict: true, schema}}});
+    assert.equal(typeof JSON.parse(await stream.finalContent()).age, 'number');
+  },
   async json_schema() {
     const answer = await client.chat.completions.parse({...settings, max_tokens: 100,
       response_format: {type: 'json_schema', json_schema: {name: 'person', strict: true, schema}}});
     assert.deepEqual(Object.keys(answer.choices[0].message.parsed), ['name', 'age']);
   },
   async completions() {
-    const answer = await client.completions.create({model: 'tiny-llm', prompt: 'ROMEO:\n', max_tokens: 4, echo: true, logprobs: 1});
+    const asked = {model: 'tiny-llm', prompt: 'ROMEO:\n', max_tokens: 4, temperature: 0, echo: true, logprobs: 1};
+    const answer = await client.completions.create(asked);
     assert.ok(answer.choices[0].text.startsWith('ROMEO:\n'));
     assert.equal(answer.choices[0].logprobs.token_logprobs[0], null);
+    let text = '';
+    for await (const part of await client.completions.create({...asked, stream: true})) text += part.choices[0].text;
+    assert.equal(text, answer.choices[0].text);
   },
   async embeddings() {
     const answer = await client.embeddings.create({model: 'minilm-l6', input: ['a fox', 'a dog']});
@@ -76,6 +108,11 @@ const steps = {
     assert.equal(png.subarray(1, 4).toString(), 'PNG');
     const edited = await client.images.edit({model: 'tiny-sd', prompt: 'a green star', image: await toFile(png, 'image.png', {type: 'image/png'})});
     assert.equal(Buffer.from(edited.data[0].b64_json, 'base64').subarray(1, 4).toString(), 'PNG');
+    const events = [];
+    const stream = await client.images.generate({model: 'tiny-sd', prompt: 'a green star', size: '64x64', stream: true, partial_images: 2});
+    for await (const event of stream) events.push(event.type);
+    assert.equal(events.filter(type => type === 'image_generation.partial_image').length, 2, events.join());
+    assert.equal(events.at(-1), 'image_generation.completed');
   },
   async errors() {
     await assert.rejects(client.chat.completions.create({...settings, messages: [{role: 'user', content: 'word '.repeat(3000)}]}),

@@ -7,6 +7,7 @@ import io.gatun.models.pipeline.Denoiser;
 import io.gatun.models.pipeline.Guidance;
 import io.gatun.models.pipeline.LatentSize;
 import io.gatun.models.pipeline.Pipeline;
+import io.gatun.models.pipeline.SeenPictures;
 import io.gatun.tensor.ops.Functional;
 import java.util.List;
 import java.util.concurrent.CancellationException;
@@ -29,6 +30,7 @@ final class Denoising {
   private final LatentSize size;
   private final ImagineOptions options;
   private final LatentImages images;
+  private int drawn;
 
   Denoising(
       Pipeline pipeline,
@@ -38,12 +40,25 @@ final class Denoising {
       ImagineOptions options,
       LatentImages images) {
     denoiser = pipeline.denoiser();
-    guidance = pipeline.guidance(options.guidance);
+    guidance = pipeline.guidance(options.guidance, options.imageGuidance);
     this.f = f;
     this.scheduler = scheduler;
     this.size = size;
     this.options = options;
     this.images = images;
+  }
+
+  /// The noise to begin with.
+  float[] firstNoise(List<NormalGenerator> generators) {
+    drawn = 0;
+    return nextNoise(generators);
+  }
+
+  /// The next noise that was given, or else that of the generators.
+  private float[] nextNoise(List<NormalGenerator> generators) {
+    return drawn < options.noise.length
+        ? fromChannelsFirst(options.noise[drawn++])
+        : noise(generators);
   }
 
   /// Standard normal noise for each image from its own stream, which counts the channels first.
@@ -56,7 +71,7 @@ final class Denoising {
   }
 
   /// Noise (B, L, H, W) as (B, H, W, L).
-  float[] fromChannelsFirst(float[] noise) {
+  private float[] fromChannelsFirst(float[] noise) {
     if (noise.length != size.all()) {
       throw new IllegalArgumentException(
           "%d numbers of noise; need %d: %s".formatted(noise.length, size.all(), size));
@@ -81,23 +96,26 @@ final class Denoising {
   ///
   /// @param start the first latents
   /// @param conditions of the prompt, after that of the negative prompt if it guides
+  /// @param seen the pictures that the network sees
   /// @param kept what is not to be painted anew; null for nothing
   /// @param stepSeconds filled with each step's time
   float[] run(
       float[] start,
       List<Condition> conditions,
+      SeenPictures seen,
       Kept kept,
       List<NormalGenerator> generators,
       double[] stepSeconds) {
     float[] latents = start;
     float[] timesteps = scheduler.timesteps();
     try (var _ = f.scope()) {
-      var conditioned = denoiser.condition(f, wanted(conditions));
+      var conditioned = denoiser.condition(f, wanted(conditions, seen));
       for (int i = 0; i < timesteps.length; i++) {
         long began = System.nanoTime();
         float[] scaled = scheduler.scaleModelInput(latents);
-        float[] output = guidance.combine(conditioned.predict(scaled, timesteps[i]), size.all());
-        latents = scheduler.step(output, latents, () -> noise(generators));
+        var now = new Denoiser.Moment(timesteps[i], i, timesteps.length);
+        float[] output = guidance.combine(conditioned.predict(scaled, now), size.all());
+        latents = scheduler.step(output, latents, () -> nextNoise(generators));
         if (kept != null) {
           restore(latents, kept);
         }
@@ -119,8 +137,8 @@ final class Denoising {
     return latents;
   }
 
-  private Denoiser.Wanted wanted(List<Condition> conditions) {
-    return new Denoiser.Wanted(conditions, size, options.guidance, timeIds());
+  private Denoiser.Wanted wanted(List<Condition> conditions, SeenPictures seen) {
+    return new Denoiser.Wanted(conditions, size, options.guidance, timeIds(), seen);
   }
 
   /// SDXL's sizes: before cropping, the crop's place, and after it; each height or top first.

@@ -6,6 +6,7 @@ import io.gatun.models.diffusion.PredictionType;
 import io.gatun.models.diffusion.Rng;
 import io.gatun.models.diffusion.Scheduler;
 import io.gatun.models.diffusion.Schedulers;
+import io.gatun.models.diffusion.Spacing;
 import io.gatun.models.pipeline.LatentSize;
 import io.gatun.tensor.DType;
 import java.util.ArrayList;
@@ -16,26 +17,34 @@ import java.util.Map;
 
 /// Options as settings in [ImageParameters], and back.
 ///
-/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Dtype`, `Prediction type` (where
-/// the files left that open), `Prompt syntax`, `Lora 1`, `Lora 1 hash`, `Negative text` (empty,
-/// which is another thing for SDXL than none), `Text tokens`, `VAE file`, `VAE file hash`, `VAE
-/// tile`, `Init image hash` and `Mask hash` are Gatun's own, which other programs pass over.
+/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Spacing`, `Dtype`, `Prediction
+/// type` (where the files left that open), `Prompt syntax`, `Lora 1`, `Lora 1 hash`, `Negative
+/// text` (empty, which is another thing for SDXL than none), `Text tokens`, `VAE file`, `VAE file
+/// hash`, `VAE tile`, `Control 1`, `Control 1 hash`, `Control 1 steers` (how strongly, from where
+/// and to where), `Control 1 image hash`, `Reference 1 hash`, `Init image hash` and `Mask hash` are
+/// Gatun's own, which other programs pass over.
 ///
 /// What comes from an image's file is a stranger's word: it sets numbers and choices. Of files
 /// there are only names and hashes, see [#files].
 public final class ImageSettings {
   private static final String OWN = "default";
   private static final String PREDICTION = "Prediction type";
+  private static final String SPACING = "Spacing";
   private static final String WEIGHTED = "weighted";
   private static final String LORA = "Lora ";
   private static final String NEGATIVE = "Negative text";
   private static final String EMPTY = "empty";
   private static final String TEXT_TOKENS = "Text tokens";
   private static final String VAE = "VAE file";
+  private static final String IMAGE_GUIDANCE = "Image CFG scale";
+  private static final String CONTROL = "Control ";
+  private static final String STEERS = " steers";
+  private static final String IMAGE = " image";
+  private static final String REFERENCE = "Reference ";
   private static final String INIT_IMAGE = "Init image hash";
   private static final String MASK = "Mask hash";
   private static final String HASH = " hash";
-  private static final int MOST_LORAS = 100;
+  private static final int MOST_FILES = 100;
   private static final int SHOWN = 40;
 
   private ImageSettings() {}
@@ -62,6 +71,9 @@ public final class ImageSettings {
     }
     s.put("RNG", o.rng == Rng.TORCH ? "CPU" : "Philox");
     s.put("Scheduler", o.scheduler == null ? OWN : o.scheduler);
+    if (o.spacing != null) {
+      s.put(SPACING, o.spacing.toString());
+    }
     s.put("Dtype", loaded.dtype().name().toLowerCase(Locale.ROOT));
     if (loaded.prediction != null) {
       s.put(PREDICTION, loaded.prediction.toString());
@@ -78,12 +90,28 @@ public final class ImageSettings {
     if (o.vaeTile > 0) {
       s.put("VAE tile", "" + o.vaeTile);
     }
+    if (o.imageGuidance != ImagineOptions.IMAGE_GUIDANCE) {
+      s.put(IMAGE_GUIDANCE, plain(o.imageGuidance));
+    }
+    for (int i = 0; i < o.controls.size(); i++) {
+      var control = o.controls.get(i);
+      s.put(
+          CONTROL + (i + 1) + STEERS,
+          "%s from %s to %s"
+              .formatted(plain(control.scale()), plain(control.start()), plain(control.end())));
+    }
     int lora = 1;
+    int control = 1;
+    int picture = 1;
+    int reference = 1;
     for (SourceFile file : files) {
       switch (file.kind()) {
         case MODEL -> s.put("Model", file.name());
         case VAE -> putFile(VAE, file, "", s);
         case LORA -> putFile(LORA + lora++, file, ":" + plain(file.scale()), s);
+        case CONTROLNET -> putFile(CONTROL + control++, file, "", s);
+        case CONTROL_IMAGE -> s.put(CONTROL + picture++ + IMAGE + HASH, file.hash());
+        case REFERENCE -> s.put(REFERENCE + reference++ + HASH, file.hash());
         case INIT_IMAGE -> s.put(INIT_IMAGE, file.hash());
         case MASK -> s.put(MASK, file.hash());
       }
@@ -142,12 +170,21 @@ public final class ImageSettings {
     if (s.containsKey(VAE)) {
       files.add(file(Kind.VAE, s.get(VAE), 1, s.get(VAE + HASH)));
     }
-    for (int i = 1; s.containsKey(LORA + i) && i <= MOST_LORAS; i++) {
+    for (int i = 1; s.containsKey(LORA + i) && i <= MOST_FILES; i++) {
       String value = s.get(LORA + i);
       int colon = value.lastIndexOf(':');
       double scale = colon < 0 ? 1 : number(LORA + i, value, value.substring(colon + 1));
       String name = colon < 0 ? value : value.substring(0, colon);
       files.add(file(Kind.LORA, name, scale, s.get(LORA + i + HASH)));
+    }
+    for (int i = 1; s.containsKey(CONTROL + i) && i <= MOST_FILES; i++) {
+      files.add(file(Kind.CONTROLNET, s.get(CONTROL + i), 1, s.get(CONTROL + i + HASH)));
+    }
+    for (int i = 1; s.containsKey(CONTROL + i + IMAGE + HASH) && i <= MOST_FILES; i++) {
+      files.add(file(Kind.CONTROL_IMAGE, "", 1, s.get(CONTROL + i + IMAGE + HASH)));
+    }
+    for (int i = 1; s.containsKey(REFERENCE + i + HASH) && i <= MOST_FILES; i++) {
+      files.add(file(Kind.REFERENCE, "", 1, s.get(REFERENCE + i + HASH)));
     }
     if (s.containsKey("Denoising strength") || s.containsKey(INIT_IMAGE)) {
       files.add(file(Kind.INIT_IMAGE, "", 1, s.get(INIT_IMAGE)));
@@ -184,6 +221,34 @@ public final class ImageSettings {
     return line.length() <= SHOWN ? line : line.substring(0, SHOWN) + "...";
   }
 
+  /// How a ControlNet steers.
+  ///
+  /// @param scale how strongly
+  /// @param start the share of the steps after which it begins
+  /// @param end the share of the steps after which it ends
+  public record Control(double scale, double start, double end) {}
+
+  /// How a ControlNet steered; as it was trained if the parameters do not say.
+  ///
+  /// @param parameters null for none
+  /// @param i the number of it, from 0
+  /// @throws IllegalArgumentException if they say no three numbers
+  public static Control control(ImageParameters parameters, int i) {
+    String name = CONTROL + (i + 1) + STEERS;
+    String value = parameters == null ? null : parameters.settings().get(name);
+    if (value == null) {
+      return new Control(1, 0, 1);
+    }
+    String[] parts = value.split(" from | to ", -1);
+    if (parts.length != 3) {
+      throw noNumber(name, value, null);
+    }
+    return new Control(
+        number(name, value, parts[0]),
+        number(name, value, parts[1]),
+        number(name, value, parts[2]));
+  }
+
   /// Sets the options that an image was made with, but for those that name files.
   ///
   /// @throws IllegalArgumentException if a setting is not as it should be, or names a sampler that
@@ -207,6 +272,7 @@ public final class ImageSettings {
     switch (name) {
       case "Steps" -> o.steps(Integer.parseInt(value));
       case "CFG scale" -> o.guidance(Double.parseDouble(value));
+      case IMAGE_GUIDANCE -> o.imageGuidance(Double.parseDouble(value));
       case "Seed" -> o.seed(Long.parseLong(value));
       case "Size" -> {
         int x = value.indexOf('x');
@@ -218,6 +284,7 @@ public final class ImageSettings {
       case "Denoising strength" -> o.strength(Double.parseDouble(value));
       case "Clip skip" -> o.clipSkip(Integer.parseInt(value) - 1);
       case "RNG" -> o.rng(value.equals("CPU") ? Rng.TORCH : Rng.PHILOX);
+      case SPACING -> o.spacing(spacing(value));
       case "Scheduler" -> o.scheduler(value.equals(OWN) ? null : value);
       case "Sampler" -> {
         if (!all.containsKey("Scheduler")) {
@@ -234,6 +301,17 @@ public final class ImageSettings {
       case "VAE tile" -> o.vaeTile(Integer.parseInt(value));
       default -> {} // other programs' settings, and files, which the caller names
     }
+  }
+
+  private static Spacing spacing(String name) {
+    for (var spacing : Spacing.values()) {
+      if (spacing.toString().equals(name)) {
+        return spacing;
+      }
+    }
+    throw new IllegalArgumentException(
+        "the image's parameters say \"%s: %s\"; need one of %s"
+            .formatted(SPACING, shown(name), List.of(Spacing.values())));
   }
 
   private static String scheduler(String sampler, String type) {

@@ -1,14 +1,21 @@
 package io.gatun.models;
 
 import io.gatun.models.diffusion.Rng;
+import io.gatun.models.diffusion.Spacing;
 import io.gatun.models.image.Image;
+import io.gatun.models.pipeline.PictureUse;
 import io.gatun.models.pipeline.Pipeline;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 
 /// How an image is made: `sd.imagine("a cat", o -> o.steps(20).seed(7))`.
 public final class ImagineOptions {
+  static final double IMAGE_GUIDANCE = 1.5;
+  private static final double STRENGTH = 0.75;
+
   String negative;
   int steps;
   double guidance = Double.NaN;
@@ -17,19 +24,26 @@ public final class ImagineOptions {
   int height;
   int batch = 1;
   String scheduler;
+  Spacing spacing;
   Rng rng = Rng.PHILOX;
   boolean weighted;
   int clipSkip;
   int textTokens;
   Image initImage;
   Image mask;
-  double strength = 0.75;
+  double strength = Double.NaN;
+  double imageGuidance = IMAGE_GUIDANCE;
+  final List<Image> references = new ArrayList<>();
+  final List<Control> controls = new ArrayList<>();
   int vaeTile;
-  float[] noise;
+  float[][] noise = {};
   int[] originalSize;
   int[] cropTopLeft = {0, 0};
   int[] targetSize;
   Consumer<ImagineStep> onStep = step -> {};
+
+  /// What a ControlNet sees, and how strongly and for what shares of the steps it steers.
+  record Control(Image picture, double scale, double start, double end) {}
 
   ImagineOptions() {}
 
@@ -40,7 +54,8 @@ public final class ImagineOptions {
   }
 
   /// Sets what was left open as the model's makers recommend it.
-  void complete(Pipeline.Defaults defaults) {
+  void complete(Pipeline.Defaults defaults, PictureUse use) {
+    strength = Double.isNaN(strength) ? use == PictureUse.INPAINT ? 1 : STRENGTH : strength;
     steps = steps == 0 ? defaults.steps() : steps;
     guidance = Double.isNaN(guidance) ? defaults.guidance() : guidance;
   }
@@ -99,6 +114,13 @@ public final class ImagineOptions {
     return this;
   }
 
+  /// How the steps are spread between noise and image; null for what the model's configuration
+  /// says.
+  public ImagineOptions spacing(Spacing value) {
+    spacing = value;
+    return this;
+  }
+
   /// What makes noise of the seed.
   public ImagineOptions rng(Rng value) {
     rng = Objects.requireNonNull(value, "rng is null");
@@ -138,8 +160,51 @@ public final class ImagineOptions {
     return this;
   }
 
-  /// How far the result may be from the initial image: the share of the steps that are taken, 0.75
-  /// unless set.
+  /// A picture that the network sees: the one to change (InstructPix2Pix), or one of those to work
+  /// from (FLUX.2). The first of them says the image's size unless that is set.
+  public ImagineOptions reference(Image value) {
+    references.add(Objects.requireNonNull(value, "the reference is null"));
+    return this;
+  }
+
+  /// How strongly the picture guides that is to be changed (Brooks et al. 2023, arXiv:2211.09800);
+  /// 1.5 unless set.
+  public ImagineOptions imageGuidance(double value) {
+    if (!(value >= 0 && value <= 1000)) {
+      throw new IllegalArgumentException("imageGuidance is " + value + "; need 0 to 1000");
+    }
+    imageGuidance = value;
+    return this;
+  }
+
+  /// The picture (edges, depth, a pose) for the next of the ControlNets, which steers in all steps
+  /// as it was trained.
+  public ImagineOptions control(Image picture) {
+    return control(picture, 1, 0, 1);
+  }
+
+  /// The picture for the next of the ControlNets.
+  ///
+  /// @param scale how strongly it steers; 1 as it was trained
+  /// @param start the share of the steps after which it begins, from 0
+  /// @param end the share of the steps after which it ends, up to 1
+  public ImagineOptions control(Image picture, double scale, double start, double end) {
+    if (!Double.isFinite(scale) || !(start >= 0 && start < end && end <= 1)) {
+      throw new IllegalArgumentException(
+          "a ControlNet of scale %s from %s to %s; need a number, and 0 <= start < end <= 1"
+              .formatted(scale, start, end));
+    }
+    controls.add(
+        new Control(
+            Objects.requireNonNull(picture, "the ControlNet's picture is null"),
+            scale,
+            start,
+            end));
+    return this;
+  }
+
+  /// How far the result may be from the initial image: the share of the steps that are taken;
+  /// unless set 0.75, and 1 for models that see what is around the mask.
   public ImagineOptions strength(double value) {
     if (!(value > 0 && value <= 1)) {
       throw new IllegalArgumentException(
@@ -156,10 +221,10 @@ public final class ImagineOptions {
     return this;
   }
 
-  /// Standard normal noise (batch, channels, height / 8, width / 8) to begin with in place of the
-  /// seed's.
-  public ImagineOptions noise(float[] value) {
-    noise = value;
+  /// Standard normal noise (batch, channels, height / 8, width / 8) in place of the seed's: first
+  /// what to begin with, then, as far as given, what the scheduler adds.
+  public ImagineOptions noise(float[]... values) {
+    noise = values.clone();
     return this;
   }
 

@@ -2,14 +2,17 @@ package io.gatun.models;
 
 import io.gatun.models.image.Filter;
 import io.gatun.models.image.Image;
+import io.gatun.models.pipeline.LatentSize;
 import io.gatun.models.vae.AutoencoderKL;
 import io.gatun.models.vae.AutoencoderTiny;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.runtime.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /// Images to latents and back; latents are (H, W, L) in the network's scale.
@@ -81,39 +84,103 @@ final class LatentImages {
     return (byte) Math.rint(Math.clamp(value / 2 + 0.5f, 0, 1) * 255);
   }
 
+  Workers workers() {
+    return f.ops().workers();
+  }
+
+  /// A picture in the size of images of latents, in colours.
+  Image resized(Image picture, LatentSize size) {
+    return picture
+        .rgb()
+        .resize(size.width() * factor(), size.height() * factor(), Filter.LANCZOS, workers());
+  }
+
+  /// The values (H, W, 3) of an image's pixels, 0 to 1.
+  ///
+  /// @param bgr blue first
+  float[] values(Image image, boolean bgr) {
+    var out = new float[image.height() * image.width() * RGB];
+    MemorySegment pixels = image.rgb().pixels();
+    for (int i = 0; i < out.length; i++) {
+      int from = bgr ? i / RGB * RGB + RGB - 1 - i % RGB : i;
+      out[i] = Byte.toUnsignedInt(pixels.get(ValueLayout.JAVA_BYTE, from)) / 255f;
+    }
+    return out;
+  }
+
   /// Latents of an image, drawn from their distribution.
   ///
   /// @param noise standard normal, of the latents' size
   float[] encode(Image image, float[] noise) {
+    return forNetwork(encode(values(image, false), image, noise), image);
+  }
+
+  /// The means of an image's latents.
+  float[] mean(Image image) {
+    return forNetwork(unscaled(image), image);
+  }
+
+  /// The means of an image's latents in the autoencoder's own scale.
+  float[] unscaled(Image image) {
+    return encode(values(image, false), image, null);
+  }
+
+  /// The means of the latents of what a mask does not cover, the rest grey.
+  float[] around(Image image, Image mask, LatentSize size) {
+    float[] values = values(image, false);
+    Image scaled = scaled(mask, size);
+    for (int i = 0; i < values.length; i += RGB) {
+      int pixel = i / RGB;
+      if (isLight(scaled, pixel % image.width(), pixel / image.width())) {
+        Arrays.fill(values, i, i + RGB, 0.5f);
+      }
+    }
+    return forNetwork(encode(values, image, null), image);
+  }
+
+  private float[] forNetwork(float[] z, Image image) {
+    return vae.forNetwork(z, image.height() / factor(), image.width() / factor());
+  }
+
+  /// The autoencoder's latents of values (H, W, 3) from 0 to 1.
+  ///
+  /// @param noise null for the means
+  private float[] encode(float[] values, Image size, float[] noise) {
     try (var _ = f.scope()) {
-      Tensor x = f.ops().empty(1, image.height(), image.width(), RGB);
-      MemorySegment pixels = image.rgb().pixels();
-      for (long i = 0; i < x.size(); i++) {
-        set(x, i, Byte.toUnsignedInt(pixels.get(ValueLayout.JAVA_BYTE, i)) / 127.5f - 1);
+      Tensor x = f.ops().empty(1, size.height(), size.width(), RGB);
+      for (int i = 0; i < values.length; i++) {
+        set(x, i, values[i] * 2 - 1);
       }
       var distribution = vae.encode(x);
-      var out = new float[noise.length];
-      for (int i = 0; i < out.length; i++) {
+      float[] out = distribution.mean().toFloats();
+      for (int i = 0; noise != null && i < out.length; i++) {
         double deviation = Math.exp(0.5 * get(distribution.logvar(), i));
-        double z = get(distribution.mean(), i) + deviation * noise[i];
-        out[i] = (float) z;
+        out[i] = (float) (out[i] + deviation * noise[i]);
       }
-      return vae.forNetwork(out, image.height() / factor(), image.width() / factor());
+      return out;
     }
   }
 
-  /// Where a mask in the image's size is lighter than grey, for each of (height, width) latents:
-  /// the pixel at each one's top left says.
-  boolean[] mask(Image mask, int height, int width) {
-    Image scaled =
-        mask.resize(width * factor(), height * factor(), Filter.LANCZOS, f.ops().workers());
-    var out = new boolean[height * width];
-    for (int y = 0; y < height; y++) {
-      for (int x = 0; x < width; x++) {
-        out[y * width + x] = brightness(scaled, x * factor(), y * factor()) >= 127.5;
+  /// Where a mask in the image's size is lighter than grey, for each of the latents: the pixel at
+  /// each one's top left says.
+  boolean[] mask(Image mask, LatentSize size) {
+    Image scaled = scaled(mask, size);
+    var out = new boolean[size.height() * size.width()];
+    for (int y = 0; y < size.height(); y++) {
+      for (int x = 0; x < size.width(); x++) {
+        out[y * size.width() + x] = isLight(scaled, x * factor(), y * factor());
       }
     }
     return out;
+  }
+
+  private Image scaled(Image mask, LatentSize size) {
+    return mask.resize(
+        size.width() * factor(), size.height() * factor(), Filter.LANCZOS, workers());
+  }
+
+  private static boolean isLight(Image image, int x, int y) {
+    return brightness(image, x, y) >= 127.5;
   }
 
   /// ITU-R 601's luma.

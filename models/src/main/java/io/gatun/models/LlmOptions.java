@@ -99,9 +99,9 @@ public final class LlmOptions {
     return this;
   }
 
-  /// Whether a GGUF file is repacked for speed, once, into the user's cache, and mapped from there
-  /// (see [PackedModels]); by default it is not, and runs from its own blocks. The command line
-  /// does.
+  /// Whether a GGUF file, or the integers of GPTQ, AWQ and the like, are repacked for speed, once,
+  /// into the user's cache, and mapped from there (see [PackedModels]); by default they are not,
+  /// and a GGUF runs from its own blocks. The command line does.
   public LlmOptions pack(boolean value) {
     pack = value;
     return this;

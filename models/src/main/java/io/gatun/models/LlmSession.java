@@ -208,6 +208,37 @@ public final class LlmSession implements AutoCloseable {
   /// @throws IllegalStateException if it or the model is closed, or its own sink calls
   /// @throws CancellationException if the thread is interrupted
   public float[] score(int[] ids, int from) {
+    var scores = new float[Math.max(0, ids.length - from)];
+    judge(
+        ids,
+        from,
+        (first, logits) -> {
+          int to = first + Math.toIntExact(logits.dim(0));
+          float[] p = llm.ops().logSoftmax(logits, Arrays.copyOfRange(ids, first, to));
+          System.arraycopy(p, 0, scores, first - from, p.length);
+          NotFinite.check("the logits", p, llm.checkpoint());
+        });
+    return scores;
+  }
+
+  /// Takes what the model says before it reads some tokens.
+  @FunctionalInterface
+  public interface Judge {
+    /// Takes some rows.
+    ///
+    /// @param first the number of the token that the first row speaks of
+    /// @param logits (T, V) F32, which may be overwritten, and are gone afterwards
+    void judge(int first, Tensor logits);
+  }
+
+  /// As [#score], with all logits that the model has for each token in place of its probability.
+  ///
+  /// @param judge is called in order, with up to 64 tokens at a time, while it is this session's
+  ///   and the model's turn
+  /// @throws IllegalArgumentException as [#score]
+  /// @throws IllegalStateException as [#score]
+  /// @throws CancellationException if the thread is interrupted
+  public void judge(int[] ids, int from, Judge judge) {
     int read = ids.length - 1;
     if (from < 1 || from > read) {
       throw new IllegalArgumentException(
@@ -218,46 +249,36 @@ public final class LlmSession implements AutoCloseable {
       checkRoom(read);
       checkIds(ids);
       int before = length;
-      var scores = new float[ids.length - from];
       try {
         readAppended(false);
         for (int start = 0; start < read; start += CHUNK) {
-          scoreChunk(ids, start, Math.min(read, start + CHUNK), from, scores);
+          judgeChunk(ids, start, Math.min(read, start + CHUNK), from, judge);
         }
       } catch (RuntimeException | Error e) {
         undo(before);
         throw e;
       }
-      NotFinite.check("the logits", scores, llm.checkpoint());
-      return scores;
     }
   }
 
-  /// Reads `ids[start]` to `ids[end - 1]`, and scores the token after each from `from` on.
-  private void scoreChunk(int[] ids, int start, int end, int from, float[] scores) {
+  /// Reads `ids[start]` to `ids[end - 1]`, and judges the token after each from `from` on.
+  private void judgeChunk(int[] ids, int start, int end, int from, Judge judge) {
     int[] chunk = Arrays.copyOfRange(ids, start, end);
     // Row t predicts the token after it, start + t + 1.
     int first = Math.clamp(from - 1 - start, 0, chunk.length);
     int judged = chunk.length - first;
-    try (var _ = llm.ops().owner().turn();
-        var _ = llm.ops().scope()) {
-      var batch = Batch.of(sequence, chunk, judged);
-      var hidden = llm.model().forward(llm.ops(), batch); // (judged, D)
+    var ops = llm.ops();
+    try (var _ = ops.owner().turn();
+        var _ = ops.scope()) {
+      var hidden = llm.model().forward(ops, Batch.of(sequence, chunk, judged)); // (judged, D)
       for (int t = 0; t < judged; t += SCORED) {
-        int to = Math.min(judged, t + SCORED);
-        int token = start + first + t + 1;
-        float[] p = score(hidden.slice(0, t, to), Arrays.copyOfRange(ids, token, token + to - t));
-        System.arraycopy(p, 0, scores, token - from, p.length);
+        try (var _ = ops.scope()) {
+          var rows = hidden.slice(0, t, Math.min(judged, t + SCORED));
+          judge.judge(start + first + t + 1, llm.model().logits(ops, rows));
+        }
       }
     }
     append(chunk);
-  }
-
-  private float[] score(Tensor hidden, int[] targets) {
-    var ops = llm.ops();
-    try (var _ = ops.scope()) {
-      return ops.logSoftmax(llm.model().logits(ops, hidden), targets); // of (T, V)
-    }
   }
 
   /// Makes the session's tokens `prompt`, reusing what the cache already holds of it, and writes

@@ -7,6 +7,8 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
 import io.gatun.loaders.LoadMode;
+import io.gatun.models.quantized.PackedCheckpoint;
+import io.gatun.models.quantized.QuantizedCheckpoint;
 import io.gatun.models.rewrite.Rewrite;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Packing;
@@ -30,19 +32,19 @@ import java.util.zip.CRC32;
 import java.util.zip.CRC32C;
 import java.util.zip.Checksum;
 
-/// GGUF files repacked into tiles, kept in the user's cache: each is packed once and mapped from
-/// there ever after.
+/// GGUF files, and the integers of models that GPTQ, AWQ and the like made, repacked into tiles,
+/// kept in the user's cache: each is packed once and mapped from there ever after.
 ///
-/// A packed file is found by the original's size, time of modification, header and samples of every
-/// tensor, so that a changed original is packed anew. A packed file that anything has changed since
-/// (see [Stamp]) is made again. Using it makes it the latest; when there are too many bytes, the
-/// ones not used for longest go. Any number of processes may do all this at once.
+/// A packed file is found by the original's size, time of modification, header, configuration and
+/// samples of every tensor, so that a changed original is packed anew. A packed file that anything
+/// has changed since (see [Stamp]) is made again. Using it makes it the latest; when there are too
+/// many bytes, the ones not used for longest go. Any number of processes may do all this at once.
 public final class PackedModels {
   /// Packed files of another layout are not found any more, and go when their time has come.
   private static final int LAYOUT = 2;
 
   /// What packed files are called, and nothing else that may lie beside them.
-  private static final Pattern NAME = Pattern.compile(".+-[0-9a-f]{16}\\.gguf");
+  private static final Pattern NAME = Pattern.compile(".+-[0-9a-f]{16}\\.(gguf|safetensors)");
 
   private static final int HEADER = 1 << 20;
 
@@ -86,17 +88,19 @@ public final class PackedModels {
     this.notices = notices;
   }
 
-  /// Opens a model's packed form, which is made now if it is not there. What is no GGUF file, or
-  /// has few matrices with a tiled form, is opened as it is; so is everything, with a notice, when
+  /// Opens a model's packed form, which is made now if it is not there. What has few matrices with
+  /// a tiled form, or has them already, is opened as it is; so is everything, with a notice, when
   /// the cache cannot be written.
   ///
   /// @throws CheckpointException if there is no such model, or it is damaged
   public Checkpoint open(Path model, LoadMode mode) {
     try (var original = Checkpoint.open(model)) {
-      if (original.format() == Format.GGUF && isWorthIt(original)) {
+      boolean gguf = original.format() == Format.GGUF;
+      if (gguf ? isWorthIt(original) : QuantizedCheckpoint.hasIntegers(original)) {
         Path packed = find(original);
         if (packed != null) {
-          return Checkpoint.open(packed, mode);
+          var tiles = Checkpoint.open(packed, mode);
+          return gguf ? tiles : new PackedCheckpoint(tiles, original.path(), original.metadata());
         }
       }
     }
@@ -123,13 +127,20 @@ public final class PackedModels {
         return packed;
       }
     } catch (CheckpointException e) {
-      notices.accept("%s: runs from its own blocks: %s".formatted(original.path(), e.getMessage()));
+      notices.accept("%s: %s: %s".formatted(original.path(), unpacked(original), e.getMessage()));
     } catch (IOException e) {
       notices.accept(
-          "%s: runs from its own blocks: the cache cannot be used: %s"
-              .formatted(original.path(), reason(e)));
+          "%s: %s: the cache cannot be used: %s"
+              .formatted(original.path(), unpacked(original), reason(e)));
     }
     return null;
+  }
+
+  /// What happens to a model that has no place in the cache.
+  private static String unpacked(Checkpoint original) {
+    return original.format() == Format.GGUF
+        ? "runs from its own blocks"
+        : "is packed at each start, in memory";
   }
 
   private static String reason(IOException e) {
@@ -138,29 +149,36 @@ public final class PackedModels {
 
   private boolean pack(Checkpoint original, Path packed) throws IOException {
     var rewrite = Rewrite.packed(original);
+    if (rewrite.converted() == 0) {
+      return false;
+    }
     Path model = original.path();
     Path directory = packed.getParent();
     AtomicFile.removeAbandoned(directory);
     long allowed = limit > 0 ? limit : defaultLimit(directory);
     if (rewrite.bytes() > allowed) {
       notices.accept(
-          "%s: runs from its own blocks: packed, its %s would pass the cache's limit of %s"
-              .formatted(model, size(rewrite.bytes()), size(allowed)));
+          "%s: %s: packed, its %s would pass the cache's limit of %s"
+              .formatted(model, unpacked(original), size(rewrite.bytes()), size(allowed)));
       return false;
     }
     evict(directory, allowed - rewrite.bytes());
     long free = Files.getFileStore(directory).getUsableSpace();
     if (rewrite.bytes() > free) {
       notices.accept(
-          "%s: runs from its own blocks: packed, it would take %s, and %s has %s free"
-              .formatted(model, size(rewrite.bytes()), directory, size(free)));
+          "%s: %s: packed, it would take %s, and %s has %s free"
+              .formatted(model, unpacked(original), size(rewrite.bytes()), directory, size(free)));
       return false;
     }
     notices.accept(
         "%s: packing its %s for faster runs, this once, into %s"
             .formatted(model, size(rewrite.bytes()), directory));
     try (var workers = new Workers(threads)) {
-      rewrite.write(packed, workers, bytes -> {});
+      if (rewrite.isGguf()) {
+        rewrite.write(packed, workers, bytes -> {});
+      } else {
+        rewrite.writeTensors(packed, workers, bytes -> {});
+      }
     }
     Stamp.write(packed);
     return true;
@@ -226,9 +244,23 @@ public final class PackedModels {
     for (Tensor t : original.tensors().values()) {
       sample(t.segment(), sums);
     }
-    String stem = parts.getFirst().path().getFileName().toString().replaceFirst("\\.gguf$", "");
-    return "%s-%08x%08x.gguf"
-        .formatted(stem, sums.getFirst().getValue(), sums.getLast().getValue());
+    Path path = original.path();
+    String suffix = "gguf";
+    if (original.format() != Format.GGUF) {
+      suffix = "safetensors";
+      Path directory = Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
+      for (String file : QuantizedCheckpoint.CONFIGURATIONS) {
+        if (Files.exists(directory.resolve(file))) {
+          update(sums, ByteBuffer.wrap(Files.readAllBytes(directory.resolve(file))));
+        }
+      }
+      path = directory;
+    } else {
+      path = parts.getFirst().path();
+    }
+    String stem = path.getFileName().toString().replaceFirst("\\.gguf$", "");
+    return "%s-%08x%08x.%s"
+        .formatted(stem, sums.getFirst().getValue(), sums.getLast().getValue(), suffix);
   }
 
   private static void sample(MemorySegment bytes, List<Checksum> sums) {

@@ -27,6 +27,9 @@ public record SourceFile(Kind kind, String name, String hash, double scale) {
     MODEL,
     VAE,
     LORA,
+    CONTROLNET,
+    CONTROL_IMAGE,
+    REFERENCE,
     INIT_IMAGE,
     MASK
   }

@@ -10,15 +10,16 @@ import io.gatun.models.diffusion.Scheduler;
 import io.gatun.models.diffusion.SchedulerConfig;
 import io.gatun.models.diffusion.Schedulers;
 import io.gatun.models.diffusion.VaeFile;
-import io.gatun.models.image.Filter;
 import io.gatun.models.image.Image;
 import io.gatun.models.nn.Weights;
 import io.gatun.models.pipeline.Condition;
+import io.gatun.models.pipeline.ControlNetFile;
 import io.gatun.models.pipeline.LatentSize;
 import io.gatun.models.pipeline.Pipeline;
 import io.gatun.models.pipeline.PipelineParts;
 import io.gatun.models.pipeline.Pipelines;
 import io.gatun.models.pipeline.TextConditions;
+import io.gatun.models.unet.ControlNetModel;
 import io.gatun.models.vae.AutoencoderKL;
 import io.gatun.models.vae.AutoencoderKLConfig;
 import io.gatun.models.vae.AutoencoderTiny;
@@ -62,6 +63,7 @@ public final class StableDiffusion implements AutoCloseable {
   private final SchedulerConfig schedulerConfig;
   private final Pipeline pipeline;
   private final LatentImages images;
+  private final List<ControlNetFile> controlNets = new ArrayList<>();
   private Weights networkWeights;
   private List<SourceFile> loadedFiles;
 
@@ -86,9 +88,17 @@ public final class StableDiffusion implements AutoCloseable {
       once.packingBudget(0);
       f.packingBudget(PACKING_BUDGET);
       images = images();
+      openControlNets();
       pipeline =
           Pipelines.of(
-              new PipelineParts(files, this::weights, f, once, images.channels(), options.notices));
+              new PipelineParts(
+                  files,
+                  this::weights,
+                  f,
+                  once,
+                  images.channels(),
+                  controlNets(),
+                  options.notices));
       networkWeights.requireQuantized();
       files.requireAllUsed(vaeFile != null && !vaeFile.isTiny());
       if (vaeFile != null) {
@@ -96,12 +106,27 @@ public final class StableDiffusion implements AutoCloseable {
       }
       loras.checkFits(options.notices);
     } catch (RuntimeException | Error e) {
+      controlNets.forEach(ControlNetFile::close);
       loras.close();
       if (otherVae != null) {
         otherVae.close();
       }
       throw e;
     }
+  }
+
+  /// The ControlNet that comes with the pipeline, and others.
+  private void openControlNets() {
+    if (!options.controlNets.isEmpty() && !files.has("unet")) {
+      throw new CheckpointException(
+          "%s: ControlNets steer UNets, not transformers such as this one; leave out --controlnet"
+              .formatted(files.path()));
+    }
+    if (files.has("controlnet")) {
+      controlNets.add(ControlNetFile.open(files.folder("controlnet"), options.loadMode));
+    }
+    options.controlNets.forEach(
+        path -> controlNets.add(ControlNetFile.open(path, options.loadMode)));
   }
 
   /// The autoencoders: the pipeline's or another of its architecture, and a tiny one if there is.
@@ -238,12 +263,11 @@ public final class StableDiffusion implements AutoCloseable {
   }
 
   private Imagined imagine(String prompt, ImagineOptions o) {
-    o.complete(pipeline.defaults());
-    var size = size(o);
+    o.complete(pipeline.defaults(), pipeline.pictureUse());
+    var pictures = new GivenPictures(o, pipeline.pictureUse(), controlNets(), images);
+    var size = size(o, pictures);
     var scheduler =
-        o.scheduler == null
-            ? Schedulers.of(schedulerConfig)
-            : Schedulers.byName(o.scheduler, schedulerConfig);
+        Schedulers.of(schedulerConfig, o.scheduler, o.spacing, files.has("text_encoder_2"));
     var times = pipeline.flowTimes(size, o.steps);
     if ((times != null) != scheduler.isFlow()) {
       throw new CheckpointException(
@@ -254,7 +278,7 @@ public final class StableDiffusion implements AutoCloseable {
                   scheduler.isFlow() ? "the velocity of a flow" : "noise"));
     }
     scheduler.flow(times);
-    scheduler.setTimesteps(o.steps, begin(o));
+    scheduler.setTimesteps(o.steps, begin(o, pictures));
     var denoising = new Denoising(pipeline, f, scheduler, size, o, images);
     var generators = generators(o);
 
@@ -262,16 +286,18 @@ public final class StableDiffusion implements AutoCloseable {
     var conditions = conditions(prompt, o);
     double textSeconds = (System.nanoTime() - began) / 1e9;
 
-    float[] image = o.initImage == null ? null : encoded(o, size, denoising, generators);
+    float[] image =
+        pictures.startsFromImage() ? encoded(pictures, size, denoising, generators) : null;
+    var seen = pictures.seen(size, pipeline.multiple());
     release();
-    float[] noise =
-        o.noise == null ? denoising.noise(generators) : denoising.fromChannelsFirst(o.noise);
+    float[] noise = denoising.firstNoise(generators);
     var stepSeconds = new double[scheduler.timesteps().length];
     float[] latents =
         denoising.run(
-            start(image, noise, scheduler, o),
+            start(image, noise, scheduler, pictures),
             conditions,
-            kept(image, noise, size, o),
+            seen,
+            pictures.kept(image, noise, size),
             generators,
             stepSeconds);
     release();
@@ -296,10 +322,15 @@ public final class StableDiffusion implements AutoCloseable {
     ops.workspace().trim();
   }
 
-  private LatentSize size(ImagineOptions o) {
+  private List<ControlNetModel> controlNets() {
+    return controlNets.stream().map(ControlNetFile::model).toList();
+  }
+
+  private LatentSize size(ImagineOptions o, GivenPictures pictures) {
     int factor = images.factor() * pipeline.multiple();
-    int width = o.width == 0 ? defaultSize() : o.width;
-    int height = o.height == 0 ? defaultSize() : o.height;
+    int[] own = pictures.size(factor);
+    int width = o.width != 0 ? o.width : own == null ? defaultSize() : own[0];
+    int height = o.height != 0 ? o.height : own == null ? defaultSize() : own[1];
     if (width % factor != 0 || height % factor != 0) {
       throw new IllegalArgumentException(
           "a size of %d x %d; width and height must be multiples of %d, the nearest are %d x %d"
@@ -320,18 +351,13 @@ public final class StableDiffusion implements AutoCloseable {
   }
 
   /// The step that a run begins at: later ones where an image is to show through.
-  private static int begin(ImagineOptions o) {
-    if (o.initImage == null) {
-      if (o.mask != null) {
-        throw new IllegalArgumentException("a mask needs an initial image to keep parts of");
-      }
-      return 0;
-    }
-    int taken = Math.min((int) (o.steps * o.strength), o.steps);
+  private static int begin(ImagineOptions o, GivenPictures pictures) {
+    double strength = pictures.strength();
+    int taken = Math.min((int) (o.steps * strength), o.steps);
     if (taken == 0) {
       throw new IllegalArgumentException(
           "strength %s of %d steps leaves none to take; need a strength of at least %s"
-              .formatted(o.strength, o.steps, 1.0 / o.steps));
+              .formatted(strength, o.steps, 1.0 / o.steps));
     }
     return o.steps - taken;
   }
@@ -363,12 +389,11 @@ public final class StableDiffusion implements AutoCloseable {
 
   /// The initial image's latents, drawn anew for each image of the batch.
   private float[] encoded(
-      ImagineOptions o, LatentSize size, Denoising denoising, List<NormalGenerator> generators) {
-    int factor = images.factor();
-    var image =
-        o.initImage
-            .rgb()
-            .resize(size.width() * factor, size.height() * factor, Filter.LANCZOS, ops.workers());
+      GivenPictures pictures,
+      LatentSize size,
+      Denoising denoising,
+      List<NormalGenerator> generators) {
+    var image = pictures.start(size);
     float[] noise = denoising.noise(generators);
     float[] out = new float[size.all()];
     for (int b = 0; b < size.batch(); b++) {
@@ -381,8 +406,8 @@ public final class StableDiffusion implements AutoCloseable {
 
   /// Noise, or the image with noise.
   private static float[] start(
-      float[] image, float[] noise, Scheduler scheduler, ImagineOptions o) {
-    if (image != null && !(o.mask != null && o.strength == 1)) {
+      float[] image, float[] noise, Scheduler scheduler, GivenPictures pictures) {
+    if (image != null && !(pictures.options().mask != null && pictures.strength() == 1)) {
       return scheduler.addNoise(image, noise);
     }
     var out = new float[noise.length];
@@ -390,12 +415,6 @@ public final class StableDiffusion implements AutoCloseable {
       out[i] = (float) (noise[i] * scheduler.initNoiseSigma());
     }
     return out;
-  }
-
-  private Denoising.Kept kept(float[] image, float[] noise, LatentSize size, ImagineOptions o) {
-    return o.mask == null
-        ? null
-        : new Denoising.Kept(image, noise, images.mask(o.mask, size.height(), size.width()));
   }
 
   private List<ImageParameters> parameters(
@@ -408,6 +427,8 @@ public final class StableDiffusion implements AutoCloseable {
     if (o.mask != null) {
       sources.add(SourceFile.of(SourceFile.Kind.MASK, o.mask));
     }
+    o.references.forEach(p -> sources.add(SourceFile.of(SourceFile.Kind.REFERENCE, p)));
+    o.controls.forEach(c -> sources.add(SourceFile.of(SourceFile.Kind.CONTROL_IMAGE, c.picture())));
     for (int b = 0; b < o.batch; b++) {
       all.add(ImageSettings.write(prompt, o, b, size, scheduler, options, sources));
     }
@@ -423,6 +444,8 @@ public final class StableDiffusion implements AutoCloseable {
       if (options.vae != null) {
         loadedFiles.add(SourceFile.of(SourceFile.Kind.VAE, options.vae, 1));
       }
+      options.controlNets.forEach(
+          path -> loadedFiles.add(SourceFile.of(SourceFile.Kind.CONTROLNET, path, 1)));
       options.loras.forEach(
           (file, scale) -> loadedFiles.add(SourceFile.of(SourceFile.Kind.LORA, file, scale)));
     }
@@ -452,6 +475,7 @@ public final class StableDiffusion implements AutoCloseable {
   @Override
   public void close() {
     ops.close();
+    controlNets.forEach(ControlNetFile::close);
     loras.close();
     if (vaeFile != null) {
       vaeFile.close();

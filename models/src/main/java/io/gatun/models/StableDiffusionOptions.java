@@ -8,7 +8,9 @@ import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.runtime.Workers;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
@@ -21,6 +23,7 @@ public final class StableDiffusionOptions {
   Quantization quantization = Quantization.NONE;
   Path vae;
   PredictionType prediction;
+  final List<Path> controlNets = new ArrayList<>();
   final Map<Path, Double> loras = new LinkedHashMap<>();
   Consumer<String> notices = line -> {};
   private DType.Plain dtype;
@@ -71,6 +74,13 @@ public final class StableDiffusionOptions {
   /// often do not.
   public StableDiffusionOptions predictionType(PredictionType value) {
     prediction = value;
+    return this;
+  }
+
+  /// Adds a ControlNet, a directory as diffusers saves it, to steer the UNet by a picture that
+  /// [ImagineOptions#control] gives for each image; may be called several times.
+  public StableDiffusionOptions controlNet(Path directory) {
+    controlNets.add(Objects.requireNonNull(directory, "the ControlNet's directory is null"));
     return this;
   }
 

@@ -145,10 +145,10 @@ class ArchitectureTest {
                   "io.gatun.models.sampling..",
                   "io.gatun.models.template..",
                   "io.gatun.models.text.."))
-          // What joins the parts of a pipeline knows them all.
+          // What joins the parts of a pipeline, or of a conversation, knows them all.
           .ignoreDependency(
-              com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage(
-                  "io.gatun.models.pipeline.."),
+              com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage(
+                  "io.gatun.models.chat..", "io.gatun.models.pipeline.."),
               com.tngtech.archunit.base.DescribedPredicate.alwaysTrue());
 
   /// The command line loads the server for `gatun serve` alone.
@@ -163,7 +163,48 @@ class ArchitectureTest {
           .dependOnClassesThat()
           .resideInAPackage("io.gatun.server..");
 
-  /// What speaks HTTP is one package, and knows no commands.
+  /// The server: what every request goes through knows no models, these know no API, and no API
+  /// knows another one.
+  @ArchTest
+  static final ArchRule SERVER_IS_IN_LAYERS =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInLayers()
+          .layer("http")
+          .definedBy("io.gatun.server.http")
+          .layer("models")
+          .definedBy("io.gatun.server.models")
+          .layer("text")
+          .definedBy("io.gatun.server.text")
+          .layer("apis")
+          .definedBy(
+              "io.gatun.server.openai", "io.gatun.server.ollama", "io.gatun.server.segmentation")
+          .layer("page")
+          .definedBy("io.gatun.server.web")
+          .layer("server")
+          .definedBy("io.gatun.server")
+          .whereLayer("server")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("apis")
+          .mayOnlyBeAccessedByLayers("server")
+          .whereLayer("page")
+          .mayOnlyBeAccessedByLayers("server")
+          .whereLayer("text")
+          .mayOnlyBeAccessedByLayers("apis")
+          .whereLayer("models")
+          .mayOnlyBeAccessedByLayers("text", "apis", "server");
+
+  @ArchTest
+  static final ArchRule APIS_DO_NOT_KNOW_EACH_OTHER =
+      slices()
+          .matching("io.gatun.server.(*)")
+          .should()
+          .notDependOnEachOther()
+          .ignoreDependency(
+              com.tngtech.archunit.base.DescribedPredicate.alwaysTrue(),
+              com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage(
+                  "io.gatun.server.http", "io.gatun.server.models", "io.gatun.server.text"));
+
+  /// What speaks HTTP is one module, and knows no commands.
   @ArchTest
   static final ArchRule ONLY_THE_SERVER_SPEAKS_HTTP =
       noClasses()

@@ -110,8 +110,7 @@ final class BenchDiffusion implements Runnable {
       var unet =
           new UNet2DConditionModel(
               UNet2DConditionConfig.of(files.config("unet")),
-              files.weights("unet").quantized(Quantization.of(network.quantize())),
-              f);
+              files.weights("unet").quantized(Quantization.of(network.quantize())));
       var vae =
           new AutoencoderKL(
               AutoencoderKLConfig.of(files.config("vae")).withForceUpcast(false),
@@ -207,9 +206,9 @@ final class BenchDiffusion implements Runnable {
             config.projectionClassEmbeddingsInputDim() - sizes * config.additionTimeEmbedDim();
         added = AddedConditions.textTime(random(f, BATCH, embeds), new double[BATCH][sizes]);
       }
-      var conditioning = unet.condition(context, added);
+      var conditioning = unet.condition(f, context, added);
       var sample = noise(f, BATCH, latents, config.inChannels());
-      measure("unet_step", f, () -> unet.forward(sample, 500, conditioning));
+      measure("unet_step", f, () -> unet.forward(f, sample, 500, conditioning));
     }
   }
 

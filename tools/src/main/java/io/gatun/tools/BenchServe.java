@@ -33,6 +33,9 @@ import picocli.CommandLine.Spec;
 final class BenchServe implements Callable<Integer> {
   private static final int WRITERS = 4;
 
+  /// How often two ways are measured by turns.
+  private static final int TURNS = 3;
+
   /// Tokens that each of them writes before and while the figures without a long prompt are taken.
   private static final int AHEAD = 32;
 
@@ -83,6 +86,7 @@ final class BenchServe implements Callable<Integer> {
             Engine.open(llm, o -> o.parallel(clients + 1).batchInvariant(batchInvariant))) {
       var bench = new Measurements(llm, engine);
       bench.clients(clients, maxTokens / 3 + 1, "warm_up");
+      bench.clients(1, maxTokens / 3 + 1, list(1), "warm_up");
       bench.longPrompt(200);
       bench.prefix(64);
       figures.clear(); // of what was still being compiled
@@ -93,7 +97,7 @@ final class BenchServe implements Callable<Integer> {
       bench.clients(1, maxTokens, "one_client");
       tell();
       bench.clients(clients, maxTokens, "clients_" + clients);
-      figures.put("clients_over_one", rate("clients_" + clients + "_") / rate("one_client_"));
+      figures.put("clients_over_one", decode("clients_" + clients) / decode("one_client"));
       tell();
       bench.constrained(maxTokens);
       tell();
@@ -125,11 +129,11 @@ final class BenchServe implements Callable<Integer> {
 
   /// By how much slower whole answers come than without something, prompts included.
   private void cost(String name, String with, String without) {
-    figures.put(name + "_percent", 100 * (1 - output(with) / output(without)));
+    cost(name, rate(with + "_output_"), rate(without + "_output_"));
   }
 
-  private double output(String name) {
-    return ((Number) figures.get(name + "_output_tokens_per_second")).doubleValue();
+  private void cost(String name, double with, double without) {
+    figures.put(name + "_percent", 100 * (1 - with / without));
   }
 
   private void print(String text) {
@@ -140,7 +144,20 @@ final class BenchServe implements Callable<Integer> {
   }
 
   private double rate(String prefix) {
-    return ((Number) figures.get(prefix + "decode_tokens_per_second")).doubleValue();
+    return ((Number) figures.get(prefix + "tokens_per_second")).doubleValue();
+  }
+
+  private double decode(String name) {
+    return rate(name + "_decode_");
+  }
+
+  /// A list of strings in JSON.
+  private static Constraint list(int least) {
+    return Constraint.jsonSchema(
+        """
+        {"type": "array", "items": {"type": "string"}, "minItems": %d}
+        """
+            .formatted(least));
   }
 
   /// What a client saw of its answer: seconds of the clock.
@@ -211,20 +228,23 @@ final class BenchServe implements Callable<Integer> {
       clients(count, tokens, null, name);
     }
 
-    /// A client whose answer is a list of strings in JSON, which has them until it must end.
+    /// A client whose answer is a list of strings in JSON, which has them until it must end, by
+    /// turns with one who writes what it likes: as the machine is not equally fast all the time.
     void constrained(int tokens) throws Exception {
-      var list =
-          Constraint.jsonSchema(
-              """
-              {"type": "array", "items": {"type": "string"}, "minItems": %d}
-              """
-                  .formatted(Math.max(1, tokens / 8)));
-      clients(1, tokens, list, "one_client_with_constraint");
-      cost("constraint_cost", "one_client_with_constraint", "one_client");
+      var with = new ArrayList<Double>();
+      var without = new ArrayList<Double>();
+      for (int i = 0; i < TURNS; i++) {
+        clients(1, tokens, "one_client_by_turns");
+        without.add(decode("one_client_by_turns"));
+        clients(1, tokens, list(Math.max(1, tokens / 8 - i)), "one_client_with_constraint");
+        with.add(decode("one_client_with_constraint"));
+      }
+      cost("constraint_cost_of_decode", percentile(with, .5), percentile(without, .5));
     }
 
     private void clients(int count, int tokens, Constraint constraint, String name)
         throws Exception {
+      var before = engine.stats();
       try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
         var all = new ArrayList<Callable<Seen>>();
         for (int i = 0; i < count; i++) {
@@ -252,6 +272,11 @@ final class BenchServe implements Callable<Integer> {
         double last = seen.stream().mapToDouble(Seen::last).max().orElseThrow();
         figures.put(name + "_decode_tokens_per_second", written / (to - from));
         figures.put(name + "_output_tokens_per_second", (double) count * tokens / (last - asked));
+        var stats = engine.stats();
+        cost(
+            name + "_outside_of_model",
+            stats.modelSeconds() - before.modelSeconds(),
+            stats.stepSeconds() - before.stepSeconds());
         percentiles(name + "_first_token", seen.stream().map(Seen::first).toList());
         percentiles(
             name + "_token_gap", seen.stream().flatMap(s -> s.gaps(from, to).stream()).toList());

@@ -65,6 +65,14 @@ final class DiffusionModelOptions {
       description = "Add a low-rank adaptation; may be given several times.")
   private List<String> loras = new ArrayList<>();
 
+  @Option(
+      names = "--controlnet",
+      paramLabel = "DIR",
+      description =
+          "Steer Stable Diffusion by a picture, see --control-image: a ControlNet's directory as"
+              + " diffusers saves it; may be given several times.")
+  private List<Path> controlNets = new ArrayList<>();
+
   @Mixin private RunOptions run;
 
   /// Loads the pipeline.
@@ -76,7 +84,7 @@ final class DiffusionModelOptions {
     Map<Path, Double> adaptations = new LinkedHashMap<>();
     loras.forEach(lora -> addLora(lora, adaptations));
     if (from != null) {
-      from.checkModel(path, vae, adaptations.keySet());
+      from.checkModel(path, vae, adaptations.keySet(), controlNets);
     }
     Fit.of(path, StableDiffusion.PACKING_BUDGET).require(null, run.force());
     return StableDiffusion.load(
@@ -92,6 +100,7 @@ final class DiffusionModelOptions {
             o.predictionType(predictionType);
           }
           adaptations.forEach(o::lora);
+          controlNets.forEach(o::controlNet);
           o.backend(run.backend())
               .threads(run.threads())
               .loadMode(run.load())

@@ -37,7 +37,7 @@ final class FromImage {
     return parameters;
   }
 
-  void checkModel(Path model, Path vae, Collection<Path> loras) {
+  void checkModel(Path model, Path vae, Collection<Path> loras, List<Path> controlNets) {
     for (SourceFile file : of(Kind.MODEL)) {
       if (!file.is(model)) {
         warn("was made with the model " + file + ", not " + model);
@@ -48,6 +48,15 @@ final class FromImage {
         throw refuse("was made with another autoencoder, %s; name it with --vae".formatted(file));
       } else if (!file.is(vae)) {
         warn("was made with the autoencoder " + file + ", not " + vae);
+      }
+    }
+    var nets = of(Kind.CONTROLNET);
+    if (nets.size() > controlNets.size()) {
+      throw refuse("was made with ControlNets; give --controlnet for each: " + nets);
+    }
+    for (int i = 0; i < nets.size(); i++) {
+      if (!nets.get(i).is(controlNets.get(i))) {
+        warn("was made with the ControlNet %s, not %s".formatted(nets.get(i), controlNets.get(i)));
       }
     }
     var missing = new ArrayList<>(of(Kind.LORA));
@@ -66,12 +75,21 @@ final class FromImage {
     return file.hash().isEmpty() ? "" : "(sha256 " + file.hash() + ")";
   }
 
-  void checkImages(Image start, Image mask) {
+  void checkImages(PictureOptions pictures) {
     for (SourceFile file : of(Kind.INIT_IMAGE)) {
-      check(file, start, "another image", "--init-image");
+      check(file, pictures.start(), "another image", "--init-image");
     }
     for (SourceFile file : of(Kind.MASK)) {
-      check(file, mask, "a mask", "--mask");
+      check(file, pictures.painted(), "a mask", "--mask");
+    }
+    checkAll(Kind.REFERENCE, pictures.references(), "a picture that the model saw", "--reference");
+    checkAll(Kind.CONTROL_IMAGE, pictures.controls(), "what a ControlNet saw", "--control-image");
+  }
+
+  private void checkAll(Kind kind, List<Image> given, String what, String option) {
+    var were = of(kind);
+    for (int i = 0; i < were.size(); i++) {
+      check(were.get(i), i < given.size() ? given.get(i) : null, what, option);
     }
   }
 

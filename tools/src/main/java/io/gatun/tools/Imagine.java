@@ -71,17 +71,7 @@ final class Imagine implements Callable<Integer> {
           "--json",
           "--quiet");
 
-  @Option(
-      names = "--init-image",
-      paramLabel = "FILE",
-      description = "An image to start from, see --strength.")
-  private Path initImage;
-
-  @Option(
-      names = "--mask",
-      paramLabel = "FILE",
-      description = "Paint --init-image anew only where this image is lighter than grey.")
-  private Path mask;
+  @Mixin private PictureOptions pictures;
 
   @Option(
       names = "--from",
@@ -106,19 +96,18 @@ final class Imagine implements Callable<Integer> {
     boolean there = remote.isGiven();
     var remade = from == null ? null : new FromImage(spec, from);
     String wanted = prompt(remade);
-    if (how.hasStrength() && initImage == null) {
+    if (how.hasStrength() && pictures.initImage() == null) {
       throw new ParameterException(
           spec.commandLine(),
           "--strength says how far the result may be from --init-image; give that, too");
     }
     checkOut();
-    Image start = initImage == null ? null : Image.read(initImage);
-    Image painted = mask == null ? null : Image.read(mask);
+    pictures.read();
     if (there) {
-      return askServer(wanted, painted);
+      return askServer(wanted);
     }
     if (remade != null) {
-      remade.checkImages(start, painted);
+      remade.checkImages(pictures);
     }
     long began = System.nanoTime();
     try (var sd = model.load(remade)) {
@@ -134,7 +123,8 @@ final class Imagine implements Callable<Integer> {
                     ImageSettings.read(remade.parameters(), o);
                   }
                   how.apply(o);
-                  o.initImage(start).mask(painted).onStep(progress);
+                  pictures.apply(o, remade == null ? null : remade.parameters());
+                  o.onStep(progress);
                 });
       } catch (CancellationException e) {
         spec.commandLine().getErr().println("gatun imagine: " + e.getMessage());
@@ -153,8 +143,8 @@ final class Imagine implements Callable<Integer> {
         spec.commandLine().getErr(), interrupts, !quiet && Stdio.of(spec).isInteractive());
   }
 
-  private Integer askServer(String wanted, Image painted) {
-    if (painted != null && initImage == null) {
+  private Integer askServer(String wanted) {
+    if (pictures.painted() != null && pictures.initImage() == null) {
       throw new ParameterException(
           spec.commandLine(), "--mask says where to paint --init-image anew; give that, too");
     }
@@ -164,7 +154,7 @@ final class Imagine implements Callable<Integer> {
     try (var server = remote.open();
         var progress = progress(interrupts)) {
       interrupts.stopBy(Thread.currentThread()::interrupt);
-      write(RemoteImages.make(server, body, initImage, painted, progress));
+      write(RemoteImages.make(server, body, pictures.initImage(), pictures.painted(), progress));
       return 0;
     } catch (CancellationException e) {
       spec.commandLine().getErr().println("gatun imagine: " + e.getMessage());

@@ -3,7 +3,9 @@ package io.gatun.tools;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.ImagineOptions;
 import io.gatun.models.diffusion.Rng;
+import io.gatun.models.diffusion.Spacing;
 import java.util.Locale;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 
 /// The options that say how an image is made. What is not given stays as it is: as an image's file
@@ -34,6 +36,12 @@ final class ImagineMixin {
               + " Diffusion); 1 or less: without, as SDXL-Turbo and others want it.")
   private Double guidance;
 
+  @Option(
+      names = "--image-guidance",
+      paramLabel = "X",
+      description = "How strongly the picture guides that InstructPix2Pix changes (default: 1.5).")
+  private Double imageGuidance;
+
   @Option(names = "--seed", paramLabel = "N", description = "Seed of the noise (default: random).")
   private Long seed;
 
@@ -60,13 +68,26 @@ final class ImagineMixin {
       paramLabel = "NAME",
       description =
           "euler, euler_karras, euler_a, ddim, dpmpp_2m, dpmpp_2m_karras, dpmpp_2m_sde,"
-              + " dpmpp_2m_sde_karras, unipc, pndm or lcm (default: the model's own).")
+              + " dpmpp_2m_sde_karras, unipc, pndm, lcm, tcd, heun, dpm2, dpm2_a, dpmpp_2s,"
+              + " dpmpp_2s_a, lms or deis (default: the model's own).")
   private String scheduler;
+
+  @Option(
+      names = "--spacing",
+      paramLabel = "NAME",
+      converter = SpacingConverter.class,
+      description =
+          "How the steps are spread between noise and image: linspace, leading, trailing,"
+              + " sgm_uniform, normal, simple, karras, exponential, beta or ays (default: the"
+              + " model's own).")
+  private Spacing spacing;
 
   @Option(
       names = "--strength",
       paramLabel = "X",
-      description = "How far from --init-image the result may be, above 0 to 1 (default: 0.75).")
+      description =
+          "How far from --init-image the result may be, above 0 to 1 (default: 0.75, and 1"
+              + " for models made for inpainting).")
   private Double strength;
 
   @Option(
@@ -102,6 +123,13 @@ final class ImagineMixin {
       description = "Decode the image in overlapping tiles, which takes less memory.")
   private Boolean vaeTiling;
 
+  static final class SpacingConverter implements ITypeConverter<Spacing> {
+    @Override
+    public Spacing convert(String value) {
+      return Choice.of(Spacing.class, value);
+    }
+  }
+
   boolean hasStrength() {
     return strength != null;
   }
@@ -115,6 +143,9 @@ final class ImagineMixin {
     }
     if (guidance != null) {
       o.guidance(guidance);
+    }
+    if (imageGuidance != null) {
+      o.imageGuidance(imageGuidance);
     }
     if (seed != null) {
       o.seed(seed);
@@ -130,6 +161,9 @@ final class ImagineMixin {
     }
     if (scheduler != null) {
       o.scheduler(scheduler);
+    }
+    if (spacing != null) {
+      o.spacing(spacing);
     }
     if (strength != null) {
       o.strength(strength);

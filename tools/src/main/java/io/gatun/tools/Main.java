@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import picocli.CommandLine;
@@ -48,6 +49,8 @@ public final class Main implements Runnable {
       Map.of(
           "segment",
           Sam::warmUp,
+          "track",
+          Sam::warmUp,
           "generate",
           Llm::warmUp,
           "chat",
@@ -61,6 +64,7 @@ public final class Main implements Runnable {
     COMMANDS.put("embed", Embed.class);
     COMMANDS.put("rank", Rank.class);
     COMMANDS.put("segment", Segment.class);
+    COMMANDS.put("track", Track.class);
     COMMANDS.put("imagine", Imagine.class);
     COMMANDS.put("serve", Serve.class);
     COMMANDS.put("pull", Pull.class);
@@ -216,10 +220,9 @@ public final class Main implements Runnable {
       return new String[] {("gatun " + number()).strip()};
     }
 
-    /// Empty on the class path, which has no module descriptors.
+    /// Empty where there is no jar, whose manifest has it.
     static String number() {
-      var descriptor = Main.class.getModule().getDescriptor();
-      return descriptor == null ? "" : descriptor.rawVersion().orElse("");
+      return Objects.requireNonNullElse(Main.class.getPackage().getImplementationVersion(), "");
     }
   }
 }

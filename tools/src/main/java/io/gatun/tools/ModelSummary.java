@@ -125,7 +125,11 @@ record ModelSummary(
 
   private static String sam(Checkpoint checkpoint) {
     var config = SamConfig.of(checkpoint, 0);
-    return "Segment Anything, %d layers of %d".formatted(config.depth(), config.embedDim());
+    return "%s, %d layers of %d"
+        .formatted(
+            config.kind() == SamConfig.Kind.SAM2 ? "Segment Anything 2" : "Segment Anything",
+            config.encoder().depth(),
+            config.encoder().embedDim());
   }
 
   /// What a pipeline calls itself.

@@ -6,7 +6,7 @@ import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
-/// Whether GGUF files are packed into the cache, and how much of them it may hold.
+/// Whether models are packed into the cache, and how much of them it may hold.
 final class PackOptions {
   /// Whether a file is packed.
   enum When {
@@ -19,8 +19,9 @@ final class PackOptions {
       paramLabel = "auto|never",
       defaultValue = "auto",
       description =
-          "auto repacks a GGUF file once into the cache, with the same values, and runs that; never"
-              + " runs the file's own blocks (default: ${DEFAULT-VALUE}). See also: gatun cache.")
+          "auto repacks a GGUF file, or the integers of GPTQ, AWQ and the like, once into the"
+              + " cache, with the same values, and runs that; never runs the file's own blocks"
+              + " (default: ${DEFAULT-VALUE}). See also: gatun cache.")
   private When when;
 
   @Option(

@@ -2,6 +2,8 @@ package io.gatun.tools;
 
 import io.gatun.models.nn.Quantization;
 import io.gatun.models.sam.Sam;
+import io.gatun.models.sam.SamOptions;
+import io.gatun.models.sam.video.Sam2;
 import io.gatun.tensor.DType;
 import java.nio.file.Path;
 import picocli.CommandLine.Mixin;
@@ -28,15 +30,22 @@ final class SamModelOptions {
     return load(model, dtype.dtype(), Quantization.Mode.NONE);
   }
 
+  /// For videos.
+  Sam2 loadSam2(Path model) {
+    Fit.of(model, Long.MAX_VALUE).require(null, run.force());
+    return Sam2.load(model, o -> choose(o, network.dtype(), network.quantize()));
+  }
+
   private Sam load(Path model, DType.Plain dtype, Quantization.Mode quantization) {
     Fit.of(model, Long.MAX_VALUE).require(null, run.force());
-    return Sam.load(
-        model,
-        o ->
-            o.backend(run.backend())
-                .threads(run.threads())
-                .loadMode(run.load())
-                .dtype(dtype)
-                .quantization(quantization));
+    return Sam.load(model, o -> choose(o, dtype, quantization));
+  }
+
+  private void choose(SamOptions o, DType.Plain dtype, Quantization.Mode quantization) {
+    o.backend(run.backend())
+        .threads(run.threads())
+        .loadMode(run.load())
+        .dtype(dtype)
+        .quantization(quantization);
   }
 }

@@ -83,7 +83,7 @@ final class SyntheticDiffusion {
       var keys = new JsonKeys(config, part);
       var weights = Weights.of(declared);
       switch (part) {
-        case "unet" -> new UNet2DConditionModel(UNet2DConditionConfig.of(keys), weights, f);
+        case "unet" -> new UNet2DConditionModel(UNet2DConditionConfig.of(keys), weights);
         case "vae" -> new AutoencoderKL(AutoencoderKLConfig.of(keys), weights, f);
         case "text_encoder" -> new CLIPTextModel(CLIPTextConfig.of(keys), weights, f);
         case "text_encoder_2" ->

@@ -8,7 +8,6 @@ import io.gatun.tensor.ops.WarmUp;
 import io.gatun.tensor.sequence.CacheLayout;
 import io.gatun.tensor.sequence.LayerState;
 import io.gatun.tensor.sequence.Span;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -182,22 +181,19 @@ public final class Decoder {
     return logits;
   }
 
-  /// Takes the logits of one row (V).
-  public interface Rows {
-    void take(int row, MemorySegment logits);
+  /// Takes the logits (n, V) of some rows, which are gone afterwards.
+  public interface Block {
+    void take(int first, Tensor logits);
   }
 
   /// Makes the logits of hidden states (T, D), 64 rows at a time: with 128,000 tokens in the
   /// vocabulary, 33 MB.
-  public void logits(Ops ops, Tensor hidden, Rows rows) {
+  public void logits(Ops ops, Tensor hidden, Block block) {
     int n = Math.toIntExact(hidden.dim(0));
     for (int from = 0; from < n; from += LOGITS) {
       int to = Math.min(n, from + LOGITS);
       try (var _ = ops.scope()) {
-        var logits = logits(ops, from == 0 && to == n ? hidden : hidden.slice(0, from, to));
-        for (int i = from; i < to; i++) {
-          rows.take(i, logits.slice(0, i - from, i - from + 1).segment());
-        }
+        block.take(from, logits(ops, from == 0 && to == n ? hidden : hidden.slice(0, from, to)));
       }
     }
   }

@@ -65,6 +65,11 @@ public final class DDIMScheduler extends Scheduler {
   }
 
   @Override
+  boolean takes(Spacing other) {
+    return other.isOfTimesteps();
+  }
+
+  @Override
   public float[] sigmas() {
     return sigmasOf(finalAlphaCumprod);
   }

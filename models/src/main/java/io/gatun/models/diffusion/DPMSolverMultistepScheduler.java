@@ -73,17 +73,21 @@ public final class DPMSolverMultistepScheduler extends SigmaScheduler {
   }
 
   @Override
-  double[] start(int steps, int begin) {
+  void restart() {
     images.clear();
+  }
+
+  @Override
+  Walk walk(int steps) {
     double last = endsAtZero ? 0 : leastSigma();
     if (curve == Curve.TRAINED) {
       double[] timesteps = rounded(spacing.solverTimesteps(lastTimestep, steps, stepsOffset));
-      setSigmas(trainedSigmas(timesteps), last);
-      return timesteps;
+      return new Walk(timesteps, trainedSigmas(timesteps), last);
     }
     double[] sigmas = along(curve, greatestSigma(), leastSigma(), steps);
-    setSigmas(sigmas, last);
-    return whole(timestepsOf(sigmas), !cosine && (curve == Curve.KARRAS || luLambdas));
+    double[] timesteps =
+        whole(timestepsOf(sigmas), !cosine && (curve == Curve.KARRAS || luLambdas));
+    return new Walk(timesteps, sigmas, last);
   }
 
   /// The network is told whole timesteps: the nearest, or the next below.

@@ -23,6 +23,7 @@ final class DiffusersFolder implements PipelineFiles {
   private static final Set<String> PARTS =
       Set.of(
           "unet",
+          "controlnet",
           "transformer",
           "vae",
           "text_encoder",

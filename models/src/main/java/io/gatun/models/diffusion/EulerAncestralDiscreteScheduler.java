@@ -14,10 +14,14 @@ public final class EulerAncestralDiscreteScheduler extends SigmaScheduler {
   }
 
   @Override
-  double[] start(int steps, int begin) {
+  Walk walk(int steps) {
     double[] timesteps = spacing.timesteps(schedule.size(), steps, stepsOffset);
-    setSigmas(trainedSigmas(timesteps), 0);
-    return timesteps;
+    return new Walk(timesteps, trainedSigmas(timesteps), 0);
+  }
+
+  /// The deviation of the noise that is added on the way between two sigmas.
+  static double up(double from, double to) {
+    return to * Math.sqrt((from * from - to * to) / (from * from));
   }
 
   @Override
@@ -34,7 +38,7 @@ public final class EulerAncestralDiscreteScheduler extends SigmaScheduler {
   float[] next(float[] modelOutput, float[] sample, Supplier<float[]> noise) {
     double from = sigma(index());
     double to = sigma(index() + 1);
-    double up = to * Math.sqrt((from * from - to * to) / (from * from));
+    double up = up(from, to);
     double down = to * to / from;
     double ratio = down / from;
     float[] image = veImage(modelOutput, sample);

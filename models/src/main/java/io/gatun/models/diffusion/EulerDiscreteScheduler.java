@@ -33,7 +33,7 @@ public final class EulerDiscreteScheduler extends SigmaScheduler {
   }
 
   @Override
-  double[] start(int steps, int begin) {
+  Walk walk(int steps) {
     double[] timesteps = spacing.timesteps(schedule.size(), steps, stepsOffset);
     double last = endsAtZero ? 0 : leastSigma();
     double[] sigmas;
@@ -50,11 +50,17 @@ public final class EulerDiscreteScheduler extends SigmaScheduler {
       sigmas = along(curve, max, min, steps);
       timesteps = timestepsOf(sigmas);
     }
-    sigmas = Arrays.copyOf(sigmas, steps);
-    setSigmas(sigmas, last);
+    return new Walk(timesteps, Arrays.copyOf(sigmas, steps), last);
+  }
+
+  @Override
+  Walk calls(Walk walk) {
     return continuous
-        ? Arrays.stream(sigmas).map(sigma -> 0.25 * Math.log(sigma)).toArray()
-        : timesteps;
+        ? new Walk(
+            Arrays.stream(walk.sigmas()).map(sigma -> 0.25 * Math.log(sigma)).toArray(),
+            walk.sigmas(),
+            walk.last())
+        : walk;
   }
 
   @Override

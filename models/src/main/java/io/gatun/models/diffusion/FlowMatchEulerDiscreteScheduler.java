@@ -5,7 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
 
-/// Euler's method along a rectified flow (Liu et al. 2022, arXiv:2209.03003; Esser et al. 2024,
+/// Euler's method, or Heun's, along a rectified flow (Liu et al. 2022, arXiv:2209.03003; Esser et al. 2024,
 /// arXiv:2403.03206), in which a sample is `(1 - sigma) * image + sigma * noise` and the network
 /// predicts the velocity `noise - image`.
 ///
@@ -19,11 +19,21 @@ public final class FlowMatchEulerDiscreteScheduler extends Scheduler {
   private final boolean exponential;
   private final double shiftTerminal;
   private final Curve curve;
+  private final boolean heun;
   private FlowTimes times = new FlowTimes(0, false, Double.NaN);
   private float[] sigmas = {};
+  private float[] start;
+  private float[] velocity;
 
   public FlowMatchEulerDiscreteScheduler(SchedulerConfig config) {
+    this(config, false);
+  }
+
+  /// @param heun whether each step but the last asks the network again at its end, and takes the
+  ///   mean of both velocities
+  public FlowMatchEulerDiscreteScheduler(SchedulerConfig config, boolean heun) {
     super(config, null);
+    this.heun = heun;
     config.refuse(
         "it goes from noise to images, without new noise on the way",
         "invert_sigmas",
@@ -73,11 +83,35 @@ public final class FlowMatchEulerDiscreteScheduler extends Scheduler {
     if (curve != Curve.TRAINED) {
       t = SigmaScheduler.along(curve, t[0], t[steps - 1], steps);
     }
-    sigmas = new float[steps + 1];
-    for (int i = 0; i < steps; i++) {
+    t = heun ? twice(t) : t;
+    sigmas = new float[t.length + 1];
+    for (int i = 0; i < t.length; i++) {
       sigmas[i] = (float) t[i];
     }
     return Arrays.stream(t).map(s -> s * trainingSteps).toArray();
+  }
+
+  /// Each but the first as the end of a step, too.
+  private static double[] twice(double[] t) {
+    var out = new double[2 * t.length - 1];
+    for (int i = 0; i < out.length; i++) {
+      out[i] = t[(i + 1) / 2];
+    }
+    return out;
+  }
+
+  @Override
+  int firstCall(int step) {
+    return heun ? 2 * step : step;
+  }
+
+  boolean isHeun() {
+    return heun;
+  }
+
+  @Override
+  boolean takes(Spacing spacing) {
+    return spacing.isOfFlows();
   }
 
   /// The time of the first training step.
@@ -112,7 +146,14 @@ public final class FlowMatchEulerDiscreteScheduler extends Scheduler {
 
   @Override
   float[] next(float[] modelOutput, float[] sample, Supplier<float[]> noise) {
-    return Latents.mix(1, sample, sigmas[index() + 1] - sigmas[index()], modelOutput);
+    int i = index();
+    if (heun && i % 2 == 1) {
+      double half = (sigmas[i] - sigmas[i - 1]) / 2.0;
+      return Latents.mix(1, start, half, velocity, half, modelOutput);
+    }
+    start = sample;
+    velocity = modelOutput;
+    return Latents.mix(1, sample, sigmas[i + 1] - sigmas[i], modelOutput);
   }
 
   @Override

@@ -17,14 +17,20 @@ public final class LCMScheduler extends Scheduler {
     super(config, NoiseSchedule.of(config, "scaled_linear"));
     DDIMScheduler.refusePixelSpace(config);
     DDIMScheduler.refuseNoiseAtZeroSnr(config, prediction);
-    originalSteps = config.integer("original_inference_steps", 50);
-    if (originalSteps < 1 || originalSteps > schedule.size()) {
+    originalSteps = originalSteps(config, schedule);
+    scaling = config.number("timestep_scaling", 10);
+    clip = DDIMScheduler.clip(config, false);
+  }
+
+  /// The steps that a model was distilled at.
+  static int originalSteps(SchedulerConfig config, NoiseSchedule schedule) {
+    int steps = config.integer("original_inference_steps", 50);
+    if (steps < 1 || steps > schedule.size()) {
       throw config.refused(
           "original_inference_steps",
           "need 1 to as many as the model's training steps, %d".formatted(schedule.size()));
     }
-    scaling = config.number("timestep_scaling", 10);
-    clip = DDIMScheduler.clip(config, false);
+    return steps;
   }
 
   @Override
@@ -32,9 +38,13 @@ public final class LCMScheduler extends Scheduler {
     return originalSteps;
   }
 
-  /// Some of the `original_inference_steps` that the model was distilled at.
   @Override
   double[] start(int steps, int begin) {
+    return timesteps(schedule, originalSteps, steps);
+  }
+
+  /// Some of the `original_inference_steps` that the model was distilled at.
+  static double[] timesteps(NoiseSchedule schedule, int originalSteps, int steps) {
     int stride = schedule.size() / originalSteps;
     var timesteps = new double[steps];
     for (int i = 0; i < steps; i++) {

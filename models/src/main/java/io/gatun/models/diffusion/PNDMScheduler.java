@@ -61,6 +61,11 @@ public final class PNDMScheduler extends Scheduler {
   }
 
   @Override
+  boolean takes(Spacing other) {
+    return other.isOfTimesteps();
+  }
+
+  @Override
   public float[] sigmas() {
     return sigmasOf(finalAlphaCumprod);
   }
@@ -76,16 +81,22 @@ public final class PNDMScheduler extends Scheduler {
       first = sample;
     }
     outputs.addFirst(modelOutput);
+    return transfer(sample, mixed(outputs), t, t - stride);
+  }
+
+  /// Adams-Bashforth's mixture of outputs, the latest first, of which the oldest goes if there are
+  /// too many.
+  static float[] mixed(Deque<float[]> outputs) {
     if (outputs.size() > WEIGHTS.length) {
       outputs.removeLast();
     }
     double[] weights = WEIGHTS[outputs.size() - 1];
-    float[] output = new float[sample.length];
+    float[] output = new float[outputs.getFirst().length];
     int i = 0;
     for (float[] each : outputs) {
       output = Latents.mix(1, output, weights[i++], each);
     }
-    return transfer(sample, output, t, t - stride);
+    return output;
   }
 
   /// Equation 9, from timestep `t` to `next`.

@@ -1,9 +1,11 @@
 package io.gatun.models.diffusion;
 
 import java.util.Arrays;
+import java.util.function.IntFunction;
 import java.util.function.Supplier;
 
-/// Walks from noise to an image in steps, each of which asks the network once.
+/// Walks from noise to an image in steps, each of which asks the network once, or twice: then
+/// [#timesteps] has two for a step.
 ///
 /// A run is [#setTimesteps], then for each of [#timesteps] in order: the network sees
 /// [#scaleModelInput] of the sample and that timestep, and [#step] turns its output and the sample
@@ -16,6 +18,8 @@ public abstract sealed class Scheduler
         DDIMScheduler,
         PNDMScheduler,
         LCMScheduler,
+        TCDScheduler,
+        IPNDMScheduler,
         FlowMatchEulerDiscreteScheduler {
   final SchedulerConfig config;
   final NoiseSchedule schedule;
@@ -63,9 +67,43 @@ public abstract sealed class Scheduler
       throw new IllegalArgumentException(
           "a run of %d steps cannot begin at step %d; the first is 0".formatted(steps, begin));
     }
-    this.begin = begin;
-    index = begin;
     all = start(steps, begin);
+    this.begin = firstCall(begin);
+    index = this.begin;
+    if (index >= all.length) {
+      throw new IllegalArgumentException(
+          "a run that begins at step %d of %d; with this spacing it has %d"
+              .formatted(begin, steps, all.length));
+    }
+  }
+
+  /// Spreads the steps otherwise than the configuration says, from the next [#setTimesteps] on.
+  ///
+  /// @param xl whether the model is of Stable Diffusion XL's kind
+  /// @throws IllegalArgumentException if its steps cannot be spread so
+  public void spacing(Spacing spacing, boolean xl) {
+    if (!takes(spacing)) {
+      throw new IllegalArgumentException(
+          "this scheduler's steps cannot be spread as \"%s\" has it; leave out --spacing, or choose another --scheduler"
+              .formatted(spacing));
+    }
+  }
+
+  /// Takes the sigmas of runs from a table, by their steps; 0 follows them.
+  ///
+  /// @throws IllegalArgumentException if it goes along training steps alone
+  public void table(IntFunction<double[]> sigmasOfSteps) {
+    throw new IllegalArgumentException("this scheduler goes along training steps alone");
+  }
+
+  /// Whether its configuration can have that spacing.
+  boolean takes(Spacing spacing) {
+    return false;
+  }
+
+  /// The number of the call of the network that begins a step.
+  int firstCall(int step) {
+    return step;
   }
 
   /// The most steps that a run may have.

@@ -12,6 +12,10 @@ public final class Schedulers {
   private record Choice(String className, Map<String, ?> keys) {}
 
   private static final String FLOW = "FlowMatchEulerDiscreteScheduler";
+  private static final String FLOW_HEUN = "FlowMatchHeunDiscreteScheduler";
+
+  /// Gatun's own name: diffusers has no such class.
+  private static final String TWO_S_ANCESTRAL = "DPMSolverTwoSAncestralScheduler";
 
   private static final Map<String, Choice> BY_NAME = new LinkedHashMap<>();
 
@@ -27,6 +31,14 @@ public final class Schedulers {
     put("unipc", "UniPCMultistepScheduler", Map.of());
     put("pndm", "PNDMScheduler", Map.of("skip_prk_steps", true));
     put("lcm", "LCMScheduler", Map.of());
+    put("tcd", "TCDScheduler", Map.of());
+    put("heun", "HeunDiscreteScheduler", Map.of());
+    put("dpm2", "KDPM2DiscreteScheduler", Map.of());
+    put("dpm2_a", "KDPM2AncestralDiscreteScheduler", Map.of());
+    put("dpmpp_2s", "DPMSolverSinglestepScheduler", Map.of());
+    put("dpmpp_2s_a", TWO_S_ANCESTRAL, Map.of());
+    put("lms", "LMSDiscreteScheduler", Map.of());
+    put("deis", "DEISMultistepScheduler", Map.of("solver_type", "logrho"));
   }
 
   /// The names that AUTOMATIC1111's web UI has for them.
@@ -42,7 +54,15 @@ public final class Schedulers {
           Map.entry("dpmpp_2m_sde_karras", "DPM++ 2M SDE Karras"),
           Map.entry("unipc", "UniPC"),
           Map.entry("pndm", "PLMS"),
-          Map.entry("lcm", "LCM"));
+          Map.entry("lcm", "LCM"),
+          Map.entry("tcd", "TCD"),
+          Map.entry("heun", "Heun"),
+          Map.entry("dpm2", "DPM2"),
+          Map.entry("dpm2_a", "DPM2 a"),
+          Map.entry("dpmpp_2s", "DPM++ 2S"),
+          Map.entry("dpmpp_2s_a", "DPM++ 2S a"),
+          Map.entry("lms", "LMS"),
+          Map.entry("deis", "DEIS"));
 
   private Schedulers() {}
 
@@ -89,7 +109,15 @@ public final class Schedulers {
       case UniPCMultistepScheduler _ -> "UniPC";
       case PNDMScheduler _ -> "PLMS";
       case LCMScheduler _ -> "LCM";
-      case FlowMatchEulerDiscreteScheduler _ -> "Euler";
+      case TCDScheduler _ -> "TCD";
+      case HeunDiscreteScheduler _ -> "Heun";
+      case KDPM2DiscreteScheduler s -> s.isAncestral() ? "DPM2 a" : "DPM2";
+      case DPMSolverTwoSAncestralScheduler _ -> "DPM++ 2S a";
+      case DPMSolverSinglestepScheduler _ -> "DPM++ 2S";
+      case LMSDiscreteScheduler _ -> "LMS";
+      case DEISMultistepScheduler _ -> "DEIS";
+      case IPNDMScheduler _ -> "IPNDM";
+      case FlowMatchEulerDiscreteScheduler s -> s.isHeun() ? "Heun" : "Euler";
     };
   }
 
@@ -105,12 +133,42 @@ public final class Schedulers {
       case "UniPCMultistepScheduler" -> new UniPCMultistepScheduler(config);
       case "PNDMScheduler" -> new PNDMScheduler(config);
       case "LCMScheduler" -> new LCMScheduler(config);
+      case "TCDScheduler" -> new TCDScheduler(config);
+      case "HeunDiscreteScheduler" -> new HeunDiscreteScheduler(config);
+      case "KDPM2DiscreteScheduler" -> new KDPM2DiscreteScheduler(config, false);
+      case "KDPM2AncestralDiscreteScheduler" -> new KDPM2DiscreteScheduler(config, true);
+      case TWO_S_ANCESTRAL -> new DPMSolverTwoSAncestralScheduler(config);
+      case "DPMSolverSinglestepScheduler" -> new DPMSolverSinglestepScheduler(config);
+      case "LMSDiscreteScheduler" -> new LMSDiscreteScheduler(config);
+      case "DEISMultistepScheduler" -> new DEISMultistepScheduler(config);
+      case "IPNDMScheduler" -> new IPNDMScheduler(config);
       case FLOW -> new FlowMatchEulerDiscreteScheduler(config);
+      case FLOW_HEUN -> new FlowMatchEulerDiscreteScheduler(config, true);
       default ->
           throw new CheckpointException(
               "%s: \"_class_name\" is \"%s\"; choose one of Gatun's schedulers: %s"
                   .formatted(config.where(), config.className(), names()));
     };
+  }
+
+  private static boolean isFlow(SchedulerConfig config) {
+    return config.className().equals(FLOW) || config.className().equals(FLOW_HEUN);
+  }
+
+  /// The scheduler of a short name, with its steps spread in another way.
+  ///
+  /// @param name null for the configuration's own
+  /// @param spacing null for the scheduler's own
+  /// @param xl whether the model is of Stable Diffusion XL's kind
+  /// @throws IllegalArgumentException if there is no such name, or its steps cannot be spread so
+  /// @throws CheckpointException if the configuration asks for what the scheduler does not have
+  public static Scheduler of(SchedulerConfig config, String name, Spacing spacing, boolean xl) {
+    var spaced = spacing == null ? config : spacing.in(config, isFlow(config));
+    var scheduler = name == null ? of(spaced) : byName(name, spaced);
+    if (spacing != null) {
+      scheduler.spacing(spacing, xl);
+    }
+    return scheduler;
   }
 
   /// The scheduler of a short name, for a model that comes with `config`: what the configuration
@@ -124,13 +182,15 @@ public final class Schedulers {
       throw new IllegalArgumentException(
           "there is no scheduler \"%s\"; choose one of %s".formatted(name, names()));
     }
-    if (config.className().equals(FLOW)) {
-      if (!name.equals("euler")) {
-        throw new IllegalArgumentException(
-            "this model follows a flow, along which Gatun has the scheduler euler alone; %s is for models that predict noise"
-                .formatted(name));
-      }
-      return of(config);
+    if (isFlow(config)) {
+      return switch (name) {
+        case "euler" -> of(config.with("_class_name", FLOW));
+        case "heun" -> of(config.with("_class_name", FLOW_HEUN));
+        default ->
+            throw new IllegalArgumentException(
+                "this model follows a flow, along which Gatun has the schedulers euler and heun; %s is for models that predict noise"
+                    .formatted(name));
+      };
     }
     var changed = config.with("_class_name", choice.className());
     for (Map.Entry<String, ?> key : choice.keys().entrySet()) {

@@ -1,24 +1,32 @@
 package io.gatun.models.diffusion;
 
 import io.gatun.loaders.CheckpointException;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.DoubleUnaryOperator;
+import java.util.function.IntFunction;
 
 /// What schedulers have in common that go along a list of VE sigmas, which may lie between those of
 /// the training steps.
 abstract sealed class SigmaScheduler extends Scheduler
-    permits EulerDiscreteScheduler,
+    permits TwoCallScheduler,
+        LMSDiscreteScheduler,
+        DEISMultistepScheduler,
+        DPMSolverSinglestepScheduler,
+        EulerDiscreteScheduler,
         EulerAncestralDiscreteScheduler,
         DPMSolverMultistepScheduler,
         UniPCMultistepScheduler {
   private static final String ONE_SPACING =
-      "only one of use_karras_sigmas, use_exponential_sigmas and use_lu_lambdas may be true";
+      "only one of use_karras_sigmas, use_exponential_sigmas, use_beta_sigmas and use_lu_lambdas"
+          + " may be true";
 
   final TimestepSpacing spacing;
   final Curve curve;
   private final float[] training;
   private float[] sigmas = {};
+  private IntFunction<double[]> table;
 
   SigmaScheduler(SchedulerConfig config, Curve curve) {
     super(config, NoiseSchedule.of(config).withFiniteSigmas());
@@ -33,21 +41,31 @@ abstract sealed class SigmaScheduler extends Scheduler
     TRAINED,
     /// Evenly in `sigma^(1/7)` (Karras et al. 2022, arXiv:2206.00364, equation 5).
     KARRAS,
+    /// More at both ends, by quantiles of a beta distribution (Lee et al. 2024, arXiv:2407.12173).
+    BETA,
     /// Evenly in log(sigma), and so in lambda (Lu et al. 2022, arXiv:2206.00927, section 3.4).
     EXPONENTIAL
   }
 
   /// The curve that the flags choose; `use_lu_lambdas` is one of DPM-Solver's alone.
   static Curve curve(SchedulerConfig config, boolean luLambdas) {
-    config.refuse(
-        "Gatun has no quantiles of the beta distribution; choose use_karras_sigmas",
-        "use_beta_sigmas");
-    boolean karras = config.flag("use_karras_sigmas", false);
-    boolean exponential = config.flag("use_exponential_sigmas", false);
-    if ((karras ? 1 : 0) + (exponential ? 1 : 0) + (luLambdas ? 1 : 0) > 1) {
+    var curves = new ArrayList<Curve>();
+    if (config.flag("use_karras_sigmas", false)) {
+      curves.add(Curve.KARRAS);
+    }
+    if (config.flag("use_beta_sigmas", false)) {
+      curves.add(Curve.BETA);
+    }
+    if (config.flag("use_exponential_sigmas", false)) {
+      curves.add(Curve.EXPONENTIAL);
+    }
+    if (luLambdas) {
+      curves.add(Curve.EXPONENTIAL);
+    }
+    if (curves.size() > 1) {
       throw new CheckpointException(config.where() + ": " + ONE_SPACING);
     }
-    return karras ? Curve.KARRAS : exponential || luLambdas ? Curve.EXPONENTIAL : Curve.TRAINED;
+    return curves.isEmpty() ? Curve.TRAINED : curves.getFirst();
   }
 
   final boolean isKarras() {
@@ -59,20 +77,68 @@ abstract sealed class SigmaScheduler extends Scheduler
     return config.oneOf("final_sigmas_type", "zero", List.of("zero", "sigma_min")).equals("zero");
   }
 
-  /// Sets the run's sigmas; `last` is the one it ends at.
-  final void setSigmas(double[] values, double last) {
-    sigmas = new float[values.length + 1];
-    for (int i = 0; i < values.length; i++) {
-      sigmas[i] = (float) values[i];
+  /// The steps of a run.
+  ///
+  /// @param timesteps what the network is told
+  /// @param last the sigma that the run ends at
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  record Walk(double[] timesteps, double[] sigmas, double last) {}
+
+  /// All steps of a run, as the configuration has them.
+  abstract Walk walk(int steps);
+
+  /// The calls of the network that steps take.
+  Walk calls(Walk walk) {
+    return walk;
+  }
+
+  /// Forgets the run before.
+  void restart() {}
+
+  @Override
+  final double[] start(int steps, int begin) {
+    restart();
+    Walk walk = calls(table == null ? walk(steps) : tabled(table.apply(steps)));
+    sigmas = new float[walk.sigmas.length + 1];
+    for (int i = 0; i < walk.sigmas.length; i++) {
+      sigmas[i] = (float) walk.sigmas[i];
     }
-    sigmas[values.length] = (float) last;
+    sigmas[walk.sigmas.length] = (float) walk.last;
+    return walk.timesteps;
+  }
+
+  private Walk tabled(double[] values) {
+    return new Walk(timestepsOf(values), values, 0);
+  }
+
+  @Override
+  public final void spacing(Spacing other, boolean xl) {
+    if (!other.isOfTimesteps()) {
+      table(steps -> other.sigmas(training, steps, xl));
+    }
+  }
+
+  @Override
+  public final void table(IntFunction<double[]> sigmasOfSteps) {
+    table = sigmasOfSteps;
   }
 
   /// Sigmas from `max` down to `min` on a curve other than the trained one.
   static double[] along(Curve curve, double max, double min, int steps) {
-    return curve == Curve.KARRAS
-        ? between(max, min, steps, s -> Math.pow(s, 1 / 7.0), s -> Math.pow(s, 7))
-        : between(max, min, steps, Math::log, Math::exp);
+    return switch (curve) {
+      case KARRAS -> between(max, min, steps, s -> Math.pow(s, 1 / 7.0), s -> Math.pow(s, 7));
+      case BETA -> beta(max, min, steps);
+      case TRAINED, EXPONENTIAL -> between(max, min, steps, Math::log, Math::exp);
+    };
+  }
+
+  private static double[] beta(double max, double min, int steps) {
+    var out = new double[steps];
+    for (int i = 0; i < steps; i++) {
+      double share = steps == 1 ? 1 : 1 - i / (steps - 1.0);
+      out[i] = min + (max - min) * BetaDistribution.quantile(share, Spacing.BETA_PARAMETER);
+    }
+    return out;
   }
 
   private static double[] between(
@@ -100,7 +166,7 @@ abstract sealed class SigmaScheduler extends Scheduler
   }
 
   /// The timesteps that have these sigmas, interpolated in log(sigma).
-  final double[] timestepsOf(double[] values) {
+  final double[] timestepsOf(double... values) {
     return Arrays.stream(values)
         .map(
             sigma -> {

@@ -30,6 +30,9 @@ final class SingleFile implements PipelineFiles {
               + "|vision_model\\.|visual_projection\\.)|model\\.(logit_scale$|attn_mask$|visual\\."
               + "|text_projection$|transformer\\.resblocks\\.23\\.))");
 
+  /// Of latents, and of the picture's.
+  private static final int EDITS_CHANNELS = 8;
+
   private final Checkpoint checkpoint;
   private final UsedTensors tensors;
   private final KnownPipeline kind;
@@ -44,6 +47,9 @@ final class SingleFile implements PipelineFiles {
       var convIn = checkpoint.tensor(LdmNames.CONV_IN);
       if (convIn.shape().rank() == 4) { // 9 channels where a mask comes with the latents
         object("unet").put("in_channels", convIn.dim(1));
+        if (kind == KnownPipeline.SD1 && convIn.dim(1) == EDITS_CHANNELS) {
+          object("model_index").put("_class_name", "StableDiffusionInstructPix2PixPipeline");
+        }
       }
       var predicts = prediction != null ? prediction : SingleFilePrediction.of(checkpoint, kind);
       object("scheduler").put("prediction_type", predicts.toString());

@@ -60,19 +60,24 @@ public final class UniPCMultistepScheduler extends SigmaScheduler {
   }
 
   @Override
-  double[] start(int steps, int begin) {
+  void restart() {
     predictions.clear();
     lastSample = null;
+  }
+
+  @Override
+  Walk walk(int steps) {
     if (curve == Curve.TRAINED) {
       double[] timesteps = rounded(spacing.solverTimesteps(schedule.size(), steps, stepsOffset));
-      setSigmas(trainedSigmas(timesteps), endsAtZero ? 0 : leastSigma());
-      return timesteps;
+      return new Walk(timesteps, trainedSigmas(timesteps), endsAtZero ? 0 : leastSigma());
     }
     double max = Double.isNaN(sigmaMax) ? greatestSigma() : sigmaMax;
     double min = Double.isNaN(sigmaMin) ? leastSigma() : sigmaMin;
     double[] sigmas = along(curve, max, min, steps);
-    setSigmas(sigmas, endsAtZero ? 0 : min);
-    return DPMSolverMultistepScheduler.whole(timestepsOf(sigmas), curve == Curve.KARRAS);
+    return new Walk(
+        DPMSolverMultistepScheduler.whole(timestepsOf(sigmas), curve == Curve.KARRAS),
+        sigmas,
+        endsAtZero ? 0 : min);
   }
 
   @Override

@@ -18,6 +18,9 @@ import java.util.function.BiConsumer;
 public final class Flux2Transformer2DModel {
   private static final int AXES = 4;
 
+  /// How far references lie from each other on the first axis.
+  private static final int LEVEL = 10;
+
   private final Flux2Config config;
   private final AxialRope rope;
   private final LinearWeight timestep1;
@@ -80,6 +83,7 @@ public final class Flux2Transformer2DModel {
   ///     projOut(norm(x) * (1 + scale) + shift)
   ///
   /// @param sample patches of latents (H, W, C), F32
+  /// @param references the same of pictures without noise that it sees, each of its own size
   /// @param timestep 0 (no noise) to 1000
   /// @param states the text's hidden states (S, jointAttentionDim) of any plain type
   /// @param probe is shown what each part gives, by its name
@@ -87,6 +91,7 @@ public final class Flux2Transformer2DModel {
   public Tensor forward(
       Functional f,
       Tensor sample,
+      List<Tensor> references,
       double timestep,
       Tensor states,
       BiConsumer<String, Tensor> probe) {
@@ -103,10 +108,15 @@ public final class Flux2Transformer2DModel {
           var c = f.linear(f.cast(states), contextEmbedder); // (S, D)
           probe.accept("context_embedder", c);
           long tokens = sample.dim(0) * sample.dim(1);
-          var x = f.linear(f.cast(sample.reshape(tokens, sample.dim(2))), xEmbedder); // (T, D)
+          var patches = f.cast(sample.reshape(tokens, sample.dim(2)));
+          for (var reference : references) {
+            long more = reference.dim(0) * reference.dim(1);
+            patches = Rows.join(f, patches, f.cast(reference.reshape(more, reference.dim(2))));
+          }
+          var x = f.linear(patches, xEmbedder); // (T, D)
           probe.accept("x_embedder", x);
           long text = c.dim(0);
-          var table = rope.table(f, places(text, sample));
+          var table = rope.table(f, places(text, sample, references));
           var all = Rows.join(f, c, x); // (S + T, D)
           for (int i = 0; i < transformerBlocks.size(); i++) {
             String name = "transformer_blocks." + i;
@@ -128,7 +138,7 @@ public final class Flux2Transformer2DModel {
             all = singleTransformerBlocks.get(i).forward(f, all, modulation, table);
             probe.accept("single_transformer_blocks." + i, all);
           }
-          var out = lastLayer.forward(f, Rows.after(all, text), silu, probe);
+          var out = lastLayer.forward(f, all.slice(0, text, text + tokens), silu, probe);
           return out.reshape(sample.shape().dims());
         });
   }
@@ -151,20 +161,28 @@ public final class Flux2Transformer2DModel {
     return Modulation.ofParts(f, f.toF32(values).toFloats(), config.width());
   }
 
-  /// The text's tokens follow each other on the last axis; the image's have their row and column.
-  private static List<int[]> places(long text, Tensor sample) {
+  /// The text's tokens follow each other on the last axis; the image's have their row and column,
+  /// those of references on levels of their own.
+  private static List<int[]> places(long text, Tensor sample, List<Tensor> references) {
     var places = new ArrayList<int[]>();
     for (int i = 0; i < text; i++) {
       int[] place = new int[AXES];
       place[AXES - 1] = i;
       places.add(place);
     }
-    for (int y = 0; y < sample.dim(0); y++) {
-      for (int x = 0; x < sample.dim(1); x++) {
-        places.add(new int[] {0, y, x, 0});
-      }
+    addPlaces(0, sample, places);
+    for (int i = 0; i < references.size(); i++) {
+      addPlaces(LEVEL * (i + 1), references.get(i), places);
     }
     return places;
+  }
+
+  private static void addPlaces(int level, Tensor image, List<int[]> to) {
+    for (int y = 0; y < image.dim(0); y++) {
+      for (int x = 0; x < image.dim(1); x++) {
+        to.add(new int[] {level, y, x, 0});
+      }
+    }
   }
 
   /// Attention and a feed-forward part beside it, which share the first and the last matrix.

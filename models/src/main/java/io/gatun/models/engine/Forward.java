@@ -2,10 +2,7 @@ package io.gatun.models.engine;
 
 import io.gatun.models.Llm;
 import io.gatun.models.decoder.Batch;
-import io.gatun.models.nn.NotFinite;
-import io.gatun.models.sampling.Candidates;
 import io.gatun.tensor.ops.Ops;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -13,8 +10,8 @@ import java.util.stream.IntStream;
 /// Computes steps: the rows of several tasks at once, and what the model says of those that follow.
 ///
 /// @param steps whose they are
-/// @param scratch for as many tokens as there are logits
-record Forward(Llm llm, Memory memory, Candidates scratch, Steps steps) {
+/// @param choices where the next tokens are chosen
+record Forward(Llm llm, Memory memory, Choices choices, Steps steps) {
   /// What is computed of a task in a step.
   ///
   /// @param count tokens that are read
@@ -73,10 +70,31 @@ record Forward(Llm llm, Memory memory, Candidates scratch, Steps steps) {
   /// A row whose logits are needed.
   ///
   /// @param at of those of its task
-  private record Row(Rows of, int at, int position) {
+  record Row(Rows of, int at, int position) {
+    Task task() {
+      return of.task;
+    }
+
     /// How many guessed tokens the next one follows; negative if none is chosen here.
-    int guessed() {
+    private int guessed() {
       return of.isLast ? at - of.count + 1 : -1;
+    }
+
+    /// Whether a token may be chosen here.
+    boolean isWritten() {
+      return guessed() >= 0;
+    }
+
+    /// Whether the first token is chosen here that was not there before the step.
+    boolean isFirst() {
+      return guessed() == 0;
+    }
+
+    /// Whether what was guessed before it has been chosen.
+    boolean isReached() {
+      int guessed = guessed();
+      return guessed == 0
+          || of.task.length() == of.length + guessed && of.task.last() == of.guess[guessed - 1];
     }
   }
 
@@ -97,6 +115,7 @@ record Forward(Llm llm, Memory memory, Candidates scratch, Steps steps) {
           wanted.add(span.from() + at);
         }
       }
+      long start = System.nanoTime();
       var batch = new Batch(all.ids(), all.positions(), all.spans(), wanted.build().toArray());
       var hidden = llm.model().forward(ops, batch); // (W, D)
       for (var each : rows) {
@@ -104,7 +123,18 @@ record Forward(Llm llm, Memory memory, Candidates scratch, Steps steps) {
           memory.save(each.task);
         }
       }
-      llm.model().logits(ops, hidden, (i, logits) -> take(needed.get(i), logits));
+      long[] choosing = {0};
+      llm.model()
+          .logits(
+              ops,
+              hidden,
+              (first, logits) -> {
+                long before = System.nanoTime();
+                int to = first + Math.toIntExact(logits.dim(0));
+                choices.choose(needed.subList(first, to), logits);
+                choosing[0] += System.nanoTime() - before;
+              });
+      steps.counts().modelSeconds += (System.nanoTime() - start - choosing[0]) / 1e9;
       for (var each : rows) {
         if (each.guess.length > 0) {
           forget(each.task);
@@ -118,31 +148,6 @@ record Forward(Llm llm, Memory memory, Candidates scratch, Steps steps) {
     var sequence = task.sequence();
     if (sequence != null && sequence.length() >= task.length()) {
       sequence.truncate(sequence.restorable(task.length() - 1));
-    }
-  }
-
-  private void take(Row row, MemorySegment logits) {
-    var task = row.of.task;
-    int guessed = row.guessed();
-    if (task.sequence() == null) {
-      return; // it has ended
-    }
-    try {
-      NotFinite.check("the logits", logits, llm.checkpoint());
-      if (task.isJudged()) {
-        task.judge(row.position, logits, scratch);
-      }
-    } catch (RuntimeException e) {
-      steps.fail(task, e);
-      return;
-    }
-    boolean wasRight =
-        guessed == 0
-            || guessed > 0
-                && task.length() == row.of.length + guessed
-                && task.last() == row.of.guess[guessed - 1];
-    if (wasRight) {
-      steps.choose(task, logits);
     }
   }
 }

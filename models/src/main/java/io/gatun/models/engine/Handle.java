@@ -22,6 +22,7 @@ public final class Handle {
   private final StringBuilder thoughts = new StringBuilder();
   private int[] tokens = new int[16];
   private int count;
+  private List<TokenLogprobs> promptLogprobs = List.of();
   private Result result;
   private RuntimeException failure;
   private volatile boolean cancelled;
@@ -79,6 +80,12 @@ public final class Handle {
     }
   }
 
+  /// How likely the tokens of the prompt were, as [Result#promptLogprobs], known when the first
+  /// piece or the end has come.
+  public synchronized List<TokenLogprobs> promptLogprobs() {
+    return promptLogprobs;
+  }
+
   /// Whether nothing more is written: it has ended, or failed.
   public synchronized boolean isDone() {
     return result != null || failure != null;
@@ -105,6 +112,10 @@ public final class Handle {
     return pieces.size() <= BUFFERED / 2;
   }
 
+  synchronized void judge(List<TokenLogprobs> prompt) {
+    promptLogprobs = prompt;
+  }
+
   synchronized void add(Piece piece) {
     if (piece.token() >= 0) {
       if (count == tokens.length) {
@@ -118,8 +129,7 @@ public final class Handle {
     notifyAll();
   }
 
-  synchronized void end(
-      Result.Reason reason, Result.Usage usage, List<TokenLogprobs> promptLogprobs) {
+  synchronized void end(Result.Reason reason, Result.Usage usage) {
     result =
         new Result(
             text.toString(),

@@ -18,6 +18,8 @@ import java.util.Map;
 /// @param drafted tokens that were guessed
 /// @param accepted guessed tokens that were right
 /// @param steps that were taken
+/// @param stepSeconds the time that they took, with what comes between them
+/// @param modelSeconds of these, the time in which the model computed
 /// @param preemptions how often an answer was put off
 /// @param ended how many answers ended, and why
 /// @param failed how many ended with an error
@@ -36,6 +38,8 @@ public record Stats(
     long drafted,
     long accepted,
     long steps,
+    double stepSeconds,
+    double modelSeconds,
     long preemptions,
     Map<Reason, Long> ended,
     long failed,
@@ -50,6 +54,8 @@ public record Stats(
     long drafted;
     long accepted;
     long steps;
+    double stepSeconds;
+    double modelSeconds;
     long preemptions;
     long failed;
     final EnumMap<Reason, Long> ended = new EnumMap<>(Reason.class);
@@ -70,6 +76,8 @@ public record Stats(
           drafted,
           accepted,
           steps,
+          stepSeconds,
+          modelSeconds,
           preemptions,
           Map.copyOf(ended),
           failed,

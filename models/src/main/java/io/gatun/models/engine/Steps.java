@@ -3,11 +3,9 @@ package io.gatun.models.engine;
 import io.gatun.models.Llm;
 import io.gatun.models.engine.Forward.Rows;
 import io.gatun.models.engine.Result.Reason;
-import io.gatun.models.sampling.Candidates;
 import io.gatun.models.sampling.Speculation;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.sequence.KvPool;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Deque;
@@ -24,7 +22,6 @@ final class Steps implements AutoCloseable {
   private final Memory memory;
   private final Admission admission;
   private final Pace pace;
-  private final Candidates scratch;
   private final Ops alike;
   private final Consumer<Task> putOff;
   private final Forward forward;
@@ -41,6 +38,9 @@ final class Steps implements AutoCloseable {
 
   private int turn;
 
+  /// When the last step ended; 0 if there was nothing to do since.
+  private long ended;
+
   /// @param putOff takes answers for which there is no memory now
   Steps(Llm llm, EngineOptions options, Consumer<Task> putOff) {
     this.putOff = putOff;
@@ -49,8 +49,7 @@ final class Steps implements AutoCloseable {
     memory = new Memory(llm.layout(), llm.contextLimit(), options);
     admission = new Admission(options, memory, running);
     pace = new Pace(options.pace, options.chunk, options.parallel);
-    scratch = new Candidates(llm.model().config().vocabSize());
-    forward = new Forward(llm, memory, scratch, this);
+    forward = new Forward(llm, memory, new Choices(llm, this), this);
     alike = options.batchInvariant ? llm.ops().rowsAlike() : null;
   }
 
@@ -112,7 +111,7 @@ final class Steps implements AutoCloseable {
         : task.nanosLeft() <= 0 ? Reason.TIMEOUT : null;
   }
 
-  private void finish(Task task, Reason reason) {
+  void finish(Task task, Reason reason) {
     running.remove(task);
     memory.keep(task);
     end(task, reason);
@@ -202,6 +201,7 @@ final class Steps implements AutoCloseable {
     int budget = options.batchInvariant ? Memory.FIXED_CHUNK : pace.tokens(answers, prompts);
     read(ready, budget, writing, reading);
     if (writing.isEmpty() && reading.isEmpty()) {
+      ended = 0;
       return false;
     }
     int guessed = writing.stream().mapToInt(rows -> rows.guess().length).sum();
@@ -215,7 +215,10 @@ final class Steps implements AutoCloseable {
       forward.run(llm.ops(), Stream.concat(writing.stream(), reading.stream()).toList());
     }
     int read = reading.stream().mapToInt(Rows::count).sum();
-    double took = (System.nanoTime() - start) / 1e9;
+    long end = System.nanoTime();
+    double took = (end - start) / 1e9;
+    counts.stepSeconds += ended == 0 ? took : (end - ended) / 1e9;
+    ended = end;
     if (guessed == 0) {
       pace.measured(answers, prompts, read, took);
     } else {
@@ -337,38 +340,30 @@ final class Steps implements AutoCloseable {
     to.accept(task);
   }
 
-  /// Chooses the next token of an answer and, where its prompt has just been read, of those that
-  /// follow it.
-  void choose(Task task, MemorySegment logits) {
+  /// Keeps what was read where that is the whole prompt, and has those that follow the answer go on
+  /// from there.
+  ///
+  /// @return those of them for whom there is room
+  List<Task> startFollowers(Task task) {
     var all = group(task);
     if (task.length() == task.promptLength()) {
       memory.keep(task);
     }
+    var started = new ArrayList<Task>();
     for (var each : all.subList(1, all.size())) {
       try {
         each.startBeside(task);
         running.add(each);
+        started.add(each);
       } catch (KvPool.Exhausted e) {
         orphans.add(each); // it reads the prompt itself, when there is room
       }
     }
-    for (var each : all) {
-      if (each.sequence() != null) {
-        chooseOne(each, logits);
-      }
-    }
+    return started;
   }
 
-  private void chooseOne(Task task, MemorySegment logits) {
-    try {
-      var reason = task.choose(logits, scratch, counts);
-      if (reason != null) {
-        Forward.forget(task);
-        finish(task, reason);
-      }
-    } catch (RuntimeException e) {
-      fail(task, e);
-    }
+  Stats.Counts counts() {
+    return counts;
   }
 
   Stats stats(int waiting) {

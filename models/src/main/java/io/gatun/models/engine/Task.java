@@ -15,6 +15,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 
 /// One answer: its tokens so far, and what is needed to choose the next. Used by the engine's
 /// thread alone, from when it is queued.
@@ -44,7 +45,7 @@ final class Task implements AnswerText.Sink {
   private final List<Task> followers = new ArrayList<>();
 
   /// How likely the prompt's tokens were, from the second on, as far as they are known.
-  private List<TokenLogprobs> judged = new ArrayList<>();
+  private TokenLogprobs[] judged = {};
 
   private Sequence sequence;
 
@@ -59,6 +60,9 @@ final class Task implements AnswerText.Sink {
     tokens = request.prompt();
     prompt = tokens.length;
     length = prompt;
+    if (request.promptLogprobs()) {
+      judged = new TokenLogprobs[prompt - 1];
+    }
     int most = Math.min(request.maxTokens(), capacity - prompt);
     int vocabulary = llm.model().config().vocabSize();
     mask =
@@ -169,11 +173,12 @@ final class Task implements AnswerText.Sink {
     return request.promptLogprobs();
   }
 
-  /// Takes in how likely the token after a position of the prompt was.
+  /// Takes in how likely the token after a position of the prompt was. Several threads may, each
+  /// with a position of its own.
   void judge(int position, MemorySegment logits, Candidates scratch) {
-    if (position == judged.size() && position + 1 < prompt) {
+    if (position < judged.length && judged[position] == null) {
       int most = Math.max(0, request.logprobs());
-      judged.add(TokenLogprobs.of(logits, tokens[position + 1], most, scratch));
+      judged[position] = TokenLogprobs.of(logits, tokens[position + 1], most, scratch);
     }
   }
 
@@ -203,6 +208,9 @@ final class Task implements AnswerText.Sink {
   ///
   /// @return why the answer ends with it, or null if it goes on
   Reason choose(MemorySegment logits, Candidates scratch, Stats.Counts counts) {
+    if (firstToken == 0) {
+      handle.judge(Arrays.stream(judged).takeWhile(Objects::nonNull).toList());
+    }
     if (request.maxTokens() == 0) {
       return Reason.LENGTH;
     }
@@ -211,7 +219,9 @@ final class Task implements AnswerText.Sink {
         request.logprobs() < 0
             ? null
             : TokenLogprobs.of(logits, token, request.logprobs(), scratch);
-    count(counts);
+    synchronized (counts) { // others choose at the same time
+      count(counts);
+    }
     if (length == tokens.length) {
       tokens = Arrays.copyOf(tokens, 2 * length);
     }
@@ -279,8 +289,7 @@ final class Task implements AnswerText.Sink {
             waited(),
             speculation.drafted(),
             speculation.accepted(),
-            sampler.seed()),
-        List.copyOf(judged));
+            sampler.seed()));
   }
 
   private void close() {

@@ -6,7 +6,10 @@ import io.gatun.models.dit.Flux2Config;
 import io.gatun.models.dit.Flux2Transformer2DModel;
 import io.gatun.models.qwen3.Qwen3Config;
 import io.gatun.models.qwen3.Qwen3TextModel;
+import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
@@ -92,14 +95,33 @@ final class Flux2KleinPipeline implements TransformerPipeline {
 
   @Override
   public Conditioned condition(Functional f, Wanted wanted) {
-    return (latents, timestep) ->
+    var references = wanted.seen().references().stream().map(r -> tensor(f, r)).toList();
+    return (latents, now) ->
         OneByOne.predict(
             f,
             wanted.size(),
             wanted.conditions(),
             latents,
             (sample, text) ->
-                transformer.forward(f, sample, timestep, text.statesIn(f), (name, x) -> {}));
+                transformer.forward(
+                    f, sample, references, now.timestep(), text.statesIn(f), (name, x) -> {}));
+  }
+
+  private static Tensor tensor(Functional f, SeenPictures.Reference picture) {
+    var out =
+        f.ops()
+            .empty(
+                picture.rows(),
+                picture.columns(),
+                picture.latents().length / (picture.rows() * picture.columns()));
+    MemorySegment.copy(
+        picture.latents(), 0, out.segment(), ValueLayout.JAVA_FLOAT, 0, picture.latents().length);
+    return out;
+  }
+
+  @Override
+  public PictureUse pictureUse() {
+    return PictureUse.REFERENCES;
   }
 
   /// The distilled model was trained to do without.

@@ -81,7 +81,7 @@ final class FluxPipeline implements TransformerPipeline {
 
   @Override
   public Conditioned condition(Functional f, Wanted wanted) {
-    return (latents, timestep) ->
+    return (latents, now) ->
         OneByOne.predict(
             f,
             wanted.size(),
@@ -91,7 +91,7 @@ final class FluxPipeline implements TransformerPipeline {
                 transformer.forward(
                     f,
                     sample,
-                    timestep,
+                    now.timestep(),
                     wanted.guidance(),
                     text.statesIn(f),
                     text.pooledIn(f),

@@ -30,8 +30,15 @@ public interface Pipeline {
   }
 
   /// How predictions become one at that guidance.
-  default Guidance guidance(double scale) {
+  ///
+  /// @param image how strongly a picture guides that is to be edited
+  default Guidance guidance(double scale, double image) {
     return Guidance.classifierFree(scale);
+  }
+
+  /// What pictures are to the network.
+  default PictureUse pictureUse() {
+    return PictureUse.START;
   }
 
   /// Whether a negative prompt changes anything at any guidance.

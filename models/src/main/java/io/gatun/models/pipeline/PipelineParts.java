@@ -2,7 +2,9 @@ package io.gatun.models.pipeline;
 
 import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.models.nn.Weights;
+import io.gatun.models.unet.ControlNetModel;
 import io.gatun.tensor.ops.Functional;
+import java.util.List;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 
@@ -12,6 +14,7 @@ import java.util.function.Consumer;
 /// @param network the operations of the network, in every step
 /// @param once the operations of what runs once for an image
 /// @param latentChannels of the autoencoder
+/// @param controlNets what is to steer a UNet
 /// @param notices takes the lines that warn the user
 public record PipelineParts(
     PipelineFiles files,
@@ -19,4 +22,5 @@ public record PipelineParts(
     Functional network,
     Functional once,
     int latentChannels,
+    List<ControlNetModel> controlNets,
     Consumer<String> notices) {}

@@ -64,7 +64,7 @@ final class PixArtPipeline implements TransformerPipeline {
             .toList();
     double height = (double) size.height() * size.factor();
     double width = (double) size.width() * size.factor();
-    return (latents, timestep) ->
+    return (latents, now) ->
         OneByOne.predict(
             f,
             size,
@@ -72,7 +72,7 @@ final class PixArtPipeline implements TransformerPipeline {
             latents,
             (sample, caption) ->
                 transformer
-                    .forward(f, sample, timestep, height, width, caption, (name, x) -> {})
+                    .forward(f, sample, now.timestep(), height, width, caption, (name, x) -> {})
                     .slice(2, 0, size.channels())); // the noise, without its variance
   }
 

@@ -116,7 +116,7 @@ final class StableDiffusion3Pipeline implements TransformerPipeline {
 
   @Override
   public Conditioned condition(Functional f, Wanted wanted) {
-    return (latents, timestep) ->
+    return (latents, now) ->
         OneByOne.predict(
             f,
             wanted.size(),
@@ -124,7 +124,12 @@ final class StableDiffusion3Pipeline implements TransformerPipeline {
             latents,
             (sample, text) ->
                 transformer.forward(
-                    f, sample, timestep, text.statesIn(f), text.pooledIn(f), (name, x) -> {}));
+                    f,
+                    sample,
+                    now.timestep(),
+                    text.statesIn(f),
+                    text.pooledIn(f),
+                    (name, x) -> {}));
   }
 
   @Override

@@ -10,12 +10,22 @@ import java.util.Set;
 final class UNetPipeline implements Pipeline {
   static final String CLASS_NAME = "StableDiffusionPipeline";
 
+  private static final String EDITS = "StableDiffusionInstructPix2PixPipeline";
+
   static final Set<String> CLASS_NAMES =
       Set.of(
           CLASS_NAME,
           "StableDiffusionImg2ImgPipeline",
           "StableDiffusionXLPipeline",
+          "StableDiffusionInpaintPipeline",
+          "StableDiffusionControlNetPipeline",
+          "StableDiffusionControlNetImg2ImgPipeline",
+          "StableDiffusionControlNetInpaintPipeline",
+          EDITS,
           "StableDiffusionXLImg2ImgPipeline",
+          "StableDiffusionXLInpaintPipeline",
+          "StableDiffusionXLControlNetPipeline",
+          "StableDiffusionXLControlNetImg2ImgPipeline",
           "LatentConsistencyModelPipeline",
           "LatentConsistencyModelImg2ImgPipeline");
 
@@ -25,25 +35,45 @@ final class UNetPipeline implements Pipeline {
   private final UNet2DConditionConfig config;
   private final UNetDenoiser denoiser;
   private final boolean zeros;
+  private final PictureUse use;
 
   UNetPipeline(PipelineParts parts) {
     text = new ClipConditions(parts);
     var keys = parts.files().config("unet");
     config = UNet2DConditionConfig.of(keys);
-    var f = parts.network();
-    denoiser =
-        new UNetDenoiser(new UNet2DConditionModel(config, parts.weights().apply("unet", f), f));
-    if (config.inChannels() != parts.latentChannels() || config.numClassEmbeds() > 0) {
+    use = use(parts.latentChannels(), parts.files().index().text("_class_name", CLASS_NAME));
+    if (use == null || config.numClassEmbeds() > 0) {
       throw new CheckpointException(
-          "%s: \"in_channels\" is %d and \"num_class_embeds\" %d; the autoencoder's latents have %d channels: Gatun runs pipelines whose UNet reads just these, not those made for inpainting or upscaling"
+          "%s: \"in_channels\" is %d and \"num_class_embeds\" %d; the autoencoder's latents have %d channels: Gatun runs pipelines whose UNet reads these, also with a mask and a picture (inpainting) or with a picture (InstructPix2Pix), not those made for upscaling"
               .formatted(
                   keys.where(),
                   config.inChannels(),
                   config.numClassEmbeds(),
                   parts.latentChannels()));
     }
+    var unet = new UNet2DConditionModel(config, parts.weights().apply("unet", parts.network()));
+    denoiser = new UNetDenoiser(unet, parts.controlNets(), use == PictureUse.EDIT);
     zeros =
         config.hasTextTime() && parts.files().index().flag("force_zeros_for_empty_prompt", true);
+  }
+
+  /// What the UNet's channels are for; null if that is not known.
+  private PictureUse use(int latentChannels, String className) {
+    int more = config.inChannels() - latentChannels;
+    if (className.equals(EDITS)) {
+      return more == latentChannels ? PictureUse.EDIT : null;
+    }
+    return more == 0 ? PictureUse.START : more == latentChannels + 1 ? PictureUse.INPAINT : null;
+  }
+
+  @Override
+  public PictureUse pictureUse() {
+    return use;
+  }
+
+  @Override
+  public Guidance guidance(double scale, double image) {
+    return use == PictureUse.EDIT ? Guidance.ofEdits(scale, image) : Guidance.classifierFree(scale);
   }
 
   @Override

@@ -51,7 +51,7 @@ final class ZImagePipeline implements TransformerPipeline {
         wanted.conditions().stream()
             .map(c -> transformer.caption(f, c.statesIn(f), (name, x) -> {}))
             .toList();
-    return (latents, timestep) ->
+    return (latents, now) ->
         negated(
             OneByOne.predict(
                 f,
@@ -59,7 +59,7 @@ final class ZImagePipeline implements TransformerPipeline {
                 captions,
                 latents,
                 (sample, caption) ->
-                    transformer.forward(f, sample, timestep, caption, (name, x) -> {})));
+                    transformer.forward(f, sample, now.timestep(), caption, (name, x) -> {})));
   }
 
   /// The velocity from an image to noise, which is what schedulers follow.
@@ -77,7 +77,7 @@ final class ZImagePipeline implements TransformerPipeline {
   }
 
   @Override
-  public Guidance guidance(double scale) {
+  public Guidance guidance(double scale, double image) {
     return Guidance.classifierFree(scale + 1);
   }
 

@@ -1,5 +1,6 @@
 package io.gatun.models.quantized;
 
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 
 /// AWQ's GEMM layout: `(q - z) * scales[g, n]`, words along N: `qweight` (K, N / 8) and `qzeros`
@@ -18,6 +19,11 @@ record Awq() implements QuantizedFormat {
   @Override
   public boolean matches(StoredLayer layer) {
     return !layer.config().isGptq();
+  }
+
+  @Override
+  public boolean isMade(DType type) {
+    return true;
   }
 
   @Override

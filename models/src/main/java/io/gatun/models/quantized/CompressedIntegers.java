@@ -18,6 +18,11 @@ record CompressedIntegers() implements QuantizedFormat {
   }
 
   @Override
+  public boolean isMade(DType type) {
+    return type == DType.Plain.I32;
+  }
+
+  @Override
   public Tensor matrix(StoredLayer layer) {
     Tensor q = layer.words("weight_packed");
     long[] shape = layer.dims("weight_shape");

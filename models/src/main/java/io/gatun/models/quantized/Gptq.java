@@ -1,5 +1,6 @@
 package io.gatun.models.quantized;
 
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 
 /// GPTQ, as AutoGPTQ, GPTQModel and AutoRound write it: `(q - z) * scales[g, n]`, integers in words
@@ -15,6 +16,11 @@ record Gptq() implements QuantizedFormat {
   @Override
   public boolean matches(StoredLayer layer) {
     return layer.config().isGptq();
+  }
+
+  @Override
+  public boolean isMade(DType type) {
+    return true;
   }
 
   @Override

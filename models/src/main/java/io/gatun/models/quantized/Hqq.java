@@ -18,6 +18,11 @@ record Hqq() implements QuantizedFormat {
   }
 
   @Override
+  public boolean isMade(DType type) {
+    return true;
+  }
+
+  @Override
   public Tensor matrix(StoredLayer layer) {
     Tensor q = layer.part("W_q");
     long[] shape = layer.dims("shape");

@@ -17,6 +17,11 @@ record Mlx() implements QuantizedFormat {
   }
 
   @Override
+  public boolean isMade(DType type) {
+    return true;
+  }
+
+  @Override
   public Tensor matrix(StoredLayer layer) {
     Tensor q = layer.words("weight");
     Tensor stored = layer.part("scales");

@@ -31,6 +31,10 @@ public record QuantizedCheckpoint(
   /// Behind a matrix's name: which columns its own are (K) I32.
   public static final String ORDER = ".order";
 
+  /// The files of a model's folder that tell how its layers are read.
+  public static final List<String> CONFIGURATIONS =
+      List.of("config.json", "quantize_config.json", "hf_quant_config.json");
+
   /// The order matters where a layer has tensors of two of the names.
   private static final List<QuantizedFormat> FORMATS =
       List.of(
@@ -86,13 +90,29 @@ public record QuantizedCheckpoint(
         }
       }
     }
-    how.requireLayers(origins.size());
+    boolean tiles =
+        stored.tensors().values().stream().anyMatch(t -> t.dtype() instanceof DType.Tiled);
+    if (!tiles) {
+      how.requireLayers(origins.size());
+    }
     if (origins.isEmpty()) {
       return stored;
     }
     tensors.keySet().removeIf(name -> CACHE_SCALES.matcher(name).matches());
     return new QuantizedCheckpoint(
         stored, Collections.unmodifiableMap(tensors), Collections.unmodifiableMap(origins));
+  }
+
+  /// Whether a checkpoint has layers of integers, of which tiles are made.
+  public static boolean hasIntegers(Checkpoint stored) {
+    return stored.format() != Format.GGUF
+        && stored.tensors().entrySet().stream()
+            .anyMatch(e -> isOfIntegers(e.getKey(), e.getValue().dtype()));
+  }
+
+  private static boolean isOfIntegers(String tensor, DType type) {
+    return FORMATS.stream()
+        .anyMatch(format -> tensor.endsWith("." + format.suffix()) && format.isMade(type));
   }
 
   /// GGUF's types are whole in themselves, but for NVFP4, whose scale of the whole matrix is beside

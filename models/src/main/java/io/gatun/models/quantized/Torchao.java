@@ -17,6 +17,11 @@ record Torchao() implements QuantizedFormat {
   }
 
   @Override
+  public boolean isMade(DType type) {
+    return type != DType.Plain.F8_E4M3;
+  }
+
+  @Override
   public Tensor matrix(StoredLayer layer) {
     String type = type(layer);
     Tensor q = layer.part("_weight_qdata");

@@ -264,12 +264,19 @@ public final class Rewrite {
     }
     try (var directory =
         new Companions(checkpoint.path(), out, isStoredQuantized, hasOwnOutput())) {
-      var writer = new SafetensorsWriter().metadata("format", "pt");
-      for (var t : outputs) {
-        writer.add(t.name(), t.dtype(), t.shape(), t.data(workers, progress));
-      }
-      writer.write(directory.file("model.safetensors"));
+      writeTensors(directory.file("model.safetensors"), workers, progress);
       directory.copy();
     }
+  }
+
+  /// Writes the weights' file alone, of a model that is not GGUF, as [#write] does.
+  ///
+  /// @throws CheckpointException if it cannot be written
+  public void writeTensors(Path file, Workers workers, LongConsumer progress) {
+    var writer = new SafetensorsWriter().metadata("format", "pt");
+    for (var t : outputs) {
+      writer.add(t.name(), t.dtype(), t.shape(), t.data(workers, progress));
+    }
+    writer.write(file);
   }
 }

@@ -1,5 +1,6 @@
 package io.gatun.models.sam;
 
+import io.gatun.models.nn.Constants;
 import io.gatun.models.nn.LayerNorm;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.DType;
@@ -28,7 +29,7 @@ final class Block {
   private final float scale;
 
   /// @param global whether its attention spans the whole image
-  Block(Weights weights, SamConfig config, boolean global, Functional f) {
+  Block(Weights weights, ViTConfig config, boolean global, Functional f) {
     this.global = global;
     long d = config.embedDim();
     heads = config.numHeads();

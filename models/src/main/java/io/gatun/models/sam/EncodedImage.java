@@ -18,8 +18,8 @@ public interface EncodedImage extends AutoCloseable {
   /// The image's height in pixels, before it was resized for the model.
   int height();
 
-  /// The side of the square that the model looks at: `image_encoder.img_size`.
-  int imgSize();
+  /// How the image was fitted into the square that the model looks at.
+  Resize resize();
 
   /// The side of the square of low-resolution logits, 256 in the published models.
   int maskSize();
@@ -67,7 +67,7 @@ public interface EncodedImage extends AutoCloseable {
   default float[] logitsOf(Mask mask) {
     mask.checkSize(width(), height());
     int side = maskSize();
-    var fit = new ResizeLongestSide(side);
+    var fit = new Resize(side, resize().keepsProportion());
     int w = fit.width(width(), height());
     int h = fit.height(width(), height());
     Image small;

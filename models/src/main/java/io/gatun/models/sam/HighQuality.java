@@ -26,12 +26,12 @@ final class HighQuality {
   private final ConvWeight embeddingMaskfeature3;
 
   /// @param weights the mask decoder's
-  HighQuality(Weights weights, SamConfig config) {
+  HighQuality(Weights weights, SamConfig config, ViTConfig encoder) {
     long c = config.outChans();
     hfToken = weights.tensor("hf_token.weight", 1, c).toFloats();
     hfMlp = new Mlp(weights.at("hf_mlp"), c, c, c / 8);
     compressVitFeat =
-        new Upscaling4x4(weights.at("compress_vit_feat"), config.embedDim(), c, c / 8);
+        new Upscaling4x4(weights.at("compress_vit_feat"), encoder.embedDim(), c, c / 8);
     embeddingEncoder = new Upscaling4x4(weights.at("embedding_encoder"), c, c / 4, c / 8);
     var mask = weights.at("embedding_maskfeature");
     var padding = ConvWeight.Padding.of(1);

@@ -1,5 +1,6 @@
 package io.gatun.models.sam;
 
+import io.gatun.models.nn.Constants;
 import io.gatun.models.nn.LayerNorm;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
@@ -14,10 +15,11 @@ import java.util.function.Consumer;
 
 /// The image encoder: a plain vision transformer, most of whose blocks look at windows only (Li et
 /// al. 2022, "Exploring Plain Vision Transformer Backbones for Object Detection").
-public final class ImageEncoderViT {
+public final class ImageEncoderViT implements ImageEncoder {
   private static final float LAYER_NORM_2D_EPS = 1e-6f;
 
-  private final SamConfig config;
+  private final ViTConfig config;
+  private final boolean showsEarly;
   private final PatchEmbed patchEmbed;
   private final Tensor posEmbed;
   private final List<Block> blocks = new ArrayList<>();
@@ -26,7 +28,9 @@ public final class ImageEncoderViT {
   private final ConvWeight neck2;
   private final LayerNorm neck3;
 
-  ImageEncoderViT(Weights weights, SamConfig config, Functional f) {
+  /// @param showsEarly whether the tokens after the first global block are wanted, as SAM-HQ does
+  ImageEncoderViT(Weights weights, ViTConfig config, boolean showsEarly, Functional f) {
+    this.showsEarly = showsEarly;
     this.config = config;
     long d = config.embedDim();
     long c = config.outChans();
@@ -47,55 +51,33 @@ public final class ImageEncoderViT {
     neck3 = weights.layerNorm("neck.3", c, LAYER_NORM_2D_EPS);
   }
 
-  /// The embedding (1, G, G, C) of a normalized and padded image (1, imgSize, imgSize, 3) F32.
+  /// The embedding (1, G, G, C) of a normalized and padded image (1, imgSize, imgSize, 3) F32, and,
+  /// for SAM-HQ, its tokens after the first block whose attention is global (1, G, G, D).
   ///
   ///     x = patches(image) + positions;  x = block(x) for each block;  neck(x)
   ///
-  /// The result and all in between come from the workspace: close a scope around it.
-  public Tensor forward(Functional f, Tensor image) {
-    return forward(f, image, x -> {});
-  }
-
-  /// An image's embedding, and its tokens after the first block whose attention is global.
-  ///
-  /// @param embedding (1, G, G, C)
-  /// @param early (1, G, G, D)
-  record Encoded(Tensor embedding, Tensor early) {}
-
-  /// As [#forward(Functional, Tensor)], with the early tokens that SAM-HQ asks for.
-  Encoded forwardWithEarly(Functional f, Tensor image) {
-    var early = f.empty(1, config.grid(), config.grid(), config.embedDim());
-    int first = 1 + config.globalAttnIndexes().getFirst();
-    var stage = new int[1];
-    var embedding =
-        forward(
-            f,
-            image,
-            x -> {
-              if (stage[0]++ == first) {
-                MemorySegment.copy(x.segment(), 0, early.segment(), 0, x.byteSize());
-              }
-            });
-    return new Encoded(embedding, early);
-  }
-
-  /// As [#forward(Functional, Tensor)], showing `probe` the tokens (1, G, G, D) with their
-  /// positions and after each block.
-  public Tensor forward(Functional f, Tensor image, Consumer<Tensor> probe) {
+  /// @param probe sees the tokens (1, G, G, D) with their positions and after each block
+  @Override
+  public Encoded encode(Functional f, Tensor image, Consumer<Tensor> probe) {
+    var early = showsEarly ? f.empty(1, config.grid(), config.grid(), config.embedDim()) : null;
     var x = patchEmbed.forward(f, image, Epilogue.add(posEmbed)); // (1, G, G, D)
     probe.accept(x);
-    for (var block : blocks) {
+    for (int i = 0; i < blocks.size(); i++) {
       try (var _ = f.scope()) {
-        MemorySegment.copy(block.forward(f, x).segment(), 0, x.segment(), 0, x.byteSize());
+        var y = blocks.get(i).forward(f, x);
+        MemorySegment.copy(y.segment(), 0, x.segment(), 0, x.byteSize());
       }
       probe.accept(x);
+      if (showsEarly && i == config.globalAttnIndexes().getFirst()) {
+        MemorySegment.copy(x.segment(), 0, early.segment(), 0, x.byteSize());
+      }
     }
     x = neck1.forward(f, f.linear(x, neck0)); // (1, G, G, C)
-    return neck3.forward(f, f.conv2d(x, neck2));
+    x = neck3.forward(f, f.conv2d(x, neck2));
+    return new Encoded(x, showsEarly ? List.of(early) : List.of());
   }
 
-  /// Floating-point operations of the products in one [#forward], two for each multiplication and
-  /// addition.
+  @Override
   public long flops() {
     long tokens = (long) config.grid() * config.grid();
     long d = config.embedDim();

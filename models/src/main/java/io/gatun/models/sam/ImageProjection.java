@@ -1,5 +1,6 @@
 package io.gatun.models.sam;
 
+import io.gatun.models.nn.Constants;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;

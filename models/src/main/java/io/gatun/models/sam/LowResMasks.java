@@ -12,6 +12,18 @@ import java.util.List;
 ///   the predictor is asked again.
 /// @param iouPredictions (B, C): how good the model thinks that each mask is
 public record LowResMasks(Tensor logits, float[] iouPredictions) {
+  /// A mask in an image's size.
+  ///
+  /// @param logits (h, w) F32, contiguous
+  /// @param resize how the image was fitted into the model's input
+  public static Mask mask(
+      Tensor logits, Resize resize, int width, int height, float threshold, float score) {
+    var upscaler =
+        new MaskUpscaler(
+            Math.toIntExact(logits.dim(1)), Math.toIntExact(logits.dim(0)), resize, width, height);
+    return upscaler.run(logits.segment(), 0, threshold, 0, score, upscaler.newScratch()).mask();
+  }
+
   /// The number of prompts.
   int prompts() {
     return Math.toIntExact(logits.dim(0));
@@ -32,7 +44,7 @@ public record LowResMasks(Tensor logits, float[] iouPredictions) {
     return new MaskUpscaler(
         Math.toIntExact(logits.dim(3)),
         Math.toIntExact(logits.dim(2)),
-        image.imgSize(),
+        image.resize(),
         image.width(),
         image.height());
   }

@@ -231,7 +231,7 @@ public final class Mask {
     return Image.of(width, height, 4, pixels);
   }
 
-  void checkSize(int imageWidth, int imageHeight) {
+  public void checkSize(int imageWidth, int imageHeight) {
     if (imageWidth != width || imageHeight != height) {
       throw new IllegalArgumentException(
           "a mask of %d x %d pixels does not fit an image of %d x %d"

@@ -27,13 +27,12 @@ final class MaskUpscaler {
   private final Upscaling down;
 
   /// For masks of (lowHeight, lowWidth) about an image of (height, width) that was resized and
-  /// padded to a square of imgSize.
-  MaskUpscaler(int lowWidth, int lowHeight, int imgSize, int width, int height) {
+  /// padded to a square.
+  MaskUpscaler(int lowWidth, int lowHeight, Resize resize, int width, int height) {
     this.lowWidth = lowWidth;
     this.lowHeight = lowHeight;
-    var resize = new ResizeLongestSide(imgSize);
-    across = Upscaling.of(lowWidth, imgSize, resize.width(width, height), width);
-    down = Upscaling.of(lowHeight, imgSize, resize.height(width, height), height);
+    across = resize.upscaling(lowWidth, resize.width(width, height), width);
+    down = resize.upscaling(lowHeight, resize.height(width, height), height);
   }
 
   Scratch newScratch() {

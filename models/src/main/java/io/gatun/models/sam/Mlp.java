@@ -8,8 +8,9 @@ import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 
 /// Three linear layers with ReLU between them.
-record Mlp(LinearWeight layers0, LinearWeight layers1, LinearWeight layers2) {
-  Mlp(Weights weights, long input, long hidden, long output) {
+public record Mlp(LinearWeight layers0, LinearWeight layers1, LinearWeight layers2) {
+  /// Layers that are `layers.0` and so on.
+  public Mlp(Weights weights, long input, long hidden, long output) {
     this(
         weights.linear("layers.0", hidden, input),
         weights.linear("layers.1", hidden, hidden),
@@ -17,7 +18,7 @@ record Mlp(LinearWeight layers0, LinearWeight layers1, LinearWeight layers2) {
   }
 
   /// x (..., K), result (..., N).
-  Tensor forward(Functional f, Tensor x) {
+  public Tensor forward(Functional f, Tensor x) {
     var relu = Epilogue.of(Activation.RELU);
     return f.linear(f.linear(f.linear(x, layers0, relu), layers1, relu), layers2);
   }

@@ -17,7 +17,7 @@ final class PatchEmbed {
   private final int patch;
   private final int grid;
 
-  PatchEmbed(Weights weights, SamConfig config) {
+  PatchEmbed(Weights weights, ViTConfig config) {
     patch = config.patchSize();
     grid = config.grid();
     long d = config.embedDim();

@@ -13,10 +13,12 @@ final class Preprocess {
   private static final int VALUES = 256;
 
   private final int imgSize;
+  private final Resize resize;
   private final float[] normalized = new float[3 * VALUES]; // of each value of each channel
 
   Preprocess(SamConfig config) {
     imgSize = config.imgSize();
+    resize = config.resize();
     for (int c = 0; c < 3; c++) {
       for (int v = 0; v < VALUES; v++) {
         normalized[c * VALUES + v] = (v - config.pixelMean().get(c)) / config.pixelStd().get(c);
@@ -26,9 +28,8 @@ final class Preprocess {
 
   /// (1, imgSize, imgSize, 3) F32.
   Tensor input(Ops ops, Image image) {
-    var transform = new ResizeLongestSide(imgSize);
-    int width = transform.width(image.width(), image.height());
-    int height = transform.height(image.width(), image.height());
+    int width = resize.width(image.width(), image.height());
+    int height = resize.height(image.width(), image.height());
     var pixels = image.rgb().resize(width, height, Filter.BILINEAR, ops.workers()).pixels();
     var out = ops.empty(1, imgSize, imgSize, 3);
     ops.workers()

@@ -15,11 +15,6 @@ import java.util.List;
 public final class PromptEncoder {
   private static final float LAYER_NORM_2D_EPS = 1e-6f;
 
-  /// Rows of the point embeddings: those of points are their labels.
-  private static final int TOP_LEFT = 2;
-
-  private static final int BOTTOM_RIGHT = 3;
-
   private final SamConfig config;
   private final PositionEmbeddingRandom peLayer;
   private final float[][] pointEmbeddings = new float[4][];
@@ -55,29 +50,21 @@ public final class PromptEncoder {
     return peLayer.dense(config.grid());
   }
 
-  /// The tokens (B, T, C) F32 of the points and boxes of prompts of one form, in pixels of an image
-  /// of `width` x `height`. Where there is no box, a token that is no point follows the points.
-  public Tensor sparse(Functional f, List<Prompt> prompts, int width, int height) {
-    var first = prompts.getFirst();
-    int points = first.labels().length;
-    int tokens = points + (first.box() != null ? 2 : points > 0 ? 1 : 0);
-    var out = f.ops().empty(prompts.size(), tokens, config.outChans());
-    var transform = new ResizeLongestSide(config.imgSize());
+  /// The tokens (B, T, C) F32 of the points of B prompts, T in each.
+  public Tensor sparse(Functional f, List<PromptPoints> prompts) {
+    var out = f.ops().empty(prompts.size(), prompts.getFirst().size(), config.outChans());
     long row = 0;
-    for (var prompt : prompts) {
-      float[] xy = transform.applyCoords(prompt.points(), width, height);
-      int[] labels = prompt.labels();
-      for (int i = 0; i < points; i++) {
-        put(xy, i, pointEmbeddings[labels[i]], out, row++);
-      }
-      if (prompt.box() != null) {
-        float[] corners = transform.applyCoords(prompt.box(), width, height);
-        put(corners, 0, pointEmbeddings[TOP_LEFT], out, row++);
-        put(corners, 1, pointEmbeddings[BOTTOM_RIGHT], out, row++);
-      } else if (points > 0) {
-        long at = 4 * row++ * notAPointEmbed.length;
-        MemorySegment.copy(
-            notAPointEmbed, 0, out.segment(), ValueLayout.JAVA_FLOAT, at, notAPointEmbed.length);
+    for (var points : prompts) {
+      for (int i = 0; i < points.size(); i++) {
+        int label = points.labels()[i];
+        if (label == PromptPoints.NOT_A_POINT) {
+          long at = 4 * row * notAPointEmbed.length;
+          MemorySegment.copy(
+              notAPointEmbed, 0, out.segment(), ValueLayout.JAVA_FLOAT, at, notAPointEmbed.length);
+        } else {
+          put(points.xy(), i, pointEmbeddings[label], out, row);
+        }
+        row++;
       }
     }
     return out;
@@ -96,19 +83,20 @@ public final class PromptEncoder {
     }
   }
 
-  /// What is added to the image's tokens for the masks in prompts: (B, G * G, C), or the same for
-  /// all tokens and prompts, (C), where they have none.
+  /// What is added to the image's tokens of prompts without a mask: (C), the same for all.
+  public Tensor noMask(Functional f) {
+    return f.cast(noMaskEmbed).reshape(config.outChans());
+  }
+
+  /// What is added to the image's tokens for the masks in prompts: (B, G * G, C).
   ///
-  /// @throws IllegalArgumentException if a mask has another size than the decoder's masks
-  public Tensor dense(Functional f, List<Prompt> prompts) {
-    if (prompts.getFirst().maskInput() == null) {
-      return f.cast(noMaskEmbed).reshape(config.outChans());
-    }
+  /// @param prompts logits of masks, as large as the decoder's
+  /// @throws IllegalArgumentException if a mask has another size
+  public Tensor dense(Functional f, List<float[]> prompts) {
     int side = config.maskSize();
     var masks = f.ops().empty(prompts.size(), side, side, 1);
     long at = 0;
-    for (var prompt : prompts) {
-      float[] logits = prompt.maskInput();
+    for (float[] logits : prompts) {
       if (logits.length != side * side) {
         throw new IllegalArgumentException(
             "the mask of a prompt has %d logits; need %d x %d, as the model's own masks have"

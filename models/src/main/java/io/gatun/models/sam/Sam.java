@@ -5,6 +5,7 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Interruption;
 import io.gatun.models.NamedModels;
 import io.gatun.models.image.Image;
+import io.gatun.models.nn.Constants;
 import io.gatun.models.nn.Quantization;
 import io.gatun.models.nn.UsedTensors;
 import io.gatun.models.nn.Weights;
@@ -35,20 +36,29 @@ import java.util.regex.Pattern;
 /// [java.util.concurrent.CancellationException]; the thread stays interrupted. The parts, such as
 /// [#functional] and [#imageEncoder], are for one thread at a time, and refuse a second one.
 public final class Sam implements MaskPredictor, AutoCloseable {
-  private static final Pattern ENCODER_LINEARS = Pattern.compile("^image_encoder\\.blocks\\.");
+  private static final Pattern ENCODER_LINEARS =
+      Pattern.compile("^image_encoder\\.(trunk\\.)?blocks\\.");
 
   /// The positions that transformers keeps twice, and what the configuration says.
   private static final Pattern LEFTOVERS =
       Pattern.compile(
           "prompt_encoder\\.shared_embedding\\.positional_embedding$|pixel_(mean|std)$");
 
+  /// What SAM 2 has to follow objects through a video, by the names of both layouts.
+  private static final Pattern OF_VIDEO =
+      Pattern.compile(
+          "(maskmem_|memory_|no_mem_pos|no_memory_pos|no_obj|occlusion_|mask_downsample\\.|obj_ptr"
+              + "|object_pointer|temporal_pos)|"
+              + LEFTOVERS);
+
   private final Checkpoint checkpoint;
   private final SamConfig config;
   private final Ops ops;
   private final Functional functional;
   private final Preprocess preprocess;
-  private final ImageEncoderViT imageEncoder;
+  private final ImageEncoder imageEncoder;
   private final PromptEncoder promptEncoder;
+  private final Tensor noMemEmbed; // (C), or null
   private final MaskDecoder maskDecoder;
 
   private Sam(Checkpoint checkpoint, SamOptions options, Ops ops) {
@@ -62,12 +72,27 @@ public final class Sam implements MaskPredictor, AutoCloseable {
             .because("other tensors of the file say so")
             .quantized(new Quantization(options.quantization, 0, ENCODER_LINEARS));
     preprocess = new Preprocess(config);
-    imageEncoder = new ImageEncoderViT(weights.at("image_encoder"), config, functional);
+    imageEncoder =
+        switch (config.encoder()) {
+          case ViTConfig vit ->
+              new ImageEncoderViT(
+                  weights.at("image_encoder"), vit, config.highQuality(), functional);
+          case HieraConfig hiera -> new HieraEncoder(weights, hiera, config, functional);
+        };
     weights.requireQuantized();
+    noMemEmbed =
+        config.kind() == SamConfig.Kind.SAM2
+            ? Constants.keep(functional, () -> noMemory(weights))
+            : null;
     promptEncoder = new PromptEncoder(weights.at("prompt_encoder"), config);
     maskDecoder =
         new MaskDecoder(weights.at("mask_decoder"), config, functional, promptEncoder.densePe());
-    tensors.requireAllUsed(LEFTOVERS);
+    tensors.requireAllUsed(config.kind() == SamConfig.Kind.SAM2 ? OF_VIDEO : LEFTOVERS);
+  }
+
+  private Tensor noMemory(Weights weights) {
+    int c = config.outChans();
+    return functional.cast(weights.tensor("no_mem_embed", 1, 1, c)).reshape(c);
   }
 
   /// Begins to prepare this process for its first image, on a thread of its own, and returns at
@@ -153,7 +178,7 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     return functional;
   }
 
-  public ImageEncoderViT imageEncoder() {
+  public ImageEncoder imageEncoder() {
     return imageEncoder;
   }
 
@@ -172,8 +197,14 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     Objects.requireNonNull(image, "the image is null");
     try (var _ = ops.owner().turn();
         var _ = ops.scope()) {
-      return encode(preprocess.input(ops, image), image.width(), image.height());
+      return encode(input(image), image.width(), image.height());
     }
+  }
+
+  /// An image as the encoder takes it, resized, normalized and padded: (1, imgSize, imgSize, 3) F32
+  /// from the workspace.
+  public Tensor input(Image image) {
+    return preprocess.input(ops, image);
   }
 
   @Override
@@ -191,14 +222,20 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   public SamPredictor encode(Tensor input, int width, int height) {
     try (var _ = ops.owner().turn();
         var _ = ops.scope()) {
-      if (!config.highQuality()) {
-        var embedding = imageEncoder.forward(functional, input);
-        return new SamPredictor(this, embedding, null, width, height);
-      }
-      var encoded = imageEncoder.forwardWithEarly(functional, input);
-      var features = maskDecoder.features(functional, encoded.early(), encoded.embedding());
-      return new SamPredictor(this, encoded.embedding(), features, width, height);
+      var encoded = imageEncoder.encode(functional, input);
+      return new SamPredictor(
+          this,
+          withoutMemory(encoded.embedding()),
+          maskDecoder.features(functional, encoded),
+          width,
+          height);
     }
+  }
+
+  /// An embedding (1, G, G, C) as SAM 2 wants it of what has no past, such as an image; in other
+  /// models the same.
+  public Tensor withoutMemory(Tensor embedding) {
+    return noMemEmbed == null ? embedding : functional.add(embedding, noMemEmbed);
   }
 
   /// `Sam(tiny-sam: 4 blocks of 96, images of 256 x 256, BF16)`.
@@ -210,8 +247,8 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     return "Sam(%s: %d blocks of %d, images of %d x %d, %s)"
         .formatted(
             checkpoint.path().getFileName(),
-            config.depth(),
-            config.embedDim(),
+            config.encoder().depth(),
+            config.encoder().embedDim(),
             config.imgSize(),
             config.imgSize(),
             functional.dtype().name());

@@ -43,8 +43,13 @@ final class SamConfigFile {
 
   /// @throws CheckpointException if the file is damaged, or a directory is another model's
   SamConfigFile(Checkpoint checkpoint) {
+    this(checkpoint, Set.of());
+  }
+
+  /// @param others types of models whose file may lie there, of which nothing is read
+  SamConfigFile(Checkpoint checkpoint, Set<String> others) {
     this.checkpoint = checkpoint;
-    keys = find(checkpoint.path());
+    keys = find(checkpoint.path(), others);
     vision = section(keys, "vision_config", "image_encoder");
     prompt = section(keys, "prompt_encoder_config", "prompt_encoder");
     decoder = section(keys, "mask_decoder_config", "mask_decoder");
@@ -54,7 +59,7 @@ final class SamConfigFile {
 
   /// The config.json of a model's directory, if it is that of such a model. One beside a file may
   /// be any other model's.
-  private static JsonKeys find(Path path) {
+  private static JsonKeys find(Path path, Set<String> others) {
     Path dir = Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
     Path file = dir.resolve("config.json");
     if (Files.exists(file)) {
@@ -64,7 +69,7 @@ final class SamConfigFile {
       if (TYPES.contains(type)) {
         return found;
       }
-      if (Files.isDirectory(path)) {
+      if (Files.isDirectory(path) && !others.contains(type)) {
         throw new CheckpointException(
             "%s: \"model_type\" is \"%s\"; need \"sam\" or \"sam_hq\", as the tensors beside it are a Segment"
                     .formatted(file, type)
@@ -147,7 +152,7 @@ final class SamConfigFile {
   /// else in it that Gatun does not know.
   ///
   /// @throws CheckpointException if it is another model's, or asks for what Gatun does not do
-  void check(SamConfig config) {
+  void check(SamConfig config, ViTConfig encoder) {
     requireActivation(vision, "gelu");
     requireActivation(prompt, "gelu");
     if (transformer == decoder) {
@@ -156,19 +161,19 @@ final class SamConfigFile {
       requireActivation(decoder, "gelu");
       requireActivation(transformer, "relu");
     }
-    agree(vision, config.embedDim(), "hidden_size", "embed_dim");
-    agree(vision, config.depth(), "num_hidden_layers", "depth");
-    agree(vision, config.numHeads(), "num_attention_heads", "num_heads");
-    agree(vision, config.patchSize(), "patch_size");
+    agree(vision, encoder.embedDim(), "hidden_size", "embed_dim");
+    agree(vision, encoder.depth(), "num_hidden_layers", "depth");
+    agree(vision, encoder.numHeads(), "num_attention_heads", "num_heads");
+    agree(vision, encoder.patchSize(), "patch_size");
     agree(vision, config.outChans(), "output_channels", "out_chans");
-    agree(vision, config.mlpDim(), "mlp_dim");
+    agree(vision, encoder.mlpDim(), "mlp_dim");
     agree(vision, 3, "num_channels", "in_chans");
-    if (config.windowSize() > 0) {
-      agree(vision, config.windowSize(), "window_size");
+    if (encoder.windowSize() > 0) {
+      agree(vision, encoder.windowSize(), "window_size");
     }
     if (!vision.isAbsent("global_attn_indexes")) {
       var found = vision.json().path("global_attn_indexes");
-      var needed = config.globalAttnIndexes().toString();
+      var needed = encoder.globalAttnIndexes().toString();
       if (!found.toString().equals(needed.replace(" ", ""))) {
         throw disagree(vision, "global_attn_indexes", UnknownKeys.shown(found), needed);
       }
@@ -177,11 +182,11 @@ final class SamConfigFile {
     vision.requireFlag("use_rel_pos", true);
     agree(prompt, config.outChans(), "hidden_size", "embed_dim");
     agree(prompt, config.maskInChans(), "mask_input_channels", "mask_in_chans");
-    agree(prompt, config.patchSize(), "patch_size");
+    agree(prompt, encoder.patchSize(), "patch_size");
     agree(prompt, 4, "num_point_embeddings");
     agree(decoder, config.outChans(), "hidden_size", "transformer_dim");
     agree(decoder, config.numMultimaskOutputs(), "num_multimask_outputs");
-    agree(decoder, config.embedDim(), "vit_dim");
+    agree(decoder, encoder.embedDim(), "vit_dim");
     agree(decoder, config.iouHeadHiddenDim(), "iou_head_hidden_dim");
     agree(decoder, 3, "iou_head_depth");
     agree(transformer, config.outChans(), "hidden_size", "embedding_dim");

@@ -27,21 +27,21 @@ public final class SamPredictor implements EncodedImage {
   private final int height;
   private final RawArena arena = new RawArena();
   private final Tensor embedding;
-  private final Tensor features; // of SAM-HQ, or null
+  private final List<Tensor> features;
   // Of the last prediction, with memory of its own, which is used again where it is large enough.
   private Arena logitsArena = Arena.ofShared();
   private MemorySegment logits = MemorySegment.NULL;
 
   /// @param embedding (1, G, G, C), which is copied
-  /// @param features see [MaskDecoder#features], which are copied; null in other models than SAM-HQ
+  /// @param features see [MaskDecoder#features], which are copied
   /// @param width of the image in pixels, before it was resized for the model
   /// @param height likewise
-  SamPredictor(Sam sam, Tensor embedding, Tensor features, int width, int height) {
+  SamPredictor(Sam sam, Tensor embedding, List<Tensor> features, int width, int height) {
     this.sam = sam;
     this.width = width;
     this.height = height;
     this.embedding = copy(embedding);
-    this.features = features == null ? null : copy(features);
+    this.features = features.stream().map(this::copy).toList();
   }
 
   private Tensor copy(Tensor x) {
@@ -61,8 +61,8 @@ public final class SamPredictor implements EncodedImage {
   }
 
   @Override
-  public int imgSize() {
-    return sam.config().imgSize();
+  public Resize resize() {
+    return sam.config().resize();
   }
 
   @Override
@@ -122,17 +122,19 @@ public final class SamPredictor implements EncodedImage {
     var f = sam.functional();
     try (var _ = f.scope()) {
       // Without masks the image is the same for all prompts.
-      var shared = prompts.getFirst().maskInput() == null ? image(f, prompts.subList(0, 1)) : null;
+      var shared = prompts.getFirst().maskInput() == null ? image(f, List.of()) : null;
       for (int from = 0; from < prompts.size(); from += PROMPTS) {
         var part = prompts.subList(from, Math.min(prompts.size(), from + PROMPTS));
         try (var _ = f.scope()) {
           var image = shared == null ? image(f, part) : shared;
-          var sparse = sam.promptEncoder().sparse(f, part, width, height);
+          var points =
+              part.stream().map(p -> PromptPoints.of(p, sam.config(), width, height)).toList();
+          var sparse = sam.promptEncoder().sparse(f, points);
           var prediction = sam.maskDecoder().forward(f, image, features, sparse, multimaskOutput);
           var found = prediction.logits().segment();
           MemorySegment.copy(
               found, 0, all.segment(), from * all.stride(0) * Float.BYTES, found.byteSize());
-          float[] quality = prediction.ious().toFloats();
+          float[] quality = prediction.ious();
           System.arraycopy(quality, 0, ious, from * masks, quality.length);
         }
       }
@@ -141,8 +143,12 @@ public final class SamPredictor implements EncodedImage {
     return new LowResMasks(all, ious);
   }
 
+  /// @param prompts with masks, or none
   private TwoWayTransformer.Image image(Functional f, List<Prompt> prompts) {
-    return sam.maskDecoder().image(f, embedding, sam.promptEncoder().dense(f, prompts));
+    var masks = prompts.stream().map(Prompt::maskInput).toList();
+    var encoder = sam.promptEncoder();
+    return sam.maskDecoder()
+        .image(f, embedding, masks.isEmpty() ? encoder.noMask(f) : encoder.dense(f, masks));
   }
 
   /// Memory for F32 logits, with whatever it holds.

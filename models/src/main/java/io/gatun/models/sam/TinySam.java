@@ -11,18 +11,15 @@ import java.util.Map;
 /// The smallest network that does what all Segment Anything models do, for [WarmUp].
 final class TinySam {
   /// Images of 32 x 32, patches of 4 x 4; a block with windows and one without.
+  private static final ViTConfig ENCODER =
+      new ViTConfig(32, 8, 4, 64, 2, 2, 128, 32, 4, List.of(1), 1e-6f);
+
   private static final SamConfig CONFIG =
       new SamConfig(
+          SamConfig.Kind.SAM,
           32,
-          8,
-          4,
-          64,
-          2,
-          2,
-          128,
+          ENCODER,
           32,
-          4,
-          List.of(1),
           16,
           1,
           2,
@@ -30,8 +27,6 @@ final class TinySam {
           64,
           3,
           32,
-          false,
-          1e-6f,
           1e-5f,
           List.of(0f, 0f, 0f),
           List.of(1f, 1f, 1f),
@@ -48,7 +43,7 @@ final class TinySam {
   TinySam(Functional f) {
     this.f = f;
     var weights = Weights.of(new ConstantTensors());
-    imageEncoder = new ImageEncoderViT(weights.at("image_encoder"), CONFIG, f);
+    imageEncoder = new ImageEncoderViT(weights.at("image_encoder"), ENCODER, false, f);
     promptEncoder = new PromptEncoder(weights.at("prompt_encoder"), CONFIG);
     maskDecoder = new MaskDecoder(weights.at("mask_decoder"), CONFIG, f, promptEncoder.densePe());
     image = f.ops().empty(1, CONFIG.imgSize(), CONFIG.imgSize(), 3);
@@ -56,9 +51,9 @@ final class TinySam {
   }
 
   void forward() {
-    var prompts = List.of(Prompt.point(1, 1));
-    var embedding = imageEncoder.forward(f, image);
-    var tokens = maskDecoder.image(f, embedding, promptEncoder.dense(f, prompts));
-    maskDecoder.forward(f, tokens, null, promptEncoder.sparse(f, prompts, 32, 32), true);
+    var points = PromptPoints.of(Prompt.point(1, 1), CONFIG, 32, 32);
+    var embedding = imageEncoder.encode(f, image).embedding();
+    var tokens = maskDecoder.image(f, embedding, promptEncoder.noMask(f));
+    maskDecoder.forward(f, tokens, List.of(), promptEncoder.sparse(f, List.of(points)), true);
   }
 }

@@ -10,7 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// The mask decoder's transformer, in which a few tokens and an image look at each other.
-final class TwoWayTransformer {
+public final class TwoWayTransformer {
   /// PyTorch's default, which both reference implementations use here.
   private static final float NORM_FINAL_ATTN_EPS = 1e-5f;
 
@@ -24,7 +24,7 @@ final class TwoWayTransformer {
   ///
   /// @param keys its tokens: (B, S, C), or (1, S, C) for all prompts
   /// @param projected what they are to the first block
-  record Image(Tensor keys, Tensor projected) {}
+  public record Image(Tensor keys, Tensor projected) {}
 
   /// What prompts and image have learnt of each other.
   ///

@@ -1,5 +1,6 @@
 package io.gatun.models.sampling;
 
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.Arena;
@@ -18,6 +19,9 @@ public final class Candidates {
   private final int size;
   private final MemorySegment logits;
   private TokenHeap selected;
+
+  /// Of those selected, from when it is asked for until others are selected.
+  private MemorySegment weights;
 
   /// How many are selected; -1 while the logits alone tell who is in the race.
   private int count = -1;
@@ -58,6 +62,31 @@ public final class Candidates {
   /// @throws IllegalStateException as for [#setLogit]
   public void exclude(int token) {
     setLogit(token, Float.NEGATIVE_INFINITY);
+  }
+
+  /// Rules out all tokens but some.
+  ///
+  /// @param tokens bit `i % 64` of word `i / 64` for token i; those beyond it are ruled out
+  /// @throws IllegalStateException as for [#setLogit]
+  void keep(long[] tokens) {
+    for (int from = 0; from < size; from += Long.SIZE) {
+      int word = from / Long.SIZE;
+      long kept = word < tokens.length ? tokens[word] : 0;
+      int to = Math.min(size, from + Long.SIZE);
+      if (kept == 0) {
+        for (int i = from; i < to; i++) {
+          logits.setAtIndex(JAVA_FLOAT, i, Float.NEGATIVE_INFINITY);
+        }
+        continue;
+      }
+      for (long out = ~kept; out != 0; out &= out - 1) {
+        int token = from + Long.numberOfTrailingZeros(out);
+        if (token < to) {
+          exclude(token);
+        }
+      }
+    }
+    max = Float.NaN;
   }
 
   /// Begins anew with other logits.
@@ -186,7 +215,7 @@ public final class Candidates {
     double total = total();
     double entropy = 0;
     for (int i = 0; i < count; i++) {
-      double p = weight(selected.token(i)) / total;
+      double p = weight(i) / total;
       entropy -= p > 0 ? p * Math.log(p) : 0;
     }
     double expected = entropy - Math.log(total);
@@ -215,7 +244,7 @@ public final class Candidates {
     selected.heapify(n);
     int kept = 0;
     for (double sum = 0; kept < n && goes.on(kept, sum); kept++) {
-      sum += weight(selected.token(0));
+      sum += relative(selected.token(0));
       selected.pop(n - kept);
     }
     selected.reverse(n);
@@ -236,7 +265,7 @@ public final class Candidates {
     double left = u * total();
     int chosen = -1;
     for (int i = 0; i < count && left >= 0; i++) {
-      double weight = weight(selected.token(i));
+      double weight = weight(i);
       if (weight > 0) { // rounding may leave a little over: then the last one is taken
         left -= weight;
         chosen = selected.token(i);
@@ -261,16 +290,29 @@ public final class Candidates {
     return selected.token(index);
   }
 
+  /// The sum of the weights of those selected, which are kept.
   private double total() {
+    if (weights == null) {
+      weights = Arena.ofAuto().allocate(JAVA_DOUBLE, size);
+    }
+    double greatest = max();
     double total = 0;
     for (int i = 0; i < count; i++) {
-      total += weight(selected.token(i));
+      double weight = Exponential.of((logit(selected.token(i)) - greatest) / temperature);
+      weights.setAtIndex(JAVA_DOUBLE, i, weight);
+      total += weight;
     }
     return total;
   }
 
-  private double weight(int token) {
-    return Math.exp(((double) logit(token) - max()) / temperature);
+  /// The weight at a place of those selected, as [#total] found it.
+  private double weight(int index) {
+    return weights.getAtIndex(JAVA_DOUBLE, index);
+  }
+
+  /// How likely a token is, beside the likeliest.
+  private double relative(int token) {
+    return Exponential.of(((double) logit(token) - max()) / temperature);
   }
 
   private TokenHeap room() {

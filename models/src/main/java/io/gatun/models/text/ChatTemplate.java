@@ -56,6 +56,7 @@ public final class ChatTemplate {
           "environment");
 
   private final Map<String, Template> templates;
+  private final String text;
   private final Tokenizer tokenizer;
   private final Clock clock;
 
@@ -64,11 +65,16 @@ public final class ChatTemplate {
   /// @throws CheckpointException if the template is broken
   public ChatTemplate(String template, Tokenizer tokenizer) {
     this(
-        Map.of(DEFAULT, parse(DEFAULT, template)), tokenizer, Clock.system(ZoneId.systemDefault()));
+        Map.of(DEFAULT, parse(DEFAULT, template)),
+        template,
+        tokenizer,
+        Clock.system(ZoneId.systemDefault()));
   }
 
-  private ChatTemplate(Map<String, Template> templates, Tokenizer tokenizer, Clock clock) {
+  private ChatTemplate(
+      Map<String, Template> templates, String text, Tokenizer tokenizer, Clock clock) {
     this.templates = templates;
+    this.text = text;
     this.tokenizer = tokenizer;
     this.clock = clock;
   }
@@ -76,7 +82,8 @@ public final class ChatTemplate {
   private static ChatTemplate of(Map<String, String> sources, Tokenizer tokenizer) {
     var templates = new HashMap<String, Template>();
     sources.forEach((name, source) -> templates.put(name, parse(name, source)));
-    return new ChatTemplate(templates, tokenizer, Clock.system(ZoneId.systemDefault()));
+    return new ChatTemplate(
+        templates, text(sources), tokenizer, Clock.system(ZoneId.systemDefault()));
   }
 
   private static Template parse(String name, String source) {
@@ -115,8 +122,16 @@ public final class ChatTemplate {
   ///
   /// @param metadata the checkpoint's
   public static String text(Path model, Map<String, Object> metadata) {
-    var sources = sources(model, metadata);
+    return text(sources(model, metadata));
+  }
+
+  private static String text(Map<String, String> sources) {
     return sources.getOrDefault(TOOL_USE, sources.getOrDefault(DEFAULT, ""));
+  }
+
+  /// Its text, as the static one gives it.
+  public String text() {
+    return text;
   }
 
   private static Path directory(Path model) {
@@ -181,7 +196,7 @@ public final class ChatTemplate {
 
   /// The same template, for which `strftime_now` is another time.
   public ChatTemplate withClock(Clock other) {
-    return new ChatTemplate(templates, tokenizer, other);
+    return new ChatTemplate(templates, text, tokenizer, other);
   }
 
   /// The conversation as text; `addGenerationPrompt` ends it where the assistant's answer begins.

@@ -1,17 +1,18 @@
 package io.gatun.models.unet;
 
 import io.gatun.tensor.Tensor;
-import java.util.List;
+import java.util.Map;
 
 /// What is the same in all steps of a batch of images: made by [UNet2DConditionModel#condition],
 /// valid until the scope is closed that was open then.
 public final class Conditioning {
   private final int batch;
-  private final List<Tensor> keysAndValues;
+  private final Map<CrossAttention, Tensor> keysAndValues;
   private final Tensor embedding;
   private final Tensor guidance;
 
-  Conditioning(int batch, List<Tensor> keysAndValues, Tensor embedding, Tensor guidance) {
+  Conditioning(
+      int batch, Map<CrossAttention, Tensor> keysAndValues, Tensor embedding, Tensor guidance) {
     this.batch = batch;
     this.keysAndValues = keysAndValues;
     this.embedding = embedding;
@@ -23,7 +24,7 @@ public final class Conditioning {
     return batch;
   }
 
-  Tensor keysAndValues(int attention) {
+  Tensor keysAndValues(CrossAttention attention) {
     return keysAndValues.get(attention);
   }
 

@@ -7,6 +7,7 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /// One level of the way down: DownBlock2D, or CrossAttnDownBlock2D with a transformer after each
 /// residual block.
@@ -15,7 +16,7 @@ final class DownBlock2D {
   private final List<Transformer2DModel> attentions = new ArrayList<>();
   private final Downsample2D downsampler;
 
-  DownBlock2D(UNet2DConditionConfig config, Weights weights, int block, Conditions conditions) {
+  DownBlock2D(UNet2DConditionConfig config, Weights weights, int block) {
     var channels = config.blockOutChannels();
     int out = channels.get(block);
     boolean attends = config.downBlockTypes().get(block).startsWith("CrossAttn");
@@ -25,14 +26,17 @@ final class DownBlock2D {
       resnets.add(Blocks.resnet(config, weights.at("resnets", i), in, out));
       if (attends) {
         int depth = Blocks.depth(config.transformerLayersPerBlock(), block, i);
-        attentions.add(
-            new Transformer2DModel(config, weights.at("attentions", i), block, depth, conditions));
+        attentions.add(new Transformer2DModel(config, weights.at("attentions", i), block, depth));
       }
     }
     downsampler =
         block == channels.size() - 1
             ? null
             : new Downsample2D(weights.at("downsamplers.0"), out, config.downsamplePadding());
+  }
+
+  Stream<CrossAttention> crossAttentions() {
+    return attentions.stream().flatMap(Transformer2DModel::crossAttentions);
   }
 
   /// x = attention(resnet(x)) for each layer, then half the size.

@@ -9,6 +9,7 @@ import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /// Transformer blocks over the pixels of an image. Its projections are 1x1 convolutions in some
 /// files and linear layers in others (use_linear_projection), which is the same in NHWC.
@@ -20,8 +21,7 @@ final class Transformer2DModel {
   private final List<BasicTransformerBlock> transformerBlocks = new ArrayList<>();
   private final LinearWeight projOut;
 
-  Transformer2DModel(
-      UNet2DConditionConfig config, Weights weights, int block, int layers, Conditions conditions) {
+  Transformer2DModel(UNet2DConditionConfig config, Weights weights, int block, int layers) {
     int channels = config.blockOutChannels().get(block);
     norm = weights.groupNorm("norm", config.normNumGroups(), channels, EPS);
     projIn = weights.linear("proj_in", channels, channels);
@@ -31,10 +31,13 @@ final class Transformer2DModel {
               weights.at("transformer_blocks", i),
               channels,
               config.crossAttentionDim().get(block),
-              config.numAttentionHeads().get(block),
-              conditions));
+              config.numAttentionHeads().get(block)));
     }
     projOut = weights.linear("proj_out", channels, channels);
+  }
+
+  Stream<CrossAttention> crossAttentions() {
+    return transformerBlocks.stream().map(BasicTransformerBlock::crossAttention);
   }
 
   /// x += projOut(blocks(projIn(norm(x)))): x (B, H, W, C).

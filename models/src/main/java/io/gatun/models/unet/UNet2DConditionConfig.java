@@ -15,6 +15,7 @@ import java.util.regex.Pattern;
 ///
 /// @param sampleSize rows and columns of the latents that it was trained on; 0 if not known
 /// @param midBlockType null for none
+/// @param upBlockTypes empty for a ControlNet, which has no way up
 /// @param numAttentionHeads heads of each block, which most files call attention_head_dim
 /// @param transformerLayersPerBlock for each block, the layers of each of its transformers
 /// @param reverseTransformerLayersPerBlock the same for the up blocks, from the bottom
@@ -82,6 +83,15 @@ public record UNet2DConditionConfig(
   /// @throws CheckpointException if a key is missing or asks for what Gatun does not do
   public static UNet2DConditionConfig of(JsonKeys keys) {
     keys.require("_class_name", "UNet2DConditionModel", "UNet2DConditionModel");
+    return of(keys, keys.texts("up_block_types"), keys.count("out_channels"));
+  }
+
+  /// Reads the configuration of a copy of a UNet's way down and middle.
+  static UNet2DConditionConfig ofFirstHalf(JsonKeys keys) {
+    return of(keys, List.of(), keys.count("in_channels"));
+  }
+
+  private static UNet2DConditionConfig of(JsonKeys keys, List<String> up, int outChannels) {
     keys.require("act_fn", "silu", "silu");
     keys.require("time_embedding_type", "positional", "positional");
     keys.require("resnet_time_scale_shift", "default", "default");
@@ -105,14 +115,14 @@ public record UNet2DConditionConfig(
         new UNet2DConditionConfig(
             keys.integer("sample_size", 0),
             keys.count("in_channels"),
-            keys.count("out_channels"),
+            outChannels,
             keys.flag("flip_sin_to_cos", true),
             keys.number("freq_shift", 0),
             down,
             keys.json().has("mid_block_type") && keys.isAbsent("mid_block_type")
                 ? null
                 : keys.text("mid_block_type", CROSS_ATTN_MID),
-            keys.texts("up_block_types"),
+            up,
             keys.counts("block_out_channels", blocks),
             keys.counts("layers_per_block", blocks),
             keys.integer("downsample_padding", 1),
@@ -167,7 +177,7 @@ public record UNet2DConditionConfig(
     if (midBlockType != null) {
       check("mid_block_type", List.of(midBlockType), MID);
     }
-    if (upBlockTypes.size() != downBlockTypes.size()) {
+    if (!upBlockTypes.isEmpty() && upBlockTypes.size() != downBlockTypes.size()) {
       throw new CheckpointException(
           "up_block_types has %d blocks, down_block_types %d; need as many"
               .formatted(upBlockTypes.size(), downBlockTypes.size()));

@@ -8,6 +8,8 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 
 /// One level of the way up: UpBlock2D, or CrossAttnUpBlock2D with a transformer after each residual
 /// block.
@@ -17,7 +19,7 @@ final class UpBlock2D {
   private final Upsample2D upsampler;
 
   /// @param up counted from the bottom
-  UpBlock2D(UNet2DConditionConfig config, Weights weights, int up, Conditions conditions) {
+  UpBlock2D(UNet2DConditionConfig config, Weights weights, int up) {
     var channels = config.blockOutChannels();
     int block = channels.size() - 1 - up; // the down block of this level
     int out = channels.get(block);
@@ -31,11 +33,14 @@ final class UpBlock2D {
       resnets.add(Blocks.resnet(config, weights.at("resnets", i), in + skip, out));
       if (attends) {
         int depth = Blocks.depth(config.reverseTransformerLayersPerBlock(), up, i);
-        attentions.add(
-            new Transformer2DModel(config, weights.at("attentions", i), block, depth, conditions));
+        attentions.add(new Transformer2DModel(config, weights.at("attentions", i), block, depth));
       }
     }
     upsampler = block == 0 ? null : new Upsample2D(weights.at("upsamplers.0"), out);
+  }
+
+  Stream<CrossAttention> crossAttentions() {
+    return attentions.stream().flatMap(Transformer2DModel::crossAttentions);
   }
 
   /// x = attention(resnet([x, skip])) for each layer, then twice the size.
@@ -43,26 +48,23 @@ final class UpBlock2D {
   /// @param skips what the way down gave, of which each layer takes the last
   Tensor forward(
       Functional f, Tensor x, Tensor temb, Conditioning conditioning, List<Tensor> skips) {
-    return Scoped.call(
-        f,
-        () -> {
-          var h = x;
-          for (int i = 0; i < resnets.size(); i++) {
-            var resnet = resnets.get(i);
-            var attention = Blocks.at(attentions, i);
-            var in = h;
-            var skip = skips.removeLast();
-            h =
-                Scoped.call(
-                    f,
-                    () ->
-                        Blocks.layer(f, f.concat(in, skip), resnet, attention, temb, conditioning));
-          }
-          if (upsampler == null) {
-            return h;
-          }
-          var next = skips.getLast(); // whose size, perhaps odd, is to be met
-          return upsampler.forward(f, h, next.dim(1), next.dim(2));
-        });
+    var layers = new ArrayList<UnaryOperator<Tensor>>();
+    for (int i = 0; i < resnets.size(); i++) {
+      var resnet = resnets.get(i);
+      var attention = Blocks.at(attentions, i);
+      layers.add(
+          h -> {
+            var in = f.concat(h, skips.removeLast());
+            return Blocks.layer(f, in, resnet, attention, temb, conditioning);
+          });
+    }
+    if (upsampler != null) {
+      layers.add(
+          h -> {
+            var next = skips.getLast(); // whose size, perhaps odd, is to be met
+            return upsampler.forward(f, h, next.dim(1), next.dim(2));
+          });
+    }
+    return Scoped.chain(f, x, layers);
   }
 }

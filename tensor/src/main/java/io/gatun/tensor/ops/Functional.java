@@ -9,6 +9,7 @@ import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.conv.Convolution;
 import io.gatun.tensor.ops.linear.BatchedProduct;
 import io.gatun.tensor.ops.linear.Linear;
+import io.gatun.tensor.ops.rows.Depthwise;
 import io.gatun.tensor.ops.rows.Elementwise;
 import io.gatun.tensor.ops.rows.Images;
 import io.gatun.tensor.ops.rows.Normalization;
@@ -163,6 +164,13 @@ public final class Functional {
     var _ = observed("addConv2d", Convolution.flops(x, w), x, () -> Convolution.add(ctx, y, x, w));
   }
 
+  /// The convolution of x (B, H, W, C) whose output channel c sees input channel c alone: the
+  /// weight is (C, 1, kernelHeight, kernelWidth), the result (B, outHeight, outWidth, C).
+  public Tensor depthwiseConv2d(Tensor x, ConvWeight w) {
+    long flops = 2 * x.size() * w.kernelHeight() * w.kernelWidth() / w.stride() / w.stride();
+    return observed("depthwiseConv2d", flops, x, () -> Depthwise.apply(ctx, x, w));
+  }
+
   /// Layer normalization over the innermost dimension (Ba et al. 2016), for NHWC images SAM's
   /// LayerNorm2d: `(x - mean) / sqrt(variance + eps) * weight + bias`. x (..., C), weight and bias
   /// (C).
@@ -254,6 +262,12 @@ public final class Functional {
   /// Each pixel of x (B, H, W, C) twice in both directions: (B, 2 H, 2 W, C).
   public Tensor upsampleNearest2x(Tensor x) {
     return observed("upsampleNearest2x", 0, x, () -> Images.upsampleNearest2x(ctx, x));
+  }
+
+  /// The largest of each 2 x 2 pixels of x (B, H, W, C): (B, H / 2, W / 2, C), without a last odd
+  /// row or column.
+  public Tensor maxPool2x2(Tensor x) {
+    return observed("maxPool2x2", 0, x, () -> Images.maxPool2x2(ctx, x));
   }
 
   /// Bilinear interpolation of x (B, H, W, C) to another size, with half-pixel centres and without

@@ -160,7 +160,7 @@ class ConfigFuzzTest {
     switch (name) {
       case "unet/config.json" ->
           new UNet2DConditionModel(
-              UNet2DConditionConfig.of(files.config("unet")), files.weights("unet"), f);
+              UNet2DConditionConfig.of(files.config("unet")), files.weights("unet"));
       case "vae/config.json" ->
           new AutoencoderKL(AutoencoderKLConfig.of(files.config("vae")), files.weights("vae"), f);
       case "text_encoder/config.json" ->

@@ -93,7 +93,7 @@ class DiffusionLayoutsTest {
       added = AddedConditions.textTime(f.empty(1, 1280), new double[1][6]);
     }
     var context = f.empty(1, 77, config.crossAttentionDim().getFirst());
-    var out = unet.forward(ops.empty(1, 8, 8, 4), 999, unet.condition(context, added));
+    var out = unet.forward(f, ops.empty(1, 8, 8, 4), 999, unet.condition(f, context, added));
     assertEquals(Shape.of(1, 8, 8, 4), out.shape());
     assertZeros(out);
   }
@@ -106,7 +106,7 @@ class DiffusionLayoutsTest {
 
   private Object network(String part, JsonKeys config, Weights weights) {
     return switch (part) {
-      case "unet" -> new UNet2DConditionModel(UNet2DConditionConfig.of(config), weights, f);
+      case "unet" -> new UNet2DConditionModel(UNet2DConditionConfig.of(config), weights);
       case "vae" -> new AutoencoderKL(AutoencoderKLConfig.of(config), weights, f);
       case "text_encoder" -> new CLIPTextModel(CLIPTextConfig.of(config), weights, f);
       default -> new CLIPTextModelWithProjection(CLIPTextConfig.of(config), weights, f);

@@ -14,6 +14,7 @@ import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tests.TestData;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -54,6 +55,7 @@ class Flux2GoldenTest {
             network.forward(
                 f,
                 sample.reshape(rows, columns, sample.dim(1)),
+                List.of(),
                 1000 * goldens.tensor(in + "timestep").getFloat(b),
                 goldens.tensor(in + "encoder_hidden_states").get(b),
                 probe);

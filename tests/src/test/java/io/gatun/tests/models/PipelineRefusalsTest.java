@@ -8,8 +8,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.ImagineOptions;
 import io.gatun.models.StableDiffusion;
+import io.gatun.models.image.Image;
 import io.gatun.tests.TestData;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Consumer;
@@ -62,6 +64,57 @@ class PipelineRefusalsTest {
     refusedOption("pixart_alpha", o -> o.clipSkip(1), "--clip-skip");
     refusedOption("sd35", o -> o.size(1024, 64), "positions for 32 rows");
     refusedOption("sd35", o -> o.size(72, 64), "multiples of 16");
+  }
+
+  /// A picture that a network needs, and one that it cannot use.
+  @Test
+  void pictures() {
+    Image picture = Image.of(8, 8, 3, Arena.ofAuto().allocate(8 * 8 * 3));
+    refusedPicture("sd15_inpaint", o -> o.initImage(picture), "--mask");
+    refusedPicture("sd15_inpaint", o -> {}, "--init-image");
+    refusedPicture("sd15_instruct_pix2pix", o -> {}, "--reference");
+    refusedPicture("sd15_instruct_pix2pix", o -> o.initImage(picture), "--reference");
+    refusedPicture("sd15_lcm", o -> o.reference(picture), "--init-image");
+    refusedPicture("sd15_controlnet", o -> {}, "0 pictures for 1 ControlNets");
+    refusedPicture("sd15_lcm", o -> o.control(picture), "1 pictures for 0 ControlNets");
+    refusedPicture("sd15_lcm", o -> o.control(picture, 1, 0.5, 0.5), "start < end");
+    refusedPicture("sd15_lcm", o -> o.mask(picture), "a mask needs an initial image");
+  }
+
+  /// Of another kind of UNet, and for no UNet at all.
+  @Test
+  void controlNets() {
+    Path shared = TestData.shared("diffusion-random");
+    Path xl = shared.resolve("sdxl_variants/controlnet_sdxl");
+    Image picture = Image.of(8, 8, 3, Arena.ofAuto().allocate(8 * 8 * 3));
+    try (var sd = StableDiffusion.load(shared.resolve("sd15_lcm"), o -> o.controlNet(xl))) {
+      var e =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> sd.imagine("a cat", o -> o.steps(1).size(64, 64).control(picture)));
+      assertContains(e, "made for latents of 4 channels", "with SDXL's sizes");
+    }
+    var e =
+        assertThrows(
+            CheckpointException.class,
+            () -> StableDiffusion.load(shared.resolve("flux_dev"), o -> o.controlNet(xl)).close());
+    assertContains(e, "--controlnet");
+    e =
+        assertThrows(
+            CheckpointException.class,
+            () ->
+                StableDiffusion.load(shared.resolve("sd15_lcm"), o -> o.controlNet(shared))
+                    .close());
+    assertContains(e, "is no ControlNet");
+  }
+
+  private static void refusedPicture(String model, Consumer<ImagineOptions> o, String... words) {
+    try (var sd = StableDiffusion.load(TestData.shared("diffusion-random/" + model))) {
+      Consumer<ImagineOptions> small = s -> s.steps(1).size(64, 64);
+      var e =
+          assertThrows(IllegalArgumentException.class, () -> sd.imagine("a cat", small.andThen(o)));
+      assertContains(e, words);
+    }
   }
 
   private static void refusedOption(String model, Consumer<ImagineOptions> o, String... words) {

@@ -9,12 +9,15 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.loaders.LoadMode;
+import io.gatun.models.PackedModels;
 import io.gatun.models.decoder.Batch;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.quantized.QuantizedCheckpoint;
 import io.gatun.models.rewrite.Rewrite;
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Ops;
@@ -23,9 +26,12 @@ import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -177,9 +183,7 @@ class QuantFormatsTest {
         var golden = Checkpoint.open(folder.resolve("golden.safetensors"));
         var workers = new Workers(2)) {
       var rewrite = Rewrite.packed(checkpoint);
-      boolean integers =
-          checkpoint.tensors().keySet().stream()
-              .anyMatch(n -> n.matches(".*(qweight|W_q|_weight_qdata|q_proj\\.scales)"));
+      boolean integers = hasIntegers(checkpoint);
       assertTrue(rewrite.converted() > 0 || !integers, folder.toString());
       rewrite.write(out, workers, bytes -> {});
       try (var written = Checkpoint.open(out);
@@ -190,6 +194,57 @@ class QuantFormatsTest {
             folder.toString());
       }
     }
+  }
+
+  /// Tiles are made at the first start only, and not of layers that are read in place.
+  @ParameterizedTest
+  @MethodSource("models")
+  void packedInTheCache(Path folder) throws IOException {
+    Path file = folder.resolve("model.safetensors");
+    Path cache = dir.resolve("cache");
+    boolean integers;
+    try (var stored = Checkpoint.open(file)) {
+      integers = hasIntegers(stored);
+    }
+    var notices = new ArrayList<String>();
+    for (int start = 0; start < 2; start++) {
+      try (var model = new PackedModels(cache, 2, 0, notices::add).open(file, LoadMode.MAP);
+          var golden = Checkpoint.open(folder.resolve("golden.safetensors"));
+          var ops = new Ops(Backend.VECTOR, 2)) {
+        assertEquals(file, model.path());
+        String weight = model.tensors().keySet().stream().findFirst().orElseThrow();
+        assertEquals(integers, model.file(weight).startsWith(cache), model.file(weight).toString());
+        check(Architectures.open(model), ops, golden, "start " + start);
+      }
+      assertEquals(integers ? 1 : 0, notices.size(), notices.toString());
+    }
+  }
+
+  /// The same tensors with another configuration are other values.
+  @Test
+  void aChangedConfigurationIsPackedAnew() throws IOException {
+    Path folder =
+        models().stream().filter(f -> f.endsWith("mlx-4bit-g64")).findFirst().orElseThrow();
+    Path copy = Files.createDirectories(dir.resolve("model"));
+    for (String file : List.of("model.safetensors", "config.json")) {
+      Files.copy(folder.resolve(file), copy.resolve(file));
+    }
+    var notices = new ArrayList<String>();
+    var cache = new PackedModels(dir.resolve("cache"), 2, 0, notices::add);
+    cache.open(copy, LoadMode.MAP).close();
+    Files.writeString(copy.resolve("config.json"), " ", StandardOpenOption.APPEND);
+    cache.open(copy, LoadMode.MAP).close();
+    assertEquals(2, notices.size(), notices.toString());
+  }
+
+  /// Whether the model has tensors of which tiles are made.
+  private static boolean hasIntegers(Checkpoint model) {
+    return model.tensors().entrySet().stream()
+        .anyMatch(
+            e ->
+                e.getKey().matches(".*(qweight|W_q|_weight_qdata|q_proj\\.scales)")
+                    || (e.getKey().endsWith("weight_packed")
+                        && e.getValue().dtype() == DType.Plain.I32));
   }
 
   private static void check(Decoder model, Ops ops, Checkpoint golden, String what) {

@@ -65,7 +65,7 @@ class SamGoldenTest {
     var stage = new AtomicInteger();
     try (var _ = f.scope()) {
       sam.imageEncoder()
-          .forward(
+          .encode(
               f,
               input,
               x -> {

@@ -439,7 +439,7 @@ class StableDiffusionTest {
           "multiples of 8, the nearest are 64 x 72", () -> sd.imagine("x", o -> o.size(65, 71)));
       refused("need at most 16777216 pixels", () -> sd.imagine("x", o -> o.width(8_000_000)));
       refused("67108864 in all", () -> sd.imagine("x", o -> o.size(4096, 4096).batch(5)));
-      refused("choose one of euler,", () -> sd.imagine("x", o -> o.scheduler("heun")));
+      refused("choose one of euler,", () -> sd.imagine("x", o -> o.scheduler("nonesuch")));
       refused("needs an initial image", () -> sd.imagine("x", o -> o.mask(black())));
       refused(
           "leaves none to take",

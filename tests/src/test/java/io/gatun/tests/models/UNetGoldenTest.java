@@ -31,11 +31,11 @@ class UNetGoldenTest {
         var checkpoint = Checkpoint.open(dir.resolve("unet"));
         var ops = new Ops(backend, 2)) {
       var f = new Functional(ops, dtype);
-      var unet = unet(dir, checkpoint, f);
+      var unet = unet(dir, checkpoint);
       var conditioning =
-          unet.condition(goldens.tensor("unet.encoder_hidden_states"), AddedConditions.NONE);
+          unet.condition(f, goldens.tensor("unet.encoder_hidden_states"), AddedConditions.NONE);
       double t = goldens.tensor("unet.timestep").getFloat(0);
-      var out = unet.forward(goldens.image("unet.sample"), t, conditioning);
+      var out = unet.forward(f, goldens.image("unet.sample"), t, conditioning);
       goldens.check("unet.output", out);
     }
   }
@@ -84,19 +84,58 @@ class UNetGoldenTest {
         var checkpoint = Checkpoint.open(dir.resolve(part));
         var ops = new Ops(backend, 2)) {
       var config = UNet2DConditionConfig.of(JsonKeys.read(dir.resolve(part + "/config.json")));
-      var unet =
-          new UNet2DConditionModel(config, Weights.of(checkpoint), new Functional(ops, dtype));
+      var f = new Functional(ops, dtype);
+      var unet = new UNet2DConditionModel(config, Weights.of(checkpoint));
       String in = call + ".in.";
       var conditioning =
           unet.condition(
+              f,
               goldens.tensor(in + "encoder_hidden_states"),
               added(goldens, in + "added_cond_kwargs."));
       double t = goldens.tensor(in + "timestep").toFloats()[0];
       var out =
           unet.forward(
+              f,
               goldens.image(in + "sample"),
               t,
               conditioning,
+              null,
+              (name, x) -> goldens.stage(call + "." + name, x));
+      goldens.check(call + ".out", out);
+      goldens.assertCompared(records, 1);
+    }
+  }
+
+  /// UNets with a guidance embedding, and with a mask or a picture among their channels.
+  @ParameterizedTest
+  @CsvSource({
+    "sd15_lcm, t21, NATIVE, F32, 4",
+    "sd15_lcm, t21, VECTOR, BF16, 4",
+    "sd15_inpaint, t21, NATIVE, F32, 4",
+    "sd15_inpaint, t601, VECTOR, F32, 4",
+    "sd15_instruct_pix2pix, t21, NATIVE, F32, 4",
+    "sd15_instruct_pix2pix, t601, NATIVE, BF16, 4",
+  })
+  void variants(String model, String call, Backend backend, DType.Plain dtype, int records) {
+    Path dir = TestData.shared("diffusion-random/" + model);
+    try (var goldens = new Goldens(dir.resolve("golden/unet.safetensors"), dtype);
+        var checkpoint = Checkpoint.open(dir.resolve("unet"));
+        var ops = new Ops(backend, 2)) {
+      var f = new Functional(ops, dtype);
+      var unet = unet(dir, checkpoint);
+      String in = call + ".in.";
+      var added =
+          goldens.has(in + "timestep_cond")
+              ? new AddedConditions(null, null, null, 3)
+              : AddedConditions.NONE;
+      var conditioning = unet.condition(f, goldens.tensor(in + "encoder_hidden_states"), added);
+      var out =
+          unet.forward(
+              f,
+              goldens.image(in + "sample"),
+              goldens.tensor(in + "timestep").toFloats()[0],
+              conditioning,
+              null,
               (name, x) -> goldens.stage(call + "." + name, x));
       goldens.check(call + ".out", out);
       goldens.assertCompared(records, 1);
@@ -128,14 +167,11 @@ class UNetGoldenTest {
         var checkpoint = Checkpoint.open(dir.resolve("unet"));
         var ops = new Ops(Backend.NATIVE, 2)) {
       var config = UNet2DConditionConfig.of(JsonKeys.read(dir.resolve("unet/config.json")));
-      var unet =
-          new UNet2DConditionModel(
-              config,
-              Weights.of(checkpoint).quantized(quantization),
-              new Functional(ops, DType.Plain.F32));
+      var unet = new UNet2DConditionModel(config, Weights.of(checkpoint).quantized(quantization));
+      var f = new Functional(ops, DType.Plain.F32);
       var conditioning =
-          unet.condition(goldens.tensor("unet.encoder_hidden_states"), AddedConditions.NONE);
-      return unet.forward(goldens.image("unet.sample"), 501, conditioning).toFloats();
+          unet.condition(f, goldens.tensor("unet.encoder_hidden_states"), AddedConditions.NONE);
+      return unet.forward(f, goldens.image("unet.sample"), 501, conditioning).toFloats();
     }
   }
 
@@ -156,23 +192,26 @@ class UNetGoldenTest {
     try (var goldens = new Goldens(dir.resolve("golden/unet.safetensors"), dtype);
         var checkpoint = Checkpoint.open(dir.resolve("unet"));
         var ops = new Ops(backend, 2)) {
-      var unet = unet(dir, checkpoint, new Functional(ops, dtype));
+      var f = new Functional(ops, dtype);
+      var unet = unet(dir, checkpoint);
       String p = shape + ".";
       var conditioning =
-          unet.condition(goldens.tensor(p + "encoder_hidden_states"), added(goldens, p));
+          unet.condition(f, goldens.tensor(p + "encoder_hidden_states"), added(goldens, p));
       double t = goldens.tensor(p + "timestep").getFloat(0);
       var out =
           unet.forward(
+              f,
               goldens.image(p + "sample"),
               t,
               conditioning,
+              null,
               (name, x) -> goldens.stage(p + name, x));
       goldens.check(p + "out", out);
       goldens.assertCompared(records, 1);
     }
   }
 
-  private static AddedConditions added(Goldens goldens, String prefix) {
+  static AddedConditions added(Goldens goldens, String prefix) {
     if (!goldens.has(prefix + "time_ids")) {
       return AddedConditions.NONE;
     }
@@ -186,8 +225,8 @@ class UNetGoldenTest {
     return AddedConditions.textTime(goldens.tensor(prefix + "text_embeds"), ids);
   }
 
-  private static UNet2DConditionModel unet(Path dir, Checkpoint checkpoint, Functional f) {
+  private static UNet2DConditionModel unet(Path dir, Checkpoint checkpoint) {
     var config = UNet2DConditionConfig.of(JsonKeys.read(dir.resolve("unet/config.json")));
-    return new UNet2DConditionModel(config, Weights.of(checkpoint), f);
+    return new UNet2DConditionModel(config, Weights.of(checkpoint));
   }
 }

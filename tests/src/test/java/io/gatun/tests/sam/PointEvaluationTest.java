@@ -12,6 +12,7 @@ import io.gatun.models.sam.LowResMasks;
 import io.gatun.models.sam.Mask;
 import io.gatun.models.sam.Prediction;
 import io.gatun.models.sam.Prompt;
+import io.gatun.models.sam.Resize;
 import io.gatun.models.sam.Rle;
 import io.gatun.models.sam.coco.CocoAnnotation;
 import io.gatun.models.sam.coco.CocoFile;
@@ -80,8 +81,8 @@ class PointEvaluationTest {
     }
 
     @Override
-    public int imgSize() {
-      return 1024;
+    public Resize resize() {
+      return Resize.longestSide(1024);
     }
 
     @Override

@@ -5,6 +5,7 @@ import io.gatun.models.sam.EncodedImage;
 import io.gatun.models.sam.LowResMasks;
 import io.gatun.models.sam.MaskPredictor;
 import io.gatun.models.sam.Prompt;
+import io.gatun.models.sam.Resize;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.runtime.Workers;
@@ -54,8 +55,8 @@ final class StubPredictor implements MaskPredictor, AutoCloseable {
     }
 
     @Override
-    public int imgSize() {
-      return 256;
+    public Resize resize() {
+      return Resize.longestSide(256);
     }
 
     @Override

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.models.Llm;
 import io.gatun.tests.TestData;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.stream.Collectors;
@@ -126,22 +125,48 @@ class CompletionsApiTest {
 
   @Test
   void streamsWhatItWouldAnswerAsAWhole() {
-    var whole = complete("'ROMEO:'", ", 'max_tokens': 12, 'ignore_eos': true, 'logprobs': 2");
+    for (String echo : new String[] {"", ", 'echo': true"}) {
+      String settings = ", 'max_tokens': 12, 'ignore_eos': true, 'logprobs': 2" + echo;
+      var whole = complete("'ROMEO:'", settings);
+      var events =
+          server.events(
+              PATH,
+              "{'prompt': 'ROMEO:', 'temperature': 0, 'stream': true,"
+                  + " 'stream_options': {'include_usage': true}"
+                  + settings
+                  + "}");
+      String text =
+          events.stream()
+              .map(event -> event.at("/choices/0/text").asText())
+              .collect(Collectors.joining());
+      assertEquals(whole.path("text").asText(), text);
+      for (String each : new String[] {"tokens", "text_offset", "top_logprobs"}) {
+        var told = TestServer.JSON.createArrayNode();
+        events.forEach(e -> e.at("/choices/0/logprobs/" + each).forEach(told::add));
+        assertEquals(shape(whole.at("/logprobs/" + each)), shape(told), each);
+      }
+      assertEquals("length", events.get(events.size() - 2).at("/choices/0/finish_reason").asText());
+      assertEquals(12, events.getLast().at("/usage/completion_tokens").asInt());
+    }
+  }
+
+  /// What stays the same when sums are added up in another order: all but the likelihoods.
+  private static String shape(JsonNode list) {
+    return list.toString().replaceAll("-\\d+\\.\\d+(E-\\d+)?", "0");
+  }
+
+  /// With nothing to be written there is still the prompt.
+  @Test
+  void streamsThePromptAlone() {
     var events =
         server.events(
             PATH,
-            "{'prompt': 'ROMEO:', 'temperature': 0, 'max_tokens': 12, 'ignore_eos': true,"
-                + " 'logprobs': 2, 'stream': true, 'stream_options': {'include_usage': true}}");
-    String text =
-        events.stream()
-            .map(event -> event.at("/choices/0/text").asText())
-            .collect(Collectors.joining());
-    assertEquals(whole.path("text").asText(), text);
-    var offsets = new ArrayList<JsonNode>();
-    events.forEach(e -> e.at("/choices/0/logprobs/text_offset").forEach(offsets::add));
-    assertEquals(list(whole.at("/logprobs/text_offset")), offsets.toString());
-    assertEquals("length", events.get(events.size() - 2).at("/choices/0/finish_reason").asText());
-    assertEquals(12, events.getLast().at("/usage/completion_tokens").asInt());
+            "{'prompt': 'ROMEO:', 'max_tokens': 0, 'echo': true, 'logprobs': 1, 'stream': true}");
+    assertEquals(2, events.size(), events.toString());
+    assertEquals("ROMEO:", events.getFirst().at("/choices/0/text").asText());
+    assertEquals(
+        llm.tokenizer().encode("ROMEO:").length,
+        events.getFirst().at("/choices/0/logprobs/token_logprobs").size());
   }
 
   @Test
@@ -184,6 +209,10 @@ class CompletionsApiTest {
           "'n': 5",
           "'echo': 1",
           "'stream_options': {'x': 1}",
+          "'guided_regex': '(a'",
+          "'grammar': 'root ::= x'",
+          "'guided_json': {'type': 'strin'}",
+          "'response_format': {'type': 'json_schema', 'json_schema': {'schema': {'type': 1}}}",
           "'sample_twice': 1"
         }) {
       var error = server.refusal(400, PATH, "{'prompt': 'a', " + field + "}");
@@ -197,7 +226,6 @@ class CompletionsApiTest {
       server.refusal(400, PATH, "{'prompt': " + prompt + "}");
     }
     assertEquals("prompt", server.refusal(400, PATH, "{}").path("param").asText());
-    server.refusal(400, PATH, "{'prompt': 'a', 'stream': true, 'echo': true, 'logprobs': 1}");
     server.refusal(400, PATH, "{'prompt': [" + "'a', ".repeat(12) + "'a']}");
     String message =
         server

@@ -5,17 +5,39 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.gatun.server.Server;
 import io.gatun.tests.Processes;
+import io.gatun.tests.Reciter;
 import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /// The package `openai` of npm against a server: `tests/src/test/npm/client.mjs`.
 class OpenAiPackageTest {
   private static final Path SOURCE = TestData.ROOT.resolve("tests/src/test/npm");
   private static final Path TARGET = TestData.ROOT.resolve("tests/target/npm");
+
+  @TempDir private Path temp;
+
+  /// A model that thinks, calls a function, and says what comes of it.
+  private Path caller() {
+    return Reciter.write(
+        temp,
+        "{{ messages[-1]['content'] }}",
+        "Q",
+        "<think>",
+        "hmm",
+        "</think>",
+        "<tool_call>",
+        "{\"name\": \"greet\", \"arguments\": {\"name\": \"Ann\", ",
+        "\"age\": 4}}",
+        "</tool_call>",
+        "R",
+        "She smiles.",
+        "<eos>");
+  }
 
   @Test
   void theClientGetsWhatItExpects() throws Exception {
@@ -25,6 +47,7 @@ class OpenAiPackageTest {
             o ->
                 o.model(TestData.pretrained("tiny-llm"))
                     .model(TestData.pretrained("tiny-sd"))
+                    .model("caller", caller())
                     .model(
                         "minilm-l6",
                         TestData.complete(

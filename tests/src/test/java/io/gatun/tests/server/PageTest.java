@@ -194,6 +194,25 @@ class PageTest {
     assertEquals(0, found.get("owned").asInt());
   }
 
+  /// A text that is nested too deeply is shown all the same, and so is what comes after it.
+  @Test
+  void whatIsNoMarkdownIsShownAsItIs() throws Exception {
+    var page = open("chat");
+    var shown =
+        page.value(
+            """
+            import('./markdown.js').then(({render}) => {
+              const place = document.createElement('div');
+              const deep = '> '.repeat(4000) + 'x\\n';
+              render(place, 'a *b*');
+              render(place, 'a *b*\\n\\n' + deep);
+              render(place, 'a *b*\\n\\n' + deep + '\\n\\nend');
+              return place.textContent;
+            })\
+            """);
+    assertEquals("a *b*\n\n" + "> ".repeat(4000) + "x\n\n\nend", shown.asText());
+  }
+
   @Test
   void statusSaysWhatRuns() throws Exception {
     var page = open("status");

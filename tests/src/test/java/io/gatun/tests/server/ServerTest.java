@@ -111,6 +111,14 @@ class ServerTest {
         assertEquals(400, answer.statusCode(), body);
         assertTrue(TestServer.json(answer.body()).at("/error/message").isTextual(), body);
       }
+      for (String text : new String[] {"\\ud83d", "\\ude00\\ud83d"}) {
+        var half = server.post(PATH, "{\"prompt\": [\"a\", \"" + text + "\"]}");
+        assertEquals(400, half.statusCode(), half.body());
+      }
+      var whole = server.post(PATH, "{\"prompt\": \"\\ud83d\\ude00\", \"max_tokens\": 1}");
+      assertEquals(200, whole.statusCode(), whole.body());
+      var infinite = server.post(PATH, "{\"temperature\": NaN}").body();
+      assertTrue(infinite.contains("NaN") && !infinite.contains("enable"), infinite);
       var twice = server.post(PATH, "{\"prompt\": \"a\", \"prompt\": \"b\"}");
       assertEquals(400, twice.statusCode());
       var wrong = server.get(PATH);
@@ -131,6 +139,24 @@ class ServerTest {
     var line = Pattern.compile("(?m)^" + name + "\\{[^}]*\\} (\\S+)$").matcher(text);
     assertTrue(line.find(), text);
     return Double.parseDouble(line.group(1));
+  }
+
+  @Test
+  void languageModelsComputeOnTheSameThreads() {
+    long before = workers();
+    try (var server = server(o -> o.model("other", TestData.pretrained("tiny-llm")))) {
+      String ask = "{'model': '%s', 'prompt': 'ROMEO:', 'max_tokens': 4, 'temperature': 0}";
+      var first = server.ask(PATH, ask.formatted("tiny-llm"));
+      var second = server.ask(PATH, ask.formatted("other"));
+      assertEquals(first.at("/choices/0/text"), second.at("/choices/0/text"));
+      assertEquals(before + 1, workers()); // of the two that compute one is the engine's own
+    }
+  }
+
+  private static long workers() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().matches("gatun-\\d+"))
+        .count();
   }
 
   @Test

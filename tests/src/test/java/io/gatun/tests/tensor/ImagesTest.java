@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
 import org.junit.jupiter.api.Test;
@@ -84,6 +85,55 @@ class ImagesTest {
           }
         }
         assertEquals(sum, found[i], 1e-5);
+      }
+    }
+  }
+
+  /// An odd last row and column belong to no pool.
+  @Test
+  void poolsKeepTheirLargest() {
+    for (var dtype : FunctionalFixture.TYPES) {
+      var x = fixture.random(dtype, 2, 5, 7, 3);
+      try (var ops = new Ops(Backend.NATIVE, 2)) {
+        var y = new Functional(ops, dtype).maxPool2x2(x);
+        assertArrayEquals(new long[] {2, 2, 3, 3}, y.shape().dims());
+        for (int i = 0; i < y.size(); i++) {
+          int c = i % 3;
+          int column = i / 3 % 3;
+          int row = i / 9 % 2;
+          float largest = Float.NEGATIVE_INFINITY;
+          for (int p = 0; p < 4; p++) {
+            largest = Math.max(largest, x.getFloat(i / 18, 2 * row + p / 2, 2 * column + p % 2, c));
+          }
+          assertEquals(largest, y.getFloat(i / 18, row, column, c));
+        }
+      }
+    }
+  }
+
+  /// Each channel as a convolution of that channel alone.
+  @Test
+  void depthwiseConvolutionsAreThoseOfEachChannel() {
+    int channels = 5;
+    for (int stride : new int[] {1, 2}) {
+      for (int kernel : new int[] {3, 7}) {
+        var x = fixture.random(DType.Plain.F32, 2, 9, 6, channels);
+        var w = fixture.random(DType.Plain.F32, channels, 1, kernel, kernel);
+        var bias = fixture.random(DType.Plain.F32, channels);
+        var padding = ConvWeight.Padding.of(kernel / 2);
+        var conv = ConvWeight.of(w, bias, stride, padding);
+        fixture.agree("depthwise", f -> f.depthwiseConv2d(fixture.as(f.dtype(), x), conv));
+        try (var ops = new Ops(Backend.SCALAR, 1)) {
+          var f = new Functional(ops, DType.Plain.F32);
+          var all = f.depthwiseConv2d(x, conv);
+          for (int c = 0; c < channels; c++) {
+            var one = ConvWeight.of(w.slice(0, c, c + 1), bias.slice(0, c, c + 1), stride, padding);
+            assertArrayEquals(
+                f.conv2d(f.cast(x.slice(3, c, c + 1)), one).toFloats(),
+                f.cast(all.slice(3, c, c + 1)).toFloats(),
+                1e-5f);
+          }
+        }
       }
     }
   }

@@ -74,7 +74,8 @@ class KernelAllocationTest {
   /// A call to read a number makes no object, but around it all vectors go through memory.
   @Test
   void numbersAreReadWithoutACall() throws Exception {
-    String print = "-XX:CompileCommand=PrintInlining,io.gatun.tensor.kernel.tiled.TiledLayout::fetch";
+    String print =
+        "-XX:CompileCommand=PrintInlining,io.gatun.tensor.kernel.tiled.TiledLayout::fetch";
     var lines =
         run(4, "TiledPanels", "-XX:+UnlockDiagnosticVMOptions", print)
             .lines()

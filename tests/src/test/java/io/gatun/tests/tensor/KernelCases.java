@@ -14,11 +14,13 @@ import io.gatun.tensor.kernel.dense.StateScan;
 import io.gatun.tensor.kernel.dense.StoredProduct;
 import io.gatun.tensor.kernel.dense.VectorKernels;
 import io.gatun.tensor.kernel.dense.VectorNetworkKernels;
+import io.gatun.tensor.kernel.ggml.LowBitDots;
 import io.gatun.tensor.kernel.ggml.Mxfp4;
 import io.gatun.tensor.kernel.ggml.RowDots;
 import io.gatun.tensor.kernel.ggml.Unpack;
 import io.gatun.tensor.kernel.scaled.ByteDots;
 import io.gatun.tensor.kernel.scaled.CodeDots;
+import io.gatun.tensor.kernel.scaled.GroupOffsets;
 import io.gatun.tensor.kernel.tiled.QuantizedRows;
 import io.gatun.tensor.kernel.tiled.TiledPanels;
 import io.gatun.tensor.kernel.tiled.TiledProduct;
@@ -240,7 +242,12 @@ final class KernelCases {
     put("floatToF16", n -> Unpack.floatToF16(x, 0, out, 0, n));
     var dots = new ArrayList<DType>(blocks);
     dots.remove(Block.MXFP4);
-    dots.addAll(List.of(Plain.F16, Plain.BF16));
+    dots.addAll(List.of(Plain.F16, Plain.BF16, Block.Q2_K));
+    for (var type : List.of(Block.IQ4_NL, Block.IQ4_XS)) {
+      if (RowDots.supports(type, 256)) {
+        dots.add(type);
+      }
+    }
     for (DType type : dots) {
       put(
           "RowDots " + type.name(),
@@ -255,6 +262,33 @@ final class KernelCases {
           2816,
           n -> Mxfp4.multiply(type, stored, stored, n, x, 0, 0, 8, out, 0));
     }
+    var lowBits =
+        List.of(
+            Block.IQ1_S,
+            Block.IQ1_M,
+            Block.IQ2_XXS,
+            Block.IQ2_XS,
+            Block.IQ2_S,
+            Block.IQ3_XXS,
+            Block.IQ3_S,
+            Block.TQ1_0,
+            Block.TQ2_0,
+            Block.Q1_0,
+            Block.Q2_0,
+            Block.Q3_K);
+    for (var type : lowBits) {
+      put(
+          "LowBitDots " + type.name(),
+          1024,
+          2816,
+          n -> LowBitDots.multiply(type, stored, n, x, 2, 0, 8, y, 64, out, 0));
+    }
+    long scratch = y.address();
+    put(
+        "LowBitDots.unpack",
+        4,
+        11,
+        n -> LowBitDots.unpack(Block.IQ2_S, stored.address(), n, out.address(), scratch));
     for (var type : List.of(Plain.F8_E4M3, Plain.F8_E5M2, Plain.I8)) {
       put(
           "ByteDots " + type.name(),
@@ -268,18 +302,24 @@ final class KernelCases {
           1024,
           2944,
           n -> CodeDots.nvfp4(stored, stored, 1, n, x, 0, 0, 8, out, 0));
+      put("CodeDots mxfp4", 1024, 2880, n -> CodeDots.mxfp4(stored, stored, n, x, 0, 0, 8, out, 0));
       put(
           "CodeDots codes",
           1024,
           2816,
           n -> CodeDots.codes(stored, x, y, n, 64, x, 0, 0, 8, out, 0));
     }
+    put("GroupOffsets", 1024, 1037, n -> GroupOffsets.add(x, n, y, 0, 16, 0, n, out, 0));
     put("Mxfp4 pairs", 8, 23, n -> Mxfp4.pairsToFloat(stored, stored, 0, n, out, 0));
   }
 
   private void tiled() {
     for (int bits : new int[] {4, 8}) {
-      put("QuantizedRows " + bits, 1024, 2816, n -> QuantizedRows.quantize(x, 0, out, 0, 1, n, bits));
+      put(
+          "QuantizedRows " + bits,
+          1024,
+          2816,
+          n -> QuantizedRows.quantize(x, 0, out, 0, 1, n, bits));
     }
     for (var type : TILED) {
       put(

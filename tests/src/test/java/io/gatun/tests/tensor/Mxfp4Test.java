@@ -24,7 +24,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// makes them, and products are those of the values.
 class Mxfp4Test {
   private static final int ROWS = 131;
-  private static final int COLUMNS = 96;
+
+  /// Vectors, and a part of one.
+  private static final int COLUMNS = 352;
 
   /// The same weights in both layouts, and their values.
   private record Weights(Tensor gguf, Tensor pairs, float[] values) {

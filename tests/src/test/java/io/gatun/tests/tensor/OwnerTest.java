@@ -106,6 +106,9 @@ class OwnerTest {
     all.put("f.linearGeglu", () -> f.linearGeglu(x, linear));
     all.put("f.matmulTransposed", () -> f.matmulTransposed(tensor(1, 4, 32), tensor(1, 4, 32)));
     all.put("f.conv2d", () -> f.conv2d(image, conv));
+    var each = ConvWeight.same(tensor(32, 1, 3, 3), null);
+    all.put("f.depthwiseConv2d", () -> f.depthwiseConv2d(image, each));
+    all.put("f.maxPool2x2", () -> f.maxPool2x2(image));
     all.put("f.addConv2d", () -> f.addConv2d(tensor(1, 4, 4, 32), image, conv));
     all.put("f.layerNorm", () -> f.layerNorm(x, c, c, 1e-5f));
     all.put("f.groupNorm", () -> f.groupNorm(image, 2, c, c, 1e-5f, Activation.SILU));

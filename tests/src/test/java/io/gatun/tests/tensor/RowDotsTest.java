@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.kernel.ggml.Dequantize;
+import io.gatun.tensor.kernel.ggml.LowBitDots;
 import io.gatun.tensor.kernel.ggml.RowDots;
 import io.gatun.tests.Processes;
 import io.gatun.tests.Processes.Result;
@@ -30,7 +31,22 @@ class RowDotsTest {
     DType.Block.Q8_0,
     DType.Block.Q4_K,
     DType.Block.Q5_K,
-    DType.Block.Q6_K
+    DType.Block.Q6_K,
+    DType.Block.Q2_K,
+    DType.Block.IQ4_NL,
+    DType.Block.IQ4_XS,
+    DType.Block.IQ1_S,
+    DType.Block.IQ1_M,
+    DType.Block.IQ2_XXS,
+    DType.Block.IQ2_XS,
+    DType.Block.IQ2_S,
+    DType.Block.IQ3_XXS,
+    DType.Block.IQ3_S,
+    DType.Block.TQ1_0,
+    DType.Block.TQ2_0,
+    DType.Block.Q1_0,
+    DType.Block.Q2_0,
+    DType.Block.Q3_K
   };
 
   @Test
@@ -56,7 +72,9 @@ class RowDotsTest {
   void refusesWhatItCannotDo() {
     assertFalse(RowDots.supports(DType.Plain.F16, 207));
     assertFalse(RowDots.supports(DType.Block.Q4_K, 128));
-    assertFalse(RowDots.supports(DType.Block.IQ4_NL, 256));
+    assertFalse(RowDots.supports(DType.Block.Q8_1, 256));
+    assertFalse(LowBitDots.supports(DType.Block.IQ2_S, 128));
+    assertFalse(LowBitDots.supports(DType.Block.Q4_K, 256));
     try (var arena = Arena.ofConfined()) {
       var s = arena.allocate(1024);
       assertThrows(
@@ -71,6 +89,10 @@ class RowDotsTest {
   private static void checkAll() {
     for (DType type : TYPES) {
       int unit = Math.max(16, type.blockSize());
+      boolean table = type == DType.Block.IQ4_NL || type == DType.Block.IQ4_XS;
+      if (table && !RowDots.supports(type, 256)) {
+        continue; // the vectors are too small for the table
+      }
       for (int blocks : new int[] {1, 2, 3, 7, 8, 33}) {
         check(type, blocks * unit);
       }
@@ -95,7 +117,13 @@ class RowDotsTest {
       for (long i = 0; i < k; i++) {
         x.set(FLOAT, 4 * i, (float) random.nextDouble(-2, 2));
       }
-      RowDots.multiply(type, w, 0, k, x, 0, 1, rows, y, 0);
+      if (LowBitDots.supports(type, k)) {
+        var scratch = arena.allocate(LowBitDots.scratchBytes(k));
+        var block = (DType.Block) type;
+        LowBitDots.multiply(block, w, k, x, 1, 1, rows, y, 0, scratch, 0);
+      } else {
+        RowDots.multiply(type, w, 0, k, x, 0, 1, rows, y, 0);
+      }
       for (int n = 1; n < rows; n++) {
         Dequantize.toFloat(type, w, n * rowBytes, floats, 0, k);
         double sum = 0;

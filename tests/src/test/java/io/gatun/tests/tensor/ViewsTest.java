@@ -180,6 +180,8 @@ class ViewsTest {
           same(arena, "linear", any, matrix, v -> f.linear(x, int8(v, Quantization.INT8_DYNAMIC)));
           same(arena, "linearGeglu", any, matrix, v -> f.linearGeglu(x, LinearWeight.of(v, null)));
           same(arena, "conv2d", any, kernel, v -> f.conv2d(image, ConvWeight.same(v, null)));
+          long[] each = {SIZE, 1, 3, 3};
+          same(arena, "depthwiseConv2d", any, each, v -> depthwise(f, image, v));
           same(arena, "conv2d", any, small, v -> f.conv2d(image, patches(v)));
           same(arena, "embedding", any, matrix, v -> f.embedding(new int[] {3, 31}, v));
           same(arena, "layerNorm", any, vectors, v -> f.layerNorm(x, column(v), row, 1e-5f));
@@ -253,6 +255,9 @@ class ViewsTest {
               return f.windowUnpartition(v, 4, 1, 4, 8);
             });
         refused(arena, type, "upsampleNearest2x", pixels, f::upsampleNearest2x);
+        refused(arena, type, "maxPool2x2", pixels, f::maxPool2x2);
+        var each = ConvWeight.same(tensorOf(arena, SIZE, 1, 3, 3), null);
+        refused(arena, type, "depthwiseConv2d", pixels, v -> f.depthwiseConv2d(v, each));
         refused(arena, type, "resizeBilinear", pixels, v -> f.resizeBilinear(v, 3, 3));
         var positions = new long[] {2 * 4 - 1, 8};
         var width = tensor(arena, DType.Plain.F32, 2 * 5 - 1, 8);
@@ -372,6 +377,10 @@ class ViewsTest {
 
   private static LinearWeight int8(Tensor w, Quantization quantization) {
     return LinearWeight.of(w, null).quantized(quantization);
+  }
+
+  private static Tensor depthwise(Functional f, Tensor x, Tensor w) {
+    return f.depthwiseConv2d(x, ConvWeight.same(w, null));
   }
 
   private static ConvWeight patches(Tensor w) {

@@ -35,9 +35,16 @@ class BenchServeTest {
         }) {
       assertTrue(figures.path(name).asDouble() > 0, name + ": " + figures);
     }
-    for (String cost : new String[] {"constraint_cost_percent", "batch_invariant_cost_percent"}) {
+    for (String cost :
+        new String[] {
+          "constraint_cost_of_decode_percent",
+          "batch_invariant_cost_percent",
+          "clients_3_outside_of_model_percent"
+        }) {
       assertTrue(figures.path(cost).asDouble() < 100, cost + ": " + figures);
       assertTrue(figures.has(cost), cost + ": " + figures);
     }
+    double outside = figures.path("clients_3_outside_of_model_percent").asDouble();
+    assertTrue(outside > 0, figures.toString());
   }
 }

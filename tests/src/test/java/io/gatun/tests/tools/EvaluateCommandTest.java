@@ -16,7 +16,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// `gatun evaluate sam` with tiny-sam.
+/// `gatun evaluate` with tiny-llm, and `gatun evaluate sam` with tiny-sam.
 class EvaluateCommandTest {
   @TempDir private static Path temp;
 
@@ -92,5 +92,48 @@ class EvaluateCommandTest {
     assertRefused(evaluate(temp, file), "absent.png");
     Image.read(TestData.pretrained("tiny-sam/scene0.png")).write(temp.resolve("absent.png"));
     assertRefused(evaluate(temp, file), "9 x 9");
+  }
+
+  @Test
+  void languageModelsBesideTheFirst() throws Exception {
+    Path text = TestData.pretrained("tiny-llm/heldout.txt");
+    Path file =
+        Files.writeString(temp.resolve("text.txt"), Files.readString(text).substring(0, 500));
+    String[] line = {
+      "evaluate",
+      "-m",
+      "tiny-llm",
+      "-m",
+      "tiny-llm",
+      "-c",
+      "64",
+      "-f",
+      file.toString(),
+      "--choices",
+      TestData.shared("choices/context.jsonl").toString(),
+      "--limit",
+      "2"
+    };
+    String[] asJson = Arrays.copyOf(line, line.length + 1);
+    asJson[line.length] = "--json";
+    Result result = InProcess.gatun(asJson);
+    assertEquals(0, result.code(), result.err());
+    JsonNode second = new ObjectMapper().readTree(result.out()).get("models").get(1);
+    assertEquals(1, second.get("perplexity_ratio").asDouble());
+    assertEquals(0, second.get("kl_divergence").asDouble());
+    assertEquals(1, second.get("same_top").asDouble());
+    assertEquals(2, second.get("questions").asInt());
+    assertEquals(1, second.get("acc").asDouble());
+    assertEquals(16, second.get("bits_per_weight").asDouble(), 0.01);
+    String table = InProcess.gatun(line).out();
+    assertTrue(table.contains("+0.00 +- 0.00 %"), table);
+    assertTrue(table.contains("acc_norm"), table);
+  }
+
+  @Test
+  void languageModelsNeedSomethingToRead() throws Exception {
+    assertRefused(InProcess.gatun("evaluate"), "--file TEXT, --choices JSONL");
+    Path bad = Files.writeString(temp.resolve("bad.jsonl"), "{}\n");
+    assertRefused(InProcess.gatun("evaluate", "--choices", bad.toString()), "bad.jsonl:1: ");
   }
 }

@@ -83,6 +83,29 @@ class ImagineCommandTest {
     assertArrayEquals(Files.readAllBytes(first), Files.readAllBytes(again));
   }
 
+  /// What a ControlNet saw and how it steered is kept in the image's file; the picture itself is
+  /// not.
+  @Test
+  void control() throws Exception {
+    Path model = TestData.shared("diffusion-random/sd15_controlnet");
+    String picture = temp.resolve("scene0.png").toString();
+    Path first = temp.resolve("control.png");
+    Path again = temp.resolve("control-again.png");
+    var common = List.of("imagine", "-m", model.toString(), "-q", "-o");
+    String[] how = "a --width 64 --height 64 -s 2 --control-scale 0.5 --control-end 0.7".split(" ");
+    var args = new ArrayList<>(List.of(first.toString(), "--control-image", picture));
+    args.addAll(List.of(how));
+    inProcess(common, args.toArray(String[]::new));
+    String text = Image.readText(first).get("parameters");
+    assertTrue(text.contains("Control 1 steers: 0.5 from 0 to 0.7"), text);
+    Result refused = InProcess.gatun("imagine", "-m", model.toString(), "--from", first.toString());
+    Launcher.assertRefused(refused, "--control-image");
+    inProcess(common, again.toString(), "--from", first.toString(), "--control-image", picture);
+    assertArrayEquals(Files.readAllBytes(first), Files.readAllBytes(again));
+    Launcher.assertRefused(
+        InProcess.gatun("imagine", "a", "--control-end", "0.5"), "there are 1 for 0");
+  }
+
   private static void inProcess(List<String> first, String... rest) throws Exception {
     var args = new ArrayList<>(first);
     args.addAll(List.of(rest));

@@ -2,42 +2,25 @@ package io.gatun.server;
 
 import io.gatun.models.engine.Histogram;
 import io.gatun.models.engine.Stats;
+import io.gatun.server.http.Call;
+import io.gatun.server.http.RequestCounts;
+import io.gatun.server.models.Models;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.ConcurrentSkipListMap;
-import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Function;
 import java.util.function.ToLongFunction;
 import org.eclipse.jetty.http.HttpStatus;
 
 /// Figures for Prometheus, in its text format.
 final class Metrics {
-  private final Map<String, LongAdder> requests = new ConcurrentSkipListMap<>();
-  private final Map<String, LongAdder> running = new ConcurrentSkipListMap<>();
-  private final Map<Integer, LongAdder> errors = new ConcurrentSkipListMap<>();
+  private final RequestCounts counts;
   private final Models models;
 
-  Metrics(Models models) {
+  Metrics(RequestCounts counts, Models models) {
+    this.counts = counts;
     this.models = models;
-  }
-
-  /// Ends with a request.
-  interface Timer extends AutoCloseable {
-    @Override
-    void close();
-  }
-
-  Timer time(String path) {
-    requests.computeIfAbsent(path, _ -> new LongAdder()).increment();
-    var now = running.computeIfAbsent(path, _ -> new LongAdder());
-    now.increment();
-    return now::decrement;
-  }
-
-  void countError(int status) {
-    errors.computeIfAbsent(status, _ -> new LongAdder()).increment();
   }
 
   void send(Call call) throws IOException {
@@ -50,13 +33,19 @@ final class Metrics {
   private String text() {
     var out = new Text();
     out.head("gatun_requests_total", "counter", "Requests by path.");
-    requests.forEach((path, n) -> out.line("gatun_requests_total", label("path", path), n.sum()));
+    counts
+        .requests()
+        .forEach((path, n) -> out.line("gatun_requests_total", label("path", path), n));
     out.head("gatun_requests_running", "gauge", "Requests that are being answered, by path.");
-    running.forEach((path, n) -> out.line("gatun_requests_running", label("path", path), n.sum()));
+    counts
+        .running()
+        .forEach((path, n) -> out.line("gatun_requests_running", label("path", path), n));
     out.head("gatun_errors_total", "counter", "Requests that were refused or failed, by status.");
-    errors.forEach(
-        (status, n) ->
-            out.line("gatun_errors_total", label("status", String.valueOf(status)), n.sum()));
+    counts
+        .errors()
+        .forEach(
+            (status, n) ->
+                out.line("gatun_errors_total", label("status", String.valueOf(status)), n));
     engines(out);
     out.head("gatun_model_bytes", "gauge", "Files of models that are loaded.");
     models

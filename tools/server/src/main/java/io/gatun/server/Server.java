@@ -1,5 +1,18 @@
 package io.gatun.server;
 
+import io.gatun.server.http.Bodies;
+import io.gatun.server.http.Call;
+import io.gatun.server.http.Disconnects;
+import io.gatun.server.http.Guard;
+import io.gatun.server.http.JsonErrors;
+import io.gatun.server.http.RequestCounts;
+import io.gatun.server.http.Routes;
+import io.gatun.server.http.Settings;
+import io.gatun.server.models.Models;
+import io.gatun.server.ollama.Ollama;
+import io.gatun.server.openai.OpenAi;
+import io.gatun.server.segmentation.Segmentations;
+import io.gatun.server.web.Page;
 import java.net.InetAddress;
 import java.net.URI;
 import java.net.UnknownHostException;
@@ -14,12 +27,8 @@ import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.NetworkConnectionLimit;
-import org.eclipse.jetty.server.Request;
-import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.ServerConnector;
-import org.eclipse.jetty.server.handler.ErrorHandler;
 import org.eclipse.jetty.server.handler.GracefulHandler;
-import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.VirtualThreads;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 
@@ -41,8 +50,9 @@ public final class Server implements AutoCloseable {
   private final Disconnects disconnects;
 
   private Server(ServerOptions options) {
-    Guard.check(options);
-    models = new Models(options);
+    var settings = options.settings;
+    Guard.check(settings);
+    models = new Models(settings);
     disconnects = new Disconnects();
     var pool = new QueuedThreadPool(32, 4);
     pool.setName("gatun-http");
@@ -54,33 +64,30 @@ public final class Server implements AutoCloseable {
     http.setRequestHeaderSize(16 << 10);
     http.setMaxUnconsumedRequestContentReads(16);
     connector = new ServerConnector(jetty, 1, 1, new HttpConnectionFactory(http));
-    connector.setHost(options.host);
-    connector.setPort(options.port);
-    connector.setIdleTimeout(options.idle.toMillis());
+    connector.setHost(settings.host);
+    connector.setPort(settings.port);
+    connector.setIdleTimeout(settings.idle.toMillis());
     jetty.addConnector(connector);
     jetty.addBean(new NetworkConnectionLimit(CONNECTIONS, connector));
-    graceful.setHandler(routes(options));
+    graceful.setHandler(routes(settings));
     jetty.setHandler(graceful);
     jetty.setErrorHandler(new JsonErrors());
   }
 
-  private Routes routes(ServerOptions options) {
-    var metrics = new Metrics(models);
+  private Routes routes(Settings settings) {
+    var counts = new RequestCounts();
     var routes =
-        new Routes(new Guard(options), new Bodies(options.bodyLimit), disconnects, metrics)
+        new Routes(
+                new Guard(settings),
+                new Bodies(settings.bodyLimit),
+                disconnects,
+                counts,
+                Page::send)
             .get("/health", call -> call.send(Call.JSON.createObjectNode().put("status", "ok")))
-            .get("/metrics", metrics::send);
-    new ModelList(models).addTo(routes);
-    new Chat(models, options).addTo(routes);
-    new Ollama(models, options).addTo(routes);
-    new OllamaModels(models).addTo(routes);
-    var queue = new Work.Queue(options);
-    new Segmentations(models, options, queue).addTo(routes);
-    new Images(models, options, queue).addTo(routes);
-    new Completions(models, options).addTo(routes);
-    new Tokens(models).addTo(routes);
-    new Embeddings(models).addTo(routes);
-    new Rerank(models).addTo(routes);
+            .get("/metrics", new Metrics(counts, models)::send);
+    OpenAi.addTo(routes, models, settings);
+    Ollama.addTo(routes, models, settings);
+    new Segmentations(models, settings).addTo(routes);
     return routes;
   }
 
@@ -99,7 +106,7 @@ public final class Server implements AutoCloseable {
       server.close();
       throw new IllegalStateException(
           "cannot listen at %s, port %d: %s; choose another --port"
-              .formatted(options.host, options.port, e.getMessage()),
+              .formatted(options.settings.host, options.settings.port, e.getMessage()),
           e);
     }
     return server;
@@ -124,7 +131,7 @@ public final class Server implements AutoCloseable {
   ///
   /// @throws io.gatun.loaders.CheckpointException if it cannot be loaded
   public void preload() {
-    var first = models.list().getFirst();
+    var first = models.catalog().list().getFirst();
     models.lease(first.name(), first.use(), AutoCloseable.class).close();
   }
 
@@ -160,21 +167,6 @@ public final class Server implements AutoCloseable {
       throw new IllegalStateException(e);
     }
     disconnects.close();
-  }
-
-  /// What is no request at all, told without a page of HTML.
-  private static final class JsonErrors extends ErrorHandler {
-    @Override
-    public boolean handle(Request request, Response response, Callback callback) {
-      int status = response.getStatus();
-      var said = request.getAttribute(ERROR_MESSAGE);
-      var error =
-          ApiException.of(status, "invalid_request", said == null ? "refused" : said.toString());
-      response.getHeaders().put("Content-Type", Call.JSON_TYPE);
-      var body = Call.bytes(Errors.body(Request.getPathInContext(request), error));
-      response.write(true, java.nio.ByteBuffer.wrap(body), callback);
-      return true;
-    }
   }
 
   @Override

@@ -1,59 +1,33 @@
 package io.gatun.server;
 
+import io.gatun.server.http.Settings;
+import io.gatun.server.models.Catalog;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.runtime.Workers;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 
 /// What a server serves, and to whom: `Server.start(o -> o.model(path).port(8080))`.
 public final class ServerOptions {
-  final Map<String, Path> models = new LinkedHashMap<>();
-  final List<String> hosts = new ArrayList<>();
-  final List<String> keys = new ArrayList<>();
-  final List<String> origins = new ArrayList<>();
-  Path folder;
-  String host = "127.0.0.1";
-  int port;
-  boolean open;
-  int parallel = 8;
-  int queue = 64;
-  int context;
-  int threads = Workers.defaultThreads();
-  boolean pack;
-  boolean batchInvariant;
-  DType.Plain kv = DType.Plain.F16;
-  long kvMemory = 2L << 30;
-  long memory = Long.MAX_VALUE;
-  long bodyLimit = 20L << 20;
-  long pixelLimit = 50_000_000;
-  Duration timeout = Duration.ofMinutes(10);
-  Duration idle = Duration.ofSeconds(30);
-  Duration ping = Duration.ofSeconds(15);
-  Path draft;
-  boolean lookup;
-  Consumer<String> notices = line -> {};
+  final Settings settings = new Settings();
 
   ServerOptions() {}
 
   /// A model under the name of its file or folder.
   public ServerOptions model(Path path) {
-    return model(Models.name(path), path);
+    return model(Catalog.name(path), path);
   }
 
   /// A model under a name.
   ///
   /// @throws IllegalArgumentException if there is another of this name
   public ServerOptions model(String name, Path path) {
-    if (models.putIfAbsent(name, path) != null) {
+    if (settings.models.putIfAbsent(name, path) != null) {
       throw new IllegalArgumentException(
           "two models are called \"%s\": %s and %s; give one another name, as name=path"
-              .formatted(name, models.get(name), path));
+              .formatted(name, settings.models.get(name), path));
     }
     return this;
   }
@@ -61,13 +35,13 @@ public final class ServerOptions {
   /// Serves all models in a folder: its GGUF, safetensors and pth files, and the folders in it that
   /// hold a configuration.
   public ServerOptions folder(Path value) {
-    folder = value;
+    settings.folder = value;
     return this;
   }
 
   /// The address to listen at; by default 127.0.0.1, where only this machine reaches it.
   public ServerOptions host(String value) {
-    host = Objects.requireNonNull(value, "host is null");
+    settings.host = Objects.requireNonNull(value, "host is null");
     return this;
   }
 
@@ -76,14 +50,14 @@ public final class ServerOptions {
     if (value < 0 || value > 65535) {
       throw new IllegalArgumentException("port is " + value + "; need 0 to 65535");
     }
-    port = value;
+    settings.port = value;
     return this;
   }
 
   /// Another name or address under which clients know this server, beside localhost, the machine's
   /// name, and addresses in numbers.
   public ServerOptions hostName(String value) {
-    hosts.add(value);
+    settings.hosts.add(value);
     return this;
   }
 
@@ -97,7 +71,7 @@ public final class ServerOptions {
           "the origin is \"%s\"; need http:// or https:// and a host, as in https://chat.example.org"
               .formatted(value));
     }
-    origins.add(value);
+    settings.origins.add(value);
     return this;
   }
 
@@ -108,120 +82,120 @@ public final class ServerOptions {
     if (value.length() < 8) {
       throw new IllegalArgumentException("a key has fewer than 8 characters, and can be guessed");
     }
-    keys.add(value);
+    settings.keys.add(value);
     return this;
   }
 
   /// Whether anyone who reaches an address other than this machine's own may use it without a key.
   public ServerOptions open(boolean value) {
-    open = value;
+    settings.open = value;
     return this;
   }
 
   /// The most answers of a model that are written at once; by default 8.
   public ServerOptions parallel(int value) {
-    parallel = value;
+    settings.parallel = value;
     return this;
   }
 
   /// The most requests that wait for a model; by default 64. Others are told to come later.
   public ServerOptions queue(int value) {
-    queue = value;
+    settings.queue = value;
     return this;
   }
 
   /// The most tokens of a conversation; by default what the model was made for.
   public ServerOptions context(int value) {
-    context = value;
+    settings.context = value;
     return this;
   }
 
   /// The threads that compute; by default the machine's physical cores.
   public ServerOptions threads(int value) {
-    threads = Workers.checkThreads(value);
+    settings.threads = Workers.checkThreads(value);
     return this;
   }
 
   /// Whether GGUF files are repacked for speed, once, into the user's cache.
   public ServerOptions pack(boolean value) {
-    pack = value;
+    settings.pack = value;
     return this;
   }
 
   /// Whether an answer with a seed is the same, bit for bit, whatever else runs; what it costs,
   /// [io.gatun.models.engine.EngineOptions#batchInvariant] says.
   public ServerOptions batchInvariant(boolean value) {
-    batchInvariant = value;
+    settings.batchInvariant = value;
     return this;
   }
 
   /// The type of keys and values in the cache; by default F16.
   public ServerOptions kv(DType.Plain value) {
-    kv = value;
+    settings.kv = value;
     return this;
   }
 
   /// The most bytes of keys and values of one model's answers and prefixes; by default 2 GiB.
   public ServerOptions kvMemory(long value) {
-    kvMemory = value;
+    settings.kvMemory = value;
     return this;
   }
 
   /// The most bytes of all models that are loaded, keys and values included: the model that was not
   /// used for longest goes for another. By default no limit.
   public ServerOptions memory(long value) {
-    memory = value;
+    settings.memory = value;
     return this;
   }
 
   /// The most bytes of a request's body; by default 20 MiB, and never more than a sixth of the
   /// heap.
   public ServerOptions bodyLimit(long value) {
-    bodyLimit = value;
+    settings.bodyLimit = value;
     return this;
   }
 
   /// The most pixels of an image; by default 50 million.
   public ServerOptions pixelLimit(long value) {
-    pixelLimit = value;
+    settings.pixelLimit = value;
     return this;
   }
 
   /// How long a request may take; by default 10 minutes. One that takes longer ends with an error.
   public ServerOptions timeout(Duration value) {
-    timeout = value;
+    settings.timeout = value;
     return this;
   }
 
   /// How long a connection may stand still while it is read or written; by default 30 seconds.
   public ServerOptions idle(Duration value) {
-    idle = value;
+    settings.idle = value;
     return this;
   }
 
   /// After how long without a token a stream says by a comment that it goes on; by default 15
   /// seconds.
   public ServerOptions ping(Duration value) {
-    ping = value;
+    settings.ping = value;
     return this;
   }
 
   /// A small model that guesses tokens for the others, where its vocabulary is theirs.
   public ServerOptions draft(Path value) {
-    draft = value;
+    settings.draft = value;
     return this;
   }
 
   /// Whether tokens are guessed by what followed the last ones earlier in the text; by default they
   /// are not. A [#draft] comes before this.
   public ServerOptions lookup(boolean value) {
-    lookup = value;
+    settings.lookup = value;
     return this;
   }
 
   /// Takes the lines that tell the user of what is loaded and unloaded; by default nobody does.
   public ServerOptions notices(Consumer<String> value) {
-    notices = value;
+    settings.notices = value;
     return this;
   }
 }

@@ -1,3 +1,6 @@
-/// Models behind HTTP: [io.gatun.server.Server] listens, `Guard` decides who may ask, `Routes`
-/// finds what answers, `Models` keeps what is loaded. Each API is a class of its own.
+/// Models behind HTTP: [io.gatun.server.Server] listens, as [io.gatun.server.ServerOptions] say.
+///
+/// Inside, each package uses only those before it: `http` (what every request goes through),
+/// `models` (what is loaded), `text` (what the APIs of language models share), then one package for
+/// each API (`openai`, `ollama`, `segmentation`) and one for the page (`web`).
 package io.gatun.server;

@@ -14,7 +14,7 @@ import java.lang.foreign.MemorySegment;
 /// fifth bits. Layouts: ggml's `ggml-common.h`.
 public final class Blocks32 {
   /// The 16 levels of IQ4_NL and IQ4_XS, closer together near zero.
-  private static final byte[] IQ4_LEVELS = {
+  static final byte[] IQ4_LEVELS = {
     -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113
   };
 

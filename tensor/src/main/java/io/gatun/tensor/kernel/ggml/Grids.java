@@ -2,6 +2,8 @@ package io.gatun.tensor.kernel.ggml;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 
 /// The tables that GGUF's formats of one to three bits are defined by: what ggml chose of all
 /// tuples of eight or four small numbers.
@@ -43,6 +45,49 @@ final class Grids {
       table[i] = (byte) numbers[place];
     }
     return table;
+  }
+
+  /// The tables as words: eight elements a long, four an int. Those of IQ1 are 8 (x + 1), with the
+  /// highest bit of each byte set.
+  static final class Words {
+    static final long[] IQ2_XXS = longs(Grids.IQ2_XXS);
+    static final long[] IQ2_XS = longs(Grids.IQ2_XS);
+    static final long[] IQ2_S = longs(Grids.IQ2_S);
+    static final int[] IQ3_XXS = ints(Grids.IQ3_XXS);
+    static final int[] IQ3_S = ints(Grids.IQ3_S);
+    static final long[] IQ1 = offset(longs(Grids.IQ1));
+
+    /// Bytes of ones where the place has ones.
+    static final long[] MASKS = new long[256];
+
+    static {
+      for (int i = 0; i < 256; i++) {
+        MASKS[i] = Long.expand(i, 0x0101010101010101L) * 0xFF;
+      }
+    }
+
+    private Words() {}
+
+    private static long[] longs(byte[] table) {
+      var words = new long[table.length / 8];
+      ByteBuffer.wrap(table).order(ByteOrder.LITTLE_ENDIAN).asLongBuffer().get(words);
+      return words;
+    }
+
+    private static int[] ints(byte[] table) {
+      var words = new int[table.length / 4];
+      ByteBuffer.wrap(table).order(ByteOrder.LITTLE_ENDIAN).asIntBuffer().get(words);
+      return words;
+    }
+
+    /// Of bytes -1, 0 and 1.
+    private static long[] offset(long[] ternary) {
+      for (int i = 0; i < ternary.length; i++) {
+        long plus1 = (ternary[i] ^ 0x8080808080808080L) - 0x7F7F7F7F7F7F7F7FL;
+        ternary[i] = plus1 * 8 | 0x8080808080808080L;
+      }
+      return ternary;
+    }
   }
 
   /// The signs of eight elements, 1 for negative, from the lower seven bits: an even number of

@@ -42,6 +42,9 @@ public final class Mxfp4 {
   /// Twice the magnitudes of F4, again and again.
   private static final IntVector LEVELS = levels();
 
+  /// Twice the values of F4; null where a vector cannot hold them.
+  private static final IntVector TABLE = COUNT == 16 ? table() : null;
+
   /// Half the values of F8_E8M0.
   private static final float[] HALF_SCALES = halfScales();
 
@@ -58,6 +61,14 @@ public final class Mxfp4 {
     var bits = new int[COUNT];
     for (int i = 0; i < COUNT; i++) {
       bits[i] = Float.floatToRawIntBits(doubled[i % 8]);
+    }
+    return IntVector.fromArray(INTS, bits, 0);
+  }
+
+  private static IntVector table() {
+    var bits = new int[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+      bits[i] = Float.floatToRawIntBits(Blocks32.MXFP4_LEVELS[i]);
     }
     return IntVector.fromArray(INTS, bits, 0);
   }
@@ -100,7 +111,12 @@ public final class Mxfp4 {
     long out = address(y, yAt + 4 * from, 4 * (to - from));
     int scaleStep = pairs ? 1 : step;
     for (long n = from; n < to; n++, out += 4) {
-      ALL.set(FLOAT, out, dot(nibbles, step, scale, scaleStep, a, columns));
+      float dot =
+          TABLE != null && !pairs
+              ? blocks(row, a, columns)
+              : dot(nibbles, step, scale, scaleStep, a, columns);
+      ALL.set(FLOAT, out, dot);
+      row += groups * step;
       nibbles += groups * step;
       scale += groups * scaleStep;
     }
@@ -123,6 +139,37 @@ public final class Mxfp4 {
       }
       sum = group.fma(FloatVector.broadcast(FLOATS, half(e)), sum);
     }
+    sum = sum.add(sum.rearrange(BY_8));
+    sum = sum.add(sum.rearrange(BY_4));
+    sum = sum.add(sum.rearrange(BY_2));
+    return sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE;
+  }
+
+  /// Rows of GGUF's blocks, two at a time, where a vector holds all values.
+  private static float blocks(long w, long x, int columns) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    FloatVector second = sum;
+    long end = x + 4L * columns;
+    for (; x <= end - 8 * GROUP; w += 34, x += 8 * GROUP) {
+      IntVector q = bytes(w + 1);
+      IntVector r = bytes(w + 18);
+      FloatVector a = q.and(15).selectFrom(TABLE).reinterpretAsFloats().mul(floats(x));
+      FloatVector b = r.and(15).selectFrom(TABLE).reinterpretAsFloats().mul(floats(x + 128));
+      IntVector u = q.lanewise(VectorOperators.LSHR, 4).and(15);
+      a = u.selectFrom(TABLE).reinterpretAsFloats().fma(floats(x + 64), a);
+      IntVector v = r.lanewise(VectorOperators.LSHR, 4).and(15);
+      b = v.selectFrom(TABLE).reinterpretAsFloats().fma(floats(x + 192), b);
+      sum = a.fma(FloatVector.broadcast(FLOATS, half(w)), sum);
+      second = b.fma(FloatVector.broadcast(FLOATS, half(w + 17)), second);
+    }
+    if (x < end) {
+      IntVector q = bytes(w + 1);
+      FloatVector a = q.and(15).selectFrom(TABLE).reinterpretAsFloats().mul(floats(x));
+      IntVector u = q.lanewise(VectorOperators.LSHR, 4).and(15);
+      a = u.selectFrom(TABLE).reinterpretAsFloats().fma(floats(x + 64), a);
+      sum = a.fma(FloatVector.broadcast(FLOATS, half(w)), sum);
+    }
+    sum = sum.add(second);
     sum = sum.add(sum.rearrange(BY_8));
     sum = sum.add(sum.rearrange(BY_4));
     sum = sum.add(sum.rearrange(BY_2));

@@ -45,7 +45,10 @@ public final class RowDots {
     Q8_0(DType.Block.Q8_0),
     Q4_K(DType.Block.Q4_K),
     Q5_K(DType.Block.Q5_K),
-    Q6_K(DType.Block.Q6_K);
+    Q6_K(DType.Block.Q6_K),
+    Q2_K(DType.Block.Q2_K),
+    IQ4_NL(DType.Block.IQ4_NL),
+    IQ4_XS(DType.Block.IQ4_XS);
 
     private final DType type;
 
@@ -60,7 +63,10 @@ public final class RowDots {
 
   /// Whether there is a kernel for rows of so many elements of the type.
   public static boolean supports(DType type, int columns) {
-    return kernel(type) != null && columns % Math.max(16, type.blockSize()) == 0;
+    boolean table = type == DType.Block.IQ4_NL || type == DType.Block.IQ4_XS;
+    return kernel(type) != null
+        && columns % Math.max(16, type.blockSize()) == 0
+        && (TableDots.AVAILABLE || !table);
   }
 
   private static Kernel kernel(DType type) {
@@ -121,6 +127,9 @@ public final class RowDots {
       case Q4_K -> q4k(row, x, columns);
       case Q5_K -> q5k(row, x, columns);
       case Q6_K -> q6k(row, x, columns);
+      case Q2_K -> q2k(row, x, columns);
+      case IQ4_NL -> TableDots.iq4nl(row, x, columns);
+      case IQ4_XS -> TableDots.iq4xs(row, x, columns);
     };
   }
 
@@ -332,6 +341,29 @@ public final class RowDots {
           IntVector high = bytes(qh + j).lanewise(VectorOperators.LSHR, highShift).and(3);
           IntVector q = high.lanewise(VectorOperators.LSHL, 4).or(low).sub(32);
           sum = toFloat(q).mul(d * ALL.get(BYTE, scales + j / 16)).fma(floats(x + 4 * j), sum);
+        }
+      }
+    }
+    sum = sum.add(sum.rearrange(BY_8));
+    sum = sum.add(sum.rearrange(BY_4));
+    sum = sum.add(sum.rearrange(BY_2));
+    return sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE;
+  }
+
+  private static float q2k(long w, long x, int columns) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    for (long end = x + 4L * columns; x != end; w += 84) {
+      float d = Lanes.f16(w + 80);
+      float m = Lanes.f16(w + 82);
+      for (int group = 0; group < 16; group++, x += 64) {
+        int sc = ALL.get(BYTE, w + group);
+        FloatVector scale = FloatVector.broadcast(FLOATS, d * (sc & 15));
+        FloatVector min = FloatVector.broadcast(FLOATS, -m * (sc >> 4 & 15));
+        long qs = w + 16 + (group >> 3) * 32 + (group & 1) * 16;
+        int shift = group & 6;
+        for (int j = 0; j < 16; j += COUNT) {
+          IntVector q = bytes(qs + j).lanewise(VectorOperators.LSHR, shift).and(3);
+          sum = toFloat(q).fma(scale, min).fma(floats(x + 4 * j), sum);
         }
       }
     }

@@ -82,21 +82,35 @@ public final class ByteDots {
     Reference.reachabilityFence(y);
   }
 
+  /// Four sums at a time: one would wait for its last product.
   private static float f8(
       long w, long s, long x, int columns, int group, int shift, int mask, float bias) {
     FloatVector sum = FloatVector.zero(FLOATS);
     for (int k = 0; k < columns; k += group, s += 4) {
       int end = Math.min(columns, k + group);
-      FloatVector even = FloatVector.zero(FLOATS);
-      FloatVector odd = FloatVector.zero(FLOATS);
-      for (int j = k; j < end; j += 2 * COUNT) {
+      FloatVector s0 = FloatVector.zero(FLOATS);
+      FloatVector s1 = s0;
+      FloatVector s2 = s0;
+      FloatVector s3 = s0;
+      int j = k;
+      for (; j <= end - 4 * COUNT; j += 4 * COUNT) {
         IntVector a = bytes(w + j).lanewise(VectorOperators.LSHL, shift).and(mask);
-        even = a.reinterpretAsFloats().fma(floats(x + 4L * j), even);
         IntVector b = bytes(w + j + COUNT).lanewise(VectorOperators.LSHL, shift).and(mask);
-        odd = b.reinterpretAsFloats().fma(floats(x + 4L * (j + COUNT)), odd);
+        IntVector c = bytes(w + j + 2 * COUNT).lanewise(VectorOperators.LSHL, shift).and(mask);
+        IntVector d = bytes(w + j + 3 * COUNT).lanewise(VectorOperators.LSHL, shift).and(mask);
+        s0 = a.reinterpretAsFloats().fma(floats(x + 4L * j), s0);
+        s1 = b.reinterpretAsFloats().fma(floats(x + 4L * (j + COUNT)), s1);
+        s2 = c.reinterpretAsFloats().fma(floats(x + 4L * (j + 2 * COUNT)), s2);
+        s3 = d.reinterpretAsFloats().fma(floats(x + 4L * (j + 3 * COUNT)), s3);
+      }
+      if (j < end) {
+        IntVector a = bytes(w + j).lanewise(VectorOperators.LSHL, shift).and(mask);
+        IntVector b = bytes(w + j + COUNT).lanewise(VectorOperators.LSHL, shift).and(mask);
+        s0 = a.reinterpretAsFloats().fma(floats(x + 4L * j), s0);
+        s1 = b.reinterpretAsFloats().fma(floats(x + 4L * (j + COUNT)), s1);
       }
       float scale = ALL.get(FLOAT, s & IN_BOUNDS) * bias;
-      sum = even.add(odd).fma(FloatVector.broadcast(FLOATS, scale), sum);
+      sum = s0.add(s1).add(s2.add(s3)).fma(FloatVector.broadcast(FLOATS, scale), sum);
     }
     sum = sum.add(sum.rearrange(BY_8));
     sum = sum.add(sum.rearrange(BY_4));
@@ -108,14 +122,23 @@ public final class ByteDots {
     FloatVector sum = FloatVector.zero(FLOATS);
     for (int k = 0; k < columns; k += group, s += 4) {
       int end = Math.min(columns, k + group);
-      FloatVector even = FloatVector.zero(FLOATS);
-      FloatVector odd = FloatVector.zero(FLOATS);
-      for (int j = k; j < end; j += 2 * COUNT) {
-        even = toFloat(bytes(w + j)).fma(floats(x + 4L * j), even);
-        odd = toFloat(bytes(w + j + COUNT)).fma(floats(x + 4L * (j + COUNT)), odd);
+      FloatVector s0 = FloatVector.zero(FLOATS);
+      FloatVector s1 = s0;
+      FloatVector s2 = s0;
+      FloatVector s3 = s0;
+      int j = k;
+      for (; j <= end - 4 * COUNT; j += 4 * COUNT) {
+        s0 = toFloat(bytes(w + j)).fma(floats(x + 4L * j), s0);
+        s1 = toFloat(bytes(w + j + COUNT)).fma(floats(x + 4L * (j + COUNT)), s1);
+        s2 = toFloat(bytes(w + j + 2 * COUNT)).fma(floats(x + 4L * (j + 2 * COUNT)), s2);
+        s3 = toFloat(bytes(w + j + 3 * COUNT)).fma(floats(x + 4L * (j + 3 * COUNT)), s3);
+      }
+      if (j < end) {
+        s0 = toFloat(bytes(w + j)).fma(floats(x + 4L * j), s0);
+        s1 = toFloat(bytes(w + j + COUNT)).fma(floats(x + 4L * (j + COUNT)), s1);
       }
       float scale = ALL.get(FLOAT, s & IN_BOUNDS);
-      sum = even.add(odd).fma(FloatVector.broadcast(FLOATS, scale), sum);
+      sum = s0.add(s1).add(s2.add(s3)).fma(FloatVector.broadcast(FLOATS, scale), sum);
     }
     sum = sum.add(sum.rearrange(BY_8));
     sum = sum.add(sum.rearrange(BY_4));

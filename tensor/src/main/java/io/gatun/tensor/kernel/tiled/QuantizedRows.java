@@ -22,11 +22,11 @@ import jdk.incubator.vector.VectorShuffle;
 /// Activations as 8-bit integers, in the form that the products with [io.gatun.tensor.DType.Tiled]
 /// weights read.
 ///
-/// T rows of K floats become (K / 32, T) blocks of [#BLOCK_BYTES] bytes: 32 I16, the F32 scale s, the
-/// F32 `s * (a0 + ... + a31)`, the I16 `-8 * (a0 + ... + a31)`, and padding; the integers a are in
-/// -127..127. Each I16 is there twice, so that one load of 32 bits fills a vector's lanes with it. A
-/// block holds all that the inner loop needs, and the rows' blocks lie side by side, so that one
-/// address serves all rows.
+/// T rows of K floats become (K / 32, T) blocks of [#BLOCK_BYTES] bytes: 32 I16, the F32 scale s,
+/// the F32 `s * (a0 + ... + a31)`, the I16 `-8 * (a0 + ... + a31)`, and padding; the integers a are
+/// in -127..127. Each I16 is there twice, so that one load of 32 bits fills a vector's lanes with
+/// it. A block holds all that the inner loop needs, and the rows' blocks lie side by side, so that
+/// one address serves all rows.
 ///
 /// For weights of 4 bits the I16 are not the integers themselves, since taking the weights out of
 /// the words that hold four costs the kernels more than the products do. Nibble i of a word w is

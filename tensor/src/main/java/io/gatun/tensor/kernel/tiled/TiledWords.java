@@ -57,7 +57,8 @@ final class TiledWords {
     for (int g = from; g < to; g++) {
       long words = w + (long) (g >> shift) * tile + (g & mask) * group;
       long a = x + (long) g * step & IN_BOUNDS;
-      ShortVector s0 = IntVector.broadcast(INTS, ALL.get(INT, a + MINUS_8_SUM)).reinterpretAsShorts();
+      ShortVector s0 =
+          IntVector.broadcast(INTS, ALL.get(INT, a + MINUS_8_SUM)).reinterpretAsShorts();
       for (int q = 0; q < 8; q++) {
         ShortVector v =
             ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
@@ -82,8 +83,11 @@ final class TiledWords {
     for (int g = from; g < to; g++) {
       long words = w + (long) (g >> shift) * tile + (g & mask) * group;
       long a = x + (long) g * step & IN_BOUNDS;
-      ShortVector s0 = IntVector.broadcast(INTS, ALL.get(INT, a + MINUS_8_SUM)).reinterpretAsShorts();
-      ShortVector s1 = IntVector.broadcast(INTS, ALL.get(INT, a + BLOCK_BYTES + MINUS_8_SUM)).reinterpretAsShorts();
+      ShortVector s0 =
+          IntVector.broadcast(INTS, ALL.get(INT, a + MINUS_8_SUM)).reinterpretAsShorts();
+      ShortVector s1 =
+          IntVector.broadcast(INTS, ALL.get(INT, a + BLOCK_BYTES + MINUS_8_SUM))
+              .reinterpretAsShorts();
       for (int q = 0; q < 8; q++) {
         ShortVector v =
             ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
@@ -92,7 +96,9 @@ final class TiledWords {
           ShortVector n = v.lanewise(LSHR, 4 * i);
           long c = b + 4 * i & IN_BOUNDS;
           s0 = n.mul(IntVector.broadcast(INTS, ALL.get(INT, c)).reinterpretAsShorts()).add(s0);
-          s1 = n.mul(IntVector.broadcast(INTS, ALL.get(INT, c + BLOCK_BYTES)).reinterpretAsShorts()).add(s1);
+          s1 =
+              n.mul(IntVector.broadcast(INTS, ALL.get(INT, c + BLOCK_BYTES)).reinterpretAsShorts())
+                  .add(s1);
         }
       }
       long sums = s + (long) (g - from) * 2 * VECTOR_BYTES & IN_BOUNDS;
@@ -110,10 +116,17 @@ final class TiledWords {
     for (int g = from; g < to; g++) {
       long words = w + (long) (g >> shift) * tile + (g & mask) * group;
       long a = x + (long) g * step & IN_BOUNDS;
-      ShortVector s0 = IntVector.broadcast(INTS, ALL.get(INT, a + MINUS_8_SUM)).reinterpretAsShorts();
-      ShortVector s1 = IntVector.broadcast(INTS, ALL.get(INT, a + BLOCK_BYTES + MINUS_8_SUM)).reinterpretAsShorts();
-      ShortVector s2 = IntVector.broadcast(INTS, ALL.get(INT, a + 2 * BLOCK_BYTES + MINUS_8_SUM)).reinterpretAsShorts();
-      ShortVector s3 = IntVector.broadcast(INTS, ALL.get(INT, a + 3 * BLOCK_BYTES + MINUS_8_SUM)).reinterpretAsShorts();
+      ShortVector s0 =
+          IntVector.broadcast(INTS, ALL.get(INT, a + MINUS_8_SUM)).reinterpretAsShorts();
+      ShortVector s1 =
+          IntVector.broadcast(INTS, ALL.get(INT, a + BLOCK_BYTES + MINUS_8_SUM))
+              .reinterpretAsShorts();
+      ShortVector s2 =
+          IntVector.broadcast(INTS, ALL.get(INT, a + 2 * BLOCK_BYTES + MINUS_8_SUM))
+              .reinterpretAsShorts();
+      ShortVector s3 =
+          IntVector.broadcast(INTS, ALL.get(INT, a + 3 * BLOCK_BYTES + MINUS_8_SUM))
+              .reinterpretAsShorts();
       for (int q = 0; q < 8; q++) {
         ShortVector v =
             ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
@@ -122,9 +135,19 @@ final class TiledWords {
           ShortVector n = v.lanewise(LSHR, 4 * i);
           long c = b + 4 * i & IN_BOUNDS;
           s0 = n.mul(IntVector.broadcast(INTS, ALL.get(INT, c)).reinterpretAsShorts()).add(s0);
-          s1 = n.mul(IntVector.broadcast(INTS, ALL.get(INT, c + BLOCK_BYTES)).reinterpretAsShorts()).add(s1);
-          s2 = n.mul(IntVector.broadcast(INTS, ALL.get(INT, c + 2 * BLOCK_BYTES)).reinterpretAsShorts()).add(s2);
-          s3 = n.mul(IntVector.broadcast(INTS, ALL.get(INT, c + 3 * BLOCK_BYTES)).reinterpretAsShorts()).add(s3);
+          s1 =
+              n.mul(IntVector.broadcast(INTS, ALL.get(INT, c + BLOCK_BYTES)).reinterpretAsShorts())
+                  .add(s1);
+          s2 =
+              n.mul(
+                      IntVector.broadcast(INTS, ALL.get(INT, c + 2 * BLOCK_BYTES))
+                          .reinterpretAsShorts())
+                  .add(s2);
+          s3 =
+              n.mul(
+                      IntVector.broadcast(INTS, ALL.get(INT, c + 3 * BLOCK_BYTES))
+                          .reinterpretAsShorts())
+                  .add(s3);
         }
       }
       long sums = s + (long) (g - from) * 4 * VECTOR_BYTES & IN_BOUNDS;
@@ -198,16 +221,16 @@ final class TiledWords {
         IntVector pair0 = l.mul(b00).add(h.mul(b01)).add(bias).reinterpretAsInts();
         all0 = pair0.add(all0);
         high0 = pair0.lanewise(ASHR, 16).add(high0);
-        ShortVector b10 = IntVector.broadcast(INTS, ALL.get(INT, b + BLOCK_BYTES)).reinterpretAsShorts();
-        ShortVector b11 = IntVector.broadcast(INTS, ALL.get(INT, b + BLOCK_BYTES + 4)).reinterpretAsShorts();
+        ShortVector b10 =
+            IntVector.broadcast(INTS, ALL.get(INT, b + BLOCK_BYTES)).reinterpretAsShorts();
+        ShortVector b11 =
+            IntVector.broadcast(INTS, ALL.get(INT, b + BLOCK_BYTES + 4)).reinterpretAsShorts();
         IntVector pair1 = l.mul(b10).add(h.mul(b11)).add(bias).reinterpretAsInts();
         all1 = pair1.add(all1);
         high1 = pair1.lanewise(ASHR, 16).add(high1);
       }
       long sums = s + 4L * (g - from) * VECTOR_BYTES & IN_BOUNDS;
-      all0.sub(high0.lanewise(LSHL, 16))
-          .sub(BIASES)
-          .intoMemorySegment(ALL, sums, ORDER);
+      all0.sub(high0.lanewise(LSHL, 16)).sub(BIASES).intoMemorySegment(ALL, sums, ORDER);
       high0.intoMemorySegment(ALL, sums + VECTOR_BYTES, ORDER);
       all1.sub(high1.lanewise(LSHL, 16))
           .sub(BIASES)

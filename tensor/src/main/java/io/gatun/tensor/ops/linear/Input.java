@@ -6,6 +6,7 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ggml.Dequantize;
 import io.gatun.tensor.kernel.ggml.Unpack;
 import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.kernel.scaled.CodeDots;
 import io.gatun.tensor.kernel.tiled.QuantizedRows;
 import io.gatun.tensor.ops.context.Check;
 import io.gatun.tensor.ops.context.Context;
@@ -33,6 +34,7 @@ public final class Input {
   private MemorySegment bf16;
   private U8 u8;
   private final MemorySegment[] quantized = new MemorySegment[9];
+  private final MemorySegment[] codeOrder = new MemorySegment[2];
   private final Map<Long, Tensor> groupSums = new HashMap<>();
   private final IdentityHashMap<Tensor, Input> ordered = new IdentityHashMap<>();
 
@@ -137,6 +139,18 @@ public final class Input {
       quantized[bits] = q;
     }
     return quantized[bits];
+  }
+
+  /// Rows of [CodeDots#orderedColumns] F32 in the order of [CodeDots#order].
+  MemorySegment inCodeOrder(boolean highFirst) {
+    int form = highFirst ? 1 : 0;
+    if (codeOrder[form] == null) {
+      long rowBytes = 4L * CodeDots.orderedColumns(columns);
+      var out = ctx.workspace().take(rows * rowBytes);
+      forEachRow((_, t, row, at) -> CodeDots.order(row, at, columns, highFirst, out, t * rowBytes));
+      codeOrder[form] = out;
+    }
+    return codeOrder[form];
   }
 
   /// The sums (T, G) F32 of G groups of columns.

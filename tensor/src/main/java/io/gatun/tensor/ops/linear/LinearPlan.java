@@ -95,7 +95,7 @@ sealed interface LinearPlan permits PackedPlan, RowPlan {
       var offsets = how.offsets();
       return offsets == null
           ? plan
-          : new OffsetPlan(ctx, plan, input.groupSums(offsets.dim(0)), offsets, out);
+          : new OffsetPlan(plan, input.groupSums(offsets.dim(0)), offsets, out);
     }
     boolean many = isMany(ctx, x);
     boolean vectors = ctx.backend() != Backend.SCALAR;
@@ -126,7 +126,7 @@ sealed interface LinearPlan permits PackedPlan, RowPlan {
     }
     if (vectors && ScaledPlan.supports(w)) {
       log(w, "dot products in place", why);
-      return new ScaledPlan(ctx, x, w, out);
+      return new ScaledPlan(x, w, out);
     }
     log(w, "dot products of unpacked rows", why);
     return new DotPlan(ctx, x, w, out);

@@ -5,7 +5,6 @@ import io.gatun.tensor.Dequantization;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.scaled.ByteDots;
 import io.gatun.tensor.kernel.scaled.CodeDots;
-import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Scratch;
 import java.lang.foreign.MemorySegment;
 
@@ -18,21 +17,17 @@ final class ScaledPlan implements RowPlan {
   private final MemorySegment x;
   private final int rows;
   private final int k;
+  private final long xBytes;
 
-  ScaledPlan(Context ctx, Input x, Tensor w, Tensor out) {
+  ScaledPlan(Input x, Tensor w, Tensor out) {
     this.w = w;
     this.out = out;
     how = w.dequantization();
     rows = x.rows();
     k = x.columns();
-    this.x = ByteDots.supports(w.dtype()) ? x.f32() : ordered(ctx, x, w.dtype());
-  }
-
-  private static MemorySegment ordered(Context ctx, Input x, DType type) {
-    long n = (long) x.rows() * x.columns();
-    var out = ctx.workspace().take(4 * n);
-    CodeDots.order(x.f32(), 0, type == DType.Block.CODE4, out, 0, n);
-    return out;
+    boolean codes = !ByteDots.supports(w.dtype());
+    this.x = codes ? x.inCodeOrder(w.dtype() == DType.Block.CODE4) : x.f32();
+    xBytes = 4L * (codes ? CodeDots.orderedColumns(k) : k);
   }
 
   /// Whether there is a kernel for the weight.
@@ -54,7 +49,7 @@ final class ScaledPlan implements RowPlan {
       return false;
     }
     if (w.dtype() == DType.Plain.F4) {
-      return scales == DType.Plain.F8_E4M3 && group == 16 && columns >= 2 * CodeDots.STEP;
+      return scales == DType.Plain.F8_E4M3 && group == 16;
     }
     return w.dtype() == DType.Block.CODE4
         && scales == DType.Plain.F32
@@ -74,7 +69,7 @@ final class ScaledPlan implements RowPlan {
     var scales = how.scales().segment();
     var y = out.segment();
     for (long t = 0; t < rows; t++) {
-      long at = 4 * t * k;
+      long at = t * xBytes;
       long yAt = 4 * t * out.dim(1);
       if (ByteDots.supports(w.dtype())) {
         int group = how.scaleGroup();

@@ -2,8 +2,10 @@ package io.gatun.tensor.ops.linear;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.ggml.LowBitDots;
 import io.gatun.tensor.kernel.ggml.Mxfp4;
 import io.gatun.tensor.kernel.ggml.RowDots;
+import io.gatun.tensor.kernel.scaled.CodeDots;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Scratch;
 import java.lang.foreign.MemorySegment;
@@ -16,6 +18,8 @@ final class StoredPlan implements RowPlan {
   private final MemorySegment x;
   private final int rows;
   private final int k;
+  private final boolean codes;
+  private final long xBytes;
   private final MemorySegment scales;
 
   StoredPlan(Context ctx, Input x, Tensor w, Tensor out) {
@@ -24,7 +28,10 @@ final class StoredPlan implements RowPlan {
     rows = x.rows();
     k = x.columns();
     scales = w.scales() == null ? MemorySegment.NULL : w.scales().segment();
-    this.x = w.dtype() == DType.Block.MXFP4_PAIRS ? split(ctx, x) : x.f32();
+    boolean pairs = w.dtype() == DType.Block.MXFP4_PAIRS;
+    codes = pairs && CodeDots.AVAILABLE && k >= CodeDots.STEP;
+    this.x = codes ? x.inCodeOrder(false) : pairs ? split(ctx, x) : x.f32();
+    xBytes = 4L * (codes ? CodeDots.orderedColumns(k) : k);
   }
 
   private static MemorySegment split(Context ctx, Input x) {
@@ -37,11 +44,20 @@ final class StoredPlan implements RowPlan {
   /// Whether there is a kernel for the weight.
   static boolean supports(Tensor w) {
     return w.dequantization() == null
-        && (isMxfp4(w) || RowDots.supports(w.dtype(), Math.toIntExact(w.dim(1))));
+        && (isMxfp4(w) || isLowBits(w) || RowDots.supports(w.dtype(), Math.toIntExact(w.dim(1))));
   }
 
   private static boolean isMxfp4(Tensor w) {
     return w.dtype() == DType.Block.MXFP4 || w.dtype() == DType.Block.MXFP4_PAIRS;
+  }
+
+  private static boolean isLowBits(Tensor w) {
+    return LowBitDots.supports(w.dtype(), Math.toIntExact(w.dim(1)));
+  }
+
+  @Override
+  public long scratchBytes() {
+    return isLowBits(w) ? LowBitDots.scratchBytes(k) : 0;
   }
 
   @Override
@@ -52,10 +68,19 @@ final class StoredPlan implements RowPlan {
   @Override
   public void multiply(int worker, Scratch scratch, long from, long to) {
     var y = out.segment();
+    if (isLowBits(w)) {
+      var type = (DType.Block) w.dtype();
+      var memory = scratch.memory();
+      long stride = 4 * out.dim(1);
+      LowBitDots.multiply(type, w.segment(), k, x, rows, from, to, y, stride, memory, scratch.at());
+      return;
+    }
     for (long t = 0; t < rows; t++) {
-      long at = 4 * t * k;
+      long at = t * xBytes;
       long yAt = 4 * t * out.dim(1);
-      if (isMxfp4(w)) {
+      if (codes) {
+        CodeDots.mxfp4(w.segment(), scales, k, x, at, from, to, y, yAt);
+      } else if (isMxfp4(w)) {
         var type = (DType.Block) w.dtype();
         Mxfp4.multiply(type, w.segment(), scales, k, x, at, from, to, y, yAt);
       } else {

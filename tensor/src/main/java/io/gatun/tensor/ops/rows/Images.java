@@ -161,6 +161,39 @@ public final class Images {
     return out;
   }
 
+  public static Tensor maxPool2x2(Context ctx, Tensor x) {
+    Check.activations("x", x, ctx.dtype());
+    Check.rank("x", x, 4);
+    int height = Math.toIntExact(x.dim(1) / 2);
+    int width = Math.toIntExact(x.dim(2) / 2);
+    int channels = Math.toIntExact(x.dim(3));
+    var out = ctx.empty(x.dim(0), height, width, channels);
+    ctx.forEach(
+        x.dim(0) * height,
+        1,
+        (_, from, to) -> {
+          var pixels = new FloatRow(ctx.dtype(), 2 * width * channels);
+          var larger = new float[2 * width * channels];
+          var pooled = new float[width * channels];
+          for (long row = from; row < to; row++) {
+            long upper = (row / height * x.dim(1) + row % height * 2) * x.dim(2) * channels;
+            pixels.read(x.segment(), upper, larger);
+            float[] lower = pixels.read(x.segment(), upper + x.dim(2) * channels);
+            for (int i = 0; i < larger.length; i++) {
+              larger[i] = Math.max(larger[i], lower[i]);
+            }
+            for (int i = 0; i < width; i++) {
+              for (int c = 0; c < channels; c++) {
+                pooled[i * channels + c] =
+                    Math.max(larger[2 * i * channels + c], larger[(2 * i + 1) * channels + c]);
+              }
+            }
+            pixels.write(pooled, out.segment(), row * width * channels);
+          }
+        });
+    return out;
+  }
+
   public static Tensor resizeBilinear(Context ctx, Tensor x, int height, int width) {
     Check.activations("x", x, ctx.dtype());
     Check.rank("x", x, 4);

@@ -1,0 +1,2 @@
+/// `/v1/segmentations`: masks of what is in an image.
+package io.gatun.server.segmentation;

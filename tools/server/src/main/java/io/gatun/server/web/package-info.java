@@ -1,0 +1,2 @@
+/// The page at `/`.
+package io.gatun.server.web;
