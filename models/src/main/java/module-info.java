@@ -7,6 +7,7 @@ module io.gatun.models {
   exports io.gatun.models;
   exports io.gatun.models.chat;
   exports io.gatun.models.clip;
+  exports io.gatun.models.clipseg;
   exports io.gatun.models.constraint;
   exports io.gatun.models.diffusion;
   exports io.gatun.models.dit;
@@ -23,6 +24,7 @@ module io.gatun.models {
   exports io.gatun.models.rewrite;
   exports io.gatun.models.sam;
   exports io.gatun.models.sam.coco;
+  exports io.gatun.models.sam.export;
   exports io.gatun.models.sam.video;
   exports io.gatun.models.sampling;
   exports io.gatun.models.t5;

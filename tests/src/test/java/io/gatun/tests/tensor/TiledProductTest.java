@@ -138,7 +138,8 @@ class TiledProductTest {
     }
   }
 
-  /// Multiplies in two parts, and checks that nothing beyond is written.
+  /// Multiplies in two parts, and checks that nothing beyond is written, and that rows one by one
+  /// give the same bits.
   private static void agree(
       Arena arena, Tiled type, MemorySegment w, MemorySegment x, int n, int k, int count) {
     long rowBytes = QuantizedRows.rowBytes(k);
@@ -167,6 +168,17 @@ class TiledProductTest {
             "%s (%d, %d) x %d: element %d is %s; need %s"
                 .formatted(type.name(), n, k, count, i / 4, a, e));
       }
+    }
+    var oneByOne = arena.allocate(stride * count);
+    TiledProduct.setTogether(false);
+    try {
+      new TiledProduct(type, w, 0, n, k, q, count, oneByOne, 0, stride)
+          .multiply(0, tiles, scratch, 0);
+    } finally {
+      TiledProduct.setTogether(true);
+    }
+    if (oneByOne.mismatch(actual) >= 0) {
+      throw new AssertionError(type.name() + ": " + count + " rows one by one differ");
     }
   }
 

@@ -43,6 +43,8 @@ public final class TiledProduct {
   /// Vectors of a tile.
   private static final int PARTS = 2 * Tiled.ROWS / VECTOR_BYTES;
 
+  private static volatile boolean together = true;
+
   private final Tiled type;
   private final MemorySegment weights;
   private final MemorySegment activations;
@@ -105,6 +107,12 @@ public final class TiledProduct {
     }
   }
 
+  /// Whether rows of activations are multiplied together. As long as the kernels that do so are not
+  /// compiled, one by one is faster; the products are the same to the bit.
+  public static void setTogether(boolean together) {
+    TiledProduct.together = together;
+  }
+
   /// Multiplies the rows of tiles `from` to `to`-1. Threads may call at once for different tiles.
   ///
   /// @param scratch [#SCRATCH_BYTES] from byte `scratchAt`
@@ -121,11 +129,11 @@ public final class TiledProduct {
 
   private void multiply(int v, long t) {
     long at = w + v / PARTS * tileRowBytes + v % PARTS * VECTOR_BYTES;
-    if (count >= FETCH_ROWS && v % PARTS == 0) {
+    if (together && count >= FETCH_ROWS && v % PARTS == 0) {
       TiledLayout.fetch(at, tileRowBytes, t);
     }
     for (int m = 0, n; m < count; m += n) {
-      n = count - m >= MOST_ROWS && type.bits() == 4 ? MOST_ROWS : Math.min(2, count - m);
+      n = together ? rowsFrom(m) : 1;
       long a = x + (long) m * QuantizedRows.BLOCK_BYTES;
       long to = result(m, v, t);
       if (type.bits() == 4 && !type.minima() && n < 4) {
@@ -135,6 +143,11 @@ public final class TiledProduct {
       }
       copyPadded(m, n, v, t);
     }
+  }
+
+  /// The rows that are multiplied together with row m.
+  private int rowsFrom(int m) {
+    return count - m >= MOST_ROWS && type.bits() == 4 ? MOST_ROWS : Math.min(2, count - m);
   }
 
   private void inOnePass(long at, long a, int n, long y, long yStep) {
