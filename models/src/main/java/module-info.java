@@ -15,11 +15,13 @@ module io.gatun.models {
   exports io.gatun.models.decoder.arch;
   exports io.gatun.models.encoder;
   exports io.gatun.models.engine;
+  exports io.gatun.models.esrgan;
   exports io.gatun.models.evaluation;
   exports io.gatun.models.image;
   exports io.gatun.models.nn;
   exports io.gatun.models.pipeline;
   exports io.gatun.models.quantized;
+  exports io.gatun.models.quantize;
   exports io.gatun.models.qwen3;
   exports io.gatun.models.rewrite;
   exports io.gatun.models.sam;

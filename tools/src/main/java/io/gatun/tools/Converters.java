@@ -5,6 +5,7 @@ import io.gatun.models.Thinking;
 import io.gatun.models.diffusion.Rng;
 import io.gatun.models.encoder.Pooling;
 import io.gatun.models.nn.Quantization;
+import io.gatun.models.quantize.Method;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Precision;
@@ -50,6 +51,7 @@ final class Converters {
     choice(commands, Precision.class);
     choice(commands, Rng.class);
     choice(commands, Completion.Shell.class);
+    choice(commands, Method.class);
     choice(commands, NetworkOptions.Type.class);
     choice(commands, PackOptions.When.class);
     choice(commands, Pooling.class);
