@@ -15,6 +15,7 @@ module io.gatun.models {
   exports io.gatun.models.decoder.arch;
   exports io.gatun.models.encoder;
   exports io.gatun.models.engine;
+  exports io.gatun.models.esrgan;
   exports io.gatun.models.evaluation;
   exports io.gatun.models.image;
   exports io.gatun.models.lora;
