@@ -3,12 +3,11 @@ package io.gatun.tools;
 import io.gatun.models.ImageSettings;
 import io.gatun.models.Pretrained;
 import io.gatun.models.StableDiffusion;
+import io.gatun.models.StableDiffusionOptions;
 import io.gatun.models.diffusion.PredictionType;
 import io.gatun.models.nn.Quantization;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
@@ -59,11 +58,15 @@ final class DiffusionModelOptions {
               + " takes a small part of the time and memory.")
   private Path vae;
 
+  @Mixin private LoraOptions loras;
+
   @Option(
-      names = "--lora",
-      paramLabel = "FILE[:SCALE]",
-      description = "Add a low-rank adaptation; may be given several times.")
-  private List<String> loras = new ArrayList<>();
+      names = "--embedding",
+      paramLabel = "FILE",
+      description =
+          "Add a word that the text encoder was taught (textual inversion): prompts name it as the"
+              + " file does, or by the file's name without its ending; may be given several times.")
+  private List<Path> embeddings = new ArrayList<>();
 
   @Option(
       names = "--controlnet",
@@ -79,12 +82,19 @@ final class DiffusionModelOptions {
   ///
   /// @param from an image that is to be made again; null for none
   StableDiffusion load(FromImage from) {
+    return load(from, false);
+  }
+
+  /// Loads the pipeline.
+  ///
+  /// @param from an image that is to be made again; null for none
+  /// @param keep whether several images are to be made, see [StableDiffusionOptions#keepWeights]
+  StableDiffusion load(FromImage from, boolean keep) {
     var err = command.commandLine().getErr();
     Path path = model != null ? ModelNames.find(command, model) : Pretrained.path("tiny-sd");
-    Map<Path, Double> adaptations = new LinkedHashMap<>();
-    loras.forEach(lora -> addLora(lora, adaptations));
+    Map<Path, Double> adaptations = loras.adaptations();
     if (from != null) {
-      from.checkModel(path, vae, adaptations.keySet(), controlNets);
+      from.checkModel(path, vae, adaptations.keySet(), controlNets, embeddings);
     }
     Fit.of(path, StableDiffusion.PACKING_BUDGET).require(null, run.force());
     return StableDiffusion.load(
@@ -101,6 +111,8 @@ final class DiffusionModelOptions {
           }
           adaptations.forEach(o::lora);
           controlNets.forEach(o::controlNet);
+          embeddings.forEach(o::embedding);
+          o.keepWeights(keep);
           o.backend(run.backend())
               .threads(run.threads())
               .loadMode(run.load())
@@ -110,27 +122,6 @@ final class DiffusionModelOptions {
             o.dtype(network.dtype());
           }
         });
-  }
-
-  /// `FILE:SCALE`, or `FILE` for a scale of 1.
-  private static void addLora(String text, Map<Path, Double> adaptations) {
-    if (text.isBlank()) {
-      throw new IllegalArgumentException("the adaptation has no name; need FILE or FILE:SCALE");
-    }
-    int colon = text.lastIndexOf(':');
-    if (colon <= 0 || Files.exists(Path.of(text))) {
-      adaptations.put(Path.of(text), 1.0);
-      return;
-    }
-    String scale = text.substring(colon + 1);
-    try {
-      adaptations.put(Path.of(text.substring(0, colon)), Double.parseDouble(scale));
-    } catch (NumberFormatException e) {
-      throw new IllegalArgumentException(
-          "the adaptation \"%s\": \"%s\" is no number; need FILE:SCALE, as in style.safetensors:0.8"
-              .formatted(text, scale),
-          e);
-    }
   }
 
   private Quantization quantization() {
