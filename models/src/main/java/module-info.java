@@ -7,6 +7,7 @@ module io.gatun.models {
   exports io.gatun.models;
   exports io.gatun.models.chat;
   exports io.gatun.models.clip;
+  exports io.gatun.models.clipseg;
   exports io.gatun.models.constraint;
   exports io.gatun.models.diffusion;
   exports io.gatun.models.dit;
@@ -14,15 +15,18 @@ module io.gatun.models {
   exports io.gatun.models.decoder.arch;
   exports io.gatun.models.encoder;
   exports io.gatun.models.engine;
+  exports io.gatun.models.esrgan;
   exports io.gatun.models.evaluation;
   exports io.gatun.models.image;
   exports io.gatun.models.nn;
   exports io.gatun.models.pipeline;
   exports io.gatun.models.quantized;
+  exports io.gatun.models.quantize;
   exports io.gatun.models.qwen3;
   exports io.gatun.models.rewrite;
   exports io.gatun.models.sam;
   exports io.gatun.models.sam.coco;
+  exports io.gatun.models.sam.export;
   exports io.gatun.models.sam.video;
   exports io.gatun.models.sampling;
   exports io.gatun.models.t5;

@@ -109,12 +109,25 @@ final class Denoising {
     float[] latents = start;
     float[] timesteps = scheduler.timesteps();
     try (var _ = f.scope()) {
-      var conditioned = denoiser.condition(f, wanted(conditions, seen));
+      var wanted = wanted(conditions, seen);
+      var guided = denoiser.condition(f, wanted);
+      boolean always = options.guidanceStart == 0 && options.guidanceEnd == 1;
+      var alone =
+          always || conditions.size() == 1
+              ? guided
+              : denoiser.condition(f, wanted.withoutNegative());
+      var cache = new StepCache(options.cache);
       for (int i = 0; i < timesteps.length; i++) {
         long began = System.nanoTime();
         float[] scaled = scheduler.scaleModelInput(latents);
         var now = new Denoiser.Moment(timesteps[i], i, timesteps.length);
-        float[] output = guidance.combine(conditioned.predict(scaled, now), size.all());
+        float[] output = cache.reused(scaled, i == timesteps.length - 1);
+        if (output == null) {
+          boolean guides = now.isWithin(options.guidanceStart, options.guidanceEnd);
+          float[] predictions = (guides ? guided : alone).predict(scaled, now);
+          output = guidance.combine(predictions, size.all());
+          cache.put(scaled, output);
+        }
         latents = scheduler.step(output, latents, () -> nextNoise(generators));
         if (kept != null) {
           restore(latents, kept);

@@ -17,12 +17,13 @@ import java.util.Map;
 
 /// Options as settings in [ImageParameters], and back.
 ///
-/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Spacing`, `Dtype`, `Prediction
-/// type` (where the files left that open), `Prompt syntax`, `Lora 1`, `Lora 1 hash`, `Negative
-/// text` (empty, which is another thing for SDXL than none), `Text tokens`, `VAE file`, `VAE file
-/// hash`, `VAE tile`, `Control 1`, `Control 1 hash`, `Control 1 steers` (how strongly, from where
-/// and to where), `Control 1 image hash`, `Reference 1 hash`, `Init image hash` and `Mask hash` are
-/// Gatun's own, which other programs pass over.
+/// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Spacing`, `Guidance interval`,
+/// `Step cache`, `Embedding 1`, `Embedding 1 hash`, `Dtype`, `Prediction type` (where the files
+/// left that open), `Prompt syntax`, `Lora 1`, `Lora 1 hash`, `Negative text` (empty, which is
+/// another thing for SDXL than none), `Text tokens`, `VAE file`, `VAE file hash`, `VAE tile`,
+/// `Control 1`, `Control 1 hash`, `Control 1 steers` (how strongly, from where and to where),
+/// `Control 1 image hash`, `Reference 1 hash`, `Init image hash` and `Mask hash` are Gatun's own,
+/// which other programs pass over.
 ///
 /// What comes from an image's file is a stranger's word: it sets numbers and choices. Of files
 /// there are only names and hashes, see [#files].
@@ -37,6 +38,9 @@ public final class ImageSettings {
   private static final String TEXT_TOKENS = "Text tokens";
   private static final String VAE = "VAE file";
   private static final String IMAGE_GUIDANCE = "Image CFG scale";
+  private static final String INTERVAL = "Guidance interval";
+  private static final String CACHE = "Step cache";
+  private static final String EMBEDDING = "Embedding ";
   private static final String CONTROL = "Control ";
   private static final String STEERS = " steers";
   private static final String IMAGE = " image";
@@ -93,6 +97,12 @@ public final class ImageSettings {
     if (o.imageGuidance != ImagineOptions.IMAGE_GUIDANCE) {
       s.put(IMAGE_GUIDANCE, plain(o.imageGuidance));
     }
+    if (o.guidanceStart > 0 || o.guidanceEnd < 1) {
+      s.put(INTERVAL, "%s to %s".formatted(plain(o.guidanceStart), plain(o.guidanceEnd)));
+    }
+    if (o.cache > 0) {
+      s.put(CACHE, plain(o.cache));
+    }
     for (int i = 0; i < o.controls.size(); i++) {
       var control = o.controls.get(i);
       s.put(
@@ -102,6 +112,7 @@ public final class ImageSettings {
     }
     int lora = 1;
     int control = 1;
+    int embedding = 1;
     int picture = 1;
     int reference = 1;
     for (SourceFile file : files) {
@@ -109,6 +120,7 @@ public final class ImageSettings {
         case MODEL -> s.put("Model", file.name());
         case VAE -> putFile(VAE, file, "", s);
         case LORA -> putFile(LORA + lora++, file, ":" + plain(file.scale()), s);
+        case EMBEDDING -> putFile(EMBEDDING + embedding++, file, "", s);
         case CONTROLNET -> putFile(CONTROL + control++, file, "", s);
         case CONTROL_IMAGE -> s.put(CONTROL + picture++ + IMAGE + HASH, file.hash());
         case REFERENCE -> s.put(REFERENCE + reference++ + HASH, file.hash());
@@ -176,6 +188,9 @@ public final class ImageSettings {
       double scale = colon < 0 ? 1 : number(LORA + i, value, value.substring(colon + 1));
       String name = colon < 0 ? value : value.substring(0, colon);
       files.add(file(Kind.LORA, name, scale, s.get(LORA + i + HASH)));
+    }
+    for (int i = 1; s.containsKey(EMBEDDING + i) && i <= MOST_FILES; i++) {
+      files.add(file(Kind.EMBEDDING, s.get(EMBEDDING + i), 1, s.get(EMBEDDING + i + HASH)));
     }
     for (int i = 1; s.containsKey(CONTROL + i) && i <= MOST_FILES; i++) {
       files.add(file(Kind.CONTROLNET, s.get(CONTROL + i), 1, s.get(CONTROL + i + HASH)));
@@ -272,6 +287,16 @@ public final class ImageSettings {
     switch (name) {
       case "Steps" -> o.steps(Integer.parseInt(value));
       case "CFG scale" -> o.guidance(Double.parseDouble(value));
+      case CACHE -> o.cache(Double.parseDouble(value));
+      case INTERVAL -> {
+        int to = value.indexOf(" to ");
+        if (to < 0) {
+          throw new NumberFormatException(value);
+        }
+        o.guidanceInterval(
+            Double.parseDouble(value.substring(0, to)),
+            Double.parseDouble(value.substring(to + 4)));
+      }
       case IMAGE_GUIDANCE -> o.imageGuidance(Double.parseDouble(value));
       case "Seed" -> o.seed(Long.parseLong(value));
       case "Size" -> {

@@ -37,6 +37,9 @@ public final class ImagineOptions {
   final List<Control> controls = new ArrayList<>();
   int vaeTile;
   float[][] noise = {};
+  double guidanceStart;
+  double guidanceEnd = 1;
+  double cache;
   int[] originalSize;
   int[] cropTopLeft = {0, 0};
   int[] targetSize;
@@ -74,6 +77,29 @@ public final class ImagineOptions {
       throw new IllegalArgumentException("guidance is " + value + "; need 0 to 1000");
     }
     guidance = value;
+    return this;
+  }
+
+  /// Guides only in the steps that lie between these shares of all, which takes half the time in
+  /// the others (Kynkaanniemi et al. 2024, arXiv:2404.07724); in all steps unless set.
+  public ImagineOptions guidanceInterval(double start, double end) {
+    if (!(start >= 0 && start < end && end <= 1)) {
+      throw new IllegalArgumentException(
+          "guidance from %s to %s; need 0 <= start < end <= 1".formatted(start, end));
+    }
+    guidanceStart = start;
+    guidanceEnd = end;
+    return this;
+  }
+
+  /// Uses predictions again in steps in which they would change by less than this share of
+  /// themselves, as far as the latest ones tell (EasyCache, Zhou et al. 2025, arXiv:2507.02860); 0,
+  /// unless set, asks the network in all steps.
+  public ImagineOptions cache(double tolerance) {
+    if (!(tolerance >= 0 && tolerance <= 1)) {
+      throw new IllegalArgumentException("the cache's tolerance is " + tolerance + "; need 0 to 1");
+    }
+    cache = tolerance;
     return this;
   }
 

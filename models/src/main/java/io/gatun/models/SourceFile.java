@@ -27,6 +27,7 @@ public record SourceFile(Kind kind, String name, String hash, double scale) {
     MODEL,
     VAE,
     LORA,
+    EMBEDDING,
     CONTROLNET,
     CONTROL_IMAGE,
     REFERENCE,

@@ -2,6 +2,7 @@ package io.gatun.models;
 
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Interruption;
+import io.gatun.models.clip.TextualInversion;
 import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.diffusion.LoraSet;
 import io.gatun.models.diffusion.NormalGenerator;
@@ -64,6 +65,7 @@ public final class StableDiffusion implements AutoCloseable {
   private final Pipeline pipeline;
   private final LatentImages images;
   private final List<ControlNetFile> controlNets = new ArrayList<>();
+  private final PromptCache prompts = new PromptCache();
   private Weights networkWeights;
   private List<SourceFile> loadedFiles;
 
@@ -98,6 +100,7 @@ public final class StableDiffusion implements AutoCloseable {
                   once,
                   images.channels(),
                   controlNets(),
+                  taught(),
                   options.notices));
       networkWeights.requireQuantized();
       files.requireAllUsed(vaeFile != null && !vaeFile.isTiny());
@@ -113,6 +116,15 @@ public final class StableDiffusion implements AutoCloseable {
       }
       throw e;
     }
+  }
+
+  private List<TextualInversion> taught() {
+    if (!options.embeddings.isEmpty() && !files.has("unet")) {
+      throw new CheckpointException(
+          "%s: words are taught to the text encoders of Stable Diffusion 1, 2 and XL; leave out --embedding"
+              .formatted(files.path()));
+    }
+    return options.embeddings.stream().map(TextualInversion::read).toList();
   }
 
   /// The ControlNet that comes with the pipeline, and others.
@@ -247,7 +259,8 @@ public final class StableDiffusion implements AutoCloseable {
   ///
   /// Neither keeps memory for the other's time but the mapped weights: what the network had brought
   /// into another form is made again for the next call, which takes a part of its first step's
-  /// time.
+  /// time, unless [StableDiffusionOptions#keepWeights]. What the text encoders made of the latest
+  /// prompts is kept.
   ///
   /// @throws IllegalArgumentException if the options do not fit together or the model
   /// @throws java.util.concurrent.CancellationException if a step was told to cancel, or the thread
@@ -317,8 +330,10 @@ public final class StableDiffusion implements AutoCloseable {
 
   /// Gives back the memory that a part of the work took and the next has no use for.
   private void release() {
-    f.releaseWeights();
-    images.releaseWeights();
+    if (!options.keepWeights) {
+      f.releaseWeights();
+      images.releaseWeights();
+    }
     ops.workspace().trim();
   }
 
@@ -379,10 +394,10 @@ public final class StableDiffusion implements AutoCloseable {
               + " out");
     }
     if (!pipeline.guides(o.guidance)) {
-      return pipeline.text().encode(List.of(prompt), how);
+      return prompts.encode(pipeline.text(), List.of(prompt), how);
     }
     String negative = o.negative == null ? "" : o.negative;
-    var both = pipeline.text().encode(List.of(negative, prompt), how);
+    var both = prompts.encode(pipeline.text(), List.of(negative, prompt), how);
     boolean zeros = o.negative == null && pipeline.zerosForNoNegative();
     return zeros ? List.of(both.getFirst().zeros(), both.getLast()) : both;
   }
@@ -444,6 +459,8 @@ public final class StableDiffusion implements AutoCloseable {
       if (options.vae != null) {
         loadedFiles.add(SourceFile.of(SourceFile.Kind.VAE, options.vae, 1));
       }
+      options.embeddings.forEach(
+          path -> loadedFiles.add(SourceFile.of(SourceFile.Kind.EMBEDDING, path, 1)));
       options.controlNets.forEach(
           path -> loadedFiles.add(SourceFile.of(SourceFile.Kind.CONTROLNET, path, 1)));
       options.loras.forEach(

@@ -23,6 +23,8 @@ public final class StableDiffusionOptions {
   Quantization quantization = Quantization.NONE;
   Path vae;
   PredictionType prediction;
+  boolean keepWeights;
+  final List<Path> embeddings = new ArrayList<>();
   final List<Path> controlNets = new ArrayList<>();
   final Map<Path, Double> loras = new LinkedHashMap<>();
   Consumer<String> notices = line -> {};
@@ -74,6 +76,21 @@ public final class StableDiffusionOptions {
   /// often do not.
   public StableDiffusionOptions predictionType(PredictionType value) {
     prediction = value;
+    return this;
+  }
+
+  /// Adds a word that the text encoder was taught (textual inversion); prompts name it as its file
+  /// does, `<cat>`, or by the file's name without its ending. May be called several times.
+  public StableDiffusionOptions embedding(Path file) {
+    embeddings.add(Objects.requireNonNull(file, "the embedding's file is null"));
+    return this;
+  }
+
+  /// Whether the weights that the networks had brought into another form, up to
+  /// [StableDiffusion#PACKING_BUDGET] and the autoencoder's, are kept between images: the next one
+  /// begins at once, and more memory is taken meanwhile. By default they are not.
+  public StableDiffusionOptions keepWeights(boolean value) {
+    keepWeights = value;
     return this;
   }
 

@@ -7,7 +7,10 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 
 /// Where the tests find their files.
@@ -40,6 +43,20 @@ public final class TestData {
     Path path = ROOT.resolveSibling("shared").resolve("testdata").resolve(name);
     assumeTrue(Files.exists(path), () -> "no test data at " + path);
     return path;
+  }
+
+  /// What lies in a folder of the test data, of ours and of what lies beside the project.
+  public static Set<String> names(String folder) throws IOException {
+    var names = new TreeSet<String>();
+    Path beside = ROOT.resolveSibling("shared").resolve("testdata");
+    for (Path path : List.of(OURS.resolve(folder), beside.resolve(folder))) {
+      if (Files.isDirectory(path)) {
+        try (var files = Files.list(path)) {
+          files.forEach(file -> names.add(file.getFileName().toString()));
+        }
+      }
+    }
+    return names;
   }
 
   /// A folder, or, where it only describes weights, a copy in which they are written.

@@ -3,6 +3,7 @@ package io.gatun.tools;
 import io.gatun.models.ImageSettings;
 import io.gatun.models.Pretrained;
 import io.gatun.models.StableDiffusion;
+import io.gatun.models.StableDiffusionOptions;
 import io.gatun.models.diffusion.PredictionType;
 import io.gatun.models.nn.Quantization;
 import java.nio.file.Files;
@@ -66,6 +67,14 @@ final class DiffusionModelOptions {
   private List<String> loras = new ArrayList<>();
 
   @Option(
+      names = "--embedding",
+      paramLabel = "FILE",
+      description =
+          "Add a word that the text encoder was taught (textual inversion): prompts name it as the"
+              + " file does, or by the file's name without its ending; may be given several times.")
+  private List<Path> embeddings = new ArrayList<>();
+
+  @Option(
       names = "--controlnet",
       paramLabel = "DIR",
       description =
@@ -79,12 +88,20 @@ final class DiffusionModelOptions {
   ///
   /// @param from an image that is to be made again; null for none
   StableDiffusion load(FromImage from) {
+    return load(from, false);
+  }
+
+  /// Loads the pipeline.
+  ///
+  /// @param from an image that is to be made again; null for none
+  /// @param keep whether several images are to be made, see [StableDiffusionOptions#keepWeights]
+  StableDiffusion load(FromImage from, boolean keep) {
     var err = command.commandLine().getErr();
     Path path = model != null ? ModelNames.find(command, model) : Pretrained.path("tiny-sd");
     Map<Path, Double> adaptations = new LinkedHashMap<>();
     loras.forEach(lora -> addLora(lora, adaptations));
     if (from != null) {
-      from.checkModel(path, vae, adaptations.keySet(), controlNets);
+      from.checkModel(path, vae, adaptations.keySet(), controlNets, embeddings);
     }
     Fit.of(path, StableDiffusion.PACKING_BUDGET).require(null, run.force());
     return StableDiffusion.load(
@@ -101,6 +118,8 @@ final class DiffusionModelOptions {
           }
           adaptations.forEach(o::lora);
           controlNets.forEach(o::controlNet);
+          embeddings.forEach(o::embedding);
+          o.keepWeights(keep);
           o.backend(run.backend())
               .threads(run.threads())
               .loadMode(run.load())

@@ -37,7 +37,8 @@ final class FromImage {
     return parameters;
   }
 
-  void checkModel(Path model, Path vae, Collection<Path> loras, List<Path> controlNets) {
+  void checkModel(
+      Path model, Path vae, Collection<Path> loras, List<Path> controlNets, List<Path> embeddings) {
     for (SourceFile file : of(Kind.MODEL)) {
       if (!file.is(model)) {
         warn("was made with the model " + file + ", not " + model);
@@ -48,6 +49,11 @@ final class FromImage {
         throw refuse("was made with another autoencoder, %s; name it with --vae".formatted(file));
       } else if (!file.is(vae)) {
         warn("was made with the autoencoder " + file + ", not " + vae);
+      }
+    }
+    for (SourceFile word : of(Kind.EMBEDDING)) {
+      if (embeddings.stream().noneMatch(word::is)) {
+        throw refuse("was made with a taught word, %s; name it with --embedding".formatted(word));
       }
     }
     var nets = of(Kind.CONTROLNET);

@@ -1,8 +1,12 @@
 package io.gatun.tools;
 
 import io.gatun.models.ImageSettings;
+import io.gatun.models.ImagineStep;
 import io.gatun.models.Imagined;
+import io.gatun.models.StableDiffusion;
 import io.gatun.models.image.Image;
+import io.gatun.models.image.ImageGrid;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -11,6 +15,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
+import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -82,6 +87,29 @@ final class Imagine implements Callable<Integer> {
   private Path from;
 
   @Option(
+      names = "--batch-file",
+      paramLabel = "FILE",
+      description =
+          "Make an image for each line of JSON, such as {\"prompt\": \"a cat\", \"seed\": 7,"
+              + " \"out\": \"cat.png\"} (also negative, steps, guidance, width, height, scheduler,"
+              + " spacing); - is standard input. --out is then the folder; what is there already is"
+              + " passed over, so that the command can be given again. The weights stay ready"
+              + " between images.")
+  private Path batchFile;
+
+  @Option(
+      names = "--preview",
+      paramLabel = "FILE",
+      description = "Write what the images look like by now to this .png or .jpg at each step.")
+  private Path preview;
+
+  @Option(
+      names = "--grid",
+      paramLabel = "FILE",
+      description = "Write all images of a --batch side by side to this .png or .jpg, too.")
+  private Path grid;
+
+  @Option(
       names = "--json",
       description = "Print JSON: for each image its file, size, seed and all parameters.")
   private boolean json;
@@ -93,6 +121,9 @@ final class Imagine implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    if (batchFile != null) {
+      return makeAll();
+    }
     boolean there = remote.isGiven();
     var remade = from == null ? null : new FromImage(spec, from);
     String wanted = prompt(remade);
@@ -124,18 +155,113 @@ final class Imagine implements Callable<Integer> {
                   }
                   how.apply(o);
                   pictures.apply(o, remade == null ? null : remade.parameters());
-                  o.onStep(progress);
+                  o.onStep(shown(progress));
                 });
       } catch (CancellationException e) {
         spec.commandLine().getErr().println("gatun imagine: " + e.getMessage());
         return interrupts.code();
       }
       write(made);
+      if (grid != null) {
+        ImageGrid.of(made.images()).write(grid);
+      }
       if (!quiet) {
         spec.commandLine().getErr().println(figures(made, loaded));
       }
       return 0;
     }
+  }
+
+  /// Shows steps, and writes what there is by then.
+  private Consumer<ImagineStep> shown(StepProgress progress) {
+    return step -> {
+      progress.accept(step);
+      if (preview != null) {
+        ImageGrid.of(step.preview()).write(preview);
+      }
+    };
+  }
+
+  /// Makes the images of --batch-file.
+  private Integer makeAll() {
+    var command = spec.commandLine();
+    if (prompt != null || text.isGiven() || from != null || remote.isGiven() || grid != null) {
+      throw new ParameterException(
+          command,
+          "--batch-file has the prompts itself; leave out PROMPT, --prompt, --file, --from,"
+              + " --server and --grid");
+    }
+    if (how.isBatch()) {
+      throw new ParameterException(
+          command, "--batch-file makes an image for each line; leave out --batch");
+    }
+    Path folder = Texts.createFolder(out == null ? Path.of(".") : out);
+    var jobs = new ImagineBatch(spec, folder).read(TextOptions.read(batchFile, spec));
+    pictures.read();
+    var interrupts = Interrupts.of(spec);
+    int refused = 0;
+    try (var sd = model.load(null, true);
+        var progress = progress(interrupts)) {
+      for (var job : jobs) {
+        if (Files.exists(job.out())) {
+          command.getErr().println("gatun imagine: " + job.out() + " is there already");
+          continue;
+        }
+        try {
+          write(made(sd, job, progress), job);
+        } catch (IllegalArgumentException e) {
+          command
+              .getErr()
+              .println("gatun imagine: line %d: %s".formatted(job.line(), e.getMessage()));
+          refused++;
+        }
+      }
+    } catch (CancellationException e) {
+      command.getErr().println("gatun imagine: " + e.getMessage());
+      return interrupts.code();
+    }
+    return refused == 0 ? 0 : 2;
+  }
+
+  private Imagined made(StableDiffusion sd, ImagineBatch.Job job, StepProgress progress) {
+    return sd.imagine(
+        job.prompt(),
+        o -> {
+          how.apply(o);
+          pictures.apply(o, null);
+          job.apply(o);
+          o.onStep(shown(progress));
+        });
+  }
+
+  private void write(Imagined made, ImagineBatch.Job job) {
+    made.write(0, job.out());
+    var to = spec.commandLine().getOut();
+    if (json) {
+      var map = described(made, 0, job.out());
+      map.put("line", job.line());
+      to.println(Json.line(map));
+    } else {
+      to.println(line(made, 0, job.out()));
+    }
+    to.flush();
+  }
+
+  private static String line(Imagined made, int i, Path file) {
+    Image image = made.images().get(i);
+    String seed = made.parameters().get(i).settings().get("Seed");
+    return "%s: %d x %d, seed %s".formatted(file, image.width(), image.height(), seed);
+  }
+
+  private static Map<String, Object> described(Imagined made, int i, Path file) {
+    Image image = made.images().get(i);
+    var map = new LinkedHashMap<String, Object>();
+    map.put("file", file.toString());
+    map.put("width", image.width());
+    map.put("height", image.height());
+    map.put("seed", Long.valueOf(made.parameters().get(i).settings().get("Seed")));
+    map.put("parameters", made.parameters().get(i).format());
+    return map;
   }
 
   private StepProgress progress(Interrupts interrupts) {
@@ -182,6 +308,12 @@ final class Imagine implements Callable<Integer> {
 
   private void checkOut() {
     var command = spec.commandLine();
+    if (preview != null) {
+      OutputFiles.checkFile(command, "--preview", preview, ".png", ".jpg", ".jpeg");
+    }
+    if (grid != null) {
+      OutputFiles.checkFile(command, "--grid", grid, ".png", ".jpg", ".jpeg");
+    }
     if (out != null) {
       OutputFiles.checkFile(command, "--out", out, ".png", ".jpg", ".jpeg");
     } else {
@@ -195,18 +327,10 @@ final class Imagine implements Callable<Integer> {
     for (int i = 0; i < made.images().size(); i++) {
       Path file = file(made, i);
       made.write(i, file);
-      Image image = made.images().get(i);
-      String seed = made.parameters().get(i).settings().get("Seed");
       if (!json) {
-        out.println("%s: %d x %d, seed %s".formatted(file, image.width(), image.height(), seed));
+        out.println(line(made, i, file));
       }
-      var map = new LinkedHashMap<String, Object>();
-      map.put("file", file.toString());
-      map.put("width", image.width());
-      map.put("height", image.height());
-      map.put("seed", Long.valueOf(seed));
-      map.put("parameters", made.parameters().get(i).format());
-      written.add(map);
+      written.add(described(made, i, file));
     }
     if (json) {
       out.println(Json.of(written));

@@ -42,6 +42,24 @@ final class ImagineMixin {
       description = "How strongly the picture guides that InstructPix2Pix changes (default: 1.5).")
   private Double imageGuidance;
 
+  @Option(
+      names = "--guidance-interval",
+      paramLabel = "START:END",
+      description =
+          "Guide only between these shares of the steps, such as 0.1:0.8; others take half the"
+              + " time. With tiny-sd, 20 steps, the image differs by 30 dB with 0:0.8,"
+              + " by 25 dB with 0:0.5.")
+  private String guidanceInterval;
+
+  @Option(
+      names = "--cache",
+      paramLabel = "X",
+      description =
+          "Use predictions again that would change by less than this share, such as 0.1, in place"
+              + " of asking the network in each step. With tiny-sd, 20 steps: 0.1 leaves out 2 of"
+              + " them (56 dB), 0.2 seven (42 dB), 0.3 eight (40 dB).")
+  private Double cache;
+
   @Option(names = "--seed", paramLabel = "N", description = "Seed of the noise (default: random).")
   private Long seed;
 
@@ -130,6 +148,10 @@ final class ImagineMixin {
     }
   }
 
+  boolean isBatch() {
+    return batch != null && batch > 1;
+  }
+
   boolean hasStrength() {
     return strength != null;
   }
@@ -146,6 +168,12 @@ final class ImagineMixin {
     }
     if (imageGuidance != null) {
       o.imageGuidance(imageGuidance);
+    }
+    if (guidanceInterval != null) {
+      interval(o);
+    }
+    if (cache != null) {
+      o.cache(cache);
     }
     if (seed != null) {
       o.seed(seed);
@@ -183,6 +211,21 @@ final class ImagineMixin {
     if (vaeTiling != null) {
       o.vaeTile(vaeTiling ? VAE_TILE : 0);
     }
+  }
+
+  private void interval(ImagineOptions o) {
+    String[] parts = guidanceInterval.split(":", -1);
+    try {
+      if (parts.length == 2) {
+        o.guidanceInterval(Double.parseDouble(parts[0]), Double.parseDouble(parts[1]));
+        return;
+      }
+    } catch (NumberFormatException e) {
+      // said below
+    }
+    throw new IllegalArgumentException(
+        "--guidance-interval is \"%s\"; need START:END, such as 0.1:0.8"
+            .formatted(guidanceInterval));
   }
 
   /// Puts them into a request to a server.

@@ -66,6 +66,7 @@ public final class Main implements Runnable {
     COMMANDS.put("segment", Segment.class);
     COMMANDS.put("track", Track.class);
     COMMANDS.put("imagine", Imagine.class);
+    COMMANDS.put("upscale", Upscale.class);
     COMMANDS.put("serve", Serve.class);
     COMMANDS.put("pull", Pull.class);
     COMMANDS.put("list", ListModels.class);

@@ -1,9 +1,14 @@
 package io.gatun.tools;
 
 import io.gatun.loaders.Checkpoint;
+import io.gatun.models.quantize.CalibrationTexts;
+import io.gatun.models.quantize.Method;
+import io.gatun.models.quantize.QuantizeConfig;
 import io.gatun.models.rewrite.Rewrite;
+import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.DType;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -22,10 +27,21 @@ import picocli.CommandLine.Spec;
           + " directory with model.safetensors, configuration and tokenizer, or with --mode q4_0 or"
           + " q8_0 a GGUF file. Embeddings, norms and biases stay as they are, but for an embedding"
           + " that is the output, too, which has 8 bits in such a file. With int4 the output matrix"
-          + " has 8 bits, and rows that are no whole groups get the greatest group that fits."
+          + " has 8 bits, and rows that are no whole groups get the greatest group that fits.",
+      "",
+      "--method gptq reads texts, which should be like those that the model is for, and takes"
+          + " longer than the others; how long depends on the texts, of which 128 pieces are read."
+          + " It needs less than 2 GB of memory beside the mapped model. Layers that are done are"
+          + " kept in OUT.partial until the model is written: if it is stopped, the same command"
+          + " goes on."
     },
     sortOptions = false)
 final class Quantize implements Runnable {
+  /// The longest piece of a text, and how many are read unasked.
+  private static final int SAMPLE = 2048;
+
+  private static final int SAMPLES = 128;
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -51,21 +67,119 @@ final class Quantize implements Runnable {
       description = "Weights that share a scale (default: 32).")
   private Integer groupSize;
 
+  @Option(
+      names = "--method",
+      paramLabel = "rtn|hqq|gptq",
+      description =
+          "rtn (the default) rounds to the nearest integer, hqq forgives outliers, gptq makes up"
+              + " for errors as it goes, by what --calibrate says of a layer's inputs.")
+  private Method method = Method.RTN;
+
+  @Option(
+      names = "--calibrate",
+      paramLabel = "FILE",
+      description = "A text in UTF-8 for --method gptq; may be given several times.")
+  private List<Path> texts = List.of();
+
+  @Option(
+      names = "--samples",
+      paramLabel = "N",
+      converter = CountConverter.class,
+      description =
+          "Pieces of the texts to read, of the model's context or 2048 tokens (default: 128).")
+  private Integer samples;
+
+  @Option(
+      names = "--head-bits",
+      paramLabel = "4|8|16",
+      description = "Bits of the output matrix (default: 8); 16 leaves it as it is.")
+  private Integer headBits;
+
+  @Option(
+      names = "--embedding-bits",
+      paramLabel = "4|8|16",
+      description =
+          "Bits of the embedding table (default: 16, which leaves it as it is). A model whose"
+              + " output is its embedding table has one matrix for both if both have as many bits.")
+  private Integer embeddingBits;
+
   @Mixin private RewriteOptions output;
 
   @Override
   public void run() {
     DType type = type();
     output.check(spec.commandLine());
+    checkMethod(type);
     try (var checkpoint = Checkpoint.open(ModelNames.find(spec, model))) {
       var rewrite =
           switch (type) {
-            case DType.Tiled tiled -> Rewrite.quantized(checkpoint, tiled);
+            case DType.Tiled tiled -> Rewrite.quantized(checkpoint, config(tiled));
             case DType.Block block -> Rewrite.gguf(checkpoint, block);
             case DType.Plain plain -> throw new AssertionError(plain);
             case DType.Unknown unknown -> throw new AssertionError(unknown);
           };
+      if (method.isCalibrated()) {
+        calibrate(checkpoint, rewrite);
+      }
       output.write(checkpoint, rewrite, spec.commandLine());
+    }
+  }
+
+  /// Refuses options that would be of no effect.
+  private void checkMethod(DType type) {
+    if (!(type instanceof DType.Tiled)
+        && (method != Method.RTN || headBits != null || embeddingBits != null)) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--mode %s knows no --method, --head-bits or --embedding-bits; those are for int4 and int8"
+              .formatted(mode));
+    }
+    if (method.isCalibrated() && texts.isEmpty()) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--method %s needs texts that are like those that the model is for: --calibrate FILE"
+              .formatted(method.name().toLowerCase(Locale.ROOT)));
+    }
+    if (!method.isCalibrated() && (!texts.isEmpty() || samples != null)) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--method %s reads no texts; leave out --calibrate and --samples, or choose --method gptq"
+              .formatted(method.name().toLowerCase(Locale.ROOT)));
+    }
+  }
+
+  private QuantizeConfig config(DType.Tiled type) {
+    var config = QuantizeConfig.of(type.bits()).inGroupsOf(type.groupSize()).by(method);
+    try {
+      return config
+          .headBits(headBits == null ? config.headBits() : headBits)
+          .embeddingBits(embeddingBits == null ? config.embeddingBits() : embeddingBits);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+    }
+  }
+
+  private void calibrate(Checkpoint checkpoint, Rewrite rewrite) {
+    var config = rewrite.decoder().config();
+    int length = Math.min(SAMPLE, config.maxPositionEmbeddings());
+    var pieces =
+        CalibrationTexts.samples(
+            Tokenizers.load(checkpoint.path(), checkpoint.metadata()),
+            texts.stream().map(file -> TextOptions.read(file, spec)).toList(),
+            samples == null ? SAMPLES : samples,
+            length);
+    int layers = config.numHiddenLayers();
+    Interrupts.of(spec)
+        .keeps(
+            () ->
+                "layers that are done are in %s.partial; the same command goes on with the next"
+                    .formatted(output.out()));
+    if (!Stdio.of(spec).isInteractive()) {
+      rewrite.calibrate(pieces, output.out(), output.threads(), done -> {});
+      return;
+    }
+    try (var bar = new ProgressBar("layers", "", 1)) {
+      rewrite.calibrate(pieces, output.out(), output.threads(), done -> bar.show(done, layers, ""));
     }
   }
 

@@ -29,6 +29,15 @@ final class RewriteOptions {
 
   @Mixin private ThreadsOption threads;
 
+  /// Where it goes.
+  Path out() {
+    return out;
+  }
+
+  int threads() {
+    return threads.count();
+  }
+
   /// Writes the model with a progress bar, then says what came of it.
   void write(Checkpoint from, Rewrite rewrite, CommandLine command) {
     var err = command.getErr();

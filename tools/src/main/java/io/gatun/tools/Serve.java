@@ -1,6 +1,7 @@
 package io.gatun.tools;
 
 import io.gatun.tensor.DType;
+import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -132,6 +133,14 @@ final class Serve implements Callable<Integer> {
       converter = CountConverter.class,
       description = "Longest that an answer may take (default: ${DEFAULT-VALUE}).")
   int timeout;
+
+  @Option(
+      names = "--label-studio",
+      paramLabel = "URL",
+      description =
+          "The Label Studio whose images may be fetched for it, with the access token in the"
+              + " environment variable LABEL_STUDIO_API_KEY. No others ever are.")
+  URI labelStudio;
 
   @Option(
       names = "--batch-invariant",

@@ -65,6 +65,9 @@ final class Serving {
     if (asked.guesses.draft != null) {
       o.draft(ModelNames.find(asked.spec, asked.guesses.draft));
     }
+    if (asked.labelStudio != null) {
+      o.labelStudio(asked.labelStudio, System.getenv("LABEL_STUDIO_API_KEY"));
+    }
     asked.hostNames.forEach(o::hostName);
     asked.origins.forEach(o::origin);
     o.folder(asked.folder)

@@ -16,7 +16,7 @@ final class StartUpTraining {
     String sam = System.getProperty("gatun.home") + "/models/pretrained/tiny-sam";
     Path folder = Files.createTempDirectory("gatun-training");
     try {
-      Llm.warmUp().join();
+      var _ = Llm.warmUp();
       String tiled = folder.resolve("int4").toString();
       run("--version");
       run("--help");

@@ -6,6 +6,7 @@ import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -18,6 +19,7 @@ import java.util.function.Consumer;
 public final class CLIPTextModel {
   private final CLIPTextConfig config;
   private final Functional f;
+  private final List<float[]> taught;
   private final Tensor tokenEmbedding;
   private final Tensor positionEmbedding;
   private final List<CLIPEncoderLayer> layers = new ArrayList<>();
@@ -26,6 +28,16 @@ public final class CLIPTextModel {
   /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
   ///   the configuration says
   public CLIPTextModel(CLIPTextConfig config, Weights weights, Functional f) {
+    this(config, weights, f, List.of());
+  }
+
+  /// With embeddings of taught words, whose ids follow the vocabulary's.
+  ///
+  /// @param taught vectors (D)
+  /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
+  ///   the configuration says
+  public CLIPTextModel(CLIPTextConfig config, Weights weights, Functional f, List<float[]> taught) {
+    this.taught = taught;
     this.config = config;
     this.f = f;
     var model = weights.because(config.reason()).at("text_model");
@@ -111,7 +123,9 @@ public final class CLIPTextModel {
 
   private int endOf(int[] ids) {
     int end =
-        config.eosTokenId() == 2 ? Arrays.stream(ids).max().orElseThrow() : config.eosTokenId();
+        config.eosTokenId() == 2
+            ? Arrays.stream(ids).filter(id -> id < config.vocabSize()).max().orElseThrow()
+            : config.eosTokenId();
     for (int i = 0; i < ids.length; i++) {
       if (ids[i] == end) {
         return i;
@@ -135,8 +149,23 @@ public final class CLIPTextModel {
       }
     }
     var all = Arrays.stream(ids).flatMapToInt(Arrays::stream).toArray();
-    var tokens =
-        f.embedding(all, tokenEmbedding).reshape(ids.length, s, config.hiddenSize()); // (B, S, D)
+    var tokens = lookUp(all).reshape(ids.length, s, config.hiddenSize()); // (B, S, D)
     return f.add(tokens, f.cast(positionEmbedding.slice(0, 0, s)));
+  }
+
+  /// The embeddings (T, D) of tokens, and of taught words.
+  private Tensor lookUp(int[] ids) {
+    int[] known = Arrays.stream(ids).map(id -> id < config.vocabSize() ? id : 0).toArray();
+    var rows = f.embedding(known, tokenEmbedding);
+    long bytes = rows.byteSize() / ids.length;
+    for (int i = 0; i < ids.length; i++) {
+      if (ids[i] >= config.vocabSize()) {
+        float[] vector = taught.get(ids[i] - config.vocabSize());
+        var row = f.ops().empty(1, vector.length);
+        MemorySegment.copy(vector, 0, row.segment(), ValueLayout.JAVA_FLOAT, 0, vector.length);
+        MemorySegment.copy(f.cast(row).segment(), 0, rows.segment(), i * bytes, bytes);
+      }
+    }
+    return rows;
   }
 }

@@ -4,6 +4,7 @@ import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
+import java.util.List;
 
 /// CLIP's text encoder and the projection of a text's summary into the space that texts and images
 /// share.
@@ -20,7 +21,16 @@ public final class CLIPTextModelWithProjection {
   /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
   ///   the configuration says
   public CLIPTextModelWithProjection(CLIPTextConfig config, Weights weights, Functional f) {
-    textModel = new CLIPTextModel(config, weights, f);
+    this(config, weights, f, List.of());
+  }
+
+  /// With embeddings of taught words, see [CLIPTextModel].
+  ///
+  /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
+  ///   the configuration says
+  public CLIPTextModelWithProjection(
+      CLIPTextConfig config, Weights weights, Functional f, List<float[]> taught) {
+    textModel = new CLIPTextModel(config, weights, f, taught);
     textProjection =
         weights
             .because(config.reason())

@@ -21,10 +21,21 @@ public final class ClipTokenizer {
   private final int start;
   private final int end;
   private final int pad;
+  private final TaughtWords taught;
+
+  private ClipTokenizer(ClipTokenizer plain, TaughtWords taught) {
+    tokenizer = plain.tokenizer;
+    length = plain.length;
+    start = plain.start;
+    end = plain.end;
+    pad = plain.pad;
+    this.taught = taught;
+  }
 
   private ClipTokenizer(Tokenizer tokenizer, int length, String pad, String where) {
     this.tokenizer = tokenizer;
     this.length = length;
+    taught = TaughtWords.NONE;
     start = require(tokenizer, "<|startoftext|>", where);
     end = require(tokenizer, END, where);
     this.pad = require(tokenizer, pad, where);
@@ -68,6 +79,16 @@ public final class ClipTokenizer {
     return new ClipTokenizer(Tokenizers.clip("!"), MAX_LENGTH, "!", "OpenCLIP");
   }
 
+  /// The same with words that its text encoder was taught.
+  ///
+  /// @param vocabSize of the text encoder, behind which they have their ids
+  /// @param second whether it is SDXL's second text encoder
+  public ClipTokenizer with(List<TextualInversion> words, int vocabSize, boolean second) {
+    return words.isEmpty()
+        ? this
+        : new ClipTokenizer(this, TaughtWords.of(words, vocabSize, second));
+  }
+
   /// How many tokens a chunk has, with its beginning and end.
   public int length() {
     return length;
@@ -108,11 +129,12 @@ public final class ClipTokenizer {
   }
 
   private int[] ids(String text) {
-    return tokenizer.encode(PromptCleaning.clean(text), false, true);
+    return taught.encode(text, t -> tokenizer.encode(PromptCleaning.clean(t), false, true));
   }
 
   private String text(int[] ids) {
-    return tokenizer.decode(ids, false).replace("</w>", " ").strip();
+    int[] known = Arrays.stream(ids).filter(id -> id < taught.first()).toArray();
+    return tokenizer.decode(known, false).replace("</w>", " ").strip();
   }
 
   /// Tokens after a beginning, before an end, and padding.

@@ -148,7 +148,7 @@ public final class Decoder {
         span.sequence().reserve(span.rows());
       }
       batch.spans().forEach(span -> span.sequence().begin());
-      var x = embeddingScale.of(ops, ops.embedding(batch.ids(), embedTokens)); // (T, D)
+      var x = embed(ops, batch.ids()); // (T, D)
       probe.accept(x);
       var step = new Step(ops, batch, parts, ropes);
       for (var layer : layers) {
@@ -158,6 +158,34 @@ public final class Decoder {
       var wanted = wanted(ops, x, batch.wanted());
       batch.spans().forEach(span -> span.sequence().advance(span.rows()));
       return wanted;
+    }
+  }
+
+  /// The residual stream (T, D) before the first layer.
+  public Tensor embed(Ops ops, int[] ids) {
+    return embeddingScale.of(ops, ops.embedding(ids, embedTokens));
+  }
+
+  /// Whether layers need nothing that earlier ones have left but the residual stream.
+  public boolean layersStandAlone() {
+    return states.stream().noneMatch(LayerState.SharedWith.class::isInstance)
+        && layers.stream()
+            .noneMatch(l -> l instanceof PerLayerEmbeddings.Layer p && p.embeddings() != null);
+  }
+
+  /// Runs one layer alone on the residual stream x (T, D) of a batch, in place: for work that goes
+  /// through a model layer by layer, text by text. The sequences, which should be new, do not
+  /// become longer.
+  ///
+  /// @throws IllegalStateException unless [#layersStandAlone()]
+  public void forward(Ops ops, int layer, Batch batch, Tensor x) {
+    if (!layersStandAlone()) {
+      throw new IllegalStateException("the layers of this model cannot run one by one");
+    }
+    try (var _ = Span.claim(batch.spans())) {
+      batch.spans().forEach(span -> span.sequence().reserve(span.rows()));
+      batch.spans().forEach(span -> span.sequence().begin());
+      layers.get(layer).forward(ops, x, new Step(ops, batch, parts, ropes));
     }
   }
 

@@ -27,8 +27,9 @@ public final class TinyDecoder {
   /// were nothing else.
   private static final byte BYTE = 0x3E;
 
-  /// Tokens of a prompt that is too short for matrix products.
-  private static final int PROMPT = 5;
+  /// Tokens of a prompt that is too short for matrix products, of which four, two and one are
+  /// multiplied together.
+  private static final int PROMPT = 7;
 
   private final Ops ops;
   private final DType.Tiled type;
@@ -79,13 +80,17 @@ public final class TinyDecoder {
   /// @return done when it has ended
   public static CompletableFuture<Void> warmUp(DType.Tiled type) {
     return WarmUp.begin(
-        "decoders with " + type.name(), Precision.FAST, ops -> new TinyDecoder(ops, type)::forward);
+        "decoders with " + type.name(), Precision.FAST, ops -> new TinyDecoder(ops, type).stages());
   }
 
-  /// A short prompt, and a token after it.
-  private void forward() {
+  private WarmUp.Stages stages() {
+    return new WarmUp.Stages(() -> forward(2), () -> forward(PROMPT));
+  }
+
+  /// A prompt, and a token after it.
+  private void forward(int prompt) {
     sequence.truncate(0);
-    step(PROMPT);
+    step(prompt);
     step(1);
   }
 

@@ -1,10 +1,12 @@
 package io.gatun.models.pipeline;
 
+import io.gatun.loaders.CheckpointException;
 import io.gatun.models.clip.CLIPTextConfig;
 import io.gatun.models.clip.CLIPTextModel;
 import io.gatun.models.clip.CLIPTextModelWithProjection;
 import io.gatun.models.clip.ClipPrompt;
 import io.gatun.models.clip.ClipTokenizer;
+import io.gatun.models.clip.TextualInversion;
 import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
@@ -13,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /// The text side of a pipeline: prompts to what the UNet is conditioned on, by one CLIP text
 /// encoder or SDXL's two.
@@ -29,21 +32,53 @@ final class ClipConditions implements TextConditions {
     f = parts.once();
     notices = parts.notices();
     boolean openClipAlone = files.config("text_encoder").text("hidden_act", "").equals("gelu");
-    tokenizer = tokenizer(files, "tokenizer", openClipAlone);
+    var config = CLIPTextConfig.of(files.config("text_encoder"));
+    var words = parts.taught();
+    boolean two = files.has("text_encoder_2");
+    tokenizer = tokenizer(files, "tokenizer", openClipAlone).with(words, config.vocabSize(), false);
     encoder =
         new CLIPTextModel(
-            CLIPTextConfig.of(files.config("text_encoder")),
+            config,
             parts.weights().apply("text_encoder", f),
-            f);
-    boolean two = files.has("text_encoder_2");
-    tokenizer2 = two ? tokenizer(files, "tokenizer_2", true) : null;
+            f,
+            vectors(words, TextualInversion::vectors, config, two));
+    if (!two) {
+      tokenizer2 = null;
+      encoder2 = null;
+      return;
+    }
+    var config2 = CLIPTextConfig.of(files.config("text_encoder_2"));
+    tokenizer2 = tokenizer(files, "tokenizer_2", true).with(words, config2.vocabSize(), true);
     encoder2 =
-        two
-            ? new CLIPTextModelWithProjection(
-                CLIPTextConfig.of(files.config("text_encoder_2")),
-                parts.weights().apply("text_encoder_2", f),
-                f)
-            : null;
+        new CLIPTextModelWithProjection(
+            config2,
+            parts.weights().apply("text_encoder_2", f),
+            f,
+            vectors(words, TextualInversion::vectors2, config2, true));
+  }
+
+  /// The vectors of all words for one of the text encoders.
+  private static List<float[]> vectors(
+      List<TextualInversion> words,
+      Function<TextualInversion, List<float[]>> of,
+      CLIPTextConfig config,
+      boolean two) {
+    var all = new ArrayList<float[]>();
+    for (var word : words) {
+      boolean fits = of.apply(word).stream().allMatch(v -> v.length == config.hiddenSize());
+      if (!fits || word.vectors2().isEmpty() == two) {
+        throw new CheckpointException(
+            "the taught word \"%s\" has vectors of %d numbers for %s; this model's text encoder has %d%s: it was taught to another kind of model"
+                .formatted(
+                    word.token(),
+                    word.vectors().getFirst().length,
+                    word.vectors2().isEmpty() ? "one text encoder" : "two text encoders",
+                    config.hiddenSize(),
+                    two ? ", of two" : ""));
+      }
+      all.addAll(of.apply(word));
+    }
+    return all;
   }
 
   private static ClipTokenizer tokenizer(PipelineFiles files, String part, boolean openClip) {

@@ -1,5 +1,6 @@
 package io.gatun.models.pipeline;
 
+import io.gatun.models.clip.TextualInversion;
 import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.models.nn.Weights;
 import io.gatun.models.unet.ControlNetModel;
@@ -15,6 +16,7 @@ import java.util.function.Consumer;
 /// @param once the operations of what runs once for an image
 /// @param latentChannels of the autoencoder
 /// @param controlNets what is to steer a UNet
+/// @param taught words that the text encoders of Stable Diffusion 1, 2 and XL were taught
 /// @param notices takes the lines that warn the user
 public record PipelineParts(
     PipelineFiles files,
@@ -23,4 +25,5 @@ public record PipelineParts(
     Functional once,
     int latentChannels,
     List<ControlNetModel> controlNets,
+    List<TextualInversion> taught,
     Consumer<String> notices) {}

@@ -5,24 +5,38 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
 import io.gatun.loaders.GgufWriter;
 import io.gatun.loaders.SafetensorsWriter;
+import io.gatun.loaders.TensorData;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.Keys;
 import io.gatun.models.decoder.TensorNames;
 import io.gatun.models.decoder.arch.Architectures;
+import io.gatun.models.quantize.LayerByLayer;
+import io.gatun.models.quantize.QuantizeConfig;
+import io.gatun.models.quantize.Target;
 import io.gatun.models.quantized.QuantizedCheckpoint;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Packing;
+import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.runtime.Workers;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Function;
+import java.util.function.IntConsumer;
 import java.util.function.LongConsumer;
 
 /// A checkpoint of a decoder to be written again with the matrices of its linear layers in another
@@ -48,8 +62,16 @@ public final class Rewrite {
   /// Of the GGUF file to be; null if it is none.
   private Map<String, Object> metadata;
 
-  /// Of the output matrix; null for that of the others.
-  private DType.Tiled outputType;
+  /// Null unless numbers are to be rounded.
+  private QuantizeConfig config;
+
+  /// Matrices that are rounded already, by their names.
+  private final Map<String, Tensor> made = new HashMap<>();
+
+  /// The experts' matrices that each stack becomes.
+  private final Map<String, List<String>> expertsOf = new HashMap<>();
+
+  private FinishedLayers finished;
 
   private Rewrite(Checkpoint checkpoint) {
     this.checkpoint = QuantizedCheckpoint.of(checkpoint, Keys.of(checkpoint));
@@ -59,16 +81,24 @@ public final class Rewrite {
   }
 
   /// Groups of each row as tiled integers: groups of the type's size, or, where rows are no whole
-  /// groups of that, of the greatest size that fits. The output matrix, to whose errors answers are
-  /// most sensitive, has 8 bits.
+  /// groups of that, of the greatest size that fits; rounded to the nearest. The output matrix, to
+  /// whose errors answers are most sensitive, has 8 bits.
   ///
   /// @throws CheckpointException if it is no model that Gatun can run, or no matrix can be
   ///   quantized
   public static Rewrite quantized(Checkpoint checkpoint, DType.Tiled type) {
+    return quantized(checkpoint, QuantizeConfig.of(type.bits()).inGroupsOf(type.groupSize()));
+  }
+
+  /// The same as `config` says. If its method needs texts, [#calibrate] comes before [#write].
+  ///
+  /// @throws CheckpointException if it is no model that Gatun can run, or no matrix can be
+  ///   quantized
+  public static Rewrite quantized(Checkpoint checkpoint, QuantizeConfig config) {
     var rewrite = new Rewrite(checkpoint);
-    rewrite.outputType = new DType.Tiled(8, type.groupSize());
-    rewrite.planAll(from -> type);
-    rewrite.requireConverted(type);
+    rewrite.config = config;
+    rewrite.planAll((name, from) -> config.filter().test(name) ? config.type() : from);
+    rewrite.requireConverted(config.type());
     return rewrite;
   }
 
@@ -87,7 +117,7 @@ public final class Rewrite {
   public static Rewrite gguf(Checkpoint checkpoint, DType.Block type) {
     var rewrite = new Rewrite(checkpoint);
     if (checkpoint.format() == Format.GGUF) {
-      rewrite.planAll(from -> type);
+      rewrite.planAll((name, from) -> type);
       rewrite.requireConverted(type);
     } else {
       var export = new GgufExport(checkpoint, rewrite.decoder.config(), rewrite.names, type);
@@ -108,11 +138,11 @@ public final class Rewrite {
   /// @throws CheckpointException if it is no model that Gatun can run
   public static Rewrite packed(Checkpoint checkpoint) {
     var rewrite = new Rewrite(checkpoint);
-    rewrite.planAll(from -> Objects.requireNonNullElse(Packing.tiledForm(from), from));
+    rewrite.planAll((name, from) -> Objects.requireNonNullElse(Packing.tiledForm(from), from));
     return rewrite;
   }
 
-  private void planAll(Function<DType, DType> choose) {
+  private void planAll(Choice choose) {
     if (checkpoint.format() == Format.GGUF) {
       metadata = new LinkedHashMap<>(checkpoint.metadata());
       // What speaks of the old file: how it is laid out, in how many parts, in which types.
@@ -121,26 +151,56 @@ public final class Rewrite {
           .removeIf(k -> k.matches("general\\.alignment|general\\.file_type|split\\..*"));
     }
     String head = names.name("lm_head.weight");
-    Function<DType, DType> chooseOutput = outputType == null ? choose : from -> outputType;
+    String table = names.name("model.embed_tokens.weight");
     checkpoint
         .tensors()
-        .forEach((name, tensor) -> plan(name, tensor, name.equals(head) ? chooseOutput : choose));
+        .forEach(
+            (name, tensor) -> {
+              if (name.equals(head)) {
+                plan(name, tensor, headChoice(choose));
+              } else if (name.equals(table) && config != null) {
+                plan(name, tensor, (_, from) -> orElse(config.embeddingType(), from));
+              } else {
+                plan(name, tensor, choose);
+              }
+            });
     if (!checkpoint.tensors().containsKey(head)) {
-      var embedding = checkpoint.tensor(names.name("model.embed_tokens.weight"));
-      // Blocks serve as table and as output; tiles as output alone.
-      if (!(embedding.dtype() instanceof DType.Tiled)
-          && choose.apply(embedding.dtype()) instanceof DType.Tiled type
-          && fitting(type, embedding.dim(1)).isPresent()) {
-        plan(head, embedding, chooseOutput);
-      }
+      planSharedHead(head, checkpoint.tensor(table), choose);
     }
   }
 
-  private void plan(String name, Tensor tensor, Function<DType, DType> choose) {
+  /// An output that shares the embedding table. Blocks serve as both, and so do tiles, if both are
+  /// to be of one type; else it gets a matrix of its own.
+  private void planSharedHead(String head, Tensor embedding, Choice choose) {
+    var type = headChoice(choose).type(head, embedding.dtype());
+    boolean isShared = config != null && type.equals(config.embeddingType());
+    if (!(embedding.dtype() instanceof DType.Tiled)
+        && type instanceof DType.Tiled
+        && !isShared
+        && fitting(type, embedding.dim(1)).isPresent()) {
+      plan(head, embedding, headChoice(choose));
+    }
+  }
+
+  private Choice headChoice(Choice others) {
+    return config == null ? others : (_, from) -> orElse(config.headType(), from);
+  }
+
+  private static DType orElse(DType type, DType from) {
+    return type == null ? from : type;
+  }
+
+  /// What a tensor becomes.
+  private interface Choice {
+    DType type(String name, DType from);
+  }
+
+  private void plan(String name, Tensor tensor, Choice choose) {
     Boolean turned = decoder.expertStacks().get(name);
     boolean stack = turned != null;
     DType stored = tensor.dtype();
-    DType wanted = stack || names.isLinear(name) ? choose.apply(stored) : stored;
+    boolean table = config != null && name.equals(names.name("model.embed_tokens.weight"));
+    DType wanted = stack || table || names.isLinear(name) ? choose.type(name, stored) : stored;
     if (wanted instanceof DType.Tiled && decoder.readInParts().contains(name)) {
       notes.add("%s stays %s: it is read in parts".formatted(name, stored.name()));
       wanted = stored;
@@ -166,11 +226,18 @@ public final class Rewrite {
     } else if (dtype instanceof DType.Tiled && stack) {
       for (long expert = 0; expert < tensor.dim(0); expert++) {
         var matrix = turned ? tensor.get(expert).transpose(0, 1) : tensor.get(expert);
-        outputs.add(RewrittenTensor.of(TensorNames.ofExpert(name, expert), matrix, dtype));
+        String own = TensorNames.ofExpert(name, expert);
+        add(own, matrix, dtype);
+        expertsOf.computeIfAbsent(name, _ -> new ArrayList<>()).add(own);
       }
     } else {
-      outputs.add(RewrittenTensor.of(name, tensor, dtype));
+      add(name, tensor, dtype);
     }
+  }
+
+  private void add(String name, Tensor tensor, DType dtype) {
+    var output = RewrittenTensor.of(name, tensor, dtype);
+    outputs.add(config == null ? output : output.by(config.method()));
   }
 
   /// The stored tensors that a quantized layer's matrix was made of; null for others.
@@ -218,6 +285,11 @@ public final class Rewrite {
     return Optional.empty();
   }
 
+  /// The model that is rewritten.
+  public Decoder decoder() {
+    return decoder;
+  }
+
   /// How many tensors change their type; if none does there is no point in writing.
   public int converted() {
     return tiledParts + (int) outputs.stream().filter(t -> !t.isCopy()).count();
@@ -243,6 +315,129 @@ public final class Rewrite {
     return outputs.stream().mapToLong(RewrittenTensor::bytes).sum();
   }
 
+  /// Quantizes, layer by layer, what calibration texts reach ([LayerByLayer]). Each layer that is
+  /// done is kept in a folder beside the result, `OUT.partial`, until all is [written][#write]: the
+  /// same call after an end at any moment goes on with the next.
+  ///
+  /// @param samples tokens of texts
+  /// @param out where the result will be written
+  /// @param threads that compute
+  /// @param progress is told how many layers are done
+  /// @throws CheckpointException if the model's layers cannot run one by one, or a file cannot be
+  ///   written
+  public void calibrate(List<int[]> samples, Path out, int threads, IntConsumer progress) {
+    ModelFolder.requireOutside(checkpoint, out, !isGguf());
+    if (!decoder.layersStandAlone()) {
+      throw new CheckpointException(
+          "%s: layers of %s models use what earlier ones have computed, so that texts cannot go through them one by one. A method that needs no texts: --method hqq"
+              .formatted(checkpoint.path(), decoder.config().modelType()));
+    }
+    var targets = new LinkedHashMap<String, Target>();
+    for (var t : outputs) {
+      if (t.dtype() instanceof DType.Tiled type && !t.isCopy() && !isTable(t.name())) {
+        targets.put(t.name(), new Target(t.name(), t.sources().getFirst(), type));
+      }
+    }
+    int layers = decoder.config().numHiddenLayers();
+    var tensors = new LinkedHashMap<>(checkpoint.tensors());
+    finished =
+        new FinishedLayers(
+            out.resolveSibling(out.getFileName() + ".partial"), work(samples, targets.values()));
+    try (var ops = new Ops(Backend.NATIVE, threads, Precision.FAST);
+        var exact = new Ops(Backend.NATIVE, threads, Precision.F32);
+        var walk = new LayerByLayer(decoder, ops, exact, samples, targets.values())) {
+      var model = decoder;
+      for (int i = 0; i < layers; i++) {
+        var matrices = finished.read(i);
+        if (matrices == null) {
+          try (var arena = Arena.ofShared()) {
+            var rounded = new LinkedHashMap<>(walk.quantize(model, i, arena));
+            completeStacks(rounded, targets, ops.workers(), arena);
+            finished.write(i, rounded);
+          }
+          matrices = finished.read(i);
+        }
+        made.putAll(matrices);
+        tensors.putAll(matrices);
+        expertsOf.forEach(
+            (stack, experts) -> {
+              if (made.containsKey(experts.getFirst())) {
+                tensors.remove(stack);
+              }
+            });
+        model = Architectures.open(withTensors(tensors));
+        walk.advance(model, i);
+        progress.accept(i + 1);
+      }
+    }
+  }
+
+  private boolean isTable(String name) {
+    return name.equals(names.name("model.embed_tokens.weight"))
+        || name.equals(names.name("lm_head.weight"));
+  }
+
+  /// What tells this work from another.
+  private String work(List<int[]> samples, Collection<Target> targets) {
+    var text = new StringBuilder(config.method() + " " + checkpoint.path().toAbsolutePath());
+    try {
+      for (var part : checkpoint.parts()) {
+        text.append(' ').append(Files.getLastModifiedTime(part.path())).append(part.bytes());
+      }
+    } catch (IOException e) {
+      throw new CheckpointException("%s: cannot be read: %s".formatted(checkpoint.path(), e), e);
+    }
+    int tokens = 1;
+    for (int[] sample : samples) {
+      tokens = 31 * tokens + Arrays.hashCode(sample);
+    }
+    int types = 1;
+    for (var target : targets) {
+      types = 31 * types + (target.name() + target.type().name()).hashCode();
+    }
+    return text.append(" %08x %08x".formatted(tokens, types)).toString();
+  }
+
+  /// Experts that no token has chosen, of stacks of which another one was: rounded to the nearest.
+  private void completeStacks(
+      Map<String, Tensor> rounded, Map<String, Target> targets, Workers workers, Arena arena) {
+    for (var experts : expertsOf.values()) {
+      if (experts.stream().anyMatch(rounded::containsKey)) {
+        for (String name : experts) {
+          if (!rounded.containsKey(name)) {
+            var target = targets.get(name);
+            var matrix = target.matrix();
+            var dense = matrix.isContiguous() ? matrix : matrix.copy(arena);
+            var tiles = arena.allocate(target.type().byteSize(dense.shape()), 64);
+            var at = new long[1];
+            Packing.convert(
+                workers,
+                dense,
+                target.type(),
+                piece -> {
+                  MemorySegment.copy(piece, 0, tiles, at[0], piece.byteSize());
+                  at[0] += piece.byteSize();
+                });
+            rounded.put(name, Tensor.of(tiles, target.type(), dense.shape()));
+          }
+        }
+      }
+    }
+  }
+
+  private Checkpoint withTensors(Map<String, Tensor> tensors) {
+    return checkpoint instanceof QuantizedCheckpoint q
+        ? new QuantizedCheckpoint(q.stored(), tensors, q.origins())
+        : new QuantizedCheckpoint(checkpoint, tensors, Map.of());
+  }
+
+  private TensorData data(RewrittenTensor t, Workers workers, LongConsumer progress) {
+    var done = made.get(t.name());
+    return done == null
+        ? t.data(workers, progress)
+        : RewrittenTensor.of(t.name(), done, t.dtype()).data(workers, progress);
+  }
+
   /// Writes a GGUF file, or a directory with model.safetensors and what belongs to it:
   /// configuration, tokenizer, licence. The weights' file appears under its name when it is
   /// complete.
@@ -257,15 +452,23 @@ public final class Rewrite {
       var writer = new GgufWriter();
       metadata.forEach(writer::metadata);
       for (var t : outputs) {
-        writer.add(t.name(), t.dtype(), t.shape(), t.data(workers, progress));
+        writer.add(t.name(), t.dtype(), t.shape(), data(t, workers, progress));
       }
       writer.write(out);
+      removeFinished();
       return;
     }
     try (var directory =
         new Companions(checkpoint.path(), out, isStoredQuantized, hasOwnOutput())) {
       writeTensors(directory.file("model.safetensors"), workers, progress);
       directory.copy();
+    }
+    removeFinished();
+  }
+
+  private void removeFinished() {
+    if (finished != null) {
+      finished.remove();
     }
   }
 
@@ -275,7 +478,7 @@ public final class Rewrite {
   public void writeTensors(Path file, Workers workers, LongConsumer progress) {
     var writer = new SafetensorsWriter().metadata("format", "pt");
     for (var t : outputs) {
-      writer.add(t.name(), t.dtype(), t.shape(), t.data(workers, progress));
+      writer.add(t.name(), t.dtype(), t.shape(), data(t, workers, progress));
     }
     writer.write(file);
   }

@@ -1,6 +1,7 @@
 package io.gatun.models.rewrite;
 
 import io.gatun.loaders.TensorData;
+import io.gatun.models.quantize.Method;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
@@ -17,11 +18,28 @@ import java.util.function.LongUnaryOperator;
 ///
 /// @param sources what follows each other in it, all of one type
 /// @param rowOf which row of a source comes as row i, or null if they keep their order
+/// @param method how numbers are rounded where they are
 record RewrittenTensor(
-    String name, List<Tensor> sources, DType dtype, Shape shape, LongUnaryOperator rowOf) {
+    String name,
+    List<Tensor> sources,
+    DType dtype,
+    Shape shape,
+    LongUnaryOperator rowOf,
+    Method method) {
+  /// Of numbers that are rounded to the nearest.
+  RewrittenTensor(
+      String name, List<Tensor> sources, DType dtype, Shape shape, LongUnaryOperator rowOf) {
+    this(name, sources, dtype, shape, rowOf, Method.RTN);
+  }
+
   /// One tensor, of its own shape.
   static RewrittenTensor of(String name, Tensor source, DType dtype) {
     return new RewrittenTensor(name, List.of(source), dtype, source.shape(), null);
+  }
+
+  /// The same with numbers rounded by a method.
+  RewrittenTensor by(Method newMethod) {
+    return new RewrittenTensor(name, sources, dtype, shape, rowOf, newMethod);
   }
 
   boolean isCopy() {
@@ -59,7 +77,7 @@ record RewrittenTensor(
     if (isCopy()) {
       out.accept(source.segment());
     } else if (rowOf == null) {
-      Packing.convert(workers, matrix(source), dtype, out);
+      method.convert(workers, matrix(source), dtype, out);
     } else {
       Packing.permute(workers, matrix(source), dtype, rowOf, out);
     }

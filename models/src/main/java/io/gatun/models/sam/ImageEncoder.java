@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /// What makes an embedding of an image.
-public sealed interface ImageEncoder permits HieraEncoder, ImageEncoderViT {
+public sealed interface ImageEncoder permits HieraEncoder, ImageEncoderViT, TinyViT {
   /// What an encoder makes of an image.
   ///
   /// @param embedding (1, G, G, C)

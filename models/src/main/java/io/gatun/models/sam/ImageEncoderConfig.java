@@ -1,7 +1,7 @@
 package io.gatun.models.sam;
 
 /// The hyper-parameters of an image encoder.
-public sealed interface ImageEncoderConfig permits HieraConfig, ViTConfig {
+public sealed interface ImageEncoderConfig permits HieraConfig, TinyViTConfig, ViTConfig {
   /// Blocks.
   int depth();
 

@@ -39,10 +39,12 @@ public final class Sam implements MaskPredictor, AutoCloseable {
   private static final Pattern ENCODER_LINEARS =
       Pattern.compile("^image_encoder\\.(trunk\\.)?blocks\\.");
 
-  /// The positions that transformers keeps twice, and what the configuration says.
+  /// The positions that transformers keeps twice, what the configuration says, and what MobileSAM's
+  /// encoder was trained with.
   private static final Pattern LEFTOVERS =
       Pattern.compile(
-          "prompt_encoder\\.shared_embedding\\.positional_embedding$|pixel_(mean|std)$");
+          "prompt_encoder\\.shared_embedding\\.positional_embedding$|pixel_(mean|std)$"
+              + "|image_encoder\\.(norm_)?head\\.|image_encoder\\..*\\.num_batches_tracked$");
 
   /// What SAM 2 has to follow objects through a video, by the names of both layouts.
   private static final Pattern OF_VIDEO =
@@ -77,6 +79,8 @@ public final class Sam implements MaskPredictor, AutoCloseable {
           case ViTConfig vit ->
               new ImageEncoderViT(
                   weights.at("image_encoder"), vit, config.highQuality(), functional);
+          case TinyViTConfig tiny ->
+              new TinyViT(weights.at("image_encoder"), tiny, config, functional);
           case HieraConfig hiera -> new HieraEncoder(weights, hiera, config, functional);
         };
     weights.requireQuantized();
@@ -104,7 +108,10 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     return WarmUp.begin(
         "Segment Anything",
         Precision.F32,
-        ops -> new TinySam(new Functional(ops, Functional.fastest(Backend.NATIVE)))::forward);
+        ops -> {
+          var sam = new TinySam(new Functional(ops, Functional.fastest(Backend.NATIVE)));
+          return new WarmUp.Stages(sam::forward, null);
+        });
   }
 
   /// Loads a model with the default options.

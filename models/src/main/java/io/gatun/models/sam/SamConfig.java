@@ -65,7 +65,11 @@ public record SamConfig(
   /// @throws CheckpointException if the checkpoint holds no such model
   public static SamConfig of(Checkpoint checkpoint, int imgSize) {
     var shapes = new Shapes(checkpoint, SamNames.of(checkpoint));
-    return shapes.names().isSam2() ? sam2(shapes, imgSize) : sam(shapes, imgSize);
+    return switch (shapes.names()) {
+      case SAM2, HUGGING_FACE_SAM2 -> sam2(shapes, imgSize);
+      case MOBILE_SAM -> mobileSam(shapes, imgSize);
+      case SEGMENT_ANYTHING, HUGGING_FACE -> sam(shapes, imgSize);
+    };
   }
 
   private static SamConfig sam(Shapes shapes, int imgSize) {
@@ -83,6 +87,14 @@ public record SamConfig(
             file);
     file.check(config, encoder);
     return config;
+  }
+
+  private static SamConfig mobileSam(Shapes shapes, int imgSize) {
+    var file = new SamConfigFile(shapes.checkpoint());
+    var encoder = TinyViTConfig.of(shapes);
+    int outChans = encoder.outChans();
+    int heads = file.decoderHeads(outChans, internalDim(shapes));
+    return of(shapes, Kind.SAM, imgSize, encoder, outChans, heads, file);
   }
 
   private static SamConfig sam2(Shapes shapes, int imgSize) {

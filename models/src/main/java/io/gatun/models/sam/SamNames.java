@@ -14,6 +14,8 @@ public enum SamNames implements WeightNames {
   /// In Meta's .pth files and in safetensors made of them.
   SEGMENT_ANYTHING(NameTables.SAME, "image_encoder.patch_embed.proj.weight"),
   HUGGING_FACE(NameTables.HUGGING_FACE, "image_encoder.patch_embed.proj.weight"),
+  /// MobileSAM's, which are SAM's but for the image encoder.
+  MOBILE_SAM(NameTables.SAME, "image_encoder.patch_embed.seq.0.c.weight"),
   /// In Meta's .pt files of SAM 2.
   SAM2(NameTables.SAM2, "image_encoder.trunk.patch_embed.proj.weight"),
   HUGGING_FACE_SAM2(NameTables.HUGGING_FACE_SAM2, "image_encoder.trunk.patch_embed.proj.weight");
@@ -48,11 +50,6 @@ public enum SamNames implements WeightNames {
                 checkpoint.path(),
                 Arrays.stream(values()).map(f -> f.patchEmbed).collect(Collectors.joining(", ")),
                 checkpoint.path()));
-  }
-
-  /// Whether these are names of SAM 2.
-  boolean isSam2() {
-    return this == SAM2 || this == HUGGING_FACE_SAM2;
   }
 
   /// This family's name for a tensor given by the name by which Gatun asks.

@@ -1,5 +1,6 @@
 package io.gatun.models.vae;
 
+import io.gatun.models.nn.OverlappingTiles;
 import io.gatun.models.nn.ResnetBlock2D;
 import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
@@ -112,8 +113,8 @@ public final class AutoencoderKL {
   /// most, for images that would need too much memory as a whole.
   public Tensor decodeTiled(Tensor z, int tile) {
     check("latents", z, config.latentChannels(), 1);
-    return new TiledDecoding(f, this::decode, tile, tile / 4)
-        .decode(z, config.factor(), config.outChannels());
+    return new OverlappingTiles(f, this::decode, tile, tile / 4, 1)
+        .apply(z, config.factor(), config.outChannels());
   }
 
   /// The latents' distribution of an image (B, H, W, 3).

@@ -1,5 +1,6 @@
 package io.gatun.models.vae;
 
+import io.gatun.models.nn.OverlappingTiles;
 import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
@@ -134,7 +135,8 @@ public final class AutoencoderTiny {
 
   /// As [#decode], but in overlapping squares of `tile` rows and columns of latents at most.
   public Tensor decodeTiled(Tensor z, int tile) {
-    return new TiledDecoding(f, this::decode, tile, tile / 4).decode(z, FACTOR, IMAGE_CHANNELS);
+    return new OverlappingTiles(f, this::decode, tile, tile / 4, 1)
+        .apply(z, FACTOR, IMAGE_CHANNELS);
   }
 
   /// Gives back what was kept to be faster, see [Functional#releaseWeights].

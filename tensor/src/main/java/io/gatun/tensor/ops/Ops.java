@@ -98,6 +98,12 @@ public final class Ops implements AutoCloseable {
     return new Ops(this, ctx.alike(new PackedMemory()));
   }
 
+  /// As [#sharing], with someone who sees each product of activations and weights in turn.
+  public Ops observed(ProductObserver observer) {
+    owner.checkOpen();
+    return new Ops(this, ctx.observed(observer, new PackedMemory()));
+  }
+
   public Backend backend() {
     return ctx.backend();
   }

@@ -1,5 +1,6 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.tensor.kernel.tiled.TiledProduct;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -14,46 +15,67 @@ import org.slf4j.LoggerFactory;
 /// functions linked, when the first real input comes.
 ///
 /// Its rows are short, so that a kernel is called often enough to be compiled as a whole before it
-/// has run long. Between its runs it leaves the processor to the compiler.
+/// has run long. Once all kernels are due to be compiled, it looks now and then whether they are,
+/// and leaves the processor to the compiler.
 public final class WarmUp {
+  /// So many times at once that all kernels are due to be compiled.
+  private static final int ROUNDS_AT_ONCE = 12;
+
   /// So many times that all kernels are compiled by then.
   private static final int ROUNDS = 60;
 
-  /// So many times at once that all kernels are due to be compiled.
-  private static final int ROUNDS_AT_ONCE = 4;
-
-  private static final long PAUSE_NANOS = 10_000_000;
+  /// The pause after a round, in times of it.
+  private static final int PAUSE = 4;
 
   /// What runs in less time has all been compiled.
   private static final long COMPILED_NANOS = 1_000_000;
 
   private static final long AWAITED_MILLIS = 1500;
 
-  private static final Map<String, CompletableFuture<Void>> BEGUN = new ConcurrentHashMap<>();
+  /// By then there is a first answer.
+  private static final long LATER_MILLIS = 2000;
 
-  private WarmUp() {}
+  private static final Map<String, WarmUp> BEGUN = new ConcurrentHashMap<>();
+
+  private final String kind;
+  private final CompletableFuture<Void> first = new CompletableFuture<>();
+  private final CompletableFuture<Void> end = new CompletableFuture<>();
+
+  /// Whether there is real work already.
+  private volatile boolean isLate;
+
+  private WarmUp(String kind) {
+    this.kind = kind;
+  }
+
+  /// What a tiny network does, again and again, each time in a scope.
+  ///
+  /// @param first what a first answer takes; several rows of activations are multiplied with a
+  ///   tiled weight one by one, also in the real network
+  /// @param later what can be compiled when there is a first answer; or null
+  public record Stages(Runnable first, Runnable later) {}
 
   /// Begins, unless this process has done so before, and returns at once. Nothing comes of it but
   /// speed, and nothing where there is only one processor.
   ///
   /// @param kind of network
-  /// @param network makes a network and gives what it is to do, again and again, in a scope
   /// @return done when it has ended, with the exception that ended it, if any
   public static CompletableFuture<Void> begin(
-      String kind, Precision precision, Function<Ops, Runnable> network) {
+      String kind, Precision precision, Function<Ops, Stages> network) {
     return BEGUN.computeIfAbsent(
-        kind,
-        k -> {
-          var end = new CompletableFuture<Void>();
-          if (Runtime.getRuntime().availableProcessors() == 1) {
-            end.complete(null);
-          } else {
-            var thread = new Thread(() -> run(kind, precision, network, end), "gatun-warm-up");
-            thread.setDaemon(true);
-            thread.start();
-          }
-          return end;
-        });
+            kind,
+            k -> {
+              var warmUp = new WarmUp(k);
+              if (Runtime.getRuntime().availableProcessors() == 1) {
+                warmUp.end(null);
+              } else {
+                var thread = new Thread(() -> warmUp.run(precision, network), "gatun-warm-up");
+                thread.setDaemon(true);
+                thread.start();
+              }
+              return warmUp;
+            })
+        .end;
   }
 
   /// Whether any has begun.
@@ -61,49 +83,70 @@ public final class WarmUp {
     return !BEGUN.isEmpty();
   }
 
-  /// Waits for those that have begun, but not for long: real input that comes before its kernels
-  /// are compiled takes longer than that.
+  /// Waits for what a first answer takes, but not for long: real input that comes before its
+  /// kernels are compiled takes longer than that.
   public static void await() {
-    for (var end : BEGUN.values()) {
+    for (var warmUp : BEGUN.values()) {
       try {
-        end.get(AWAITED_MILLIS, TimeUnit.MILLISECONDS);
+        warmUp.first.get(AWAITED_MILLIS, TimeUnit.MILLISECONDS);
       } catch (ExecutionException | TimeoutException e) {
         // Only speed is lost.
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return;
       }
+      warmUp.isLate = true;
     }
   }
 
-  private static void run(
-      String kind,
-      Precision precision,
-      Function<Ops, Runnable> network,
-      CompletableFuture<Void> end) {
-    long start = System.nanoTime();
-    try (var ops = new Ops(Backend.NATIVE, 1, precision)) {
-      var forward = network.apply(ops);
-      int rounds = 0;
-      long took;
-      do {
-        long begun = System.nanoTime();
-        try (var _ = ops.scope()) {
-          forward.run();
-        }
-        took = System.nanoTime() - begun;
-        rounds++;
-        if (rounds >= ROUNDS_AT_ONCE) {
-          TimeUnit.NANOSECONDS.sleep(Math.min(took, PAUSE_NANOS));
-        }
-      } while (rounds < ROUNDS && took > COMPILED_NANOS);
-      long millis = (System.nanoTime() - start) / 1_000_000;
-      LoggerFactory.getLogger(WarmUp.class)
-          .debug("{}: warmed up in {} ms, {} runs", kind, millis, rounds);
+  private void end(Throwable failure) {
+    if (failure == null) {
+      first.complete(null);
       end.complete(null);
-    } catch (RuntimeException | LinkageError | InterruptedException e) {
-      LoggerFactory.getLogger(WarmUp.class).debug("{}: not warmed up", kind, e);
-      end.completeExceptionally(e);
+    } else {
+      LoggerFactory.getLogger(WarmUp.class).debug("{}: not warmed up", kind, failure);
+      first.completeExceptionally(failure);
+      end.completeExceptionally(failure);
     }
+  }
+
+  private void run(Precision precision, Function<Ops, Stages> network) {
+    try (var ops = new Ops(Backend.NATIVE, 1, precision)) {
+      var stages = network.apply(ops);
+      TiledProduct.setTogether(stages.later == null);
+      compile("", ops, stages.first);
+      first.complete(null);
+      if (stages.later != null) {
+        TimeUnit.MILLISECONDS.sleep(LATER_MILLIS);
+        isLate = false;
+        TiledProduct.setTogether(true);
+        compile(", several rows", ops, stages.later);
+      }
+      end(null);
+    } catch (RuntimeException | LinkageError | InterruptedException e) {
+      end(e);
+    } finally {
+      TiledProduct.setTogether(true);
+    }
+  }
+
+  private void compile(String what, Ops ops, Runnable forward) throws InterruptedException {
+    long start = System.nanoTime();
+    int rounds = 0;
+    long took;
+    do {
+      long begun = System.nanoTime();
+      try (var _ = ops.scope()) {
+        forward.run();
+      }
+      took = System.nanoTime() - begun;
+      rounds++;
+      if (rounds >= ROUNDS_AT_ONCE) {
+        TimeUnit.NANOSECONDS.sleep(PAUSE * took);
+      }
+    } while (rounds < ROUNDS && took > COMPILED_NANOS && !(isLate && rounds >= ROUNDS_AT_ONCE));
+    long millis = (System.nanoTime() - start) / 1_000_000;
+    LoggerFactory.getLogger(WarmUp.class)
+        .debug("{}{}: warmed up in {} ms, {} runs", kind, what, millis, rounds);
   }
 }

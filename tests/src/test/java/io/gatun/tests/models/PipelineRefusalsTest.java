@@ -84,10 +84,11 @@ class PipelineRefusalsTest {
   /// Of another kind of UNet, and for no UNet at all.
   @Test
   void controlNets() {
-    Path shared = TestData.shared("diffusion-random");
-    Path xl = shared.resolve("sdxl_variants/controlnet_sdxl");
+    Path lcm = TestData.shared("diffusion-random/sd15_lcm");
+    Path xl = TestData.shared("diffusion-random/sdxl_variants/controlnet_sdxl");
+    Path flux = TestData.shared("diffusion-random/flux_dev");
     Image picture = Image.of(8, 8, 3, Arena.ofAuto().allocate(8 * 8 * 3));
-    try (var sd = StableDiffusion.load(shared.resolve("sd15_lcm"), o -> o.controlNet(xl))) {
+    try (var sd = StableDiffusion.load(lcm, o -> o.controlNet(xl))) {
       var e =
           assertThrows(
               IllegalArgumentException.class,
@@ -97,14 +98,12 @@ class PipelineRefusalsTest {
     var e =
         assertThrows(
             CheckpointException.class,
-            () -> StableDiffusion.load(shared.resolve("flux_dev"), o -> o.controlNet(xl)).close());
+            () -> StableDiffusion.load(flux, o -> o.controlNet(xl)).close());
     assertContains(e, "--controlnet");
     e =
         assertThrows(
             CheckpointException.class,
-            () ->
-                StableDiffusion.load(shared.resolve("sd15_lcm"), o -> o.controlNet(shared))
-                    .close());
+            () -> StableDiffusion.load(lcm, o -> o.controlNet(lcm)).close());
     assertContains(e, "is no ControlNet");
   }
 

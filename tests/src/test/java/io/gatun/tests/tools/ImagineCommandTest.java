@@ -106,6 +106,106 @@ class ImagineCommandTest {
         InProcess.gatun("imagine", "a", "--control-end", "0.5"), "there are 1 for 0");
   }
 
+  /// A line of JSON for each image; what is there is passed over; a wrong line is told before the
+  /// first image is made.
+  @Test
+  void batchFile() throws Exception {
+    Path lines = temp.resolve("lines.jsonl");
+    Path folder = temp.resolve("made");
+    Files.writeString(
+        lines,
+        """
+        {"prompt": "a red circle", "seed": 7, "out": "circle.png"}
+
+        {"prompt": "a star", "seed": 3, "steps": 3, "scheduler": "heun", "spacing": "beta"}
+        {"prompt": "a star", "seed": 3, "width": 65}
+        """);
+    String[] all = {
+      "imagine",
+      "-s",
+      "2",
+      "--json",
+      "-q",
+      "--batch-file",
+      lines.toString(),
+      "-o",
+      folder.toString()
+    };
+    Result result = InProcess.gatun(all);
+    assertEquals(2, result.code(), result.err());
+    assertTrue(result.err().contains("line 4: a size of 65 x 64"), result.err());
+    var made = result.out().lines().toList();
+    assertEquals(2, made.size(), result.out());
+    assertTrue(made.get(0).contains("circle.png") && made.get(0).contains("\"line\":1"));
+    assertTrue(made.get(1).contains("0003.png"), made.get(1));
+    String text = Image.readText(folder.resolve("0003.png")).get("parameters");
+    assertTrue(text.contains("Steps: 3,") && text.contains("Spacing: beta"), text);
+    // The same image as alone, though weights and states were kept.
+    Path alone = temp.resolve("alone.png");
+    inProcess(
+        List.of("imagine", "a star", "-s", "3", "--seed", "3", "-q", "-o"),
+        alone.toString(),
+        "--scheduler",
+        "heun",
+        "--spacing",
+        "beta");
+    assertArrayEquals(pixels(alone), pixels(folder.resolve("0003.png")));
+    Files.delete(folder.resolve("circle.png"));
+    Result again = InProcess.gatun(all);
+    assertEquals(1, again.out().lines().count(), again.out());
+    assertTrue(again.err().contains("0003.png is there already"), again.err());
+    for (String wrong :
+        List.of(
+            "{",
+            "{\"seed\": 1}",
+            "{\"prompt\": \"a\", \"sed\": 1}",
+            "{\"prompt\": \"a\", \"seed\": \"1\"}",
+            "{\"prompt\": \"a\", \"out\": \"../a.png\"}",
+            "{\"prompt\": \"a\", \"out\": \"a.gif\"}",
+            "")) {
+      Result refused =
+          InProcess.reading(wrong, "imagine", "--batch-file", "-", "-o", folder.toString());
+      Launcher.assertRefused(refused, "--batch-file");
+    }
+  }
+
+  /// A picture of each step, and one of all images.
+  @Test
+  void previewAndGrid() throws Exception {
+    Path preview = temp.resolve("preview.png");
+    Path grid = temp.resolve("grid.png");
+    inProcess(
+        List.of("imagine", "a star", "-s", "2", "--batch", "3", "-q", "-o"),
+        temp.resolve("three.png").toString(),
+        "--preview",
+        preview.toString(),
+        "--grid",
+        grid.toString());
+    assertEquals(128, Image.read(grid).width());
+    assertEquals(128, Image.read(grid).height());
+    assertTrue(Image.read(preview).width() > 0);
+    Image first = Image.read(temp.resolve("three-1.png"));
+    Image third = Image.read(temp.resolve("three-3.png"));
+    assertEquals(first.get(5, 9, 1), Image.read(grid).get(5, 9, 1));
+    assertEquals(third.get(5, 9, 1), Image.read(grid).get(5, 64 + 9, 1));
+    assertEquals(0, Image.read(grid).get(100, 100, 0));
+  }
+
+  @Test
+  void upscale() {
+    Path model = TestData.shared("diffusion-random/esrgan/RealESRGAN_x2_random.pth");
+    Path out = temp.resolve("large.png");
+    String scene = temp.resolve("scene0.png").toString();
+    Result result =
+        InProcess.gatun("upscale", scene, "-m", model.toString(), "-o", out.toString(), "-q");
+    assertEquals(0, result.code(), result.err());
+    assertEquals(2 * Image.read(Path.of(scene)).width(), Image.read(out).width());
+    Launcher.assertRefused(
+        InProcess.gatun(
+            "upscale", scene, "-m", model.toString(), "-o", out.toString(), "--tile", "8"),
+        "--tile is 8");
+  }
+
   private static void inProcess(List<String> first, String... rest) throws Exception {
     var args = new ArrayList<>(first);
     args.addAll(List.of(rest));

@@ -33,6 +33,7 @@ class OptionsTest {
           "segment",
           "track",
           "imagine",
+          "upscale",
           "quantize",
           "pack",
           "cache list",

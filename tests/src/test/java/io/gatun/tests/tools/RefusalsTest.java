@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -192,5 +193,21 @@ class RefusalsTest {
     assertRefused(
         InProcess.gatun("tokenize", "--decode", "4096"), "token id 4096 is not in the vocabulary");
     assertRefused(InProcess.gatun("tokenize", "--decode", "1", "--prompt", "a"), "--prompt");
+  }
+
+  @Test
+  void quantizingByMethods() {
+    String[] start = {"quantize", "-m", "tiny-llm", "-o", temp.resolve("q").toString()};
+    assertRefused(gatun(start, "--method", "gptq"), "--calibrate FILE");
+    assertRefused(gatun(start, "--calibrate", "a.txt"), "rtn reads no texts", "gptq");
+    assertRefused(gatun(start, "--method", "hqq", "--samples", "3"), "hqq reads no texts");
+    assertRefused(gatun(start, "--mode", "q4_0", "--method", "hqq"), "q4_0 knows no --method");
+    assertRefused(gatun(start, "--mode", "q8_0", "--head-bits", "8"), "knows no");
+    assertRefused(gatun(start, "--head-bits", "5"), "5 bits for the head");
+    assertRefused(gatun(start, "--method", "awqq"), "rtn");
+  }
+
+  private static Result gatun(String[] start, String... more) {
+    return InProcess.gatun(Stream.of(start, more).flatMap(Arrays::stream).toArray(String[]::new));
   }
 }

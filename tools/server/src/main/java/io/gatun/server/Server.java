@@ -8,6 +8,7 @@ import io.gatun.server.http.JsonErrors;
 import io.gatun.server.http.RequestCounts;
 import io.gatun.server.http.Routes;
 import io.gatun.server.http.Settings;
+import io.gatun.server.labelstudio.LabelStudio;
 import io.gatun.server.models.Models;
 import io.gatun.server.ollama.Ollama;
 import io.gatun.server.openai.OpenAi;
@@ -88,6 +89,7 @@ public final class Server implements AutoCloseable {
     OpenAi.addTo(routes, models, settings);
     Ollama.addTo(routes, models, settings);
     new Segmentations(models, settings).addTo(routes);
+    new LabelStudio(models, settings).addTo(routes);
     return routes;
   }
 

@@ -4,6 +4,7 @@ import io.gatun.server.http.Settings;
 import io.gatun.server.models.Catalog;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.runtime.Workers;
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
@@ -190,6 +191,21 @@ public final class ServerOptions {
   /// are not. A [#draft] comes before this.
   public ServerOptions lookup(boolean value) {
     settings.lookup = value;
+    return this;
+  }
+
+  /// The Label Studio from which images of tasks are fetched that `/predict` is asked about; by
+  /// default there is none, and no image is fetched from anywhere.
+  ///
+  /// @param key a user's access token there, or null
+  /// @throws IllegalArgumentException if it is no address
+  public ServerOptions labelStudio(URI value, String key) {
+    if (value.getHost() == null || !String.valueOf(value.getScheme()).matches("https?")) {
+      throw new IllegalArgumentException(
+          "Label Studio is at \"%s\"; need a URL such as http://localhost:8080".formatted(value));
+    }
+    settings.labelStudio = value;
+    settings.labelStudioKey = key;
     return this;
   }
 

@@ -40,7 +40,11 @@ record AttentionShape(
   private static final int PAGED_KEYS = 4 * CacheLayout.PAGE;
 
   /// The most rows for which memory is the limit: then a page at a time is read.
-  static final int FEW = 32;
+  private static final int FEW = 32;
+
+  /// The most rows that need no more than a page for which a copy of it does not pay. So a short
+  /// prompt takes the kernels of decoding, and does not wait for others to be compiled.
+  private static final int FEW_OF_ONE_PAGE = 63;
 
   /// The most tasks of one block of queries: enough for many workers, and few to merge.
   private static final int MAX_TASKS = 64;
@@ -82,7 +86,8 @@ record AttentionShape(
     long seen = Math.max(0, (long) rows.position() - spec.before());
     int firstKey = (int) (seen / CacheLayout.PAGE * CacheLayout.PAGE);
     int keys = rows.position() + rows.rows();
-    boolean few = queriesPerBlock * group <= FEW;
+    int most = keys <= CacheLayout.PAGE ? FEW_OF_ONE_PAGE : FEW;
+    boolean few = queriesPerBlock * group <= most;
     int keysPerBlock = few ? CacheLayout.PAGE : PAGED_KEYS;
     long blocks = Math.ceilDiv(keys - firstKey, keysPerBlock);
     long blockBytes = rows.pages().headBytes() * (keysPerBlock / CacheLayout.PAGE);
@@ -106,6 +111,11 @@ record AttentionShape(
   /// So that the zeros behind a row's BF16 weights, up to a vector too many, end before the next's.
   private static int stride(int keys) {
     return Math.max(AttentionScores.BF16_UNIT / 2, Math.ceilDiv(keys, 16) * 16) + 16;
+  }
+
+  /// Whether a block has the keys of one page.
+  boolean isPageByPage() {
+    return keysPerBlock == CacheLayout.PAGE;
   }
 
   int rowsPerBlock() {

@@ -30,7 +30,7 @@ final class PagedF32Products implements AttentionProducts {
     this.q = q;
     this.pages = pages;
     this.s = shape;
-    boolean few = s.rowsPerBlock() <= AttentionShape.FEW && pages.isFinite();
+    boolean few = s.isPageByPage() && pages.isFinite();
     storedKeys = few && StoredProduct.supports(pages.dtype(), PAGE);
     storedValues = few && StoredProduct.supports(pages.dtype(), s.valueDim());
   }

@@ -13,6 +13,7 @@ import io.gatun.tensor.kernel.scalar.ScalarKernels;
 import io.gatun.tensor.kernel.scalar.ScalarNetworkKernels;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Precision;
+import io.gatun.tensor.ops.ProductObserver;
 import io.gatun.tensor.runtime.Workers;
 import io.gatun.tensor.runtime.Workspace;
 import java.lang.foreign.MemorySegment;
@@ -24,6 +25,7 @@ import java.lang.foreign.MemorySegment;
 /// @param networkKernels those that only networks on images and texts need
 /// @param packed where weights are kept in another form than the checkpoint's
 /// @param rowsAlike whether a row's product with weights is the same however many rows there are
+/// @param products sees them; null if nobody does
 public record Context(
     Backend backend,
     Precision precision,
@@ -33,7 +35,8 @@ public record Context(
     Workers workers,
     Workspace workspace,
     PackedMemory packed,
-    boolean rowsAlike) {
+    boolean rowsAlike,
+    ProductObserver products) {
 
   /// Of F32 activations.
   public static Context of(
@@ -48,21 +51,28 @@ public record Context(
         workers,
         workspace,
         new PackedMemory(),
-        false);
+        false,
+        null);
   }
 
   /// The same with activations of another type, and weights packed elsewhere.
   public Context with(DType.Plain activations, PackedMemory memory) {
-    return with(activations, memory, rowsAlike);
+    return with(activations, memory, rowsAlike, products);
   }
 
   /// The same with products that do not depend on how many rows there are, and weights packed
   /// elsewhere.
   public Context alike(PackedMemory memory) {
-    return with(dtype, memory, true);
+    return with(dtype, memory, true, products);
   }
 
-  private Context with(DType.Plain activations, PackedMemory memory, boolean alike) {
+  /// The same with someone who sees products with weights, which are packed elsewhere.
+  public Context observed(ProductObserver observer, PackedMemory memory) {
+    return with(dtype, memory, rowsAlike, observer);
+  }
+
+  private Context with(
+      DType.Plain activations, PackedMemory memory, boolean alike, ProductObserver observer) {
     return new Context(
         backend,
         precision,
@@ -72,7 +82,8 @@ public record Context(
         workers,
         workspace,
         memory,
-        alike);
+        alike,
+        observer);
   }
 
   /// Whether F32 activations may be rounded to BF16 or 8 bits for speed.

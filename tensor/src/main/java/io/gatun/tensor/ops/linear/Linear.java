@@ -8,6 +8,9 @@ import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Scratch;
 import io.gatun.tensor.ops.rows.Elementwise;
 import io.gatun.tensor.ops.rows.F32Epilogue;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 
 /// Checks products of activations with weights, and has them done: the tasks of all plans are one
@@ -18,6 +21,7 @@ public final class Linear {
   /// The i-th input times the i-th weight, F32.
   public static Tensor[] apply(Context ctx, List<Input> x, List<Tensor> weights) {
     check(x, weights);
+    tell(ctx, x, weights);
     var outs = outs(ctx, x, weights);
     var plans = new LinearPlan[outs.length];
     for (int i = 0; i < outs.length; i++) {
@@ -31,6 +35,8 @@ public final class Linear {
   public static Tensor[] gated(Context ctx, List<Input> x, List<Tensor> gates, List<Tensor> ups) {
     check(x, gates);
     check(x, ups);
+    tell(ctx, x, gates);
+    tell(ctx, x, ups);
     var outs = outs(ctx, x, gates);
     var plans = new LinearPlan[outs.length];
     for (int i = 0; i < outs.length; i++) {
@@ -50,6 +56,19 @@ public final class Linear {
       Check.rank("weight", w, 2);
       Check.same("columns of the weight", w.dim(1), "columns of x", x.get(i).columns());
     }
+  }
+
+  /// Shows each input to who observes products, with all weights that it is multiplied with.
+  private static void tell(Context ctx, List<Input> x, List<Tensor> weights) {
+    if (ctx.products() == null) {
+      return;
+    }
+    var byInput = new IdentityHashMap<Input, List<Tensor>>();
+    for (int i = 0; i < weights.size(); i++) {
+      byInput.computeIfAbsent(x.get(i), _ -> new ArrayList<>()).add(weights.get(i));
+    }
+    new LinkedHashSet<>(x)
+        .forEach(input -> ctx.products().products(input.tensor(), byInput.get(input)));
   }
 
   private static Tensor[] outs(Context ctx, List<Input> x, List<Tensor> weights) {

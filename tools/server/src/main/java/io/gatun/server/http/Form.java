@@ -7,7 +7,6 @@ import io.gatun.models.image.Image;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.Base64;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
@@ -106,17 +105,7 @@ public record Form(Fields fields, Map<String, byte[]> files) {
     if (url == null) {
       return null;
     }
-    int comma = url.indexOf(',');
-    if (!url.startsWith("data:image/") || comma < 0 || !url.startsWith(";base64", comma - 7)) {
-      throw fields.invalid(
-          name,
-          "is no data URL (data:image/png;base64,...); images are not fetched from elsewhere");
-    }
-    try {
-      return Image.read(Base64.getDecoder().decode(url.substring(comma + 1)), maxPixels);
-    } catch (IllegalArgumentException e) {
-      throw fields.invalid(name, "is no base64: " + e.getMessage());
-    }
+    return DataUrl.image(name, url, maxPixels);
   }
 
   /// Makes sure that nothing is ignored.

@@ -1,10 +1,12 @@
 package io.gatun.server.http;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Base64;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -95,11 +97,11 @@ public final class Guard {
   }
 
   private boolean hasKey(Request request) {
-    String given = request.getHeaders().get(HttpHeader.AUTHORIZATION);
-    if (given == null || !given.regionMatches(true, 0, "Bearer ", 0, 7)) {
+    String given = given(request);
+    if (given == null) {
       return false;
     }
-    byte[] hash = hash(given.substring(7).strip());
+    byte[] hash = hash(given);
     boolean found = false;
     // All are compared, whichever it is.
     for (byte[] key : keys) {
@@ -108,10 +110,30 @@ public final class Guard {
     return found;
   }
 
+  /// As `Bearer KEY`, or as the password of clients that know only those; null for none.
+  private static String given(Request request) {
+    String header = request.getHeaders().get(HttpHeader.AUTHORIZATION);
+    if (header == null) {
+      return null;
+    }
+    if (header.regionMatches(true, 0, "Bearer ", 0, 7)) {
+      return header.substring(7).strip();
+    }
+    if (header.regionMatches(true, 0, "Basic ", 0, 6)) {
+      try {
+        var login = new String(Base64.getDecoder().decode(header.substring(6).strip()), UTF_8);
+        return login.substring(login.indexOf(':') + 1);
+      } catch (IllegalArgumentException e) {
+        return null;
+      }
+    }
+    return null;
+  }
+
   /// Of the same length for all.
   private static byte[] hash(String key) {
     try {
-      return MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8));
+      return MessageDigest.getInstance("SHA-256").digest(key.getBytes(UTF_8));
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);
     }

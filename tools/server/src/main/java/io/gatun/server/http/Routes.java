@@ -40,7 +40,8 @@ public final class Routes extends Handler.Abstract {
   private final RequestCounts counts;
   private final Files files;
 
-  public Routes(Guard guard, Bodies bodies, Disconnects disconnects, RequestCounts counts, Files files) {
+  public Routes(
+      Guard guard, Bodies bodies, Disconnects disconnects, RequestCounts counts, Files files) {
     this.guard = guard;
     this.bodies = bodies;
     this.disconnects = disconnects;

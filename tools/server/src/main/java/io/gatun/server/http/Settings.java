@@ -2,6 +2,7 @@ package io.gatun.server.http;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.runtime.Workers;
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -37,5 +38,7 @@ public final class Settings {
   public Duration ping = Duration.ofSeconds(15);
   public Path draft;
   public boolean lookup;
+  public URI labelStudio;
+  public String labelStudioKey;
   public Consumer<String> notices = line -> {};
 }

@@ -1,9 +1,9 @@
 package io.gatun.server.models;
 
-import io.gatun.server.http.ApiException;
 import io.gatun.models.image.Image;
 import io.gatun.models.sam.EncodedImage;
 import io.gatun.models.sam.Sam;
+import io.gatun.server.http.ApiException;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
 import java.util.UUID;

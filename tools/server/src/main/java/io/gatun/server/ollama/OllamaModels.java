@@ -1,17 +1,17 @@
 package io.gatun.server.ollama;
 
-import io.gatun.server.http.Call;
-import io.gatun.server.models.Catalog;
-import io.gatun.server.http.Fields;
-import io.gatun.server.models.Models;
-import io.gatun.server.http.Routes;
-import io.gatun.server.models.Use;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.decoder.Keys;
 import io.gatun.models.text.ChatTemplate;
+import io.gatun.server.http.Call;
+import io.gatun.server.http.Fields;
+import io.gatun.server.http.Routes;
+import io.gatun.server.models.Catalog;
+import io.gatun.server.models.Models;
+import io.gatun.server.models.Use;
 import io.gatun.tensor.Tensor;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

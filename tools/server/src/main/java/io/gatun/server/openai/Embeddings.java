@@ -1,13 +1,13 @@
 package io.gatun.server.openai;
 
+import io.gatun.models.TextEmbedder;
 import io.gatun.server.http.Call;
 import io.gatun.server.http.Fields;
-import io.gatun.server.models.Models;
-import io.gatun.server.text.Prompts;
 import io.gatun.server.http.Routes;
+import io.gatun.server.models.Models;
 import io.gatun.server.models.Use;
+import io.gatun.server.text.Prompts;
 import io.gatun.server.text.Vectors;
-import io.gatun.models.TextEmbedder;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Base64;

@@ -1,10 +1,10 @@
 package io.gatun.server.openai;
 
-import io.gatun.server.http.Call;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.sampling.TokenLogprobs;
 import io.gatun.models.text.StreamingDecoder;
 import io.gatun.models.text.Tokenizer;
+import io.gatun.server.http.Call;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HexFormat;

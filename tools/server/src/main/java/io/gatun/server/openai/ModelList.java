@@ -1,12 +1,12 @@
 package io.gatun.server.openai;
 
-import io.gatun.server.http.Call;
-import io.gatun.server.models.Models;
-import io.gatun.server.http.Routes;
-import io.gatun.server.models.Use;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.diffusion.Schedulers;
+import io.gatun.server.http.Call;
+import io.gatun.server.http.Routes;
+import io.gatun.server.models.Models;
+import io.gatun.server.models.Use;
 import java.io.IOException;
 import java.util.HashSet;
 

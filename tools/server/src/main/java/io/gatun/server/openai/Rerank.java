@@ -1,12 +1,12 @@
 package io.gatun.server.openai;
 
-import io.gatun.server.http.Call;
-import io.gatun.server.http.Fields;
-import io.gatun.server.models.Models;
-import io.gatun.server.http.Routes;
-import io.gatun.server.models.Use;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.models.Reranker;
+import io.gatun.server.http.Call;
+import io.gatun.server.http.Fields;
+import io.gatun.server.http.Routes;
+import io.gatun.server.models.Models;
+import io.gatun.server.models.Use;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

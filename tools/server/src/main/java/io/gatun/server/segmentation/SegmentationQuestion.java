@@ -1,13 +1,13 @@
 package io.gatun.server.segmentation;
 
-import io.gatun.server.http.Fields;
-import io.gatun.server.http.Form;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.models.image.Image;
 import io.gatun.models.sam.EncodedImage;
 import io.gatun.models.sam.Mask;
 import io.gatun.models.sam.MaskGeneratorOptions;
 import io.gatun.models.sam.Prompt;
+import io.gatun.server.http.Fields;
+import io.gatun.server.http.Form;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;

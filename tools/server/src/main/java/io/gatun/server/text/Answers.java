@@ -1,13 +1,13 @@
 package io.gatun.server.text;
 
-import io.gatun.server.http.ApiException;
-import io.gatun.server.http.Call;
-import io.gatun.server.models.TextModel;
 import io.gatun.models.engine.Handle;
 import io.gatun.models.engine.Piece;
 import io.gatun.models.engine.Request;
 import io.gatun.models.engine.Result;
 import io.gatun.models.sampling.TokenLogprobs;
+import io.gatun.server.http.ApiException;
+import io.gatun.server.http.Call;
+import io.gatun.server.models.TextModel;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -53,7 +53,8 @@ public final class Answers implements AutoCloseable {
   /// Asks for answers to each of some prompts.
   ///
   /// @param ping after which time without a word a stream says that it goes on
-  public static Answers ask(Call call, TextModel model, List<Request> requests, int each, Duration ping) {
+  public static Answers ask(
+      Call call, TextModel model, List<Request> requests, int each, Duration ping) {
     var handles = new ArrayList<Handle>();
     try {
       for (var request : requests) {

@@ -3,8 +3,8 @@ package io.gatun.server.text;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.gatun.models.chat.ChatPrompt.Question;
 import io.gatun.models.chat.ChatPrompt;
+import io.gatun.models.chat.ChatPrompt.Question;
 import io.gatun.server.http.ApiException;
 import io.gatun.server.http.Call;
 import io.gatun.server.http.Fields;
@@ -41,10 +41,11 @@ public final class Messages {
     boolean several = f.flag("parallel_tool_calls", true);
     JsonNode choice = f.get("tool_choice");
     boolean none = choice != null && choice.asText().equals("none");
-    return prompt(
-        new Question(messages, none ? Map.of() : tools, forced, several, kwargs), model);
+    return prompt(new Question(messages, none ? Map.of() : tools, forced, several, kwargs), model);
   }
 
+  /// The prompt of a question.
+  ///
   /// @throws ApiException if the model has no template
   public static ChatPrompt prompt(Question question, TextModel model) {
     if (model.template() == null) {

@@ -1,7 +1,7 @@
 package io.gatun.server.text;
 
-import io.gatun.server.http.Fields;
 import com.fasterxml.jackson.databind.JsonNode;
+import io.gatun.server.http.Fields;
 import java.util.ArrayList;
 import java.util.List;
 

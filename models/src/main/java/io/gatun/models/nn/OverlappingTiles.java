@@ -1,4 +1,4 @@
-package io.gatun.models.vae;
+package io.gatun.models.nn;
 
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
@@ -6,21 +6,24 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.function.UnaryOperator;
 
-/// Decodes latents in overlapping squares, whose images are blended where they overlap: memory for
-/// one square and the whole image is enough.
+/// Enlarges images or decodes latents in overlapping squares, whose results are blended where they
+/// overlap: memory for one square and the whole result is enough.
 ///
 /// What a square does not see, its neighbours and the statistics of the whole, shifts its colours a
 /// little; the blending hides the seams.
-final class TiledDecoding {
+public final class OverlappingTiles {
   private final Functional f;
   private final UnaryOperator<Tensor> decode;
   private final int tile;
   private final int overlap;
+  private final int multiple;
 
-  /// @param decode from latents (B, H, W, L) to an image (B, 8 H, 8 W, 3), F32
+  /// @param decode from a square (B, H, W, L) to what it becomes (B, factor H, factor W, C), F32
   /// @param tile the most rows and columns of a square of latents
   /// @param overlap of neighbouring squares, less than half of one
-  TiledDecoding(Functional f, UnaryOperator<Tensor> decode, int tile, int overlap) {
+  /// @param multiple what squares' rows and columns, and where they begin, must be multiples of
+  public OverlappingTiles(
+      Functional f, UnaryOperator<Tensor> decode, int tile, int overlap, int multiple) {
     if (tile < 2 || overlap < 0 || 2 * overlap >= tile) {
       throw new IllegalArgumentException(
           "tiles of %d that overlap by %d; need less than half a tile".formatted(tile, overlap));
@@ -29,11 +32,12 @@ final class TiledDecoding {
     this.decode = decode;
     this.tile = tile;
     this.overlap = overlap;
+    this.multiple = multiple;
   }
 
   /// The image (B, factor H, factor W, channels) of latents (B, H, W, L): each pixel is the mean of
   /// those that squares have for it, weighted by its distance from their edges.
-  Tensor decode(Tensor z, int factor, int channels) {
+  public Tensor apply(Tensor z, int factor, int channels) {
     int height = Math.toIntExact(z.dim(1));
     int width = Math.toIntExact(z.dim(2));
     var image = f.ops().empty(z.dim(0), (long) factor * height, (long) factor * width, channels);
@@ -64,14 +68,15 @@ final class TiledDecoding {
   /// The rows or columns of a square: no more than so many need.
   private int side(int size) {
     int count = count(size);
-    return Math.ceilDiv(size + (count - 1) * overlap, count);
+    return Math.ceilDiv(size + (count - 1) * overlap, count * multiple) * multiple;
   }
 
   /// Where squares begin along a side, evenly spread.
   private int[] starts(int size) {
     var starts = new int[count(size)];
     for (int i = 1; i < starts.length; i++) {
-      starts[i] = (int) ((long) (size - side(size)) * i / (starts.length - 1));
+      starts[i] =
+          (int) ((long) (size - side(size)) * i / (starts.length - 1)) / multiple * multiple;
     }
     return starts;
   }

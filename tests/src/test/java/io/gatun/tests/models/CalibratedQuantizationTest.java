@@ -1,0 +1,225 @@
+package io.gatun.tests.models;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.CheckpointException;
+import io.gatun.models.Llm;
+import io.gatun.models.decoder.arch.Architectures;
+import io.gatun.models.evaluation.TextComparison;
+import io.gatun.models.quantize.CalibrationTexts;
+import io.gatun.models.quantize.Method;
+import io.gatun.models.quantize.QuantizeConfig;
+import io.gatun.models.rewrite.Rewrite;
+import io.gatun.models.text.Tokenizers;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.runtime.Workers;
+import io.gatun.tests.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Weights rounded with a view to what the layers are given.
+class CalibratedQuantizationTest {
+  private static final int THREADS = 2;
+
+  @TempDir private Path temp;
+
+  private static Path tiny() {
+    return TestData.pretrained("tiny-llm");
+  }
+
+  /// The first half is for calibration, the second for judging.
+  private static String half(int which) throws IOException {
+    String text = Files.readString(tiny().resolve("heldout.txt"));
+    int middle = text.length() / 2;
+    return which == 0 ? text.substring(0, middle) : text.substring(middle);
+  }
+
+  private static List<int[]> samples() throws IOException {
+    return CalibrationTexts.samples(Tokenizers.load(tiny()), List.of(half(0)), 16, 256);
+  }
+
+  private static void write(Rewrite rewrite, Path out) {
+    try (var workers = new Workers(THREADS)) {
+      rewrite.write(out, workers, bytes -> {});
+    }
+  }
+
+  private Path quantized(QuantizeConfig config, String name) throws IOException {
+    Path out = temp.resolve(name);
+    try (var checkpoint = Checkpoint.open(tiny())) {
+      var rewrite = Rewrite.quantized(checkpoint, config);
+      if (config.method().isCalibrated()) {
+        rewrite.calibrate(samples(), out, THREADS, done -> {});
+      }
+      write(rewrite, out);
+    }
+    return out;
+  }
+
+  /// How far models are from the original, in nats a token.
+  private static double[] divergences(Path... paths) throws IOException {
+    try (var original = Llm.load(tiny(), o -> o.threads(THREADS));
+        var first = Llm.load(paths[0], o -> o.threads(THREADS));
+        var second = Llm.load(paths[1], o -> o.threads(THREADS));
+        var comparison = new TextComparison(List.of(original, first, second))) {
+      var figures = comparison.read(half(1), 512, (done, all) -> {});
+      return new double[] {
+        figures.get(1).divergence().value(), figures.get(2).divergence().value()
+      };
+    }
+  }
+
+  @Test
+  void textsMakeRoundingBetter() throws IOException {
+    var config = QuantizeConfig.of(4);
+    Path rtn = quantized(config, "rtn");
+    Path gptq = quantized(config.by(Method.GPTQ), "gptq");
+    double[] found = divergences(rtn, gptq);
+    assertTrue(found[1] < 0.8 * found[0], found[0] + " became " + found[1]);
+    try (var a = Checkpoint.open(rtn);
+        var b = Checkpoint.open(gptq)) {
+      assertEquals(a.tensors().keySet(), b.tensors().keySet());
+      a.tensors().forEach((name, t) -> assertEquals(t.dtype(), b.tensor(name).dtype(), name));
+    }
+    assertFalse(Files.exists(temp.resolve("gptq.partial")));
+  }
+
+  /// One that needs no texts is not far worse than the nearest integers, and another one.
+  @Test
+  void outliersAreForgivenWithoutTexts() throws IOException {
+    var config = QuantizeConfig.of(4);
+    double[] found = divergences(quantized(config, "rtn"), quantized(config.by(Method.HQQ), "hqq"));
+    assertTrue(found[1] < 1.25 * found[0] && found[1] != found[0], found[0] + ", " + found[1]);
+  }
+
+  @Test
+  void whatWasStoppedGoesOn() throws IOException {
+    var config = QuantizeConfig.of(4).by(Method.GPTQ).inGroupsOf(64);
+    Path whole = quantized(config, "whole");
+    Path out = temp.resolve("stopped");
+    try (var checkpoint = Checkpoint.open(tiny())) {
+      var rewrite = Rewrite.quantized(checkpoint, config);
+      assertThrows(
+          IllegalStateException.class,
+          () ->
+              rewrite.calibrate(
+                  samples(),
+                  out,
+                  THREADS,
+                  done -> {
+                    if (done == 2) {
+                      throw new IllegalStateException("stopped");
+                    }
+                  }));
+    }
+    Path partial = temp.resolve("stopped.partial");
+    Path second = partial.resolve("layer-00001.safetensors");
+    Object made = Files.readAttributes(second, "unix:ino,lastModifiedTime");
+    assertFalse(Files.exists(partial.resolve("layer-00002.safetensors")));
+    try (var checkpoint = Checkpoint.open(tiny())) {
+      var rewrite = Rewrite.quantized(checkpoint, config);
+      rewrite.calibrate(samples(), out, THREADS, done -> {});
+      assertEquals(made, Files.readAttributes(second, "unix:ino,lastModifiedTime"));
+      write(rewrite, out);
+    }
+    assertFalse(Files.exists(partial));
+    assertArrayEquals(
+        Files.readAllBytes(whole.resolve("model.safetensors")),
+        Files.readAllBytes(out.resolve("model.safetensors")));
+  }
+
+  /// Finished layers of other work are not taken for this one's.
+  @Test
+  void otherWorkBeginsAnew() throws IOException {
+    Path out = temp.resolve("out");
+    for (int group : new int[] {64, 32}) {
+      try (var checkpoint = Checkpoint.open(tiny())) {
+        var config = QuantizeConfig.of(4).by(Method.GPTQ).inGroupsOf(group);
+        var rewrite = Rewrite.quantized(checkpoint, config);
+        rewrite.calibrate(samples().subList(0, 1), out, THREADS, done -> {});
+        if (group == 32) {
+          write(rewrite, out);
+        }
+      }
+    }
+    try (var checkpoint = Checkpoint.open(out)) {
+      var type = checkpoint.tensor("model.layers.0.self_attn.q_proj.weight").dtype();
+      assertEquals(new DType.Tiled(4, 32), type);
+    }
+  }
+
+  @Test
+  void tablesAreChosenApart() throws IOException {
+    var shared = quantized(QuantizeConfig.of(4).embeddingBits(8), "shared");
+    var own = quantized(QuantizeConfig.of(4).embeddingBits(4).headBits(16), "own");
+    var some =
+        quantized(QuantizeConfig.of(8).headBits(16).filter(n -> n.contains("layers.3.")), "some");
+    try (var a = Checkpoint.open(shared);
+        var b = Checkpoint.open(own);
+        var c = Checkpoint.open(some)) {
+      assertFalse(a.tensors().containsKey("lm_head.weight"));
+      var table = "model.embed_tokens.weight";
+      assertEquals(new DType.Tiled(8, 32), a.tensor(table).dtype());
+      assertEquals(new DType.Tiled(4, 32), b.tensor(table).dtype());
+      assertEquals(
+          7, c.tensors().values().stream().filter(t -> t.dtype() instanceof DType.Tiled).count());
+    }
+    double[] found = divergences(shared, some);
+    assertTrue(found[0] < 0.04, "table of 8 bits: " + found[0]);
+    assertTrue(found[1] < 0.001, "a layer of 8 bits: " + found[1]);
+  }
+
+  static Stream<Path> architectures() throws IOException {
+    Path folder = TestData.shared("hf-arch");
+    try (var files = Files.list(folder)) {
+      return files.filter(Files::isDirectory).sorted().toList().stream();
+    }
+  }
+
+  /// Texts go through all kinds of layers, mixtures with their experts in stacks and recurrent ones
+  /// among them.
+  @ParameterizedTest
+  @MethodSource("architectures")
+  void allArchitecturesAreLedThrough(Path model) {
+    Path out = temp.resolve("out");
+    try (var checkpoint = Checkpoint.open(TestData.complete(model))) {
+      var config = QuantizeConfig.of(8).by(Method.GPTQ);
+      Rewrite rewrite;
+      try {
+        rewrite = Rewrite.quantized(checkpoint, config);
+      } catch (CheckpointException e) {
+        assertTrue(e.getMessage().contains("nothing to quantize"), e.getMessage());
+        return;
+      }
+      var samples = List.of(IntStream.range(1, 40).toArray(), IntStream.range(20, 50).toArray());
+      if (!rewrite.decoder().layersStandAlone()) {
+        var e =
+            assertThrows(
+                CheckpointException.class,
+                () -> rewrite.calibrate(samples, out, THREADS, done -> {}));
+        assertTrue(e.getMessage().contains("--method hqq"), e.getMessage());
+        return;
+      }
+      rewrite.calibrate(samples, out, THREADS, done -> {});
+      write(rewrite, out);
+    }
+    try (var checkpoint = Checkpoint.open(out)) {
+      assertTrue(
+          checkpoint.tensors().values().stream().anyMatch(t -> t.dtype() instanceof DType.Tiled));
+      Architectures.open(checkpoint);
+    }
+  }
+}

@@ -1,0 +1,96 @@
+package io.gatun.tests.models;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.gatun.models.ImagineOptions;
+import io.gatun.models.StableDiffusion;
+import io.gatun.models.image.Image;
+import io.gatun.tensor.DType;
+import io.gatun.tests.TestData;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+
+/// What asks the network less often changes images by less than is said of it, with tiny-sd.
+class StepSavingTest {
+  private static final List<String> PROMPTS =
+      List.of(
+          "a red circle on a blue background",
+          "a yellow star on a purple background",
+          "a green ring on a black background");
+
+  private static StableDiffusion load(boolean keep) {
+    return StableDiffusion.load(
+        TestData.pretrained("tiny-sd"), o -> o.dtype(DType.Plain.F32).keepWeights(keep));
+  }
+
+  private static Image image(StableDiffusion sd, String prompt, Consumer<ImagineOptions> how) {
+    Consumer<ImagineOptions> common = o -> o.steps(20).seed(7);
+    return sd.imagine(prompt, common.andThen(how)).image();
+  }
+
+  /// The signal to noise ratio in decibels, of all prompts together.
+  private static double psnr(StableDiffusion sd, Consumer<ImagineOptions> how) {
+    double squares = 0;
+    long size = 0;
+    for (String prompt : PROMPTS) {
+      var a = image(sd, prompt, o -> {}).pixels();
+      var b = image(sd, prompt, how).pixels();
+      for (long i = 0; i < a.byteSize(); i++) {
+        double d = a.get(ValueLayout.JAVA_BYTE, i) & 255;
+        d -= b.get(ValueLayout.JAVA_BYTE, i) & 255;
+        squares += d * d;
+      }
+      size += a.byteSize();
+    }
+    return squares == 0 ? Double.POSITIVE_INFINITY : 10 * Math.log10(255 * 255 * size / squares);
+  }
+
+  /// At least as near as the help says, and not the same.
+  @Test
+  void near() {
+    try (var sd = load(true)) {
+      near(30, 31, sd, o -> o.guidanceInterval(0, 0.8));
+      near(24.5, 26, sd, o -> o.guidanceInterval(0, 0.5));
+      near(55, 60, sd, o -> o.cache(0.1));
+      near(42, 46, sd, o -> o.cache(0.2));
+      near(39.5, 42, sd, o -> o.cache(0.3));
+    }
+  }
+
+  private static void near(
+      double least, double most, StableDiffusion sd, Consumer<ImagineOptions> how) {
+    double found = psnr(sd, how);
+    assertTrue(found >= least && found <= most, "%.1f dB".formatted(found));
+  }
+
+  /// Kept weights and states of prompts change nothing, nor does an interval of all steps.
+  @Test
+  void same() {
+    try (var kept = load(true);
+        var released = load(false)) {
+      byte[] first = bytes(image(kept, PROMPTS.getFirst(), o -> o.steps(3)));
+      assertArrayEquals(first, bytes(image(kept, PROMPTS.getFirst(), o -> o.steps(3))));
+      assertArrayEquals(first, bytes(image(released, PROMPTS.getFirst(), o -> o.steps(3))));
+      assertArrayEquals(
+          first,
+          bytes(image(kept, PROMPTS.getFirst(), o -> o.steps(3).guidanceInterval(0, 1).cache(0))));
+    }
+  }
+
+  private static byte[] bytes(Image image) {
+    return image.pixels().toArray(ValueLayout.JAVA_BYTE);
+  }
+
+  @Test
+  void refusals() {
+    try (var sd = load(false)) {
+      assertThrows(
+          IllegalArgumentException.class, () -> sd.imagine("x", o -> o.guidanceInterval(0.5, 0.5)));
+      assertThrows(IllegalArgumentException.class, () -> sd.imagine("x", o -> o.cache(2)));
+    }
+  }
+}

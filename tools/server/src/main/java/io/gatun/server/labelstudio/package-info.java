@@ -1,0 +1,2 @@
+/// Label Studio's protocol for models that help annotators: masks of what they click.
+package io.gatun.server.labelstudio;
