@@ -1,6 +1,7 @@
 package io.gatun.tests.tensor;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 
 import com.sun.management.ThreadMXBean;
 import io.gatun.tensor.kernel.dense.VectorKernels;
@@ -70,21 +71,41 @@ class KernelAllocationTest {
     assertEquals("", boxing(3, "-XX:-UseTypeProfile"));
   }
 
+  /// A call to read a number makes no object, but around it all vectors go through memory.
+  @Test
+  void numbersAreReadWithoutACall() throws Exception {
+    var lines =
+        run(4, "TiledPanels", "-XX:+UnlockDiagnosticVMOptions", "-XX:+PrintInlining")
+            .lines()
+            .filter(line -> line.contains("Unsafe::get") && line.contains("Unaligned"))
+            .toList();
+    assertNotEquals(List.of(), lines, "no kernel was compiled");
+    assertEquals(List.of(), lines.stream().filter(l -> l.contains("failed to inline")).toList());
+  }
+
   /// The kernels that make objects in a new JVM.
   private static String boxing(int order, String... flags) throws Exception {
+    return run(order, "", flags);
+  }
+
+  /// What [#main] prints in a new JVM.
+  private static String run(int order, String kernels, String... flags) throws Exception {
     var all = new ArrayList<>(List.of(flags));
     all.addAll(List.of(Processes.KERNEL_OPTIONS, "-Xmx256m", "-XX:+UseSerialGC"));
     Result result =
-        Processes.run(Processes.java(KernelAllocationTest.class, all, Integer.toString(order)));
+        Processes.run(
+            Processes.java(KernelAllocationTest.class, all, Integer.toString(order), kernels));
     assertEquals(0, result.code(), result.out() + result.err());
     return result.out();
   }
 
-  /// Prints the kernels that still make objects when they have run for a while.
+  /// Prints the kernels whose names begin as the second argument does, and that still make objects
+  /// when they have run for a while.
   public static void main(String[] args) {
     var threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     try (var arena = Arena.ofConfined()) {
       var kernels = new ArrayList<>(KernelCases.all(arena).entrySet());
+      kernels.removeIf(kernel -> !kernel.getKey().startsWith(args[1]));
       Collections.shuffle(kernels, new Random(Long.parseLong(args[0])));
       for (var kernel : kernels) {
         long limit = System.nanoTime() + LIMIT_NANOS;

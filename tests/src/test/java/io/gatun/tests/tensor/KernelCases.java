@@ -315,7 +315,11 @@ final class KernelCases {
 
   private void tiled() {
     for (int bits : new int[] {4, 8}) {
-      put("QuantizedRows " + bits, 1024, 2816, n -> QuantizedRows.quantize(x, 0, out, 0, n, bits));
+      put(
+          "QuantizedRows " + bits,
+          1024,
+          2816,
+          n -> QuantizedRows.quantize(x, 0, out, 0, 1, n, bits));
     }
     for (var type : TILED) {
       put(
@@ -343,9 +347,8 @@ final class KernelCases {
   private TiledProduct product(Tiled type, int rows, int columns) {
     var q = arena.allocate(rows * QuantizedRows.rowBytes(columns), 64);
     for (int m = 0; m < rows; m++) {
-      long at = m * QuantizedRows.rowBytes(columns);
-      QuantizedRows.quantize(x, 0, q, at, columns, type.bits());
+      QuantizedRows.quantize(x, 0, q, m, rows, columns, type.bits());
     }
-    return new TiledProduct(type, stored, 0, 64, columns, q, 0, rows, y, 0, 256);
+    return new TiledProduct(type, stored, 0, 64, columns, q, rows, y, 0, 256);
   }
 }

@@ -94,7 +94,7 @@ class TiledProductTest {
         var x = arena.allocate(4L * 32);
         x.set(FLOAT, 12, odd);
         var q = arena.allocate(QuantizedRows.rowBytes(32));
-        QuantizedRows.quantize(x, 0, q, 0, 32, 4);
+        QuantizedRows.quantize(x, 0, q, 0, 1, 32, 4);
         assertEquals(false, Float.isFinite(q.get(FLOAT, 128)));
       }
     }
@@ -107,16 +107,16 @@ class TiledProductTest {
       var w = arena.allocate(type.byteSize(Shape.of(32, 64)));
       var q = arena.allocate(QuantizedRows.rowBytes(64));
       var y = arena.allocate(33 * 4);
-      new TiledProduct(type, w, 0, 32, 64, q, 0, 1, y, 0, 0);
+      new TiledProduct(type, w, 0, 32, 64, q, 1, y, 0, 0);
       assertThrows(
           IndexOutOfBoundsException.class,
-          () -> new TiledProduct(type, w, 0, 33, 64, q, 0, 1, y, 0, 0));
+          () -> new TiledProduct(type, w, 0, 33, 64, q, 1, y, 0, 0));
       assertThrows(
           IndexOutOfBoundsException.class,
-          () -> new TiledProduct(type, w, 0, 32, 64, q, 0, 2, y, 0, 0));
+          () -> new TiledProduct(type, w, 0, 32, 64, q, 2, y, 0, 0));
       assertThrows(
           IndexOutOfBoundsException.class,
-          () -> new TiledProduct(type, w, 0, 32, 64, q, 0, 1, y, 8, 0));
+          () -> new TiledProduct(type, w, 0, 32, 64, q, 1, y, 8, 0));
     }
   }
 
@@ -145,14 +145,14 @@ class TiledProductTest {
     long rowBytes = QuantizedRows.rowBytes(k);
     var q = arena.allocate(rowBytes * count);
     for (int m = 0; m < count; m++) {
-      QuantizedRows.quantize(x, 4L * m * k, q, m * rowBytes, k, type.bits());
+      QuantizedRows.quantize(x, 4L * m * k, q, m, count, k, type.bits());
     }
     long stride = 4L * (n + 1);
     var expected = arena.allocate(stride * count);
     var actual = arena.allocate(stride * count);
     ScalarTiled.multiply(type, w, q, count, k, 0, n, expected, stride);
     var scratch = arena.allocate(TiledProduct.SCRATCH_BYTES, 64);
-    var product = new TiledProduct(type, w, 0, n, k, q, 0, count, actual, 0, stride);
+    var product = new TiledProduct(type, w, 0, n, k, q, count, actual, 0, stride);
     int tiles = Math.ceilDiv(n, Tiled.ROWS);
     product.multiply(0, tiles / 3, scratch, 0);
     product.multiply(tiles / 3, tiles, scratch, 0);
@@ -172,7 +172,7 @@ class TiledProductTest {
     var oneByOne = arena.allocate(stride * count);
     TiledProduct.setTogether(false);
     try {
-      new TiledProduct(type, w, 0, n, k, q, 0, count, oneByOne, 0, stride)
+      new TiledProduct(type, w, 0, n, k, q, count, oneByOne, 0, stride)
           .multiply(0, tiles, scratch, 0);
     } finally {
       TiledProduct.setTogether(true);

@@ -22,10 +22,11 @@ import jdk.incubator.vector.VectorShuffle;
 /// Activations as 8-bit integers, in the form that the products with [io.gatun.tensor.DType.Tiled]
 /// weights read.
 ///
-/// A row of K floats becomes K / 32 blocks of [#BLOCK_BYTES] bytes: 32 I16, the F32 scale s, the
-/// F32 `s * (a0 + ... + a31)`, the I16 `-8 * (a0 + ... + a31)`, and padding; the integers a are in
-/// -127..127. Each I16 is there twice, so that one load of 32 bits fills a vector's lanes with it.
-/// A block holds all that the inner loop needs, so that a row costs the loop one address.
+/// T rows of K floats become (K / 32, T) blocks of [#BLOCK_BYTES] bytes: 32 I16, the F32 scale s,
+/// the F32 `s * (a0 + ... + a31)`, the I16 `-8 * (a0 + ... + a31)`, and padding; the integers a are
+/// in -127..127. Each I16 is there twice, so that one load of 32 bits fills a vector's lanes with
+/// it. A block holds all that the inner loop needs, and the rows' blocks lie side by side, so that
+/// one address serves all rows.
 ///
 /// For weights of 4 bits the I16 are not the integers themselves, since taking the weights out of
 /// the words that hold four costs the kernels more than the products do. Nibble i of a word w is
@@ -64,15 +65,17 @@ public final class QuantizedRows {
   /// the product.
   ///
   /// @param x `columns` F32 from byte `xAt`
-  /// @param q [#rowBytes] bytes from byte `qAt`
+  /// @param q the blocks of `rows` rows
+  /// @param row which of them this is
   /// @param columns a multiple of 32
   /// @param bits 4 or 8: of the weights that the row will be multiplied with
   public static void quantize(
-      MemorySegment x, long xAt, MemorySegment q, long qAt, int columns, int bits) {
+      MemorySegment x, long xAt, MemorySegment q, int row, int rows, int columns, int bits) {
     long from = address(x, xAt, 4L * columns);
-    long to = address(q, qAt, rowBytes(columns));
+    long to = address(q, 0, rows * rowBytes(columns)) + (long) row * BLOCK_BYTES;
     int nibbles = bits == 4 ? 1 : 0;
-    for (int k = 0; k < columns; k += GROUP, from += GROUP * 4, to += BLOCK_BYTES) {
+    long step = (long) rows * BLOCK_BYTES;
+    for (int k = 0; k < columns; k += GROUP, from += GROUP * 4, to += step) {
       // The bits of floats without sign are in the floats' order, NaN above all.
       IntVector max = IntVector.zero(INTS);
       for (int i = 0; i < GROUP; i += COUNT) {
@@ -105,9 +108,9 @@ public final class QuantizedRows {
     Reference.reachabilityFence(q);
   }
 
-  /// Activation `column` of the row at byte `qAt`, as the float that it stands for.
-  static float get(MemorySegment q, long qAt, int column, int bits) {
-    long block = qAt + (long) column / GROUP * BLOCK_BYTES;
+  /// Activation `column` of one of `rows` rows, as the float that it stands for.
+  static float get(MemorySegment q, int row, int rows, int column, int bits) {
+    long block = ((long) column / GROUP * rows + row) * BLOCK_BYTES;
     int first = bits == 4 ? column & -4 : column;
     int a = 0;
     for (int i = first; i <= column; i++) {

@@ -25,12 +25,11 @@ public final class ScalarTiled {
       int to,
       MemorySegment y,
       long yStride) {
-    long rowBytes = QuantizedRows.rowBytes(columns);
     for (int m = 0; m < count; m++) {
       for (int n = from; n < to; n++) {
         double sum = 0;
         for (int k = 0; k < columns; k++) {
-          double a = QuantizedRows.get(q, m * rowBytes, k, type.bits());
+          double a = QuantizedRows.get(q, m, count, k, type.bits());
           sum += a * TiledLayout.get(type, w, columns, n, k);
         }
         y.set(FLOAT, m * yStride + n * 4L, (float) sum);

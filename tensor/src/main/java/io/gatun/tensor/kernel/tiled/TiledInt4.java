@@ -36,17 +36,18 @@ final class TiledInt4 {
   ///
   /// @param w address of the vector's scales in the first tile; its words are behind them
   /// @param shift, bytes group g is in tile `g >> shift`; tiles are `bytes` apart
-  /// @param x address of the activations' blocks
+  /// @param x address of the first activations' block
+  /// @param step bytes from a group's to the next one's
   /// @param y address of the products of even lanes; those of odd ones are [TiledProduct#ODD_BYTES]
   ///   behind
-  static void oneRow(long w, int shift, int bytes, long x, int groups, long y) {
+  static void oneRow(long w, int shift, int bytes, long x, int step, int groups, long y) {
     int mask = (1 << shift) - 1;
     FloatVector even = FloatVector.zero(FLOATS);
     FloatVector odd = even;
     for (int g = 0; g < groups; g++) {
       long tile = w + (long) (g >> shift) * bytes & IN_BOUNDS;
       long words = tile + SCALES_BYTES + (g & mask) * 512;
-      long a = x + (long) g * BLOCK_BYTES & IN_BOUNDS;
+      long a = x + (long) g * step & IN_BOUNDS;
       ShortVector s =
           IntVector.broadcast(INTS, ALL.get(INT, a + MINUS_8_SUM)).reinterpretAsShorts();
       for (int q = 0; q < 8; q++) {
@@ -78,9 +79,9 @@ final class TiledInt4 {
 
   /// Two rows of activations.
   ///
-  /// @param xStride, yStride bytes from the first row's to the next
+  /// @param yStride bytes from the first row's products to the second's
   static void twoRows(
-      long w, int shift, int bytes, long x, long xStride, int groups, long y, long yStride) {
+      long w, int shift, int bytes, long x, int step, int groups, long y, long yStride) {
     int mask = (1 << shift) - 1;
     FloatVector even0 = FloatVector.zero(FLOATS);
     FloatVector odd0 = even0;
@@ -89,8 +90,8 @@ final class TiledInt4 {
     for (int g = 0; g < groups; g++) {
       long tile = w + (long) (g >> shift) * bytes & IN_BOUNDS;
       long words = tile + SCALES_BYTES + (g & mask) * 512;
-      long a0 = x + (long) g * BLOCK_BYTES & IN_BOUNDS;
-      long a1 = a0 + xStride & IN_BOUNDS;
+      long a0 = x + (long) g * step & IN_BOUNDS;
+      long a1 = a0 + BLOCK_BYTES;
       ShortVector s0 =
           IntVector.broadcast(INTS, ALL.get(INT, a0 + MINUS_8_SUM)).reinterpretAsShorts();
       ShortVector s1 =
@@ -99,7 +100,7 @@ final class TiledInt4 {
         ShortVector v =
             ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
         long b0 = a0 + q * 16 & IN_BOUNDS;
-        long b1 = a1 + q * 16 & IN_BOUNDS;
+        long b1 = b0 + BLOCK_BYTES;
         s0 = v.mul(IntVector.broadcast(INTS, ALL.get(INT, b0)).reinterpretAsShorts()).add(s0);
         s1 = v.mul(IntVector.broadcast(INTS, ALL.get(INT, b1)).reinterpretAsShorts()).add(s1);
         ShortVector v1 = v.lanewise(LSHR, 4);

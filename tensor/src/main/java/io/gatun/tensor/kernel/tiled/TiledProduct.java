@@ -57,7 +57,9 @@ public final class TiledProduct {
   private final int count;
   private final int groups;
   private final long tileRowBytes;
-  private final long xStride;
+
+  /// Bytes from the activations of a group to those of the next one.
+  private final int step;
 
   /// Bytes from a tile's beginning to its first words.
   private final int wordsAt;
@@ -66,7 +68,7 @@ public final class TiledProduct {
 
   /// @param w the weights, N = `rows` by K = `columns`, from byte `wAt`; it is faster where that is
   ///   a multiple of 64
-  /// @param q `count` rows of [QuantizedRows], for the weights' bits, from byte `qAt`
+  /// @param q `count` rows of [QuantizedRows], for the weights' bits
   /// @param out `count` rows of N F32 from byte `outAt`, `outStride` bytes apart
   /// @throws IndexOutOfBoundsException if a segment is too small
   /// @throws IllegalArgumentException if a segment is on the heap
@@ -77,7 +79,6 @@ public final class TiledProduct {
       int rows,
       int columns,
       MemorySegment q,
-      long qAt,
       int count,
       MemorySegment out,
       long outAt,
@@ -90,10 +91,10 @@ public final class TiledProduct {
     this.out = out;
     groups = columns / QuantizedRows.GROUP;
     tileRowBytes = (long) columns / type.blockSize() * type.blockBytes() * Tiled.ROWS;
-    xStride = QuantizedRows.rowBytes(columns);
+    step = count * QuantizedRows.BLOCK_BYTES;
     yStride = outStride;
     this.w = address(w, wAt, Math.ceilDiv(rows, Tiled.ROWS) * tileRowBytes);
-    x = address(q, qAt, count * xStride);
+    x = address(q, 0, count * QuantizedRows.rowBytes(columns));
     y = address(out, outAt, (count - 1) * yStride + rows * 4L);
     int tile = type.blockBytes() * Tiled.ROWS;
     if (type.minima()) {
@@ -131,9 +132,9 @@ public final class TiledProduct {
     if (together && count >= FETCH_ROWS && v % PARTS == 0) {
       TiledLayout.fetch(at, tileRowBytes, t);
     }
-    for (int m = 0; m < count; ) {
-      int n = together ? rowsFrom(m) : 1;
-      long a = x + m * xStride;
+    for (int m = 0, n; m < count; m += n) {
+      n = together ? rowsFrom(m) : 1;
+      long a = x + (long) m * QuantizedRows.BLOCK_BYTES;
       long to = result(m, v, t);
       if (type.bits() == 4 && !type.minima() && n < 4) {
         inOnePass(at, a, n, to, stride(v));
@@ -141,7 +142,6 @@ public final class TiledProduct {
         products(at, a, n, t + MOST_ROWS * PADDED_BYTES, to, stride(v));
       }
       copyPadded(m, n, v, t);
-      m += n;
     }
   }
 
@@ -152,9 +152,9 @@ public final class TiledProduct {
 
   private void inOnePass(long at, long a, int n, long y, long yStep) {
     if (n == 2) {
-      TiledInt4.twoRows(at, place.shift(), place.tile(), a, xStride, groups, y, yStep);
+      TiledInt4.twoRows(at, place.shift(), place.tile(), a, step, groups, y, yStep);
     } else {
-      TiledInt4.oneRow(at, place.shift(), place.tile(), a, groups, y);
+      TiledInt4.oneRow(at, place.shift(), place.tile(), a, step, groups, y);
     }
   }
 
@@ -170,17 +170,20 @@ public final class TiledProduct {
 
   private void add(long at, long a, int n, int from, int to, long sums, long y, long yStep) {
     sum(at + wordsAt, a, n, from, to, sums);
+    int tile = place.tile();
+    int ofRow = type.bits() == 4 ? VECTOR_BYTES : 2 * VECTOR_BYTES;
+    int ofGroup = n * ofRow;
     for (int i = 0; i < n; i++) {
-      long row = a + i * xStride;
-      long s = sums + (long) i * SUMS_BYTES;
+      long row = a + (long) i * QuantizedRows.BLOCK_BYTES;
+      long s = sums + (long) i * ofRow;
       long result = y + i * yStep;
       if (type.minima()) {
-        TiledScales.minima(0, at, place.tile(), row, from, to, s, result);
-        TiledScales.minima(1, at, place.tile(), row, from, to, s, result + ODD_BYTES);
+        TiledScales.minima(0, at, tile, row, step, from, to, s, ofGroup, result);
+        TiledScales.minima(1, at, tile, row, step, from, to, s, ofGroup, result + ODD_BYTES);
       } else if (type.bits() == 4) {
-        TiledScales.int4(at, place.shift(), place.tile(), row, from, to, s, result);
+        TiledScales.int4(at, place.shift(), tile, row, step, from, to, s, ofGroup, result);
       } else {
-        TiledScales.int8(at, place.shift(), place.tile(), row, from, to, s, result);
+        TiledScales.int8(at, place.shift(), tile, row, step, from, to, s, ofGroup, result);
       }
     }
   }
@@ -188,14 +191,14 @@ public final class TiledProduct {
   private void sum(long words, long a, int n, int from, int to, long s) {
     if (type.bits() == 4) {
       switch (n) {
-        case 4 -> TiledWords.int4x4(words, place, a, xStride, from, to, s, SUMS_BYTES);
-        case 2 -> TiledWords.int4x2(words, place, a, xStride, from, to, s, SUMS_BYTES);
-        default -> TiledWords.int4(words, place, a, from, to, s);
+        case 4 -> TiledWords.int4x4(words, place, a, step, from, to, s);
+        case 2 -> TiledWords.int4x2(words, place, a, step, from, to, s);
+        default -> TiledWords.int4(words, place, a, step, from, to, s);
       }
     } else if (n == 2) {
-      TiledWords.int8x2(words, place, a, xStride, from, to, s, SUMS_BYTES);
+      TiledWords.int8x2(words, place, a, step, from, to, s);
     } else {
-      TiledWords.int8(words, place, a, from, to, s);
+      TiledWords.int8(words, place, a, step, from, to, s);
     }
   }
 

@@ -8,7 +8,6 @@ import static io.gatun.tensor.kernel.dense.Lanes.INTS;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
-import static io.gatun.tensor.kernel.tiled.QuantizedRows.BLOCK_BYTES;
 import static io.gatun.tensor.kernel.tiled.QuantizedRows.SCALE;
 import static io.gatun.tensor.kernel.tiled.QuantizedRows.SCALED_SUM;
 import static io.gatun.tensor.kernel.tiled.TiledLayout.MINIMA_GROUP_BYTES;
@@ -39,19 +38,22 @@ final class TiledScales {
   ///
   /// @param w address of the vector's scales in the first tile; those of group g are `(g >> shift)
   ///   * tile` bytes behind
-  /// @param x address of the activations' blocks
+  /// @param x address of the first activations' block
+  /// @param step bytes from a group's to the next one's
   /// @param from, to the groups
-  /// @param s address of their sums
+  /// @param s address of the first one's sums
+  /// @param sums bytes from a group's to the next one's
   /// @param y address of the products of even lanes, to which is added; those of odd ones are
   ///   [TiledProduct#ODD_BYTES] behind
-  static void int4(long w, int shift, int tile, long x, int from, int to, long s, long y) {
+  static void int4(
+      long w, int shift, int tile, long x, int step, int from, int to, long s, int sums, long y) {
     FloatVector even = FloatVector.fromMemorySegment(FLOATS, ALL, y & IN_BOUNDS, ORDER);
     FloatVector odd = FloatVector.fromMemorySegment(FLOATS, ALL, y + ODD_BYTES & IN_BOUNDS, ORDER);
     for (int g = from; g < to; g++) {
       long at = w + (long) (g >> shift) * tile & IN_BOUNDS;
-      long a = x + (long) g * BLOCK_BYTES & IN_BOUNDS;
-      long sums = s + (long) (g - from) * VECTOR_BYTES & IN_BOUNDS;
-      IntVector i = IntVector.fromMemorySegment(INTS, ALL, sums, ORDER);
+      long a = x + (long) g * step & IN_BOUNDS;
+      long sum = s + (long) (g - from) * sums & IN_BOUNDS;
+      IntVector i = IntVector.fromMemorySegment(INTS, ALL, sum, ORDER);
       IntVector scales = IntVector.fromMemorySegment(INTS, ALL, at, ORDER);
       FloatVector d =
           scales.lanewise(LSHL, 16).lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
@@ -67,15 +69,16 @@ final class TiledScales {
   }
 
   /// As [#int4], of eight-bit weights.
-  static void int8(long w, int shift, int tile, long x, int from, int to, long s, long y) {
+  static void int8(
+      long w, int shift, int tile, long x, int step, int from, int to, long s, int sums, long y) {
     FloatVector even = FloatVector.fromMemorySegment(FLOATS, ALL, y & IN_BOUNDS, ORDER);
     FloatVector odd = FloatVector.fromMemorySegment(FLOATS, ALL, y + ODD_BYTES & IN_BOUNDS, ORDER);
     for (int g = from; g < to; g++) {
       long at = w + (long) (g >> shift) * tile & IN_BOUNDS;
-      long a = x + (long) g * BLOCK_BYTES & IN_BOUNDS;
-      long sums = s + 2L * (g - from) * VECTOR_BYTES & IN_BOUNDS;
-      IntVector low = IntVector.fromMemorySegment(INTS, ALL, sums, ORDER);
-      IntVector high = IntVector.fromMemorySegment(INTS, ALL, sums + VECTOR_BYTES, ORDER);
+      long a = x + (long) g * step & IN_BOUNDS;
+      long sum = s + (long) (g - from) * sums & IN_BOUNDS;
+      IntVector low = IntVector.fromMemorySegment(INTS, ALL, sum, ORDER);
+      IntVector high = IntVector.fromMemorySegment(INTS, ALL, sum + VECTOR_BYTES, ORDER);
       IntVector scales = IntVector.fromMemorySegment(INTS, ALL, at, ORDER);
       FloatVector d =
           scales.lanewise(LSHL, 16).lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
@@ -94,15 +97,16 @@ final class TiledScales {
   ///
   /// @param lane 0 for even lanes, 1 for odd ones
   /// @param w address of the vector's part of the first tile
-  static void minima(int lane, long w, int tile, long x, int from, int to, long s, long y) {
+  static void minima(
+      int lane, long w, int tile, long x, int step, int from, int to, long s, int sums, long y) {
     int up = 16 - 16 * lane;
     FloatVector product = FloatVector.fromMemorySegment(FLOATS, ALL, y & IN_BOUNDS, ORDER);
     for (int g = from; g < to; g++) {
       long at = w + (long) (g >> 3) * tile & IN_BOUNDS;
       long pairs = at + MINIMA_HEAD_BYTES + (g & 7) * MINIMA_GROUP_BYTES & IN_BOUNDS;
-      long a = x + (long) g * BLOCK_BYTES & IN_BOUNDS;
-      long sums = s + (long) (g - from) * VECTOR_BYTES & IN_BOUNDS;
-      IntVector i = IntVector.fromMemorySegment(INTS, ALL, sums, ORDER).lanewise(LSHL, up);
+      long a = x + (long) g * step & IN_BOUNDS;
+      long sum = s + (long) (g - from) * sums & IN_BOUNDS;
+      IntVector i = IntVector.fromMemorySegment(INTS, ALL, sum, ORDER).lanewise(LSHL, up);
       IntVector d = IntVector.fromMemorySegment(INTS, ALL, at, ORDER).lanewise(LSHL, up);
       IntVector m =
           IntVector.fromMemorySegment(INTS, ALL, at + SCALES_BYTES, ORDER).lanewise(LSHL, up);

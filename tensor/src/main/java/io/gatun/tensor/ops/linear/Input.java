@@ -133,10 +133,9 @@ public final class Input {
   /// Rows of 8-bit integers by groups of 32, as [QuantizedRows] makes them for weights of `bits`.
   MemorySegment quantized(int bits) {
     if (quantized[bits] == null) {
-      long rowBytes = QuantizedRows.rowBytes(columns);
-      var q = ctx.workspace().take(rows * rowBytes);
+      var q = ctx.workspace().take(rows * QuantizedRows.rowBytes(columns));
       forEachRow(
-          (_, t, row, at) -> QuantizedRows.quantize(row, at, q, t * rowBytes, columns, bits));
+          (_, t, row, at) -> QuantizedRows.quantize(row, at, q, (int) t, rows, columns, bits));
       quantized[bits] = q;
     }
     return quantized[bits];

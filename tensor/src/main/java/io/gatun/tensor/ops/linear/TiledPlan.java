@@ -23,7 +23,6 @@ final class TiledPlan implements RowPlan {
             Math.toIntExact(w.dim(0)),
             x.columns(),
             x.quantized(type.bits()),
-            0,
             x.rows(),
             out.segment(),
             0,
