@@ -57,6 +57,7 @@ final class Converters {
     choice(commands, Pooling.class);
     choice(commands, Thinking.class);
     choice(commands, EverythingOptions.OutputMode.class);
+    choice(commands, AnnotationOptions.Format.class);
     commands.registerConverter(DType.Plain.class, value -> Choice.of(CACHE_TYPES, value));
     commands.registerConverter(Quantization.Mode.class, value -> Choice.of(MODES, value));
     commands.registerConverter(Pattern.class, Converters::pattern);

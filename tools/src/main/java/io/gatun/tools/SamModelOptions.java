@@ -17,6 +17,10 @@ final class SamModelOptions {
     return run.threads();
   }
 
+  RunOptions run() {
+    return run;
+  }
+
   Quantization.Mode quantization() {
     return network.quantize();
   }

@@ -4,6 +4,7 @@ import io.gatun.models.Pretrained;
 import io.gatun.models.image.Image;
 import io.gatun.models.image.ImageException;
 import io.gatun.models.sam.Mask;
+import io.gatun.models.sam.MaskAnnotation;
 import io.gatun.models.sam.Prompt;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -66,8 +67,10 @@ final class Segment implements Callable<Integer> {
   private Path model;
 
   @Mixin private PromptOptions prompts;
+  @Mixin private TextPrompts texts;
   @Mixin private EverythingOptions everything;
   @Mixin private SegmentOutputs outputs;
+  @Mixin private AnnotationOptions annotations;
   @Mixin private SamModelOptions loading;
 
   @Mixin
@@ -95,6 +98,11 @@ final class Segment implements Callable<Integer> {
           "--out",
           "--overlay",
           "--cutout",
+          "--feather",
+          "--annotations",
+          "--format",
+          "--label",
+          "--resume",
           "--json");
 
   @Override
@@ -102,24 +110,39 @@ final class Segment implements Callable<Integer> {
     var command = spec.commandLine();
     boolean folder = Files.isDirectory(image);
     everything.check(command);
-    if (!everything.everything) {
+    texts.check(command);
+    annotations.check(command);
+    boolean saysItself = everything.everything || texts.isGiven();
+    if (everything.everything && texts.isGiven()) {
+      throw new ParameterException(command, "--everything looks for all objects; leave out --text");
+    }
+    if (!saysItself) {
       prompts.check(command);
     } else if (prompts.areThere()) {
       throw new ParameterException(
           command,
-          "--everything asks at points of its own; leave out --point, --box, --mask-input and"
-              + " --multimask");
+          "%s; leave out --point, --box, --mask-input and --multimask"
+              .formatted(
+                  texts.isGiven()
+                      ? "--text says which object is meant"
+                      : "--everything asks at points of its own"));
     }
-    outputs.check(command, everything.everything, folder);
+    outputs.check(command, everything.everything, folder, annotations.isGiven());
     return folder ? segmentFolder() : segmentOne();
   }
 
   private int segmentOne() {
     // What is wrong with image or prompts is said before the model is loaded.
     Image picture = Image.read(image, maxPixels);
-    List<Prompt> asked = prompts.prompts(picture);
-    try (var segmenter = open()) {
-      var result = segment(segmenter, image, picture, asked, outputs.files(image, everything));
+    List<Prompt> given = prompts.prompts(picture);
+    annotations.begin();
+    try (var finder = openFinder();
+        var segmenter = open()) {
+      var asked = finder == null ? given : List.of(finder.find(picture));
+      String name = SegmentOutputs.baseName(image);
+      var files = outputs.files(image, everything);
+      var result = segment(segmenter, image, name, picture, asked, files);
+      annotations.end();
       if (outputs.json) {
         spec.commandLine().getOut().println(Json.of(List.of(result)));
       }
@@ -132,27 +155,39 @@ final class Segment implements Callable<Integer> {
     List<Path> images = imagesIn(image);
     var results = new ArrayList<Map<String, Object>>();
     int code = 0;
-    try (var segmenter = open()) {
+    annotations.begin();
+    try (var finder = openFinder();
+        var segmenter = open()) {
       for (Path file : images) {
+        String name = uniqueName(file, images);
+        if (annotations.isDone(file, name)) {
+          continue;
+        }
         String done = "%d of %d images are done".formatted(images.indexOf(file), images.size());
         Interrupts.of(spec).keeps(() -> done);
         try {
           Image picture = Image.read(file, maxPixels);
-          List<Prompt> asked = prompts.prompts(picture);
-          var files = outputs.files(uniqueName(file, images), everything);
-          results.add(segment(segmenter, file, picture, asked, files));
+          var asked = finder == null ? prompts.prompts(picture) : List.of(finder.find(picture));
+          var files = outputs.files(name, everything);
+          results.add(segment(segmenter, file, name, picture, asked, files));
         } catch (ImageException | IllegalArgumentException e) {
           // The other images are not to blame.
           spec.commandLine().getErr().println("gatun segment: " + message(file, e));
           code = 2;
         }
       }
+      annotations.end();
     }
     if (outputs.json) {
       spec.commandLine().getOut().println(Json.of(results));
     }
     spec.commandLine().getOut().flush();
     return code;
+  }
+
+  /// What finds --text; null without it.
+  private TextPrompts.Finder openFinder() {
+    return texts.isGiven() ? texts.open(loading.run()) : null;
   }
 
   private Segmenter open() {
@@ -200,9 +235,11 @@ final class Segment implements Callable<Integer> {
     return same == 1 ? name : file.getFileName().toString();
   }
 
+  /// @param name of the image's files
   private Map<String, Object> segment(
       Segmenter segmenter,
       Path file,
+      String name,
       Image picture,
       List<Prompt> asked,
       SegmentOutputs.Files files) {
@@ -210,15 +247,15 @@ final class Segment implements Callable<Integer> {
     result.put("image", file.toString());
     result.put("width", picture.width());
     result.put("height", picture.height());
-    if (everything.everything) {
-      findEverything(segmenter, file, picture, files, result);
-    } else {
-      findObjects(segmenter, file, picture, asked, files, result);
-    }
+    List<Mask> masks =
+        everything.everything
+            ? findEverything(segmenter, file, picture, files, result)
+            : findObjects(segmenter, file, picture, asked, files, result);
+    annotations.add(file, name, picture, texts.text(), masks, result);
     return result;
   }
 
-  private void findObjects(
+  private List<Mask> findObjects(
       Segmenter segmenter,
       Path file,
       Image picture,
@@ -235,7 +272,7 @@ final class Segment implements Callable<Integer> {
         maps.add(asMap(prompts.describe(asked, i), mask));
       }
     }
-    var written = SegmentOutputs.write(files, picture, asked, masks, prompts.multimask);
+    var written = outputs.write(files, picture, asked, masks, prompts.multimask);
     result.put("encode_seconds", found.encodeSeconds());
     result.put("decode_seconds", found.decodeSeconds());
     result.put("masks", maps);
@@ -250,6 +287,7 @@ final class Segment implements Callable<Integer> {
     tell(written, result);
     String what = found.masks().size() == 1 ? "prompt" : found.masks().size() + " prompts";
     report(segmenter, found, what + " decoded");
+    return masks;
   }
 
   private void tell(List<Path> written, Map<String, Object> result) {
@@ -307,7 +345,7 @@ final class Segment implements Callable<Integer> {
         b[3]);
   }
 
-  private void findEverything(
+  private List<Mask> findEverything(
       Segmenter segmenter,
       Path file,
       Image picture,
@@ -328,6 +366,7 @@ final class Segment implements Callable<Integer> {
       spec.commandLine().getErr().println("gatun segment: " + file + ": " + EverythingOptions.NONE);
     }
     report(segmenter, found, "all points decoded");
+    return masks.stream().map(MaskAnnotation::mask).toList();
   }
 
   private void report(Segmenter segmenter, Segmenter.Found<?> found, String what) {

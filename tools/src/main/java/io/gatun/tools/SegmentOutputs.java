@@ -45,17 +45,33 @@ final class SegmentOutputs {
   private Path cutout;
 
   @Option(
+      names = "--feather",
+      paramLabel = "N",
+      description = "Make the edges of --cutout soft, over N pixels to both sides (default: 0).")
+  private int feather;
+
+  @Option(
       names = "--json",
       description =
           "Print JSON: for each image the files that were written, and for each mask its score,"
               + " area, box (x, y, width, height) and COCO run lengths.")
   boolean json;
 
+  private boolean writesOthers;
+
   /// What is written for one image; null for what is not.
   record Files(Path out, Path overlay, Path cutout) {}
 
   /// Refuses what cannot be written, before anything is loaded.
-  void check(CommandLine command, boolean everything, boolean folder) {
+  ///
+  /// @param others whether something else is written for each image
+  void check(CommandLine command, boolean everything, boolean folder, boolean others) {
+    writesOthers = others;
+    if (feather < 0 || feather > Mask.MAX_FEATHER || (feather > 0 && cutout == null)) {
+      throw new ParameterException(
+          command,
+          "--feather is %d; need 0 to %d, with --cutout".formatted(feather, Mask.MAX_FEATHER));
+    }
     if (everything && cutout != null) {
       throw new ParameterException(
           command, "--cutout shows one object; it cannot be given with --everything");
@@ -70,8 +86,8 @@ final class SegmentOutputs {
     if (folder && isNothingAskedFor()) {
       throw new ParameterException(
           command,
-          "For a folder of images say where to write: --out DIR, --overlay DIR, --cutout DIR or"
-              + " --json");
+          "For a folder of images say where to write: --out DIR, --overlay DIR, --cutout DIR,"
+              + " --annotations PATH or --json");
     }
   }
 
@@ -82,7 +98,7 @@ final class SegmentOutputs {
   }
 
   private boolean isNothingAskedFor() {
-    return out == null && overlay == null && cutout == null && !json;
+    return out == null && overlay == null && cutout == null && !json && !writesOthers;
   }
 
   /// The files for a single image.
@@ -123,7 +139,7 @@ final class SegmentOutputs {
   ///
   /// @param apart whether the masks overlap and are drawn on overlays of their own
   /// @return the files
-  static List<Path> write(
+  List<Path> write(
       Files files, Image image, List<Prompt> prompts, List<Mask> masks, boolean apart) {
     var written = new ArrayList<Path>();
     for (int i = 0; i < masks.size(); i++) {
@@ -132,7 +148,7 @@ final class SegmentOutputs {
         write(mask.toImage(), numbered(files.out, i, masks.size()), written);
       }
       if (files.cutout != null) {
-        write(mask.cutout(image), numbered(files.cutout, i, masks.size()), written);
+        write(mask.cutout(image, feather), numbered(files.cutout, i, masks.size()), written);
       }
       if (files.overlay != null && apart) {
         Path file = numbered(files.overlay, i, masks.size());

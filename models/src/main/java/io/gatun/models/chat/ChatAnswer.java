@@ -33,6 +33,7 @@ public final class ChatAnswer {
   private final int most;
   private final StringBuilder text = new StringBuilder();
   private List<CallPart> parts = new ArrayList<>();
+  private boolean finished;
 
   /// An answer without calls.
   public ChatAnswer() {
@@ -103,8 +104,14 @@ public final class ChatAnswer {
     return part(piece.thought());
   }
 
+  /// Whether the end has come.
+  public boolean isFinished() {
+    return finished;
+  }
+
   /// What the end adds.
   public Part finish(Result whole) {
+    finished = true;
     if (reader != null) {
       boolean broken =
           whole.reason() == Result.Reason.LENGTH || whole.reason() == Result.Reason.CONTEXT;

@@ -108,9 +108,9 @@ final class Decoder {
       x = f.conv2d(x, convolution, Epilogue.of(Activation.RELU));
     }
     x = x.reshape((long) grid * grid, d);
-    for (var step : upscalings) {
-      boolean last = step == upscalings.getLast();
-      x = step.forward(f, x, last ? Activation.NONE : Activation.RELU);
+    for (int i = 0; i < upscalings.size(); i++) {
+      boolean last = i == upscalings.size() - 1;
+      x = upscalings.get(i).forward(f, x, last ? Activation.NONE : Activation.RELU);
     }
     return inRows(f.toF32(x).toFloats());
   }

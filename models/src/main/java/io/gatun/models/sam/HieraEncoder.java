@@ -1,6 +1,7 @@
 package io.gatun.models.sam;
 
 import io.gatun.models.nn.Constants;
+import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.ConvWeight;
@@ -87,7 +88,9 @@ public final class HieraEncoder implements ImageEncoder {
     int block = 0;
     for (int depth : config.stages()) {
       for (int i = 0; i < depth; i++) {
-        x = blocks.get(block++).forward(f, x);
+        var tokens = x;
+        var next = blocks.get(block++);
+        x = Scoped.call(f, () -> next.forward(f, tokens));
         probe.accept(x);
       }
       stages.add(x);

@@ -13,6 +13,9 @@ import java.util.Objects;
 ///
 /// It takes a bit for each pixel and never changes.
 public final class Mask {
+  /// The widest soft edge of a cutout.
+  public static final int MAX_FEATHER = 1000;
+
   private final int width;
   private final int height;
   private final float score;
@@ -210,6 +213,45 @@ public final class Mask {
       }
     }
     return Image.of(width, height, 1, pixels);
+  }
+
+  /// The object cut out of an image, RGBA, with soft edges: how opaque a pixel is, is the mean of
+  /// the mask around it.
+  ///
+  /// @param feather how far around, in pixels, 0 to [#MAX_FEATHER]
+  /// @throws IllegalArgumentException if the image has not the mask's size
+  public Image cutout(Image image, int feather) {
+    Objects.checkIndex(feather, MAX_FEATHER + 1);
+    if (feather == 0) {
+      return cutout(image);
+    }
+    checkSize(image.width(), image.height());
+    Image rgb = image.rgb();
+    var pixels = Arena.ofAuto().allocate((long) width * height * 4);
+    var columns = new int[width]; // pixels of the mask in the window's rows
+    for (int y = -feather; y < height; y++) {
+      addRow(columns, y + feather, 1);
+      addRow(columns, y - feather - 1, -1);
+      for (int x = -feather, inside = 0; y >= 0 && x < width; x++) {
+        inside += x + feather < width ? columns[x + feather] : 0;
+        inside -= x - feather - 1 >= 0 ? columns[x - feather - 1] : 0;
+        if (x >= 0 && inside > 0) {
+          int down = Math.min(height - 1, y + feather) - Math.max(0, y - feather) + 1;
+          int across = Math.min(width - 1, x + feather) - Math.max(0, x - feather) + 1;
+          long i = (long) y * width + x;
+          MemorySegment.copy(rgb.pixels(), 3 * i, pixels, 4 * i, 3);
+          byte alpha = (byte) Math.round(255.0 * inside / (down * across));
+          pixels.set(ValueLayout.JAVA_BYTE, 4 * i + 3, alpha);
+        }
+      }
+    }
+    return Image.of(width, height, 4, pixels);
+  }
+
+  private void addRow(int[] columns, int y, int sign) {
+    for (int x = 0; y >= 0 && y < height && x < width; x++) {
+      columns[x] += get(x, y) ? sign : 0;
+    }
   }
 
   /// The object cut out of an image, RGBA, transparent everywhere else.

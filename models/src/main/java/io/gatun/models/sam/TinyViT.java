@@ -1,6 +1,7 @@
 package io.gatun.models.sam;
 
 import io.gatun.models.nn.LayerNorm;
+import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
@@ -81,7 +82,8 @@ public final class TinyViT implements ImageEncoder {
     probe.accept(x);
     for (var stage : stages) {
       for (var layer : stage) {
-        x = layer.forward(f, x);
+        var tokens = x;
+        x = Scoped.call(f, () -> layer.forward(f, tokens));
       }
       probe.accept(x);
     }

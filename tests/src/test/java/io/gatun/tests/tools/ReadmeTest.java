@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.langchain4j.model.chat.ChatModel;
+import io.gatun.langchain4j.GatunChatModel;
 import io.gatun.models.image.Image;
 import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
@@ -19,6 +21,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 /// The README's Java compiles and runs as the README says, and so do its lines for jshell.
 class ReadmeTest {
@@ -55,7 +58,8 @@ class ReadmeTest {
             "search/Search.java",
             "serve/Answers.java",
             "masks/Masks.java",
-            "drawing/Drawing.java"),
+            "drawing/Drawing.java",
+            "assistant/Assistant.java"),
         sources);
   }
 
@@ -138,6 +142,18 @@ class ReadmeTest {
   }
 
   @Test
+  void answersInLangChain4j() throws Exception {
+    String more =
+        Stream.of(GatunChatModel.class, ChatModel.class, LoggerFactory.class)
+            .map(
+                type -> Path.of(type.getProtectionDomain().getCodeSource().getLocation().getPath()))
+            .map(Path::toString)
+            .collect(Collectors.joining(File.pathSeparator));
+    String out = runsWith(more, "assistant/Assistant", TestData.pretrained("tiny-llm").toString());
+    assertTrue(out.matches("(?s).+\\R\\{\\s*\"merry\"\\s*:\\s*(true|false)\\s*} \\d+\\R"), out);
+  }
+
+  @Test
   void jshellAnswers() throws Exception {
     String readme = Files.readString(TestData.ROOT.resolve("README.md"));
     var asked = new StringBuilder();
@@ -170,7 +186,13 @@ class ReadmeTest {
 
   /// What a class prints that is compiled and started from the class path.
   private static String runs(String name, String... args) throws Exception {
-    String classPath = jars("lib") + File.pathSeparator + jars("class-path");
+    return runsWith("", name, args);
+  }
+
+  /// @param more of the class path
+  private static String runsWith(String more, String name, String... args) throws Exception {
+    String classPath =
+        jars("lib") + File.pathSeparator + jars("class-path") + File.pathSeparator + more;
     java("javac", "-d", "classes", "-cp", classPath, name + ".java");
     var all = new ArrayList<String>();
     all.addAll(

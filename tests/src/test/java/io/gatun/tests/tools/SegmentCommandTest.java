@@ -1,6 +1,7 @@
 package io.gatun.tests.tools;
 
 import static io.gatun.tests.tools.Launcher.assertRefused;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -20,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -360,5 +362,127 @@ class SegmentCommandTest {
         segment("-i", empty.toString(), "--point", "1,1", "--json"), "has no images", ".webp");
     assertRefused(
         segment("-i", SCENES.toString(), "--point", "1,1"), "say where to write: --out DIR");
+  }
+
+  /// The three scenes.
+  private static Path folder(String name) throws IOException {
+    Path folder = Files.createDirectory(temp.resolve(name));
+    for (int i = 0; i < 3; i++) {
+      String scene = "scene" + i + ".png";
+      Files.copy(SCENES.resolve(scene), folder.resolve(scene));
+    }
+    return folder;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "coco, coco.json, ",
+    "jsonl, lines.jsonl, ",
+    "yolo, yolo, .txt",
+    "labelme, labelme, .json",
+    "geojson, geojson, .geojson",
+    "index, index, .png",
+  })
+  void annotations(String format, String path, String ending) throws Exception {
+    Path images = folder("images-" + format);
+    Path to = temp.resolve(path);
+    String[] line = {
+      "-i",
+      images.toString(),
+      "--point",
+      "159,139",
+      "--annotations",
+      to.toString(),
+      "--format",
+      format,
+      "--label",
+      "thing"
+    };
+    done(line);
+    var json = new ObjectMapper();
+    if (ending != null) {
+      for (int i = 0; i < 3; i++) {
+        Path file = to.resolve("scene" + i + ending);
+        assertTrue(Files.size(file) > 50, file.toString());
+        if (ending.endsWith("json")) {
+          assertTrue(Files.readString(file).contains("\"thing\""));
+          assertTrue(json.readTree(file.toFile()).isObject());
+        }
+      }
+      // Left out where it is there, made again where it is not.
+      Path gone = to.resolve("scene1" + ending);
+      byte[] before = Files.readAllBytes(gone);
+      Files.delete(gone);
+      String[] again = Arrays.copyOf(line, line.length + 1);
+      again[line.length] = "--resume";
+      assertEquals(1, done(again).err().split("encoded in", -1).length - 1);
+      assertArrayEquals(before, Files.readAllBytes(gone));
+    } else if (format.equals("coco")) {
+      var tree = json.readTree(to.toFile());
+      assertEquals(3, tree.get("images").size());
+      assertEquals(3, tree.get("annotations").size());
+      assertEquals("thing", tree.get("categories").get(0).get("name").asText());
+    } else {
+      String all = Files.readString(to);
+      assertEquals(3, all.lines().count());
+      // Cut off within the last line.
+      Files.writeString(to, all.substring(0, all.length() - 20));
+      String[] again = Arrays.copyOf(line, line.length + 1);
+      again[line.length] = "--resume";
+      assertEquals(1, done(again).err().split("encoded in", -1).length - 1);
+      var names = new TreeSet<String>();
+      for (String text : Files.readAllLines(to)) {
+        names.add(Path.of(json.readTree(text).get("image").asText()).getFileName().toString());
+      }
+      assertEquals("[scene0.png, scene1.png, scene2.png]", names.toString());
+    }
+  }
+
+  @Test
+  void softEdges() {
+    done("-i", SCENE0, "--point", "159,139", "--cutout", file("hard.png"));
+    done("-i", SCENE0, "--point", "159,139", "--cutout", file("soft.png"), "--feather", "3");
+    Image hard = Image.read(temp.resolve("hard.png"));
+    Image soft = Image.read(temp.resolve("soft.png"));
+    int between = 0;
+    for (int y = 0; y < 256; y++) {
+      for (int x = 0; x < 256; x++) {
+        int inside = 0;
+        int n = 0;
+        for (int v = Math.max(0, y - 3); v <= Math.min(255, y + 3); v++) {
+          for (int u = Math.max(0, x - 3); u <= Math.min(255, x + 3); u++) {
+            inside += hard.get(u, v, 3) > 0 ? 1 : 0;
+            n++;
+          }
+        }
+        int alpha = soft.get(x, y, 3);
+        assertEquals(Math.round(255.0 * inside / n), alpha);
+        between += alpha > 0 && alpha < 255 ? 1 : 0;
+      }
+    }
+    assertTrue(between > 100);
+    assertRefused(segment("-i", SCENE0, "--point", "1,1", "--feather", "3"), "--feather");
+  }
+
+  /// With weights that know nothing: what is asked for is a box and a point.
+  @Test
+  void aText() {
+    String clipSeg = TestData.shared("seg-random/clipseg").toString();
+    String[] line = {
+      "-i", SCENE0, "--text", "a cat", "--text-model", clipSeg, "-o", file("text.png")
+    };
+    Result result = done(line);
+    assertTrue(result.out().contains("text.png: score"), result.out());
+    String[] json = Arrays.copyOf(line, line.length + 1);
+    json[line.length] = "--json";
+    assertTrue(done(json).out().contains("\"prompt\" : \"Prompt(points "));
+    String[] sure = Arrays.copyOf(line, line.length + 2);
+    sure[line.length] = "--text-threshold";
+    sure[line.length + 1] = "1";
+    assertRefused(segment(sure), "nothing looks like \"a cat\"");
+    String[] both = Arrays.copyOf(line, line.length + 2);
+    both[line.length] = "--point";
+    both[line.length + 1] = "1,1";
+    assertRefused(segment(both), "--text says which object is meant");
   }
 }

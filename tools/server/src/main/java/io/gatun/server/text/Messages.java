@@ -44,6 +44,8 @@ public final class Messages {
     return prompt(new Question(messages, none ? Map.of() : tools, forced, several, kwargs), model);
   }
 
+  /// The prompt of a question.
+  ///
   /// @throws ApiException if the model has no template
   public static ChatPrompt prompt(Question question, TextModel model) {
     if (model.template() == null) {
