@@ -6,6 +6,7 @@ import io.gatun.loaders.Interruption;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.TinyDecoder;
 import io.gatun.models.decoder.arch.Architectures;
+import io.gatun.models.lora.PeftAdapter;
 import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
@@ -126,7 +127,7 @@ public final class Llm implements AutoCloseable {
           var _ = TinyDecoder.warmUp(type);
         }
       }
-      var model = Architectures.open(checkpoint);
+      var model = Architectures.open(PeftAdapter.adapted(checkpoint, options.loras));
       var tokenizer =
           options.tokenizer != null
               ? Tokenizers.load(options.tokenizer)
