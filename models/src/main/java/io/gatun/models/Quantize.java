@@ -16,8 +16,8 @@ public final class Quantize {
   /// them. What other matrices there are stays where it is; several calls with different filters
   /// quantize parts differently. A low-rank adaptation becomes part of the quantized weights.
   ///
-  /// @throws IllegalArgumentException if the method needs texts: then the model is written to a file
-  ///   ([io.gatun.models.rewrite.Rewrite#calibrate])
+  /// @throws IllegalArgumentException if the method needs texts: then the model is written to a
+  ///   file ([io.gatun.models.rewrite.Rewrite#calibrate])
   /// @throws CheckpointException if no matrix is left that can be quantized
   /// @throws IllegalStateException if the model is closed
   public static void apply(Llm llm, QuantizeConfig config) {
@@ -25,7 +25,8 @@ public final class Quantize {
     if (config.method().isCalibrated()) {
       throw new IllegalArgumentException(
           config.method()
-              + " needs texts and is done layer by layer: write the model with gatun quantize, and load that");
+              + " needs texts and is done layer by layer: write the model with gatun quantize, and"
+              + " load that");
     }
     llm.quantize(config);
   }

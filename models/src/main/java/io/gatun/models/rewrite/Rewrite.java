@@ -285,8 +285,8 @@ public final class Rewrite {
     return Optional.empty();
   }
 
-  /// The model's tensors with rewritten ones in place of theirs, in memory, where nothing is written
-  /// to a file. They live as long as the checkpoint.
+  /// The model's tensors with rewritten ones in place of theirs, in memory, where nothing is
+  /// written to a file. They live as long as the checkpoint.
   public Checkpoint inMemory(Workers workers) {
     var tensors = new LinkedHashMap<>(checkpoint.tensors());
     for (var t : outputs) {

@@ -199,8 +199,7 @@ class CalibratedQuantizationTest {
       Quantize.apply(llm, config);
       assertArrayEquals(expected.logits("ROMEO:"), llm.logits("ROMEO:"));
       session.truncate(0);
-      assertArrayEquals(
-          expected.logits("ROMEO:"), session.feed(llm.tokenizer().encode("ROMEO:")));
+      assertArrayEquals(expected.logits("ROMEO:"), session.feed(llm.tokenizer().encode("ROMEO:")));
       assertThrows(
           IllegalArgumentException.class, () -> Quantize.apply(llm, config.by(Method.GPTQ)));
       assertThrows(CheckpointException.class, () -> Quantize.apply(llm, config));
