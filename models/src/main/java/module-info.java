@@ -18,6 +18,7 @@ module io.gatun.models {
   exports io.gatun.models.esrgan;
   exports io.gatun.models.evaluation;
   exports io.gatun.models.image;
+  exports io.gatun.models.lora;
   exports io.gatun.models.nn;
   exports io.gatun.models.pipeline;
   exports io.gatun.models.quantized;

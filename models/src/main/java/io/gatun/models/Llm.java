@@ -6,6 +6,9 @@ import io.gatun.loaders.Interruption;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.TinyDecoder;
 import io.gatun.models.decoder.arch.Architectures;
+import io.gatun.models.lora.PeftAdapter;
+import io.gatun.models.quantize.QuantizeConfig;
+import io.gatun.models.rewrite.Rewrite;
 import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
@@ -47,16 +50,24 @@ import java.util.stream.Collectors;
 /// ```
 public final class Llm implements AutoCloseable {
   private final Checkpoint checkpoint;
-  private final Decoder model;
+  private Checkpoint weights;
+  private volatile Decoder model;
   private final Tokenizer tokenizer;
   private final Ops ops;
   private final LlmOptions options;
   private final CacheLayout layout;
   private final KvPool pool;
 
+  /// @param weights what the model was made of: the checkpoint's tensors, or what was made of them
   private Llm(
-      Checkpoint checkpoint, Decoder model, Tokenizer tokenizer, Ops ops, LlmOptions options) {
+      Checkpoint checkpoint,
+      Checkpoint weights,
+      Decoder model,
+      Tokenizer tokenizer,
+      Ops ops,
+      LlmOptions options) {
     this.checkpoint = checkpoint;
+    this.weights = weights;
     this.model = model;
     this.tokenizer = tokenizer;
     this.ops = ops;
@@ -126,13 +137,14 @@ public final class Llm implements AutoCloseable {
           var _ = TinyDecoder.warmUp(type);
         }
       }
-      var model = Architectures.open(checkpoint);
+      var weights = PeftAdapter.adapted(checkpoint, options.loras);
+      var model = Architectures.open(weights);
       var tokenizer =
           options.tokenizer != null
               ? Tokenizers.load(options.tokenizer)
               : Tokenizers.load(path, checkpoint.metadata());
       var ops = options.openOps();
-      return new Llm(checkpoint, model, tokenizer, ops, options);
+      return new Llm(checkpoint, weights, model, tokenizer, ops, options);
     } catch (RuntimeException | Error e) {
       checkpoint.close();
       throw e;
@@ -145,6 +157,14 @@ public final class Llm implements AutoCloseable {
         .filter(DType.Tiled.class::isInstance)
         .map(DType.Tiled.class::cast)
         .collect(Collectors.toSet());
+  }
+
+  /// See [Quantize#apply].
+  void quantize(QuantizeConfig config) {
+    try (var _ = ops.owner().turn()) {
+      weights = Rewrite.quantized(weights, config).inMemory(ops.workers());
+      model = Architectures.open(weights);
+    }
   }
 
   /// The network.

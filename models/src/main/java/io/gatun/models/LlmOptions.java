@@ -8,6 +8,8 @@ import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.runtime.Workers;
 import io.gatun.tensor.sequence.KvPool;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 
@@ -25,6 +27,7 @@ public final class LlmOptions {
   int context;
   boolean pack;
   long cacheLimit;
+  final Map<Path, Double> loras = new LinkedHashMap<>();
   Consumer<String> notices = line -> {};
 
   LlmOptions() {}
@@ -120,6 +123,18 @@ public final class LlmOptions {
   /// Takes the lines that tell the user of unusual work, such as packing; by default nobody does.
   public LlmOptions notices(Consumer<String> value) {
     notices = Objects.requireNonNull(value, "notices is null");
+    return this;
+  }
+
+  /// Adds a low-rank adaptation in PEFT's form ([io.gatun.models.lora.PeftAdapter]), more of them
+  /// one after the other.
+  ///
+  /// @param adapter the folder, or its adapter_model.safetensors
+  /// @param strength 1 as it was trained; may be negative
+  public LlmOptions lora(Path adapter, double strength) {
+    if (loras.put(Objects.requireNonNull(adapter, "the adapter is null"), strength) != null) {
+      throw new IllegalArgumentException(adapter + " is given twice");
+    }
     return this;
   }
 

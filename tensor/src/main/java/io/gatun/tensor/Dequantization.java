@@ -9,6 +9,8 @@ import java.lang.foreign.ValueLayout;
 ///
 ///     value(n, order(j)) = number(n, j) * (factor * scales(n, j / scaleGroup)) + offsets(j / offsetGroup, n)
 ///
+/// To which an adaptation may be added: `sum over r of up(r, n) down(r, j)`.
+///
 /// Parts that are null (or, of the factor, 1) are left out. All tensors are where their owner has
 /// them, without gaps.
 ///
@@ -18,41 +20,64 @@ import java.lang.foreign.ValueLayout;
 /// @param levels (16) F32: the numbers that a code of [DType.Block#CODE4] stands for
 /// @param offsets (K / offsetGroup, N) F32
 /// @param order (K) I32: which column of the values a column of the numbers is
+/// @param lowRank what is added to the values, or null
 public record Dequantization(
-    Tensor scales, int scaleGroup, float factor, Tensor levels, Tensor offsets, Tensor order) {
+    Tensor scales,
+    int scaleGroup,
+    float factor,
+    Tensor levels,
+    Tensor offsets,
+    Tensor order,
+    LowRank lowRank) {
+  /// A matrix (N, K) of low rank R, as two thin ones.
+  ///
+  /// @param down (R, K) F32
+  /// @param up (R, N) F32
+  public record LowRank(Tensor down, Tensor up) {}
+
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
   /// Numbers that are values already.
-  public static final Dequantization NONE = new Dequantization(null, 0, 1, null, null, null);
+  public static final Dequantization NONE = new Dequantization(null, 0, 1, null, null, null, null);
 
   /// The same with scales.
   public Dequantization scaled(Tensor newScales, int newScaleGroup) {
-    return new Dequantization(newScales, newScaleGroup, factor, levels, offsets, order);
+    return new Dequantization(newScales, newScaleGroup, factor, levels, offsets, order, lowRank);
   }
 
   /// The same times a number.
   public Dequantization times(float newFactor) {
-    return new Dequantization(scales, scaleGroup, newFactor, levels, offsets, order);
+    return new Dequantization(scales, scaleGroup, newFactor, levels, offsets, order, lowRank);
   }
 
   /// The same with a table of numbers.
   public Dequantization withLevels(Tensor newLevels) {
-    return new Dequantization(scales, scaleGroup, factor, newLevels, offsets, order);
+    return new Dequantization(scales, scaleGroup, factor, newLevels, offsets, order, lowRank);
   }
 
   /// The same with offsets, or without (null).
   public Dequantization withOffsets(Tensor newOffsets) {
-    return new Dequantization(scales, scaleGroup, factor, levels, newOffsets, order);
+    return new Dequantization(scales, scaleGroup, factor, levels, newOffsets, order, lowRank);
   }
 
   /// The same for columns in another order, or in their own (null).
   public Dequantization withOrder(Tensor newOrder) {
-    return new Dequantization(scales, scaleGroup, factor, levels, offsets, newOrder);
+    return new Dequantization(scales, scaleGroup, factor, levels, offsets, newOrder, lowRank);
+  }
+
+  /// The same with a matrix of low rank to be added, or without (null).
+  public Dequantization withLowRank(LowRank newLowRank) {
+    return new Dequantization(scales, scaleGroup, factor, levels, offsets, order, newLowRank);
   }
 
   /// Whether numbers are values: then a matrix needs none of this.
   public boolean isNone() {
-    return scales == null && factor == 1 && levels == null && offsets == null && order == null;
+    return scales == null
+        && factor == 1
+        && levels == null
+        && offsets == null
+        && order == null
+        && lowRank == null;
   }
 
   /// That of some of the rows.
@@ -63,13 +88,16 @@ public record Dequantization(
         factor,
         levels,
         offsets == null ? null : offsets.slice(1, from, to),
-        order);
+        order,
+        lowRank == null ? null : new LowRank(lowRank.down, lowRank.up.slice(1, from, to)));
   }
 
   /// The bytes of all parts.
   long bytes() {
     long bytes = 0;
-    for (var part : new Tensor[] {scales, levels, offsets, order}) {
+    var down = lowRank == null ? null : lowRank.down;
+    var up = lowRank == null ? null : lowRank.up;
+    for (var part : new Tensor[] {scales, levels, offsets, order, down, up}) {
       bytes +=
           part == null ? 0 : part.size() / part.dtype().blockSize() * part.dtype().blockBytes();
     }
@@ -126,6 +154,20 @@ public record Dequantization(
       MemorySegment.copy(values, FLOAT, at, v, 0, columns);
       for (int k = 0; k < columns; k++) {
         values.set(FLOAT, at + 4L * column(k), v[k]);
+      }
+    }
+    if (lowRank != null) {
+      addLowRank(row, values, at, columns);
+    }
+  }
+
+  private void addLowRank(long row, MemorySegment values, long at, int columns) {
+    for (long r = 0; r < lowRank.down.dim(0); r++) {
+      long element = r * lowRank.up.stride(0) + row * lowRank.up.stride(1);
+      float up = lowRank.up.segment().get(FLOAT, 4 * element);
+      for (long k = 0; k < columns; k++) {
+        float down = lowRank.down.segment().get(FLOAT, 4 * (r * columns + k));
+        values.set(FLOAT, at + 4 * k, values.get(FLOAT, at + 4 * k) + up * down);
       }
     }
   }

@@ -6,10 +6,8 @@ import io.gatun.models.StableDiffusion;
 import io.gatun.models.StableDiffusionOptions;
 import io.gatun.models.diffusion.PredictionType;
 import io.gatun.models.nn.Quantization;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
@@ -60,11 +58,7 @@ final class DiffusionModelOptions {
               + " takes a small part of the time and memory.")
   private Path vae;
 
-  @Option(
-      names = "--lora",
-      paramLabel = "FILE[:SCALE]",
-      description = "Add a low-rank adaptation; may be given several times.")
-  private List<String> loras = new ArrayList<>();
+  @Mixin private LoraOptions loras;
 
   @Option(
       names = "--embedding",
@@ -98,8 +92,7 @@ final class DiffusionModelOptions {
   StableDiffusion load(FromImage from, boolean keep) {
     var err = command.commandLine().getErr();
     Path path = model != null ? ModelNames.find(command, model) : Pretrained.path("tiny-sd");
-    Map<Path, Double> adaptations = new LinkedHashMap<>();
-    loras.forEach(lora -> addLora(lora, adaptations));
+    Map<Path, Double> adaptations = loras.adaptations();
     if (from != null) {
       from.checkModel(path, vae, adaptations.keySet(), controlNets, embeddings);
     }
@@ -129,27 +122,6 @@ final class DiffusionModelOptions {
             o.dtype(network.dtype());
           }
         });
-  }
-
-  /// `FILE:SCALE`, or `FILE` for a scale of 1.
-  private static void addLora(String text, Map<Path, Double> adaptations) {
-    if (text.isBlank()) {
-      throw new IllegalArgumentException("the adaptation has no name; need FILE or FILE:SCALE");
-    }
-    int colon = text.lastIndexOf(':');
-    if (colon <= 0 || Files.exists(Path.of(text))) {
-      adaptations.put(Path.of(text), 1.0);
-      return;
-    }
-    String scale = text.substring(colon + 1);
-    try {
-      adaptations.put(Path.of(text.substring(0, colon)), Double.parseDouble(scale));
-    } catch (NumberFormatException e) {
-      throw new IllegalArgumentException(
-          "the adaptation \"%s\": \"%s\" is no number; need FILE:SCALE, as in style.safetensors:0.8"
-              .formatted(text, scale),
-          e);
-    }
   }
 
   private Quantization quantization() {

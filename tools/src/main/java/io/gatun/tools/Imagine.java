@@ -270,6 +270,10 @@ final class Imagine implements Callable<Integer> {
   }
 
   private Integer askServer(String wanted) {
+    if (pictures.outpaints()) {
+      throw new ParameterException(
+          spec.commandLine(), "--outpaint is not for --server; give --init-image and --mask");
+    }
     if (pictures.painted() != null && pictures.initImage() == null) {
       throw new ParameterException(
           spec.commandLine(), "--mask says where to paint --init-image anew; give that, too");

@@ -46,6 +46,8 @@ final class LlmRunOptions {
       description = "Most tokens that the model looks at together (default: its own limit).")
   private Integer context;
 
+  @Mixin private LoraOptions loras;
+
   @Mixin private PackOptions pack;
 
   /// The length that was asked for; null for the models' own.
@@ -85,6 +87,7 @@ final class LlmRunOptions {
                 o.cacheLimit(pack.limit());
               }
               o.loadMode(run.load()).kv(kv);
+              loras.adaptations().forEach(o::lora);
               if (context != null) {
                 o.context(context);
               }

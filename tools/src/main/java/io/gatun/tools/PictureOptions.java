@@ -4,6 +4,7 @@ import io.gatun.models.ImageSettings;
 import io.gatun.models.ImagineOptions;
 import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.image.Image;
+import io.gatun.models.image.Outpainting;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,6 +15,8 @@ import picocli.CommandLine.Spec;
 
 /// The options that name pictures to make an image from.
 final class PictureOptions {
+  private static final int SIDES = 4;
+
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
 
@@ -28,6 +31,15 @@ final class PictureOptions {
       paramLabel = "FILE",
       description = "Paint --init-image anew only where this image is lighter than grey.")
   private Path mask;
+
+  @Option(
+      names = "--outpaint",
+      paramLabel = "LEFT,TOP,RIGHT,BOTTOM",
+      split = ",",
+      description =
+          "Paint margins of so many pixels around --init-image, which stays as it is; the image is"
+              + " larger by them. Models made for inpainting do it best, others with --strength 1.")
+  private int[] outpaint;
 
   @Option(
       names = "--reference",
@@ -81,13 +93,31 @@ final class PictureOptions {
     }
     start = initImage == null ? null : Image.read(initImage);
     painted = mask == null ? null : Image.read(mask);
+    if (outpaint != null) {
+      outpaint();
+    }
     references.forEach(file -> seen.add(Image.read(file)));
     controlImages.forEach(file -> controls.add(Image.read(file)));
+  }
+
+  private void outpaint() {
+    if (start == null || painted != null || outpaint.length != SIDES) {
+      throw new ParameterException(
+          command.commandLine(),
+          "--outpaint needs --init-image, no --mask, and four numbers, such as 0,0,64,0");
+    }
+    var larger = Outpainting.of(start, outpaint[0], outpaint[1], outpaint[2], outpaint[3]);
+    start = larger.picture();
+    painted = larger.mask();
   }
 
   /// The file to start from; null for none.
   Path initImage() {
     return initImage;
+  }
+
+  boolean outpaints() {
+    return outpaint != null;
   }
 
   Image start() {
@@ -109,6 +139,9 @@ final class PictureOptions {
   /// @param remade what an image was made with that is to be made again; null for none
   void apply(ImagineOptions o, ImageParameters remade) {
     o.initImage(start).mask(painted);
+    if (outpaint != null) {
+      o.size(start.width(), start.height());
+    }
     seen.forEach(o::reference);
     for (int i = 0; i < controls.size(); i++) {
       var was = ImageSettings.control(remade, i);

@@ -31,6 +31,10 @@ public final class TinyDecoder {
   /// multiplied together.
   private static final int PROMPT = 7;
 
+  /// So often attention is done before all else: its kernels take the compiler longest, which
+  /// begins with them then.
+  private static final int ATTENTIONS = 8;
+
   private final Ops ops;
   private final DType.Tiled type;
   private final Arena arena = Arena.ofAuto();
@@ -38,6 +42,7 @@ public final class TinyDecoder {
   private final Tensor embedTokens;
   private final RotaryEmbedding rope = new RotaryEmbedding(RopeConfig.of(1e4), HEAD, false);
   private final IdentityHashMap<TokenMixer, Integer> parts = new IdentityHashMap<>();
+  private final AttentionSpec spec = AttentionSpec.of(HEAD);
   private final DecoderLayer layer;
   private final Norm norm;
   private final Sequence sequence;
@@ -56,7 +61,7 @@ public final class TinyDecoder {
             new SelfAttention.Projections(
                 linear(heads, size), linear(HEAD, size), linear(HEAD, size), linear(size, heads)),
             rope,
-            AttentionSpec.of(HEAD));
+            spec);
     var mlp =
         new GatedMlp(linear(size, size), linear(size, size), linear(size, size), Activation.SILU);
     layer = DecoderLayer.preNorm(norm, attention, norm, mlp);
@@ -84,6 +89,13 @@ public final class TinyDecoder {
   }
 
   private WarmUp.Stages stages() {
+    for (int i = 0; i < ATTENTIONS; i++) {
+      try (var _ = ops.scope()) {
+        sequence.truncate(0);
+        attend(2);
+        attend(1);
+      }
+    }
     return new WarmUp.Stages(() -> forward(2), () -> forward(PROMPT));
   }
 
@@ -92,6 +104,16 @@ public final class TinyDecoder {
     sequence.truncate(0);
     step(prompt);
     step(1);
+  }
+
+  private void attend(int tokens) {
+    var batch = Batch.of(sequence, new int[tokens], 1);
+    sequence.reserve(tokens);
+    sequence.begin();
+    var keys = filled(DType.Plain.F32, tokens, 1, HEAD);
+    ops.put(batch.spans(), 0, keys, keys);
+    ops.attention(filled(DType.Plain.F32, tokens, HEADS, HEAD), batch.spans(), 0, spec);
+    sequence.advance(tokens);
   }
 
   private void step(int tokens) {

@@ -18,8 +18,8 @@ import java.util.stream.IntStream;
 /// same either way: those of a format `(q - z) * s` are `(q - c) * s + (c - z) * s`, where an F32
 /// holds the offset, and the sum, exactly.
 ///
-/// @param bits up to 4, or 8
-/// @param integers of up to 4 bits -8..7, of 8 bits -128..127
+/// @param bits up to 8
+/// @param integers of up to 4 bits -8..7, of more -128..127
 /// @param offset null for none
 /// @param groupOf the group of each column, null if they lie in order; columns are then sorted
 record IntegerGroups(
@@ -70,7 +70,7 @@ record IntegerGroups(
       scales.segment().setAtIndex(FLOAT, i, s);
     }
     how = how.scaled(scales, groupSize);
-    return bits == 8
+    return bits > 4
         ? bytes(layer, sorted).dequantized(how)
         : codes(layer, sorted).dequantized(how.withLevels(levels(layer)));
   }
@@ -107,7 +107,7 @@ record IntegerGroups(
             return scale.at(row, group / share);
           }
         };
-    var type = new DType.Tiled(bits == 8 ? 8 : 4, size);
+    var type = new DType.Tiled(bits > 4 ? 8 : 4, size);
     return Packing.tiles(layer.workers(), packed, type, rows, columns, layer.memory());
   }
 

@@ -2,10 +2,13 @@ package io.gatun.models.quantized;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import java.util.Set;
 
-/// MLX: `q * scales[n, g] + biases[n, g]`, words along K, (N, K / p). The layers' bits, which may
-/// differ, follow from the group size and the shapes; embeddings are layers too.
+/// MLX: `q * scales[n, g] + biases[n, g]`, words along K, (N, bits K / 32). The layers' bits, which
+/// may differ, follow from the group size and the shapes; embeddings are layers too.
 record Mlx() implements QuantizedFormat {
+  private static final Set<Integer> BITS = Set.of(2, 3, 4, 5, 6, 8);
+
   @Override
   public String suffix() {
     return "scales";
@@ -30,10 +33,10 @@ record Mlx() implements QuantizedFormat {
     int group = layer.config().groupSize(layer.name());
     int columns = groups * group;
     int bits = Math.toIntExact(32 * q.dim(1) / Math.max(1, columns));
-    if ((bits != 2 && bits != 4 && bits != 8) || 32 * q.dim(1) != (long) bits * columns) {
+    if (!BITS.contains(bits) || 32 * q.dim(1) != (long) bits * columns) {
       throw layer.wrong(
           "weight",
-          "is %s, which is %.1f bits in groups of %d; Gatun reads MLX's 2, 4 and 8"
+          "is %s, which is %.1f bits in groups of %d; Gatun reads MLX's 2, 3, 4, 5, 6 and 8"
               .formatted(q.shape(), 32.0 * q.dim(1) / columns, group));
     }
     int center = Words.center(bits);

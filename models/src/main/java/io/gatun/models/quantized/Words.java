@@ -20,10 +20,16 @@ final class Words {
     return bytes.segment().get(ValueLayout.JAVA_BYTE, at) & 0xFF;
   }
 
-  /// Element `at` of words of integers of `bits`, which follow each other.
+  /// Element `at` of words of integers of `bits`, which follow each other, from one word into the
+  /// next where 32 is no multiple of them.
   static int element(Tensor words, int bits, long at) {
-    int perWord = 32 / bits;
-    return get(words, at / perWord) >>> (at % perWord * bits) & (1 << bits) - 1;
+    long bit = at * bits;
+    int shift = (int) bit & 31;
+    int value = get(words, bit / 32) >>> shift;
+    if (shift + bits > 32) {
+      value |= get(words, bit / 32 + 1) << 32 - shift;
+    }
+    return value & (1 << bits) - 1;
   }
 
   /// The middle of unsigned integers of so many bits: what is taken from them to make them signed.
@@ -31,8 +37,16 @@ final class Words {
     return 1 << bits - 1;
   }
 
-  /// Rows whose words (N, K / p) hold integers along K.
+  /// Rows whose words (N, bits K / 32) hold integers along K.
   static IntegerGroups.Integers alongRows(Tensor words, int bits, int columns) {
+    if (32 % bits != 0) {
+      return (row, count, out) -> {
+        for (int i = 0; i < count * columns; i++) {
+          int number = element(words, bits, (long) row * columns + i);
+          out[i] = (byte) (number - center(bits));
+        }
+      };
+    }
     int perWord = 32 / bits;
     int mask = (1 << bits) - 1;
     int center = center(bits);

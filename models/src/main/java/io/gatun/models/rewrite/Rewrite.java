@@ -285,6 +285,27 @@ public final class Rewrite {
     return Optional.empty();
   }
 
+  /// The model's tensors with rewritten ones in place of theirs, in memory, where nothing is
+  /// written to a file. They live as long as the checkpoint.
+  public Checkpoint inMemory(Workers workers) {
+    var tensors = new LinkedHashMap<>(checkpoint.tensors());
+    for (var t : outputs) {
+      if (t.dtype() instanceof DType.Tiled && !t.isCopy()) {
+        var tensor = Tensor.allocate(checkpoint.memory(), t.dtype(), t.shape().dims());
+        var at = new long[1];
+        data(t, workers, bytes -> {})
+            .writeTo(
+                piece -> {
+                  MemorySegment.copy(piece, 0, tensor.segment(), at[0], piece.byteSize());
+                  at[0] += piece.byteSize();
+                });
+        tensors.put(t.name(), tensor);
+      }
+    }
+    tensors.keySet().removeAll(expertsOf.keySet());
+    return withTensors(tensors);
+  }
+
   /// The model that is rewritten.
   public Decoder decoder() {
     return decoder;

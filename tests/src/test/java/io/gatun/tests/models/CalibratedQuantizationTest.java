@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.Llm;
+import io.gatun.models.Quantize;
 import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.evaluation.TextComparison;
 import io.gatun.models.quantize.CalibrationTexts;
@@ -22,6 +23,7 @@ import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -180,6 +182,28 @@ class CalibratedQuantizationTest {
     double[] found = divergences(shared, some);
     assertTrue(found[0] < 0.04, "table of 8 bits: " + found[0]);
     assertTrue(found[1] < 0.001, "a layer of 8 bits: " + found[1]);
+  }
+
+  /// In memory and in place, in two steps: the logits are those of the file.
+  @Test
+  void loadedModelsAreQuantizedInPlace() throws IOException {
+    var config = QuantizeConfig.of(4).by(Method.HQQ);
+    Path file = quantized(config, "file");
+    try (var expected = Llm.load(file, o -> o.threads(THREADS));
+        var llm = Llm.load(tiny(), o -> o.threads(THREADS));
+        var session = llm.newSession()) {
+      float[] before = llm.logits("ROMEO:");
+      session.feed(llm.tokenizer().encode("ROMEO:"));
+      Quantize.apply(llm, config.headBits(16).filter(name -> name.contains(".mlp.")));
+      assertFalse(Arrays.equals(before, llm.logits("ROMEO:")));
+      Quantize.apply(llm, config);
+      assertArrayEquals(expected.logits("ROMEO:"), llm.logits("ROMEO:"));
+      session.truncate(0);
+      assertArrayEquals(expected.logits("ROMEO:"), session.feed(llm.tokenizer().encode("ROMEO:")));
+      assertThrows(
+          IllegalArgumentException.class, () -> Quantize.apply(llm, config.by(Method.GPTQ)));
+      assertThrows(CheckpointException.class, () -> Quantize.apply(llm, config));
+    }
   }
 
   static Stream<Path> architectures() throws IOException {

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
+import io.gatun.loaders.SafetensorsWriter;
 import io.gatun.models.PackedModels;
 import io.gatun.models.decoder.Batch;
 import io.gatun.models.decoder.Decoder;
@@ -24,12 +25,15 @@ import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.runtime.Workers;
 import io.gatun.tests.TestData;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.SplittableRandom;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -172,6 +176,74 @@ class QuantFormatsTest {
       assertTrue(e.getMessage().contains(message), e.getMessage());
       assertTrue(e.getMessage().contains("quantization_config"), e.getMessage());
     }
+  }
+
+  /// Numbers of 3, 5 and 6 bits, which go from one word into the next, along the rows as MLX has
+  /// them, and of 3 bits along the columns as GPTQ does.
+  @ParameterizedTest
+  @CsvSource({"mlx, 3", "mlx, 5", "mlx, 6", "gptq, 3"})
+  void bitsThatWordsAreNoMultipleOf(String method, int bits) throws IOException {
+    int rows = 32;
+    int columns = 128;
+    boolean mlx = method.equals("mlx");
+    var random = new SplittableRandom(bits);
+    var numbers = random.ints(rows * columns, 0, 1 << bits).toArray();
+    var zeros = random.ints(rows * 2, 0, 1 << bits).toArray();
+    var words = new int[rows * columns * bits / 32];
+    var zeroWords = new int[rows * 2 * bits / 32];
+    for (int n = 0; n < rows; n++) {
+      for (int k = 0; k < columns; k++) {
+        for (int b = 0; b < bits; b++) {
+          int place = mlx ? (n * columns + k) * bits + b : k * bits + b;
+          int word = mlx ? place / 32 : place / 32 * rows + n;
+          words[word] |= (numbers[n * columns + k] >> b & 1) << place % 32;
+        }
+      }
+    }
+    for (int i = 0; i < rows * 2 * bits; i++) {
+      zeroWords[i / 32] |= (zeros[i / bits] >> i % bits & 1) << i % 32;
+    }
+    var scales = new float[rows * 2];
+    for (int i = 0; i < scales.length; i++) {
+      scales[i] = (1 + random.nextInt(7)) / 64f;
+    }
+    Path file = dir.resolve("bits.safetensors");
+    try (var arena = Arena.ofConfined()) {
+      var stored = Tensor.ofFloats(arena, scales, mlx ? rows : 2, mlx ? 2 : rows);
+      var writer = new SafetensorsWriter();
+      if (mlx) {
+        var w = ints(arena, DType.Plain.U32, words, rows, columns * bits / 32);
+        writer.add("l.weight", w).add("l.scales", stored).add("l.biases", stored);
+      } else {
+        writer
+            .add("l.qweight", ints(arena, DType.Plain.I32, words, columns * bits / 32, rows))
+            .add("l.qzeros", ints(arena, DType.Plain.I32, zeroWords, 2, rows * bits / 32))
+            .add("l.scales", stored);
+      }
+      writer.write(file);
+    }
+    String section = mlx ? "{'group_size': 64, 'bits': 4}" : "{'quant_method': 'gptq', 'bits': 3}";
+    var json = new ObjectMapper().createObjectNode();
+    json.set("quantization_config", new ObjectMapper().readTree(section.replace('\'', '"')));
+    try (var stored = Checkpoint.open(file)) {
+      var layer = QuantizedCheckpoint.of(stored, new JsonKeys(json, "config.json"));
+      float[] found = layer.tensor("l.weight").toFloats();
+      for (int n = 0; n < rows; n++) {
+        for (int k = 0; k < columns; k++) {
+          int group = k / 64;
+          int number = numbers[n * columns + k];
+          float scale = mlx ? scales[n * 2 + group] : scales[group * rows + n];
+          int zero = mlx ? -1 : zeros[group * rows + n] + 1 & (1 << bits) - 1;
+          assertEquals((number - zero) * scale, found[n * columns + k]);
+        }
+      }
+    }
+  }
+
+  private static Tensor ints(Arena arena, DType type, int[] values, long... dims) {
+    var t = Tensor.allocate(arena, type, dims);
+    t.segment().copyFrom(MemorySegment.ofArray(values));
+    return t;
   }
 
   /// Written as tiles, a model gives the same logits, whatever its layers were.

@@ -191,6 +191,40 @@ class ImagineCommandTest {
     assertEquals(0, Image.read(grid).get(100, 100, 0));
   }
 
+  /// Margins are painted, and the picture between them stays.
+  @Test
+  void outpaint() throws Exception {
+    Path small = temp.resolve("small.png");
+    Path large = temp.resolve("outpainted.png");
+    inProcess(
+        List.of("imagine", "a red circle on a blue background", "--seed", "7", "-q", "-o"),
+        large.toString());
+    Image scene = Image.read(large).crop(0, 0, 48, 56);
+    scene.write(small);
+    String[] how = {
+      "imagine", "a star", "--init-image", small.toString(), "--strength", "1", "-q", "-s", "4"
+    };
+    inProcess(List.of(how), "--outpaint", "0,0,16,8", "-o", large.toString());
+    Image made = Image.read(large);
+    assertEquals(64, made.width());
+    assertEquals(64, made.height());
+    double inside = 0;
+    for (int y = 8; y < 48; y++) {
+      for (int x = 8; x < 40; x++) {
+        inside += Math.abs(made.get(x, y, 0) - scene.get(x, y, 0)) / (40.0 * 32);
+      }
+    }
+    assertTrue(inside < 12, "mean difference " + inside); // the autoencoder's
+    for (String wrong : List.of("1,2,3", "0,0,0,0", "-1,0,0,9")) {
+      var args = new ArrayList<>(List.of(how));
+      args.addAll(List.of("--outpaint", wrong));
+      Result result = InProcess.gatun(args.toArray(String[]::new));
+      assertEquals(2, result.code(), result.err());
+    }
+    Launcher.assertRefused(
+        InProcess.gatun("imagine", "a", "--outpaint", "0,0,8,8"), "--outpaint needs --init-image");
+  }
+
   @Test
   void upscale() {
     Path model = TestData.shared("diffusion-random/esrgan/RealESRGAN_x2_random.pth");

@@ -5,13 +5,20 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.gatun.loaders.Checkpoint;
+import io.gatun.loaders.GgufWriter;
+import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
 import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
+import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -138,6 +145,65 @@ class InspectTest {
       assertEquals(
           type.equals("Q9"), text.contains("\nneeds       the type Q9 (1 tensors)\n"), text);
     }
+  }
+
+  /// Each of GGUF's types, and one that nobody knows, side by side.
+  @Test
+  void everyTypeOfGguf(@TempDir Path temp) throws Exception {
+    Path file = temp.resolve("all.gguf");
+    var types =
+        Stream.of(DType.Block.values())
+            .filter(t -> t != DType.Block.MXFP4_PAIRS && t != DType.Block.CODE4)
+            .toList();
+    var writer = new GgufWriter().metadata("general.architecture", "llama");
+    try (var arena = Arena.ofConfined()) {
+      for (var type : types) {
+        writer.add(type.name().toLowerCase(Locale.ROOT), Tensor.allocate(arena, type, 2, 256));
+      }
+      writer.add("unknown", Tensor.allocate(arena, DType.Block.IQ4_NL, 2, 256));
+      writer.write(file);
+    }
+    // The type's number, behind the name and two dimensions.
+    byte[] bytes = Files.readAllBytes(file);
+    int at = new String(bytes, StandardCharsets.ISO_8859_1).indexOf("unknown") + 7 + 4 + 16;
+    assertEquals(20, bytes[at]);
+    bytes[at] = 99;
+    Files.write(file, bytes);
+    String text = gatun("inspect", file.toString()).out();
+    for (var type : types) {
+      assertTrue(text.matches("(?si).*\n" + type.name() + " +" + type.name() + " .*"), text);
+    }
+    assertTrue(text.contains("99"), text);
+  }
+
+  /// Quantized models run, and each stored tensor is listed.
+  @Test
+  void quantizedModels() throws Exception {
+    Path models = TestData.ROOT.resolve("tests/src/test/resources/testdata/quant-formats/models");
+    try (var folders = Files.list(models)) {
+      for (Path folder : folders.filter(Files::isDirectory).toList()) {
+        String text = gatun("inspect", folder.toString()).out();
+        assertTrue(text.contains("\nruns here   yes"), text);
+        try (var stored = Checkpoint.open(folder.resolve("model.safetensors"))) {
+          stored.tensors().keySet().forEach(name -> assertTrue(text.contains(name), name));
+        }
+      }
+    }
+  }
+
+  /// Where the configuration is of a kind that nobody knows, the tensors are listed all the same.
+  @Test
+  void aKindOfQuantizationThatIsNotKnown(@TempDir Path temp) throws Exception {
+    Path tiny = TestData.pretrained("tiny-llm");
+    for (String file : new String[] {"config.json", "model.safetensors"}) {
+      Files.copy(tiny.resolve(file), temp.resolve(file));
+    }
+    Path config = temp.resolve("config.json");
+    String section = "{\"quantization_config\": {\"quant_method\": \"quip\"}, ";
+    Files.writeString(config, Files.readString(config).replaceFirst("\\{", section));
+    String text = gatun("inspect", temp.toString()).out();
+    assertTrue(text.contains("\nruns here   no: ") && text.contains("quip"), text);
+    assertTrue(text.contains("embed_tokens"), text);
   }
 
   @Test

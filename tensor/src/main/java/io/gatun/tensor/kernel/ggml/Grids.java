@@ -60,9 +60,15 @@ final class Grids {
     /// Bytes of ones where the place has ones.
     static final long[] MASKS = new long[256];
 
+    /// Those of [Grids#signs].
+    static final long[] EVEN = new long[128];
+
     static {
       for (int i = 0; i < 256; i++) {
         MASKS[i] = Long.expand(i, 0x0101010101010101L) * 0xFF;
+      }
+      for (int i = 0; i < 128; i++) {
+        EVEN[i] = MASKS[signs(i)];
       }
     }
 

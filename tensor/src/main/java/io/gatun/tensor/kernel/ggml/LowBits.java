@@ -1,6 +1,7 @@
 package io.gatun.tensor.kernel.ggml;
 
 import static io.gatun.ffm.raw.RawMemory.ALL;
+import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.scalar.Floats.BYTE;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 import static io.gatun.tensor.kernel.scalar.Floats.INT;
@@ -11,7 +12,8 @@ import io.gatun.tensor.DType.Block;
 import io.gatun.tensor.kernel.dense.Lanes;
 
 /// GGUF's formats of one to three bits as bytes with an F32 scale for each sixteen: eight bytes at
-/// a time, in one register. [GridBlocks], [SmallBlocks] and [Blocks256] tell the layouts, and give
+/// a time, in one register. Short loops are written out: C2 would split them in three, for the
+/// bounds of so few turns. [GridBlocks], [SmallBlocks] and [Blocks256] tell the layouts, and give
 /// the same values.
 ///
 /// All parameters are addresses. A block's bytes lie in the order of its elements.
@@ -55,15 +57,13 @@ final class LowBits {
     for (long b = 0; b < blocks; b++, from += 66) {
       float d = Lanes.f16(from);
       for (int g = 0; g < 8; g++, to += 32, scales += 8) {
-        int places = ALL.get(INT, from + 2 + 8 * g);
-        int rest = ALL.get(INT, from + 6 + 8 * g);
-        float scale = d * (0.5f + (rest >>> 28)) * 0.25f;
-        ALL.set(FLOAT, scales, scale);
-        ALL.set(FLOAT, scales + 4, scale);
-        for (int l = 0; l < 4; l++) {
-          long grid = Grids.Words.IQ2_XXS[places >>> 8 * l & 255];
-          ALL.set(LONG, to + 8 * l, signed(grid, Grids.signs(rest >>> 7 * l)));
-        }
+        int p = getInt(from + 2 + 8 * g);
+        int rest = getInt(from + 6 + 8 * g);
+        twice(scales, d * (0.5f + (rest >>> 28)) * 0.25f);
+        put(to, evenly(Grids.Words.IQ2_XXS[p & 255], rest));
+        put(to + 8, evenly(Grids.Words.IQ2_XXS[p >>> 8 & 255], rest >>> 7));
+        put(to + 16, evenly(Grids.Words.IQ2_XXS[p >>> 16 & 255], rest >>> 14));
+        put(to + 24, evenly(Grids.Words.IQ2_XXS[p >>> 24], rest >>> 21));
       }
     }
   }
@@ -72,10 +72,10 @@ final class LowBits {
     for (long b = 0; b < blocks; b++, from += 74) {
       float d = Lanes.f16(from);
       for (int g = 0; g < 16; g++, to += 16, scales += 4) {
-        ALL.set(FLOAT, scales, d * (0.5f + nibble(from + 66, g)) * 0.25f);
-        int q = ALL.get(INT, from + 2 + 4 * g);
-        ALL.set(LONG, to, signed(Grids.Words.IQ2_XS[q & 511], Grids.signs(q >>> 9)));
-        ALL.set(LONG, to + 8, signed(Grids.Words.IQ2_XS[q >>> 16 & 511], Grids.signs(q >>> 25)));
+        put(scales, d * (0.5f + nibble(from + 66, g)) * 0.25f);
+        int q = getInt(from + 2 + 4 * g);
+        put(to, evenly(Grids.Words.IQ2_XS[q & 511], q >>> 9));
+        put(to + 8, evenly(Grids.Words.IQ2_XS[q >>> 16 & 511], q >>> 25));
       }
     }
   }
@@ -84,14 +84,12 @@ final class LowBits {
     for (long b = 0; b < blocks; b++, from += 82) {
       float d = Lanes.f16(from);
       for (int g = 0; g < 16; g++, to += 16, scales += 4) {
-        ALL.set(FLOAT, scales, d * (0.5f + nibble(from + 74, g)) * 0.25f);
-        int q = ALL.get(SHORT, from + 2 + 2 * g);
-        int signs = ALL.get(SHORT, from + 34 + 2 * g);
+        put(scales, d * (0.5f + nibble(from + 74, g)) * 0.25f);
+        int q = getShort(from + 2 + 2 * g);
+        int signs = getShort(from + 34 + 2 * g);
         int high = nibble(from + 66, g);
-        long first = Grids.Words.IQ2_S[q & 255 | (high & 3) << 8];
-        long second = Grids.Words.IQ2_S[q >> 8 & 255 | (high & 12) << 6];
-        ALL.set(LONG, to, signed(first, signs & 255));
-        ALL.set(LONG, to + 8, signed(second, signs >> 8 & 255));
+        put(to, signed(Grids.Words.IQ2_S[q & 255 | (high & 3) << 8], signs));
+        put(to + 8, signed(Grids.Words.IQ2_S[q >> 8 & 255 | (high & 12) << 6], signs >> 8));
       }
     }
   }
@@ -100,16 +98,14 @@ final class LowBits {
     for (long b = 0; b < blocks; b++, from += 98) {
       float d = Lanes.f16(from);
       for (int g = 0; g < 8; g++, to += 32, scales += 8) {
-        long places = ALL.get(LONG, from + 2 + 8 * g);
-        int rest = ALL.get(INT, from + 66 + 4 * g);
-        float scale = d * (0.5f + (rest >>> 28)) * 0.5f;
-        ALL.set(FLOAT, scales, scale);
-        ALL.set(FLOAT, scales + 4, scale);
-        for (int l = 0; l < 4; l++, places >>>= 16) {
-          int low = Grids.Words.IQ3_XXS[(int) places & 255];
-          long high = Grids.Words.IQ3_XXS[(int) places >>> 8 & 255];
-          ALL.set(LONG, to + 8 * l, signed(low | high << 32, Grids.signs(rest >>> 7 * l)));
-        }
+        int p = getInt(from + 2 + 8 * g);
+        int q = getInt(from + 6 + 8 * g);
+        int rest = getInt(from + 66 + 4 * g);
+        twice(scales, d * (0.5f + (rest >>> 28)) * 0.5f);
+        put(to, evenly(pair(Grids.Words.IQ3_XXS, p & 255, p >>> 8 & 255), rest));
+        put(to + 8, evenly(pair(Grids.Words.IQ3_XXS, p >>> 16 & 255, p >>> 24), rest >>> 7));
+        put(to + 16, evenly(pair(Grids.Words.IQ3_XXS, q & 255, q >>> 8 & 255), rest >>> 14));
+        put(to + 24, evenly(pair(Grids.Words.IQ3_XXS, q >>> 16 & 255, q >>> 24), rest >>> 21));
       }
     }
   }
@@ -118,19 +114,27 @@ final class LowBits {
     for (long b = 0; b < blocks; b++, from += 110) {
       float d = Lanes.f16(from);
       for (int g = 0; g < 8; g++, to += 32, scales += 8) {
-        float scale = d * (1 + 2 * nibble(from + 106, g));
-        ALL.set(FLOAT, scales, scale);
-        ALL.set(FLOAT, scales + 4, scale);
-        long places = ALL.get(LONG, from + 2 + 8 * g);
-        int bits = ALL.get(BYTE, from + 66 + g) & 255;
-        int signs = ALL.get(INT, from + 74 + 4 * g);
-        for (int l = 0; l < 4; l++, places >>>= 16, bits >>= 2) {
-          int low = Grids.Words.IQ3_S[(int) places & 255 | (bits & 1) << 8];
-          long high = Grids.Words.IQ3_S[(int) places >>> 8 & 255 | (bits & 2) << 7];
-          ALL.set(LONG, to + 8 * l, signed(low | high << 32, signs >>> 8 * l & 255));
-        }
+        twice(scales, d * (1 + 2 * nibble(from + 106, g)));
+        int p = getInt(from + 2 + 8 * g);
+        int q = getInt(from + 6 + 8 * g);
+        int h = getByte(from + 66 + g);
+        int signs = getInt(from + 74 + 4 * g);
+        put(to, signed(nine(p, h), signs));
+        put(to + 8, signed(nine(p >>> 16, h >> 2), signs >>> 8));
+        put(to + 16, signed(nine(q, h >> 4), signs >>> 16));
+        put(to + 24, signed(nine(q >>> 16, h >> 6), signs >>> 24));
       }
     }
+  }
+
+  /// Two places of nine bits, whose highest are in `high`.
+  private static long nine(int places, int high) {
+    int low = places & 255 | (high & 1) << 8;
+    return pair(Grids.Words.IQ3_S, low, places >>> 8 & 255 | (high & 2) << 7);
+  }
+
+  private static long pair(int[] grid, int low, int high) {
+    return grid[low] | (long) grid[high] << 32;
   }
 
   /// An eighth of the scale for eight times the numbers, which are `8 x + 1` or `8 x - 1`.
@@ -138,56 +142,60 @@ final class LowBits {
     for (long b = 0; b < blocks; b++, from += 50) {
       float d = Lanes.f16(from);
       for (int g = 0; g < 8; g++, to += 32, scales += 8) {
-        int places = ALL.get(INT, from + 2 + 4 * g);
-        int high = ALL.get(SHORT, from + 34 + 2 * g);
-        float scale = d * (2 * (high >> 12 & 7) + 1) * 0.125f;
-        ALL.set(FLOAT, scales, scale);
-        ALL.set(FLOAT, scales + 4, scale);
-        for (int l = 0; l < 4; l++) {
-          int place = places >>> 8 * l & 255 | (high >> 3 * l & 7) << 8;
-          ALL.set(LONG, to + 8 * l, ternary(place, high < 0));
-        }
+        int p = getInt(from + 2 + 4 * g);
+        int high = getShort(from + 34 + 2 * g);
+        twice(scales, d * (2 * (high >> 12 & 7) + 1) * 0.125f);
+        long less = high < 0 ? 9 * ONES : 7 * ONES;
+        put(to, ternary(p & 255 | (high & 7) << 8, less));
+        put(to + 8, ternary(p >>> 8 & 255 | (high >> 3 & 7) << 8, less));
+        put(to + 16, ternary(p >>> 16 & 255 | (high >> 6 & 7) << 8, less));
+        put(to + 24, ternary(p >>> 24 | (high >> 9 & 7) << 8, less));
       }
     }
   }
 
   private static void iq1m(long from, long blocks, long to, long scales) {
     for (long b = 0; b < blocks; b++, from += 56) {
-      long words = ALL.get(LONG, from + 48);
+      long words = getLong(from + 48);
       int bits = (int) Long.compress(words, 0xF000F000F000F000L);
       float d = Float.float16ToFloat((short) bits);
       for (int g = 0; g < 16; g++, to += 16, scales += 4) {
-        int three = (int) (words >>> g / 4 * 16 + g % 4 * 3) & 7;
-        ALL.set(FLOAT, scales, d * (2 * three + 1) * 0.125f);
-        int places = ALL.get(SHORT, from + 2 * g);
-        int high = ALL.get(BYTE, from + 32 + g);
+        int three = (int) (words >>> (g >> 2) * 16 + (g & 3) * 3) & 7;
+        put(scales, d * (2 * three + 1) * 0.125f);
+        int places = getShort(from + 2 * g);
+        int high = getByte(from + 32 + g);
         int first = places & 255 | (high & 7) << 8;
         int second = places >> 8 & 255 | (high >> 4 & 7) << 8;
-        ALL.set(LONG, to, ternary(first, (high & 8) != 0));
-        ALL.set(LONG, to + 8, ternary(second, (high & 0x80) != 0));
+        put(to, ternary(first, (high & 8) != 0 ? 9 * ONES : 7 * ONES));
+        put(to + 8, ternary(second, (high & 0x80) != 0 ? 9 * ONES : 7 * ONES));
       }
     }
   }
 
-  /// Digits of numbers to the base of three: the first byte's half of each times a power of three,
-  /// times three.
+  /// Digits of numbers to the base of three: the fraction of each byte times a power of three is
+  /// multiplied by three.
   private static void tq10(long from, long blocks, long to, long scales) {
-    for (long b = 0; b < blocks; b++, from += 54, to += 256) {
-      float d = Lanes.f16(from + 52);
-      for (int g = 0; g < 16; g++, scales += 4) {
-        ALL.set(FLOAT, scales, d);
+    for (long b = 0; b < blocks; b++, from += 54, to += 256, scales += 64) {
+      fill(scales, 16, Lanes.f16(from + 52));
+      for (int j = 0; j < 32; j += 8) {
+        long q = getLong(from + j);
+        put(to + j, digits(q, 1));
+        put(to + 32 + j, digits(q, 3));
+        put(to + 64 + j, digits(q, 9));
+        put(to + 96 + j, digits(q, 27));
+        put(to + 128 + j, digits(q, 81));
       }
-      int power = 1;
-      for (int n = 0; n < 5; n++, power *= 3) {
-        for (int j = 0; j < 32; j += 8) {
-          ALL.set(LONG, to + 32 * n + j, digits(ALL.get(LONG, from + j), power));
-        }
-        ALL.set(LONG, to + 160 + 16 * n, digits(ALL.get(LONG, from + 32), power));
-        ALL.set(LONG, to + 168 + 16 * n, digits(ALL.get(LONG, from + 40), power));
+      for (int j = 0; j < 16; j += 8) {
+        long q = getLong(from + 32 + j);
+        put(to + 160 + j, digits(q, 1));
+        put(to + 176 + j, digits(q, 3));
+        put(to + 192 + j, digits(q, 9));
+        put(to + 208 + j, digits(q, 27));
+        put(to + 224 + j, digits(q, 81));
       }
-      long last = ALL.get(INT, from + 48) & 0xFFFFFFFFL;
-      ALL.set(LONG, to + 240, digits(last, 1) & 0xFFFFFFFFL | digits(last, 3) << 32);
-      ALL.set(LONG, to + 248, digits(last, 9) & 0xFFFFFFFFL | digits(last, 27) << 32);
+      long last = getInt(from + 48) & 0xFFFFFFFFL;
+      put(to + 240, digits(last, 1) & 0xFFFFFFFFL | digits(last, 3) << 32);
+      put(to + 248, digits(last, 9) & 0xFFFFFFFFL | digits(last, 27) << 32);
     }
   }
 
@@ -201,43 +209,38 @@ final class LowBits {
   }
 
   private static void tq20(long from, long blocks, long to, long scales) {
-    for (long b = 0; b < blocks; b++, from += 66, to += 256) {
-      float d = Lanes.f16(from + 64);
-      for (int g = 0; g < 16; g++, scales += 4) {
-        ALL.set(FLOAT, scales, d);
-      }
+    for (long b = 0; b < blocks; b++, from += 66, to += 256, scales += 64) {
+      fill(scales, 16, Lanes.f16(from + 64));
       for (int j = 0; j < 64; j += 8) {
-        long q = ALL.get(LONG, from + j);
-        long at = to + j / 32 * 128 + j % 32;
-        for (int n = 0; n < 4; n++) {
-          ALL.set(LONG, at + 32 * n, less(q >>> 2 * n & 3 * ONES, ONES));
-        }
+        long q = getLong(from + j);
+        long at = to + (j & 32) * 4 + (j & 31);
+        put(at, less(q & 3 * ONES, ONES));
+        put(at + 32, less(q >>> 2 & 3 * ONES, ONES));
+        put(at + 64, less(q >>> 4 & 3 * ONES, ONES));
+        put(at + 96, less(q >>> 6 & 3 * ONES, ONES));
       }
     }
   }
 
   private static void q10(long from, long blocks, long to, long scales) {
-    for (long b = 0; b < blocks; b++, from += 18, to += 128) {
-      float d = Lanes.f16(from);
-      for (int g = 0; g < 8; g++, scales += 4) {
-        ALL.set(FLOAT, scales, d);
-      }
-      for (int j = 0; j < 16; j++) {
-        int set = ALL.get(BYTE, from + 2 + j) & 255;
-        ALL.set(LONG, to + 8 * j, ~Grids.Words.MASKS[set] | ONES);
+    for (long b = 0; b < blocks; b++, from += 18, to += 128, scales += 32) {
+      fill(scales, 8, Lanes.f16(from));
+      for (int j = 0; j < 16; j += 4) {
+        int set = getInt(from + 2 + j);
+        put(to + 8 * j, ~Grids.Words.MASKS[set & 255] | ONES);
+        put(to + 8 * j + 8, ~Grids.Words.MASKS[set >>> 8 & 255] | ONES);
+        put(to + 8 * j + 16, ~Grids.Words.MASKS[set >>> 16 & 255] | ONES);
+        put(to + 8 * j + 24, ~Grids.Words.MASKS[set >>> 24] | ONES);
       }
     }
   }
 
   private static void q20(long from, long blocks, long to, long scales) {
-    for (long b = 0; b < blocks; b++, from += 18, to += 64) {
-      float d = Lanes.f16(from);
-      for (int g = 0; g < 4; g++, scales += 4) {
-        ALL.set(FLOAT, scales, d);
-      }
+    for (long b = 0; b < blocks; b++, from += 18, to += 64, scales += 16) {
+      fill(scales, 4, Lanes.f16(from));
       for (int j = 0; j < 8; j++) {
-        long q = Long.expand(ALL.get(SHORT, from + 2 + 2 * j) & 0xFFFFL, 3 * ONES);
-        ALL.set(LONG, to + 8 * j, less(q, ONES));
+        long q = Long.expand(getShort(from + 2 + 2 * j) & 0xFFFFL, 3 * ONES);
+        put(to + 8 * j, less(q, ONES));
       }
     }
   }
@@ -246,36 +249,77 @@ final class LowBits {
     for (long b = 0; b < blocks; b++, from += 110, to += 256, scales += 64) {
       float d = Lanes.f16(from + 108);
       for (int g = 0; g < 16; g++) {
-        int low = ALL.get(BYTE, from + 96 + g % 8) >> g / 8 * 4 & 0xF;
-        int high = ALL.get(BYTE, from + 104 + g % 4) >> g / 4 * 2 & 3;
-        ALL.set(FLOAT, scales + 4 * g, d * ((low | high << 4) - 32));
+        int low = getByte(from + 96 + (g & 7)) >> (g >> 3) * 4 & 0xF;
+        int high = getByte(from + 104 + (g & 3)) >> (g >> 2) * 2 & 3;
+        put(scales + 4 * g, d * ((low | high << 4) - 32));
       }
-      for (int j = 0; j < 32; j += 8) {
-        long bits = ALL.get(LONG, from + j);
-        for (int half = 0; half < 2; half++) {
-          long q = ALL.get(LONG, from + 32 + 32 * half + j);
-          for (int n = 0; n < 4; n++) {
-            long top = (bits >>> 4 * half + n & ONES) << 2;
-            long at = to + 128 * half + 32 * n + j;
-            ALL.set(LONG, at, less(q >>> 2 * n & 3 * ONES | top, 4 * ONES));
-          }
-        }
+      for (int j = 0; j < 64; j += 8) {
+        long bits = getLong(from + (j & 31)) >>> (j >> 5) * 4;
+        long q = getLong(from + 32 + j);
+        long at = to + (j & 32) * 4 + (j & 31);
+        put(at, less(q & 3 * ONES | (bits & ONES) << 2, 4 * ONES));
+        put(at + 32, less(q >>> 2 & 3 * ONES | (bits >>> 1 & ONES) << 2, 4 * ONES));
+        put(at + 64, less(q >>> 4 & 3 * ONES | (bits >>> 2 & ONES) << 2, 4 * ONES));
+        put(at + 96, less(q >>> 6 & 3 * ONES | (bits >>> 3 & ONES) << 2, 4 * ONES));
       }
     }
   }
 
+  private static int getByte(long at) {
+    return ALL.get(BYTE, at & IN_BOUNDS);
+  }
+
+  private static int getShort(long at) {
+    return ALL.get(SHORT, at & IN_BOUNDS);
+  }
+
+  private static int getInt(long at) {
+    return ALL.get(INT, at & IN_BOUNDS);
+  }
+
+  private static long getLong(long at) {
+    return ALL.get(LONG, at & IN_BOUNDS);
+  }
+
+  private static void put(long at, long bytes) {
+    ALL.set(LONG, at & IN_BOUNDS, bytes);
+  }
+
+  private static void put(long at, float scale) {
+    ALL.set(FLOAT, at & IN_BOUNDS, scale);
+  }
+
+  private static void twice(long at, float scale) {
+    put(at, scale);
+    put(at + 4, scale);
+  }
+
+  private static void fill(long at, int count, float scale) {
+    for (int i = 0; i < count; i += 2) {
+      twice(at + 4 * i, scale);
+    }
+  }
+
   private static int nibble(long from, int i) {
-    return ALL.get(BYTE, from + i / 2) >> i % 2 * 4 & 15;
+    return getByte(from + (i >> 1)) >> (i & 1) * 4 & 15;
   }
 
   /// Positive bytes, negative where `signs` has ones.
   private static long signed(long bytes, int signs) {
-    long mask = Grids.Words.MASKS[signs & 255];
+    return negative(bytes, Grids.Words.MASKS[signs & 255]);
+  }
+
+  /// The same with seven signs, of which an even number of eight is negative.
+  private static long evenly(long bytes, int signs) {
+    return negative(bytes, Grids.Words.EVEN[signs & 127]);
+  }
+
+  private static long negative(long bytes, long mask) {
     return (bytes ^ mask) + (mask & ONES);
   }
 
-  private static long ternary(int place, boolean less) {
-    return Grids.Words.IQ1[place & 2047] - (less ? 9 * ONES : 7 * ONES) ^ TOPS;
+  private static long ternary(int place, long less) {
+    return Grids.Words.IQ1[place] - less ^ TOPS;
   }
 
   /// Bytes from 0 to 127 less those of `amount`.

@@ -88,6 +88,10 @@ sealed interface LinearPlan permits PackedPlan, RowPlan {
   /// @param out (T, N) F32
   static RowPlan choose(Context ctx, Input x, Tensor w, Tensor out) {
     var how = w.dequantization();
+    if (how != null && how.lowRank() != null) {
+      var plain = w.dequantized(how.withLowRank(null));
+      return LowRankPlan.of(ctx, choose(ctx, x, plain, out), x, how.lowRank(), out);
+    }
     if (how != null && (how.offsets() != null || how.order() != null)) {
       var input = how.order() == null ? x : x.ordered(how.order());
       var scaled = w.dequantized(how.withOffsets(null).withOrder(null));

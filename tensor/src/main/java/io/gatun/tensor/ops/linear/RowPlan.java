@@ -13,6 +13,7 @@ sealed interface RowPlan extends LinearPlan
         GatedPlan,
         FinishedPlan,
         OffsetPlan,
+        LowRankPlan,
         ScaledPlan {
   /// Weight rows that a worker takes at least: four tiles, which the kernels handle together.
   int BLOCK = 128;
