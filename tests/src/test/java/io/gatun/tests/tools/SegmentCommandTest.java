@@ -485,4 +485,39 @@ class SegmentCommandTest {
     both[line.length + 1] = "1,1";
     assertRefused(segment(both), "--text says which object is meant");
   }
+
+  /// SAM 2.1, with weights that know nothing: each form of prompt gives a mask of the image's size.
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {"--point 159,139", "--box 100,90,220,200", "--everything"})
+  void sam2(String prompt) throws IOException {
+    String model = TestData.shared("seg-random/sam21").toString();
+    String out = file("sam2" + prompt.replace(" ", "") + ".png");
+    String[] words = prompt.split(" ", -1);
+    String[] more = {
+      "-i",
+      SCENE0,
+      "-m",
+      model,
+      "--dtype",
+      "f32",
+      "--overlay",
+      out,
+      "--json",
+      "--pred-iou-thresh",
+      "0",
+      "--stability-score-thresh",
+      "0",
+      "--points-per-side",
+      "4"
+    };
+    String[] line = Arrays.copyOf(more, words.length == 1 ? more.length : 9);
+    String[] all = Arrays.copyOf(line, line.length + words.length);
+    System.arraycopy(words, 0, all, line.length, words.length);
+    var masks = new ObjectMapper().readTree(done(all).out()).get(0).get("masks");
+    assertTrue(masks.size() > 0);
+    assertEquals("[256,256]", masks.get(0).get("segmentation").get("size").toString());
+    assertEquals("Image(256 x 256 RGB)", Image.read(Path.of(out)).toString());
+  }
 }
