@@ -31,6 +31,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -83,9 +84,22 @@ class KernelAllocationTest {
     assertEquals(List.of(), lines.stream().filter(l -> l.contains("failed to inline")).toList());
   }
 
-  /// The kernels that make objects in a new JVM.
+  /// The kernels that make objects in two new JVMs, one after the other: what the compiler does
+  /// goes by the moment at which it does it, and on a busy machine one JVM in some ten has such a
+  /// kernel.
   private static String boxing(int order, String... flags) throws Exception {
-    return run(order, "", flags);
+    var first = names(run(order, "", flags));
+    if (!first.isEmpty()) {
+      first.retainAll(names(run(order, "", flags)));
+    }
+    return String.join(", ", first);
+  }
+
+  private static Set<String> names(String lines) {
+    return lines
+        .lines()
+        .map(line -> line.replaceFirst(": \\d+ bytes a call$", ""))
+        .collect(Collectors.toCollection(TreeSet::new));
   }
 
   /// What [#main] prints in a new JVM.
