@@ -29,7 +29,7 @@ import picocli.CommandLine.Spec;
           + " Kullback-Leibler divergence of the next token in nats, and how often both hold the"
           + " same token to be the most likely. With --choices: questions with several endings; acc"
           + " counts those where the right one is the likeliest, acc_norm where it is per"
-          + " character, as lm-evaluation-harness has it. Behind +- are 95 % confidence intervals,"
+          + " character, as lm-evaluation-harness has it. Behind +- are 95 %% confidence intervals,"
           + " as if tokens and questions were independent."
     },
     sortOptions = false,
