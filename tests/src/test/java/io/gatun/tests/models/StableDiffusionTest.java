@@ -449,13 +449,13 @@ class StableDiffusionTest {
       refused("need 256", () -> sd.imagine("x", o -> o.noise(new float[3])));
       refused("4 layers to skip", () -> sd.imagine("x", o -> o.clipSkip(4)));
       refused(
-          "sampler \"Heun\"",
+          "sampler \"Restart\"",
           () ->
               sd.imagine(
                   "x",
                   o ->
                       ImageSettings.read(
-                          new ImageParameters("", "", Map.of("Sampler", "Heun")), o)));
+                          new ImageParameters("", "", Map.of("Sampler", "Restart")), o)));
       refused(
           "need a number",
           () ->

@@ -132,7 +132,8 @@ class VariantsTest {
         "unet/config.json | new_conditioning | 3 | \"new_conditioning\": 3",
         "vae/config.json | latent_shift | 0.5 | \"latent_shift\": 0.5",
         "text_encoder/config.json | use_rms_norm | true | \"use_rms_norm\": true",
-        "model_index.json | controlnet | [\"diffusers\", \"ControlNetModel\"] | with controlnet",
+        "model_index.json | controlnet | [\"diffusers\", \"ControlNetModel\"] | controlnet is"
+            + " missing, which",
         "model_index.json | requires_aesthetics_score | true | requires_aesthetics_score"
       })
   void keysThatChangeAPipeline(String file, String key, String value, String message)

@@ -316,7 +316,7 @@ class ImagineCommandTest {
       delimiter = '|',
       value = {
         "x --width 65 | multiples of 8",
-        "x --scheduler heun | there is no scheduler \"heun\"",
+        "x --scheduler restart | there is no scheduler \"restart\"",
         "x --lora nonesuch.safetensors:0.5 | nonesuch.safetensors: there is no such file",
         "x --lora a.safetensors:much | \"much\" is no number",
         "x --model nonesuch | nonesuch: there is no such file or directory",
