@@ -10,6 +10,10 @@ final class Pace {
   /// Tokens, as long as nothing has been measured.
   private static final int FIRST = 8;
 
+  /// No fewer are read: the first ones cost nearly as much as these together, as the weights are
+  /// then read by kernels for more rows. With one by one, each would seem to cost so much for good.
+  private static final int FEWEST = 4;
+
   /// Few tokens take longer each than many, which is what is known before the first step that reads
   /// beside answers.
   private static final double SLOWER = 1.3;
@@ -59,7 +63,7 @@ final class Pace {
     double each = cost();
     return each == 0
         ? Math.min(FIRST, most)
-        : (int) Math.clamp(share(answers, prompts) * before / each, 1, most);
+        : (int) Math.clamp(share(answers, prompts) * before / each, Math.min(FEWEST, most), most);
   }
 
   private double cost() {

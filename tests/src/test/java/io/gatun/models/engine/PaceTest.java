@@ -127,6 +127,15 @@ class PaceTest {
     assertTrue(read(machine, 1, 1, 500).size() < 60);
   }
 
+  /// Where the first token costs as much as eight together, it is not read token by token.
+  @Test
+  void oneTokenCostsAsMuchAsEight() {
+    var machine = new Machine(26, 1, 14, 1, 1.1, 0.2);
+    pace.measured(0, 1, 64, machine.step(0, 64, 0, random));
+    write(machine, 4, 50);
+    assertTrue(read(machine, 4, 1, 2000).size() < 500);
+  }
+
   /// A machine that is busy with something else for a while reads as fast as before when it is not.
   @Test
   void whatHoldsAStepUpIsForgotten() {
