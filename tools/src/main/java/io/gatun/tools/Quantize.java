@@ -31,9 +31,9 @@ import picocli.CommandLine.Spec;
       "",
       "--method gptq reads texts, which should be like those that the model is for, and takes"
           + " longer than the others; how long depends on the texts, of which 128 pieces are read."
-          + " It needs less than 2 GB of memory beside the mapped model. Layers that are done are"
-          + " kept in OUT.partial until the model is written: if it is stopped, the same command"
-          + " goes on."
+          + " Beside the mapped model it keeps 1.25 GB at most, and one layer. Layers that are done"
+          + " are kept in OUT.partial until the model is written: if it is stopped, the same"
+          + " command goes on."
     },
     sortOptions = false)
 final class Quantize implements Runnable {

@@ -46,7 +46,8 @@ public record Stats(
     Histogram firstToken,
     Histogram tokenGap) {
 
-  /// The counts, as they grow. For one thread.
+  /// The counts, as they grow. For one thread at a time: those who choose tokens at once hold its
+  /// lock.
   static final class Counts {
     long promptTokens;
     long cachedTokens;

@@ -22,7 +22,7 @@ import java.util.TreeMap;
 /// the inputs that it gets from those before it, which are quantized already.
 ///
 /// In memory are the residual stream of all texts, what is known of a layer's inputs, and a layer's
-/// new weights; whatever the model's size, that is less than 2 GB.
+/// new weights; the first two are bounded, whatever the model's size.
 public final class LayerByLayer implements AutoCloseable {
   /// The most bytes of the residual stream.
   private static final long STREAM = 256L << 20;

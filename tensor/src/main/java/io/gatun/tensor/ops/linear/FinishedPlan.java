@@ -8,22 +8,7 @@ import io.gatun.tensor.ops.rows.F32Epilogue;
 ///
 /// @param plan writes to `sums` (T, n)
 /// @param first the column of the result that is the first of `sums`
-record FinishedPlan(RowPlan plan, Tensor sums, F32Epilogue rest, int first) implements RowPlan {
-  @Override
-  public long weightRows() {
-    return plan.weightRows();
-  }
-
-  @Override
-  public int block() {
-    return plan.block();
-  }
-
-  @Override
-  public long scratchBytes() {
-    return plan.scratchBytes();
-  }
-
+record FinishedPlan(RowPlan plan, Tensor sums, F32Epilogue rest, int first) implements PlanAround {
   @Override
   public void multiply(int worker, Scratch scratch, long from, long to) {
     plan.multiply(worker, scratch, from, to);

@@ -14,25 +14,10 @@ import java.util.List;
 /// @param inner (T, R) F32: x down^T
 /// @param up (R, N) F32
 record LowRankPlan(Context ctx, RowPlan plan, Tensor inner, Tensor up, Tensor out)
-    implements RowPlan {
+    implements PlanAround {
   static LowRankPlan of(Context ctx, RowPlan plan, Input x, LowRank added, Tensor out) {
     var inner = Linear.apply(ctx, List.of(x), List.of(added.down()))[0];
     return new LowRankPlan(ctx, plan, inner, added.up(), out);
-  }
-
-  @Override
-  public long weightRows() {
-    return plan.weightRows();
-  }
-
-  @Override
-  public int block() {
-    return plan.block();
-  }
-
-  @Override
-  public long scratchBytes() {
-    return plan.scratchBytes();
   }
 
   @Override

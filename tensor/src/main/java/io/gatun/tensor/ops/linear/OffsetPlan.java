@@ -10,17 +10,7 @@ import io.gatun.tensor.ops.context.Scratch;
 /// @param plan writes to `out` (T, N)
 /// @param sums (T, G) F32
 /// @param offsets (G, N) F32
-record OffsetPlan(RowPlan plan, Tensor sums, Tensor offsets, Tensor out) implements RowPlan {
-  @Override
-  public long weightRows() {
-    return plan.weightRows();
-  }
-
-  @Override
-  public long scratchBytes() {
-    return plan.scratchBytes();
-  }
-
+record OffsetPlan(RowPlan plan, Tensor sums, Tensor offsets, Tensor out) implements PlanAround {
   @Override
   public void multiply(int worker, Scratch scratch, long from, long to) {
     plan.multiply(worker, scratch, from, to);

@@ -11,9 +11,7 @@ sealed interface RowPlan extends LinearPlan
         StoredPlan,
         DotPlan,
         GatedPlan,
-        FinishedPlan,
-        OffsetPlan,
-        LowRankPlan,
+        PlanAround,
         ScaledPlan {
   /// Weight rows that a worker takes at least: four tiles, which the kernels handle together.
   int BLOCK = 128;

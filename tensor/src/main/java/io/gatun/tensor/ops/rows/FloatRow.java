@@ -1,6 +1,7 @@
 package io.gatun.tensor.ops.rows;
 
 import io.gatun.tensor.DType;
+import io.gatun.tensor.kernel.scalar.Floats;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -32,7 +33,7 @@ final class FloatRow {
     }
     MemorySegment.copy(x, ValueLayout.JAVA_SHORT, 2 * at, halves, 0, to.length);
     for (int i = 0; i < to.length; i++) {
-      to[i] = Float.intBitsToFloat(halves[i] << 16);
+      to[i] = Floats.bf16ToFloat(halves[i]);
     }
   }
 
@@ -43,10 +44,7 @@ final class FloatRow {
       return;
     }
     for (int i = 0; i < from.length; i++) {
-      int bits = Float.floatToRawIntBits(from[i]);
-      // A rounded NaN could become an infinity.
-      boolean nan = (bits & 0x7FFFFFFF) > 0x7F800000;
-      halves[i] = (short) ((nan ? bits | 0x400000 : bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16);
+      halves[i] = Floats.floatToBf16(from[i]);
     }
     MemorySegment.copy(halves, 0, x, ValueLayout.JAVA_SHORT, 2 * at, from.length);
   }
