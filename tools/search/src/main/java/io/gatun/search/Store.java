@@ -124,7 +124,8 @@ final class Store implements AutoCloseable {
     }
   }
 
-  private static void checkEmpty(Path folder) throws IOException {
+  /// Refuses a folder that holds other files.
+  static void checkEmpty(Path folder) throws IOException {
     if (!Files.exists(folder)) {
       return;
     }
@@ -145,7 +146,8 @@ final class Store implements AutoCloseable {
     }
   }
 
-  private static IndexWriterConfig config() {
+  /// How Lucene writes all that is Gatun's.
+  static IndexWriterConfig config() {
     return new IndexWriterConfig(new StandardAnalyzer())
         .setCodec(LongVectors.codec())
         .setRAMBufferSizeMB(BUFFER_MEGABYTES);
@@ -246,6 +248,15 @@ final class Store implements AutoCloseable {
   <T> T read(Use<T> use) {
     try {
       searchers.maybeRefresh();
+    } catch (IOException e) {
+      throw SearchException.of(folder, e);
+    }
+    return readCommitted(use);
+  }
+
+  /// Uses what this process has committed or seen last, without looking for more.
+  private <T> T readCommitted(Use<T> use) {
+    try {
       var searcher = searchers.acquire();
       try {
         return use.of(searcher);
@@ -259,7 +270,7 @@ final class Store implements AutoCloseable {
 
   /// A source's state as it was committed; null if it is not there.
   State state(String source) {
-    return read(
+    return readCommitted(
         searcher -> {
           var found = searcher.search(new TermQuery(new Term(STATE, source)), 1);
           if (found.scoreDocs.length == 0) {
