@@ -200,22 +200,22 @@ public final class Flux2Transformer2DModel {
       long d = config.width();
       long h = config.mlpWidth();
       int headDim = config.attentionHeadDim();
-      var rows = weights.tensor("to_qkv_mlp_proj.weight", 3 * d + 2 * h, d);
+      long all = 3 * d + 2 * h;
       attn =
           new Projections(
-              part(rows, 0, d),
-              part(rows, d, 2 * d),
-              part(rows, 2 * d, 3 * d),
+              part(weights, all, d, 0, d),
+              part(weights, all, d, d, 2 * d),
+              part(weights, all, d, 2 * d, 3 * d),
               weights.rmsNorm("norm_q", headDim, EPS),
               weights.rmsNorm("norm_k", headDim, EPS),
               headDim);
-      gate = part(rows, 3 * d, 3 * d + h);
-      up = part(rows, 3 * d + h, 3 * d + 2 * h);
+      gate = part(weights, all, d, 3 * d, 3 * d + h);
+      up = part(weights, all, d, 3 * d + h, 3 * d + 2 * h);
       toOut = weights.linearWithoutBias("to_out", d, d + h);
     }
 
-    private static LinearWeight part(Tensor rows, long from, long to) {
-      return LinearWeight.of(rows.slice(0, from, to), null);
+    private static LinearWeight part(Weights weights, long all, long d, long from, long to) {
+      return weights.linearRows("to_qkv_mlp_proj", all, d, from, to);
     }
 
     /// n = norm(x) * scale + shift; x + gate * toOut([attn(n), silu(g(n)) * u(n)])

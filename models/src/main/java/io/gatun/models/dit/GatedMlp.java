@@ -19,10 +19,9 @@ record GatedMlp(LinearWeight gate, LinearWeight up, LinearWeight down) implement
 
   /// Of two: `linear_in`, which holds the gates' rows, then the others, and `linear_out`.
   static GatedMlp ofFused(Weights weights, long d, long hidden) {
-    var rows = weights.tensor("linear_in.weight", 2 * hidden, d);
     return new GatedMlp(
-        LinearWeight.of(rows.slice(0, 0, hidden), null),
-        LinearWeight.of(rows.slice(0, hidden, 2 * hidden), null),
+        weights.linearRows("linear_in", 2 * hidden, d, 0, hidden),
+        weights.linearRows("linear_in", 2 * hidden, d, hidden, 2 * hidden),
         weights.linearWithoutBias("linear_out", d, hidden));
   }
 

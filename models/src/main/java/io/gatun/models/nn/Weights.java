@@ -151,6 +151,12 @@ public final class Weights {
     return quantized(name, LinearWeight.of(matrix(name, out, in), null));
   }
 
+  /// Some rows, from `from` to before `to`, of a linear layer's weight (out, in) where there is no
+  /// bias: one of several layers that a checkpoint keeps as one.
+  public LinearWeight linearRows(String name, long out, long in, long from, long to) {
+    return quantized(name, LinearWeight.of(matrix(name, out, in).slice(0, from, to), null));
+  }
+
   /// Several linear layers of the same input as one, whose results lie side by side: weights (out,
   /// in) each and, if `bias`, biases (out). They are quantized together, if one of them is to be.
   public LinearWeight linears(List<String> names, long out, long in, boolean bias) {
