@@ -55,8 +55,7 @@ class SpringBootTest {
               var model = context.getBean(GatunChatModel.class);
               assertEquals("courtier", model.getOptions().getModel());
               assertEquals(5, model.getOptions().getMaxTokens());
-              var answer =
-                  context.getBean(ChatClient.Builder.class).build().prompt("Who?").call();
+              var answer = context.getBean(ChatClient.Builder.class).build().prompt("Who?").call();
               assertEquals(5, answer.chatResponse().getMetadata().getUsage().getCompletionTokens());
               assertNotNull(context.getBean(GatunImageModel.class));
               assertTrue(context.getBeansOfType(GatunEmbeddingModel.class).isEmpty());

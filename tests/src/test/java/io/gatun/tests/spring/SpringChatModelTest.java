@@ -55,7 +55,8 @@ class SpringChatModelTest {
       """
       {"type": "object", "properties": {"age": {"type": "integer"},
        "mood": {"enum": ["merry", "sad"]}}, "required": ["age", "mood"],
-       "additionalProperties": false}""";
+       "additionalProperties": false}\
+      """;
 
   /// What a tool is asked.
   record City(String city) {}
@@ -153,8 +154,7 @@ class SpringChatModelTest {
   void toolsAreCalled() throws Exception {
     try (var model = GatunChatModel.builder().model(caller()).build()) {
       var tool = weather(city -> "sunny");
-      var asked =
-          new Prompt("Q", greedy().maxTokens(null).toolCallbacks(List.of(tool)).build());
+      var asked = new Prompt("Q", greedy().maxTokens(null).toolCallbacks(List.of(tool)).build());
       for (var answer :
           List.of(model.call(asked), model.stream(asked).collectList().block().getLast())) {
         assertEquals("tool_calls", answer.getResult().getMetadata().getFinishReason());
@@ -173,7 +173,8 @@ class SpringChatModelTest {
               ToolResponseMessage.builder().responses(List.of(result)).build(),
               new UserMessage("Q"));
       assertEquals(
-          "hmm", model.call(new Prompt(more)).getResult().getOutput().getMetadata().get("thinking"));
+          "hmm",
+          model.call(new Prompt(more)).getResult().getOutput().getMetadata().get("thinking"));
     }
   }
 
@@ -258,13 +259,11 @@ class SpringChatModelTest {
                       new Prompt("Q", greedy().toolCallbacks(tools).outputSchema(PERSON).build()),
                   "two tools",
                       new Prompt(
-                          "Q",
-                          greedy().toolCallbacks(List.of(tools.get(0), tools.get(0))).build()),
+                          "Q", greedy().toolCallbacks(List.of(tools.get(0), tools.get(0))).build()),
                   "temperature", new Prompt("Q", greedy().temperature(-1.0).build()),
                   "tokens", new Prompt("long ".repeat(5000)))
               .entrySet()) {
-        var e =
-            assertThrows(IllegalArgumentException.class, () -> model.call(refused.getValue()));
+        var e = assertThrows(IllegalArgumentException.class, () -> model.call(refused.getValue()));
         assertTrue(e.getMessage().contains(refused.getKey()), e.getMessage());
       }
     }

@@ -45,8 +45,7 @@ class SpringModelsTest {
       var document = new Document(TEXT);
       assertArrayEquals(embedder.embed(List.of(TEXT), "document")[0], model.embed(document));
       var batched =
-          model.embed(
-              List.of(document, document), null, new TokenCountBatchingStrategy());
+          model.embed(List.of(document, document), null, new TokenCountBatchingStrategy());
       var titled = new Document(TEXT, Map.of("title", "Rain"));
       assertArrayEquals(model.embed(document), model.embed(titled));
       try (var all =
@@ -80,8 +79,7 @@ class SpringModelsTest {
     var path = TestData.pretrained("tiny-sd");
     var options = GatunImageOptions.DEFAULT.withSeed(7).withSteps(3).withStrength(0.9);
     try (var sd = StableDiffusion.load(path);
-        var model =
-            GatunImageModel.builder().model(path.toString()).options(options).build()) {
+        var model = GatunImageModel.builder().model(path.toString()).options(options).build()) {
       var made = sd.imagine("a red circle", o -> o.seed(7).steps(3)).image();
       byte[] png = made.png(Map.of());
       assertArrayEquals(png, png(model, new ImagePrompt("a red circle")));
@@ -92,8 +90,7 @@ class SpringModelsTest {
               .image();
       var media = new Media(MimeTypeUtils.IMAGE_PNG, resource(png));
       var message = new ImageMessage("a blue square", null, List.of(media), Map.of());
-      assertArrayEquals(
-          changed.png(Map.of()), png(model, new ImagePrompt(List.of(message))));
+      assertArrayEquals(changed.png(Map.of()), png(model, new ImagePrompt(List.of(message))));
       var remote = new Media(MimeTypeUtils.IMAGE_PNG, URI.create("https://example.com/a.png"));
       for (var refused :
           Map.of(
@@ -109,8 +106,7 @@ class SpringModelsTest {
                       new ImagePrompt(
                           "a", ImageOptionsBuilder.builder().responseFormat("url").build()))
               .entrySet()) {
-        var e =
-            assertThrows(IllegalArgumentException.class, () -> model.call(refused.getValue()));
+        var e = assertThrows(IllegalArgumentException.class, () -> model.call(refused.getValue()));
         assertTrue(e.getMessage().contains(refused.getKey()), e.getMessage());
       }
     }

@@ -180,8 +180,7 @@ class ReadmeTest {
       out.write(Files.readAllBytes(temp.resolve("spring/concierge/Concierge.class")));
     }
     String model = "--spring.ai.gatun.chat.model=" + TestData.pretrained("tiny-llm");
-    var options =
-        List.of("-jar", jar.toString(), model, "--spring.ai.gatun.chat.max-tokens=5");
+    var options = List.of("-jar", jar.toString(), model, "--spring.ai.gatun.chat.max-tokens=5");
     var with = new ArrayList<>(List.of("-Xmx256m", "--add-modules", "jdk.incubator.vector"));
     with.addAll(options);
     String out = java("java", with.toArray(String[]::new));

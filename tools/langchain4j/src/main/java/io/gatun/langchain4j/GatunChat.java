@@ -58,8 +58,7 @@ final class GatunChat implements AutoCloseable {
     parameters = builder.parameters();
     timeout = builder.timeout;
     thinking = builder.thinking;
-    shared =
-        ChatEngine.share(builder.model, builder.context, builder.parallel, builder.threads);
+    shared = ChatEngine.share(builder.model, builder.context, builder.parallel, builder.threads);
   }
 
   ChatRequestParameters parameters() {

@@ -77,8 +77,7 @@ public final class GatunChatModel implements ChatModel, AutoCloseable {
     String given = builder.options.getModel();
     name = given != null ? given : file.exists() ? file.getName() : builder.model;
     options = builder.options.mutate().model(name).build();
-    shared =
-        ChatEngine.share(builder.model, builder.context, builder.parallel, builder.threads);
+    shared = ChatEngine.share(builder.model, builder.context, builder.parallel, builder.threads);
   }
 
   public static Builder builder() {
@@ -165,9 +164,7 @@ public final class GatunChatModel implements ChatModel, AutoCloseable {
     GatunChatOptions all =
         given instanceof GatunChatOptions own
             ? own
-            : given == null
-                ? options
-                : options.mutate().combineWith(given.mutate()).build();
+            : given == null ? options : options.mutate().combineWith(given.mutate()).build();
     if (all.getModel() == null) {
       all = all.mutate().model(name).build();
     } else if (!all.getModel().equals(name)) {
@@ -232,8 +229,7 @@ public final class GatunChatModel implements ChatModel, AutoCloseable {
         }
         result = handle.await();
         switch (result.reason()) {
-          case TIMEOUT ->
-              throw new IllegalStateException("the answer took longer than " + timeout);
+          case TIMEOUT -> throw new IllegalStateException("the answer took longer than " + timeout);
           case CANCELLED -> throw new CancellationException("the answer was cancelled");
           default -> tell(answer.finish(result), reader);
         }
@@ -248,7 +244,8 @@ public final class GatunChatModel implements ChatModel, AutoCloseable {
     /// Calls are told when they are whole.
     private void tell(ChatAnswer.Part part, Consumer<ChatResponse> reader) {
       int whole = answer.isFinished() ? answer.calls().size() : answer.calls().size() - 1;
-      var made = whole > calls ? answer.calls().subList(calls, whole) : List.<ChatAnswer.ToolCall>of();
+      var made =
+          whole > calls ? answer.calls().subList(calls, whole) : List.<ChatAnswer.ToolCall>of();
       calls = Math.max(calls, whole);
       if (!part.text().isEmpty()
           || !part.thought().isEmpty()
@@ -266,8 +263,7 @@ public final class GatunChatModel implements ChatModel, AutoCloseable {
       var message =
           AssistantMessage.builder()
               .content(text)
-              .properties(
-                  thoughts.isEmpty() ? Map.of() : Map.of(SpringMessages.THINKING, thoughts))
+              .properties(thoughts.isEmpty() ? Map.of() : Map.of(SpringMessages.THINKING, thoughts))
               .toolCalls(
                   made.stream()
                       .map(

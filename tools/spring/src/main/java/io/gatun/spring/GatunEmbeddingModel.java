@@ -78,9 +78,7 @@ public final class GatunEmbeddingModel implements EmbeddingModel, AutoCloseable 
               .formatted(given.getModel(), name));
     }
     int dimensions =
-        given == null || given.getDimensions() == null
-            ? model.dimension()
-            : given.getDimensions();
+        given == null || given.getDimensions() == null ? model.dimension() : given.getDimensions();
     var options = EmbeddingOptions.builder().model(name).dimensions(dimensions).build();
     var context =
         EmbeddingModelObservationContext.builder()
