@@ -246,6 +246,15 @@ final class Store implements AutoCloseable {
   <T> T read(Use<T> use) {
     try {
       searchers.maybeRefresh();
+    } catch (IOException e) {
+      throw SearchException.of(folder, e);
+    }
+    return readCommitted(use);
+  }
+
+  /// Uses what this process has committed or seen last, without looking for more.
+  private <T> T readCommitted(Use<T> use) {
+    try {
       var searcher = searchers.acquire();
       try {
         return use.of(searcher);
@@ -259,7 +268,7 @@ final class Store implements AutoCloseable {
 
   /// A source's state as it was committed; null if it is not there.
   State state(String source) {
-    return read(
+    return readCommitted(
         searcher -> {
           var found = searcher.search(new TermQuery(new Term(STATE, source)), 1);
           if (found.scoreDocs.length == 0) {
