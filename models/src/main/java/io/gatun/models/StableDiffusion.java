@@ -3,6 +3,7 @@ package io.gatun.models;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Interruption;
 import io.gatun.models.clip.TextualInversion;
+import io.gatun.models.diffusion.AppliedLora;
 import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.diffusion.LoraSet;
 import io.gatun.models.diffusion.NormalGenerator;
@@ -74,11 +75,6 @@ public final class StableDiffusion implements AutoCloseable {
     this.options = options;
     this.ops = ops;
     f = new Functional(ops, options.dtype());
-    if (!options.loras.isEmpty() && !files.has("unet")) {
-      throw new CheckpointException(
-          "%s: Gatun adds low-rank adaptations to UNets, not to transformers such as this one; leave out --lora"
-              .formatted(files.path()));
-    }
     loras = LoraSet.open(options.loras);
     VaeFile otherVae = null;
     try {
@@ -176,10 +172,8 @@ public final class StableDiffusion implements AutoCloseable {
   /// A part's weights, with what was trained in addition, and those of the network as they are to
   /// be quantized.
   private Weights weights(String part, Functional functional) {
-    var weights = files.weights(part);
-    if (files.has("unet")) {
-      weights = weights.merged(loras.merge(part, files.config("unet"), functional));
-    }
+    var merge = loras.merge(part, files.config(part), functional);
+    var weights = files.weights(part).merged(merge);
     if (functional != f) {
       return weights;
     }
@@ -242,6 +236,11 @@ public final class StableDiffusion implements AutoCloseable {
 
   public Ops ops() {
     return ops;
+  }
+
+  /// What became of the low-rank adaptations that the pipeline was loaded with.
+  public List<AppliedLora> loras() {
+    return loras.applied();
   }
 
   /// The side in pixels of the images that the model was trained on.

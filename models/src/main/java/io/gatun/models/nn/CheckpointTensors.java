@@ -17,21 +17,20 @@ record CheckpointTensors(UsedTensors tensors, WeightNames names) implements Tens
   public Shape shape(String name) {
     var stored = names.stored(name);
     Tensor t = checkpoint().tensors().get(stored.name());
-    if (t == null || (stored.parts() == 1 && !stored.transposed())) {
-      return t == null ? null : t.shape();
-    }
-    return fromFile(stored, t.shape());
+    return t == null ? null : fromFile(stored, t.shape());
   }
 
   /// A tensor's own shape, of the shape that the file has it in; that one if it cannot be.
   private static Shape fromFile(Stored stored, Shape shape) {
     var dims = shape.dims();
-    if (dims.length == 0
-        || dims[0] % stored.parts() != 0
+    if (stored.isWhole()
+        || dims.length == 0
+        || dims[0] % stored.of() != 0
+        || (stored.swapped() && dims[0] % 2 != 0)
         || (stored.transposed() && dims.length != 2)) {
       return shape;
     }
-    dims[0] /= stored.parts();
+    dims[0] = dims[0] / stored.of() * (stored.to() - stored.from());
     return stored.transposed() ? Shape.of(dims[1], dims[0]) : Shape.of(dims);
   }
 
@@ -63,8 +62,7 @@ record CheckpointTensors(UsedTensors tensors, WeightNames names) implements Tens
     if (stored.transposed()) {
       return Tensor.ofFloats(Arena.ofAuto(), t.transpose(0, 1).toFloats(), shape.dims());
     }
-    long rows = shape.dim(0);
-    return stored.parts() == 1 ? t : t.slice(0, stored.part() * rows, (stored.part() + 1) * rows);
+    return stored.rowsOf(t);
   }
 
   /// Whether a tensor is the matrix of one row that is asked for: llama.cpp writes it as a vector
