@@ -200,22 +200,18 @@ public final class Flux2Transformer2DModel {
       long d = config.width();
       long h = config.mlpWidth();
       int headDim = config.attentionHeadDim();
-      long all = 3 * d + 2 * h;
+      var in = weights.linearsOfRows("to_qkv_mlp_proj", d, d, d, d, h, h);
       attn =
           new Projections(
-              part(weights, all, d, 0, d),
-              part(weights, all, d, d, 2 * d),
-              part(weights, all, d, 2 * d, 3 * d),
+              in.get(0),
+              in.get(1),
+              in.get(2),
               weights.rmsNorm("norm_q", headDim, EPS),
               weights.rmsNorm("norm_k", headDim, EPS),
               headDim);
-      gate = part(weights, all, d, 3 * d, 3 * d + h);
-      up = part(weights, all, d, 3 * d + h, 3 * d + 2 * h);
+      gate = in.get(3);
+      up = in.get(4);
       toOut = weights.linearWithoutBias("to_out", d, d + h);
-    }
-
-    private static LinearWeight part(Weights weights, long all, long d, long from, long to) {
-      return weights.linearRows("to_qkv_mlp_proj", all, d, from, to);
     }
 
     /// n = norm(x) * scale + shift; x + gate * toOut([attn(n), silu(g(n)) * u(n)])

@@ -19,10 +19,9 @@ record GatedMlp(LinearWeight gate, LinearWeight up, LinearWeight down) implement
 
   /// Of two: `linear_in`, which holds the gates' rows, then the others, and `linear_out`.
   static GatedMlp ofFused(Weights weights, long d, long hidden) {
+    var in = weights.linearsOfRows("linear_in", d, hidden, hidden);
     return new GatedMlp(
-        weights.linearRows("linear_in", 2 * hidden, d, 0, hidden),
-        weights.linearRows("linear_in", 2 * hidden, d, hidden, 2 * hidden),
-        weights.linearWithoutBias("linear_out", d, hidden));
+        in.getFirst(), in.getLast(), weights.linearWithoutBias("linear_out", d, hidden));
   }
 
   /// down(silu(gate(x)) * up(x)): x (T, D).
