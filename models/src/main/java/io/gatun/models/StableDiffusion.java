@@ -203,7 +203,9 @@ public final class StableDiffusion implements AutoCloseable {
     return load(path, o -> {});
   }
 
-  /// Loads a pipeline from a diffusers directory or a file that holds all its parts.
+  /// Loads a pipeline from a diffusers directory, a file that holds all its parts, or that of a
+  /// diffusion transformer, which wants [StableDiffusionOptions#textEncoder] and
+  /// [StableDiffusionOptions#vae].
   ///
   /// @param pathOrName where it lies, or one of [Pretrained#NAMES]
   /// @throws CheckpointException if there is no such pipeline, or Gatun cannot run it
@@ -220,7 +222,7 @@ public final class StableDiffusion implements AutoCloseable {
     var options = new StableDiffusionOptions();
     Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
     Path path = NamedModels.find(pathOrName);
-    var files = PipelineFiles.open(path, options.loadMode, options.prediction);
+    var files = PipelineFiles.open(path, options.loadMode, options.given());
     Ops ops = null;
     try {
       ops = new Ops(options.backend, options.threads);
@@ -453,8 +455,12 @@ public final class StableDiffusion implements AutoCloseable {
   private List<SourceFile> loadedFiles() {
     if (loadedFiles == null) {
       loadedFiles = new ArrayList<>();
-      String model = SourceFile.name(files.path());
-      loadedFiles.add(new SourceFile(SourceFile.Kind.MODEL, model, "", 1));
+      loadedFiles.add(SourceFile.named(SourceFile.Kind.MODEL, files.path()));
+      if (options.network != null) {
+        loadedFiles.add(SourceFile.named(SourceFile.Kind.NETWORK, options.network));
+      }
+      options.textEncoders.forEach(
+          path -> loadedFiles.add(SourceFile.named(SourceFile.Kind.TEXT_ENCODER, path)));
       if (options.vae != null) {
         loadedFiles.add(SourceFile.of(SourceFile.Kind.VAE, options.vae, 1));
       }
