@@ -143,6 +143,7 @@ final class SearchCache {
     figures.put("questions", asked.questions);
     figures.put("same", statistics.same());
     figures.put("similar", statistics.similar());
+    figures.put("hits", hits);
     figures.put("asked", statistics.asked());
     figures.put("hit_rate", statistics.hitRate());
     figures.put("wrong", wrong);
@@ -173,24 +174,26 @@ final class SearchCache {
     if (asked.json) {
       out.println(Json.of(figures));
     } else {
-      out.printf("%,d questions, vectors of %s%n", figures.get("questions"), embedder.name());
+      out.printf(
+          "%,d questions, vectors of %s%n",
+          SearchSpeed.count(figures, "questions"), embedder.name());
       out.printf(
           "answered by the cache: %.1f %% (the same question %,d, similar %,d); by a model %,d%n",
-          100 * (double) figures.get("hit_rate"),
-          figures.get("same"),
-          figures.get("similar"),
-          figures.get("asked"));
+          100 * SearchSpeed.number(figures, "hit_rate"),
+          SearchSpeed.count(figures, "same"),
+          SearchSpeed.count(figures, "similar"),
+          SearchSpeed.count(figures, "asked"));
       out.printf(
           "wrong: %,d = %.2f %% of the answers to similar questions (bound %.2f %%)%n",
-          figures.get("wrong"),
-          100 * (double) figures.get("wrong_of_similar"),
-          100 * (double) figures.get("bound"));
+          SearchSpeed.count(figures, "wrong"),
+          100 * SearchSpeed.number(figures, "wrong_of_similar"),
+          100 * asked.wrongHits);
       out.printf(
           "saved: hits x (answer - search) = %,d x (%.2f s - %.2f ms) = %,.0f s%n",
-          (long) figures.get("same") + (long) figures.get("similar"),
-          figures.get("answer_seconds"),
-          figures.get("search_ms"),
-          figures.get("saved_seconds"));
+          SearchSpeed.count(figures, "hits"),
+          SearchSpeed.number(figures, "answer_seconds"),
+          SearchSpeed.number(figures, "search_ms"),
+          SearchSpeed.number(figures, "saved_seconds"));
     }
     out.flush();
   }

@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.SplittableRandom;
 
 /// What `gatun bench search` measures.
@@ -129,8 +130,7 @@ final class SearchSpeed {
     return text.toString();
   }
 
-  private static void queries(
-      Index index, int count, Mode mode, LinkedHashMap<String, Object> into) {
+  private static void queries(Index index, int count, Mode mode, Map<String, Object> into) {
     var random = new SplittableRandom(3);
     long[] nanos = new long[count];
     for (int i = -WARM_UP; i < count; i++) {
@@ -174,7 +174,15 @@ final class SearchSpeed {
     Files.delete(folder);
   }
 
-  private static void print(BenchSearch asked, LinkedHashMap<String, Object> figures) {
+  static long count(Map<String, Object> figures, String name) {
+    return ((Number) figures.get(name)).longValue();
+  }
+
+  static double number(Map<String, Object> figures, String name) {
+    return ((Number) figures.get(name)).doubleValue();
+  }
+
+  private static void print(BenchSearch asked, Map<String, Object> figures) {
     var out = asked.spec.commandLine().getOut();
     if (asked.json) {
       out.println(Json.of(figures));
@@ -182,14 +190,14 @@ final class SearchSpeed {
       out.printf("%,d passages, vectors of %d%n", asked.passages, asked.dimension);
       out.printf(
           "indexed in %.1f s, %,.0f a second; heap at most %s, on disk %s%n",
-          figures.get("index_seconds"),
-          figures.get("passages_per_second"),
-          Units.bytes((long) figures.get("heap_peak_bytes")),
-          Units.bytes((long) figures.get("disk_bytes")));
+          number(figures, "index_seconds"),
+          number(figures, "passages_per_second"),
+          Units.bytes(count(figures, "heap_peak_bytes")),
+          Units.bytes(count(figures, "disk_bytes")));
       for (String mode : List.of("words", "vectors", "hybrid")) {
         out.printf(
             "%-8s %6.2f ms a query (median), %6.2f ms (P99)%n",
-            mode, figures.get(mode + "_p50_ms"), figures.get(mode + "_p99_ms"));
+            mode, number(figures, mode + "_p50_ms"), number(figures, mode + "_p99_ms"));
       }
     }
     out.flush();

@@ -6,7 +6,6 @@ import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.SplittableRandom;
 import java.util.function.Consumer;
 
 /// Answers that were given once, for the same question and, by choice, for similar ones.
@@ -21,10 +20,9 @@ import java.util.function.Consumer;
 /// ```
 ///
 /// Answers of other models, system prompts or parameters are never given. A similar question's
-/// answer is given with the probability that keeps the expected share of wrong ones within
-/// [CacheOptions#wrongHits], as it is learned for each cluster of questions from pairs of which
-/// someone said whether one answer fits both: [#confirm]. Until pairs are known hardly any is
-/// given.
+/// answer is given where no more than [CacheOptions#wrongHits] of such answers are expected to be
+/// wrong, as it is learned for each cluster of questions from pairs of which someone said whether
+/// one answer fits both: [#confirm]. Until enough pairs are known none is given.
 ///
 /// What is put is there when the method returns, whatever becomes of the process. One process has a
 /// cache open at a time. Any thread may use it.
@@ -195,31 +193,26 @@ public final class AnswerCache implements AutoCloseable {
       return new Look(Outcome.NEW, near, why, key, question, vector);
     }
     var known = cluster(near.cluster());
-    double chance = known.giveAgain(near.similarity(), bound);
-    // The draw knows nothing of the answers, and is the same whenever the same is asked and known.
-    int seed = Objects.hash(key, question, known.size());
-    boolean gives = new SplittableRandom(seed).nextDouble() < chance;
+    boolean gives = known.isSure(near.similarity(), bound);
     count(0, gives ? 1 : 0, gives ? 0 : 1, gives ? near.seconds() : 0);
     return new Look(
         gives ? Outcome.SIMILAR : Outcome.UNSURE,
         near,
-        explanation(near, known, chance),
+        explanation(near, known),
         key,
         question,
         vector);
   }
 
-  private String explanation(AnswerStore.Entry near, WrongHits known, double chance) {
+  private String explanation(AnswerStore.Entry near, WrongHits known) {
     return String.format(
         Locale.ROOT,
         "similarity %.4f to \"%s\"; by the %d pairs that are known of its cluster, %.1f %% or more"
-            + " of such questions have its answer, which is given with probability %.3f, so that"
-            + " %.1f %% or fewer are wrong",
+            + " of such questions have its answer; it is given where %.1f %% or fewer are wrong",
         near.similarity(),
         near.question(),
         known.size(),
         100 * known.right(near.similarity(), bound),
-        chance,
         100 * bound);
   }
 

@@ -7,14 +7,11 @@ import java.util.List;
 /// confirmed or refuted, of one cluster of questions.
 ///
 /// As in vCache (arXiv 2502.03771), there is no threshold that someone chose: an answer is given
-/// again with the probability that keeps the expected share of wrong ones within a bound. The bound
-/// on being right needs only that more similar questions have the same answer more often: the share
-/// of right pairs among those just below a similarity is then at most that at it. Of that share it
-/// is the lower end of the Clopper-Pearson interval.
+/// again where the pairs show that it is wrong no more often than a bound. That needs only that
+/// more similar questions have the same answer more often: the share of right pairs among those
+/// just below a similarity is then at most that at it. Of that share it is the lower end of the
+/// Clopper-Pearson interval.
 final class WrongHits {
-  /// Pairs that are looked at: enough for a bound of 1 in 100.
-  private static final int LOOKED_AT = 500;
-
   /// The part of the bound that stands for the interval's own error.
   private static final double SHARE = 0.25;
 
@@ -42,15 +39,20 @@ final class WrongHits {
     while (to > 0 && pairs.get(to - 1).similarity > similarity) {
       to--;
     }
-    var below = pairs.subList(Math.max(0, to - LOOKED_AT), to);
+    var below = pairs.subList(Math.max(0, to - lookedAt(bound)), to);
     int right = (int) below.stream().filter(Pair::same).count();
     return lowerEnd(right, below.size(), SHARE * bound);
   }
 
-  /// How likely an answer may be given again, so that it is wrong in `bound` of such cases at most.
-  double giveAgain(double similarity, double bound) {
-    double wrong = 1 - (1 - SHARE * bound) * right(similarity, bound);
-    return wrong <= bound ? 1 : bound / wrong;
+  /// Pairs that are looked at: twice as many as it takes if all are right. The bound alone decides,
+  /// so that none are chosen for what they say.
+  private static int lookedAt(double bound) {
+    return (int) Math.ceil(-2 * Math.log(SHARE * bound) / bound);
+  }
+
+  /// Whether answers to questions of this similarity are wrong in `bound` of all cases at most.
+  boolean isSure(double similarity, double bound) {
+    return 1 - (1 - SHARE * bound) * right(similarity, bound) <= bound;
   }
 
   /// The lower end of the Clopper-Pearson interval of a share: where as many or more right ones
