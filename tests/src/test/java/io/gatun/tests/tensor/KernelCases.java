@@ -6,6 +6,7 @@ import io.gatun.tensor.DType.Plain;
 import io.gatun.tensor.DType.Tiled;
 import io.gatun.tensor.kernel.dense.AttentionScores;
 import io.gatun.tensor.kernel.dense.CausalConvolution;
+import io.gatun.tensor.kernel.dense.GroupSoftmax;
 import io.gatun.tensor.kernel.dense.Int8Products;
 import io.gatun.tensor.kernel.dense.Int8Rows;
 import io.gatun.tensor.kernel.dense.ReadKernel;
@@ -41,7 +42,11 @@ final class KernelCases {
   private static final long BYTES = 4 << 20;
 
   private static final List<Tiled> TILED =
-      List.of(new Tiled(4, 32), new Tiled(4, 32, true), new Tiled(8, 32));
+      List.of(
+          new Tiled(4, 32),
+          Tiled.of(Tiled.Form.MINIMA),
+          Tiled.of(Tiled.Form.IQ2),
+          new Tiled(8, 32));
 
   private final Map<String, Runnable> cases = new LinkedHashMap<>();
   private final Arena arena;
@@ -175,6 +180,14 @@ final class KernelCases {
   }
 
   private void attention() {
+    put(
+        "GroupSoftmax",
+        64,
+        96,
+        n -> {
+          int size = n == 64 ? GroupSoftmax.SHORT : GroupSoftmax.LONG;
+          GroupSoftmax.bf16(x.address(), out.address(), n, size, 0.5f, y.address());
+        });
     for (boolean grid : new boolean[] {false, true}) {
       var narrow = scores(64, grid);
       var wide = scores(96, grid);
@@ -322,6 +335,9 @@ final class KernelCases {
           n -> QuantizedRows.quantize(x, 0, out, 0, 1, n, bits));
     }
     for (var type : TILED) {
+      if (!TiledProduct.supports(type)) {
+        continue;
+      }
       put(
           "TiledRows " + type.name(),
           1024,
@@ -347,7 +363,7 @@ final class KernelCases {
   private TiledProduct product(Tiled type, int rows, int columns) {
     var q = arena.allocate(rows * QuantizedRows.rowBytes(columns), 64);
     for (int m = 0; m < rows; m++) {
-      QuantizedRows.quantize(x, 0, q, m, rows, columns, type.bits());
+      QuantizedRows.quantize(x, 0, q, m, rows, columns, TiledProduct.activationBits(type));
     }
     return new TiledProduct(type, stored, 0, 64, columns, q, rows, y, 0, 256);
   }
