@@ -141,8 +141,7 @@ final class Quantize implements Runnable {
   private void checkMethod(DType type) {
     if (bits != null && (!mode.equals("int4") || !(bits >= 4 && bits <= 8))) {
       throw new ParameterException(
-          spec.commandLine(),
-          "--bits is %s; need 4 to 8, with --mode int4".formatted(bits));
+          spec.commandLine(), "--bits is %s; need 4 to 8, with --mode int4".formatted(bits));
     }
     if (!(type instanceof DType.Tiled)
         && (method != Method.RTN || headBits != null || embeddingBits != null)) {
@@ -199,10 +198,16 @@ final class Quantize implements Runnable {
                 "layers that are done are in %s.partial; the same command goes on with the next"
                     .formatted(output.out()));
     if (bits != null) {
-      withBar("layers measured", config.numHiddenLayers(), bar -> rewrite.mix(bits, pieces, output.out(), output.threads(), bar));
+      withBar(
+          "layers measured",
+          config.numHiddenLayers(),
+          bar -> rewrite.mix(bits, pieces, output.out(), output.threads(), bar));
     }
     if (method.isCalibrated()) {
-      withBar("layers", config.numHiddenLayers(), bar -> rewrite.calibrate(pieces, output.out(), output.threads(), bar));
+      withBar(
+          "layers",
+          config.numHiddenLayers(),
+          bar -> rewrite.calibrate(pieces, output.out(), output.threads(), bar));
     }
   }
 

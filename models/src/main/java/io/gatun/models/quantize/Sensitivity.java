@@ -24,8 +24,8 @@ import java.util.function.Function;
 import java.util.regex.Pattern;
 
 /// Measures by how much a model's answers change when one of its matrices is rounded: the
-/// Kullback-Leibler divergence of the next tokens of texts, in nats. All experts of a layer count as
-/// one matrix.
+/// Kullback-Leibler divergence of the next tokens of texts, in nats. All experts of a layer count
+/// as one matrix.
 ///
 /// Texts go through the layers before a matrix once; each matrix asks for another run through its
 /// layer and those behind it.
@@ -62,8 +62,7 @@ public final class Sensitivity implements AutoCloseable {
   /// @param original the model as it is
   /// @param texts tokens; of each the first ones are read
   /// @param all matrices that may be rounded
-  public Sensitivity(
-      Decoder original, Ops ops, List<int[]> texts, Collection<Target> all) {
+  public Sensitivity(Decoder original, Ops ops, List<int[]> texts, Collection<Target> all) {
     this.original = original;
     this.ops = ops;
     for (var target : all) {

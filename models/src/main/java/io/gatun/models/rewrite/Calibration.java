@@ -23,8 +23,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.IntConsumer;
 
-/// Leads texts through a model for [Rewrite]. Each layer that is done is kept in a folder beside the
-/// result, `OUT.partial`, until all is written.
+/// Leads texts through a model for [Rewrite]. Each layer that is done is kept in a folder beside
+/// the result, `OUT.partial`, until all is written.
 final class Calibration implements AutoCloseable {
   private final Checkpoint checkpoint;
   private final Decoder decoder;
@@ -101,8 +101,7 @@ final class Calibration implements AutoCloseable {
         var matrices = finished.read(i);
         if (matrices == null) {
           try (var arena = Arena.ofShared()) {
-            var rounded =
-                new LinkedHashMap<>(walk.quantize(i, done -> with(tensors, done), arena));
+            var rounded = new LinkedHashMap<>(walk.quantize(i, done -> with(tensors, done), arena));
             completeStacks(rounded, arena);
             finished.write(i, rounded);
           }

@@ -20,8 +20,8 @@ record Mixture(Set<String> names, String description) {
   /// The bits that they have.
   static final int MORE = 8;
 
-  /// Takes those with the greatest divergence for each weight, as long as the bits suffice; later ones
-  /// that are small enough fill up the rest.
+  /// Takes those with the greatest divergence for each weight, as long as the bits suffice; later
+  /// ones that are small enough fill up the rest.
   ///
   /// @param targets of equally many bits
   /// @param divergences of units; what texts have not reached has none, and stays
@@ -39,8 +39,7 @@ record Mixture(Set<String> names, String description) {
     var byWorth =
         units.keySet().stream()
             .filter(divergences::containsKey)
-            .sorted(
-                Comparator.comparingDouble(u -> -divergences.get(u) / weights(units.get(u))))
+            .sorted(Comparator.comparingDouble(u -> -divergences.get(u) / weights(units.get(u))))
             .toList();
     var names = new HashSet<String>();
     for (String unit : byWorth) {
@@ -56,7 +55,8 @@ record Mixture(Set<String> names, String description) {
     String description =
         String.format(
             Locale.ROOT,
-            "%d of %d matrices of layers have %d bits, the others %d: %.3f a weight, and %.2f for scales",
+            "%d of %d matrices of layers have %d bits, the others %d: %.3f a weight, and %.2f for"
+                + " scales",
             names.size(),
             targets.size(),
             MORE,

@@ -332,7 +332,8 @@ public final class Rewrite {
   }
 
   /// Gives 8 bits to the matrices to whose rounding answers are most sensitive
-  /// ([io.gatun.models.quantize.Sensitivity]), as many as fit; before [#calibrate], and resumable like it.
+  /// ([io.gatun.models.quantize.Sensitivity]), as many as fit; before [#calibrate], and resumable
+  /// like it.
   ///
   /// @param bits of the integers of layers' matrices in the mean, scales not counted: from those of
   ///   the configuration to 8
@@ -341,8 +342,7 @@ public final class Rewrite {
   /// @param threads that compute
   /// @param progress is told how many layers are measured
   /// @throws CheckpointException as [#calibrate]
-  public void mix(
-      double bits, List<int[]> samples, Path out, int threads, IntConsumer progress) {
+  public void mix(double bits, List<int[]> samples, Path out, int threads, IntConsumer progress) {
     var targets = targets();
     Map<String, Double> divergences;
     try (var calibration = calibration(samples, out, threads)) {
@@ -359,9 +359,9 @@ public final class Rewrite {
   }
 
   /// Quantizes, layer by layer, what calibration texts reach
-  /// ([io.gatun.models.quantize.LayerByLayer]). Each layer that is done is kept in a folder beside the
-  /// result, `OUT.partial`, until all is [written][#write]: the same call after an end at any moment
-  /// goes on with the next.
+  /// ([io.gatun.models.quantize.LayerByLayer]). Each layer that is done is kept in a folder beside
+  /// the result, `OUT.partial`, until all is [written][#write]: the same call after an end at any
+  /// moment goes on with the next.
   ///
   /// @param samples tokens of texts
   /// @param out where the result will be written
@@ -383,8 +383,7 @@ public final class Rewrite {
   }
 
   private static FinishedLayers finished(Path out, String work, String prefix) {
-    return new FinishedLayers(
-        out.resolveSibling(out.getFileName() + ".partial"), work, prefix);
+    return new FinishedLayers(out.resolveSibling(out.getFileName() + ".partial"), work, prefix);
   }
 
   /// The matrices of layers that are rounded.
