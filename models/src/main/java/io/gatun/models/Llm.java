@@ -137,7 +137,7 @@ public final class Llm implements AutoCloseable {
           var _ = TinyDecoder.warmUp(type);
         }
       }
-      var weights = PeftAdapter.adapted(checkpoint, options.loras);
+      var weights = PeftAdapter.adapted(checkpoint, NamedModels.findAll(options.loras));
       var model = Architectures.open(weights);
       var tokenizer =
           options.tokenizer != null

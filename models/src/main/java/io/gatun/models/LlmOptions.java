@@ -129,7 +129,7 @@ public final class LlmOptions {
   /// Adds a low-rank adaptation in PEFT's form ([io.gatun.models.lora.PeftAdapter]), more of them
   /// one after the other.
   ///
-  /// @param adapter the folder, or its adapter_model.safetensors
+  /// @param adapter the folder, its adapter_model.safetensors, or a name on the hub
   /// @param strength 1 as it was trained; may be negative
   public LlmOptions lora(Path adapter, double strength) {
     if (loras.put(Objects.requireNonNull(adapter, "the adapter is null"), strength) != null) {

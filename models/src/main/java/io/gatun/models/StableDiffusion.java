@@ -226,6 +226,7 @@ public final class StableDiffusion implements AutoCloseable {
     var options = new StableDiffusionOptions();
     Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
     Path path = NamedModels.find(pathOrName);
+    options.findFiles();
     var files = PipelineFiles.open(path, options.loadMode, options.prediction);
     Ops ops = null;
     try {

@@ -54,8 +54,8 @@ final class DiffusionModelOptions {
       names = "--vae",
       paramLabel = "PATH",
       description =
-          "Decode with another autoencoder: a diffusers directory or a file. A tiny one (TAESD)"
-              + " takes a small part of the time and memory.")
+          "Decode with another autoencoder: a diffusers directory, a file, or a name on the Hugging"
+              + " Face hub. A tiny one (TAESD) takes a small part of the time and memory.")
   private Path vae;
 
   @Mixin private LoraOptions loras;
@@ -73,7 +73,8 @@ final class DiffusionModelOptions {
       paramLabel = "DIR",
       description =
           "Steer Stable Diffusion by a picture, see --control-image: a ControlNet's directory as"
-              + " diffusers saves it; may be given several times.")
+              + " diffusers saves it, or its name on the Hugging Face hub; may be given several"
+              + " times.")
   private List<Path> controlNets = new ArrayList<>();
 
   @Mixin private RunOptions run;
@@ -93,6 +94,11 @@ final class DiffusionModelOptions {
     var err = command.commandLine().getErr();
     Path path = model != null ? ModelNames.find(command, model) : Pretrained.path("tiny-sd");
     Map<Path, Double> adaptations = loras.adaptations();
+    if (vae != null) {
+      vae = ModelNames.find(command, vae);
+    }
+    embeddings.replaceAll(file -> ModelNames.find(command, file));
+    controlNets.replaceAll(file -> ModelNames.find(command, file));
     if (from != null) {
       from.checkModel(path, vae, adaptations.keySet(), controlNets, embeddings);
     }
