@@ -115,7 +115,7 @@ final class HubProxies extends ProxySelector {
       return false;
     }
     String host = uri.getHost().replaceAll("^\\[|\\]$", "").toLowerCase(Locale.ROOT);
-    for (String entry : exceptions.toLowerCase(Locale.ROOT).split("[,\\s]+")) {
+    for (String entry : exceptions.toLowerCase(Locale.ROOT).split("[,\\s]+", -1)) {
       if (matches(host, entry.replaceAll("^\\[|\\]$", ""))) {
         return true;
       }

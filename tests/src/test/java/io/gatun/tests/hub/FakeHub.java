@@ -300,9 +300,9 @@ public final class FakeHub implements AutoCloseable {
     int from = 0;
     int to = bytes.length;
     if (range != null && ranges) {
-      String[] ends = range.substring("bytes=".length()).split("-");
+      String[] ends = range.substring("bytes=".length()).split("-", -1);
       from = Integer.parseInt(ends[0]);
-      to = ends.length > 1 ? Math.min(to, Integer.parseInt(ends[1]) + 1) : to;
+      to = !ends[1].isEmpty() ? Math.min(to, Integer.parseInt(ends[1]) + 1) : to;
       exchange
           .getResponseHeaders()
           .set("Content-Range", "bytes %d-%d/%d".formatted(from, to - 1, bytes.length));
