@@ -20,10 +20,10 @@ import java.util.Map;
 /// The names are AUTOMATIC1111's where it has them. `Scheduler`, `Spacing`, `Guidance interval`,
 /// `Step cache`, `Embedding 1`, `Embedding 1 hash`, `Dtype`, `Prediction type` (where the files
 /// left that open), `Prompt syntax`, `Lora 1`, `Lora 1 hash`, `Negative text` (empty, which is
-/// another thing for SDXL than none), `Text tokens`, `VAE file`, `VAE file hash`, `VAE tile`,
-/// `Control 1`, `Control 1 hash`, `Control 1 steers` (how strongly, from where and to where),
-/// `Control 1 image hash`, `Reference 1 hash`, `Init image hash` and `Mask hash` are Gatun's own,
-/// which other programs pass over.
+/// another thing for SDXL than none), `Text tokens`, `Network file`, `Text encoder 1`, `VAE file`,
+/// `VAE file hash`, `VAE tile`, `Control 1`, `Control 1 hash`, `Control 1 steers` (how strongly,
+/// from where and to where), `Control 1 image hash`, `Reference 1 hash`, `Init image hash` and
+/// `Mask hash` are Gatun's own, which other programs pass over.
 ///
 /// What comes from an image's file is a stranger's word: it sets numbers and choices. Of files
 /// there are only names and hashes, see [#files].
@@ -36,6 +36,8 @@ public final class ImageSettings {
   private static final String NEGATIVE = "Negative text";
   private static final String EMPTY = "empty";
   private static final String TEXT_TOKENS = "Text tokens";
+  private static final String NETWORK = "Network file";
+  private static final String TEXT_ENCODER = "Text encoder ";
   private static final String VAE = "VAE file";
   private static final String IMAGE_GUIDANCE = "Image CFG scale";
   private static final String INTERVAL = "Guidance interval";
@@ -110,6 +112,7 @@ public final class ImageSettings {
           "%s from %s to %s"
               .formatted(plain(control.scale()), plain(control.start()), plain(control.end())));
     }
+    int encoder = 1;
     int lora = 1;
     int control = 1;
     int embedding = 1;
@@ -118,6 +121,8 @@ public final class ImageSettings {
     for (SourceFile file : files) {
       switch (file.kind()) {
         case MODEL -> s.put("Model", file.name());
+        case NETWORK -> s.put(NETWORK, file.name());
+        case TEXT_ENCODER -> s.put(TEXT_ENCODER + encoder++, file.name());
         case VAE -> putFile(VAE, file, "", s);
         case LORA -> putFile(LORA + lora++, file, ":" + plain(file.scale()), s);
         case EMBEDDING -> putFile(EMBEDDING + embedding++, file, "", s);
@@ -178,6 +183,12 @@ public final class ImageSettings {
     var files = new ArrayList<SourceFile>();
     if (s.containsKey("Model")) {
       files.add(file(Kind.MODEL, s.get("Model"), 1, null));
+    }
+    if (s.containsKey(NETWORK)) {
+      files.add(file(Kind.NETWORK, s.get(NETWORK), 1, null));
+    }
+    for (int i = 1; s.containsKey(TEXT_ENCODER + i) && i <= MOST_FILES; i++) {
+      files.add(file(Kind.TEXT_ENCODER, s.get(TEXT_ENCODER + i), 1, null));
     }
     if (s.containsKey(VAE)) {
       files.add(file(Kind.VAE, s.get(VAE), 1, s.get(VAE + HASH)));

@@ -12,6 +12,7 @@ import io.gatun.models.quantized.QuantizedCheckpoint;
 import io.gatun.models.rewrite.Rewrite;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Packing;
+import io.gatun.tensor.runtime.FreeMemory;
 import io.gatun.tensor.runtime.Workers;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -39,9 +40,12 @@ import java.util.zip.Checksum;
 /// samples of every tensor, so that a changed original is packed anew. A packed file that anything
 /// has changed since (see [Stamp]) is made again. Using it makes it the latest; when there are too
 /// many bytes, the ones not used for longest go. Any number of processes may do all this at once.
+///
+/// Blocks of up to three bits become tiles of four and a half. They stay what they are where memory
+/// has no room for those.
 public final class PackedModels {
   /// Packed files of another layout are not found any more, and go when their time has come.
-  private static final int LAYOUT = 2;
+  private static final int LAYOUT = 3;
 
   /// What packed files are called, and nothing else that may lie beside them.
   private static final Pattern NAME = Pattern.compile(".+-[0-9a-f]{16}\\.(gguf|safetensors)");
@@ -160,6 +164,15 @@ public final class PackedModels {
       notices.accept(
           "%s: %s: packed, its %s would pass the cache's limit of %s"
               .formatted(model, unpacked(original), size(rewrite.bytes()), size(allowed)));
+      return false;
+    }
+    long stored = original.tensors().values().stream().mapToLong(Tensor::byteSize).sum();
+    long memory = FreeMemory.bytes();
+    if (rewrite.bytes() > memory && rewrite.bytes() > stored * 5 / 4) {
+      notices.accept(
+          "%s: %s: packed, its %s would be %s, and %s of memory are free"
+              .formatted(
+                  model, unpacked(original), size(stored), size(rewrite.bytes()), size(memory)));
       return false;
     }
     evict(directory, allowed - rewrite.bytes());

@@ -19,13 +19,15 @@ import java.util.HexFormat;
 ///
 /// @param name the file's own name, without a folder; empty for pictures, which are known by hash
 /// @param hash the first ten hexadecimal digits of the SHA-256 of the file's bytes, or of a
-///   picture's sizes and pixels; empty for a folder, for a model, whose file is too large to be
+///   picture's sizes and pixels; empty for a folder, for models, whose files are too large to be
 ///   hashed for each image, and where it is not known
 /// @param scale how strongly an adaptation was added; 1 for others
 public record SourceFile(Kind kind, String name, String hash, double scale) {
   /// What a file was to the image.
   public enum Kind {
     MODEL,
+    NETWORK,
+    TEXT_ENCODER,
     VAE,
     LORA,
     EMBEDDING,
@@ -38,6 +40,11 @@ public record SourceFile(Kind kind, String name, String hash, double scale) {
 
   private static final int DIGITS = 10;
   private static final int CHUNK = 1 << 20;
+
+  /// A file that is too large to be hashed for each image.
+  static SourceFile named(Kind kind, Path file) {
+    return new SourceFile(kind, name(file), "", 1);
+  }
 
   static SourceFile of(Kind kind, Path file, double scale) {
     return new SourceFile(kind, name(file), hash(file), scale);

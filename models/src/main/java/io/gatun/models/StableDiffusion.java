@@ -3,6 +3,7 @@ package io.gatun.models;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Interruption;
 import io.gatun.models.clip.TextualInversion;
+import io.gatun.models.diffusion.AppliedLora;
 import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.diffusion.LoraSet;
 import io.gatun.models.diffusion.NormalGenerator;
@@ -74,11 +75,6 @@ public final class StableDiffusion implements AutoCloseable {
     this.options = options;
     this.ops = ops;
     f = new Functional(ops, options.dtype());
-    if (!options.loras.isEmpty() && !files.has("unet")) {
-      throw new CheckpointException(
-          "%s: Gatun adds low-rank adaptations to UNets, not to transformers such as this one; leave out --lora"
-              .formatted(files.path()));
-    }
     loras = LoraSet.open(options.loras);
     VaeFile otherVae = null;
     try {
@@ -176,10 +172,8 @@ public final class StableDiffusion implements AutoCloseable {
   /// A part's weights, with what was trained in addition, and those of the network as they are to
   /// be quantized.
   private Weights weights(String part, Functional functional) {
-    var weights = files.weights(part);
-    if (files.has("unet")) {
-      weights = weights.merged(loras.merge(part, files.config("unet"), functional));
-    }
+    var merge = loras.merge(part, files.config(part), functional);
+    var weights = files.weights(part).merged(merge);
     if (functional != f) {
       return weights;
     }
@@ -209,7 +203,9 @@ public final class StableDiffusion implements AutoCloseable {
     return load(path, o -> {});
   }
 
-  /// Loads a pipeline from a diffusers directory or a file that holds all its parts.
+  /// Loads a pipeline from a diffusers directory, a file that holds all its parts, or that of a
+  /// diffusion transformer, which wants [StableDiffusionOptions#textEncoder] and
+  /// [StableDiffusionOptions#vae].
   ///
   /// @param pathOrName where it lies, or one of [Pretrained#NAMES]
   /// @throws CheckpointException if there is no such pipeline, or Gatun cannot run it
@@ -227,7 +223,7 @@ public final class StableDiffusion implements AutoCloseable {
     Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
     Path path = NamedModels.find(pathOrName);
     options.findFiles();
-    var files = PipelineFiles.open(path, options.loadMode, options.prediction);
+    var files = PipelineFiles.open(path, options.loadMode, options.given());
     Ops ops = null;
     try {
       ops = new Ops(options.backend, options.threads);
@@ -243,6 +239,11 @@ public final class StableDiffusion implements AutoCloseable {
 
   public Ops ops() {
     return ops;
+  }
+
+  /// What became of the low-rank adaptations that the pipeline was loaded with.
+  public List<AppliedLora> loras() {
+    return loras.applied();
   }
 
   /// The side in pixels of the images that the model was trained on.
@@ -455,8 +456,12 @@ public final class StableDiffusion implements AutoCloseable {
   private List<SourceFile> loadedFiles() {
     if (loadedFiles == null) {
       loadedFiles = new ArrayList<>();
-      String model = SourceFile.name(files.path());
-      loadedFiles.add(new SourceFile(SourceFile.Kind.MODEL, model, "", 1));
+      loadedFiles.add(SourceFile.named(SourceFile.Kind.MODEL, files.path()));
+      if (options.network != null) {
+        loadedFiles.add(SourceFile.named(SourceFile.Kind.NETWORK, options.network));
+      }
+      options.textEncoders.forEach(
+          path -> loadedFiles.add(SourceFile.named(SourceFile.Kind.TEXT_ENCODER, path)));
       if (options.vae != null) {
         loadedFiles.add(SourceFile.of(SourceFile.Kind.VAE, options.vae, 1));
       }

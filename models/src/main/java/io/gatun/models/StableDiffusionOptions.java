@@ -1,6 +1,7 @@
 package io.gatun.models;
 
 import io.gatun.loaders.LoadMode;
+import io.gatun.models.diffusion.GivenParts;
 import io.gatun.models.diffusion.PredictionType;
 import io.gatun.models.nn.Quantization;
 import io.gatun.tensor.DType;
@@ -23,7 +24,9 @@ public final class StableDiffusionOptions {
   Quantization quantization = Quantization.NONE;
   Path vae;
   PredictionType prediction;
+  Path network;
   boolean keepWeights;
+  final List<Path> textEncoders = new ArrayList<>();
   final List<Path> embeddings = new ArrayList<>();
   final List<Path> controlNets = new ArrayList<>();
   Map<Path, Double> loras = new LinkedHashMap<>();
@@ -69,6 +72,22 @@ public final class StableDiffusionOptions {
   /// encoded by the pipeline's own.
   public StableDiffusionOptions vae(Path value) {
     vae = value;
+    return this;
+  }
+
+  /// Another file for the weights of the directory's network, a UNet or a transformer:
+  /// `.safetensors` or GGUF, with the names of diffusers or of its makers.
+  public StableDiffusionOptions network(Path value) {
+    network = value;
+    return this;
+  }
+
+  /// A text encoder for a network in a file of its own, or in place of a directory's of the same
+  /// kind and width: a directory, a `.safetensors` file (CLIP, T5), or a GGUF file (T5, Qwen3). The
+  /// tokenizers of T5 and language models are in the GGUF file or beside the weights. May be called
+  /// several times.
+  public StableDiffusionOptions textEncoder(Path value) {
+    textEncoders.add(Objects.requireNonNull(value, "the text encoder's path is null"));
     return this;
   }
 
@@ -128,6 +147,10 @@ public final class StableDiffusionOptions {
   public StableDiffusionOptions notices(Consumer<String> value) {
     notices = Objects.requireNonNull(value, "notices is null");
     return this;
+  }
+
+  GivenParts given() {
+    return new GivenParts(prediction, network, List.copyOf(textEncoders));
   }
 
   DType.Plain dtype() {

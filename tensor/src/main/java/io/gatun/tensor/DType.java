@@ -1,5 +1,7 @@
 package io.gatun.tensor;
 
+import java.util.Arrays;
+
 /// How a tensor's elements are stored.
 ///
 /// Every type is a sequence of blocks: [#blockSize()] elements that lie along the innermost
@@ -162,40 +164,97 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled, DTy
   /// and 32 F16 scales m, in lane order, then for each of its eight groups 32 pairs of bytes (s, n)
   /// in lane order and the group's words, whose nibbles are q = 0..15. The value is `d s q - m n`.
   ///
+  /// With levels, which is what GGUF's types of one to three bits become, a tile is 32 rows by 256
+  /// columns, too: 32 F16 d, then for each 32 columns 32 pairs of signed bytes s, of the first and
+  /// of the last sixteen, and the words, whose nibbles are places in a table of sixteen integers.
+  /// The value is `factor d s level`.
+  ///
   /// Kernels read whole words of 64 bytes: a matrix should begin at a multiple of that.
   ///
   /// @param bits 4 or 8
-  /// @param groupSize columns that share a scale: 32, 64 or 128
-  /// @param minima whether groups have a minimum besides their scale; needs 4 bits in groups of 32
-  record Tiled(int bits, int groupSize, boolean minima) implements DType {
+  /// @param groupSize columns that share a scale: 32, 64 or 128; 32 with minima, 16 with levels
+  record Tiled(int bits, int groupSize, Form form) implements DType {
     /// Rows in a tile.
     public static final int ROWS = 32;
+
+    /// What the integers mean.
+    public enum Form {
+      /// Themselves.
+      PLAIN(1),
+      /// Themselves, less a minimum of the group.
+      MINIMA(1),
+      IQ1(0.125f, -9, -7, -1, 1, 7, 9),
+      IQ2(0.125f, 8, 25, 43, -8, -25, -43),
+      IQ3_XXS(0.25f, 4, 12, 20, 28, 36, 44, 52, 62, -4, -12, -20, -28, -36, -44, -52, -62),
+      IQ3_S(1, 1, 3, 5, 7, 9, 11, 13, 15, -1, -3, -5, -7, -9, -11, -13, -15),
+      Q3_K(1, -4, -3, -2, -1, 0, 1, 2, 3);
+
+      private final float factor;
+      private final int[] levels;
+
+      Form(float factor, int... levels) {
+        this.factor = factor;
+        this.levels = levels.length == 0 ? levels : Arrays.copyOf(levels, 16);
+      }
+
+      /// Of the whole matrix.
+      public float factor() {
+        return factor;
+      }
+
+      /// Whether integers are places in a table.
+      public boolean hasLevels() {
+        return levels.length > 0;
+      }
+
+      /// The integer, of magnitude 62 at most, that a place 0..15 of the table has.
+      public int level(int place) {
+        return levels[place];
+      }
+    }
 
     public Tiled {
       if (bits != 4 && bits != 8) {
         throw new IllegalArgumentException("bits is " + bits + "; need 4 or 8");
       }
-      if (groupSize != 32 && groupSize != 64 && groupSize != 128) {
+      int only = form == Form.MINIMA ? 32 : form == Form.PLAIN ? groupSize : 16;
+      if (form != Form.PLAIN && (bits != 4 || groupSize != only)) {
+        throw new IllegalArgumentException("%s has 4 bits, in groups of %d".formatted(form, only));
+      }
+      if (form == Form.PLAIN && groupSize != 32 && groupSize != 64 && groupSize != 128) {
         throw new IllegalArgumentException(
             "groups of " + groupSize + " weights; need 32, 64 or 128");
       }
-      if (minima && (bits != 4 || groupSize != 32)) {
-        throw new IllegalArgumentException("only 4 bits in groups of 32 have minima");
-      }
     }
 
-    /// Groups with a scale and no minimum.
+    /// Integers with a scale.
     public Tiled(int bits, int groupSize) {
-      this(bits, groupSize, false);
+      this(bits, groupSize, Form.PLAIN);
+    }
+
+    /// Four bits that mean something else.
+    public static Tiled of(Form form) {
+      return new Tiled(4, form == Form.MINIMA ? 32 : 16, form);
+    }
+
+    /// Whether groups have a minimum besides their scale.
+    public boolean minima() {
+      return form == Form.MINIMA;
+    }
+
+    /// Whether integers are places in a table.
+    public boolean hasLevels() {
+      return form.hasLevels();
     }
 
     /// The type that [#name()] is the name of.
     ///
     /// @throws IllegalArgumentException if there is none
     public static Tiled parse(String name) {
-      var withMinima = new Tiled(4, 32, true);
-      if (withMinima.name().equals(name)) {
-        return withMinima;
+      for (var form : Form.values()) {
+        if (form != Form.PLAIN && of(form).name().equals(name)) {
+          return of(form);
+        }
       }
       for (int bits : new int[] {4, 8}) {
         for (int groupSize : new int[] {32, 64, 128}) {
@@ -209,23 +268,25 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled, DTy
           "no tiled type \""
               + name
               + "\"; need INT4_G32, INT8_G32, or with G64 or G128, or "
-              + withMinima.name());
+              + of(Form.MINIMA).name());
     }
 
     @Override
     public String name() {
-      return "INT" + bits + "_G" + groupSize + (minima ? "_MIN" : "");
+      String meaning = minima() ? "_MIN" : hasLevels() ? "_" + form : "";
+      return "INT" + bits + "_G" + groupSize + meaning;
     }
 
     @Override
     public int blockSize() {
-      return minima ? 256 : groupSize;
+      return form == Form.PLAIN ? groupSize : 256;
     }
 
     /// The bytes of one row's share of a tile.
     @Override
     public int blockBytes() {
-      return minima ? 4 + 8 * (2 + 16) : groupSize * bits / 8 + 2;
+      int head = minima() ? 4 : 2;
+      return form == Form.PLAIN ? groupSize * bits / 8 + 2 : head + 8 * (2 + 16);
     }
 
     @Override

@@ -7,9 +7,6 @@ import io.gatun.models.clip.CLIPTextModel;
 import io.gatun.models.clip.CLIPTextModelWithProjection;
 import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.models.nn.Quantization;
-import io.gatun.models.unet.AddedConditions;
-import io.gatun.models.unet.UNet2DConditionConfig;
-import io.gatun.models.unet.UNet2DConditionModel;
 import io.gatun.models.vae.AutoencoderKL;
 import io.gatun.models.vae.AutoencoderKLConfig;
 import io.gatun.tensor.DType;
@@ -17,12 +14,11 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
-import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,13 +34,11 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "diffusion",
     description =
-        "Measure a text-to-image model: a step of the UNet for two images (with and without the"
-            + " prompt), decoding, reading the text, as shares of what this machine can do. With"
-            + " --debug, where the time goes.",
+        "Measure a text-to-image model: a step of its UNet for two images (with and without the"
+            + " prompt) or of its transformer for one, decoding, reading the text with CLIP, as"
+            + " shares of what this machine can do. With --debug, where the time goes.",
     sortOptions = false)
 final class BenchDiffusion implements Runnable {
-  private static final int BATCH = 2;
-
   /// Larger latents are decoded in tiles of this size.
   private static final int TILE = 64;
 
@@ -58,7 +52,7 @@ final class BenchDiffusion implements Runnable {
 
   @Option(
       names = "--shape",
-      paramLabel = "sd15|sdxl",
+      paramLabel = "sd15|sdxl|pixart|sd35-medium|flux2-klein|z-image",
       description =
           "Instead of --model: random weights in this shape (default: sd15), written once to the"
               + " cache folder.")
@@ -67,7 +61,9 @@ final class BenchDiffusion implements Runnable {
   @Option(
       names = "--size",
       paramLabel = "N",
-      description = "Rows and columns of the image (default: 512; 1024 for sdxl).")
+      description =
+          "Rows and columns of the image (default: what the model was trained on, which is 512 for"
+              + " sd15 and 1024 for the others).")
   private Integer size;
 
   @Mixin private NetworkOptions network;
@@ -107,10 +103,10 @@ final class BenchDiffusion implements Runnable {
       var f = new Functional(ops, dtype);
       f.packingBudget(StableDiffusion.PACKING_BUDGET);
       f.observer(times);
-      var unet =
-          new UNet2DConditionModel(
-              UNet2DConditionConfig.of(files.config("unet")),
-              files.weights("unet").quantized(Quantization.of(network.quantize())));
+      String part = DenoisingStep.part(files);
+      var step =
+          DenoisingStep.of(
+              files, files.weights(part).quantized(Quantization.of(network.quantize())));
       var vae =
           new AutoencoderKL(
               AutoencoderKLConfig.of(files.config("vae")).withForceUpcast(false),
@@ -120,22 +116,29 @@ final class BenchDiffusion implements Runnable {
       var once = new Functional(ops, dtype);
       once.packingBudget(0);
       once.observer(times);
-      Supplier<Tensor> text = text(files, once);
+      Supplier<Tensor> text = readsByClip(files) ? text(files, once) : null;
       figures.put("load_seconds", (System.nanoTime() - start) / 1e9);
-      int pixels = size == null ? unet.config().hasTextTime() ? 1024 : 512 : size;
-      int latents = Math.ceilDiv(pixels, vae.config().factor());
-      figures.put("size", latents * vae.config().factor());
-      measure("text_encode", f, text);
-      denoise(unet, f, latents);
-      noteMemory("unet", ops);
+      int pixels = size == null ? step.pixels() : size;
+      int latents = Math.ceilDiv(pixels, vae.latentFactor());
+      figures.put("size", latents * vae.latentFactor());
+      if (text != null) {
+        measure("text_encode", f, text);
+      }
+      try (var _ = f.scope()) {
+        measure(part + "_step", f, step.step(f, latents, vae.latentChannels()));
+      }
+      noteMemory(part, ops);
       // As StableDiffusion does, so that the two are not in memory together.
       f.releaseWeights();
       ops.workspace().trim();
-      int tile = Math.min(latents, TILE);
+      long side = (long) latents * vae.latentFactor() / vae.config().factor();
+      int tile = Math.toIntExact(Math.min(side, TILE));
       measure(
           "vae_decode",
           f,
-          () -> vae.decodeTiled(noise(f, 1, latents, vae.config().latentChannels()), tile));
+          () ->
+              vae.decodeTiled(
+                  DenoisingStep.random(f, 1, side, side, vae.config().latentChannels()), tile));
       noteMemory("vae", ops);
     }
     var out = spec.commandLine().getOut();
@@ -170,6 +173,11 @@ final class BenchDiffusion implements Runnable {
     return SyntheticDiffusion.checkpoint(name, DType.Plain.BF16);
   }
 
+  /// Others read by large language models, for which there are benchmarks of their own.
+  private static boolean readsByClip(PipelineFiles files) {
+    return files.has("unet");
+  }
+
   /// Reads a text with all of the pipeline's encoders.
   private static Supplier<Tensor> text(PipelineFiles files, Functional f) {
     var config = CLIPTextConfig.of(files.config("text_encoder"));
@@ -193,36 +201,6 @@ final class BenchDiffusion implements Runnable {
     Arrays.setAll(ids, i -> i * 7919 % (config.vocabSize() - 1));
     ids[ids.length - 1] = config.eosTokenId() == 2 ? config.vocabSize() - 1 : config.eosTokenId();
     return ids;
-  }
-
-  private void denoise(UNet2DConditionModel unet, Functional f, int latents) {
-    var config = unet.config();
-    try (var _ = f.scope()) {
-      var context = random(f, BATCH, 77, config.crossAttentionDim().getFirst());
-      var added = AddedConditions.NONE;
-      if (config.hasTextTime()) {
-        int sizes = 6;
-        int embeds =
-            config.projectionClassEmbeddingsInputDim() - sizes * config.additionTimeEmbedDim();
-        added = AddedConditions.textTime(random(f, BATCH, embeds), new double[BATCH][sizes]);
-      }
-      var conditioning = unet.condition(f, context, added);
-      var sample = noise(f, BATCH, latents, config.inChannels());
-      measure("unet_step", f, () -> unet.forward(f, sample, 500, conditioning));
-    }
-  }
-
-  private static Tensor noise(Functional f, int batch, int latents, int channels) {
-    return random(f, batch, latents, latents, channels);
-  }
-
-  private static Tensor random(Functional f, long... dims) {
-    var random = new SplittableRandom(1);
-    var x = f.ops().empty(dims);
-    for (long i = 0; i < x.size(); i++) {
-      x.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) random.nextGaussian());
-    }
-    return x;
   }
 
   /// Notes the median seconds of a network, its operations, and the share of the roof that they
@@ -262,7 +240,10 @@ final class BenchDiffusion implements Runnable {
     var table = new Table("lr");
     table.row("load", "%.3f s".formatted(number("load_seconds")));
     table.row("%s product".formatted(figures.get("gemm")), "%.0f GFLOP/s".formatted(roof / 1e9));
-    for (String name : new String[] {"text_encode", "unet_step", "vae_decode"}) {
+    for (String name : List.of("text_encode", "unet_step", "transformer_step", "vae_decode")) {
+      if (!figures.containsKey(name + "_seconds")) {
+        continue;
+      }
       table.row(
           name.replace('_', ' '),
           "%.3f s (first %.3f), %.2f TFLOP, %.2f of the product"
@@ -272,7 +253,10 @@ final class BenchDiffusion implements Runnable {
                   number(name + "_flop") / 1e12,
                   number(name + "_share_of_gemm")));
     }
-    for (String name : new String[] {"unet", "vae"}) {
+    for (String name : List.of("unet", "transformer", "vae")) {
+      if (!figures.containsKey("anonymous_bytes_after_" + name)) {
+        continue;
+      }
       table.row(
           "memory beside the mapped files after the " + name,
           "%s, %s of it workspace"

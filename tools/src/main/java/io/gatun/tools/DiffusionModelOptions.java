@@ -27,9 +27,10 @@ final class DiffusionModelOptions {
       names = {"-m", "--model"},
       paramLabel = "PATH",
       description =
-          "A diffusers directory or a .safetensors file of Stable Diffusion 1, 2 or XL, or a name"
-              + " on the Hugging Face hub. Without it: tiny-sd, which comes with Gatun and draws"
-              + " coloured shapes.")
+          "A diffusers directory, a .safetensors file of Stable Diffusion 1, 2 or XL, a"
+              + " .safetensors or .gguf file of Stable Diffusion 3, FLUX or Z-Image (see"
+              + " --text-encoder, --vae), or a name on the Hugging Face hub. Without it: tiny-sd,"
+              + " which comes with Gatun and draws coloured shapes.")
   private Path model;
 
   @Mixin private NetworkOptions network;
@@ -49,6 +50,23 @@ final class DiffusionModelOptions {
           "What the UNet predicts: the noise (epsilon) or v. Only for files that do not say, as"
               + " single files of Stable Diffusion 2.")
   private PredictionType predictionType;
+
+  @Option(
+      names = "--network",
+      paramLabel = "FILE",
+      description =
+          "Another file for the weights of the directory's network, .safetensors or .gguf, with the"
+              + " names of diffusers or of its makers.")
+  private Path networkFile;
+
+  @Option(
+      names = "--text-encoder",
+      paramLabel = "PATH",
+      description =
+          "A text encoder for a transformer in a file of its own, or in place of a directory's: a"
+              + " directory, a .safetensors file (CLIP, T5) or a .gguf file (T5, Qwen3); may be"
+              + " given several times.")
+  private List<Path> textEncoders = new ArrayList<>();
 
   @Option(
       names = "--vae",
@@ -100,7 +118,8 @@ final class DiffusionModelOptions {
     embeddings.replaceAll(file -> ModelNames.find(command, file));
     controlNets.replaceAll(file -> ModelNames.find(command, file));
     if (from != null) {
-      from.checkModel(path, vae, adaptations.keySet(), controlNets, embeddings);
+      from.checkModel(
+          path, networkFile, textEncoders, vae, adaptations.keySet(), controlNets, embeddings);
     }
     Fit.of(path, StableDiffusion.PACKING_BUDGET).require(null, run.force());
     return StableDiffusion.load(
@@ -109,6 +128,8 @@ final class DiffusionModelOptions {
           if (from != null) {
             ImageSettings.read(from.parameters(), o);
           }
+          o.network(networkFile);
+          textEncoders.forEach(o::textEncoder);
           if (vae != null) {
             o.vae(vae);
           }

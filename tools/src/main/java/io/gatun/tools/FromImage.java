@@ -38,10 +38,28 @@ final class FromImage {
   }
 
   void checkModel(
-      Path model, Path vae, Collection<Path> loras, List<Path> controlNets, List<Path> embeddings) {
+      Path model,
+      Path network,
+      List<Path> textEncoders,
+      Path vae,
+      Collection<Path> loras,
+      List<Path> controlNets,
+      List<Path> embeddings) {
     for (SourceFile file : of(Kind.MODEL)) {
       if (!file.is(model)) {
         warn("was made with the model " + file + ", not " + model);
+      }
+    }
+    for (SourceFile file : of(Kind.NETWORK)) {
+      if (network == null) {
+        throw refuse("was made with another network, %s; name it with --network".formatted(file));
+      } else if (!file.is(network)) {
+        warn("was made with the network " + file + ", not " + network);
+      }
+    }
+    for (SourceFile file : of(Kind.TEXT_ENCODER)) {
+      if (textEncoders.stream().noneMatch(file::is)) {
+        warn("was made with the text encoder %s, which is not given".formatted(file));
       }
     }
     for (SourceFile file : of(Kind.VAE)) {

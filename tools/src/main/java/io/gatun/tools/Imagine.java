@@ -4,6 +4,7 @@ import io.gatun.models.ImageSettings;
 import io.gatun.models.ImagineStep;
 import io.gatun.models.Imagined;
 import io.gatun.models.StableDiffusion;
+import io.gatun.models.diffusion.AppliedLora;
 import io.gatun.models.image.Image;
 import io.gatun.models.image.ImageGrid;
 import java.nio.file.Files;
@@ -166,7 +167,9 @@ final class Imagine implements Callable<Integer> {
         ImageGrid.of(made.images()).write(grid);
       }
       if (!quiet) {
-        spec.commandLine().getErr().println(figures(made, loaded));
+        var err = spec.commandLine().getErr();
+        sd.loras().forEach(lora -> err.println(applied(lora)));
+        err.println(figures(made, loaded));
       }
       return 0;
     }
@@ -352,6 +355,10 @@ final class Imagine implements Callable<Integer> {
     String name = out.getFileName().toString();
     int dot = name.lastIndexOf('.');
     return out.resolveSibling(name.substring(0, dot) + "-" + (i + 1) + name.substring(dot));
+  }
+
+  private static String applied(AppliedLora lora) {
+    return "[%s changed %d modules]".formatted(lora.file(), lora.applied().size());
   }
 
   static String figures(Imagined made, double loaded) {

@@ -16,11 +16,11 @@ import picocli.CommandLine.Spec;
     description = {
       "Write a GGUF model again in the layout that Gatun runs fastest.",
       "",
-      "Q4_0, Q8_0 and Q4_K matrices of GGUF files, and the integers of GPTQ, AWQ,"
-          + " compressed-tensors, HQQ, torchao and MLX are repacked, not requantized: every value"
-          + " stays what it is. Other types stay in their own blocks. The commands that run a model"
-          + " do this by themselves, into the cache; this one is for a file that is to be kept or"
-          + " moved."
+      "Q4_0, Q8_0, Q4_K, Q3_K, IQ3, IQ2 and IQ1 matrices of GGUF files, and the integers of GPTQ,"
+          + " AWQ, compressed-tensors, HQQ, torchao and MLX are repacked, not requantized: every"
+          + " value stays what it is. Other types stay in their own blocks. The commands that run a"
+          + " model do this by themselves, into the cache; this one is for a file that is to be"
+          + " kept or moved."
     },
     sortOptions = false)
 final class Pack implements Runnable {
@@ -42,7 +42,7 @@ final class Pack implements Runnable {
       var rewrite = Rewrite.packed(checkpoint);
       if (rewrite.converted() == 0) {
         throw new CheckpointException(
-            "%s: has no matrices with a tiled form: Q4_0, Q8_0 or Q4_K, or integers of GPTQ and its like. It runs as it is, or can"
+            "%s: has no matrices with a tiled form: Q4_0, Q8_0, Q4_K, Q3_K, IQ3, IQ2 or IQ1, or integers of GPTQ and its like. It runs as it is, or can"
                     .formatted(model)
                 + " be quantized anew with: gatun quantize");
       }

@@ -12,8 +12,6 @@ import io.gatun.models.diffusion.KnownPipeline;
 import io.gatun.models.nn.DeclaredTensors;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.Weights;
-import io.gatun.models.unet.UNet2DConditionConfig;
-import io.gatun.models.unet.UNet2DConditionModel;
 import io.gatun.models.vae.AutoencoderKL;
 import io.gatun.models.vae.AutoencoderKLConfig;
 import io.gatun.tensor.DType;
@@ -27,16 +25,21 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /// Pipelines with the shapes of known ones and random weights, as diffusers lays them out, for
 /// measuring speed. Which tensors there are, the networks say themselves.
 final class SyntheticDiffusion {
   /// By the names of the command line.
-  static final Map<String, KnownPipeline> SHAPES = new LinkedHashMap<>();
+  static final Map<String, Supplier<JsonNode>> SHAPES = new LinkedHashMap<>();
 
   static {
-    SHAPES.put("sd15", KnownPipeline.SD1);
-    SHAPES.put("sdxl", KnownPipeline.SDXL);
+    SHAPES.put("sd15", KnownPipeline.SD1::configs);
+    SHAPES.put("sdxl", KnownPipeline.SDXL::configs);
+    SHAPES.put("pixart", TransformerShapes.PIXART::configs);
+    SHAPES.put("sd35-medium", TransformerShapes.SD35_MEDIUM::configs);
+    SHAPES.put("flux2-klein", TransformerShapes.FLUX2_KLEIN::configs);
+    SHAPES.put("z-image", TransformerShapes.Z_IMAGE::configs);
   }
 
   private SyntheticDiffusion() {}
@@ -52,7 +55,7 @@ final class SyntheticDiffusion {
     }
     Path index = dir.resolve("model_index.json");
     if (!Files.exists(index)) {
-      var configs = SHAPES.get(shape).configs();
+      var configs = SHAPES.get(shape).get();
       var parts = (ObjectNode) configs.path("model_index");
       try (var ops = new Ops(Backend.SCALAR, 1)) {
         var f = new Functional(ops, DType.Plain.F32);
@@ -83,7 +86,8 @@ final class SyntheticDiffusion {
       var keys = new JsonKeys(config, part);
       var weights = Weights.of(declared);
       switch (part) {
-        case "unet" -> new UNet2DConditionModel(UNet2DConditionConfig.of(keys), weights);
+        case "unet" -> DenoisingStep.unet(keys, weights);
+        case "transformer" -> DenoisingStep.transformer(keys, weights);
         case "vae" -> new AutoencoderKL(AutoencoderKLConfig.of(keys), weights, f);
         case "text_encoder" -> new CLIPTextModel(CLIPTextConfig.of(keys), weights, f);
         case "text_encoder_2" ->

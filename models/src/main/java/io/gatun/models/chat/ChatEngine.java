@@ -3,6 +3,7 @@ package io.gatun.models.chat;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.Llm;
 import io.gatun.models.LlmOptions;
+import io.gatun.models.Shared;
 import io.gatun.models.engine.Engine;
 import io.gatun.models.engine.EngineOptions;
 import io.gatun.models.text.ChatTemplate;
@@ -26,6 +27,31 @@ public record ChatEngine(Llm llm, Engine engine, ChatTemplate template) implemen
       llm.close();
       throw e;
     }
+  }
+
+  /// The model that others of this process have open with the same settings, or a new one.
+  ///
+  /// @param context the most tokens of a prompt and its answer, or 0 for the model's own limit
+  /// @param parallel the most answers that are written at once
+  /// @param threads the threads that compute, or 0 for one a core
+  /// @throws CheckpointException if there is no such model, or it is broken
+  public static Shared<ChatEngine> share(
+      String pathOrName, int context, int parallel, int threads) {
+    record Key(String model, int context, int parallel, int threads) {}
+    return Shared.open(
+        new Key(pathOrName, context, parallel, threads),
+        () ->
+            open(
+                pathOrName,
+                o -> {
+                  if (context != 0) {
+                    o.context(context);
+                  }
+                  if (threads != 0) {
+                    o.threads(threads);
+                  }
+                },
+                o -> o.parallel(parallel)));
   }
 
   private static ChatTemplate template(Llm llm) {

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -44,7 +45,7 @@ final class DiffusersFolder implements PipelineFiles {
   /// Positions, which follow from the configuration; what a text encoder has that is a part of a
   /// whole CLIP; losses; how long training took; a language model's layers behind the last that
   /// FLUX.2 reads, and its output.
-  private static final Pattern LEFTOVERS =
+  static final Pattern LEFTOVERS =
       Pattern.compile(
           "text_model\\.embeddings\\.position_ids$|text_projection\\.|logit_scale$|vision_model\\."
               + "|visual_projection\\.|loss\\.|bn\\.num_batches_tracked$"
@@ -54,15 +55,19 @@ final class DiffusersFolder implements PipelineFiles {
   private final LoadMode mode;
   private final PredictionType prediction;
   private final JsonKeys index;
+  private final NetworkFile network;
   private final Map<String, UsedTensors> open = new HashMap<>();
 
   /// Of models that check themselves what they read.
   private final Map<String, Checkpoint> checkpoints = new HashMap<>();
 
-  DiffusersFolder(Path path, LoadMode mode, PredictionType prediction) {
+  /// Text encoders that take the place of the directory's, by the parts' names.
+  private final Map<String, TextEncoderFile> textEncoders = new HashMap<>();
+
+  DiffusersFolder(Path path, LoadMode mode, GivenParts given) {
     this.path = path;
     this.mode = mode;
-    this.prediction = prediction;
+    prediction = given.prediction();
     index = JsonKeys.read(path.resolve("model_index.json"));
     var others = new ArrayList<String>();
     for (var e : index.json().properties()) {
@@ -81,6 +86,33 @@ final class DiffusersFolder implements PipelineFiles {
                   String.join(", ", new TreeSet<>(PARTS))));
     }
     index.refuse("requires_aesthetics_score");
+    network = given.network() == null ? null : NetworkFile.open(given.network(), mode);
+    try {
+      given.textEncoders().forEach(this::replace);
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  /// Puts a text encoder in the place of one of its kind and width.
+  private void replace(Path file) {
+    var encoder = TextEncoderFile.open(file, mode);
+    for (String part : List.of("text_encoder", "text_encoder_2", "text_encoder_3")) {
+      if (has(part) && !textEncoders.containsKey(part) && fits(encoder, config(part))) {
+        textEncoders.put(part, encoder);
+        return;
+      }
+    }
+    encoder.close();
+    throw new CheckpointException(
+        "%s is %s, %d wide; %s has no such text encoder"
+            .formatted(file, encoder.kind(), encoder.width(), path));
+  }
+
+  private static boolean fits(TextEncoderFile encoder, JsonKeys own) {
+    return encoder.kind() == TextEncoderFile.Kind.of(own)
+        && encoder.width() == encoder.kind().width(own);
   }
 
   @Override
@@ -101,6 +133,9 @@ final class DiffusersFolder implements PipelineFiles {
 
   @Override
   public JsonKeys config(String part) {
+    if (textEncoders.containsKey(part)) {
+      return textEncoders.get(part).config();
+    }
     String name = part.equals("scheduler") ? "scheduler_config.json" : "config.json";
     var keys = JsonKeys.read(folder(part).resolve(name));
     if (part.equals("scheduler") && prediction != null) {
@@ -111,6 +146,12 @@ final class DiffusersFolder implements PipelineFiles {
 
   @Override
   public Weights weights(String part) {
+    if (textEncoders.containsKey(part)) {
+      return textEncoders.get(part).weights();
+    }
+    if (network != null && part.equals(networkPart())) {
+      return network.weights(part, config(part));
+    }
     Path folder = folder(part);
     var tensors = open.computeIfAbsent(part, _ -> new UsedTensors(Checkpoint.open(folder, mode)));
     return Weights.of(tensors, WeightNames.SAME);
@@ -118,17 +159,29 @@ final class DiffusersFolder implements PipelineFiles {
 
   @Override
   public Checkpoint checkpoint(String part) {
+    if (textEncoders.containsKey(part)) {
+      return textEncoders.get(part).checkpoint();
+    }
     return checkpoints.computeIfAbsent(part, _ -> Checkpoint.open(folder(part), mode));
   }
 
   @Override
   public void requireAllUsed(boolean otherVae) {
     open.values().forEach(tensors -> tensors.requireAllUsed(LEFTOVERS));
+    textEncoders.values().forEach(TextEncoderFile::requireAllUsed);
+    if (network != null) {
+      network.requireAllUsed();
+    }
+  }
+
+  private String networkPart() {
+    return has("unet") ? "unet" : "transformer";
   }
 
   @Override
   public void checkNumbers(String what, float[] results) {
-    NotFinite.check(what, results, open.get(has("unet") ? "unet" : "transformer").checkpoint());
+    var checkpoint = network == null ? open.get(networkPart()).checkpoint() : network.checkpoint();
+    NotFinite.check(what, results, checkpoint);
   }
 
   @Override
@@ -150,5 +203,9 @@ final class DiffusersFolder implements PipelineFiles {
   public void close() {
     open.values().forEach(tensors -> tensors.checkpoint().close());
     checkpoints.values().forEach(Checkpoint::close);
+    textEncoders.values().forEach(TextEncoderFile::close);
+    if (network != null) {
+      network.close();
+    }
   }
 }

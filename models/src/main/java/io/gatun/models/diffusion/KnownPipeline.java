@@ -138,7 +138,10 @@ public enum KnownPipeline {
   WeightNames names(String part, JsonKeys config) {
     return switch (part) {
       case "unet" ->
-          LdmNames.unet(config.texts("up_block_types"), config.count("layers_per_block"));
+          LdmNames.unet(
+              config.texts("up_block_types"),
+              config.count("layers_per_block"),
+              LdmNames.UNET_PREFIX);
       case "vae" -> LdmNames.vae("first_stage_model.", config.counts("block_out_channels").size());
       case "text_encoder" ->
           switch (this) {

@@ -10,59 +10,65 @@ import java.util.regex.Pattern;
 /// Stability-AI/generative-models) and of OpenCLIP for what diffusers and transformers name
 /// otherwise, in one table.
 final class LdmNames {
-  static final String CONV_IN = "model.diffusion_model.input_blocks.0.0.weight";
+  static final String UNET_PREFIX = "model.diffusion_model.";
+  static final String CONV_IN = UNET_PREFIX + "input_blocks.0.0.weight";
 
-  /// A piece of a name here, and what stands for it there.
-  private record Row(Pattern from, String to) {}
-
-  private static final List<Row> UNET =
-      List.of(
-          row("^conv_in\\.", "input_blocks.0.0."),
-          row("^time_embedding\\.linear_1\\.", "time_embed.0."),
-          row("^time_embedding\\.linear_2\\.", "time_embed.2."),
-          row("^add_embedding\\.linear_1\\.", "label_emb.0.0."),
-          row("^add_embedding\\.linear_2\\.", "label_emb.0.2."),
-          row("^mid_block\\.resnets\\.0\\.", "middle_block.0."),
-          row("^mid_block\\.attentions\\.0\\.", "middle_block.1."),
-          row("^mid_block\\.resnets\\.1\\.", "middle_block.2."),
-          row("^conv_norm_out\\.", "out.0."),
-          row("^conv_out\\.", "out.2."));
+  private static final NameTable UNET =
+      NameTable.of(
+          """
+          ^conv_in\\.                    input_blocks.0.0.
+          ^time_embedding\\.linear_1\\.  time_embed.0.
+          ^time_embedding\\.linear_2\\.  time_embed.2.
+          ^add_embedding\\.linear_1\\.   label_emb.0.0.
+          ^add_embedding\\.linear_2\\.   label_emb.0.2.
+          ^mid_block\\.resnets\\.0\\.    middle_block.0.
+          ^mid_block\\.attentions\\.0\\. middle_block.1.
+          ^mid_block\\.resnets\\.1\\.    middle_block.2.
+          ^conv_norm_out\\.              out.0.
+          ^conv_out\\.                   out.2.
+          """);
 
   /// What is inside of a residual block of the UNet.
-  private static final List<Row> UNET_RESNET =
-      List.of(
-          row("norm1\\.", "in_layers.0."),
-          row("conv1\\.", "in_layers.2."),
-          row("time_emb_proj\\.", "emb_layers.1."),
-          row("norm2\\.", "out_layers.0."),
-          row("conv2\\.", "out_layers.3."),
-          row("conv_shortcut\\.", "skip_connection."));
+  private static final NameTable UNET_RESNET =
+      NameTable.of(
+          """
+          norm1\\.         in_layers.0.
+          conv1\\.         in_layers.2.
+          time_emb_proj\\. emb_layers.1.
+          norm2\\.         out_layers.0.
+          conv2\\.         out_layers.3.
+          conv_shortcut\\. skip_connection.
+          """);
 
-  private static final List<Row> VAE =
-      List.of(
-          row("down_blocks\\.(\\d+)\\.resnets\\.", "down.$1.block."),
-          row("down_blocks\\.(\\d+)\\.downsamplers\\.0\\.", "down.$1.downsample."),
-          row("mid_block\\.resnets\\.0\\.", "mid.block_1."),
-          row("mid_block\\.resnets\\.1\\.", "mid.block_2."),
-          row("mid_block\\.attentions\\.0\\.", "mid.attn_1."),
-          row("\\.group_norm\\.", ".norm."),
-          row("\\.to_([qkv])\\.", ".$1."),
-          row("\\.to_out\\.0\\.", ".proj_out."),
-          row("conv_norm_out\\.", "norm_out."),
-          row("conv_shortcut\\.", "nin_shortcut."));
+  private static final NameTable VAE =
+      NameTable.of(
+          """
+          down_blocks\\.(\\d+)\\.resnets\\.          down.$1.block.
+          down_blocks\\.(\\d+)\\.downsamplers\\.0\\. down.$1.downsample.
+          mid_block\\.resnets\\.0\\.                 mid.block_1.
+          mid_block\\.resnets\\.1\\.                 mid.block_2.
+          mid_block\\.attentions\\.0\\.              mid.attn_1.
+          \\.group_norm\\.                           .norm.
+          \\.to_([qkv])\\.                           .$1.
+          \\.to_out\\.0\\.                           .proj_out.
+          conv_norm_out\\.                           norm_out.
+          conv_shortcut\\.                           nin_shortcut.
+          """);
 
-  private static final List<Row> OPEN_CLIP =
-      List.of(
-          row("^text_model\\.embeddings\\.token_embedding\\.", "token_embedding."),
-          row("^text_model\\.embeddings\\.position_embedding\\.weight", "positional_embedding"),
-          row("^text_model\\.encoder\\.layers\\.", "transformer.resblocks."),
-          row("^text_model\\.final_layer_norm\\.", "ln_final."),
-          row("^text_projection\\.weight", "text_projection"),
-          row("\\.layer_norm([12])\\.", ".ln_$1."),
-          row("\\.mlp\\.fc1\\.", ".mlp.c_fc."),
-          row("\\.mlp\\.fc2\\.", ".mlp.c_proj."),
-          row("\\.self_attn\\.out_proj\\.", ".attn.out_proj."),
-          row("\\.self_attn\\.[qkv]_proj\\.", ".attn.in_proj_"));
+  private static final NameTable OPEN_CLIP =
+      NameTable.of(
+          """
+          ^text_model\\.embeddings\\.token_embedding\\.          token_embedding.
+          ^text_model\\.embeddings\\.position_embedding\\.weight positional_embedding
+          ^text_model\\.encoder\\.layers\\.                      transformer.resblocks.
+          ^text_model\\.final_layer_norm\\.                      ln_final.
+          ^text_projection\\.weight                              text_projection
+          \\.layer_norm([12])\\.                                 .ln_$1.
+          \\.mlp\\.fc1\\.                                        .mlp.c_fc.
+          \\.mlp\\.fc2\\.                                        .mlp.c_proj.
+          \\.self_attn\\.out_proj\\.                             .attn.out_proj.
+          \\.self_attn\\.[qkv]_proj\\.                           .attn.in_proj_
+          """);
 
   private static final Pattern LEVEL =
       Pattern.compile(
@@ -74,23 +80,19 @@ final class LdmNames {
 
   private LdmNames() {}
 
-  private static Row row(String from, String to) {
-    return new Row(Pattern.compile(from), to);
-  }
-
-  /// The UNet's names.
+  /// The UNet's names behind `prefix`.
   ///
   /// @param upBlockTypes as in config.json
   /// @param layers of a block on the way down; one more on the way up
-  static WeightNames unet(List<String> upBlockTypes, int layers) {
+  static WeightNames unet(List<String> upBlockTypes, int layers, String prefix) {
     return name -> {
       var level = LEVEL.matcher(name);
       String to =
           level.lookingAt()
               ? place(level, upBlockTypes, layers) + name.substring(level.end())
-              : replace(name, UNET);
+              : UNET.apply(name);
       boolean resnet = name.contains(".resnets.");
-      return Stored.of("model.diffusion_model." + (resnet ? replace(to, UNET_RESNET) : to));
+      return Stored.of(prefix + (resnet ? UNET_RESNET.apply(to) : to));
     };
   }
 
@@ -121,7 +123,7 @@ final class LdmNames {
                   .replace(".resnets.", ".block.")
                   .replace(".upsamplers.0.", ".upsample.")
               : name;
-      return Stored.of(prefix + replace(to, VAE));
+      return Stored.of(prefix + VAE.apply(to));
     };
   }
 
@@ -136,19 +138,11 @@ final class LdmNames {
     return name -> {
       var qkv = QKV.matcher(name);
       boolean oneOfThree = qkv.find();
-      return new Stored(
-          prefix + replace(name, OPEN_CLIP),
-          oneOfThree ? "qkv".indexOf(qkv.group(1)) : 0,
-          oneOfThree ? 3 : 1,
-          name.startsWith("text_projection"));
+      var stored = Stored.of(prefix + OPEN_CLIP.apply(name));
+      if (oneOfThree) {
+        return stored.part("qkv".indexOf(qkv.group(1)), 3);
+      }
+      return name.startsWith("text_projection") ? stored.asTransposed() : stored;
     };
-  }
-
-  private static String replace(String name, List<Row> table) {
-    String out = name;
-    for (var row : table) {
-      out = row.from.matcher(out).replaceFirst(row.to);
-    }
-    return out;
   }
 }

@@ -9,9 +9,11 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.models.nn.WeightNames;
 import io.gatun.tensor.Tensor;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 
 /// A file of low-rank adaptations: for some modules a matrix to add to the weight, as the product of
@@ -30,8 +32,14 @@ public final class Lora implements AutoCloseable {
     public long rank() {
       return down.dim(0);
     }
+
+    /// What of it is for a weight that is rows of the one that it adapts.
+    private Delta rows(WeightNames.Stored stored) {
+      return new Delta(down, stored.rowsOf(up), scale);
+    }
   }
 
+  private static final String WEIGHT = ".weight";
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Checkpoint checkpoint;
@@ -150,20 +158,31 @@ public final class Lora implements AutoCloseable {
     return deltas.size();
   }
 
-  /// How many of them have found their place.
-  public int used() {
-    return used.size();
+  /// The modules that have found their place, by the file's names.
+  public Set<String> used() {
+    return Collections.unmodifiableSet(used);
   }
 
   /// What is added to the weight of a module, or null.
   ///
-  /// @param part of the pipeline: `unet`, `text_encoder`, `text_encoder_2`
+  /// @param part of the pipeline: `unet`, `transformer`, `text_encoder`
   /// @param module by diffusers' or transformers' name:
   ///   `down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q`
-  /// @param ldm where files of the latent diffusion repositories keep the part's weights, by whose
-  ///   names some layouts go; null where they have the same names
-  public Delta find(String part, String module, WeightNames ldm) {
-    for (String name : LoraNames.candidates(part, module, ldm)) {
+  /// @param original where the makers' own files keep the part's weights, by whose names some
+  ///   layouts go; null where they have the same names
+  public Delta find(String part, String module, WeightNames original) {
+    Delta own = find(LoraNames.candidates(part, module));
+    if (own != null || original == null) {
+      return own;
+    }
+    var stored = original.stored(module + WEIGHT);
+    String name = stored.name().substring(0, stored.name().length() - WEIGHT.length());
+    Delta there = find(LoraNames.originals(name));
+    return there == null ? null : there.rows(stored);
+  }
+
+  private Delta find(List<String> names) {
+    for (String name : names) {
       Delta delta = deltas.get(name);
       if (delta != null) {
         used.add(name);

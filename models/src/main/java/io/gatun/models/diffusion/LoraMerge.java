@@ -6,6 +6,7 @@ import io.gatun.models.nn.WeightNames;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
@@ -19,18 +20,18 @@ final class LoraMerge implements WeightMerge {
 
   private final List<Lora> loras;
   private final String part;
-  private final WeightNames ldm;
+  private final WeightNames original;
   private final Functional f;
   private final Functional f32;
   private final Arena arena;
 
-  /// @param ldm see [Lora#find]
+  /// @param original see [Lora#find]
   /// @param f the operations of the network
   /// @param arena what the changed weights live in
-  LoraMerge(List<Lora> loras, String part, WeightNames ldm, Functional f, Arena arena) {
+  LoraMerge(List<Lora> loras, String part, WeightNames original, Functional f, Arena arena) {
     this.loras = loras;
     this.part = part;
-    this.ldm = ldm;
+    this.original = original;
     this.f = f;
     f32 = new Functional(f.ops(), DType.Plain.F32);
     this.arena = arena;
@@ -42,11 +43,14 @@ final class LoraMerge implements WeightMerge {
     try (var _ = f.scope()) {
       Tensor sum = null; // (N, K), a convolution's kernels as rows
       for (Lora lora : loras) {
-        Lora.Delta delta = lora.find(part, module, ldm);
+        Lora.Delta delta = lora.find(part, module, original);
         if (delta != null) {
           check(lora, name, weight, delta);
           long rows = weight.dim(0);
-          Tensor before = sum == null ? f32.cast(weight).reshape(rows, weight.size() / rows) : sum;
+          Tensor before =
+              sum == null
+                  ? Ops.toF32(weight, Arena.ofAuto()).reshape(rows, weight.size() / rows)
+                  : sum;
           sum = f32.add(before, product(delta));
         }
       }

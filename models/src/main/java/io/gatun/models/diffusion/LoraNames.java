@@ -1,6 +1,5 @@
 package io.gatun.models.diffusion;
 
-import io.gatun.models.nn.WeightNames;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,6 +15,9 @@ import java.util.Map;
 /// | diffusers | `unet.down_blocks.0.attentions.0.proj_in.lora.down.weight` |
 /// | diffusers, once | `unet.down_blocks.0...attn1.processor.to_q_lora.down.weight` |
 /// | PEFT | `unet.down_blocks.0.attentions.0.proj_in.lora_A.weight` |
+/// | ComfyUI, ai-toolkit | `diffusion_model.double_blocks.0.img_attn.qkv.lora_A.weight` |
+/// | kohya-ss, FLUX.1 | `lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight` |
+/// | OneTrainer | `lora_transformer_transformer_blocks_0_attn_to_q.lora_down.weight` |
 final class LoraNames {
   /// The endings of the first matrix, and of the second in its place.
   private static final Map<String, String> ENDINGS = new LinkedHashMap<>();
@@ -39,7 +41,8 @@ final class LoraNames {
     UNSUPPORTED.put(".diff", "a full difference of weights");
   }
 
-  private static final String LDM_UNET = "model.diffusion_model.";
+  private static final String KOHYA = "lora_unet_";
+  private static final String DIFFUSION_MODEL = "diffusion_model.";
 
   /// A matrix's name, taken apart.
   record Key(String module, String upName, boolean isDown) {}
@@ -72,25 +75,15 @@ final class LoraNames {
   }
 
   /// The names under which files may have a module.
-  static List<String> candidates(String part, String module, WeightNames ldm) {
+  ///
+  /// @param part of the pipeline: `unet`, `transformer`, `text_encoder`
+  static List<String> candidates(String part, String module) {
     var names = new ArrayList<String>();
     String flat = module.replace('.', '_');
-    switch (part) {
-      case "unet" -> {
-        names.add("lora_unet_" + flat);
-        if (ldm != null) {
-          String weight = ldm.stored(module + ".weight").name();
-          String there = weight.substring(0, weight.length() - ".weight".length());
-          names.add("lora_unet_" + there.replace(LDM_UNET, "").replace('.', '_'));
-        }
-        names.add(module); // a UNet's adaptations alone
-      }
-      case "text_encoder" -> {
-        names.add("lora_te_" + flat);
-        names.add("lora_te1_" + flat);
-      }
-      case "text_encoder_2" -> names.add("lora_te2_" + flat);
-      default -> throw new IllegalArgumentException(part + " is never adapted");
+    prefixes(part).forEach(prefix -> names.add(prefix + flat));
+    if (isNetwork(part)) {
+      names.add(module); // a network's adaptations alone
+      names.add(DIFFUSION_MODEL + module);
     }
     names.add(part + "." + module);
     names.add("base_model.model." + module);
@@ -105,5 +98,26 @@ final class LoraNames {
       names.add(part + "." + processor);
     }
     return names;
+  }
+
+  /// The names under which files may have a module of the makers' own layout.
+  static List<String> originals(String module) {
+    return List.of(KOHYA + module.replace('.', '_'), DIFFUSION_MODEL + module, module);
+  }
+
+  /// kohya-ss calls all networks UNets, and T5 the third text encoder, even of two.
+  private static List<String> prefixes(String part) {
+    return switch (part) {
+      case "unet" -> List.of(KOHYA);
+      case "transformer" -> List.of(KOHYA, "lora_transformer_");
+      case "text_encoder" -> List.of("lora_te_", "lora_te1_");
+      case "text_encoder_2" -> List.of("lora_te2_", "lora_te3_");
+      case "text_encoder_3" -> List.of("lora_te3_");
+      default -> throw new IllegalArgumentException(part + " is never adapted");
+    };
+  }
+
+  private static boolean isNetwork(String part) {
+    return part.equals("unet") || part.equals("transformer");
   }
 }

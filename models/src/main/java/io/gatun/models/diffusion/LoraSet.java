@@ -38,20 +38,35 @@ public final class LoraSet implements AutoCloseable {
 
   /// What adds them to the weights of one part of the pipeline.
   ///
-  /// @param part `unet`, `text_encoder` or `text_encoder_2`
-  /// @param unet the UNet's configuration
+  /// @param part `unet`, `transformer`, `text_encoder`
+  /// @param config the part's configuration
   /// @param f the operations of the part's network
-  public WeightMerge merge(String part, JsonKeys unet, Functional f) {
+  public WeightMerge merge(String part, JsonKeys config, Functional f) {
     return loras.isEmpty()
         ? WeightMerge.NONE
-        : new LoraMerge(loras, part, part.equals("unet") ? ldmNames(unet) : null, f, arena);
+        : new LoraMerge(loras, part, originalNames(part, config), f, arena);
   }
 
-  /// The names by which kohya-ss trains SDXL; only UNets of equally deep blocks have them.
-  private static WeightNames ldmNames(JsonKeys unet) {
-    return unet.json().path("layers_per_block").isInt()
-        ? LdmNames.unet(unet.texts("up_block_types"), unet.count("layers_per_block"))
-        : null;
+  /// The names of the makers' own layout; only UNets of equally deep blocks have them.
+  private static WeightNames originalNames(String part, JsonKeys config) {
+    var json = config.json();
+    return switch (part) {
+      case "transformer" ->
+          TransformerNames.of(
+              json.path("_class_name").asText(), json.path("num_layers").asInt(), "");
+      case "unet" ->
+          json.path("layers_per_block").isInt()
+              ? LdmNames.unet(config.texts("up_block_types"), config.count("layers_per_block"), "")
+              : null;
+      default -> null;
+    };
+  }
+
+  /// What each file adapted, and what of it has no place, once all networks are there.
+  public List<AppliedLora> applied() {
+    return loras.stream()
+        .map(lora -> new AppliedLora(lora.path(), List.copyOf(lora.used()), lora.unused()))
+        .toList();
   }
 
   /// Checks, once all networks are there, that each file found its place.
@@ -64,15 +79,15 @@ public final class LoraSet implements AutoCloseable {
       String listed =
           String.join(", ", unused.subList(0, Math.min(LISTED, unused.size())))
               + (unused.size() > LISTED ? ", ..." : "");
-      if (lora.used() == 0) {
+      if (lora.used().isEmpty()) {
         throw new CheckpointException(
             "%s fits nothing in this model: it adapts %d modules, such as %s. It was made for a model of another architecture"
                 .formatted(lora.path(), lora.size(), listed));
       }
       if (!unused.isEmpty()) {
         notices.accept(
-            "%s: %d of its entries have no place in this model and are left out: %s"
-                .formatted(lora.path(), unused.size(), listed));
+            "%s: %d of its entries have no place in this model and are left out, %d are applied: %s"
+                .formatted(lora.path(), unused.size(), lora.used().size(), listed));
       }
     }
   }

@@ -13,27 +13,48 @@ import java.nio.file.Path;
 ///
 /// Opening reads nothing but configurations and headers; weights are mapped when they are asked for
 /// and stay valid until the files are closed.
-public sealed interface PipelineFiles extends AutoCloseable permits DiffusersFolder, SingleFile {
+public sealed interface PipelineFiles extends AutoCloseable
+    permits DiffusersFolder, SingleFile, TransformerFiles {
   /// Opens a diffusers directory, or a file that holds all parts, as CompVis and Stability AI lay
-  /// it out.
+  /// it out, or a diffusion transformer.
   ///
   /// @throws CheckpointException if it is neither
   static PipelineFiles open(Path path, LoadMode mode) {
-    return open(path, mode, null);
+    return open(path, mode, GivenParts.NONE);
   }
 
-  /// As [#open(Path, LoadMode)], of a model whose network predicts what the caller says, whatever
-  /// the files do.
+  /// As [#open(Path, LoadMode)], with parts from elsewhere.
   ///
-  /// @param prediction null for what the files say
-  static PipelineFiles open(Path path, LoadMode mode, PredictionType prediction) {
+  /// @throws CheckpointException if they do not fit
+  static PipelineFiles open(Path path, LoadMode mode, GivenParts given) {
     if (!Files.exists(path)) {
       throw new CheckpointException(
-          path + " does not exist; name a diffusers directory or a .safetensors file");
+          path + " does not exist; name a diffusers directory, a .safetensors or a .gguf file");
     }
-    return Files.isDirectory(path)
-        ? new DiffusersFolder(path, mode, prediction)
-        : new SingleFile(path, mode, prediction);
+    if (Files.isDirectory(path)) {
+      return new DiffusersFolder(path, mode, given);
+    }
+    var checkpoint = Checkpoint.open(path, mode);
+    try {
+      if (given.network() != null) {
+        throw new CheckpointException(
+            "%s is a file; another network (--network) is for a diffusers directory"
+                .formatted(path));
+      }
+      var transformer = KnownTransformer.find(checkpoint);
+      if (transformer.isPresent()) {
+        return new TransformerFiles(checkpoint, transformer.get(), given, mode);
+      }
+      if (!given.textEncoders().isEmpty()) {
+        throw new CheckpointException(
+            "%s is no file of a diffusion transformer, which other text encoders (--text-encoder) are for"
+                .formatted(path));
+      }
+      return new SingleFile(checkpoint, given.prediction());
+    } catch (RuntimeException | Error e) {
+      checkpoint.close();
+      throw e;
+    }
   }
 
   /// The directory or file that was opened.

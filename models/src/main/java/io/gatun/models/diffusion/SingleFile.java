@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.loaders.LoadMode;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.NotFinite;
 import io.gatun.models.nn.UsedTensors;
@@ -38,30 +37,26 @@ final class SingleFile implements PipelineFiles {
   private final KnownPipeline kind;
   private final JsonKeys configs;
 
-  SingleFile(Path path, LoadMode mode, PredictionType prediction) {
-    checkpoint = Checkpoint.open(path, mode);
+  /// @param checkpoint which is closed with it
+  SingleFile(Checkpoint checkpoint, PredictionType prediction) {
+    this.checkpoint = checkpoint;
     tensors = new UsedTensors(checkpoint);
-    try {
-      kind = KnownPipeline.of(checkpoint);
-      configs = new JsonKeys(kind.configs(), path.toString());
-      var convIn = checkpoint.tensor(LdmNames.CONV_IN);
-      if (convIn.shape().rank() == 4) { // 9 channels where a mask comes with the latents
-        object("unet").put("in_channels", convIn.dim(1));
-        if (kind == KnownPipeline.SD1 && convIn.dim(1) == EDITS_CHANNELS) {
-          object("model_index").put("_class_name", "StableDiffusionInstructPix2PixPipeline");
-        }
+    kind = KnownPipeline.of(checkpoint);
+    configs = new JsonKeys(kind.configs(), path().toString());
+    var convIn = checkpoint.tensor(LdmNames.CONV_IN);
+    if (convIn.shape().rank() == 4) { // 9 channels where a mask comes with the latents
+      object("unet").put("in_channels", convIn.dim(1));
+      if (kind == KnownPipeline.SD1 && convIn.dim(1) == EDITS_CHANNELS) {
+        object("model_index").put("_class_name", "StableDiffusionInstructPix2PixPipeline");
       }
-      var predicts = prediction != null ? prediction : SingleFilePrediction.of(checkpoint, kind);
-      object("scheduler").put("prediction_type", predicts.toString());
-      if (checkpoint.tensors().containsKey("ztsnr")) {
-        object("scheduler").put("rescale_betas_zero_snr", true);
-      }
-      if (kind == KnownPipeline.SD2 && predicts == PredictionType.V_PREDICTION) {
-        object("unet").put("sample_size", 96);
-      }
-    } catch (RuntimeException | Error e) {
-      checkpoint.close();
-      throw e;
+    }
+    var predicts = prediction != null ? prediction : SingleFilePrediction.of(checkpoint, kind);
+    object("scheduler").put("prediction_type", predicts.toString());
+    if (checkpoint.tensors().containsKey("ztsnr")) {
+      object("scheduler").put("rescale_betas_zero_snr", true);
+    }
+    if (kind == KnownPipeline.SD2 && predicts == PredictionType.V_PREDICTION) {
+      object("unet").put("sample_size", 96);
     }
   }
 

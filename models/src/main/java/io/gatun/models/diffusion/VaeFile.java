@@ -21,10 +21,10 @@ public final class VaeFile implements AutoCloseable {
   private static final String LDM = "first_stage_model.";
 
   /// Of a tiny autoencoder the encoder, which is not used; of a file that is a whole pipeline all
-  /// else; losses and averages.
+  /// else; losses, averages, and how long training took.
   private static final Pattern LEFTOVERS =
       Pattern.compile(
-          "(first_stage_model\\.)?(loss|model_ema)\\.|encoder\\.layers\\."
+          "(first_stage_model\\.)?(loss|model_ema)\\.|encoder\\.layers\\.|bn\\.num_batches_tracked$"
               + "|(model|cond_stage_model|conditioner)\\.");
 
   private final Path path;

@@ -200,22 +200,18 @@ public final class Flux2Transformer2DModel {
       long d = config.width();
       long h = config.mlpWidth();
       int headDim = config.attentionHeadDim();
-      var rows = weights.tensor("to_qkv_mlp_proj.weight", 3 * d + 2 * h, d);
+      var in = weights.linearsOfRows("to_qkv_mlp_proj", d, d, d, d, h, h);
       attn =
           new Projections(
-              part(rows, 0, d),
-              part(rows, d, 2 * d),
-              part(rows, 2 * d, 3 * d),
+              in.get(0),
+              in.get(1),
+              in.get(2),
               weights.rmsNorm("norm_q", headDim, EPS),
               weights.rmsNorm("norm_k", headDim, EPS),
               headDim);
-      gate = part(rows, 3 * d, 3 * d + h);
-      up = part(rows, 3 * d + h, 3 * d + 2 * h);
+      gate = in.get(3);
+      up = in.get(4);
       toOut = weights.linearWithoutBias("to_out", d, d + h);
-    }
-
-    private static LinearWeight part(Tensor rows, long from, long to) {
-      return LinearWeight.of(rows.slice(0, from, to), null);
     }
 
     /// n = norm(x) * scale + shift; x + gate * toOut([attn(n), silu(g(n)) * u(n)])

@@ -19,11 +19,9 @@ record GatedMlp(LinearWeight gate, LinearWeight up, LinearWeight down) implement
 
   /// Of two: `linear_in`, which holds the gates' rows, then the others, and `linear_out`.
   static GatedMlp ofFused(Weights weights, long d, long hidden) {
-    var rows = weights.tensor("linear_in.weight", 2 * hidden, d);
+    var in = weights.linearsOfRows("linear_in", d, hidden, hidden);
     return new GatedMlp(
-        LinearWeight.of(rows.slice(0, 0, hidden), null),
-        LinearWeight.of(rows.slice(0, hidden, 2 * hidden), null),
-        weights.linearWithoutBias("linear_out", d, hidden));
+        in.getFirst(), in.getLast(), weights.linearWithoutBias("linear_out", d, hidden));
   }
 
   /// down(silu(gate(x)) * up(x)): x (T, D).

@@ -8,30 +8,34 @@ import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.List;
 
 /// The tensors of a checkpoint, which stay where it has them.
 ///
 /// @param names where the checkpoint keeps what the reference implementation names otherwise
 record CheckpointTensors(UsedTensors tensors, WeightNames names) implements TensorSource {
+  /// What ComfyUI's GGUF files of UNets say of a tensor.
+  private static final String ORIGINAL_SHAPE = "comfy.gguf.orig_shape.";
+
   @Override
   public Shape shape(String name) {
     var stored = names.stored(name);
     Tensor t = checkpoint().tensors().get(stored.name());
-    if (t == null || (stored.parts() == 1 && !stored.transposed())) {
-      return t == null ? null : t.shape();
-    }
-    return fromFile(stored, t.shape());
+    return t == null ? null : fromFile(stored, inOwnShape(stored.name(), t).shape());
   }
 
   /// A tensor's own shape, of the shape that the file has it in; that one if it cannot be.
   private static Shape fromFile(Stored stored, Shape shape) {
     var dims = shape.dims();
-    if (dims.length == 0
-        || dims[0] % stored.parts() != 0
+    if (stored.isWhole()
+        || dims.length == 0
+        || dims[0] % stored.of() != 0
+        || (stored.swapped() && dims[0] % 2 != 0)
         || (stored.transposed() && dims.length != 2)) {
       return shape;
     }
-    dims[0] /= stored.parts();
+    dims[0] = dims[0] / stored.of() * (stored.to() - stored.from());
     return stored.transposed() ? Shape.of(dims[1], dims[0]) : Shape.of(dims);
   }
 
@@ -44,6 +48,7 @@ record CheckpointTensors(UsedTensors tensors, WeightNames names) implements Tens
           "%s: tensor \"%s\" is missing; need %s because %s. %s"
               .formatted(where(), stored.name(), shape, reason, list()));
     }
+    t = inOwnShape(stored.name(), t);
     if (isRow(t, shape)) {
       t = t.reshape(shape.dims());
     }
@@ -63,8 +68,35 @@ record CheckpointTensors(UsedTensors tensors, WeightNames names) implements Tens
     if (stored.transposed()) {
       return Tensor.ofFloats(Arena.ofAuto(), t.transpose(0, 1).toFloats(), shape.dims());
     }
-    long rows = shape.dim(0);
-    return stored.parts() == 1 ? t : t.slice(0, stored.part() * rows, (stored.part() + 1) * rows);
+    return stored.rowsOf(t);
+  }
+
+  /// A tensor in its own shape where a GGUF file says that it was given another one, of longer
+  /// rows, to be quantized; as F32 where its own rows would cut blocks.
+  private Tensor inOwnShape(String name, Tensor t) {
+    if (!(checkpoint().metadata().get(ORIGINAL_SHAPE + name) instanceof List<?> list)
+        || !list.stream().allMatch(Number.class::isInstance)) {
+      return t;
+    }
+    long[] dims = list.stream().mapToLong(n -> ((Number) n).longValue()).toArray();
+    if (!isShapeOf(t.size(), dims)) {
+      throw wrong(
+          Stored.of(name),
+          "%s; its metadata say that it was %s".formatted(t.shape(), Arrays.toString(dims)));
+    }
+    boolean cuts = dims[dims.length - 1] % t.dtype().blockSize() != 0;
+    return (cuts ? Ops.toF32(t, Arena.ofAuto()) : t).reshape(dims);
+  }
+
+  private static boolean isShapeOf(long size, long[] dims) {
+    long rest = size;
+    for (long dim : dims) {
+      if (dim < 1 || rest % dim != 0) {
+        return false;
+      }
+      rest /= dim;
+    }
+    return rest == 1 && dims.length > 0;
   }
 
   /// Whether a tensor is the matrix of one row that is asked for: llama.cpp writes it as a vector

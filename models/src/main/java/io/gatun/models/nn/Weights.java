@@ -8,8 +8,10 @@ import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.Arena;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.LongStream;
 
 /// The tensors of a network by the reference implementation's names, their shapes checked against
 /// what the configuration says. They stay where the checkpoint has them, which must be open as long
@@ -161,6 +163,19 @@ public final class Weights {
                 .toList());
     var name = names.stream().filter(n -> source.quantization.names(prefix + n)).findFirst();
     return name.isPresent() ? quantized(name.get(), whole) : whole;
+  }
+
+  /// Several linear layers of the same input, without biases, that the reference implementation has
+  /// in one matrix: its rows, `outs` one after the other, (sum of outs, in).
+  public List<LinearWeight> linearsOfRows(String name, long in, long... outs) {
+    var whole = matrix(name, LongStream.of(outs).sum(), in);
+    var layers = new ArrayList<LinearWeight>();
+    long row = 0;
+    for (long out : outs) {
+      layers.add(quantized(name, LinearWeight.of(whole.slice(0, row, row + out), null)));
+      row += out;
+    }
+    return layers;
   }
 
   private Tensor bias(String name, long out) {

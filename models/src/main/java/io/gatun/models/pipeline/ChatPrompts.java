@@ -1,9 +1,11 @@
 package io.gatun.models.pipeline;
 
+import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -18,13 +20,21 @@ final class ChatPrompts {
   private final Tokenizer tokenizer;
   private final ChatTemplate template;
 
+  /// @param folder with the tokenizer and its template, or a GGUF file that has them
   /// @param thinking whether the answer may begin with thoughts
   ChatPrompts(Path folder, boolean thinking, Consumer<String> notices) {
     this.folder = folder;
     this.thinking = thinking;
     this.notices = notices;
-    tokenizer = Tokenizers.load(folder, Map.of());
-    template = ChatTemplate.load(folder, Map.of(), tokenizer);
+    var metadata = Files.isDirectory(folder) ? Map.<String, Object>of() : metadata(folder);
+    tokenizer = Tokenizers.load(folder, metadata);
+    template = ChatTemplate.load(folder, metadata, tokenizer);
+  }
+
+  private static Map<String, Object> metadata(Path gguf) {
+    try (var checkpoint = Checkpoint.open(gguf)) {
+      return checkpoint.metadata();
+    }
   }
 
   /// A token's id.

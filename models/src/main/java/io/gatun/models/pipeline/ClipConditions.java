@@ -81,7 +81,10 @@ final class ClipConditions implements TextConditions {
     return all;
   }
 
-  private static ClipTokenizer tokenizer(PipelineFiles files, String part, boolean openClip) {
+  /// The tokenizer that comes with the files, or the one that all of its kind have.
+  ///
+  /// @param openClip whether it fills up with other tokens than ends
+  static ClipTokenizer tokenizer(PipelineFiles files, String part, boolean openClip) {
     Path folder = files.folder(part);
     if (folder != null) {
       return ClipTokenizer.load(folder);

@@ -30,7 +30,7 @@ final class FluxPipeline implements TransformerPipeline {
   FluxPipeline(PipelineParts parts) {
     var files = parts.files();
     f = parts.once();
-    tokenizer = ClipTokenizer.load(files.folder("tokenizer"));
+    tokenizer = ClipConditions.tokenizer(files, "tokenizer", false);
     encoder =
         new CLIPTextModel(
             CLIPTextConfig.of(files.config("text_encoder")),

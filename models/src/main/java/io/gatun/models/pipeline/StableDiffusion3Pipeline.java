@@ -31,8 +31,8 @@ final class StableDiffusion3Pipeline implements TransformerPipeline {
   StableDiffusion3Pipeline(PipelineParts parts) {
     var files = parts.files();
     f = parts.once();
-    tokenizer = ClipTokenizer.load(files.folder("tokenizer"));
-    tokenizer2 = ClipTokenizer.load(files.folder("tokenizer_2"));
+    tokenizer = ClipConditions.tokenizer(files, "tokenizer", false);
+    tokenizer2 = ClipConditions.tokenizer(files, "tokenizer_2", true);
     encoder = clip(parts, "text_encoder");
     encoder2 = clip(parts, "text_encoder_2");
     t5 =

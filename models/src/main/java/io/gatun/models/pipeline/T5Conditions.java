@@ -8,7 +8,6 @@ import io.gatun.tensor.ops.Functional;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Map;
 import java.util.function.Consumer;
 
 /// Prompts by T5's encoder.
@@ -23,12 +22,16 @@ final class T5Conditions {
   T5Conditions(PipelineParts parts, String encoder, String tokenizer) {
     f = parts.once();
     notices = parts.notices();
-    Path folder = parts.files().folder(tokenizer);
-    Path pieces = folder.resolve("spiece.model");
-    boolean json = Files.exists(folder.resolve("tokenizer.json"));
-    this.tokenizer = Tokenizers.load(json || !Files.exists(pieces) ? folder : pieces, Map.of());
+    this.tokenizer = tokenizer(parts.files().folder(tokenizer));
     var config = T5Config.of(parts.files().config(encoder));
     this.encoder = new T5EncoderModel(config, parts.weights().apply(encoder, f));
+  }
+
+  /// @param path a folder, or a GGUF file with a tokenizer of its own
+  private static Tokenizer tokenizer(Path path) {
+    Path pieces = path.resolve("spiece.model");
+    boolean json = Files.exists(path.resolve("tokenizer.json"));
+    return Tokenizers.load(json || !Files.exists(pieces) ? path : pieces);
   }
 
   int width() {

@@ -62,7 +62,7 @@ public enum SamNames implements WeightNames {
     var point = POINT.matcher(name);
     if (this == HUGGING_FACE_SAM2 && point.matches()) {
       int row = Integer.parseInt(point.group(1));
-      return new Stored("prompt_encoder.point_embed.weight", row, POINTS, false);
+      return Stored.of("prompt_encoder.point_embed.weight").part(row, POINTS);
     }
     return Stored.of(name(name));
   }

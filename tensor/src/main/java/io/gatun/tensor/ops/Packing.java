@@ -25,10 +25,7 @@ public final class Packing {
 
   /// The tiled type that holds the values of `type` exactly, or null if there is none.
   public static DType.Tiled tiledForm(DType type) {
-    return type instanceof DType.Block block
-            && (block == DType.Block.Q4_0 || block == DType.Block.Q8_0 || block == DType.Block.Q4_K)
-        ? TiledPack.tiledTypeOf(block)
-        : null;
+    return type instanceof DType.Block block ? TiledPack.tiledTypeOf(block) : null;
   }
 
   /// Gives the bytes of `w` (N, K) as type `to`, in pieces from first to last. Where `to` is the
@@ -176,7 +173,8 @@ public final class Packing {
         switch (to) {
           case DType.Plain p -> p == DType.Plain.F32;
           case DType.Block b -> Quantize.supports(b);
-          case DType.Tiled t -> !t.minima() || t.equals(tiledForm(w.dtype()));
+          case DType.Tiled t ->
+              t.form() == DType.Tiled.Form.PLAIN || t.equals(tiledForm(w.dtype()));
           case DType.Unknown u -> false;
         };
     if (!possible) {

@@ -236,7 +236,10 @@ class LoraTest {
     latents(TINY, file, notices);
     assertEquals(1, notices.size());
     String notice = notices.getFirst();
-    assertTrue(notice.contains("2 of its entries have no place"), notice);
+    assertTrue(
+        notice.contains(
+            "2 of its entries have no place in this model and are left out, 1 are applied"),
+        notice);
     assertTrue(notice.contains("lora_unet_mid_block_nowhere, odd.tensor"), notice);
   }
 

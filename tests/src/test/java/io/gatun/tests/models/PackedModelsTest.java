@@ -125,6 +125,25 @@ class PackedModelsTest {
     assertTrue(notices.getFirst().contains("limit"), notices.toString());
   }
 
+  /// Tiles of four bits are twice as large as blocks of two.
+  @Test
+  void whatMemoryHasNoRoomForRunsInPlace() {
+    SmallGguf.write(model, DType.Block.IQ2_XXS);
+    String before = System.getProperty("gatun.memory");
+    System.setProperty("gatun.memory", "300000");
+    try {
+      assertEquals(model, open(model, PLENTY));
+      assertTrue(notices.getFirst().contains("of memory are free"), notices.toString());
+    } finally {
+      if (before == null) {
+        System.clearProperty("gatun.memory");
+      } else {
+        System.setProperty("gatun.memory", before);
+      }
+    }
+    assertEquals(folder, open(model, PLENTY).getParent());
+  }
+
   @Test
   void manyMayPackAtOnce() throws Exception {
     try (var threads = Executors.newFixedThreadPool(4)) {

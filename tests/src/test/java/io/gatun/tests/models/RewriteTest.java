@@ -205,7 +205,14 @@ class RewriteTest {
   void packingKeepsTheScalesOfQ4K() {
     Path model = temp.resolve("model.gguf");
     SmallGguf.write(model, DType.Block.Q4_K);
-    assertPackedExactly(model, new DType.Tiled(4, 32, true), 7);
+    assertPackedExactly(model, DType.Tiled.of(DType.Tiled.Form.MINIMA), 7);
+  }
+
+  @Test
+  void packingKeepsTheLevelsOfTwoBits() {
+    Path model = temp.resolve("model.gguf");
+    SmallGguf.write(model, DType.Block.IQ2_XXS);
+    assertPackedExactly(model, DType.Tiled.of(DType.Tiled.Form.IQ2), 7);
   }
 
   private void assertPackedExactly(Path model, DType.Tiled type, int matrices) {

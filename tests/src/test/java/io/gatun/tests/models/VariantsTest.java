@@ -15,6 +15,7 @@ import io.gatun.loaders.SafetensorsWriter;
 import io.gatun.models.Llm;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.decoder.arch.Architectures;
+import io.gatun.models.diffusion.GivenParts;
 import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.models.diffusion.PredictionType;
 import io.gatun.models.image.Image;
@@ -304,7 +305,9 @@ class VariantsTest {
     Path file = temp.resolve("v2.safetensors");
     for (String mark : List.of("", "ztsnr")) {
       writeMarks(file, Map.of(), mark);
-      try (var files = PipelineFiles.open(file, LoadMode.MAP, PredictionType.V_PREDICTION)) {
+      try (var files =
+          PipelineFiles.open(
+              file, LoadMode.MAP, new GivenParts(PredictionType.V_PREDICTION, null, List.of()))) {
         var scheduler = files.config("scheduler");
         assertEquals(!mark.isEmpty(), scheduler.flag("rescale_betas_zero_snr", false), mark);
       }
@@ -325,7 +328,8 @@ class VariantsTest {
   }
 
   private static String prediction(Path file, PredictionType chosen) {
-    try (var files = PipelineFiles.open(file, LoadMode.MAP, chosen)) {
+    try (var files =
+        PipelineFiles.open(file, LoadMode.MAP, new GivenParts(chosen, null, List.of()))) {
       return files.config("scheduler").text("prediction_type", "")
           + " "
           + files.config("unet").integer("sample_size");

@@ -31,7 +31,12 @@ class FastProductsTest {
           new DType.Tiled(4, 32),
           new DType.Tiled(4, 64),
           new DType.Tiled(4, 128),
-          new DType.Tiled(4, 32, true),
+          DType.Tiled.of(DType.Tiled.Form.MINIMA),
+          DType.Tiled.of(DType.Tiled.Form.IQ1),
+          DType.Tiled.of(DType.Tiled.Form.IQ2),
+          DType.Tiled.of(DType.Tiled.Form.IQ3_XXS),
+          DType.Tiled.of(DType.Tiled.Form.IQ3_S),
+          DType.Tiled.of(DType.Tiled.Form.Q3_K),
           new DType.Tiled(8, 32),
           new DType.Tiled(8, 128)
         }) {
@@ -100,6 +105,17 @@ class FastProductsTest {
         w.segment().set(ValueLayout.JAVA_SHORT_UNALIGNED, at, Float.floatToFloat16(scale));
       }
       check(random(3, 256), w, 1e-5);
+    }
+  }
+
+  @Test
+  void levelsOfFewRows() {
+    for (var form : DType.Tiled.Form.values()) {
+      if (form.hasLevels()) {
+        for (int rows : new int[] {1, 2, 5}) {
+          check(random(rows, 512), tiled(DType.Tiled.of(form), 100, 512), 0.01);
+        }
+      }
     }
   }
 

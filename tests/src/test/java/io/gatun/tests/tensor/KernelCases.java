@@ -41,7 +41,11 @@ final class KernelCases {
   private static final long BYTES = 4 << 20;
 
   private static final List<Tiled> TILED =
-      List.of(new Tiled(4, 32), new Tiled(4, 32, true), new Tiled(8, 32));
+      List.of(
+          new Tiled(4, 32),
+          Tiled.of(Tiled.Form.MINIMA),
+          Tiled.of(Tiled.Form.IQ2),
+          new Tiled(8, 32));
 
   private final Map<String, Runnable> cases = new LinkedHashMap<>();
   private final Arena arena;
@@ -322,6 +326,9 @@ final class KernelCases {
           n -> QuantizedRows.quantize(x, 0, out, 0, 1, n, bits));
     }
     for (var type : TILED) {
+      if (!TiledProduct.supports(type)) {
+        continue;
+      }
       put(
           "TiledRows " + type.name(),
           1024,
@@ -347,7 +354,7 @@ final class KernelCases {
   private TiledProduct product(Tiled type, int rows, int columns) {
     var q = arena.allocate(rows * QuantizedRows.rowBytes(columns), 64);
     for (int m = 0; m < rows; m++) {
-      QuantizedRows.quantize(x, 0, q, m, rows, columns, type.bits());
+      QuantizedRows.quantize(x, 0, q, m, rows, columns, TiledProduct.activationBits(type));
     }
     return new TiledProduct(type, stored, 0, 64, columns, q, rows, y, 0, 256);
   }

@@ -28,7 +28,12 @@ class TiledProductTest {
     new Tiled(4, 32),
     new Tiled(4, 64),
     new Tiled(4, 128),
-    new Tiled(4, 32, true),
+    Tiled.of(Tiled.Form.MINIMA),
+    Tiled.of(Tiled.Form.IQ1),
+    Tiled.of(Tiled.Form.IQ2),
+    Tiled.of(Tiled.Form.IQ3_XXS),
+    Tiled.of(Tiled.Form.IQ3_S),
+    Tiled.of(Tiled.Form.Q3_K),
     new Tiled(8, 32),
     new Tiled(8, 64),
     new Tiled(8, 128)
@@ -64,7 +69,12 @@ class TiledProductTest {
       for (Tiled type : TYPES) {
         int k = 256;
         var w = arena.allocate(type.byteSize(Shape.of(32, k)), 64);
-        if (!type.minima()) {
+        if (type.hasLevels()) {
+          w.fill((byte) 0x77); // the greatest there is: 62
+          for (long i = 0; i < 64; i += 2) {
+            w.set(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(1));
+          }
+        } else if (!type.minima()) {
           var extremes = new float[32 * k];
           java.util.Arrays.fill(extremes, -1);
           TiledPack.fromFloat(type, MemorySegment.ofArray(extremes), 0, 32, k, w, 0);
@@ -124,6 +134,9 @@ class TiledProductTest {
     var random = new SplittableRandom(5);
     try (var arena = Arena.ofConfined()) {
       for (Tiled type : TYPES) {
+        if (!TiledProduct.supports(type)) {
+          continue;
+        }
         for (int n : ROWS) {
           int k = type.blockSize() * random.nextInt(1, 5);
           if (type.blockSize() == 32) {
@@ -145,7 +158,7 @@ class TiledProductTest {
     long rowBytes = QuantizedRows.rowBytes(k);
     var q = arena.allocate(rowBytes * count);
     for (int m = 0; m < count; m++) {
-      QuantizedRows.quantize(x, 4L * m * k, q, m, count, k, type.bits());
+      QuantizedRows.quantize(x, 4L * m * k, q, m, count, k, TiledProduct.activationBits(type));
     }
     long stride = 4L * (n + 1);
     var expected = arena.allocate(stride * count);
@@ -198,6 +211,16 @@ class TiledProductTest {
         }
       }
       TiledPack.fromBlocks(block, q4k, 0, n, k, w, 0);
+    } else if (type.hasLevels()) {
+      for (long i = 0; i < w.byteSize(); i++) {
+        w.set(ValueLayout.JAVA_BYTE, i, (byte) random.nextInt());
+      }
+      for (long tile = 0; tile < w.byteSize(); tile += (long) Tiled.ROWS * type.blockBytes()) {
+        for (int i = 0; i < 64; i += 2) {
+          short half = Float.floatToFloat16((float) random.nextDouble(-0.01, 0.01));
+          w.set(ValueLayout.JAVA_SHORT, tile + i, half);
+        }
+      }
     } else {
       TiledPack.fromFloat(type, floats(arena, n * k, random), 0, n, k, w, 0);
     }

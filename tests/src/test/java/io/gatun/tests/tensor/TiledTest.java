@@ -2,7 +2,7 @@ package io.gatun.tests.tensor;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.tensor.DType;
@@ -52,7 +52,9 @@ class TiledTest {
           new DType.Tiled[] {
             new DType.Tiled(4, 32),
             new DType.Tiled(4, 128),
-            new DType.Tiled(4, 32, true),
+            DType.Tiled.of(DType.Tiled.Form.MINIMA),
+            DType.Tiled.of(DType.Tiled.Form.IQ2),
+            DType.Tiled.of(DType.Tiled.Form.Q3_K),
             new DType.Tiled(8, 64)
           }) {
         var bytes = new byte[(int) type.byteSize(Shape.of(ROWS, COLUMNS))];
@@ -117,12 +119,25 @@ class TiledTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"Q4_0, INT4_G32", "Q8_0, INT8_G32", "Q4_K, INT4_G32_MIN"})
+  @CsvSource({
+    "Q4_0, INT4_G32",
+    "Q8_0, INT8_G32",
+    "Q4_K, INT4_G32_MIN",
+    "IQ1_S, INT4_G16_IQ1",
+    "IQ1_M, INT4_G16_IQ1",
+    "IQ2_XXS, INT4_G16_IQ2",
+    "IQ2_XS, INT4_G16_IQ2",
+    "IQ2_S, INT4_G16_IQ2",
+    "IQ3_XXS, INT4_G16_IQ3_XXS",
+    "IQ3_S, INT4_G16_IQ3_S",
+    "Q3_K, INT4_G16_Q3_K"
+  })
   void repackingKeepsEveryValue(DType.Block blocks, String name) {
     var type = TiledPack.tiledTypeOf(blocks);
     assertEquals(name, type.name());
     assertEquals(type, DType.Tiled.parse(name));
-    byte[] quantized = blocks == DType.Block.Q4_K ? randomQ4K() : quantize(blocks, randomRows());
+    byte[] quantized =
+        blocks.blockSize() == 256 ? randomBlocks(blocks) : quantize(blocks, randomRows());
     byte[] packed = new byte[size(type, ROWS, COLUMNS)];
     TiledPack.fromBlocks(
         blocks,
@@ -137,7 +152,7 @@ class TiledTest {
 
   @Test
   void otherBlocksAreNotRepacked() {
-    assertThrows(IllegalArgumentException.class, () -> TiledPack.tiledTypeOf(DType.Block.Q6_K));
+    assertNull(TiledPack.tiledTypeOf(DType.Block.Q6_K));
   }
 
   private static float[] randomRows() {
@@ -150,12 +165,20 @@ class TiledTest {
   }
 
   /// Random bytes with scales that are not huge.
-  private static byte[] randomQ4K() {
-    var blocks = new byte[ROWS * COLUMNS / 256 * DType.Block.Q4_K.blockBytes()];
+  private static byte[] randomBlocks(DType.Block type) {
+    var blocks = new byte[ROWS * COLUMNS / 256 * type.blockBytes()];
     new Random(8).nextBytes(blocks);
-    for (int i = 0; i < blocks.length; i += DType.Block.Q4_K.blockBytes()) {
-      blocks[i + 1] &= 0x2F;
-      blocks[i + 3] &= 0x2F;
+    int scale =
+        switch (type) {
+          case Q3_K -> 108;
+          case IQ1_M -> 54; // has the scale's highest bits
+          default -> 0;
+        };
+    for (int i = 0; i < blocks.length; i += type.blockBytes()) {
+      blocks[i + scale + 1] &= 0x2F;
+      if (type == DType.Block.Q4_K) {
+        blocks[i + 3] &= 0x2F;
+      }
     }
     return blocks;
   }

@@ -1,6 +1,7 @@
 package io.gatun.tests.tools;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -14,6 +15,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.jar.Attributes;
+import java.util.jar.JarEntry;
+import java.util.jar.JarOutputStream;
+import java.util.jar.Manifest;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -59,7 +64,8 @@ class ReadmeTest {
             "serve/Answers.java",
             "masks/Masks.java",
             "drawing/Drawing.java",
-            "assistant/Assistant.java"),
+            "assistant/Assistant.java",
+            "concierge/Concierge.java"),
         sources);
   }
 
@@ -151,6 +157,41 @@ class ReadmeTest {
             .collect(Collectors.joining(File.pathSeparator));
     String out = runsWith(more, "assistant/Assistant", TestData.pretrained("tiny-llm").toString());
     assertTrue(out.matches("(?s).+\\R\\{\\s*\"merry\"\\s*:\\s*(true|false)\\s*} \\d+\\R"), out);
+  }
+
+  /// As an executable jar whose manifest says what a manifest can.
+  @Test
+  void answersInSpring() throws Exception {
+    String classPath = System.getProperty("java.class.path");
+    java("javac", "-d", "spring", "-cp", classPath, "-parameters", "concierge/Concierge.java");
+    var manifest = new Manifest();
+    var main = manifest.getMainAttributes();
+    main.put(Attributes.Name.MANIFEST_VERSION, "1.0");
+    main.put(Attributes.Name.MAIN_CLASS, "concierge.Concierge");
+    main.putValue("Enable-Native-Access", "ALL-UNNAMED");
+    main.put(
+        Attributes.Name.CLASS_PATH,
+        Stream.of(classPath.split(File.pathSeparator))
+            .map(entry -> Path.of(entry).toUri().toString())
+            .collect(Collectors.joining(" ")));
+    Path jar = temp.resolve("concierge.jar");
+    try (var out = new JarOutputStream(Files.newOutputStream(jar), manifest)) {
+      out.putNextEntry(new JarEntry("concierge/Concierge.class"));
+      out.write(Files.readAllBytes(temp.resolve("spring/concierge/Concierge.class")));
+    }
+    String model = "--spring.ai.gatun.chat.model=" + TestData.pretrained("tiny-llm");
+    var options = List.of("-jar", jar.toString(), model, "--spring.ai.gatun.chat.max-tokens=5");
+    var with = new ArrayList<>(List.of("-Xmx256m", "--add-modules", "jdk.incubator.vector"));
+    with.addAll(options);
+    String out = java("java", with.toArray(String[]::new));
+    assertTrue(out.matches("(?s).*\\S+.*\\R"), out);
+    var without = new ArrayList<>(options);
+    without.addFirst(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    Result failed = launcher.run(temp, without);
+    assertEquals(1, failed.code());
+    String said = failed.out() + failed.err();
+    assertTrue(said.contains("Start Java with --add-modules jdk.incubator.vector"), said);
+    assertFalse(said.contains("\tat "), said);
   }
 
   @Test

@@ -44,8 +44,6 @@ final class GatunChat implements AutoCloseable {
     void part(ChatAnswer answer, ChatAnswer.Part part);
   }
 
-  private record Key(String model, int context, int parallel, int threads) {}
-
   private final Shared<ChatEngine> shared;
   private final String name;
   private final GatunChatRequestParameters parameters;
@@ -60,22 +58,7 @@ final class GatunChat implements AutoCloseable {
     parameters = builder.parameters();
     timeout = builder.timeout;
     thinking = builder.thinking;
-    var key = new Key(builder.model, builder.context, builder.parallel, builder.threads);
-    shared =
-        Shared.open(
-            key,
-            () ->
-                ChatEngine.open(
-                    key.model,
-                    o -> {
-                      if (key.context != 0) {
-                        o.context(key.context);
-                      }
-                      if (key.threads != 0) {
-                        o.threads(key.threads);
-                      }
-                    },
-                    o -> o.parallel(key.parallel)));
+    shared = ChatEngine.share(builder.model, builder.context, builder.parallel, builder.threads);
   }
 
   ChatRequestParameters parameters() {

@@ -35,7 +35,7 @@ public final class LowBitDots {
 
   /// The bytes of scratch memory for rows of so many elements.
   public static long scratchBytes(int columns) {
-    return columns + columns / 4;
+    return LowBits.scratchBytes(columns);
   }
 
   /// `y[t][n] = sum over k of w[n][k] * x[t][k]`, for `count` rows t, and the rows n from `from` to

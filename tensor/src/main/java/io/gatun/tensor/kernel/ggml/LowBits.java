@@ -10,6 +10,7 @@ import static io.gatun.tensor.kernel.scalar.Floats.SHORT;
 
 import io.gatun.tensor.DType.Block;
 import io.gatun.tensor.kernel.dense.Lanes;
+import java.lang.foreign.MemorySegment;
 
 /// GGUF's formats of one to three bits as bytes with an F32 scale for each sixteen: eight bytes at
 /// a time, in one register. Short loops are written out: C2 would split them in three, for the
@@ -17,13 +18,14 @@ import io.gatun.tensor.kernel.dense.Lanes;
 /// the same values.
 ///
 /// All parameters are addresses. A block's bytes lie in the order of its elements.
-final class LowBits {
+public final class LowBits {
   private static final long ONES = 0x0101010101010101L;
   private static final long TOPS = 0x8080808080808080L;
 
   private LowBits() {}
 
-  static boolean supports(Block type) {
+  /// Whether blocks of the type can be unpacked.
+  public static boolean supports(Block type) {
     return switch (type) {
       case IQ1_S, IQ1_M, IQ2_XXS, IQ2_XS, IQ2_S, IQ3_XXS, IQ3_S -> true;
       case TQ1_0, TQ2_0, Q1_0, Q2_0, Q3_K -> true;
@@ -35,7 +37,7 @@ final class LowBits {
   ///
   /// @param to of the bytes
   /// @param scales of F32, one for sixteen bytes
-  static void unpack(Block type, long from, long blocks, long to, long scales) {
+  public static void unpack(Block type, long from, long blocks, long to, long scales) {
     switch (type) {
       case IQ1_S -> iq1s(from, blocks, to, scales);
       case IQ1_M -> iq1m(from, blocks, to, scales);
@@ -51,6 +53,23 @@ final class LowBits {
       case Q3_K -> q3k(from, blocks, to, scales);
       default -> throw new IllegalArgumentException(type.name());
     }
+  }
+
+  /// The bytes of the numbers and scales of `columns` elements.
+  public static long scratchBytes(int columns) {
+    return columns + columns / 4;
+  }
+
+  /// The F16 that the scales of a block of 256 elements are multiples of.
+  public static short scale(Block type, MemorySegment src, long block) {
+    if (type == Block.IQ1_M) {
+      return iq1mScale(src.get(LONG, block + 48));
+    }
+    return src.get(SHORT, block + (type == Block.Q3_K ? 108 : 0));
+  }
+
+  private static short iq1mScale(long words) {
+    return (short) Long.compress(words, 0xF000F000F000F000L);
   }
 
   private static void iq2xxs(long from, long blocks, long to, long scales) {
@@ -157,8 +176,7 @@ final class LowBits {
   private static void iq1m(long from, long blocks, long to, long scales) {
     for (long b = 0; b < blocks; b++, from += 56) {
       long words = getLong(from + 48);
-      int bits = (int) Long.compress(words, 0xF000F000F000F000L);
-      float d = Float.float16ToFloat((short) bits);
+      float d = Float.float16ToFloat(iq1mScale(words));
       for (int g = 0; g < 16; g++, to += 16, scales += 4) {
         int three = (int) (words >>> (g >> 2) * 16 + (g & 3) * 3) & 7;
         put(scales, d * (2 * three + 1) * 0.125f);

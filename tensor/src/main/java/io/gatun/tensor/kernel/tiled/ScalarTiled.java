@@ -13,7 +13,7 @@ public final class ScalarTiled {
   /// `y[m][n] = sum over k of w[n][k] * q[m][k]`, for the rows n from `from` to `to`.
   ///
   /// @param w (N, K) stored as `type`
-  /// @param q `count` rows of [QuantizedRows], for the bits of `type`
+  /// @param q `count` rows of [QuantizedRows], for [TiledProduct#activationBits]
   /// @param y `count` rows of F32, `yStride` bytes apart
   public static void multiply(
       Tiled type,
@@ -29,7 +29,7 @@ public final class ScalarTiled {
       for (int n = from; n < to; n++) {
         double sum = 0;
         for (int k = 0; k < columns; k++) {
-          double a = QuantizedRows.get(q, m, count, k, type.bits());
+          double a = QuantizedRows.get(q, m, count, k, TiledProduct.activationBits(type));
           sum += a * TiledLayout.get(type, w, columns, n, k);
         }
         y.set(FLOAT, m * yStride + n * 4L, (float) sum);

@@ -19,12 +19,18 @@ public final class TiledLayout {
   /// Bytes of a tile's 32 F16, or pairs of bytes, in lane order.
   static final int SCALES_BYTES = 2 * DType.Tiled.ROWS;
 
-  /// Bytes of a tile with minima before its groups, and of one of these.
+  /// Bytes of a tile with minima before its groups.
   static final int MINIMA_HEAD_BYTES = 2 * SCALES_BYTES;
 
-  static final int MINIMA_GROUP_BYTES = SCALES_BYTES + 32 / 2 * DType.Tiled.ROWS;
+  /// Bytes of 32 columns of a tile with minima or levels: pairs of bytes, and words.
+  static final int PAIRS_GROUP_BYTES = SCALES_BYTES + 32 / 2 * DType.Tiled.ROWS;
 
   private TiledLayout() {}
+
+  /// Bytes of a tile before its words, or before its first pairs of bytes.
+  static int headBytes(DType.Tiled type) {
+    return type.minima() ? MINIMA_HEAD_BYTES : SCALES_BYTES;
+  }
 
   /// The element of one row and column.
   public static float get(
@@ -56,18 +62,24 @@ public final class TiledLayout {
 
   /// Column `k` of a tile in one lane.
   private static float value(DType.Tiled type, MemorySegment src, long tile, int lane, int k) {
-    if (!type.minima()) {
-      return f16(src, tile + lane * 2L) * integer(type, src, tile, lane, k);
+    float d = f16(src, tile + lane * 2L);
+    if (type.form() == DType.Tiled.Form.PLAIN) {
+      return d * integer(type, src, tile, lane, k);
     }
-    long pair = minimaGroup(tile, k / 32) + lane * 2L;
-    float scale = f16(src, tile + lane * 2L) * (src.get(BYTE, pair) & 0xFF);
+    long group = group(type, tile, k / 32);
+    long pair = group + lane * 2L;
+    int q = integer(type, src, group, lane, k % 32) + 8;
+    if (type.hasLevels()) {
+      return type.form().factor() * d * src.get(BYTE, pair + k / 16 % 2) * type.form().level(q);
+    }
+    float scale = d * (src.get(BYTE, pair) & 0xFF);
     float min = f16(src, tile + SCALES_BYTES + lane * 2L) * (src.get(BYTE, pair + 1) & 0xFF);
-    return scale * (integer(type, src, minimaGroup(tile, k / 32), lane, k % 32) + 8) - min;
+    return scale * q - min;
   }
 
-  /// The offset of a group's pairs in a tile with minima.
-  static long minimaGroup(long tile, int group) {
-    return tile + MINIMA_HEAD_BYTES + (long) group * MINIMA_GROUP_BYTES;
+  /// The offset of the pairs of 32 columns in a tile that has such.
+  static long group(DType.Tiled type, long tile, int group) {
+    return tile + headBytes(type) + (long) group * PAIRS_GROUP_BYTES;
   }
 
   /// The byte offset of the tile that holds `row` and the columns of `block`.

@@ -2,6 +2,7 @@ package io.gatun.tensor.kernel.tiled;
 
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
 import static io.gatun.tensor.kernel.dense.Lanes.ROUND;
+import static io.gatun.tensor.kernel.scalar.Floats.BYTE;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 import static io.gatun.tensor.kernel.scalar.Floats.INT;
 import static io.gatun.tensor.kernel.scalar.Floats.SHORT;
@@ -9,6 +10,8 @@ import static io.gatun.tensor.kernel.scalar.Floats.SHORT;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.kernel.dense.Lanes;
 import io.gatun.tensor.kernel.ggml.Blocks256;
+import io.gatun.tensor.kernel.ggml.LowBits;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -27,7 +30,8 @@ public final class TiledPack {
   ///
   /// @param rows N; the last tile is filled up with rows of zeros
   /// @param columns K, a multiple of the group size
-  /// @throws IllegalArgumentException for a type with minima, which only [#fromBlocks] makes
+  /// @throws IllegalArgumentException for a type with minima or levels, which only [#fromBlocks]
+  ///   makes
   public static void fromFloat(
       DType.Tiled type,
       MemorySegment src,
@@ -36,9 +40,9 @@ public final class TiledPack {
       long columns,
       MemorySegment dst,
       long dstByteOffset) {
-    if (type.minima()) {
+    if (type.form() != DType.Tiled.Form.PLAIN) {
       throw new IllegalArgumentException(
-          type.name() + " is made from Q4_K blocks only; choose INT4_G32 to quantize floats");
+          type.name() + " is made from GGUF's blocks only; choose INT4_G32 to quantize floats");
     }
     int groupSize = type.groupSize();
     var group = new float[groupSize];
@@ -86,8 +90,8 @@ public final class TiledPack {
     }
   }
 
-  /// Repacks Q4_0 as INT4_G32, Q8_0 as INT8_G32, or Q4_K as INT4_G32_MIN: the same numbers in
-  /// another order.
+  /// Repacks Q4_0 as INT4_G32, Q8_0 as INT8_G32, Q4_K as INT4_G32_MIN, or types of up to three bits
+  /// as tiles with levels: the same numbers in another order.
   ///
   /// @param rows N; the last tile is filled up with rows of zeros
   /// @param columns K, a multiple of the block size
@@ -102,6 +106,7 @@ public final class TiledPack {
       long dstByteOffset) {
     var type = tiledTypeOf(blocks);
     long rowBytes = columns / blocks.blockSize() * blocks.blockBytes();
+    var levels = type.hasLevels() ? new Levels(type, blocks) : null;
     for (long first = 0; first < rows; first += DType.Tiled.ROWS) {
       long end = Math.min(rows, first + DType.Tiled.ROWS);
       for (long b = 0; b < columns / blocks.blockSize(); b++) {
@@ -112,8 +117,10 @@ public final class TiledPack {
         for (long row = first; row < end; row++) {
           long block = srcByteOffset + row * rowBytes + b * blocks.blockBytes();
           long lane = tile + 2L * TiledLayout.lane(row);
-          if (type.minima()) {
-            q4k(src, block, dst, lane);
+          if (levels != null) {
+            levels.pack(src, block, dst, lane);
+          } else if (type.minima()) {
+            q4k(type, src, block, dst, lane);
           } else if (type.bits() == 4) {
             q40(src, block, dst, lane);
           } else {
@@ -140,13 +147,14 @@ public final class TiledPack {
   }
 
   /// Two groups of a Q4_K block share 32 bytes, the first in their low halves.
-  private static void q4k(MemorySegment src, long block, MemorySegment dst, long lane) {
+  private static void q4k(
+      DType.Tiled type, MemorySegment src, long block, MemorySegment dst, long lane) {
     dst.set(SHORT, lane, src.get(SHORT, block));
     dst.set(SHORT, lane + TiledLayout.SCALES_BYTES, src.get(SHORT, block + 2));
     for (int group = 0; group < 8; group++) {
       int scale = Blocks256.scale6(src, block + 4, group);
       int min = Blocks256.min6(src, block + 4, group);
-      long at = TiledLayout.minimaGroup(lane, group);
+      long at = TiledLayout.group(type, lane, group);
       dst.set(SHORT, at, (short) (scale | min << 8));
       long qs = block + 16 + group / 2 * 32L;
       nibbles(src, qs, group % 2 * 4, 8, dst, at + TiledLayout.SCALES_BYTES);
@@ -163,22 +171,67 @@ public final class TiledPack {
     }
   }
 
-  /// The tiled type that holds a block type's values exactly.
-  ///
-  /// @throws IllegalArgumentException if there is none
+  /// The tiled type that holds a block type's values exactly; null if there is none.
   public static DType.Tiled tiledTypeOf(DType.Block blocks) {
-    if (blocks == DType.Block.Q4_0) {
-      return new DType.Tiled(4, 32);
+    return switch (blocks) {
+      case Q4_0 -> new DType.Tiled(4, 32);
+      case Q8_0 -> new DType.Tiled(8, 32);
+      case Q4_K -> DType.Tiled.of(DType.Tiled.Form.MINIMA);
+      case IQ1_S, IQ1_M -> DType.Tiled.of(DType.Tiled.Form.IQ1);
+      case IQ2_XXS, IQ2_XS, IQ2_S -> DType.Tiled.of(DType.Tiled.Form.IQ2);
+      case IQ3_XXS -> DType.Tiled.of(DType.Tiled.Form.IQ3_XXS);
+      case IQ3_S -> DType.Tiled.of(DType.Tiled.Form.IQ3_S);
+      case Q3_K -> DType.Tiled.of(DType.Tiled.Form.Q3_K);
+      default -> null;
+    };
+  }
+
+  /// Packs blocks of up to three bits.
+  private static final class Levels {
+    private static final long NUMBERS_BYTES = LowBits.scratchBytes(256);
+
+    private final DType.Tiled type;
+    private final DType.Block blocks;
+    private final byte[] places = new byte[256];
+    private final MemorySegment numbers = Arena.ofAuto().allocate(NUMBERS_BYTES + 256, 64);
+
+    Levels(DType.Tiled type, DType.Block blocks) {
+      this.type = type;
+      this.blocks = blocks;
+      for (int i = 15; i >= 0; i--) {
+        places[type.form().level(i) & 0xFF] = (byte) i;
+      }
     }
-    if (blocks == DType.Block.Q8_0) {
-      return new DType.Tiled(8, 32);
+
+    /// A block, whose numbers [LowBits] gives with a scale for each sixteen: `factor d s`, exactly.
+    void pack(MemorySegment src, long block, MemorySegment dst, long lane) {
+      long at = numbers.address();
+      MemorySegment.copy(src, block, numbers, NUMBERS_BYTES, blocks.blockBytes());
+      LowBits.unpack(blocks, at + NUMBERS_BYTES, 1, at, at + 256);
+      short half = LowBits.scale(blocks, src, block);
+      dst.set(SHORT, lane, half);
+      float d = Float.float16ToFloat(half) * type.form().factor();
+      for (int group = 0; group < 8; group++) {
+        long to = TiledLayout.group(type, lane, group);
+        int s = integer(numbers.get(FLOAT, 256 + 8L * group), d);
+        int t = integer(numbers.get(FLOAT, 260 + 8L * group), d);
+        dst.set(SHORT, to, (short) (s & 0xFF | t << 8));
+        for (int k = 32 * group; k < 32 * group + 32; k += 4) {
+          to += TiledLayout.SCALES_BYTES;
+          int low = place(k) | place(k + 1) << 4;
+          dst.set(SHORT, to, (short) (low | place(k + 2) << 8 | place(k + 3) << 12));
+        }
+      }
     }
-    if (blocks == DType.Block.Q4_K) {
-      return new DType.Tiled(4, 32, true);
+
+    private int place(int k) {
+      return places[numbers.get(BYTE, k) & 0xFF];
     }
-    throw new IllegalArgumentException(
-        "%s blocks have no tiled form with the same values; only Q4_0, Q8_0 and Q4_K have"
-            .formatted(blocks.name()));
+
+    /// How many times d a scale is; of a d of zero, the sign remains.
+    private static int integer(float scale, float d) {
+      return d == 0 ? (int) Math.copySign(1, scale) : Math.round(scale / d);
+    }
   }
 
   private static long paddedRows(long rows) {

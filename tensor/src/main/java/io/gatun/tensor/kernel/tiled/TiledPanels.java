@@ -12,8 +12,7 @@ import static io.gatun.tensor.kernel.dense.Lanes.ROUND;
 import static io.gatun.tensor.kernel.dense.Lanes.WORDS;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 import static io.gatun.tensor.kernel.scalar.Floats.SHORT;
-import static io.gatun.tensor.kernel.tiled.TiledLayout.MINIMA_GROUP_BYTES;
-import static io.gatun.tensor.kernel.tiled.TiledLayout.MINIMA_HEAD_BYTES;
+import static io.gatun.tensor.kernel.tiled.TiledLayout.PAIRS_GROUP_BYTES;
 import static io.gatun.tensor.kernel.tiled.TiledLayout.SCALES_BYTES;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.LSHL;
@@ -92,12 +91,17 @@ public final class TiledPanels {
     TiledLayout.fetch(from, tileRow, f);
     for (long part = 0; part < 64; part += BYTES) {
       long at = from + part;
-      if (type.minima()) {
-        factorsWithMinima(at, groups, f, d + part);
-        int head = MINIMA_HEAD_BYTES + SCALES_BYTES;
-        int group = MINIMA_GROUP_BYTES;
+      if (type.form() != Tiled.Form.PLAIN) {
+        factorsOfPairs(type, at, groups, f, d + part);
+        long words = at + TiledLayout.headBytes(type) + SCALES_BYTES;
         int tile = type.blockBytes() * Tiled.ROWS;
-        int4(at + head, 3, tile, group, groups, f, a + part, b + part, 4L * stride);
+        if (type.hasLevels()) {
+          long table = TiledLevels.table(type.form());
+          levels(words, tile, table, groups, f, a + part, b + part, 4L * stride);
+        } else {
+          int group = PAIRS_GROUP_BYTES;
+          int4(words, 3, tile, group, groups, f, a + part, b + part, 4L * stride);
+        }
       } else {
         int shift = Integer.numberOfTrailingZeros(type.groupSize() / GROUP);
         int tile = type.blockBytes() * Tiled.ROWS;
@@ -176,40 +180,65 @@ public final class TiledPanels {
     }
   }
 
-  /// As [#factors], for weights with minima. Their scales and minima as floats go behind the
-  /// factors and offsets: for even lanes and then for odd ones, a vector for each group's scale and
-  /// then for each group's minimum.
+  /// As [#factors], for weights with pairs of bytes: of a scale and a minimum, or of the scales of
+  /// the first and the last sixteen columns, which are both factors. As floats these two go behind
+  /// the factors and offsets: for even lanes and then for odd ones, a vector for each group's first
+  /// one and then for each group's second one.
   ///
   /// @param w address of these lanes' part of the first tile
-  private static void factorsWithMinima(long w, int groups, long f, long d) {
+  private static void factorsOfPairs(Tiled type, long w, int groups, long f, long d) {
     long scales = f + (long) groups * FACTORS_BYTES;
     long bytes = (long) groups * BYTES;
+    int head = TiledLayout.headBytes(type);
     for (int lane = 0; lane < 2; lane++) {
       long at = scales + 2 * bytes * lane;
-      for (int minimum = 0; minimum < 2; minimum++) {
-        expandMinima(w, groups, lane, minimum, at + minimum * bytes);
+      long rows = d + lane * (long) TiledProduct.ODD_BYTES;
+      for (int second = 0; second < 2; second++) {
+        expand(w, head, groups, lane, second, type.minima() ? 0xFF : -1, at + second * bytes);
       }
-      rowScales(at, groups, d + lane * (long) TiledProduct.ODD_BYTES);
+      if (type.minima()) {
+        rowScales(at, groups, rows);
+      } else {
+        rowScales(at, 2 * groups, highest(type.form()) / 127f, rows);
+      }
     }
-    for (int minimum = 0; minimum < 2; minimum++) {
-      long at = scales + minimum * bytes;
-      minimaFactors(at, 2 * bytes, (short) (minimum * HALF), groups, f + minimum * BYTES, d);
+    for (int second = 0; second < 2; second++) {
+      long at = scales + second * bytes;
+      short half = (short) (type.minima() ? second * HALF : 0);
+      roundedFactors(at, 2 * bytes, half, groups, f + second * BYTES, d);
+    }
+    if (type.hasLevels()) {
+      scaleRows(type.form().factor(), d);
     }
   }
 
-  /// The groups' scales `d s` (`minimum` 0) or minima `m n` (1), in the even or the odd lanes.
-  private static void expandMinima(long w, int groups, int lane, int minimum, long to) {
+  private static int highest(Tiled.Form form) {
+    int highest = 0;
+    for (int i = 0; i < 16; i++) {
+      highest = Math.max(highest, Math.abs(form.level(i)));
+    }
+    return highest;
+  }
+
+  /// The groups' first (`second` 0) or second bytes times what is in the tile's head for these, in
+  /// the even or the odd lanes.
+  ///
+  /// @param head bytes of it, 64 if it is the same for both
+  /// @param mask of the bytes, with their sign above
+  private static void expand(
+      long w, int head, int groups, int lane, int second, int mask, long to) {
     for (int g = 0; g < groups; g++) {
-      long tile = w + (g >> 3) * (8L * MINIMA_GROUP_BYTES + MINIMA_HEAD_BYTES);
-      long pair = tile + MINIMA_HEAD_BYTES + (g & 7) * (long) MINIMA_GROUP_BYTES;
-      long head = tile + (long) minimum * SCALES_BYTES;
+      long tile = w + (g >> 3) * (8L * PAIRS_GROUP_BYTES + head);
+      long pair = tile + head + (g & 7) * (long) PAIRS_GROUP_BYTES;
+      long d = tile + (long) second * (head - SCALES_BYTES);
       FloatVector six =
           (FloatVector)
               IntVector.fromMemorySegment(INTS, ALL, pair & IN_BOUNDS, ORDER)
-                  .lanewise(LSHR, 16 * lane + 8 * minimum)
-                  .and(0xFF)
+                  .lanewise(LSHL, 24 - 16 * lane - 8 * second)
+                  .lanewise(ASHR, 24)
+                  .and(mask)
                   .convertShape(VectorOperators.I2F, FLOATS, 0);
-      IntVector.fromMemorySegment(INTS, ALL, head & IN_BOUNDS, ORDER)
+      IntVector.fromMemorySegment(INTS, ALL, d & IN_BOUNDS, ORDER)
           .lanewise(LSHL, 16 - 16 * lane)
           .lanewise(ASHR, 3)
           .and(F16_PLACE)
@@ -218,6 +247,25 @@ public final class TiledPanels {
           .mul(six)
           .intoMemorySegment(ALL, to + (long) g * BYTES & IN_BOUNDS, ORDER);
     }
+  }
+
+  /// The greatest magnitudes of `count` vectors, times a factor.
+  private static void rowScales(long scales, int count, float factor, long d) {
+    FloatVector most = FloatVector.broadcast(FLOATS, LEAST);
+    for (int i = 0; i < count; i++) {
+      long at = scales + (long) i * BYTES & IN_BOUNDS;
+      most = FloatVector.fromMemorySegment(FLOATS, ALL, at, ORDER).abs().max(most);
+    }
+    most.mul(factor).intoMemorySegment(ALL, d & IN_BOUNDS, ORDER);
+  }
+
+  /// Multiplies the rows' scales.
+  private static void scaleRows(float factor, long d) {
+    FloatVector even = FloatVector.fromMemorySegment(FLOATS, ALL, d & IN_BOUNDS, ORDER);
+    even.mul(factor).intoMemorySegment(ALL, d & IN_BOUNDS, ORDER);
+    long second = d + TiledProduct.ODD_BYTES & IN_BOUNDS;
+    FloatVector odd = FloatVector.fromMemorySegment(FLOATS, ALL, second, ORDER);
+    odd.mul(factor).intoMemorySegment(ALL, second, ORDER);
   }
 
   private static void rowScales(long scales, int groups, long d) {
@@ -240,7 +288,8 @@ public final class TiledPanels {
   ///
   /// @param from address of floats for even lanes; those for odd ones are `bytes` behind
   /// @param half what is subtracted
-  private static void minimaFactors(long from, long bytes, short half, int groups, long f, long d) {
+  private static void roundedFactors(
+      long from, long bytes, short half, int groups, long f, long d) {
     FloatVector all = FloatVector.broadcast(FLOATS, 256);
     FloatVector even = all.div(FloatVector.fromMemorySegment(FLOATS, ALL, d & IN_BOUNDS, ORDER));
     long dOdd = d + TiledProduct.ODD_BYTES & IN_BOUNDS;
@@ -304,6 +353,28 @@ public final class TiledPanels {
         even.intoMemorySegment(ALL, first + column & IN_BOUNDS, ORDER);
         odd.intoMemorySegment(ALL, second + column & IN_BOUNDS, ORDER);
       }
+    }
+  }
+
+  /// As [#int4], of places in a table, with a factor for each sixteen columns.
+  private static void levels(
+      long w, int tile, long table, int groups, long f, long first, long second, long step) {
+    ShortVector level = ShortVector.fromMemorySegment(WORDS, ALL, table & IN_BOUNDS, ORDER);
+    for (int i = 0; i < groups * 8; i++) {
+      long factors = f + (i >> 2) * (long) BYTES & IN_BOUNDS;
+      long at = w + (long) (i >> 6) * tile + (i >> 3 & 7) * PAIRS_GROUP_BYTES + (i & 7) * 64;
+      ShortVector factor = ShortVector.fromMemorySegment(WORDS, ALL, factors, ORDER);
+      ShortVector v = ShortVector.fromMemorySegment(WORDS, ALL, at & IN_BOUNDS, ORDER);
+      ShortVector t0 = v.selectFrom(level).mul(factor).add((short) HALF);
+      ShortVector t1 = v.lanewise(LSHR, 4).selectFrom(level).mul(factor).add((short) HALF);
+      ShortVector t2 = v.lanewise(LSHR, 8).selectFrom(level).mul(factor).add((short) HALF);
+      ShortVector t3 = v.lanewise(LSHR, 12).selectFrom(level).mul(factor).add((short) HALF);
+      IntVector a = t0.lanewise(LSHR, 8).or(t1.and((short) 0xFF00)).reinterpretAsInts();
+      IntVector b = t2.lanewise(LSHR, 8).or(t3.and((short) 0xFF00)).reinterpretAsInts();
+      IntVector even = a.and(0xFFFF).or(b.lanewise(LSHL, 16));
+      IntVector odd = a.lanewise(LSHR, 16).or(b.and(0xFFFF0000));
+      even.intoMemorySegment(ALL, first + i * step & IN_BOUNDS, ORDER);
+      odd.intoMemorySegment(ALL, second + i * step & IN_BOUNDS, ORDER);
     }
   }
 

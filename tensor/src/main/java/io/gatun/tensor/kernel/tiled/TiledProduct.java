@@ -66,9 +66,12 @@ public final class TiledProduct {
 
   private final TiledWords.Groups place;
 
+  /// Address of the table of levels.
+  private final long levels;
+
   /// @param w the weights, N = `rows` by K = `columns`, from byte `wAt`; it is faster where that is
   ///   a multiple of 64
-  /// @param q `count` rows of [QuantizedRows], for the weights' bits
+  /// @param q `count` rows of [QuantizedRows], for [#activationBits]
   /// @param out `count` rows of N F32 from byte `outAt`, `outStride` bytes apart
   /// @throws IndexOutOfBoundsException if a segment is too small
   /// @throws IllegalArgumentException if a segment is on the heap
@@ -97,14 +100,26 @@ public final class TiledProduct {
     x = address(q, 0, count * QuantizedRows.rowBytes(columns));
     y = address(out, outAt, (count - 1) * yStride + rows * 4L);
     int tile = type.blockBytes() * Tiled.ROWS;
-    if (type.minima()) {
-      wordsAt = TiledLayout.MINIMA_HEAD_BYTES + TiledLayout.SCALES_BYTES;
-      place = new TiledWords.Groups(3, tile, TiledLayout.MINIMA_GROUP_BYTES);
+    levels = TiledLevels.table(type.form());
+    if (type.form() != Tiled.Form.PLAIN) {
+      wordsAt = TiledLayout.headBytes(type) + TiledLayout.SCALES_BYTES;
+      place = new TiledWords.Groups(3, tile, TiledLayout.PAIRS_GROUP_BYTES);
     } else {
       wordsAt = TiledLayout.SCALES_BYTES;
       int shift = Integer.numberOfTrailingZeros(type.groupSize() / QuantizedRows.GROUP);
       place = new TiledWords.Groups(shift, tile, 128 * type.bits());
     }
+  }
+
+  /// Whether this machine's vectors can multiply weights of the type.
+  public static boolean supports(Tiled type) {
+    return !type.hasLevels() || TiledLevels.AVAILABLE;
+  }
+
+  /// The bits for which activations that the type is multiplied with are
+  /// [quantized][QuantizedRows].
+  public static int activationBits(Tiled type) {
+    return type.hasLevels() ? 8 : type.bits();
   }
 
   /// Whether rows of activations are multiplied together. As long as the kernels that do so are not
@@ -136,7 +151,10 @@ public final class TiledProduct {
       n = together ? rowsFrom(m) : 1;
       long a = x + (long) m * QuantizedRows.BLOCK_BYTES;
       long to = result(m, v, t);
-      if (type.bits() == 4 && !type.minima() && n < 4) {
+      if (type.hasLevels()) {
+        float factor = type.form().factor();
+        TiledLevels.oneRow(at, place.tile(), a, step, 2 * groups, levels, factor, to);
+      } else if (type.bits() == 4 && !type.minima() && n < 4) {
         inOnePass(at, a, n, to, stride(v));
       } else {
         products(at, a, n, t + MOST_ROWS * PADDED_BYTES, to, stride(v));
@@ -147,6 +165,9 @@ public final class TiledProduct {
 
   /// The rows that are multiplied together with row m.
   private int rowsFrom(int m) {
+    if (type.hasLevels()) {
+      return 1;
+    }
     return count - m >= MOST_ROWS && type.bits() == 4 ? MOST_ROWS : Math.min(2, count - m);
   }
 

@@ -44,7 +44,9 @@ public final class TiledRows {
       long tile = address(src, offset, columns / size * tileBytes) + 2L * TiledLayout.lane(row);
       for (long k = 0; k < columns; k += size, tile += tileBytes, to += 4L * size) {
         if (type.minima()) {
-          withMinima(tile, to);
+          withMinima(type, tile, to);
+        } else if (type.hasLevels()) {
+          withLevels(type, tile, to);
         } else if (type.bits() == 4) {
           int4(tile + STEP, size, Lanes.f16(tile), -8, 0, to);
         } else {
@@ -56,14 +58,31 @@ public final class TiledRows {
     Reference.reachabilityFence(dst);
   }
 
-  private static void withMinima(long tile, long to) {
+  private static void withMinima(Tiled type, long tile, long to) {
     float d = Lanes.f16(tile);
     float m = Lanes.f16(tile + STEP);
     for (int group = 0; group < 8; group++) {
-      long pair = TiledLayout.minimaGroup(tile, group);
+      long pair = TiledLayout.group(type, tile, group);
       float scale = d * (ALL.get(BYTE, pair) & 0xFF);
       float min = m * (ALL.get(BYTE, pair + 1) & 0xFF);
       int4(pair + STEP, 32, scale, 0, min, to + group * 128L);
+    }
+  }
+
+  private static void withLevels(Tiled type, long tile, long to) {
+    var form = type.form();
+    float d = Lanes.f16(tile) * form.factor();
+    for (int half = 0; half < 16; half++, to += 64) {
+      long pair = TiledLayout.group(type, tile, half / 2);
+      float scale = d * ALL.get(BYTE, pair + half % 2);
+      long word = pair + STEP * (1L + half % 2 * 4);
+      for (int k = 0; k < 16; k += 4, word += STEP) {
+        int nibbles = ALL.get(SHORT, word & IN_BOUNDS);
+        ALL.set(FLOAT, to + 4 * k & IN_BOUNDS, scale * form.level(nibbles & 15));
+        ALL.set(FLOAT, to + 4 * k + 4 & IN_BOUNDS, scale * form.level(nibbles >> 4 & 15));
+        ALL.set(FLOAT, to + 4 * k + 8 & IN_BOUNDS, scale * form.level(nibbles >> 8 & 15));
+        ALL.set(FLOAT, to + 4 * k + 12 & IN_BOUNDS, scale * form.level(nibbles >> 12 & 15));
+      }
     }
   }
 

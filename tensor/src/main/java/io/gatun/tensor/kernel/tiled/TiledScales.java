@@ -10,8 +10,8 @@ import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 import static io.gatun.tensor.kernel.tiled.QuantizedRows.SCALE;
 import static io.gatun.tensor.kernel.tiled.QuantizedRows.SCALED_SUM;
-import static io.gatun.tensor.kernel.tiled.TiledLayout.MINIMA_GROUP_BYTES;
 import static io.gatun.tensor.kernel.tiled.TiledLayout.MINIMA_HEAD_BYTES;
+import static io.gatun.tensor.kernel.tiled.TiledLayout.PAIRS_GROUP_BYTES;
 import static io.gatun.tensor.kernel.tiled.TiledLayout.SCALES_BYTES;
 import static io.gatun.tensor.kernel.tiled.TiledProduct.ODD_BYTES;
 import static io.gatun.tensor.kernel.tiled.TiledProduct.VECTOR_BYTES;
@@ -103,7 +103,7 @@ final class TiledScales {
     FloatVector product = FloatVector.fromMemorySegment(FLOATS, ALL, y & IN_BOUNDS, ORDER);
     for (int g = from; g < to; g++) {
       long at = w + (long) (g >> 3) * tile & IN_BOUNDS;
-      long pairs = at + MINIMA_HEAD_BYTES + (g & 7) * MINIMA_GROUP_BYTES & IN_BOUNDS;
+      long pairs = at + MINIMA_HEAD_BYTES + (g & 7) * PAIRS_GROUP_BYTES & IN_BOUNDS;
       long a = x + (long) g * step & IN_BOUNDS;
       long sum = s + (long) (g - from) * sums & IN_BOUNDS;
       IntVector i = IntVector.fromMemorySegment(INTS, ALL, sum, ORDER).lanewise(LSHL, up);

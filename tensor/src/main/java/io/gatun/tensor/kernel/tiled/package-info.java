@@ -5,6 +5,6 @@
 /// |---|---|
 /// | where things are | [TiledLayout]; making it: [TiledPack]; rows as F32: [TiledRows] |
 /// | activations (T, K) | [QuantizedRows] |
-/// | a few rows of activations | [TiledProduct], over the kernels [TiledInt4], [TiledWords] and [TiledScales]; [ScalarTiled] checks them |
+/// | a few rows of activations | [TiledProduct], over the kernels [TiledInt4], [TiledWords] and [TiledScales], or [TiledLevels]; [ScalarTiled] checks them |
 /// | many rows | [TiledPanels], for a library's product of 8 bits |
 package io.gatun.tensor.kernel.tiled;

@@ -107,7 +107,7 @@ sealed interface LinearPlan permits PackedPlan, RowPlan {
       log(w, "int8 panels and oneDNN's int8 product", "many rows, and the CPU has int8 products");
       return new PanelPlan(ctx, x, out, w);
     }
-    if (ctx.fast() && vectors && w.dtype() instanceof DType.Tiled) {
+    if (ctx.fast() && vectors && TiledPlan.supports(w)) {
       log(w, "the kernel of tiled weights", many ? "no int8 product of panels" : "few rows");
       return new TiledPlan(x, w, out);
     }

@@ -7,6 +7,7 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.dense.Int8Products;
 import io.gatun.tensor.kernel.tiled.TiledPanels;
+import io.gatun.tensor.kernel.tiled.TiledProduct;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.Scratch;
 import java.lang.foreign.MemorySegment;
@@ -49,7 +50,7 @@ final class Panels {
 
   /// Whether int8 products here read panels of `n` rows of the weight.
   static boolean supports(Input x, Tensor w, int n) {
-    if (!(w.dtype() instanceof DType.Tiled)) {
+    if (!(w.dtype() instanceof DType.Tiled type) || !TiledProduct.supports(type)) {
       return false;
     }
     int columns = Layout.of(n, x.columns()).columns;

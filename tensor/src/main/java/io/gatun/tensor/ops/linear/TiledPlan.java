@@ -22,11 +22,16 @@ final class TiledPlan implements RowPlan {
             0,
             Math.toIntExact(w.dim(0)),
             x.columns(),
-            x.quantized(type.bits()),
+            x.quantized(TiledProduct.activationBits(type)),
             x.rows(),
             out.segment(),
             0,
             4 * out.dim(1));
+  }
+
+  /// Whether there is a kernel for the weight.
+  static boolean supports(Tensor w) {
+    return w.dtype() instanceof DType.Tiled type && TiledProduct.supports(type);
   }
 
   @Override
