@@ -21,6 +21,7 @@ public final class LlmOptions {
   private Ops ops;
   private KvPool pool;
   private long kvBudget;
+  boolean force;
   LoadMode loadMode = LoadMode.MAP;
   Path tokenizer;
   DType.Plain kv = DType.Plain.F16;
@@ -60,6 +61,13 @@ public final class LlmOptions {
   /// Where the weights live; by default in the file's mapping.
   public LlmOptions loadMode(LoadMode value) {
     loadMode = Objects.requireNonNull(value, "loadMode is null");
+    return this;
+  }
+
+  /// Whether a model runs, too, that does not fit into the free memory, as slowly as the disk is;
+  /// by default it is refused, with what would fit.
+  public LlmOptions force(boolean value) {
+    force = value;
     return this;
   }
 

@@ -20,6 +20,7 @@ import java.util.function.Consumer;
 public final class StableDiffusionOptions {
   Backend backend = Backend.NATIVE;
   int threads = Workers.defaultThreads();
+  boolean force;
   LoadMode loadMode = LoadMode.MAP;
   Quantization quantization = Quantization.NONE;
   Path vae;
@@ -57,6 +58,13 @@ public final class StableDiffusionOptions {
   /// Where the weights live; by default in the files' mapping.
   public StableDiffusionOptions loadMode(LoadMode value) {
     loadMode = Objects.requireNonNull(value, "loadMode is null");
+    return this;
+  }
+
+  /// Whether a model runs, too, that does not fit into the free memory, as slowly as the disk is;
+  /// by default it is refused, with what would fit.
+  public StableDiffusionOptions force(boolean value) {
+    force = value;
     return this;
   }
 
@@ -138,6 +146,8 @@ public final class StableDiffusionOptions {
   /// @throws io.gatun.loaders.CheckpointException if there is nothing of one
   void findFiles() {
     vae = vae == null ? null : NamedModels.find(vae);
+    network = network == null ? null : NamedModels.find(network);
+    textEncoders.replaceAll(NamedModels::find);
     embeddings.replaceAll(NamedModels::find);
     controlNets.replaceAll(NamedModels::find);
     loras = NamedModels.findAll(loras);

@@ -115,13 +115,16 @@ final class DiffusionModelOptions {
     if (vae != null) {
       vae = ModelNames.find(command, vae);
     }
+    if (networkFile != null) {
+      networkFile = ModelNames.find(command, networkFile);
+    }
+    textEncoders.replaceAll(file -> ModelNames.find(command, file));
     embeddings.replaceAll(file -> ModelNames.find(command, file));
     controlNets.replaceAll(file -> ModelNames.find(command, file));
     if (from != null) {
       from.checkModel(
           path, networkFile, textEncoders, vae, adaptations.keySet(), controlNets, embeddings);
     }
-    Fit.of(path, StableDiffusion.PACKING_BUDGET).require(null, run.force());
     return StableDiffusion.load(
         path,
         o -> {
@@ -143,6 +146,7 @@ final class DiffusionModelOptions {
           o.backend(run.backend())
               .threads(run.threads())
               .loadMode(run.load())
+              .force(run.force())
               .quantization(quantization())
               .notices(line -> err.println("gatun: warning: " + line));
           if (network.dtype() != null) {

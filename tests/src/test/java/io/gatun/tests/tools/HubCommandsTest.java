@@ -91,7 +91,8 @@ class HubCommandsTest {
   @Test
   void everyOptionThatNamesWeightsTakesAName() throws IOException {
     String[] imagine = {"imagine", "a red circle", "-o", home.resolve("x.png").toString()};
-    for (String option : List.of("--vae", "--lora", "--controlnet", "--embedding")) {
+    for (String option :
+        List.of("--vae", "--lora", "--controlnet", "--embedding", "--network", "--text-encoder")) {
       var named = Stream.concat(Stream.of(imagine), Stream.of(option, "org/none"));
       assertMissing(named.toArray(String[]::new));
     }
