@@ -159,12 +159,12 @@ public record Fit(
   ///
   /// @param asked the context that the user wants, or null
   /// @param force whether it runs all the same
-  /// @throws CheckpointException with what would fit
+  /// @throws DoesNotFitException with what would fit
   public void require(Integer asked, boolean force) {
     int context = context(asked);
     if (!force && !fits(context)) {
-      throw new CheckpointException(
-          "%s: does not fit into memory: %s of weights%s and about %s for the work make %s, and %s are free. %s. With --force (in Java, force(true)) it runs all the same, as slowly as the disk is"
+      throw new DoesNotFitException(
+          "%s: does not fit into memory: %s of weights%s and about %s for the work make %s, and %s are free. %s"
               .formatted(
                   model,
                   size(weights),

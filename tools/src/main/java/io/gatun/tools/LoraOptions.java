@@ -26,6 +26,11 @@ final class LoraOptions {
 
   /// Their files and scales, in the order in which they were given.
   Map<Path, Double> adaptations() {
+    return adaptations(command, loras);
+  }
+
+  /// The files and scales of `FILE:SCALE`; those on the hub are fetched.
+  static Map<Path, Double> adaptations(CommandSpec command, List<String> loras) {
     Map<Path, Double> adaptations = new LinkedHashMap<>();
     loras.forEach(lora -> addLora(lora, adaptations));
     Map<Path, Double> found = new LinkedHashMap<>();
