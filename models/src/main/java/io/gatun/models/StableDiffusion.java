@@ -222,6 +222,8 @@ public final class StableDiffusion implements AutoCloseable {
     var options = new StableDiffusionOptions();
     Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
     Path path = NamedModels.find(pathOrName);
+    options.findFiles();
+    Fit.of(path, PACKING_BUDGET).require(null, options.force);
     var files = PipelineFiles.open(path, options.loadMode, options.given());
     Ops ops = null;
     try {
