@@ -17,6 +17,7 @@ import io.gatun.models.nn.Weights;
 import io.gatun.models.pipeline.Condition;
 import io.gatun.models.pipeline.ControlNetFile;
 import io.gatun.models.pipeline.LatentSize;
+import io.gatun.models.pipeline.PictureUse;
 import io.gatun.models.pipeline.Pipeline;
 import io.gatun.models.pipeline.PipelineParts;
 import io.gatun.models.pipeline.Pipelines;
@@ -245,6 +246,12 @@ public final class StableDiffusion implements AutoCloseable {
     return loras.applied();
   }
 
+  /// Whether the network sees pictures, [ImagineOptions#reference], to change them or to work from.
+  public boolean seesPictures() {
+    return pipeline.pictureUse() == PictureUse.EDIT
+        || pipeline.pictureUse() == PictureUse.REFERENCES;
+  }
+
   /// The side in pixels of the images that the model was trained on.
   public int defaultSize() {
     return pipeline.sampleSize() * images.factor();
@@ -272,8 +279,32 @@ public final class StableDiffusion implements AutoCloseable {
     Objects.requireNonNull(choose, "what chooses the options is null").accept(o);
     Objects.requireNonNull(prompt, "the prompt is null");
     try (var _ = ops.owner().turn()) {
-      return imagine(prompt, o);
+      return o.hires > 1 ? hires(prompt, o) : imagine(prompt, o);
     }
+  }
+
+  /// Makes images and then each of them anew, from itself in a larger size.
+  private Imagined hires(String prompt, ImagineOptions o) {
+    if (o.initImage != null || !o.references.isEmpty()) {
+      throw new IllegalArgumentException(
+          "a larger image is made of one that was made of the prompt alone; leave out the picture,"
+              + " or make the larger one of it with a strength");
+    }
+    int batch = o.batch;
+    long seed = o.seed;
+    var first = imagine(prompt, o);
+    int factor = images.factor() * pipeline.multiple();
+    var made = new ArrayList<Imagined>();
+    o.noise();
+    for (int b = 0; b < batch; b++) {
+      var image = first.images().get(b);
+      o.size(
+          nearest((int) Math.round(image.width() * o.hires), factor),
+          nearest((int) Math.round(image.height() * o.hires), factor));
+      o.initImage(image).strength(o.hiresStrength).batch(1).seed(seed + b);
+      made.add(imagine(prompt, o));
+    }
+    return first.enlarged(made);
   }
 
   private Imagined imagine(String prompt, ImagineOptions o) {
