@@ -140,16 +140,13 @@ public final class StableDiffusion implements AutoCloseable {
 
   /// The autoencoders: the pipeline's or another of its architecture, and a tiny one if there is.
   private LatentImages images() {
-    var own = new Functional(ops, options.dtype());
     boolean tiny = vaeFile != null && vaeFile.isTiny();
-    if (vaeFile == null || tiny) {
-      var config = AutoencoderKLConfig.of(files.config("vae"));
-      var vae = new AutoencoderKL(config, files.weights("vae"), own);
-      return new LatentImages(vae, tiny ? tiny(config) : null, own);
-    }
-    var config = AutoencoderKLConfig.of(vaeFile.config(files.config("vae")));
-    var weights = vaeFile.weights(config.blockOutChannels().size());
-    return new LatentImages(new AutoencoderKL(config, weights, own), null, own);
+    boolean own = vaeFile == null || tiny;
+    var keys = files.config("vae");
+    var config = AutoencoderKLConfig.of(own ? keys : vaeFile.config(keys));
+    var weights = own ? files.weights("vae") : vaeFile.weights(config.blockOutChannels().size());
+    var vae = new AutoencoderKL(config, weights);
+    return new LatentImages(vae, tiny ? tiny(config) : vae, ops, options.dtype());
   }
 
   private AutoencoderTiny tiny(AutoencoderKLConfig config) {
@@ -167,7 +164,7 @@ public final class StableDiffusion implements AutoCloseable {
                   config.latentChannels(),
                   config.factor()));
     }
-    return new AutoencoderTiny(null, decoder, new Functional(ops, options.dtype()));
+    return new AutoencoderTiny(null, decoder);
   }
 
   /// A part's weights, with what was trained in addition, and those of the network as they are to
