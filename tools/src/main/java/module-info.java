@@ -3,7 +3,9 @@ module io.gatun.tools {
   requires com.fasterxml.jackson.databind;
   requires info.picocli;
   requires io.gatun.models;
+  requires static io.gatun.search; // for commands that search, whose launcher adds it
   requires static io.gatun.server; // for gatun serve alone, whose launcher adds it
+  requires java.logging;
   requires java.net.http;
   requires jdk.management;
   requires jdk.unsupported; // JLine catches Ctrl-C by its sun.misc.Signal

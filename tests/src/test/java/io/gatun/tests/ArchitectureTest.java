@@ -175,6 +175,18 @@ class ArchitectureTest {
           .dependOnClassesThat()
           .resideInAPackage("io.gatun.server..");
 
+  /// The command line loads the search for the commands that need it, alone.
+  @ArchTest
+  static final ArchRule FEW_CLASSES_KNOW_THE_SEARCH =
+      noClasses()
+          .that()
+          .resideOutsideOfPackages("io.gatun.search..", "io.gatun.tests..")
+          .and()
+          .haveNameNotMatching("io\\.gatun\\.tools\\.(Searching(\\$.*)?|IndexProgress)")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("io.gatun.search..");
+
   /// The server: what every request goes through knows no models, these know no API, and no API
   /// knows another one.
   @ArchTest

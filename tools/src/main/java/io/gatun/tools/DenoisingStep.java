@@ -22,7 +22,6 @@ import io.gatun.tensor.ops.Functional;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.SplittableRandom;
-import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 
 /// A step of a text-to-image model's network, on random latents and a random text.
@@ -52,8 +51,6 @@ record DenoisingStep(int images, int pixels, Network network) {
 
   /// Of a prompt of some sentences, which is not filled up.
   private static final int Z_IMAGE_TOKENS = 100;
-
-  private static final BiConsumer<String, Tensor> NOBODY = (name, x) -> {};
 
   /// The name of the network's part.
   static String part(PipelineFiles files) {
@@ -103,8 +100,9 @@ record DenoisingStep(int images, int pixels, Network network) {
             pixels,
             (f, x) -> {
               var text = random(f, PIXART_TOKENS, config.captionChannels());
-              var caption = network.caption(f, text, NOBODY);
-              return () -> network.forward(f, x, TIMESTEP, pixels, pixels, caption, NOBODY);
+              var caption = network.caption(f, text, DenoisingStep::unseen);
+              return () ->
+                  network.forward(f, x, TIMESTEP, pixels, pixels, caption, DenoisingStep::unseen);
             });
       }
       case "SD3Transformer2DModel" -> {
@@ -116,7 +114,7 @@ record DenoisingStep(int images, int pixels, Network network) {
             (f, x) -> {
               var text = random(f, SD3_TOKENS, config.jointAttentionDim());
               var pooled = random(f, 1, config.pooledProjectionDim());
-              return () -> network.forward(f, x, TIMESTEP, text, pooled, NOBODY);
+              return () -> network.forward(f, x, TIMESTEP, text, pooled, DenoisingStep::unseen);
             });
       }
       case "FluxTransformer2DModel" -> {
@@ -128,7 +126,7 @@ record DenoisingStep(int images, int pixels, Network network) {
             (f, x) -> {
               var text = random(f, FLUX_TOKENS, config.jointAttentionDim());
               var pooled = random(f, 1, config.pooledProjectionDim());
-              return () -> network.forward(f, x, TIMESTEP, 1, text, pooled, NOBODY);
+              return () -> network.forward(f, x, TIMESTEP, 1, text, pooled, DenoisingStep::unseen);
             });
       }
       case "Flux2Transformer2DModel" -> {
@@ -139,7 +137,7 @@ record DenoisingStep(int images, int pixels, Network network) {
             LARGE,
             (f, x) -> {
               var text = random(f, FLUX_TOKENS, config.jointAttentionDim());
-              return () -> network.forward(f, x, List.of(), TIMESTEP, text, NOBODY);
+              return () -> network.forward(f, x, List.of(), TIMESTEP, text, DenoisingStep::unseen);
             });
       }
       case "ZImageTransformer2DModel" -> {
@@ -150,8 +148,8 @@ record DenoisingStep(int images, int pixels, Network network) {
             LARGE,
             (f, x) -> {
               var text = random(f, Z_IMAGE_TOKENS, config.capFeatDim());
-              var caption = network.caption(f, text, NOBODY);
-              return () -> network.forward(f, x, TIMESTEP, caption, NOBODY);
+              var caption = network.caption(f, text, DenoisingStep::unseen);
+              return () -> network.forward(f, x, TIMESTEP, caption, DenoisingStep::unseen);
             });
       }
       default ->
@@ -169,6 +167,9 @@ record DenoisingStep(int images, int pixels, Network network) {
             ? random(f, latents, latents, channels)
             : random(f, images, latents, latents, channels));
   }
+
+  /// Takes what a part of a network gives, which nobody wants to see.
+  private static void unseen(String part, Tensor x) {}
 
   /// Normally distributed values, F32, in the workspace.
   static Tensor random(Functional f, long... dims) {

@@ -127,7 +127,7 @@ final class Inspect implements Runnable {
     double bandwidth = 0;
     if (!Files.exists(found.resolve("model_index.json"))) {
       try (var checkpoint = Checkpoint.open(found)) {
-        needs = Fit.of(checkpoint, Architectures.open(checkpoint), kv);
+        needs = Fit.of(checkpoint, Architectures.outline(checkpoint), kv);
         bandwidth =
             needs.free() < 2 * Roofs.READ_BYTES
                 ? 0

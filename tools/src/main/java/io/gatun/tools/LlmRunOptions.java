@@ -55,6 +55,10 @@ final class LlmRunOptions {
     return context;
   }
 
+  int threads() {
+    return run.threads();
+  }
+
   /// Threads and workspace for several models, which share them.
   Ops ops() {
     return new Ops(run.backend(), run.threads(), precision);

@@ -63,6 +63,8 @@ public final class Main implements Runnable {
     COMMANDS.put("generate", Generate.class);
     COMMANDS.put("embed", Embed.class);
     COMMANDS.put("rank", Rank.class);
+    COMMANDS.put("index", IndexCommand.class);
+    COMMANDS.put("ask", Ask.class);
     COMMANDS.put("segment", Segment.class);
     COMMANDS.put("track", Track.class);
     COMMANDS.put("imagine", Imagine.class);

@@ -15,6 +15,11 @@ final class ModelOptions {
     return files.model();
   }
 
+  /// How many threads compute.
+  int threads() {
+    return run.threads();
+  }
+
   Llm load() {
     return run.load(files.model(), files.tokenizerFile());
   }

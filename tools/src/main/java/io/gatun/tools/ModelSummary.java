@@ -82,7 +82,7 @@ record ModelSummary(
         family =
             "%s, %d layers of %d".formatted(keys.type(), keys.layers(), keys.count("hidden_size"));
         // Says what is missing, or of a type that has no kernel.
-        var layout = Architectures.open(checkpoint).layout(DType.Plain.F16);
+        var layout = Architectures.outline(checkpoint).layout(DType.Plain.F16);
         contextBytes = layout.pageBytes() * context / CacheLayout.PAGE + layout.recurrentBytes();
         problem = null;
       }

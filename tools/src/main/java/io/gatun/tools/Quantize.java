@@ -30,15 +30,15 @@ import picocli.CommandLine.Spec;
           + " has 8 bits, and rows that are no whole groups get the greatest group that fits.",
       "",
       "--method gptq reads texts, which should be like those that the model is for, and takes"
-          + " longer than the others; how long depends on the texts, of which 128 pieces are read."
-          + " Beside the mapped model it keeps 1.25 GB at most, and one layer. Layers that are done"
+          + " longer than the others; how long depends on the texts, of which 128 pieces are read,"
+          + " or as many as fit into 256 MB layer by layer. Layers that are done"
           + " are kept in OUT.partial until the model is written: if it is stopped, the same"
           + " command goes on."
     },
     sortOptions = false)
 final class Quantize implements Runnable {
   /// The longest piece of a text, and how many are read unasked.
-  private static final int SAMPLE = 2048;
+  private static final int SAMPLE = 512;
 
   private static final int SAMPLES = 128;
 
@@ -86,7 +86,7 @@ final class Quantize implements Runnable {
       paramLabel = "N",
       converter = CountConverter.class,
       description =
-          "Pieces of the texts to read, of the model's context or 2048 tokens (default: 128).")
+          "Pieces of the texts to read, of the model's context or 512 tokens (default: 128).")
   private Integer samples;
 
   @Option(

@@ -20,7 +20,7 @@ final class Cholesky {
 
   private Cholesky() {}
 
-  /// Replaces the lower triangle of A by that of C, `A = C C^T`. What lies above is left alone.
+  /// Replaces the lower triangle of A by that of C, `A = C C^T`. What lies above is of no meaning.
   ///
   /// @param a (n, n) F32, symmetric
   /// @param least what a pivot is raised to that rounding has made less
@@ -34,7 +34,7 @@ final class Cholesky {
       try (var arena = Arena.ofShared()) {
         int width = end - from;
         var panel = arena.allocate((long) (n - end) * width * Float.BYTES, 64);
-        solve(ops, a, n, from, end, block, panel);
+        solve(ops, a, end, n - end, n, from, block, panel);
         var rows = Tensor.of(panel, DType.Plain.F32, Shape.of(n - end, width));
         for (long stripe = end; stripe < n; stripe += STRIPE) {
           update(ops, a, n, stripe, rows.slice(0, 0, Math.min(n, stripe + STRIPE) - end), end);
@@ -59,18 +59,59 @@ final class Cholesky {
     return c;
   }
 
-  /// The rows below that block.
+  /// Solves `x C^T = y` for each row y of a matrix, in place.
+  ///
+  /// @param factor C (n, n), of which the lower triangle counts
+  /// @param y (T, n) F32 without gaps, which becomes x
+  static void solve(Ops ops, MemorySegment factor, int n, Tensor y) {
+    long count = y.dim(0);
+    for (int from = 0; from < n; from += BLOCK) {
+      int end = Math.min(n, from + BLOCK);
+      int width = end - from;
+      var block = new double[width][width];
+      for (int i = 0; i < width; i++) {
+        for (int j = 0; j <= i; j++) {
+          block[i][j] = factor.getAtIndex(FLOAT, (long) (from + i) * n + from + j);
+        }
+      }
+      try (var _ = ops.scope()) {
+        var panel = ops.empty(count, width);
+        solve(ops, y.segment(), 0, count, n, from, block, panel.segment());
+        if (end < n) {
+          var below = ops.empty(n - end, width);
+          for (long i = end; i < n; i++) {
+            long at = Float.BYTES * (i * n + from);
+            long to = Float.BYTES * (i - end) * width;
+            MemorySegment.copy(factor, at, below.segment(), to, (long) Float.BYTES * width);
+          }
+          subtract(ops, ops.linear(panel, below), y.segment(), 0, n, end);
+        }
+      }
+    }
+  }
+
+  /// Solves for the columns of one block.
+  ///
+  /// @param first the first of the rows in `a`, which are `n` wide
+  /// @param panel what they become, without gaps
   private static void solve(
-      Ops ops, MemorySegment a, long n, int from, int end, double[][] block, MemorySegment panel) {
-    int width = end - from;
+      Ops ops,
+      MemorySegment a,
+      long first,
+      long count,
+      long n,
+      int from,
+      double[][] block,
+      MemorySegment panel) {
+    int width = block.length;
     ops.workers()
         .forEach(
-            n - end,
+            count,
             8,
             (worker, lo, hi) -> {
               var row = new double[width];
               for (long r = lo; r < hi; r++) {
-                long at = (end + r) * n + from;
+                long at = (first + r) * n + from;
                 for (int j = 0; j < width; j++) {
                   double sum = a.getAtIndex(FLOAT, at + j);
                   double[] c = block[j];
@@ -89,23 +130,28 @@ final class Cholesky {
   ///
   /// @param rows the panel down to the stripe's last row
   private static void update(Ops ops, MemorySegment a, long n, long stripe, Tensor rows, int end) {
-    long below = stripe - end;
-    long width = rows.dim(0);
     try (var _ = ops.scope()) {
-      var products = ops.linear(rows.slice(0, below, width), rows);
-      ops.workers()
-          .forEach(
-              width - below,
-              8,
-              (worker, lo, hi) -> {
-                for (long r = lo; r < hi; r++) {
-                  long at = (stripe + r) * n + end;
-                  for (long j = 0; j <= below + r; j++) {
-                    float v = products.segment().getAtIndex(FLOAT, r * width + j);
-                    a.setAtIndex(FLOAT, at + j, a.getAtIndex(FLOAT, at + j) - v);
-                  }
-                }
-              });
+      var products = ops.linear(rows.slice(0, stripe - end, rows.dim(0)), rows);
+      subtract(ops, products, a, stripe, n, end);
     }
+  }
+
+  /// Takes `products` from rows `first` .. and columns `from` .. of `a`, whose rows are `n` wide.
+  private static void subtract(
+      Ops ops, Tensor products, MemorySegment a, long first, long n, long from) {
+    long width = products.dim(1);
+    ops.workers()
+        .forEach(
+            products.dim(0),
+            8,
+            (worker, lo, hi) -> {
+              for (long r = lo; r < hi; r++) {
+                long at = (first + r) * n + from;
+                for (long j = 0; j < width; j++) {
+                  float v = products.segment().getAtIndex(FLOAT, r * width + j);
+                  a.setAtIndex(FLOAT, at + j, a.getAtIndex(FLOAT, at + j) - v);
+                }
+              }
+            });
   }
 }

@@ -1,7 +1,6 @@
 package io.gatun.models.quantize;
 
 import io.gatun.tensor.DType;
-import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.Arena;
@@ -12,17 +11,22 @@ import java.util.Comparator;
 import java.util.stream.IntStream;
 
 /// GPTQ (Frantar et al. 2022): rounds the columns of a layer's weights one after the other, each so
-/// that it makes up for the errors of those before it, as calibration inputs weigh them.
+/// that it makes up for the errors of those before it, as calibration inputs weigh them; and for
+/// what the inputs themselves have lost by then (Li et al. 2025, "GPTAQ").
+///
+/// With inputs x, of which y is asked in addition to W x, integers of d = W - Q are sought that
+/// make `sum ||d x + y||^2` least. With H = sum x x^T = C C^T and M = sum y x^T that is `||d C + M
+/// C^-T||^2` and what no integers can change.
 ///
 /// Columns with great inputs come first ("activation order"), group by group and within each group,
 /// so that groups stay where they are and no order need be stored. A group's scale is tried out on
 /// that very error ([GroupRounding]).
 final class Gptq {
   /// Added to the Hessian's diagonal, of whose mean it is a part.
-  private static final float DAMPING = 0.01f;
+  private static final float DAMPING = 0.05f;
 
-  /// Rows of weights that are rounded at a time.
-  private static final long SLAB = 2048;
+  /// Weights that are rounded at a time.
+  private static final long SLAB = 4 << 20;
 
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
 
@@ -39,14 +43,15 @@ final class Gptq {
 
   /// Prepares for layers with these inputs.
   ///
+  /// @param hessian (K, K)
   /// @param arena for as long as it is used
-  Gptq(Ops ops, Hessian hessian, DType.Tiled type, Arena arena) {
+  Gptq(Ops ops, Moments hessian, DType.Tiled type, Arena arena) {
     this.ops = ops;
     this.type = type;
-    columns = hessian.columns();
+    columns = Math.toIntExact(hessian.sums().dim(1));
     group = type.groupSize();
     order = order(hessian);
-    factor = arena.allocate(Hessian.bytes(columns), 64);
+    factor = arena.allocate(Moments.bytes(columns, columns), 64);
     double sum = 0;
     for (int k = 0; k < columns; k++) {
       sum += hessian.get(k, k);
@@ -68,7 +73,7 @@ final class Gptq {
   }
 
   /// Groups by their greatest input, and columns of each by theirs: the greatest last.
-  private int[] order(Hessian hessian) {
+  private int[] order(Moments hessian) {
     Comparator<Integer> byInput = Comparator.comparingDouble(k -> hessian.get(k, k));
     var groups = new Integer[columns / group][];
     for (int g = 0; g < groups.length; g++) {
@@ -83,21 +88,67 @@ final class Gptq {
   ///
   /// @param w (N, all columns) without gaps
   /// @param first the first of the columns
-  void round(Tensor w, int first, RoundedMatrix out) {
-    for (long row = 0; row < w.dim(0); row += SLAB) {
-      long rows = Math.min(SLAB, w.dim(0) - row);
+  /// @param wanted gives M of some of the rows and these columns
+  void round(Tensor w, int first, Wanted wanted, RoundedMatrix out) {
+    long slab = Math.max(1, SLAB / w.dim(1));
+    for (long row = 0; row < w.dim(0); row += slab) {
+      long rows = Math.min(slab, w.dim(0) - row);
       try (var arena = Arena.ofShared()) {
-        var floats = RoundedMatrix.floats(ops.workers(), w.slice(0, row, row + rows), arena);
-        var weights = Tensor.of(floats, DType.Plain.F32, Shape.of(rows, w.dim(1)));
+        var weights = part(w, row, row + rows, first, arena); // (rows, columns)
+        var lost = Tensor.allocate(arena, DType.Plain.F32, rows, columns);
+        try (var _ = ops.scope()) {
+          var asked = wanted.of(weights, row);
+          if (asked != null) {
+            copyInOrder(asked, lost);
+            Cholesky.solve(ops, factor, columns, lost);
+          }
+        }
         var errors = Tensor.allocate(arena, DType.Plain.F32, rows, columns);
         for (int place = columns - group; place >= 0; place -= group) {
           try (var _ = ops.scope()) {
             var before = before(errors, place + group); // (rows, group)
-            group(weights, first, place, before, errors, row, out);
+            group(weights, first, place, before, lost, errors, row, out);
           }
         }
       }
     }
+  }
+
+  /// What is asked of weights beside their own results.
+  @FunctionalInterface
+  interface Wanted {
+    /// M (rows, K) of `weights` (rows, K), which begin at row `row` of the matrix; null for
+    /// nothing.
+    Tensor of(Tensor weights, long row);
+  }
+
+  /// Rows of the columns as F32.
+  private Tensor part(Tensor w, long from, long to, int first, Arena arena) {
+    try (var all = Arena.ofShared()) {
+      var floats = RoundedMatrix.floats(ops.workers(), w.slice(0, from, to), all);
+      var part = Tensor.allocate(arena, DType.Plain.F32, to - from, columns);
+      for (long r = 0; r < to - from; r++) {
+        long source = Float.BYTES * (r * w.dim(1) + first);
+        long target = (long) Float.BYTES * r * columns;
+        MemorySegment.copy(floats, source, part.segment(), target, (long) Float.BYTES * columns);
+      }
+      return part;
+    }
+  }
+
+  private void copyInOrder(Tensor from, Tensor to) {
+    ops.workers()
+        .forEach(
+            from.dim(0),
+            16,
+            (worker, lo, hi) -> {
+              for (long r = lo; r < hi; r++) {
+                for (int i = 0; i < columns; i++) {
+                  float v = from.segment().getAtIndex(FLOAT, r * columns + order[i]);
+                  to.segment().setAtIndex(FLOAT, r * columns + i, v);
+                }
+              }
+            });
   }
 
   /// What the errors of the columns from `end` on leave in those of the group before; null for the
@@ -136,6 +187,7 @@ final class Gptq {
       int first,
       int place,
       Tensor before,
+      Tensor lost,
       Tensor errors,
       long row,
       RoundedMatrix out) {
@@ -145,7 +197,6 @@ final class Gptq {
         c[i * group + j] = factor.getAtIndex(FLOAT, (long) (place + i) * columns + place + j);
       }
     }
-    long all = weights.dim(1);
     ops.workers()
         .forEach(
             weights.dim(0),
@@ -156,9 +207,9 @@ final class Gptq {
               var left = new float[group];
               for (long r = from; r < to; r++) {
                 for (int j = 0; j < group; j++) {
-                  int column = first + order[place + j];
-                  w[j] = weights.segment().getAtIndex(FLOAT, r * all + column);
+                  w[j] = weights.segment().getAtIndex(FLOAT, r * columns + order[place + j]);
                   left[j] = before == null ? 0 : before.segment().getAtIndex(FLOAT, r * group + j);
+                  left[j] += lost.segment().getAtIndex(FLOAT, r * columns + place + j);
                 }
                 rounding.round(w, left, c);
                 out.setScale(row + r, (first + order[place]) / group, rounding.scale);

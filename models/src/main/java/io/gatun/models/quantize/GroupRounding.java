@@ -47,7 +47,8 @@ final class GroupRounding {
   /// Finds scale and integers.
   ///
   /// @param w the weights
-  /// @param before what the errors of columns behind this group leave in each of its columns
+  /// @param before what the errors of columns behind this group leave in each of its columns, and
+  ///   what else is asked of them
   /// @param c (size, size) of the group's columns, row-major, of which the lower triangle counts
   void round(float[] w, float[] before, float[] c) {
     float max = want(w, before, c);

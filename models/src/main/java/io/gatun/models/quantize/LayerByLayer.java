@@ -9,6 +9,7 @@ import io.gatun.tensor.ops.ProductObserver;
 import io.gatun.tensor.sequence.KvPool;
 import io.gatun.tensor.sequence.Sequence;
 import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -17,38 +18,51 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /// Leads calibration texts through a model, one layer after the other, and quantizes each layer for
-/// the inputs that it gets from those before it, which are quantized already.
+/// the inputs that it gets from what is before it, which is quantized already; and beside it
+/// through the model as it was, since each layer also makes up for what those before it have lost.
 ///
-/// In memory are the residual stream of all texts, what is known of a layer's inputs, and a layer's
-/// new weights; the first two are bounded, whatever the model's size.
+/// In memory are the residual streams of all texts, what is known of a layer's inputs, and a
+/// layer's new weights; all but the last are bounded, whatever the model's size.
 public final class LayerByLayer implements AutoCloseable {
-  /// The most bytes of the residual stream.
+  /// The most bytes of each residual stream.
   private static final long STREAM = 256L << 20;
 
   /// The most bytes of what is known of inputs at a time: beyond, texts go through a layer again.
-  private static final long INPUTS = 1L << 30;
+  private static final long INPUTS = 512L << 20;
 
+  /// Numbers in names, as of experts.
+  private static final Pattern NUMBER = Pattern.compile("(?<=\\.)\\d+(?=\\.|$)");
+
+  private final Decoder original;
   private final Ops ops;
   private final Ops exact;
   private final List<int[]> samples = new ArrayList<>();
   private final Arena arena = Arena.ofShared();
+
+  /// The residual streams of the model as it was, and of the one whose layers are quantized.
+  private final Tensor originalStream;
+
   private final Tensor stream;
 
   /// The targets by where they begin.
   private final TreeMap<Long, Target> targets = new TreeMap<>();
 
-  /// @param decoder the model as it is
+  /// @param original the model as it is
   /// @param ops what it computes with
   /// @param exact what inputs are summed up with: as exact as F32
   /// @param samples tokens of texts, of which as many are read as there is memory for
   /// @param all matrices to be quantized; those that no layer multiplies with are left alone
   public LayerByLayer(
-      Decoder decoder, Ops ops, Ops exact, List<int[]> samples, Collection<Target> all) {
+      Decoder original, Ops ops, Ops exact, List<int[]> samples, Collection<Target> all) {
+    this.original = original;
     this.ops = ops;
     this.exact = exact;
-    long width = decoder.config().hiddenSize();
+    long width = original.config().hiddenSize();
     long rows = 0;
     for (int[] ids : samples) {
       if (this.samples.isEmpty() || (rows + ids.length) * width * Float.BYTES <= STREAM) {
@@ -57,14 +71,17 @@ public final class LayerByLayer implements AutoCloseable {
       }
     }
     all.forEach(target -> targets.put(target.address(), target));
+    originalStream = Tensor.allocate(arena, DType.Plain.F32, rows, width);
     stream = Tensor.allocate(arena, DType.Plain.F32, rows, width);
     long row = 0;
     for (int[] ids : this.samples) {
       try (var _ = ops.scope()) {
-        rows(row, ids.length).segment().copyFrom(decoder.embed(ops, ids).segment());
+        var embedded = original.embed(ops, ids);
+        rows(originalStream, row, ids).segment().copyFrom(embedded.segment());
         row += ids.length;
       }
     }
+    stream.segment().copyFrom(originalStream.segment());
   }
 
   /// The tokens that are read.
@@ -72,24 +89,25 @@ public final class LayerByLayer implements AutoCloseable {
     return stream.dim(0);
   }
 
-  private Tensor rows(long from, long count) {
-    return stream.slice(0, from, from + count);
+  private static Tensor rows(Tensor stream, long from, int[] ids) {
+    return stream.slice(0, from, from + ids.length);
   }
 
-  /// Quantizes the targets of a layer.
+  /// Quantizes the targets of a layer, each kind after those that it gets its inputs from.
   ///
-  /// @param decoder in which earlier layers may be quantized already, this one is not
+  /// @param with the model with these targets of the layer quantized, and all of earlier layers
   /// @param out where the results are
   /// @return those that texts have reached, by their names: an expert that no token has chosen is
   ///   not among them
-  public Map<String, Tensor> quantize(Decoder decoder, int layer, Arena out) {
+  public Map<String, Tensor> quantize(
+      int layer, Function<Map<String, Tensor>, Decoder> with, Arena out) {
     var done = new LinkedHashMap<String, Tensor>();
     boolean again = true;
     while (again) {
-      try (var inputs = new Inputs(done)) {
-        run(decoder, layer, inputs, false);
-        inputs.round(out);
-        again = inputs.someLeft;
+      try (var stage = new Stage(done)) {
+        observe(with.apply(done), layer, stage);
+        stage.round(out);
+        again = stage.someLeft;
       }
     }
     return done;
@@ -99,63 +117,175 @@ public final class LayerByLayer implements AutoCloseable {
   ///
   /// @param decoder in which it is quantized
   public void advance(Decoder decoder, int layer) {
-    run(decoder, layer, null, true);
-  }
-
-  private void run(Decoder decoder, int layer, ProductObserver observer, boolean keep) {
-    var layout = decoder.layout(DType.Plain.F32);
-    try (var pool = new KvPool(Long.MAX_VALUE);
-        var observed = observer == null ? ops.sharing() : ops.observed(observer)) {
+    try (var own = ops.sharing();
+        var originals = ops.sharing()) {
       long row = 0;
       for (int[] ids : samples) {
-        try (var sequence = new Sequence(pool, layout, ids.length);
-            var _ = observed.scope()) {
-          var x = observed.empty(ids.length, stream.dim(1));
-          x.segment().copyFrom(rows(row, ids.length).segment());
-          decoder.forward(observed, layer, Batch.of(sequence, ids, 0), x);
-          if (keep) {
-            rows(row, ids.length).segment().copyFrom(x.segment());
-          }
-          row += ids.length;
-        }
+        run(own, decoder, layer, ids, rows(stream, row, ids));
+        run(originals, original, layer, ids, rows(originalStream, row, ids));
+        row += ids.length;
       }
     }
   }
 
-  /// What is known of the inputs of a layer's targets.
-  private final class Inputs implements ProductObserver, AutoCloseable {
-    private final Map<String, Tensor> done;
-    private final Map<Target, LayerInputs> byTarget = new HashMap<>();
-    private final Map<LayerInputs, List<Target>> targetsOf = new LinkedHashMap<>();
-    private long bytes;
-    private boolean someLeft;
+  /// Tells a stage what the layer's inputs are.
+  private void observe(Decoder decoder, int layer, Stage stage) {
+    var now = new Seen(stage, true);
+    var before = new Seen(stage, false);
+    try (var own = ops.observed(now);
+        var originals = ops.observed(before)) {
+      long row = 0;
+      for (int[] ids : samples) {
+        try (var memory = Arena.ofShared()) {
+          now.begin(rows(stream, row, ids), memory);
+          run(own, decoder, layer, ids, now.residual);
+          before.begin(rows(originalStream, row, ids), memory);
+          run(originals, original, layer, ids, before.residual);
+          now.inputs.forEach((inputs, all) -> add(inputs, all, before, now, memory));
+        }
+        row += ids.length;
+      }
+    }
+  }
 
-    Inputs(Map<String, Tensor> done) {
-      this.done = done;
+  private void add(LayerInputs inputs, List<Tensor> now, Seen before, Seen after, Arena memory) {
+    var then = before.inputs.getOrDefault(inputs, List.of());
+    long tokens = after.residual.dim(0);
+    // An expert's tokens may be others than they were.
+    boolean alike =
+        then.size() == now.size()
+            && Stream.concat(now.stream(), then.stream()).allMatch(x -> x.dim(0) == tokens);
+    var a = before.residuals.get(inputs);
+    var b = after.residuals.get(inputs);
+    boolean isAdded = alike && a != null && b != null;
+    var residual = isAdded ? LayerInputs.difference(exact, a, b, memory) : null;
+    for (int i = 0; i < now.size(); i++) {
+      inputs.add(exact, now.get(i), alike ? then.get(i) : null, residual);
+    }
+  }
+
+  /// Runs a layer on x (T, D), in place.
+  private static void run(Ops ops, Decoder decoder, int layer, int[] ids, Tensor x) {
+    var layout = decoder.layout(DType.Plain.F32);
+    try (var pool = new KvPool(Long.MAX_VALUE);
+        var sequence = new Sequence(pool, layout, ids.length);
+        var _ = ops.scope()) {
+      decoder.forward(ops, layer, Batch.of(sequence, ids, 0), x);
+    }
+  }
+
+  /// What one text shows of a stage's inputs.
+  private final class Seen implements ProductObserver {
+    private final Stage stage;
+    private final boolean isQuantized;
+
+    private final Map<LayerInputs, List<Tensor>> inputs = new LinkedHashMap<>();
+
+    /// The residual stream before a layer's result is added to it.
+    private final Map<LayerInputs, Tensor> residuals = new HashMap<>();
+
+    private Arena memory;
+
+    /// The residual stream (T, D).
+    private Tensor residual;
+
+    /// The last inputs, if they have one weight only; and that.
+    private LayerInputs last;
+
+    private Tensor lastWeight;
+
+    Seen(Stage stage, boolean isQuantized) {
+      this.stage = stage;
+      this.isQuantized = isQuantized;
+    }
+
+    /// @param x the residual stream of the next text, which stays as it is
+    /// @param copies where what is seen is kept
+    void begin(Tensor x, Arena copies) {
+      inputs.clear();
+      residuals.clear();
+      last = null;
+      memory = copies;
+      residual = x.copy(copies);
     }
 
     @Override
     public void products(Tensor x, List<Tensor> weights) {
+      last = null;
+      var own = stage.inputs(x, weights, isQuantized);
+      if (own != null) {
+        inputs.computeIfAbsent(own, _ -> new ArrayList<>()).add(x.copy(memory));
+        last = weights.size() == 1 ? own : null;
+        lastWeight = weights.getFirst();
+      }
+    }
+
+    @Override
+    public void sum(Tensor x, Tensor y) {
+      if (last != null
+          && x.segment().address() == residual.segment().address()
+          && isProduct(inputs.get(last).getLast(), lastWeight, y)) {
+        residuals.put(last, x.copy(memory));
+      }
+      last = null;
+    }
+
+    /// Whether y is the product of both and nothing else, as its first row shows.
+    private boolean isProduct(Tensor x, Tensor weight, Tensor y) {
+      if (x.dim(0) != y.dim(0) || weight.dim(0) != y.dim(1)) {
+        return false;
+      }
+      try (var _ = exact.scope()) {
+        var product = exact.linear(x.slice(0, 0, 1), weight);
+        double off = 0;
+        double all = 0;
+        for (long i = 0; i < y.dim(1); i++) {
+          float p = product.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i);
+          float difference = y.segment().getAtIndex(ValueLayout.JAVA_FLOAT, i) - p;
+          off += difference * difference;
+          all += p * p;
+        }
+        return off <= 0.01 * all;
+      }
+    }
+  }
+
+  /// Targets of one kind, which do not depend on each other, and what is known of their inputs.
+  private final class Stage implements AutoCloseable {
+    private final Map<String, Tensor> done;
+    private final Map<Target, LayerInputs> byTarget = new HashMap<>();
+    private final Map<LayerInputs, List<Target>> targetsOf = new LinkedHashMap<>();
+    private String kind;
+    private long bytes;
+    private boolean someLeft;
+
+    Stage(Map<String, Tensor> done) {
+      this.done = done;
+    }
+
+    /// What is known of x, if it is an input of this stage's targets; else null.
+    ///
+    /// @param isNew whether targets that were not seen yet may become part of this stage
+    LayerInputs inputs(Tensor x, List<Tensor> weights, boolean isNew) {
       var wanted = weights.stream().map(this::target).filter(Objects::nonNull).distinct().toList();
-      if (wanted.isEmpty()) {
-        return;
+      var first = wanted.isEmpty() ? null : wanted.getFirst();
+      if (first == null || byTarget.containsKey(first) || !isNew) {
+        return byTarget.get(first);
       }
-      var inputs = byTarget.get(wanted.getFirst());
-      if (inputs == null) {
-        int columns = Math.toIntExact(x.dim(1));
-        long more = LayerInputs.bytes(columns);
-        if (bytes > 0 && bytes + more > INPUTS) {
-          someLeft = true;
-          return;
-        }
-        bytes += more;
-        inputs = new LayerInputs(columns);
-        targetsOf.put(inputs, wanted);
-        for (var target : wanted) {
-          byTarget.put(target, inputs);
-        }
+      String name = NUMBER.matcher(first.name()).replaceAll("*");
+      int columns = Math.toIntExact(x.dim(1));
+      boolean mayAdd = weights.size() == 1 && weights.getFirst().dim(0) == stream.dim(1);
+      long more = LayerInputs.bytes(columns, mayAdd ? stream.dim(1) : 0);
+      if (kind != null && (!kind.equals(name) || bytes + more > INPUTS)) {
+        someLeft = true;
+        return null;
       }
-      inputs.add(exact, x);
+      kind = name;
+      bytes += more;
+      var inputs = new LayerInputs(columns);
+      targetsOf.put(inputs, wanted);
+      wanted.forEach(target -> byTarget.put(target, inputs));
+      return inputs;
     }
 
     /// The target that a weight is part of; null for none, or one that is done.

@@ -49,6 +49,11 @@ record IntegerGroups(
   ///
   /// @param part the tensor that says which groups columns belong to, for messages
   Tensor tensor(StoredLayer layer, String part) {
+    int size = tileGroup();
+    var tiled = size == 0 ? null : new DType.Tiled(bits > 4 ? 8 : 4, size);
+    if (layer.isOutline() && tiled != null) {
+      return layer.zeros(tiled, rows, columns);
+    }
     int[] order = order(layer, part);
     Integers sorted =
         order == null ? integers : (row, count, out) -> sorted(order, row, count, out);
@@ -60,9 +65,8 @@ record IntegerGroups(
       }
       how = how.withOrder(columnOf);
     }
-    int size = tileGroup();
-    if (size > 0 && scalesAreF16()) {
-      return tiles(layer, sorted, size).dequantized(how);
+    if (tiled != null && scalesAreF16()) {
+      return tiles(layer, sorted, tiled).dequantized(how);
     }
     var scales = Tensor.allocate(layer.memory(), DType.Plain.F32, rows, groups());
     for (int i = 0; i < rows * groups(); i++) {
@@ -93,8 +97,8 @@ record IntegerGroups(
             });
   }
 
-  private Tensor tiles(StoredLayer layer, Integers sorted, int size) {
-    int share = groupSize / size;
+  private Tensor tiles(StoredLayer layer, Integers sorted, DType.Tiled type) {
+    int share = groupSize / type.groupSize();
     var packed =
         new Packing.Integers() {
           @Override
@@ -107,7 +111,6 @@ record IntegerGroups(
             return scale.at(row, group / share);
           }
         };
-    var type = new DType.Tiled(bits > 4 ? 8 : 4, size);
     return Packing.tiles(layer.workers(), packed, type, rows, columns, layer.memory());
   }
 

@@ -65,6 +65,17 @@ public record QuantizedCheckpoint(
   /// @throws CheckpointException if a layer or the configuration is of a kind that Gatun does not
   ///   read
   public static Checkpoint of(Checkpoint stored, JsonKeys config) {
+    return of(stored, config, false);
+  }
+
+  /// The same with zeros for what would have to be made: types and shapes, without the work.
+  ///
+  /// @throws CheckpointException as [#of]
+  public static Checkpoint outline(Checkpoint stored, JsonKeys config) {
+    return of(stored, config, true);
+  }
+
+  private static Checkpoint of(Checkpoint stored, JsonKeys config, boolean outline) {
     if (stored.format() == Format.GGUF) {
       return gguf(stored);
     }
@@ -79,7 +90,7 @@ public record QuantizedCheckpoint(
         for (var format : FORMATS) {
           if (name.endsWith("." + format.suffix())) {
             String layer = name.substring(0, name.length() - format.suffix().length() - 1);
-            var parts = new StoredLayer(stored, layer, how, workers);
+            var parts = new StoredLayer(stored, layer, how, workers, outline);
             if (tensors.containsKey(name) && format.matches(parts)) {
               Tensor matrix = format.matrix(parts);
               tensors.keySet().removeAll(parts.used());

@@ -1,5 +1,6 @@
 package io.gatun.models.quantized;
 
+import io.gatun.ffm.RawArena;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.tensor.DType;
@@ -20,13 +21,20 @@ final class StoredLayer {
   private final String name;
   private final QuantizationConfig config;
   private final Workers workers;
+  private final boolean outline;
   private final Set<String> used = new TreeSet<>();
 
-  StoredLayer(Checkpoint checkpoint, String name, QuantizationConfig config, Workers workers) {
+  StoredLayer(
+      Checkpoint checkpoint,
+      String name,
+      QuantizationConfig config,
+      Workers workers,
+      boolean outline) {
     this.checkpoint = checkpoint;
     this.name = name;
     this.config = config;
     this.workers = workers;
+    this.outline = outline;
   }
 
   String name() {
@@ -39,6 +47,19 @@ final class StoredLayer {
 
   Workers workers() {
     return workers;
+  }
+
+  /// Whether only types and shapes matter.
+  boolean isOutline() {
+    return outline;
+  }
+
+  /// Zeros in place of a matrix: room that the system gives as it is touched.
+  Tensor zeros(DType type, long rows, long columns) {
+    var shape = Shape.of(rows, columns);
+    return checkpoint.memory() instanceof RawArena memory
+        ? Tensor.of(memory.reserve(Math.max(1, type.byteSize(shape))), type, shape)
+        : Tensor.allocate(checkpoint.memory(), type, rows, columns);
   }
 
   /// Memory that lives as long as the checkpoint.

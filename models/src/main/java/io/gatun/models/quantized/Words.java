@@ -63,15 +63,34 @@ final class Words {
 
   /// The elements of a matrix (N, G) of any plain type.
   static IntegerGroups.Values values(Tensor matrix) {
-    float[] all = matrix.toFloats();
+    var all = new Floats(matrix);
     int groups = Math.toIntExact(matrix.dim(1));
-    return (n, g) -> all[n * groups + g];
+    return (n, g) -> all.at(n * groups + g);
   }
 
   /// The elements of a matrix (G, N) of any plain type, turned.
   static IntegerGroups.Values turned(Tensor matrix) {
-    float[] all = matrix.toFloats();
+    var all = new Floats(matrix);
     int rows = Math.toIntExact(matrix.dim(1));
-    return (n, g) -> all[g * rows + n];
+    return (n, g) -> all.at(g * rows + n);
+  }
+
+  /// A tensor's elements, which are read when the first one is wanted.
+  private static final class Floats {
+    private final Tensor tensor;
+    private volatile float[] values;
+
+    Floats(Tensor tensor) {
+      this.tensor = tensor;
+    }
+
+    float at(int i) {
+      float[] v = values;
+      if (v == null) {
+        v = tensor.toFloats();
+        values = v;
+      }
+      return v[i];
+    }
   }
 }

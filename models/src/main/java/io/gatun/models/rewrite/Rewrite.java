@@ -367,18 +367,19 @@ public final class Rewrite {
     try (var ops = new Ops(Backend.NATIVE, threads, Precision.FAST);
         var exact = new Ops(Backend.NATIVE, threads, Precision.F32);
         var walk = new LayerByLayer(decoder, ops, exact, samples, targets.values())) {
-      var model = decoder;
       for (int i = 0; i < layers; i++) {
         var matrices = finished.read(i);
         if (matrices == null) {
           try (var arena = Arena.ofShared()) {
-            var rounded = new LinkedHashMap<>(walk.quantize(model, i, arena));
+            var rounded =
+                new LinkedHashMap<>(walk.quantize(i, done -> withMatrices(tensors, done), arena));
             completeStacks(rounded, targets, ops.workers(), arena);
             finished.write(i, rounded);
           }
           matrices = finished.read(i);
         }
         made.putAll(matrices);
+        walk.advance(withMatrices(tensors, matrices), i);
         tensors.putAll(matrices);
         expertsOf.forEach(
             (stack, experts) -> {
@@ -386,11 +387,24 @@ public final class Rewrite {
                 tensors.remove(stack);
               }
             });
-        model = Architectures.open(withTensors(tensors));
-        walk.advance(model, i);
         progress.accept(i + 1);
       }
     }
+  }
+
+  /// The model with some matrices in place of those it has, of stacks of experts only whole ones.
+  private Decoder withMatrices(Map<String, Tensor> tensors, Map<String, Tensor> matrices) {
+    var all = new LinkedHashMap<>(tensors);
+    all.putAll(matrices);
+    expertsOf.forEach(
+        (stack, experts) -> {
+          if (matrices.keySet().containsAll(experts)) {
+            all.remove(stack);
+          } else if (all.containsKey(stack)) {
+            all.keySet().removeAll(experts);
+          }
+        });
+    return Architectures.open(withTensors(all));
   }
 
   private boolean isTable(String name) {

@@ -67,8 +67,8 @@ public final class Functional {
 
   /// Sets how many bytes of weights may be kept in another form than the checkpoint's, which makes
   /// products faster; 2 GiB unless set. Weights that find no room are used where they lie, or,
-  /// where that cannot be, brought into their form for each use. Weights that are quantized without
-  /// their inputs are kept in any case, and count.
+  /// where that cannot be, brought into their form for each use. Weights that are quantized are
+  /// kept in any case, and count.
   public void packingBudget(long bytes) {
     ctx.packed().budget(bytes);
   }

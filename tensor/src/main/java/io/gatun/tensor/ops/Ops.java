@@ -98,7 +98,8 @@ public final class Ops implements AutoCloseable {
     return new Ops(this, ctx.alike(new PackedMemory()));
   }
 
-  /// As [#sharing], with someone who sees each product of activations and weights in turn.
+  /// As [#sharing], with someone who sees each product of activations and weights in turn, and what
+  /// [#addInPlace] adds.
   public Ops observed(ProductObserver observer) {
     owner.checkOpen();
     return new Ops(this, ctx.observed(observer, new PackedMemory()));
@@ -257,6 +258,9 @@ public final class Ops implements AutoCloseable {
 
   /// `x += y`, of equal shapes.
   public void addInPlace(Tensor x, Tensor y) {
+    if (ctx.products() != null) {
+      ctx.products().sum(x, y);
+    }
     inPlace(x, y, kernels::add);
   }
 

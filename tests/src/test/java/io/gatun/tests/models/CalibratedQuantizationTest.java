@@ -71,6 +71,24 @@ class CalibratedQuantizationTest {
     return out;
   }
 
+  /// With as much text as correcting earlier layers' losses needs: less than half of what rounding
+  /// to the nearest costs.
+  @Test
+  void laterLayersMakeUpForEarlierOnes() throws IOException {
+    Path play = TestData.shared("text/tinyshakespeare-input.txt");
+    String text = Files.readString(play).substring(0, 60_000);
+    var pieces = CalibrationTexts.samples(Tokenizers.load(tiny()), List.of(text), 32, 512);
+    var config = QuantizeConfig.of(4);
+    Path out = temp.resolve("gptq");
+    try (var checkpoint = Checkpoint.open(tiny())) {
+      var rewrite = Rewrite.quantized(checkpoint, config.by(Method.GPTQ));
+      rewrite.calibrate(pieces, out, THREADS, done -> {});
+      write(rewrite, out);
+    }
+    double[] found = divergences(quantized(config, "rtn"), out);
+    assertTrue(found[1] < 0.54 * found[0], found[0] + " became " + found[1]);
+  }
+
   /// How far models are from the original, in nats a token.
   private static double[] divergences(Path... paths) throws IOException {
     try (var original = Llm.load(tiny(), o -> o.threads(THREADS));
@@ -90,7 +108,7 @@ class CalibratedQuantizationTest {
     Path rtn = quantized(config, "rtn");
     Path gptq = quantized(config.by(Method.GPTQ), "gptq");
     double[] found = divergences(rtn, gptq);
-    assertTrue(found[1] < 0.8 * found[0], found[0] + " became " + found[1]);
+    assertTrue(found[1] < 0.7 * found[0], found[0] + " became " + found[1]);
     try (var a = Checkpoint.open(rtn);
         var b = Checkpoint.open(gptq)) {
       assertEquals(a.tensors().keySet(), b.tensors().keySet());

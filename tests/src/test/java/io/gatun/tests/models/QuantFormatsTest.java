@@ -2,6 +2,7 @@ package io.gatun.tests.models;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -14,6 +15,7 @@ import io.gatun.loaders.SafetensorsWriter;
 import io.gatun.models.PackedModels;
 import io.gatun.models.decoder.Batch;
 import io.gatun.models.decoder.Decoder;
+import io.gatun.models.decoder.Keys;
 import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.quantized.QuantizedCheckpoint;
@@ -266,6 +268,30 @@ class QuantFormatsTest {
             folder.toString());
       }
     }
+  }
+
+  /// What a model is and needs is told without any tiles being made.
+  @ParameterizedTest
+  @MethodSource("models")
+  void outline(Path folder) {
+    try (var stored = Checkpoint.open(folder.resolve("model.safetensors"))) {
+      var outline = Architectures.outline(stored);
+      var model = Architectures.open(stored);
+      assertEquals(
+          model.layout(DType.Plain.F16).pageBytes(), outline.layout(DType.Plain.F16).pageBytes());
+      assertEquals(model.bytesPerToken(), outline.bytesPerToken(), 0.2 * model.bytesPerToken());
+      if (hasIntegers(stored)) {
+        var config = Keys.of(stored);
+        var made = QuantizedCheckpoint.outline(stored, config).tensors();
+        var tiles = made.values().stream().filter(t -> t.dtype() instanceof DType.Tiled).toList();
+        assertFalse(tiles.isEmpty());
+        assertTrue(tiles.stream().allMatch(t -> t.segment().mismatch(zeros(t.byteSize())) < 0));
+      }
+    }
+  }
+
+  private static MemorySegment zeros(long bytes) {
+    return MemorySegment.ofArray(new byte[(int) bytes]);
   }
 
   /// Tiles are made at the first start only, and not of layers that are read in place.

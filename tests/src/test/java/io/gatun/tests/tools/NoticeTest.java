@@ -20,7 +20,7 @@ class NoticeTest {
   private static final Path TARGET = TestData.ROOT.resolve("tools/target");
 
   private static final Pattern LINE =
-      Pattern.compile("(?m)^[\\w.]+:([\\w.-]+) +(\\S+) +(Apache-2\\.0|BSD-3-Clause|MIT)$");
+      Pattern.compile("(?m)^[\\w.-]+:([\\w.-]+) +(\\S+) +(Apache-2\\.0|BSD-3-Clause|MIT)$");
 
   private static List<String> jars(String folder) throws IOException {
     Path path = TARGET.resolve(folder);
@@ -34,6 +34,7 @@ class NoticeTest {
     var all = new ArrayList<>(jars("lib"));
     all.addAll(jars("class-path"));
     all.addAll(jars("server"));
+    all.addAll(jars("search"));
     return all;
   }
 
@@ -45,7 +46,8 @@ class NoticeTest {
             .results()
             .map(line -> line.group(1) + "-" + line.group(2))
             .collect(Collectors.toCollection(TreeSet::new));
-    Set<String> modules = Set.of("ffm-bindings", "tensor", "loaders", "models", "tools", "server");
+    Set<String> modules =
+        Set.of("ffm-bindings", "tensor", "loaders", "models", "tools", "server", "gatun-search");
     var found = new TreeSet<String>();
     for (String jar : shipped()) {
       String name = jar.substring(0, jar.length() - ".jar".length());
@@ -59,6 +61,6 @@ class NoticeTest {
 
   @Test
   void fewJars() throws IOException {
-    assertTrue(shipped().size() < 25, shipped().toString());
+    assertTrue(shipped().size() < 32, shipped().toString());
   }
 }

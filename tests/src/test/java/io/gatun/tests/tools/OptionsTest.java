@@ -30,6 +30,8 @@ class OptionsTest {
           "generate",
           "embed",
           "rank",
+          "index",
+          "ask",
           "segment",
           "track",
           "imagine",

@@ -48,7 +48,19 @@ public final class Architectures {
   ///
   /// @throws CheckpointException if Gatun cannot run it
   public static Decoder open(Checkpoint checkpoint, Keys keys) {
-    var decoder = open(checkpoint, keys, NOTHING);
+    return writer(open(QuantizedCheckpoint.of(checkpoint, keys), keys, NOTHING), keys);
+  }
+
+  /// The model of a checkpoint, to be asked what it is and needs: matrices of integers, which would
+  /// have to be packed, are zeros in it.
+  ///
+  /// @throws CheckpointException if Gatun cannot run the model
+  public static Decoder outline(Checkpoint checkpoint) {
+    var keys = Keys.of(checkpoint);
+    return writer(open(QuantizedCheckpoint.outline(checkpoint, keys), keys, NOTHING), keys);
+  }
+
+  private static Decoder writer(Decoder decoder, Keys keys) {
     if (decoder.isBidirectional()) {
       throw new CheckpointException(
           "%s: this model reads texts in both directions, and writes none. Vectors of texts come from: gatun embed"
@@ -62,11 +74,11 @@ public final class Architectures {
   /// @param heads the tensors of what follows it
   /// @throws CheckpointException if Gatun cannot run it
   public static Decoder openReader(Checkpoint checkpoint, Pattern heads) {
-    return open(checkpoint, Keys.of(checkpoint), heads);
+    var keys = Keys.of(checkpoint);
+    return open(QuantizedCheckpoint.of(checkpoint, keys), keys, heads);
   }
 
-  private static Decoder open(Checkpoint stored, Keys keys, Pattern others) {
-    var checkpoint = QuantizedCheckpoint.of(stored, keys);
+  private static Decoder open(Checkpoint checkpoint, Keys keys, Pattern others) {
     for (var architecture : ALL) {
       if (architecture.types().contains(keys.type())) {
         return Decoder.of(checkpoint, keys, architecture, others);

@@ -88,11 +88,6 @@ public final class PackedMemory {
     return true;
   }
 
-  /// Takes room in any case.
-  public void spend(long bytes) {
-    taken += bytes;
-  }
-
   /// The form of this kind that was made of a weight, or null if there is none.
   public <T> T form(Object weight, Object kind, Class<T> type) {
     var made = forms.get(weight);

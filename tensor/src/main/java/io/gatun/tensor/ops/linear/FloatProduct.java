@@ -47,7 +47,7 @@ final class FloatProduct {
     this.out = out;
     in = x.even();
     ldc = Math.toIntExact(out.dim(-1));
-    weight = w.packed();
+    weight = w.packed(x.rows());
     type = weight.type();
     bias = w.bias();
     scales = w.isQuantized() ? w.int8().scales() : null;
@@ -75,7 +75,7 @@ final class FloatProduct {
 
   /// Values times GELU of gates, `out` (..., N / 2); null if the weight's blocks do not suit.
   static LinearPlan geglu(Input x, LinearForms w, Tensor out) {
-    if (!w.packed().hasHalves()) {
+    if (!w.packed(x.rows()).hasHalves()) {
       return null;
     }
     var product = new FloatProduct(x, w, out);

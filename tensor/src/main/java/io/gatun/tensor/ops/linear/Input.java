@@ -161,15 +161,17 @@ public final class Input {
           var values = f32();
           var sums = ctx.f32(rows, groups);
           int size = Math.toIntExact(columns / groups);
+          var ones = ctx.f32(size).segment();
+          for (long k = 0; k < size; k++) {
+            Floats.set(ones, 0, k, 1);
+          }
           ctx.each(
               rows,
               Context.grain(columns),
               (worker, t) -> {
                 for (long g = 0; g < groups; g++) {
-                  float sum = 0;
-                  for (long k = g * size; k < (g + 1) * size; k++) {
-                    sum += Floats.get(values, 0, t * columns + k);
-                  }
+                  long at = 4 * (t * columns + g * size);
+                  float sum = ctx.kernels().dot(values, at, ones, 0, size);
                   Floats.set(sums.segment(), 0, t * groups + g, sum);
                 }
               });

@@ -35,8 +35,7 @@ public final class Linear {
   public static Tensor[] gated(Context ctx, List<Input> x, List<Tensor> gates, List<Tensor> ups) {
     check(x, gates);
     check(x, ups);
-    tell(ctx, x, gates);
-    tell(ctx, x, ups);
+    tell(ctx, x, gates, ups);
     var outs = outs(ctx, x, gates);
     var plans = new LinearPlan[outs.length];
     for (int i = 0; i < outs.length; i++) {
@@ -59,13 +58,16 @@ public final class Linear {
   }
 
   /// Shows each input to who observes products, with all weights that it is multiplied with.
-  private static void tell(Context ctx, List<Input> x, List<Tensor> weights) {
+  @SafeVarargs
+  private static void tell(Context ctx, List<Input> x, List<Tensor>... weights) {
     if (ctx.products() == null) {
       return;
     }
     var byInput = new IdentityHashMap<Input, List<Tensor>>();
-    for (int i = 0; i < weights.size(); i++) {
-      byInput.computeIfAbsent(x.get(i), _ -> new ArrayList<>()).add(weights.get(i));
+    for (var each : weights) {
+      for (int i = 0; i < each.size(); i++) {
+        byInput.computeIfAbsent(x.get(i), _ -> new ArrayList<>()).add(each.get(i));
+      }
     }
     new LinkedHashSet<>(x)
         .forEach(input -> ctx.products().products(input.tensor(), byInput.get(input)));

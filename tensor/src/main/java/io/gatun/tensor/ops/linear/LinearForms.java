@@ -10,6 +10,10 @@ import java.lang.foreign.MemorySegment;
 /// The weights of a layer as those read them who compute it: made once and kept, unless there is no
 /// room.
 final class LinearForms {
+  /// So many rows of activations are multiplied with weights where they lie: packing these would
+  /// take as long as twenty products.
+  private static final int FEW_ROWS = 2;
+
   private enum Kind {
     BIAS,
     PACKED,
@@ -50,9 +54,14 @@ final class LinearForms {
   }
 
   /// The weights, or, where they are quantized, their integers, as oneDNN's products read them.
-  PackedWeight packed() {
+  ///
+  /// @param rows of activations: for a few, weights that lie as they should are not packed
+  PackedWeight packed(long rows) {
     var kept = ctx.packed().form(w, Kind.PACKED, PackedWeight.class);
     if (kept == null) {
+      if (rows <= FEW_ROWS && !isQuantized() && PackedWeight.canStay(ctx, w.weights())) {
+        return PackedWeight.left(ctx, w.weights());
+      }
       var made =
           isQuantized()
               ? PackedWeight.converted(ctx, int8().values())
@@ -62,22 +71,18 @@ final class LinearForms {
     return kept;
   }
 
-  /// The quantized weights: packed for int8 products where these are made, and then in the
-  /// workspace where there is no room to keep them.
+  /// The quantized weights: packed for int8 products where these are made. They are kept beside the
+  /// budget: rounding them takes longer than most products.
   Int8Weight int8() {
     var kept = ctx.packed().form(w, Kind.INT8, Int8Weight.class);
     if (kept != null) {
       return kept;
     }
-    long bytes = w.outFeatures() * w.inFeatures();
-    if (w.quantization() != Quantization.INT8_DYNAMIC || !ctx.hasInt8()) {
-      ctx.packed().spend(bytes);
-      kept = Int8Weight.tensor(ctx, w.weights(), ctx.packed().arena());
-    } else if (ctx.packed().reserve(bytes)) {
-      kept = Int8Weight.packed(ctx, w.weights(), ctx.packed().arena());
-    } else {
-      return Int8Weight.packed(ctx, w.weights(), (size, _) -> ctx.workspace().take(size));
-    }
-    return ctx.packed().keep(w, Kind.INT8, kept);
+    boolean packs = w.quantization() == Quantization.INT8_DYNAMIC && ctx.hasInt8();
+    var made =
+        packs
+            ? Int8Weight.packed(ctx, w.weights(), ctx.packed().arena())
+            : Int8Weight.tensor(ctx, w.weights(), ctx.packed().arena());
+    return ctx.packed().keep(w, Kind.INT8, made);
   }
 }

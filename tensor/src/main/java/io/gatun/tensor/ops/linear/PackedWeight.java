@@ -84,6 +84,18 @@ final class PackedWeight {
     return result;
   }
 
+  /// Whether products with activations can read weights where they lie.
+  static boolean canStay(Context ctx, List<Tensor> weights) {
+    return weights.stream().allMatch(w -> w.dtype() == ctx.dtype() && w.isContiguous());
+  }
+
+  /// Weights, one above the other, where they lie, if products can read them there.
+  static PackedWeight left(Context ctx, List<Tensor> weights) {
+    var result = new PackedWeight(ctx.elementType(), weights);
+    result.leave(ctx.dtype());
+    return result;
+  }
+
   /// Packs integers (N, K) for products with U8.
   static PackedWeight int8(Context ctx, Tensor values, SegmentAllocator memory) {
     var result = new PackedWeight(ElementType.S8, List.of(values));
@@ -98,9 +110,7 @@ final class PackedWeight {
 
   /// A weight of another type than the activations', which each product converts.
   static PackedWeight converted(Context ctx, Tensor weight) {
-    var result = new PackedWeight(ctx.elementType(), List.of(weight));
-    result.leave(ctx.dtype());
-    return result;
+    return left(ctx, List.of(weight));
   }
 
   /// Of n rows, as many as make blocks of about [#BLOCK_BYTES], and, where that can be, one block

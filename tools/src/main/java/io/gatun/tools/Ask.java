@@ -1,0 +1,89 @@
+package io.gatun.tools;
+
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `gatun ask`: answers from documents. Only [Searching] touches the search's module.
+@Command(
+    name = "ask",
+    description = "Answer a question from the documents of an index, with numbered sources.",
+    sortOptions = false)
+final class Ask implements Callable<Integer> {
+  @Spec CommandSpec spec;
+
+  @Parameters(paramLabel = "QUESTION", description = "What to answer.")
+  String question;
+
+  @Option(
+      names = "--index",
+      paramLabel = "DIR",
+      required = true,
+      description = "The index's folder, or the folder that gatun index was given.")
+  Path index;
+
+  @Option(
+      names = "--passages",
+      paramLabel = "N",
+      defaultValue = "5",
+      converter = CountConverter.class,
+      description = "Most passages to answer from (default: ${DEFAULT-VALUE}).")
+  int passages;
+
+  @Option(
+      names = "--candidates",
+      paramLabel = "N",
+      defaultValue = "50",
+      converter = CountConverter.class,
+      description =
+          "Passages that are looked for in each way, and read by the reranker (default:"
+              + " ${DEFAULT-VALUE}).")
+  int candidates;
+
+  @Option(
+      names = "--mode",
+      paramLabel = "hybrid|words|vectors",
+      description =
+          "How passages are found (default: hybrid, or words where there are no vectors).")
+  SearchMode mode;
+
+  @Option(
+      names = "--embedder",
+      paramLabel = "PATH",
+      description = "Where the embedder of the index lies now (default: where it was).")
+  Path embedder;
+
+  @Option(
+      names = "--reranker",
+      paramLabel = "PATH",
+      description = "A reranker, as for gatun rank, that sorts the passages once more.")
+  Path reranker;
+
+  @Option(names = "--sources-only", description = "Print the passages, and ask no language model.")
+  boolean sourcesOnly;
+
+  @Mixin ModelOptions model;
+
+  @Mixin AnswerOptions answer = new AnswerOptions(256);
+
+  @Option(names = "--json", description = "Print JSON: the answer and its sources.")
+  boolean json;
+
+  /// How passages are found.
+  enum SearchMode {
+    HYBRID,
+    WORDS,
+    VECTORS
+  }
+
+  @Override
+  public Integer call() {
+    answer.check();
+    return SearchModule.use(spec, () -> Searching.ask(this));
+  }
+}

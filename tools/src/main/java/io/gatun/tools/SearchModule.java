@@ -1,0 +1,29 @@
+package io.gatun.tools;
+
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+
+/// The search is a module of its own, which the launcher adds for the commands that need it.
+final class SearchModule {
+  private SearchModule() {}
+
+  /// Runs what needs the module.
+  ///
+  /// @throws ParameterException if it is not there
+  static int use(CommandSpec spec, Callable<Integer> command) {
+    try {
+      return command.call();
+    } catch (NoClassDefFoundError e) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "The search's module is not loaded. Start it with tools/gatun %s, or with --add-modules io.gatun.search."
+              .formatted(spec.name()),
+          e);
+    } catch (RuntimeException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new IllegalStateException(e); // the commands throw none
+    }
+  }
+}

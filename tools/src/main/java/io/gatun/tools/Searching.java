@@ -1,0 +1,284 @@
+package io.gatun.tools;
+
+import io.gatun.models.Generation;
+import io.gatun.models.Reranker;
+import io.gatun.models.TextEmbedder;
+import io.gatun.search.Embedder;
+import io.gatun.search.Grounds;
+import io.gatun.search.Index;
+import io.gatun.search.IndexReport;
+import io.gatun.search.Passage;
+import io.gatun.search.SearchException;
+import io.gatun.search.SearchOptions;
+import java.io.PrintWriter;
+import java.io.Writer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+
+/// What commands that search have of the search's module.
+final class Searching {
+  private static final String FOLDER = ".gatun-index";
+  private static final int PARTLY = 2;
+
+  /// Tokens that chat templates put around a message, by and large.
+  private static final int TEMPLATE = 64;
+
+  /// Lucene says by it which vector instructions it has found. Kept, since loggers are forgotten
+  /// that nobody holds.
+  private static final Logger LUCENE = Logger.getLogger("org.apache.lucene");
+
+  static {
+    LUCENE.setLevel(Level.WARNING);
+  }
+
+  private Searching() {}
+
+  /// An embedder that is there as long as the command.
+  private record Opened(TextEmbedder model, Embedder embedder) implements AutoCloseable {
+    static final Opened NONE = new Opened(null, null);
+
+    /// @param asked null for the one that the index was made with
+    /// @param name as the index knows it; empty for none
+    static Opened of(CommandSpec spec, Path asked, String name, int threads) {
+      if (asked == null && name.isEmpty()) {
+        return NONE;
+      }
+      Path path = asked == null ? Path.of(name) : asked;
+      var model = TextEmbedder.load(ModelNames.find(spec, path), o -> o.threads(threads));
+      var lasting = Files.exists(path) ? path.toAbsolutePath().normalize() : path;
+      return new Opened(model, Embedder.of(model, lasting.toString()));
+    }
+
+    @Override
+    public void close() {
+      if (model != null) {
+        model.close();
+      }
+    }
+  }
+
+  static int index(IndexCommand asked) {
+    try {
+      Path folder = asked.index == null ? beside(asked) : asked.index;
+      var progress = new IndexProgress(asked.spec);
+      String known = Index.exists(folder) ? Index.embedderOf(folder) : "";
+      try (var opened = Opened.of(asked.spec, asked.model, known, asked.threads.count());
+          var index =
+              Index.open(
+                  folder,
+                  opened.embedder,
+                  o -> {
+                    if (asked.chunkTokens != null) {
+                      o.chunkTokens(asked.chunkTokens);
+                    }
+                    if (asked.overlapTokens != null) {
+                      o.overlapTokens(asked.overlapTokens);
+                    }
+                    o.maxCharacters(asked.maxCharacters).progress(progress::show);
+                  })) {
+        var report = index.update(asked.paths.toArray(Path[]::new));
+        progress.end();
+        report(asked, folder, index, report);
+        return report.failures().isEmpty() ? 0 : PARTLY;
+      }
+    } catch (SearchException e) {
+      throw new IllegalArgumentException(e.getMessage(), e);
+    }
+  }
+
+  private static Path beside(IndexCommand asked) {
+    for (Path path : asked.paths) {
+      if (Files.isDirectory(path)) {
+        return path.resolve(FOLDER);
+      }
+    }
+    throw new ParameterException(
+        asked.spec.commandLine(), "Only files are given; say with --index DIR where the index is");
+  }
+
+  private static void report(IndexCommand asked, Path folder, Index index, IndexReport report) {
+    var command = asked.spec.commandLine();
+    for (String failure : report.failures()) {
+      command.getErr().println("gatun index: not indexed: " + failure);
+    }
+    if (asked.json) {
+      var map = new LinkedHashMap<String, Object>();
+      map.put("index", folder.toString());
+      map.put("documents", index.size());
+      map.put("passages", index.chunks());
+      map.put("added", report.added());
+      map.put("unchanged", report.unchanged());
+      map.put("removed", report.removed());
+      map.put("ignored", report.ignored());
+      map.put("failures", report.failures());
+      command.getOut().println(Json.of(map));
+    } else {
+      command
+          .getOut()
+          .printf(
+              "%s: %,d documents, %,d passages%n  %,d new or changed, %,d unchanged, %,d"
+                  + " removed%s%s%n",
+              folder,
+              index.size(),
+              index.chunks(),
+              report.added(),
+              report.unchanged(),
+              report.removed(),
+              report.ignored() == 0 ? "" : ", %,d files of other kinds".formatted(report.ignored()),
+              report.failures().isEmpty()
+                  ? ""
+                  : ", %,d that cannot be read".formatted(report.failures().size()));
+    }
+    command.getOut().flush();
+  }
+
+  static int ask(Ask asked) {
+    try {
+      Path folder = find(asked.index);
+      List<Passage> passages;
+      // What finds the passages is gone before the language model comes.
+      try (var opened =
+              asked.mode == Ask.SearchMode.WORDS
+                  ? Opened.NONE
+                  : Opened.of(
+                      asked.spec, asked.embedder, Index.embedderOf(folder), asked.model.threads());
+          var index = Index.open(folder, opened.embedder);
+          var reranker = reranker(asked)) {
+        passages =
+            index.search(
+                asked.question,
+                o -> {
+                  o.count(asked.passages).candidates(asked.candidates);
+                  o.reranker(reranker);
+                  if (asked.mode != null) {
+                    o.mode(SearchOptions.Mode.valueOf(asked.mode.name()));
+                  }
+                });
+      }
+      return passages.isEmpty() ? nothing(asked, folder) : answer(asked, passages);
+    } catch (SearchException e) {
+      throw new IllegalArgumentException(e.getMessage(), e);
+    }
+  }
+
+  private static Reranker reranker(Ask asked) {
+    return asked.reranker == null
+        ? null
+        : Reranker.load(
+            ModelNames.find(asked.spec, asked.reranker),
+            o -> o.threads(asked.model.threads()).truncate(true));
+  }
+
+  private static Path find(Path folder) {
+    Path within = folder.resolve(FOLDER);
+    return !Index.exists(folder) && Index.exists(within) ? within : folder;
+  }
+
+  private static int nothing(Ask asked, Path folder) {
+    if (asked.json) {
+      print(asked, Map.of("sources", List.of()));
+    } else {
+      asked.spec.commandLine().getErr().println(folder + ": nothing in it has these words");
+    }
+    return 0;
+  }
+
+  private static int answer(Ask asked, List<Passage> passages) {
+    var out = asked.spec.commandLine().getOut();
+    if (asked.sourcesOnly) {
+      if (asked.json) {
+        print(asked, Map.of("sources", maps(passages)));
+      } else {
+        list(out, passages, true);
+      }
+      return 0;
+    }
+    try (var llm = asked.model.load()) {
+      int reserved = Math.min(asked.answer.maxTokens(), llm.contextLimit() / 4);
+      var grounds =
+          Grounds.of(
+              asked.question,
+              passages,
+              llm.contextLimit() - reserved - TEMPLATE,
+              text -> llm.tokenizer().encode(text, false, false).length);
+      if (grounds.passages().size() < passages.size()) {
+        asked
+            .spec
+            .commandLine()
+            .getErr()
+            .printf(
+                "gatun: warning: of %d passages the context of %d tokens has room for %d, beside"
+                    + " the answer%n",
+                passages.size(), llm.contextLimit(), grounds.passages().size());
+      }
+      var interrupts = Interrupts.of(asked.spec);
+      interrupts.stopBy(Thread.currentThread()::interrupt);
+      var shown = asked.json ? new PrintWriter(Writer.nullWriter()) : out;
+      Generation answer;
+      try (var chat = llm.newChat()) {
+        answer = chat.say(grounds.prompt(), o -> asked.answer.apply(o, shown));
+      }
+      if (asked.json) {
+        var map = new LinkedHashMap<>(Generate.asMap(answer));
+        map.put("sources", maps(grounds.passages()));
+        print(asked, map);
+      } else {
+        out.println();
+        out.println();
+        list(out, grounds.passages(), false);
+      }
+      return answer.reason() == Generation.Reason.CANCELLED ? interrupts.code() : 0;
+    }
+  }
+
+  private static void print(Ask asked, Map<String, Object> map) {
+    var out = asked.spec.commandLine().getOut();
+    out.println(Json.of(map));
+    out.flush();
+  }
+
+  private static void list(PrintWriter out, List<Passage> passages, boolean whole) {
+    for (int i = 0; i < passages.size(); i++) {
+      var passage = passages.get(i);
+      out.printf("[%d] %s%n", i + 1, passage.place());
+      if (whole) {
+        out.println(passage.text().indent(4).stripTrailing());
+      }
+    }
+    out.flush();
+  }
+
+  private static List<Map<String, Object>> maps(List<Passage> passages) {
+    var all = new ArrayList<Map<String, Object>>();
+    for (var passage : passages) {
+      var map = new LinkedHashMap<String, Object>();
+      map.put("number", all.size() + 1);
+      map.put("source", passage.source());
+      map.put("start", passage.start());
+      map.put("end", passage.end());
+      map.put("line", passage.line());
+      if (passage.page() > 0) {
+        map.put("page", passage.page());
+        map.put("last_page", passage.lastPage());
+      }
+      map.put("score", passage.score());
+      if (passage.wordRank() > 0) {
+        map.put("word_rank", passage.wordRank());
+      }
+      if (passage.vectorRank() > 0) {
+        map.put("vector_rank", passage.vectorRank());
+      }
+      map.put("text", passage.text());
+      all.add(map);
+    }
+    return all;
+  }
+}
