@@ -182,7 +182,8 @@ class ArchitectureTest {
           .that()
           .resideOutsideOfPackages("io.gatun.search..", "io.gatun.tests..")
           .and()
-          .haveNameNotMatching("io\\.gatun\\.tools\\.(Searching(\\$.*)?|IndexProgress)")
+          .haveNameNotMatching(
+              "io\\.gatun\\.tools\\.(Searching.*|IndexProgress|SearchSpeed.*|SearchCache.*)")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("io.gatun.search..");

@@ -16,6 +16,8 @@ import picocli.CommandLine.Spec;
       BenchServe.class,
       BenchConstraint.class,
       BenchEmbed.class,
+      BenchSearch.class,
+      BenchCache.class,
       BenchSam.class,
       BenchDiffusion.class
     })
@@ -26,6 +28,7 @@ final class Bench implements Runnable {
   public void run() {
     throw new ParameterException(
         spec.commandLine(),
-        "What to measure is not given: system, llm, serve, constraint, embed, sam or diffusion");
+        "What to measure is not given: system, llm, serve, constraint, embed, search, cache, sam or"
+            + " diffusion");
   }
 }

@@ -49,6 +49,8 @@ class OptionsTest {
           "bench system",
           "bench llm",
           "bench embed",
+          "bench search",
+          "bench cache",
           "bench sam",
           "bench diffusion");
 

@@ -124,7 +124,8 @@ final class Store implements AutoCloseable {
     }
   }
 
-  private static void checkEmpty(Path folder) throws IOException {
+  /// Refuses a folder that holds other files.
+  static void checkEmpty(Path folder) throws IOException {
     if (!Files.exists(folder)) {
       return;
     }
@@ -145,7 +146,8 @@ final class Store implements AutoCloseable {
     }
   }
 
-  private static IndexWriterConfig config() {
+  /// How Lucene writes all that is Gatun's.
+  static IndexWriterConfig config() {
     return new IndexWriterConfig(new StandardAnalyzer())
         .setCodec(LongVectors.codec())
         .setRAMBufferSizeMB(BUFFER_MEGABYTES);
