@@ -66,7 +66,7 @@ class ReadmeTest {
             "drawing/Drawing.java",
             "assistant/Assistant.java",
             "concierge/Concierge.java",
-            "vectors/Vectors.java"),
+            "surprise/Surprise.java"),
         sources);
   }
 

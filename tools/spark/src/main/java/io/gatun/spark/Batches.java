@@ -9,8 +9,10 @@ import java.util.Queue;
 
 /// Outcomes of values that are computed some at a time.
 final class Batches implements Iterator<Outcome> {
-  /// Computes.
+  /// Computes some values.
   interface Work {
+    /// Their outcomes, in turn.
+    ///
     /// @param first the place of the first in its partition
     List<Outcome> apply(List<Object> values, long first);
   }

@@ -10,7 +10,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -82,9 +81,9 @@ final class Staged {
       for (Path file : files(path)) {
         String name = path.equals(file) ? "" : path.relativize(file).toString();
         digest.update((name + "\n" + Files.size(file) + "\n").getBytes(StandardCharsets.UTF_8));
-        try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
-          while (in.read(block) >= 0) {
-            continue;
+        try (InputStream in = Files.newInputStream(file)) {
+          for (int n = in.read(block); n >= 0; n = in.read(block)) {
+            digest.update(block, 0, n);
           }
         }
       }
