@@ -42,11 +42,14 @@ class SparkTest {
   static void findJars() throws Exception {
     Path list = TARGET.resolve("class-path.txt");
     assumeTrue(Files.exists(list), "nothing is packaged: run mvn verify, or mvn package");
-    var all = Pattern.compile(File.pathSeparator).splitAsStream(Files.readString(list).strip()).toList();
+    var all =
+        Pattern.compile(File.pathSeparator).splitAsStream(Files.readString(list).strip()).toList();
     Pattern ours = Pattern.compile(".*(/io/gatun/|/bytedeco/|/picocli/|gatun/[\\w-]+/target/).*");
     var own = all.stream().filter(jar -> ours.matcher(jar).matches()).toList();
     spark =
-        all.stream().filter(jar -> !own.contains(jar)).collect(Collectors.joining(File.pathSeparator));
+        all.stream()
+            .filter(jar -> !own.contains(jar))
+            .collect(Collectors.joining(File.pathSeparator));
     Path job;
     try (Stream<Path> files = Files.list(TARGET)) {
       job = files.filter(f -> f.toString().endsWith(".jar")).findFirst().orElseThrow();
@@ -96,7 +99,7 @@ class SparkTest {
         "-Dspark.executor.memory=512m",
         "-Dspark.executor.extraClassPath=" + gatun + File.pathSeparator + spark,
         "-Dspark.executor.extraJavaOptions=@%s -XX:+UseSerialGC --add-modules=jdk.incubator.vector"
-            .formatted(TestData.ROOT.resolve("tools/kernel.options"))
+                .formatted(TestData.ROOT.resolve("tools/kernel.options"))
             + " --enable-native-access=ALL-UNNAMED");
   }
 
@@ -123,11 +126,21 @@ class SparkTest {
   void anExecutorThatDiesChangesNothing() throws Exception {
     Path in = rows("questions.jsonl", 60);
     var split =
-        List.of(
-            "-Dspark.sql.files.maxPartitionBytes=1000", "-Dspark.sql.files.openCostInBytes=0");
+        List.of("-Dspark.sql.files.maxPartitionBytes=1000", "-Dspark.sql.files.openCostInBytes=0");
     String[] args = {
-      "--task", "complete", "-m", TINY.toString(), "--input", in.toString(), "-n", "24",
-      "--seed", "5", "--context", "256", "--output"
+      "--task",
+      "complete",
+      "-m",
+      TINY.toString(),
+      "--input",
+      in.toString(),
+      "-n",
+      "24",
+      "--seed",
+      "5",
+      "--context",
+      "256",
+      "--output"
     };
     Path whole = temp.resolve("whole.json");
     String said = succeeds(job(split, with(args, whole))).err();
@@ -199,8 +212,19 @@ class SparkTest {
     succeeds(
         job(
             List.of(),
-            "--task", "embed", "-m", model.toString(), "--stage", "--input", in.toString(),
-            "--column", "words", "--result", "vector", "--output", parquet.toString()));
+            "--task",
+            "embed",
+            "-m",
+            model.toString(),
+            "--stage",
+            "--input",
+            in.toString(),
+            "--column",
+            "words",
+            "--result",
+            "vector",
+            "--output",
+            parquet.toString()));
     String readme = Files.readString(TestData.ROOT.resolve("README.md"));
     int begin = readme.indexOf("// surprise/Surprise.java");
     Path source = temp.resolve("Surprise.java");
@@ -213,8 +237,7 @@ class SparkTest {
     var command = job(List.of()).command();
     command.removeLast();
     String path = command.removeLast() + File.pathSeparator + temp;
-    command.addAll(
-        List.of(path, "surprise.Surprise", TINY.toString(), parquet.toString()));
+    command.addAll(List.of(path, "surprise.Surprise", TINY.toString(), parquet.toString()));
     String javac = Path.of(System.getProperty("java.home"), "bin", "javac").toString();
     succeeds(new ProcessBuilder(javac, "-d", temp.toString(), "-cp", path, source.toString()));
     String out = succeeds(new ProcessBuilder(command).directory(temp.toFile())).out();
@@ -247,10 +270,7 @@ class SparkTest {
     };
     refused("there is no column \"words\"; there are [id, text]", good, "--column", "words");
     refused("no/such.gguf", good, "-m", "no/such.gguf");
-    var result =
-        Processes.run(
-            job(
-                List.of("-Dspark.master=local-cluster[1,1,1024]"), good));
+    var result = Processes.run(job(List.of("-Dspark.master=local-cluster[1,1,1024]"), good));
     assertEquals(2, result.code());
     assertTrue(result.err().contains("spark.executor.extraJavaOptions"), result.err());
   }

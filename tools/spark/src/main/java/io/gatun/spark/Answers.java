@@ -94,8 +94,7 @@ final class Answers implements Iterator<Outcome>, AutoCloseable {
         return new Asked(
             model.engine().submit(request(tokens).constraint(constraint)), new ChatAnswer(), null);
       }
-      var prompt =
-          model.prompt(ChatPrompt.Question.of(Conversations.of(value, options.system)));
+      var prompt = model.prompt(ChatPrompt.Question.of(Conversations.of(value, options.system)));
       var request = prompt.constrained(request(prompt.tokens()), constraint);
       return new Asked(model.engine().submit(request), new ChatAnswer(prompt), null);
     } catch (IllegalArgumentException e) {
@@ -129,8 +128,7 @@ final class Answers implements Iterator<Outcome>, AutoCloseable {
       var result = handle.await();
       one.answer.finish(result);
       var usage = result.usage();
-      return new Outcome(
-          one.answer.content(), null, usage.promptTokens(), usage.answerTokens());
+      return new Outcome(one.answer.content(), null, usage.promptTokens(), usage.answerTokens());
     } catch (InterruptedException e) {
       throw interrupted();
     }

@@ -55,7 +55,9 @@ final class Cluster {
     var local = LOCAL.matcher(conf.get("spark.master", ""));
     if (local.matches()) {
       String n = local.group(1);
-      return n == null ? 1 : n.equals("*") ? Runtime.getRuntime().availableProcessors() : Integer.parseInt(n);
+      return n == null
+          ? 1
+          : n.equals("*") ? Runtime.getRuntime().availableProcessors() : Integer.parseInt(n);
     }
     return conf.getInt("spark.executor.cores", conf.getInt("spark.task.cpus", 1));
   }
@@ -78,8 +80,8 @@ final class Cluster {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "executors have %d MiB outside of Java's heap, and the model needs about %d MiB beside"
-                  + " its file; set spark.executor.memoryOverhead to %dm",
+              "executors have %d MiB outside of Java's heap, and the model needs about %d MiB"
+                  + " beside its file; set spark.executor.memoryOverhead to %dm",
               there >> 20,
               needed >> 20,
               needed >> 20));

@@ -99,8 +99,7 @@ public final class Gatun {
       }
     }
     task.check(rows.schema().fields()[place]);
-    var schema =
-        rows.schema().add(output, task.type, true).add(error, DataTypes.StringType, true);
+    var schema = rows.schema().add(output, task.type, true).add(error, DataTypes.StringType, true);
     MapPartitionsFunction<Row, Row> work = part -> computed(part, task, options, place);
     return rows.mapPartitions(work, Encoders.row(schema));
   }
@@ -128,8 +127,7 @@ public final class Gatun {
     var context = TaskContext.get();
     var outcomes = task.outcomes(options, context.partitionId(), values);
     if (outcomes instanceof Answers answers) {
-      context.addTaskCompletionListener(
-          (TaskCompletionListener) c -> answers.close());
+      context.addTaskCompletionListener((TaskCompletionListener) c -> answers.close());
     }
     return new Iterator<>() {
       @Override

@@ -28,80 +28,123 @@ public final class GatunJob implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Option(names = "--task", defaultValue = "COMPLETE", paramLabel = "TASK",
+  @Option(
+      names = "--task",
+      defaultValue = "COMPLETE",
+      paramLabel = "TASK",
       description = "complete, chat, embed, perplexity, segment or imagine; by default complete.")
   private Task task;
 
-  @Option(names = {"-m", "--model"}, required = true, paramLabel = "MODEL",
+  @Option(
+      names = {"-m", "--model"},
+      required = true,
+      paramLabel = "MODEL",
       description = "A path that all executors see, or a name.")
   private String model;
 
-  @Option(names = "--stage",
+  @Option(
+      names = "--stage",
       description = "Bring the model, a file or folder here, to the executors.")
   private boolean stage;
 
-  @Option(names = "--input", required = true, paramLabel = "PATH",
+  @Option(
+      names = "--input",
+      required = true,
+      paramLabel = "PATH",
       description = "What to read: .parquet, .json, .jsonl, .csv, .orc, or text, a row a line.")
   private String input;
 
-  @Option(names = "--column", defaultValue = "text", paramLabel = "NAME",
+  @Option(
+      names = "--column",
+      defaultValue = "text",
+      paramLabel = "NAME",
       description = "The column that the model reads; by default text.")
   private String column;
 
-  @Option(names = "--output", required = true, paramLabel = "PATH",
+  @Option(
+      names = "--output",
+      required = true,
+      paramLabel = "PATH",
       description = "The folder to write, in the form that its name ends with.")
   private String output;
 
-  @Option(names = "--result", defaultValue = "result", paramLabel = "NAME",
-      description = "The column that the model computes; by default result. Its errors are in"
-          + " NAME_error.")
+  @Option(
+      names = "--result",
+      defaultValue = "result",
+      paramLabel = "NAME",
+      description =
+          "The column that the model computes; by default result. Its errors are in"
+              + " NAME_error.")
   private String result;
 
   @Option(names = "--overwrite", description = "Replace what is there.")
   private boolean overwrite;
 
-  @Option(names = "--partitions", paramLabel = "N",
+  @Option(
+      names = "--partitions",
+      paramLabel = "N",
       description = "Distribute the rows anew over so many tasks, which shuffles their order.")
   private Integer partitions;
 
-  @Option(names = "--threads", paramLabel = "N",
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
       description = "Threads an executor's model computes with; by default its cores.")
   private Integer threads;
 
-  @Option(names = "--parallel", defaultValue = "8", paramLabel = "N",
+  @Option(
+      names = "--parallel",
+      defaultValue = "8",
+      paramLabel = "N",
       description = "Answers written at once in an executor; by default 8.")
   private int parallel;
 
-  @Option(names = "--context", paramLabel = "N",
+  @Option(
+      names = "--context",
+      paramLabel = "N",
       description = "The most tokens of a prompt and its answer.")
   private Integer context;
 
-  @Option(names = {"-n", "--max-tokens"}, defaultValue = "256", paramLabel = "N",
+  @Option(
+      names = {"-n", "--max-tokens"},
+      defaultValue = "256",
+      paramLabel = "N",
       description = "The most tokens of an answer; by default 256.")
   private int maxTokens;
 
-  @Option(names = "--temperature", defaultValue = "0.8", paramLabel = "X",
+  @Option(
+      names = "--temperature",
+      defaultValue = "0.8",
+      paramLabel = "X",
       description = "By default 0.8; 0 takes the likeliest token each time.")
   private double temperature;
 
   @Option(names = "--system", paramLabel = "TEXT", description = "What chats begin with.")
   private String system;
 
-  @Option(names = "--schema", paramLabel = "FILE",
+  @Option(
+      names = "--schema",
+      paramLabel = "FILE",
       description = "A JSON schema that answers follow.")
   private Path schema;
 
   @Option(names = "--truncate", description = "Cut texts that are too long to embed.")
   private boolean truncate;
 
-  @Option(names = "--batch", defaultValue = "32", paramLabel = "N",
+  @Option(
+      names = "--batch",
+      defaultValue = "32",
+      paramLabel = "N",
       description = "Texts embedded together; by default 32.")
   private int batch;
 
   @Option(names = "--steps", paramLabel = "N", description = "Steps of a picture's scheduler.")
   private Integer steps;
 
-  @Option(names = "--seed", defaultValue = "0", paramLabel = "N",
+  @Option(
+      names = "--seed",
+      defaultValue = "0",
+      paramLabel = "N",
       description = "Rows have seeds that come from this one; by default 0.")
   private long seed;
 
@@ -113,9 +156,7 @@ public final class GatunJob implements Callable<Integer> {
   /// Ends with exit code 2 for mistakes of the user, 1 for ours.
   public static void main(String[] args) {
     int code =
-        new CommandLine(new GatunJob())
-            .setCaseInsensitiveEnumValuesAllowed(true)
-            .execute(args);
+        new CommandLine(new GatunJob()).setCaseInsensitiveEnumValuesAllowed(true).execute(args);
     if (code != 0) {
       System.exit(code); // else Spark ends the process when it is done
     }

@@ -29,8 +29,7 @@ enum Task {
     var given = column.dataType();
     boolean reads =
         switch (this) {
-          case SEGMENT ->
-              given.equals(DataTypes.StringType) || given.equals(DataTypes.BinaryType);
+          case SEGMENT -> given.equals(DataTypes.StringType) || given.equals(DataTypes.BinaryType);
           case CHAT -> given.equals(DataTypes.StringType) || Conversations.isOne(given);
           default -> given.equals(DataTypes.StringType);
         };

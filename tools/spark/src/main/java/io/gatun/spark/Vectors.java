@@ -29,8 +29,7 @@ final class Vectors {
     if (!tokens.isEmpty()) {
       float[][] vectors = model.embedTokens(tokens);
       for (int i = 0; i < vectors.length; i++) {
-        outcomes[places.get(i)] =
-            new Outcome(boxed(vectors[i]), null, tokens.get(i).length, 0);
+        outcomes[places.get(i)] = new Outcome(boxed(vectors[i]), null, tokens.get(i).length, 0);
       }
     }
     return Arrays.asList(outcomes);
