@@ -2,7 +2,7 @@ package io.gatun.loaders;
 
 /// A checkpoint cannot be read or written: the message names the file, what was found, what was
 /// needed, why, and what to do next.
-public final class CheckpointException extends RuntimeException {
+public class CheckpointException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
   public CheckpointException(String message) {

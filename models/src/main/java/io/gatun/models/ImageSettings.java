@@ -29,6 +29,8 @@ import java.util.Map;
 /// there are only names and hashes, see [#files].
 public final class ImageSettings {
   private static final String OWN = "default";
+  private static final String STRENGTH = "Denoising strength";
+  private static final String HIRES = "Hires upscale";
   private static final String PREDICTION = "Prediction type";
   private static final String SPACING = "Spacing";
   private static final String WEIGHTED = "weighted";
@@ -70,7 +72,10 @@ public final class ImageSettings {
     s.put("Seed", "" + (o.seed + image));
     s.put("Size", "%dx%d".formatted(size.width() * size.factor(), size.height() * size.factor()));
     if (o.initImage != null) {
-      s.put("Denoising strength", plain(o.strength));
+      s.put(STRENGTH, plain(o.strength));
+    } else if (o.hires > 1) {
+      s.put(STRENGTH, plain(o.hiresStrength));
+      s.put(HIRES, plain(o.hires));
     }
     if (o.clipSkip > 0) {
       s.put("Clip skip", "" + (o.clipSkip + 1)); // AUTOMATIC1111 counts the last layer, too
@@ -212,7 +217,8 @@ public final class ImageSettings {
     for (int i = 1; s.containsKey(REFERENCE + i + HASH) && i <= MOST_FILES; i++) {
       files.add(file(Kind.REFERENCE, "", 1, s.get(REFERENCE + i + HASH)));
     }
-    if (s.containsKey("Denoising strength") || s.containsKey(INIT_IMAGE)) {
+    boolean started = s.containsKey(STRENGTH) && !s.containsKey(HIRES);
+    if (started || s.containsKey(INIT_IMAGE)) {
       files.add(file(Kind.INIT_IMAGE, "", 1, s.get(INIT_IMAGE)));
     }
     if (s.containsKey(MASK)) {
@@ -317,7 +323,15 @@ public final class ImageSettings {
         }
         o.size(Integer.parseInt(value.substring(0, x)), Integer.parseInt(value.substring(x + 1)));
       }
-      case "Denoising strength" -> o.strength(Double.parseDouble(value));
+      case STRENGTH -> {
+        double strength = Double.parseDouble(value);
+        if (all.containsKey(HIRES)) {
+          o.hiresStrength(strength);
+        } else {
+          o.strength(strength);
+        }
+      }
+      case HIRES -> o.hires(Double.parseDouble(value));
       case "Clip skip" -> o.clipSkip(Integer.parseInt(value) - 1);
       case "RNG" -> o.rng(value.equals("CPU") ? Rng.TORCH : Rng.PHILOX);
       case SPACING -> o.spacing(spacing(value));

@@ -14,7 +14,9 @@ import java.util.function.Consumer;
 /// How an image is made: `sd.imagine("a cat", o -> o.steps(20).seed(7))`.
 public final class ImagineOptions {
   static final double IMAGE_GUIDANCE = 1.5;
+  static final double HIRES_STRENGTH = 0.5;
   private static final double STRENGTH = 0.75;
+  private static final double MOST_HIRES = 8;
 
   String negative;
   int steps;
@@ -40,6 +42,8 @@ public final class ImagineOptions {
   double guidanceStart;
   double guidanceEnd = 1;
   double cache;
+  double hires = 1;
+  double hiresStrength = HIRES_STRENGTH;
   int[] originalSize;
   int[] cropTopLeft = {0, 0};
   int[] targetSize;
@@ -100,6 +104,23 @@ public final class ImagineOptions {
       throw new IllegalArgumentException("the cache's tolerance is " + tolerance + "; need 0 to 1");
     }
     cache = tolerance;
+    return this;
+  }
+
+  /// Makes the image in its size first, and then makes it anew from that so many times as large,
+  /// for sizes in which the model by itself would repeat its subjects ("hires fix"); 1, unless set,
+  /// makes it once. Width and height are rounded to what the model needs.
+  public ImagineOptions hires(double scale) {
+    if (!(scale >= 1 && scale <= MOST_HIRES)) {
+      throw new IllegalArgumentException("hires is " + scale + "; need 1 to " + (int) MOST_HIRES);
+    }
+    hires = scale;
+    return this;
+  }
+
+  /// How far the larger image of [#hires] may be from the first; 0.5 unless set.
+  public ImagineOptions hiresStrength(double value) {
+    hiresStrength = share("hiresStrength", value);
     return this;
   }
 
@@ -232,11 +253,7 @@ public final class ImagineOptions {
   /// How far the result may be from the initial image: the share of the steps that are taken;
   /// unless set 0.75, and 1 for models that see what is around the mask.
   public ImagineOptions strength(double value) {
-    if (!(value > 0 && value <= 1)) {
-      throw new IllegalArgumentException(
-          "strength is " + value + "; need more than 0, and at most 1");
-    }
-    strength = value;
+    strength = share("strength", value);
     return this;
   }
 
@@ -285,6 +302,14 @@ public final class ImagineOptions {
   public ImagineOptions onStep(Consumer<ImagineStep> value) {
     onStep = Objects.requireNonNull(value, "onStep is null");
     return this;
+  }
+
+  private static double share(String what, double value) {
+    if (!(value > 0 && value <= 1)) {
+      throw new IllegalArgumentException(
+          "%s is %s; need more than 0, and at most 1".formatted(what, value));
+    }
+    return value;
   }
 
   private static int atLeast(String what, int value, int least) {

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.DoubleStream;
 
 /// Images that were made of a prompt.
 ///
@@ -24,6 +25,18 @@ public record Imagined(
   /// The first image.
   public Image image() {
     return images.getFirst();
+  }
+
+  /// The same, with each image in a larger form that was made of it.
+  Imagined enlarged(List<Imagined> larger) {
+    var steps = DoubleStream.of(stepSeconds);
+    double decoding = decodeSeconds;
+    for (var each : larger) {
+      steps = DoubleStream.concat(steps, DoubleStream.of(each.stepSeconds));
+      decoding += each.decodeSeconds;
+    }
+    var images = larger.stream().map(Imagined::image).toList();
+    return new Imagined(images, parameters, steps.toArray(), textSeconds, decoding);
   }
 
   /// Shows the images in windows, or, where there is no display, writes them to temporary PNG

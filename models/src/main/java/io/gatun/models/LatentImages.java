@@ -3,10 +3,11 @@ package io.gatun.models;
 import io.gatun.models.image.Filter;
 import io.gatun.models.image.Image;
 import io.gatun.models.pipeline.LatentSize;
-import io.gatun.models.vae.AutoencoderKL;
-import io.gatun.models.vae.AutoencoderTiny;
+import io.gatun.models.vae.Autoencoder;
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
+import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.runtime.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -22,40 +23,40 @@ final class LatentImages {
   /// The most latents a side that a preview is decoded from.
   private static final int PREVIEW = 16;
 
-  private final AutoencoderKL vae;
-  private final AutoencoderTiny tiny;
-  private final Functional f;
+  private final Autoencoder encoder;
+  private final Autoencoder decoder;
+  private final Functional encodes;
+  private final Functional decodes;
 
-  /// @param tiny what decodes in place of `vae`; null for nothing
-  LatentImages(AutoencoderKL vae, AutoencoderTiny tiny, Functional f) {
-    this.vae = vae;
-    this.tiny = tiny;
-    this.f = f;
+  /// What decodes need not be what encodes, if it is for the same latents.
+  ///
+  /// @param asked the type to compute in, if an autoencoder has no other
+  LatentImages(Autoencoder encoder, Autoencoder decoder, Ops ops, DType.Plain asked) {
+    this.encoder = encoder;
+    this.decoder = decoder;
+    encodes = new Functional(ops, encoder.dtype(asked));
+    decodes = decoder == encoder ? encodes : new Functional(ops, decoder.dtype(asked));
   }
 
   /// Pixels a side for one latent.
   int factor() {
-    return vae.latentFactor();
+    return encoder.latentFactor();
   }
 
   int channels() {
-    return vae.latentChannels();
+    return encoder.latentChannels();
   }
 
-  /// See [AutoencoderKL#releaseWeights].
+  /// See [Functional#releaseWeights].
   void releaseWeights() {
-    vae.releaseWeights();
-    if (tiny != null) {
-      tiny.releaseWeights();
-    }
+    encodes.releaseWeights();
+    decodes.releaseWeights();
   }
 
   /// The image of latents, as a whole, or in squares of `tile` latents if that is not 0.
   Image decode(float[] latents, int height, int width, int tile) {
-    try (var _ = f.scope()) {
-      Tensor z =
-          tiny == null ? vae.ofNetwork(latents, height, width) : plain(latents, height, width);
-      Tensor pixels = decode(z, tile); // (1, 8H, 8W, 3)
+    try (var _ = decodes.scope()) {
+      Tensor pixels = decoder.decode(decodes, latents, height, width, tile); // (1, 8H, 8W, 3)
       var bytes = Arena.ofAuto().allocate(pixels.size());
       for (long i = 0; i < pixels.size(); i++) {
         bytes.set(ValueLayout.JAVA_BYTE, i, toByte(get(pixels, i)));
@@ -64,28 +65,13 @@ final class LatentImages {
     }
   }
 
-  private Tensor plain(float[] latents, int height, int width) {
-    Tensor z = f.ops().empty(1, height, width, channels());
-    for (int i = 0; i < latents.length; i++) {
-      set(z, i, latents[i]);
-    }
-    return z;
-  }
-
-  private Tensor decode(Tensor z, int tile) {
-    if (tiny != null) {
-      return tile == 0 ? tiny.decode(z) : tiny.decodeTiled(z, tile);
-    }
-    return tile == 0 ? vae.decode(z) : vae.decodeTiled(z, tile);
-  }
-
   /// 0 to 255 for -1 to 1.
   private static byte toByte(float value) {
     return (byte) Math.rint(Math.clamp(value / 2 + 0.5f, 0, 1) * 255);
   }
 
   Workers workers() {
-    return f.ops().workers();
+    return encodes.ops().workers();
   }
 
   /// A picture in the size of images of latents, in colours.
@@ -139,19 +125,19 @@ final class LatentImages {
   }
 
   private float[] forNetwork(float[] z, Image image) {
-    return vae.forNetwork(z, image.height() / factor(), image.width() / factor());
+    return encoder.forNetwork(z, image.height() / factor(), image.width() / factor());
   }
 
   /// The autoencoder's latents of values (H, W, 3) from 0 to 1.
   ///
   /// @param noise null for the means
   private float[] encode(float[] values, Image size, float[] noise) {
-    try (var _ = f.scope()) {
-      Tensor x = f.ops().empty(1, size.height(), size.width(), RGB);
+    try (var _ = encodes.scope()) {
+      Tensor x = encodes.ops().empty(1, size.height(), size.width(), RGB);
       for (int i = 0; i < values.length; i++) {
         set(x, i, values[i] * 2 - 1);
       }
-      var distribution = vae.encode(x);
+      var distribution = encoder.encode(encodes, x);
       float[] out = distribution.mean().toFloats();
       for (int i = 0; noise != null && i < out.length; i++) {
         double deviation = Math.exp(0.5 * get(distribution.logvar(), i));

@@ -137,8 +137,10 @@ public final class Llm implements AutoCloseable {
           var _ = TinyDecoder.warmUp(type);
         }
       }
-      var weights = PeftAdapter.adapted(checkpoint, options.loras);
+      var weights = PeftAdapter.adapted(checkpoint, NamedModels.findAll(options.loras));
       var model = Architectures.open(weights);
+      Fit.of(checkpoint, model, options.kv)
+          .require(options.context > 0 ? options.context : null, options.force);
       var tokenizer =
           options.tokenizer != null
               ? Tokenizers.load(options.tokenizer)

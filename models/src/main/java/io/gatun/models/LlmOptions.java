@@ -21,6 +21,7 @@ public final class LlmOptions {
   private Ops ops;
   private KvPool pool;
   private long kvBudget;
+  boolean force;
   LoadMode loadMode = LoadMode.MAP;
   Path tokenizer;
   DType.Plain kv = DType.Plain.F16;
@@ -60,6 +61,13 @@ public final class LlmOptions {
   /// Where the weights live; by default in the file's mapping.
   public LlmOptions loadMode(LoadMode value) {
     loadMode = Objects.requireNonNull(value, "loadMode is null");
+    return this;
+  }
+
+  /// Whether a model runs, too, that does not fit into the free memory, as slowly as the disk is;
+  /// by default it is refused, with what would fit.
+  public LlmOptions force(boolean value) {
+    force = value;
     return this;
   }
 
@@ -129,7 +137,7 @@ public final class LlmOptions {
   /// Adds a low-rank adaptation in PEFT's form ([io.gatun.models.lora.PeftAdapter]), more of them
   /// one after the other.
   ///
-  /// @param adapter the folder, or its adapter_model.safetensors
+  /// @param adapter the folder, its adapter_model.safetensors, or a name on the hub
   /// @param strength 1 as it was trained; may be negative
   public LlmOptions lora(Path adapter, double strength) {
     if (loras.put(Objects.requireNonNull(adapter, "the adapter is null"), strength) != null) {

@@ -36,6 +36,7 @@ record LoadedEncoder(
     choose.accept(options);
     var checkpoint = Checkpoint.open(path, options.loadMode);
     try {
+      Fit.of(checkpoint, 0).require(null, options.force);
       var model = EncoderModel.of(checkpoint, ranks);
       var tokenizer = Tokenizers.load(path, checkpoint.metadata());
       // What a language model multiplies is F32: here it may be rounded.

@@ -8,6 +8,8 @@ import io.gatun.loaders.hub.OllamaStore;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
@@ -70,6 +72,13 @@ public final class NamedModels {
     throw new CheckpointException(
         "%s: there is no such file or directory. Models that come with Gatun go by their names: %s. Those of the Hugging Face hub do, too: ORG/MODEL, or ORG/MODEL:QUANT"
             .formatted(pathOrName, String.join(", ", Pretrained.NAMES)));
+  }
+
+  /// The same for names that each have a number.
+  static Map<Path, Double> findAll(Map<Path, Double> named) {
+    var found = new LinkedHashMap<Path, Double>();
+    named.forEach((pathOrName, number) -> found.put(find(pathOrName), number));
+    return found;
   }
 
   /// Null for what is no path on this system.

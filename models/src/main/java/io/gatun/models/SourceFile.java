@@ -1,5 +1,6 @@
 package io.gatun.models;
 
+import io.gatun.loaders.hub.Hub;
 import io.gatun.models.image.Image;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -70,9 +71,13 @@ public record SourceFile(Kind kind, String name, String hash, double scale) {
     return (name + (hash.isEmpty() ? "" : " (sha256 " + hash + ")")).strip();
   }
 
-  /// A path's last part, also of `.` and of paths of other systems.
+  /// A path's last part, also of `.` and of paths of other systems; of a folder in the hub's cache
+  /// the model's name.
   static String name(Path file) {
     Path last = file.toAbsolutePath().normalize().getFileName();
+    if (Files.isDirectory(file) && Hub.nameOf(file).isPresent()) {
+      return name(Hub.nameOf(file).get());
+    }
     return last == null ? "" : name(last.toString());
   }
 

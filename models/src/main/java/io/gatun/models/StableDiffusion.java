@@ -17,6 +17,7 @@ import io.gatun.models.nn.Weights;
 import io.gatun.models.pipeline.Condition;
 import io.gatun.models.pipeline.ControlNetFile;
 import io.gatun.models.pipeline.LatentSize;
+import io.gatun.models.pipeline.PictureUse;
 import io.gatun.models.pipeline.Pipeline;
 import io.gatun.models.pipeline.PipelineParts;
 import io.gatun.models.pipeline.Pipelines;
@@ -139,16 +140,13 @@ public final class StableDiffusion implements AutoCloseable {
 
   /// The autoencoders: the pipeline's or another of its architecture, and a tiny one if there is.
   private LatentImages images() {
-    var own = new Functional(ops, options.dtype());
     boolean tiny = vaeFile != null && vaeFile.isTiny();
-    if (vaeFile == null || tiny) {
-      var config = AutoencoderKLConfig.of(files.config("vae"));
-      var vae = new AutoencoderKL(config, files.weights("vae"), own);
-      return new LatentImages(vae, tiny ? tiny(config) : null, own);
-    }
-    var config = AutoencoderKLConfig.of(vaeFile.config(files.config("vae")));
-    var weights = vaeFile.weights(config.blockOutChannels().size());
-    return new LatentImages(new AutoencoderKL(config, weights, own), null, own);
+    boolean own = vaeFile == null || tiny;
+    var keys = files.config("vae");
+    var config = AutoencoderKLConfig.of(own ? keys : vaeFile.config(keys));
+    var weights = own ? files.weights("vae") : vaeFile.weights(config.blockOutChannels().size());
+    var vae = new AutoencoderKL(config, weights);
+    return new LatentImages(vae, tiny ? tiny(config) : vae, ops, options.dtype());
   }
 
   private AutoencoderTiny tiny(AutoencoderKLConfig config) {
@@ -166,7 +164,7 @@ public final class StableDiffusion implements AutoCloseable {
                   config.latentChannels(),
                   config.factor()));
     }
-    return new AutoencoderTiny(null, decoder, new Functional(ops, options.dtype()));
+    return new AutoencoderTiny(null, decoder);
   }
 
   /// A part's weights, with what was trained in addition, and those of the network as they are to
@@ -222,6 +220,8 @@ public final class StableDiffusion implements AutoCloseable {
     var options = new StableDiffusionOptions();
     Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
     Path path = NamedModels.find(pathOrName);
+    options.findFiles();
+    Fit.of(path, PACKING_BUDGET).require(null, options.force);
     var files = PipelineFiles.open(path, options.loadMode, options.given());
     Ops ops = null;
     try {
@@ -243,6 +243,12 @@ public final class StableDiffusion implements AutoCloseable {
   /// What became of the low-rank adaptations that the pipeline was loaded with.
   public List<AppliedLora> loras() {
     return loras.applied();
+  }
+
+  /// Whether the network sees pictures, [ImagineOptions#reference], to change them or to work from.
+  public boolean seesPictures() {
+    return pipeline.pictureUse() == PictureUse.EDIT
+        || pipeline.pictureUse() == PictureUse.REFERENCES;
   }
 
   /// The side in pixels of the images that the model was trained on.
@@ -272,8 +278,32 @@ public final class StableDiffusion implements AutoCloseable {
     Objects.requireNonNull(choose, "what chooses the options is null").accept(o);
     Objects.requireNonNull(prompt, "the prompt is null");
     try (var _ = ops.owner().turn()) {
-      return imagine(prompt, o);
+      return o.hires > 1 ? hires(prompt, o) : imagine(prompt, o);
     }
+  }
+
+  /// Makes images and then each of them anew, from itself in a larger size.
+  private Imagined hires(String prompt, ImagineOptions o) {
+    if (o.initImage != null || !o.references.isEmpty()) {
+      throw new IllegalArgumentException(
+          "a larger image is made of one that was made of the prompt alone; leave out the picture,"
+              + " or make the larger one of it with a strength");
+    }
+    int batch = o.batch;
+    long seed = o.seed;
+    var first = imagine(prompt, o);
+    int factor = images.factor() * pipeline.multiple();
+    var made = new ArrayList<Imagined>();
+    o.noise();
+    for (int b = 0; b < batch; b++) {
+      var image = first.images().get(b);
+      o.size(
+          nearest((int) Math.round(image.width() * o.hires), factor),
+          nearest((int) Math.round(image.height() * o.hires), factor));
+      o.initImage(image).strength(o.hiresStrength).batch(1).seed(seed + b);
+      made.add(imagine(prompt, o));
+    }
+    return first.enlarged(made);
   }
 
   private Imagined imagine(String prompt, ImagineOptions o) {

@@ -20,6 +20,7 @@ import java.util.function.Consumer;
 public final class StableDiffusionOptions {
   Backend backend = Backend.NATIVE;
   int threads = Workers.defaultThreads();
+  boolean force;
   LoadMode loadMode = LoadMode.MAP;
   Quantization quantization = Quantization.NONE;
   Path vae;
@@ -29,7 +30,7 @@ public final class StableDiffusionOptions {
   final List<Path> textEncoders = new ArrayList<>();
   final List<Path> embeddings = new ArrayList<>();
   final List<Path> controlNets = new ArrayList<>();
-  final Map<Path, Double> loras = new LinkedHashMap<>();
+  Map<Path, Double> loras = new LinkedHashMap<>();
   Consumer<String> notices = line -> {};
   private DType.Plain dtype;
 
@@ -60,16 +61,23 @@ public final class StableDiffusionOptions {
     return this;
   }
 
+  /// Whether a model runs, too, that does not fit into the free memory, as slowly as the disk is;
+  /// by default it is refused, with what would fit.
+  public StableDiffusionOptions force(boolean value) {
+    force = value;
+    return this;
+  }
+
   /// How the UNet's linear layers are quantized; by default they are not.
   public StableDiffusionOptions quantization(Quantization value) {
     quantization = Objects.requireNonNull(value, "quantization is null");
     return this;
   }
 
-  /// Another autoencoder than the pipeline's: a directory or file with an AutoencoderKL, or with
-  /// the tiny one (TAESD) for its kind of latents, which decodes in a small part of the time and
-  /// memory, nearly as well. A tiny one decodes alone; initial images are encoded by the pipeline's
-  /// own.
+  /// Another autoencoder than the pipeline's: a directory or file, or a name on the hub, with an
+  /// AutoencoderKL, or with the tiny one (TAESD) for its kind of latents, which decodes in a small
+  /// part of the time and memory, nearly as well. A tiny one decodes alone; initial images are
+  /// encoded by the pipeline's own.
   public StableDiffusionOptions vae(Path value) {
     vae = value;
     return this;
@@ -113,14 +121,15 @@ public final class StableDiffusionOptions {
     return this;
   }
 
-  /// Adds a ControlNet, a directory as diffusers saves it, to steer the UNet by a picture that
-  /// [ImagineOptions#control] gives for each image; may be called several times.
+  /// Adds a ControlNet, a directory as diffusers saves it or a name on the hub, to steer the UNet
+  /// by a picture that [ImagineOptions#control] gives for each image; may be called several times.
   public StableDiffusionOptions controlNet(Path directory) {
     controlNets.add(Objects.requireNonNull(directory, "the ControlNet's directory is null"));
     return this;
   }
 
-  /// Adds the low-rank adaptations of a file to the weights; may be given several times.
+  /// Adds the low-rank adaptations of a file, or a name on the hub, to the weights; may be given
+  /// several times.
   ///
   /// @param scale how strong they are: 1 as they were trained
   public StableDiffusionOptions lora(Path file, double scale) {
@@ -130,6 +139,18 @@ public final class StableDiffusionOptions {
     }
     loras.put(Objects.requireNonNull(file, "the adaptation's file is null"), scale);
     return this;
+  }
+
+  /// Puts paths in the place of names.
+  ///
+  /// @throws io.gatun.loaders.CheckpointException if there is nothing of one
+  void findFiles() {
+    vae = vae == null ? null : NamedModels.find(vae);
+    network = network == null ? null : NamedModels.find(network);
+    textEncoders.replaceAll(NamedModels::find);
+    embeddings.replaceAll(NamedModels::find);
+    controlNets.replaceAll(NamedModels::find);
+    loras = NamedModels.findAll(loras);
   }
 
   /// Takes the lines that warn the user; by default nobody does.

@@ -12,6 +12,7 @@ import java.util.function.Consumer;
 public final class TextEncoderOptions {
   Backend backend = Backend.NATIVE;
   int threads = Workers.defaultThreads();
+  boolean force;
   LoadMode loadMode = LoadMode.MAP;
   Pooling pooling;
   boolean truncate;
@@ -36,6 +37,13 @@ public final class TextEncoderOptions {
   /// Where the weights live; by default in the file's mapping.
   public TextEncoderOptions loadMode(LoadMode value) {
     loadMode = value;
+    return this;
+  }
+
+  /// Whether a model runs, too, that does not fit into the free memory, as slowly as the disk is;
+  /// by default it is refused, with what would fit.
+  public TextEncoderOptions force(boolean value) {
+    force = value;
     return this;
   }
 

@@ -59,6 +59,18 @@ public final class TestData {
     return names;
   }
 
+  /// The folders in a folder of the test data, by name. Where none is there the calling test is
+  /// skipped.
+  public static List<Path> folders(String folder) throws IOException {
+    var folders =
+        names(folder).stream()
+            .map(name -> shared(folder + "/" + name))
+            .filter(Files::isDirectory)
+            .toList();
+    assumeTrue(!folders.isEmpty(), () -> "no test data in " + folder);
+    return folders;
+  }
+
   /// A folder, or, where it only describes weights, a copy in which they are written.
   public static Path complete(Path folder) {
     return WRITTEN.computeIfAbsent(folder, TestData::written);

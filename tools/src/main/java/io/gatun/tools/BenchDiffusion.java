@@ -110,8 +110,7 @@ final class BenchDiffusion implements Runnable {
       var vae =
           new AutoencoderKL(
               AutoencoderKLConfig.of(files.config("vae")).withForceUpcast(false),
-              files.weights("vae"),
-              f);
+              files.weights("vae"));
       // A text is read once: packing its encoders' weights would cost more than it gains.
       var once = new Functional(ops, dtype);
       once.packingBudget(0);
@@ -138,7 +137,7 @@ final class BenchDiffusion implements Runnable {
           f,
           () ->
               vae.decodeTiled(
-                  DenoisingStep.random(f, 1, side, side, vae.config().latentChannels()), tile));
+                  f, DenoisingStep.random(f, 1, side, side, vae.config().latentChannels()), tile));
       noteMemory("vae", ops);
     }
     var out = spec.commandLine().getOut();

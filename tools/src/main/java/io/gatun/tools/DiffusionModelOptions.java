@@ -72,8 +72,8 @@ final class DiffusionModelOptions {
       names = "--vae",
       paramLabel = "PATH",
       description =
-          "Decode with another autoencoder: a diffusers directory or a file. A tiny one (TAESD)"
-              + " takes a small part of the time and memory.")
+          "Decode with another autoencoder: a diffusers directory, a file, or a name on the Hugging"
+              + " Face hub. A tiny one (TAESD) takes a small part of the time and memory.")
   private Path vae;
 
   @Mixin private LoraOptions loras;
@@ -91,7 +91,8 @@ final class DiffusionModelOptions {
       paramLabel = "DIR",
       description =
           "Steer Stable Diffusion by a picture, see --control-image: a ControlNet's directory as"
-              + " diffusers saves it; may be given several times.")
+              + " diffusers saves it, or its name on the Hugging Face hub; may be given several"
+              + " times.")
   private List<Path> controlNets = new ArrayList<>();
 
   @Mixin private RunOptions run;
@@ -111,11 +112,19 @@ final class DiffusionModelOptions {
     var err = command.commandLine().getErr();
     Path path = model != null ? ModelNames.find(command, model) : Pretrained.path("tiny-sd");
     Map<Path, Double> adaptations = loras.adaptations();
+    if (vae != null) {
+      vae = ModelNames.find(command, vae);
+    }
+    if (networkFile != null) {
+      networkFile = ModelNames.find(command, networkFile);
+    }
+    textEncoders.replaceAll(file -> ModelNames.find(command, file));
+    embeddings.replaceAll(file -> ModelNames.find(command, file));
+    controlNets.replaceAll(file -> ModelNames.find(command, file));
     if (from != null) {
       from.checkModel(
           path, networkFile, textEncoders, vae, adaptations.keySet(), controlNets, embeddings);
     }
-    Fit.of(path, StableDiffusion.PACKING_BUDGET).require(null, run.force());
     return StableDiffusion.load(
         path,
         o -> {
@@ -137,6 +146,7 @@ final class DiffusionModelOptions {
           o.backend(run.backend())
               .threads(run.threads())
               .loadMode(run.load())
+              .force(run.force())
               .quantization(quantization())
               .notices(line -> err.println("gatun: warning: " + line));
           if (network.dtype() != null) {

@@ -62,7 +62,7 @@ final class DraftOptions {
     if (draft == null) {
       return new Guesses(lookup ? new PromptLookup() : null, null, null);
     }
-    var small = Llm.load(ModelNames.find(spec, draft), o -> o.ops(llm.ops()));
+    var small = Llm.load(ModelNames.find(spec, draft), o -> o.ops(llm.ops()).force(true));
     try {
       var session = new DraftModel(llm, small);
       return new Guesses(session, session, small);

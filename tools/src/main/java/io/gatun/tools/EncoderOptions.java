@@ -45,9 +45,7 @@ final class EncoderOptions {
       throw new ParameterException(
           command.commandLine(), "Missing required option: '--model=PATH'");
     }
-    Path path = ModelNames.find(command, model);
-    Fit.of(path, 0).require(null, run.force());
-    return path;
+    return ModelNames.find(command, model);
   }
 
   void apply(TextEncoderOptions options) {
@@ -55,6 +53,7 @@ final class EncoderOptions {
         .backend(run.backend())
         .threads(run.threads())
         .loadMode(run.load())
+        .force(run.force())
         .truncate(truncate)
         .notices(this::warn);
     if (dtype != null) {

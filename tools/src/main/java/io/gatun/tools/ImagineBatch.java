@@ -19,7 +19,8 @@ import picocli.CommandLine.ParameterException;
 final class ImagineBatch {
   private static final Set<String> TEXTS =
       Set.of("prompt", "negative", "scheduler", "spacing", "out");
-  private static final Set<String> NUMBERS = Set.of("seed", "steps", "guidance", "width", "height");
+  private static final Set<String> NUMBERS =
+      Set.of("seed", "steps", "guidance", "width", "height", "hires");
 
   private final CommandSpec spec;
   private final Path folder;
@@ -51,6 +52,9 @@ final class ImagineBatch {
       }
       if (json.has("guidance")) {
         o.guidance(json.path("guidance").doubleValue());
+      }
+      if (json.has("hires")) {
+        o.hires(json.path("hires").doubleValue());
       }
       if (json.has("width")) {
         o.width(json.path("width").intValue());

@@ -109,6 +109,21 @@ final class ImagineMixin {
   private Double strength;
 
   @Option(
+      names = "--hires",
+      paramLabel = "X",
+      description =
+          "Make the image in its size first, and then anew from that so many times as large: for"
+              + " sizes in which the model alone would repeat its subjects.")
+  private Double hires;
+
+  @Option(
+      names = "--hires-strength",
+      paramLabel = "X",
+      description =
+          "How far the larger image of --hires may be from the first, above 0 to 1 (default: 0.5).")
+  private Double hiresStrength;
+
+  @Option(
       names = "--rng",
       paramLabel = "philox|torch",
       description =
@@ -170,7 +185,8 @@ final class ImagineMixin {
       o.imageGuidance(imageGuidance);
     }
     if (guidanceInterval != null) {
-      interval(o);
+      double[] shares = interval();
+      o.guidanceInterval(shares[0], shares[1]);
     }
     if (cache != null) {
       o.cache(cache);
@@ -196,6 +212,12 @@ final class ImagineMixin {
     if (strength != null) {
       o.strength(strength);
     }
+    if (hires != null) {
+      o.hires(hires);
+    }
+    if (hiresStrength != null) {
+      o.hiresStrength(hiresStrength);
+    }
     if (rng != null) {
       o.rng(rng);
     }
@@ -213,12 +235,12 @@ final class ImagineMixin {
     }
   }
 
-  private void interval(ImagineOptions o) {
+  /// The shares of the steps between which the prompt guides.
+  private double[] interval() {
     String[] parts = guidanceInterval.split(":", -1);
     try {
       if (parts.length == 2) {
-        o.guidanceInterval(Double.parseDouble(parts[0]), Double.parseDouble(parts[1]));
-        return;
+        return new double[] {Double.parseDouble(parts[0]), Double.parseDouble(parts[1])};
       }
     } catch (NumberFormatException e) {
       // said below
@@ -242,6 +264,16 @@ final class ImagineMixin {
         .put("rng", rng == null ? null : rng.name().toLowerCase(Locale.ROOT))
         .put("weighted", weighted)
         .put("clip_skip", clipSkip)
-        .put("vae_tiling", vaeTiling);
+        .put("vae_tiling", vaeTiling)
+        .put("image_guidance_scale", imageGuidance)
+        .put("cache", cache)
+        .put("spacing", spacing == null ? null : spacing.toString())
+        .put("text_tokens", textTokens)
+        .put("hires", hires)
+        .put("hires_strength", hiresStrength);
+    if (guidanceInterval != null) {
+      double[] shares = interval();
+      body.putArray("guidance_interval").add(shares[0]).add(shares[1]);
+    }
   }
 }

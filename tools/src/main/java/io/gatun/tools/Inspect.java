@@ -2,6 +2,7 @@ package io.gatun.tools;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.models.Fit;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.tensor.DType;
@@ -137,9 +138,9 @@ final class Inspect implements Runnable {
       }
     }
     if (json) {
-      out.println(Json.of(needs.toMap(context, bandwidth)));
+      out.println(Json.of(FitReport.toMap(needs, context, bandwidth)));
     } else {
-      out.print(needs.asTable(context, bandwidth));
+      out.print(FitReport.asTable(needs, context, bandwidth));
     }
   }
 

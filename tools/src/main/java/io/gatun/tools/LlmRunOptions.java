@@ -1,6 +1,5 @@
 package io.gatun.tools;
 
-import io.gatun.loaders.CheckpointException;
 import io.gatun.models.Llm;
 import io.gatun.models.LlmOptions;
 import io.gatun.tensor.DType;
@@ -90,18 +89,12 @@ final class LlmRunOptions {
               if (pack.limit() > 0) {
                 o.cacheLimit(pack.limit());
               }
-              o.loadMode(run.load()).kv(kv);
+              o.loadMode(run.load()).kv(kv).force(run.force());
               loras.adaptations().forEach(o::lora);
               if (context != null) {
                 o.context(context);
               }
             });
-    try {
-      Fit.of(llm.checkpoint(), llm.model(), kv).require(context, run.force());
-    } catch (CheckpointException e) {
-      llm.close();
-      throw e;
-    }
     int limit = llm.model().config().maxPositionEmbeddings();
     if (llm.contextLimit() > limit) {
       command

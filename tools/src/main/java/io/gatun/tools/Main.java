@@ -80,6 +80,7 @@ public final class Main implements Runnable {
     COMMANDS.put("perplexity", MeasurePerplexity.class);
     COMMANDS.put("evaluate", Evaluate.class);
     COMMANDS.put("jshell", JShell.class);
+    COMMANDS.put("spark", SparkJob.class);
     COMMANDS.put("inspect", Inspect.class);
     COMMANDS.put("doctor", Doctor.class);
     COMMANDS.put("bench", Bench.class);

@@ -39,11 +39,11 @@ final class ModelPath {
 
   /// The tokenizer's file, or null if it lies beside the model or in it.
   Path tokenizerFile() {
-    return tokenizer;
+    return tokenizer == null ? null : ModelNames.find(spec, tokenizer);
   }
 
   /// The tokenizer alone; no weights are read.
   Tokenizer tokenizer() {
-    return Tokenizers.load(tokenizer != null ? tokenizer : model());
+    return Tokenizers.load(tokenizer != null ? tokenizerFile() : model());
   }
 }

@@ -21,7 +21,7 @@ import picocli.CommandLine.Spec;
           + " there.",
       "",
       "The environment says what it does elsewhere: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN,"
-          + " HF_HUB_OFFLINE."
+          + " HF_HUB_OFFLINE, HTTPS_PROXY, NO_PROXY."
     },
     sortOptions = false)
 final class Pull implements Runnable {

@@ -26,7 +26,7 @@ final class PullProgress implements HubProgress, AutoCloseable {
     this.command = command.commandLine().getCommandSpec();
     err = command.commandLine().getErr();
     if (System.getProperty(BUFFER_SIZE) == null) {
-      System.setProperty(BUFFER_SIZE, String.valueOf(512 << 10));
+      System.setProperty(BUFFER_SIZE, String.valueOf(128 << 10));
     }
   }
 

@@ -10,6 +10,8 @@ import io.gatun.tensor.DType;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -31,7 +33,7 @@ import picocli.CommandLine.Spec;
       "",
       "--method gptq reads texts, which should be like those that the model is for, and takes"
           + " longer than the others; how long depends on the texts, of which 128 pieces are read,"
-          + " or as many as fit into 256 MB layer by layer. Layers that are done"
+          + " or as many as fit into 192 MB layer by layer. Layers that are done"
           + " are kept in OUT.partial until the model is written: if it is stopped, the same"
           + " command goes on."
     },
@@ -76,9 +78,19 @@ final class Quantize implements Runnable {
   private Method method = Method.RTN;
 
   @Option(
+      names = "--bits",
+      paramLabel = "BITS",
+      description =
+          "With --mode int4, bits of the layers' integers in the mean, from 4 to 8, such as 4.5:"
+              + " matrices to whose rounding answers are most sensitive have 8, as many as fit."
+              + " Which those are is measured with --calibrate. Scales come on top, half a bit in"
+              + " groups of 32.")
+  private Double bits;
+
+  @Option(
       names = "--calibrate",
       paramLabel = "FILE",
-      description = "A text in UTF-8 for --method gptq; may be given several times.")
+      description = "A text in UTF-8 for --method gptq and --bits; may be given several times.")
   private List<Path> texts = List.of();
 
   @Option(
@@ -118,7 +130,7 @@ final class Quantize implements Runnable {
             case DType.Plain plain -> throw new AssertionError(plain);
             case DType.Unknown unknown -> throw new AssertionError(unknown);
           };
-      if (method.isCalibrated()) {
+      if (readsTexts()) {
         calibrate(checkpoint, rewrite);
       }
       output.write(checkpoint, rewrite, spec.commandLine());
@@ -127,6 +139,10 @@ final class Quantize implements Runnable {
 
   /// Refuses options that would be of no effect.
   private void checkMethod(DType type) {
+    if (bits != null && (!mode.equals("int4") || !(bits >= 4 && bits <= 8))) {
+      throw new ParameterException(
+          spec.commandLine(), "--bits is %s; need 4 to 8, with --mode int4".formatted(bits));
+    }
     if (!(type instanceof DType.Tiled)
         && (method != Method.RTN || headBits != null || embeddingBits != null)) {
       throw new ParameterException(
@@ -134,18 +150,26 @@ final class Quantize implements Runnable {
           "--mode %s knows no --method, --head-bits or --embedding-bits; those are for int4 and int8"
               .formatted(mode));
     }
-    if (method.isCalibrated() && texts.isEmpty()) {
+    if (readsTexts() && texts.isEmpty()) {
       throw new ParameterException(
           spec.commandLine(),
-          "--method %s needs texts that are like those that the model is for: --calibrate FILE"
-              .formatted(method.name().toLowerCase(Locale.ROOT)));
+          "%s needs texts that are like those that the model is for: --calibrate FILE"
+              .formatted(bits != null ? "--bits" : "--method " + name()));
     }
-    if (!method.isCalibrated() && (!texts.isEmpty() || samples != null)) {
+    if (!readsTexts() && (!texts.isEmpty() || samples != null)) {
       throw new ParameterException(
           spec.commandLine(),
           "--method %s reads no texts; leave out --calibrate and --samples, or choose --method gptq"
-              .formatted(method.name().toLowerCase(Locale.ROOT)));
+              .formatted(name()));
     }
+  }
+
+  private String name() {
+    return method.name().toLowerCase(Locale.ROOT);
+  }
+
+  private boolean readsTexts() {
+    return method.isCalibrated() || bits != null;
   }
 
   private QuantizeConfig config(DType.Tiled type) {
@@ -168,18 +192,32 @@ final class Quantize implements Runnable {
             texts.stream().map(file -> TextOptions.read(file, spec)).toList(),
             samples == null ? SAMPLES : samples,
             length);
-    int layers = config.numHiddenLayers();
     Interrupts.of(spec)
         .keeps(
             () ->
                 "layers that are done are in %s.partial; the same command goes on with the next"
                     .formatted(output.out()));
+    if (bits != null) {
+      withBar(
+          "layers measured",
+          config.numHiddenLayers(),
+          bar -> rewrite.mix(bits, pieces, output.out(), output.threads(), bar));
+    }
+    if (method.isCalibrated()) {
+      withBar(
+          "layers",
+          config.numHiddenLayers(),
+          bar -> rewrite.calibrate(pieces, output.out(), output.threads(), bar));
+    }
+  }
+
+  private void withBar(String name, int layers, Consumer<IntConsumer> work) {
     if (!Stdio.of(spec).isInteractive()) {
-      rewrite.calibrate(pieces, output.out(), output.threads(), done -> {});
+      work.accept(done -> {});
       return;
     }
-    try (var bar = new ProgressBar("layers", "", 1)) {
-      rewrite.calibrate(pieces, output.out(), output.threads(), done -> bar.show(done, layers, ""));
+    try (var bar = new ProgressBar(name, "", 1)) {
+      work.accept(done -> bar.show(done, layers, ""));
     }
   }
 

@@ -36,12 +36,10 @@ final class SamModelOptions {
 
   /// For videos.
   Sam2 loadSam2(Path model) {
-    Fit.of(model, Long.MAX_VALUE).require(null, run.force());
     return Sam2.load(model, o -> choose(o, network.dtype(), network.quantize()));
   }
 
   private Sam load(Path model, DType.Plain dtype, Quantization.Mode quantization) {
-    Fit.of(model, Long.MAX_VALUE).require(null, run.force());
     return Sam.load(model, o -> choose(o, dtype, quantization));
   }
 
@@ -49,6 +47,7 @@ final class SamModelOptions {
     o.backend(run.backend())
         .threads(run.threads())
         .loadMode(run.load())
+        .force(run.force())
         .dtype(dtype)
         .quantization(quantization);
   }

@@ -148,6 +148,15 @@ final class Serve implements Callable<Integer> {
           "Answers with a seed are the same whatever else runs; costs speed (default: no).")
   boolean batchInvariant;
 
+  @Option(
+      names = "--lora",
+      paramLabel = "[NAME=]FILE[:SCALE]",
+      description =
+          "Add a low-rank adaptation in PEFT's form to the model of a name, or to the first"
+              + " language model: a directory, or a name on the Hugging Face hub; may be given"
+              + " several times.")
+  List<String> loras = new ArrayList<>();
+
   @Mixin ThreadsOption threads;
 
   @Mixin PackOptions pack;

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 
 /// What only `gatun serve` loads.
@@ -64,6 +65,13 @@ final class Serving {
     }
     if (asked.guesses.draft != null) {
       o.draft(ModelNames.find(asked.spec, asked.guesses.draft));
+    }
+    for (String lora : asked.loras) {
+      int equals = lora.indexOf('=');
+      boolean isNamed = equals > 0 && !Files.exists(Path.of(lora));
+      LoraOptions.adaptations(asked.spec, List.of(isNamed ? lora.substring(equals + 1) : lora))
+          .forEach(
+              (file, scale) -> o.lora(isNamed ? lora.substring(0, equals) : null, file, scale));
     }
     if (asked.labelStudio != null) {
       o.labelStudio(asked.labelStudio, System.getenv("LABEL_STUDIO_API_KEY"));

@@ -88,7 +88,7 @@ final class SyntheticDiffusion {
       switch (part) {
         case "unet" -> DenoisingStep.unet(keys, weights);
         case "transformer" -> DenoisingStep.transformer(keys, weights);
-        case "vae" -> new AutoencoderKL(AutoencoderKLConfig.of(keys), weights, f);
+        case "vae" -> new AutoencoderKL(AutoencoderKLConfig.of(keys), weights);
         case "text_encoder" -> new CLIPTextModel(CLIPTextConfig.of(keys), weights, f);
         case "text_encoder_2" ->
             new CLIPTextModelWithProjection(CLIPTextConfig.of(keys), weights, f);

@@ -29,7 +29,9 @@ final class Upscale implements Callable<Integer> {
       names = {"-m", "--model"},
       required = true,
       paramLabel = "FILE",
-      description = "A .pth or .safetensors file, such as RealESRGAN_x4plus.pth.")
+      description =
+          "A .pth or .safetensors file, such as RealESRGAN_x4plus.pth, or a name on the Hugging"
+              + " Face hub (ORG/MODEL:FILE).")
   private Path model;
 
   @Option(
@@ -72,7 +74,10 @@ final class Upscale implements Callable<Integer> {
     long began = System.nanoTime();
     try (var upscaler =
         Upscaler.load(
-            model, Backend.NATIVE, threads.count(), dtype == null ? null : dtype.dtype())) {
+            ModelNames.find(spec, model),
+            Backend.NATIVE,
+            threads.count(),
+            dtype == null ? null : dtype.dtype())) {
       Image large = upscaler.upscale(small, tile);
       large.write(out);
       spec.commandLine()

@@ -113,7 +113,7 @@ final class Download implements AutoCloseable {
         throw new CheckpointException(
             "%s: cannot be written: %s".formatted(incomplete, Tries.reason(writer.failure())), e);
       }
-      var cause = HubClient.cause(e);
+      var cause = client.cause(e);
       if (writer.written() > from) {
         tries.gained();
       }

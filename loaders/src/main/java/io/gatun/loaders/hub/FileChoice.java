@@ -33,7 +33,7 @@ record FileChoice(SequencedSet<String> small, SequencedSet<String> weights, Stri
 
   private static final Pattern COMPANION =
       Pattern.compile(
-          "(generation_|scheduler_|sentence_bert_)?config\\.json|params\\.json"
+          "(generation_|scheduler_|sentence_bert_|adapter_)?config\\.json|params\\.json"
               + "|config_sentence_transformers\\.json|modules\\.json"
               + "|tokenizer(_config)?\\.(json|model|bin)|tokenizer\\.model\\.v\\d"
               + "|vocab\\.(json|txt)|merges\\.txt|special_tokens_map\\.json|added_tokens\\.json"

@@ -11,6 +11,10 @@ import java.util.concurrent.Flow;
 
 /// Writes what comes behind what there is, never more than the file may have.
 final class FileWriter {
+  /// How many reads of the network may be done before the file has taken the first: neither then
+  /// waits for the other.
+  private static final int AHEAD = 8;
+
   private final FileChannel channel;
   private final RepoFile file;
   private final FollowingDigest digest;
@@ -35,7 +39,7 @@ final class FileWriter {
     if (written > file.size()) {
       restart();
     }
-    digest.advance(written);
+    digest.resume(written);
     return written > 0;
   }
 
@@ -101,7 +105,7 @@ final class FileWriter {
         given.cancel();
         done.completeExceptionally(new IOException("another size"));
       } else {
-        given.request(1);
+        given.request(AHEAD);
       }
     }
 
@@ -119,6 +123,7 @@ final class FileWriter {
     }
 
     private void write(ByteBuffer buffer) throws IOException {
+      var whole = buffer.duplicate();
       int bytes = buffer.remaining();
       if (current != this) {
         throw new IOException("another answer has taken its place");
@@ -138,7 +143,7 @@ final class FileWriter {
         throw e;
       }
       progress.advance(bytes);
-      digest.advance(written);
+      digest.add(whole);
     }
 
     @Override

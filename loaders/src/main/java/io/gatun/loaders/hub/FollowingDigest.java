@@ -1,18 +1,24 @@
 package io.gatun.loaders.hub;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.security.MessageDigest;
+import java.util.ArrayDeque;
+import java.util.Queue;
 
-/// The hash of a file that grows, computed behind the writer's back so that neither waits for the
-/// other; it reads what is still in the page cache.
+/// The hash of a file that grows, computed beside the writer so that neither waits for the other:
+/// of the bytes as they come, and where they come too fast, or came before, of the file's.
 final class FollowingDigest implements AutoCloseable {
   private static final int CHUNK = 256 << 10;
+  private static final long MOST_WAITING = 16 << 20;
 
   private final FileChannel channel;
   private final RepoFile file;
   private final Thread thread;
+  private final Queue<ByteBuffer> last = new ArrayDeque<>();
+  private long lastBytes;
   private MessageDigest digest;
   private long there;
   private long hashed;
@@ -23,50 +29,59 @@ final class FollowingDigest implements AutoCloseable {
     this.channel = channel;
     this.file = file;
     digest = file.digest();
-    thread = Thread.ofPlatform().daemon().name("gatun-hash").unstarted(this::run);
+    thread = Thread.ofPlatform().daemon().name("gatun-hash").start(this::run);
   }
 
-  /// So many bytes are there now.
-  synchronized void advance(long bytes) {
+  /// The file has so many bytes from before.
+  synchronized void resume(long bytes) {
     there = bytes;
-    if (thread.getState() == Thread.State.NEW) {
-      thread.start();
+    notifyAll();
+  }
+
+  /// The file has these bytes at its end now. Nobody may change them any more.
+  synchronized void add(ByteBuffer bytes) {
+    if (lastBytes > MOST_WAITING) {
+      last.clear();
+      lastBytes = 0;
     }
+    last.add(bytes);
+    lastBytes += bytes.remaining();
+    there += bytes.remaining();
     notifyAll();
   }
 
   /// The file begins again.
   synchronized void restart() {
+    last.clear();
+    lastBytes = 0;
     there = 0;
     hashed = 0;
     digest = file.digest();
   }
 
   /// Whether the whole file, which is there, has its hash. Waits until all of it is read.
-  boolean matches() throws IOException {
-    synchronized (this) {
-      advance(file.size());
-      while (hashed < file.size() && failure == null) {
-        try {
-          wait();
-        } catch (InterruptedException e) {
-          throw HubClient.interrupted(e);
-        }
+  synchronized boolean matches() throws IOException {
+    while (hashed < file.size() && failure == null) {
+      try {
+        wait();
+      } catch (InterruptedException e) {
+        throw HubClient.interrupted(e);
       }
-      if (failure != null) {
-        throw failure;
-      }
-      return file.hasHash(digest.digest());
     }
+    if (failure != null) {
+      throw failure;
+    }
+    return file.hasHash(digest.digest());
   }
 
   private void run() {
-    var buffer = ByteBuffer.allocate(CHUNK);
+    var chunk = ByteBuffer.allocate(CHUNK);
     try {
       while (true) {
         MessageDigest of;
+        ByteBuffer next;
         long from;
-        long to;
+        boolean isRead;
         synchronized (this) {
           while (there == hashed && !closed) {
             wait();
@@ -76,16 +91,25 @@ final class FollowingDigest implements AutoCloseable {
           }
           of = digest;
           from = hashed;
-          to = there;
+          long unread = there - lastBytes - hashed;
+          isRead = unread == 0;
+          if (!isRead) {
+            next = chunk.clear().limit((int) Math.min(CHUNK, unread));
+          } else {
+            next = last.remove();
+            lastBytes -= next.remaining();
+          }
         }
-        buffer.clear().limit((int) Math.min(CHUNK, to - from));
-        int read = channel.read(buffer, from);
-        if (read > 0) {
-          of.update(buffer.array(), 0, read);
+        if (!isRead && channel.read(next, from) < 0) {
+          throw new EOFException("it became shorter meanwhile");
+        } else if (!isRead) {
+          next.flip();
         }
+        int bytes = next.remaining();
+        of.update(next);
         synchronized (this) {
           if (of == digest) { // else it began again meanwhile
-            hashed = from + Math.max(0, read);
+            hashed = from + bytes;
             notifyAll();
           }
         }

@@ -278,7 +278,7 @@ public final class Hub {
         bytes += file.size();
         Path blob = cache.blob(name.repository(), file.etag());
         there +=
-            cache.has(name.repository(), commit, file) || Files.exists(blob)
+            cache.has(name.repository(), commit, file) || HubCache.isWhole(blob, file)
                 ? file.size()
                 : Math.min(
                     file.size(), HubCache.sizeOf(blob.resolveSibling(file.etag() + ".incomplete")));
@@ -324,7 +324,7 @@ public final class Hub {
       }
       Path blob = cache.blob(repository, file.etag());
       try (var _ = cache.lock(repository, file.etag())) {
-        boolean isNew = !Files.exists(blob);
+        boolean isNew = !HubCache.isWhole(blob, file);
         if (isNew && !cache.has(repository, commit, file)) {
           try (var download = new Download(client, options, name, file, blob)) {
             download.run(client.address(name, commit, file), blob);

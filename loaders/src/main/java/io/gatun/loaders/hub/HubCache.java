@@ -208,9 +208,13 @@ record HubCache(Path root, boolean links) {
 
   /// Whether a file is in a snapshot, with all its bytes.
   boolean has(String repository, String commit, RepoFile file) {
+    return isWhole(
+        HubPaths.below(snapshot(repository, commit), file.path(), "a file of " + repository), file);
+  }
+
+  /// Whether something has all bytes of a file: what another program left may not.
+  static boolean isWhole(Path path, RepoFile file) {
     try {
-      Path path =
-          HubPaths.below(snapshot(repository, commit), file.path(), "a file of " + repository);
       return Files.size(path) == file.size();
     } catch (IOException e) {
       return false;

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.CheckpointException;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
@@ -34,6 +35,7 @@ final class HubClient implements AutoCloseable {
   private final HubOptions options;
   private final URI endpoint;
   private final String token;
+  private final HubProxies proxies = new HubProxies();
   private final HttpClient http;
 
   HubClient(HubOptions options) {
@@ -43,6 +45,7 @@ final class HubClient implements AutoCloseable {
     // A file is a stream: HTTP/2 would only share one connection among them.
     http =
         HttpClient.newBuilder()
+            .proxy(proxies)
             .version(HttpClient.Version.HTTP_1_1)
             .followRedirects(HttpClient.Redirect.NEVER)
             .connectTimeout(options.timeout)
@@ -148,7 +151,11 @@ final class HubClient implements AutoCloseable {
     }
   }
 
-  static IOException cause(ExecutionException e) {
+  IOException cause(ExecutionException e) {
+    String proxy = proxies.name(endpoint);
+    if (proxy != null && e.getCause() instanceof ConnectException) {
+      return new IOException("the proxy %s cannot be reached".formatted(proxy), e);
+    }
     return e.getCause() instanceof IOException io ? io : new IOException(e.getCause());
   }
 
@@ -188,6 +195,10 @@ final class HubClient implements AutoCloseable {
       }
       if (token != null && isEndpoint(uri)) {
         request.header("Authorization", "Bearer " + token);
+      }
+      String proxy = proxies.authorization(uri);
+      if (proxy != null) {
+        request.header("Proxy-Authorization", proxy);
       }
       current = http.sendAsync(request.build(), handler);
     }

@@ -7,7 +7,8 @@ import java.util.Objects;
 
 /// How models are fetched from the hub. What is not chosen comes from the environment, or a Java
 /// property of the same name, as for Hugging Face's own library: `HF_HOME`, `HF_HUB_CACHE`,
-/// `HF_ENDPOINT`, `HF_TOKEN` (else the file that `hf auth login` writes), `HF_HUB_OFFLINE`.
+/// `HF_ENDPOINT`, `HF_TOKEN` (else the file that `hf auth login` writes), `HF_HUB_OFFLINE`, and the
+/// proxies that curl goes by: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`.
 public final class HubOptions {
   Path cache;
   URI endpoint;

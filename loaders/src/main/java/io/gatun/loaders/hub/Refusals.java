@@ -42,6 +42,9 @@ final class Refusals {
                 case 403 ->
                     "%s: access is refused%s; %s".formatted(repository, quoted(said), token);
                 case 404 -> missing(repository, page, token);
+                case 407 ->
+                    "%s: the proxy on the way wants a name and a password; write them into the variable that names it: HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT"
+                        .formatted(repository);
                 case 429 ->
                     "%s: %s has had too many requests from here%s; try again later%s"
                         .formatted(

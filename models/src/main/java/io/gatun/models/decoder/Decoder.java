@@ -189,6 +189,11 @@ public final class Decoder {
     }
   }
 
+  /// The final, normalized hidden states (T, D) of the residual stream behind the last layer.
+  public Tensor hidden(Ops ops, Tensor x) {
+    return norm.of(ops, x);
+  }
+
   private Tensor wanted(Ops ops, Tensor x, int[] rows) {
     return switch (rows.length) {
       case 0 -> ops.empty(0, x.dim(1));

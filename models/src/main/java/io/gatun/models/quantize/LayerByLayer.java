@@ -30,10 +30,13 @@ import java.util.stream.Stream;
 /// layer's new weights; all but the last are bounded, whatever the model's size.
 public final class LayerByLayer implements AutoCloseable {
   /// The most bytes of each residual stream.
-  private static final long STREAM = 256L << 20;
+  private static final long STREAM = 192L << 20;
 
   /// The most bytes of what is known of inputs at a time: beyond, texts go through a layer again.
   private static final long INPUTS = 512L << 20;
+
+  /// The most bytes of one of them, if it is to say what the residual stream has lost, too.
+  private static final long WITH_RESIDUAL = 768L << 20;
 
   /// Numbers in names, as of experts.
   private static final Pattern NUMBER = Pattern.compile("(?<=\\.)\\d+(?=\\.|$)");
@@ -223,6 +226,7 @@ public final class LayerByLayer implements AutoCloseable {
     @Override
     public void sum(Tensor x, Tensor y) {
       if (last != null
+          && LayerInputs.bytes((int) lastWeight.dim(1), x.dim(1)) <= WITH_RESIDUAL
           && x.segment().address() == residual.segment().address()
           && isProduct(inputs.get(last).getLast(), lastWeight, y)) {
         residuals.put(last, x.copy(memory));

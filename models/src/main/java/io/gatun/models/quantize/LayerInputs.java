@@ -59,7 +59,7 @@ final class LayerInputs implements AutoCloseable {
 
   /// Parts of one size, but for the last, that are whole groups of any size.
   private static int width(int columns) {
-    int count = Math.ceilDiv(columns, WIDEST);
+    int count = Math.ceilDiv(columns, columns > 4 * WIDEST ? WIDEST / 2 : WIDEST);
     return Math.ceilDiv(Math.ceilDiv(columns, count), 128) * 128;
   }
 

@@ -2,6 +2,10 @@ package io.gatun.models.quantize;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Packing;
+import io.gatun.tensor.runtime.Workers;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 
 /// A matrix to be quantized.
 ///
@@ -16,6 +20,26 @@ public record Target(String name, Tensor matrix, DType.Tiled type) {
         && weight.dtype().equals(matrix.dtype())
         && at >= 0
         && at < Math.max(1, matrix.segment().byteSize());
+  }
+
+  /// Rounded to the nearest.
+  ///
+  /// @param out where it goes
+  public Tensor nearest(Workers workers, Arena out) {
+    try (var memory = Arena.ofShared()) {
+      var dense = matrix.isContiguous() ? matrix : matrix.copy(memory);
+      var tiles = Tensor.allocate(out, type, dense.shape().dims());
+      var at = new long[1];
+      Packing.convert(
+          workers,
+          dense,
+          type,
+          piece -> {
+            MemorySegment.copy(piece, 0, tiles.segment(), at[0], piece.byteSize());
+            at[0] += piece.byteSize();
+          });
+      return tiles;
+    }
   }
 
   long address() {

@@ -59,6 +59,13 @@ public record QuantizedCheckpoint(
   /// Scales of a cache of keys and values, which has a type of its own here.
   private static final Pattern CACHE_SCALES = Pattern.compile(".*\\.(k|v|kv|q|prob)_scale");
 
+  /// A checkpoint with other tensors than its own.
+  public static Checkpoint with(Checkpoint checkpoint, Map<String, Tensor> tensors) {
+    return checkpoint instanceof QuantizedCheckpoint q
+        ? new QuantizedCheckpoint(q.stored, tensors, q.origins)
+        : new QuantizedCheckpoint(checkpoint, tensors, Map.of());
+  }
+
   /// The checkpoint with its quantized layers made matrices; the same one if it has none.
   ///
   /// @param config the model's config.json

@@ -12,7 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/// Layers that are quantized, a file of each, until the model is written whole: who was stopped
+/// What is found of each layer, a file of each, until the model is written whole: who was stopped
 /// goes on with the first that is missing.
 final class FinishedLayers implements AutoCloseable {
   /// In each file's metadata: of what work it is a part.
@@ -20,13 +20,16 @@ final class FinishedLayers implements AutoCloseable {
 
   private final Path folder;
   private final String work;
+  private final String prefix;
   private final List<Checkpoint> open = new ArrayList<>();
 
   /// @param folder made if it is not there
   /// @param work what tells this work from any other: files of another one are written over
-  FinishedLayers(Path folder, String work) {
+  /// @param prefix of its files' names
+  FinishedLayers(Path folder, String work, String prefix) {
     this.folder = folder;
     this.work = work;
+    this.prefix = prefix;
     try {
       Files.createDirectories(folder);
       AtomicFile.removeAbandoned(folder);
@@ -36,10 +39,10 @@ final class FinishedLayers implements AutoCloseable {
   }
 
   private Path file(int layer) {
-    return folder.resolve("layer-%05d.safetensors".formatted(layer));
+    return folder.resolve("%s-%05d.safetensors".formatted(prefix, layer));
   }
 
-  /// A layer's matrices, or null if it is not finished.
+  /// What is found of a layer, or null if it is not finished.
   Map<String, Tensor> read(int layer) {
     if (!Files.exists(file(layer))) {
       return null;
@@ -53,9 +56,9 @@ final class FinishedLayers implements AutoCloseable {
     return checkpoint.tensors();
   }
 
-  void write(int layer, Map<String, Tensor> matrices) {
+  void write(int layer, Map<String, Tensor> found) {
     var writer = new SafetensorsWriter().metadata(WORK, work);
-    matrices.forEach(writer::add);
+    found.forEach(writer::add);
     writer.write(file(layer));
   }
 
@@ -63,12 +66,16 @@ final class FinishedLayers implements AutoCloseable {
   void remove() {
     close();
     try {
-      try (var files = Files.newDirectoryStream(folder, "layer-*.safetensors")) {
+      try (var files = Files.newDirectoryStream(folder, prefix + "-*.safetensors")) {
         for (Path file : files) {
           Files.delete(file);
         }
       }
-      Files.delete(folder);
+      try (var others = Files.list(folder)) {
+        if (others.findAny().isEmpty()) {
+          Files.delete(folder);
+        }
+      }
     } catch (IOException e) {
       throw failed(e);
     }

@@ -10,25 +10,17 @@ import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.Keys;
 import io.gatun.models.decoder.TensorNames;
 import io.gatun.models.decoder.arch.Architectures;
-import io.gatun.models.quantize.LayerByLayer;
 import io.gatun.models.quantize.QuantizeConfig;
 import io.gatun.models.quantize.Target;
 import io.gatun.models.quantized.QuantizedCheckpoint;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.Backend;
-import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Packing;
-import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.runtime.Workers;
-import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -71,7 +63,10 @@ public final class Rewrite {
   /// The experts' matrices that each stack becomes.
   private final Map<String, List<String>> expertsOf = new HashMap<>();
 
+  /// What is kept of layers until all is written; null for nothing.
   private FinishedLayers finished;
+
+  private FinishedLayers measured;
 
   private Rewrite(Checkpoint checkpoint) {
     this.checkpoint = QuantizedCheckpoint.of(checkpoint, Keys.of(checkpoint));
@@ -303,7 +298,7 @@ public final class Rewrite {
       }
     }
     tensors.keySet().removeAll(expertsOf.keySet());
-    return withTensors(tensors);
+    return QuantizedCheckpoint.with(checkpoint, tensors);
   }
 
   /// The model that is rewritten.
@@ -336,9 +331,37 @@ public final class Rewrite {
     return outputs.stream().mapToLong(RewrittenTensor::bytes).sum();
   }
 
-  /// Quantizes, layer by layer, what calibration texts reach ([LayerByLayer]). Each layer that is
-  /// done is kept in a folder beside the result, `OUT.partial`, until all is [written][#write]: the
-  /// same call after an end at any moment goes on with the next.
+  /// Gives 8 bits to the matrices to whose rounding answers are most sensitive
+  /// ([io.gatun.models.quantize.Sensitivity]), as many as fit; before [#calibrate], and resumable
+  /// like it.
+  ///
+  /// @param bits of the integers of layers' matrices in the mean, scales not counted: from those of
+  ///   the configuration to 8
+  /// @param samples tokens of texts
+  /// @param out where the result will be written
+  /// @param threads that compute
+  /// @param progress is told how many layers are measured
+  /// @throws CheckpointException as [#calibrate]
+  public void mix(double bits, List<int[]> samples, Path out, int threads, IntConsumer progress) {
+    var targets = targets();
+    Map<String, Double> divergences;
+    try (var calibration = calibration(samples, out, threads)) {
+      String work = Calibration.work("sensitivity", checkpoint, samples, targets);
+      measured = finished(out, work, "sensitivity");
+      divergences = calibration.sensitivity(measured, progress);
+    }
+    var mixture = Mixture.of(targets.values(), divergences, bits);
+    for (String name : mixture.names()) {
+      var type = new DType.Tiled(Mixture.MORE, targets.get(name).type().groupSize());
+      outputs.replaceAll(t -> t.name().equals(name) ? t.as(type) : t);
+    }
+    notes.add(mixture.description());
+  }
+
+  /// Quantizes, layer by layer, what calibration texts reach
+  /// ([io.gatun.models.quantize.LayerByLayer]). Each layer that is done is kept in a folder beside
+  /// the result, `OUT.partial`, until all is [written][#write]: the same call after an end at any
+  /// moment goes on with the next.
   ///
   /// @param samples tokens of texts
   /// @param out where the result will be written
@@ -347,123 +370,34 @@ public final class Rewrite {
   /// @throws CheckpointException if the model's layers cannot run one by one, or a file cannot be
   ///   written
   public void calibrate(List<int[]> samples, Path out, int threads, IntConsumer progress) {
-    ModelFolder.requireOutside(checkpoint, out, !isGguf());
-    if (!decoder.layersStandAlone()) {
-      throw new CheckpointException(
-          "%s: layers of %s models use what earlier ones have computed, so that texts cannot go through them one by one. A method that needs no texts: --method hqq"
-              .formatted(checkpoint.path(), decoder.config().modelType()));
+    try (var calibration = calibration(samples, out, threads)) {
+      String work = Calibration.work(config.method().name(), checkpoint, samples, targets());
+      finished = finished(out, work, "layer");
+      made.putAll(calibration.quantize(finished, progress));
     }
+  }
+
+  private Calibration calibration(List<int[]> samples, Path out, int threads) {
+    ModelFolder.requireOutside(checkpoint, out, !isGguf());
+    return new Calibration(checkpoint, decoder, expertsOf, targets(), samples, threads);
+  }
+
+  private static FinishedLayers finished(Path out, String work, String prefix) {
+    return new FinishedLayers(out.resolveSibling(out.getFileName() + ".partial"), work, prefix);
+  }
+
+  /// The matrices of layers that are rounded.
+  private Map<String, Target> targets() {
     var targets = new LinkedHashMap<String, Target>();
     for (var t : outputs) {
-      if (t.dtype() instanceof DType.Tiled type && !t.isCopy() && !isTable(t.name())) {
+      boolean table =
+          t.name().equals(names.name("model.embed_tokens.weight"))
+              || t.name().equals(names.name("lm_head.weight"));
+      if (t.dtype() instanceof DType.Tiled type && !t.isCopy() && !table) {
         targets.put(t.name(), new Target(t.name(), t.sources().getFirst(), type));
       }
     }
-    int layers = decoder.config().numHiddenLayers();
-    var tensors = new LinkedHashMap<>(checkpoint.tensors());
-    finished =
-        new FinishedLayers(
-            out.resolveSibling(out.getFileName() + ".partial"), work(samples, targets.values()));
-    try (var ops = new Ops(Backend.NATIVE, threads, Precision.FAST);
-        var exact = new Ops(Backend.NATIVE, threads, Precision.F32);
-        var walk = new LayerByLayer(decoder, ops, exact, samples, targets.values())) {
-      for (int i = 0; i < layers; i++) {
-        var matrices = finished.read(i);
-        if (matrices == null) {
-          try (var arena = Arena.ofShared()) {
-            var rounded =
-                new LinkedHashMap<>(walk.quantize(i, done -> withMatrices(tensors, done), arena));
-            completeStacks(rounded, targets, ops.workers(), arena);
-            finished.write(i, rounded);
-          }
-          matrices = finished.read(i);
-        }
-        made.putAll(matrices);
-        walk.advance(withMatrices(tensors, matrices), i);
-        tensors.putAll(matrices);
-        expertsOf.forEach(
-            (stack, experts) -> {
-              if (made.containsKey(experts.getFirst())) {
-                tensors.remove(stack);
-              }
-            });
-        progress.accept(i + 1);
-      }
-    }
-  }
-
-  /// The model with some matrices in place of those it has, of stacks of experts only whole ones.
-  private Decoder withMatrices(Map<String, Tensor> tensors, Map<String, Tensor> matrices) {
-    var all = new LinkedHashMap<>(tensors);
-    all.putAll(matrices);
-    expertsOf.forEach(
-        (stack, experts) -> {
-          if (matrices.keySet().containsAll(experts)) {
-            all.remove(stack);
-          } else if (all.containsKey(stack)) {
-            all.keySet().removeAll(experts);
-          }
-        });
-    return Architectures.open(withTensors(all));
-  }
-
-  private boolean isTable(String name) {
-    return name.equals(names.name("model.embed_tokens.weight"))
-        || name.equals(names.name("lm_head.weight"));
-  }
-
-  /// What tells this work from another.
-  private String work(List<int[]> samples, Collection<Target> targets) {
-    var text = new StringBuilder(config.method() + " " + checkpoint.path().toAbsolutePath());
-    try {
-      for (var part : checkpoint.parts()) {
-        text.append(' ').append(Files.getLastModifiedTime(part.path())).append(part.bytes());
-      }
-    } catch (IOException e) {
-      throw new CheckpointException("%s: cannot be read: %s".formatted(checkpoint.path(), e), e);
-    }
-    int tokens = 1;
-    for (int[] sample : samples) {
-      tokens = 31 * tokens + Arrays.hashCode(sample);
-    }
-    int types = 1;
-    for (var target : targets) {
-      types = 31 * types + (target.name() + target.type().name()).hashCode();
-    }
-    return text.append(" %08x %08x".formatted(tokens, types)).toString();
-  }
-
-  /// Experts that no token has chosen, of stacks of which another one was: rounded to the nearest.
-  private void completeStacks(
-      Map<String, Tensor> rounded, Map<String, Target> targets, Workers workers, Arena arena) {
-    for (var experts : expertsOf.values()) {
-      if (experts.stream().anyMatch(rounded::containsKey)) {
-        for (String name : experts) {
-          if (!rounded.containsKey(name)) {
-            var target = targets.get(name);
-            var matrix = target.matrix();
-            var dense = matrix.isContiguous() ? matrix : matrix.copy(arena);
-            var tiles = arena.allocate(target.type().byteSize(dense.shape()), 64);
-            var at = new long[1];
-            Packing.convert(
-                workers,
-                dense,
-                target.type(),
-                piece -> {
-                  MemorySegment.copy(piece, 0, tiles, at[0], piece.byteSize());
-                  at[0] += piece.byteSize();
-                });
-            rounded.put(name, Tensor.of(tiles, target.type(), dense.shape()));
-          }
-        }
-      }
-    }
-  }
-
-  private Checkpoint withTensors(Map<String, Tensor> tensors) {
-    return checkpoint instanceof QuantizedCheckpoint q
-        ? new QuantizedCheckpoint(q.stored(), tensors, q.origins())
-        : new QuantizedCheckpoint(checkpoint, tensors, Map.of());
+    return targets;
   }
 
   private TensorData data(RewrittenTensor t, Workers workers, LongConsumer progress) {
@@ -502,8 +436,10 @@ public final class Rewrite {
   }
 
   private void removeFinished() {
-    if (finished != null) {
-      finished.remove();
+    for (var layers : Arrays.asList(measured, finished)) {
+      if (layers != null) {
+        layers.remove();
+      }
     }
   }
 

@@ -42,6 +42,11 @@ record RewrittenTensor(
     return new RewrittenTensor(name, sources, dtype, shape, rowOf, newMethod);
   }
 
+  /// The same as another type.
+  RewrittenTensor as(DType newType) {
+    return new RewrittenTensor(name, sources, newType, shape, rowOf, method);
+  }
+
   boolean isCopy() {
     return rowOf == null && dtype.equals(sources.getFirst().dtype());
   }

@@ -3,6 +3,7 @@ package io.gatun.models.sam;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Interruption;
+import io.gatun.models.Fit;
 import io.gatun.models.NamedModels;
 import io.gatun.models.image.Image;
 import io.gatun.models.nn.Constants;
@@ -158,6 +159,7 @@ public final class Sam implements MaskPredictor, AutoCloseable {
     }
     var checkpoint = Checkpoint.open(NamedModels.find(pathOrName), options.loadMode);
     try {
+      Fit.of(checkpoint, Long.MAX_VALUE).require(null, options.force);
       var ops = new Ops(options.backend, options.threads);
       try {
         return new Sam(checkpoint, options, ops);

@@ -12,6 +12,7 @@ import java.util.Objects;
 public final class SamOptions {
   Backend backend = Backend.NATIVE;
   int threads = Workers.defaultThreads();
+  boolean force;
   LoadMode loadMode = LoadMode.MAP;
   Quantization.Mode quantization = Quantization.Mode.NONE;
   int imgSize;
@@ -34,6 +35,13 @@ public final class SamOptions {
   /// Where the weights live; by default in the file's mapping.
   public SamOptions loadMode(LoadMode value) {
     loadMode = Objects.requireNonNull(value, "loadMode is null");
+    return this;
+  }
+
+  /// Whether a model runs, too, that does not fit into the free memory, as slowly as the disk is;
+  /// by default it is refused, with what would fit.
+  public SamOptions force(boolean value) {
+    force = value;
     return this;
   }
 

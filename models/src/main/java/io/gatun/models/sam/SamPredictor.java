@@ -17,9 +17,9 @@ import java.util.List;
 /// Any thread may use it: calls from several threads take turns. What [#decode] returns is
 /// overwritten by the next call of any thread.
 public final class SamPredictor implements EncodedImage {
-  /// Prompts that are decoded together: enough to fill the tokens' products, few enough that what
-  /// they make of the image, a few megabytes each, stays near the caches.
-  private static final int PROMPTS = 4;
+  /// Prompts that are decoded together: so few that what they make of the image, a few megabytes
+  /// each, stays near the caches, which is worth more than filling the tokens' small products.
+  private static final int PROMPTS = 1;
 
   private final Sam sam;
   private final Owner owner = new Owner("image");

@@ -16,24 +16,20 @@ import java.util.function.BiConsumer;
 ///
 /// Images are (B, H, W, 3) with values -1..1, latents (B, H / 8, W / 8, L), both F32. The network's
 /// latents are `(these - shiftFactor) * scalingFactor`, as the configuration has them.
-public final class AutoencoderKL {
+public final class AutoencoderKL implements Autoencoder {
   static final float EPS = 1e-6f;
 
   private final AutoencoderKLConfig config;
-  private final Functional f;
   private final Encoder encoder;
   private final Decoder decoder;
   private final LinearWeight quantConv;
   private final LinearWeight postQuantConv;
   private final LatentPatches patches;
 
-  /// @param asked the operations to use, on F32 in place of its type where the configuration says
-  ///   force_upcast
   /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
   ///   the configuration says
-  public AutoencoderKL(AutoencoderKLConfig config, Weights checkpoint, Functional asked) {
+  public AutoencoderKL(AutoencoderKLConfig config, Weights checkpoint) {
     this.config = config;
-    this.f = config.forceUpcast() ? new Functional(asked.ops(), DType.Plain.F32) : asked;
     var weights = checkpoint.because(config.reason());
     int l = config.latentChannels();
     encoder = new Encoder(config, weights.at("encoder"));
@@ -51,17 +47,18 @@ public final class AutoencoderKL {
     return config;
   }
 
-  /// Gives back what was kept to be faster, see [Functional#releaseWeights].
-  public void releaseWeights() {
-    f.releaseWeights();
+  /// F32 where the configuration says force_upcast.
+  @Override
+  public DType.Plain dtype(DType.Plain asked) {
+    return config.forceUpcast() ? DType.Plain.F32 : asked;
   }
 
-  /// Pixels a side for one of the network's latents.
+  @Override
   public int latentFactor() {
     return config.factor() * patch();
   }
 
-  /// Channels of the network's latents.
+  @Override
   public int latentChannels() {
     return config.latentChannels() * patch() * patch();
   }
@@ -73,7 +70,7 @@ public final class AutoencoderKL {
 
   /// The autoencoder's latents (1, H, W, L), in the workspace, of the network's (rows, columns,
   /// [#latentChannels]).
-  public Tensor ofNetwork(float[] latents, int rows, int columns) {
+  public Tensor ofNetwork(Functional f, float[] latents, int rows, int columns) {
     var z =
         f.ops().empty(1, (long) rows * patch(), (long) columns * patch(), config.latentChannels());
     float[] own = patches == null ? latents : patches.split(latents, rows, columns);
@@ -83,7 +80,13 @@ public final class AutoencoderKL {
     return z;
   }
 
-  /// The network's latents (rows, columns, [#latentChannels]) of the autoencoder's.
+  @Override
+  public Tensor decode(Functional f, float[] latents, int rows, int columns, int tile) {
+    var z = ofNetwork(f, latents, rows, columns);
+    return tile == 0 ? decode(f, z) : decodeTiled(f, z, tile);
+  }
+
+  @Override
   public float[] forNetwork(float[] z, int rows, int columns) {
     var scaled = new float[z.length];
     for (int i = 0; i < z.length; i++) {
@@ -93,12 +96,12 @@ public final class AutoencoderKL {
   }
 
   /// The image (B, 8 H, 8 W, 3) of latents (B, H, W, L), about -1..1, not clamped.
-  public Tensor decode(Tensor z) {
-    return decode(z, (name, x) -> {});
+  public Tensor decode(Functional f, Tensor z) {
+    return decode(f, z, (name, x) -> {});
   }
 
-  /// As [#decode(Tensor)], showing `probe` what each block gives, by its name.
-  public Tensor decode(Tensor z, BiConsumer<String, Tensor> probe) {
+  /// As [#decode(Functional, Tensor)], showing `probe` what each block gives, by its name.
+  public Tensor decode(Functional f, Tensor z, BiConsumer<String, Tensor> probe) {
     check("latents", z, config.latentChannels(), 1);
     return Scoped.call(
         f,
@@ -109,11 +112,11 @@ public final class AutoencoderKL {
         });
   }
 
-  /// As [#decode(Tensor)], but in overlapping squares of `tile` rows and columns of latents at
-  /// most, for images that would need too much memory as a whole.
-  public Tensor decodeTiled(Tensor z, int tile) {
+  /// As [#decode(Functional, Tensor)], but in overlapping squares of `tile` rows and columns of
+  /// latents at most, for images that would need too much memory as a whole.
+  public Tensor decodeTiled(Functional f, Tensor z, int tile) {
     check("latents", z, config.latentChannels(), 1);
-    return new OverlappingTiles(f, this::decode, tile, tile / 4, 1)
+    return new OverlappingTiles(f, part -> decode(f, part), tile, tile / 4, 1)
         .apply(z, config.factor(), config.outChannels());
   }
 
@@ -121,12 +124,13 @@ public final class AutoencoderKL {
   ///
   /// @throws IllegalArgumentException if its sides are not multiples of
   ///   [AutoencoderKLConfig#factor]
-  public DiagonalGaussian encode(Tensor image) {
-    return encode(image, (name, x) -> {});
+  @Override
+  public DiagonalGaussian encode(Functional f, Tensor image) {
+    return encode(f, image, (name, x) -> {});
   }
 
-  /// As [#encode(Tensor)], showing `probe` what each block gives, by its name.
-  public DiagonalGaussian encode(Tensor image, BiConsumer<String, Tensor> probe) {
+  /// As [#encode(Functional, Tensor)], showing `probe` what each block gives, by its name.
+  public DiagonalGaussian encode(Functional f, Tensor image, BiConsumer<String, Tensor> probe) {
     check("image", image, config.inChannels(), config.factor());
     var moments =
         Scoped.call(
@@ -136,10 +140,10 @@ public final class AutoencoderKL {
               probe.accept("encoder", h);
               return f.toF32(quantConv == null ? h : f.linear(h, quantConv)); // (B, H, W, 2 L)
             });
-    return split(moments);
+    return split(f, moments);
   }
 
-  private DiagonalGaussian split(Tensor moments) {
+  private DiagonalGaussian split(Functional f, Tensor moments) {
     int l = config.latentChannels();
     var dims = moments.shape().dims();
     dims[3] = l;

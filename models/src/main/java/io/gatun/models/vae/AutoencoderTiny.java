@@ -18,14 +18,17 @@ import java.util.List;
 /// Images are (B, H, W, 3) with values -1..1; latents (B, H / 8, W / 8, L) are those of the UNet,
 /// not to be divided by a scaling factor. Both are F32. The network is a list of layers, which
 /// shows from the names of the tensors.
-public final class AutoencoderTiny {
+public final class AutoencoderTiny implements Autoencoder {
   /// Pixels to a latent, in both directions.
   public static final int FACTOR = 8;
 
   private static final float LATENT_MAGNITUDE = 3;
   private static final int IMAGE_CHANNELS = 3;
 
-  private final Functional f;
+  /// The logarithm of a variance that is as good as none.
+  private static final float CERTAIN = -30;
+
+  private final int latentChannels;
   private final List<Layer> encoder;
   private final List<Layer> decoder;
 
@@ -38,8 +41,8 @@ public final class AutoencoderTiny {
   /// @param decoder the tensors of the decoder; null for none
   /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
   ///   those before it say
-  public AutoencoderTiny(Weights encoder, Weights decoder, Functional f) {
-    this.f = f;
+  public AutoencoderTiny(Weights encoder, Weights decoder) {
+    latentChannels = decoder == null ? 0 : Math.toIntExact(latentChannels(decoder));
     this.encoder = encoder == null ? null : encoderLayers(encoder);
     this.decoder = decoder == null ? null : decoderLayers(decoder);
   }
@@ -100,8 +103,42 @@ public final class AutoencoderTiny {
     return (f, x) -> f.conv2d(x, weight, epilogue);
   }
 
-  /// The UNet's latents (B, H / 8, W / 8, L) of an image (B, H, W, 3).
-  public Tensor encode(Tensor image) {
+  @Override
+  public int latentFactor() {
+    return FACTOR;
+  }
+
+  @Override
+  public int latentChannels() {
+    return latentChannels;
+  }
+
+  @Override
+  public Tensor decode(Functional f, float[] latents, int rows, int columns, int tile) {
+    var z = f.ops().empty(1, rows, columns, latentChannels);
+    for (int i = 0; i < latents.length; i++) {
+      set(z, i, latents[i]);
+    }
+    return tile == 0 ? decode(f, z) : decodeTiled(f, z, tile);
+  }
+
+  @Override
+  public float[] forNetwork(float[] z, int rows, int columns) {
+    return z;
+  }
+
+  /// Latents (B, H / 8, W / 8, L), of which it is certain.
+  @Override
+  public DiagonalGaussian encode(Functional f, Tensor image) {
+    var mean = latents(f, image);
+    var logvar = f.ops().empty(mean.shape().dims());
+    for (long i = 0; i < logvar.size(); i++) {
+      set(logvar, i, CERTAIN);
+    }
+    return new DiagonalGaussian(mean, logvar);
+  }
+
+  private Tensor latents(Functional f, Tensor image) {
     return Scoped.call(
         f,
         () -> {
@@ -109,14 +146,14 @@ public final class AutoencoderTiny {
           for (long i = 0; i < x.size(); i++) {
             set(x, i, (get(image, i) + 1) / 2);
           }
-          return run(encoder, x);
+          return run(f, encoder, x);
         });
   }
 
   /// The image (B, 8 H, 8 W, 3) of the UNet's latents (B, H, W, L): about -1..1, not clamped.
   ///
   ///     2 decoder(3 tanh(z / 3)) - 1
-  public Tensor decode(Tensor z) {
+  public Tensor decode(Functional f, Tensor z) {
     return Scoped.call(
         f,
         () -> {
@@ -125,7 +162,7 @@ public final class AutoencoderTiny {
             double value = LATENT_MAGNITUDE * Math.tanh(get(z, i) / LATENT_MAGNITUDE);
             set(limited, i, (float) value);
           }
-          var image = run(decoder, limited);
+          var image = run(f, decoder, limited);
           for (long i = 0; i < image.size(); i++) {
             set(image, i, 2 * get(image, i) - 1);
           }
@@ -133,18 +170,14 @@ public final class AutoencoderTiny {
         });
   }
 
-  /// As [#decode], but in overlapping squares of `tile` rows and columns of latents at most.
-  public Tensor decodeTiled(Tensor z, int tile) {
-    return new OverlappingTiles(f, this::decode, tile, tile / 4, 1)
+  /// As [#decode(Functional, Tensor)], but in overlapping squares of `tile` rows and columns of
+  /// latents at most.
+  public Tensor decodeTiled(Functional f, Tensor z, int tile) {
+    return new OverlappingTiles(f, part -> decode(f, part), tile, tile / 4, 1)
         .apply(z, FACTOR, IMAGE_CHANNELS);
   }
 
-  /// Gives back what was kept to be faster, see [Functional#releaseWeights].
-  public void releaseWeights() {
-    f.releaseWeights();
-  }
-
-  private Tensor run(List<Layer> layers, Tensor input) {
+  private static Tensor run(Functional f, List<Layer> layers, Tensor input) {
     var x = f.cast(input);
     for (var layer : layers) {
       x = layer.forward(f, x);

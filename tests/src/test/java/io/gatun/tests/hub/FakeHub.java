@@ -46,12 +46,15 @@ public final class FakeHub implements AutoCloseable {
   }
 
   /// One request, as it came.
-  public record Asked(String server, String path, String token, String range) {}
+  public record Asked(
+      String server, String path, String token, String range, String proxyAuthorization) {}
+
+  private record Content(byte[] bytes, String hash) {}
 
   private final HttpServer hub;
   private final HttpServer store;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
-  private final Map<String, Map<String, Map<String, byte[]>>> commits = new ConcurrentHashMap<>();
+  private final Map<String, Map<String, Map<String, Content>>> commits = new ConcurrentHashMap<>();
   private final Map<String, String> heads = new ConcurrentHashMap<>();
   private final Map<String, byte[]> contents = new ConcurrentHashMap<>();
   private final Map<String, Queue<Trouble>> troubles = new ConcurrentHashMap<>();
@@ -99,13 +102,14 @@ public final class FakeHub implements AutoCloseable {
 
   /// Makes a repository, or a new commit of it; gives the commit.
   public String commit(String repository, Map<String, byte[]> files) {
-    var sorted = new TreeMap<>(files);
+    var sorted = new TreeMap<String, Content>();
+    files.forEach((path, bytes) -> sorted.put(path, new Content(bytes, hash(path, bytes))));
     var text = new StringBuilder(repository);
-    sorted.forEach((path, bytes) -> text.append(path).append(hash(path, bytes)));
+    sorted.forEach((path, content) -> text.append(path).append(content.hash));
     String commit = hex("SHA-1", text.toString().getBytes(StandardCharsets.UTF_8));
     commits.computeIfAbsent(repository, _ -> new ConcurrentHashMap<>()).put(commit, sorted);
     heads.put(repository, commit);
-    sorted.forEach((path, bytes) -> contents.put(hash(path, bytes), bytes));
+    sorted.values().forEach(content -> contents.put(content.hash, content.bytes));
     return commit;
   }
 
@@ -165,7 +169,12 @@ public final class FakeHub implements AutoCloseable {
     var headers = exchange.getRequestHeaders();
     String path = exchange.getRequestURI().getPath();
     asked.add(
-        new Asked(server, path, headers.getFirst("Authorization"), headers.getFirst("Range")));
+        new Asked(
+            server,
+            path,
+            headers.getFirst("Authorization"),
+            headers.getFirst("Range"),
+            headers.getFirst("Proxy-Authorization")));
     for (var entry : troubles.entrySet()) {
       String of = entry.getKey();
       if (of.startsWith(server) && path.endsWith(of.substring(server.length()))) {
@@ -217,24 +226,25 @@ public final class FakeHub implements AutoCloseable {
         .get(repository)
         .get(commit)
         .forEach(
-            (path, bytes) -> {
+            (path, content) -> {
+              int size = content.bytes.length;
               var entry = new LinkedHashMap<String, Object>();
               entry.put("type", "file");
               entry.put("path", path);
-              entry.put("size", bytes.length);
+              entry.put("size", size);
               entry.put("oid", hex("SHA-1", path.getBytes(StandardCharsets.UTF_8)));
               if (LARGE.matcher(path).matches()) {
                 entry.put(
                     "lfs",
                     Map.of(
                         "oid",
-                        hash(path, bytes),
+                        content.hash,
                         "size",
-                        claimedSize > 0 ? claimedSize : bytes.length,
+                        claimedSize > 0 ? claimedSize : size,
                         "pointerSize",
                         134));
               } else {
-                entry.put("oid", hash(path, bytes));
+                entry.put("oid", content.hash);
               }
               all.add(entry);
             });
@@ -253,8 +263,8 @@ public final class FakeHub implements AutoCloseable {
 
   private void file(HttpExchange exchange, String repository, String commit, String path)
       throws IOException {
-    byte[] bytes = commits.get(repository).get(commit).get(path);
-    String hash = hash(path, bytes);
+    byte[] bytes = commits.get(repository).get(commit).get(path).bytes;
+    String hash = commits.get(repository).get(commit).get(path).hash;
     var headers = exchange.getResponseHeaders();
     headers.set("X-Repo-Commit", commit);
     if (LARGE.matcher(path).matches()) {
@@ -288,16 +298,19 @@ public final class FakeHub implements AutoCloseable {
   void give(HttpExchange exchange, byte[] bytes, int most) throws IOException {
     String range = exchange.getRequestHeaders().getFirst("Range");
     int from = 0;
+    int to = bytes.length;
     if (range != null && ranges) {
-      from = Integer.parseInt(range.replaceAll("bytes=(\\d+)-", "$1"));
+      String[] ends = range.substring("bytes=".length()).split("-", -1);
+      from = Integer.parseInt(ends[0]);
+      to = !ends[1].isEmpty() ? Math.min(to, Integer.parseInt(ends[1]) + 1) : to;
       exchange
           .getResponseHeaders()
-          .set("Content-Range", "bytes %d-%d/%d".formatted(from, bytes.length - 1, bytes.length));
-      exchange.sendResponseHeaders(206, bytes.length - from);
+          .set("Content-Range", "bytes %d-%d/%d".formatted(from, to - 1, bytes.length));
+      exchange.sendResponseHeaders(206, to - from);
     } else {
       exchange.sendResponseHeaders(200, bytes.length);
     }
-    int end = from + Math.min(bytes.length - from, most);
+    int end = from + Math.min(to - from, most);
     for (int at = from; at < end; at += CHUNK) { // the server copies what it is given
       exchange.getResponseBody().write(bytes, at, Math.min(CHUNK, end - at));
     }

@@ -247,6 +247,17 @@ class PullTest {
     assertFalse(Files.exists(blobs().resolve(sum + ".incomplete")));
   }
 
+  /// As a system may leave it that lost its power.
+  @Test
+  void contentsThatAreCutAreFetchedAgain() throws IOException {
+    commitModel();
+    Path blob = blobs().resolve(hash(FILE, weights));
+    Path file = pull(NAME).resolve(FILE);
+    Files.write(blob, java.util.Arrays.copyOf(weights, 1000));
+    assertArrayEquals(weights, Files.readAllBytes(pull(NAME).resolve(FILE)));
+    assertTrue(Files.isSymbolicLink(file));
+  }
+
   /// Pulls, and is refused; nothing has the weights' name then.
   private String refusal() throws IOException {
     String message = refusal(NAME);

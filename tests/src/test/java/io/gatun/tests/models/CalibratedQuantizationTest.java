@@ -161,6 +161,55 @@ class CalibratedQuantizationTest {
         Files.readAllBytes(out.resolve("model.safetensors")));
   }
 
+  /// Of 4.5 bits an eighth of the weights has 8: those of the matrices that matter most, as many as
+  /// fit.
+  @Test
+  void mostSensitiveMatricesKeepEightBits() throws IOException {
+    Path out = temp.resolve("mixed");
+    Path first = temp.resolve("mixed.partial/sensitivity-00001.safetensors");
+    var config = QuantizeConfig.of(4);
+    try (var checkpoint = Checkpoint.open(tiny())) {
+      var stopped = Rewrite.quantized(checkpoint, config);
+      assertThrows(
+          IllegalStateException.class,
+          () ->
+              stopped.mix(
+                  4.5,
+                  samples(),
+                  out,
+                  THREADS,
+                  done -> {
+                    if (done == 2) {
+                      throw new IllegalStateException("stopped");
+                    }
+                  }));
+      Object made = Files.readAttributes(first, "unix:ino,lastModifiedTime");
+      var rewrite = Rewrite.quantized(checkpoint, config);
+      rewrite.mix(4.5, samples(), out, THREADS, done -> {});
+      assertEquals(made, Files.readAttributes(first, "unix:ino,lastModifiedTime"));
+      assertTrue(rewrite.notes().getFirst().contains("matrices of layers have 8 bits"));
+      write(rewrite, out);
+    }
+    assertFalse(Files.exists(first.getParent()));
+    long bits = 0;
+    long weights = 0;
+    long least = Long.MAX_VALUE;
+    try (var checkpoint = Checkpoint.open(out)) {
+      for (var entry : checkpoint.tensors().entrySet()) {
+        var tensor = entry.getValue();
+        if (tensor.dtype() instanceof DType.Tiled type && entry.getKey().contains(".layers.")) {
+          bits += type.bits() * tensor.size();
+          weights += tensor.size();
+          least = type.bits() == 4 ? Math.min(least, tensor.size()) : least;
+        }
+      }
+    }
+    double budget = 4.5 * weights;
+    assertTrue(bits <= budget && bits + 4 * least > budget, bits + " bits of " + budget);
+    double[] found = divergences(quantized(config, "rtn"), out);
+    assertTrue(found[1] < 0.7 * found[0], found[0] + " became " + found[1]);
+  }
+
   /// Finished layers of other work are not taken for this one's.
   @Test
   void otherWorkBeginsAnew() throws IOException {

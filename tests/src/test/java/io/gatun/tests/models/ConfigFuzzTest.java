@@ -162,7 +162,7 @@ class ConfigFuzzTest {
           new UNet2DConditionModel(
               UNet2DConditionConfig.of(files.config("unet")), files.weights("unet"));
       case "vae/config.json" ->
-          new AutoencoderKL(AutoencoderKLConfig.of(files.config("vae")), files.weights("vae"), f);
+          new AutoencoderKL(AutoencoderKLConfig.of(files.config("vae")), files.weights("vae"));
       case "text_encoder/config.json" ->
           new CLIPTextModel(
               CLIPTextConfig.of(files.config("text_encoder")), files.weights("text_encoder"), f);

@@ -80,7 +80,7 @@ class DiffusionLayoutsTest {
       }
       step((UNet2DConditionModel) network("unet", files.config("unet"), files.weights("unet")));
       var vae = (AutoencoderKL) network("vae", files.config("vae"), files.weights("vae"));
-      var image = vae.decode(ops.empty(1, 1, 2, 4));
+      var image = vae.decode(f, ops.empty(1, 1, 2, 4));
       assertEquals(Shape.of(1, 8, 16, 3), image.shape());
       assertZeros(image);
     }
@@ -107,7 +107,7 @@ class DiffusionLayoutsTest {
   private Object network(String part, JsonKeys config, Weights weights) {
     return switch (part) {
       case "unet" -> new UNet2DConditionModel(UNet2DConditionConfig.of(config), weights);
-      case "vae" -> new AutoencoderKL(AutoencoderKLConfig.of(config), weights, f);
+      case "vae" -> new AutoencoderKL(AutoencoderKLConfig.of(config), weights);
       case "text_encoder" -> new CLIPTextModel(CLIPTextConfig.of(config), weights, f);
       default -> new CLIPTextModelWithProjection(CLIPTextConfig.of(config), weights, f);
     };

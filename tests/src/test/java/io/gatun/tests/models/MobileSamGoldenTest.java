@@ -37,28 +37,26 @@ class MobileSamGoldenTest {
   static Stream<Path> models() throws IOException {
     var models = new ArrayList<Path>();
     var json = new ObjectMapper();
-    try (var folders = Files.list(TestData.shared("seg-random"))) {
-      for (Path model : (Iterable<Path>) folders.sorted()::iterator) {
-        Path config = model.resolve("config.json");
-        if (!Files.exists(config)
-            || !json.readTree(config.toFile()).path("model_type").asText().equals("vit_t")) {
-          continue;
-        }
-        Path copy = Files.createDirectories(folder.resolve(model.getFileName()));
-        try (var files = Files.list(model)) {
-          Path pt = files.filter(f -> f.toString().endsWith(".pt")).findFirst().orElseThrow();
-          Files.write(copy.resolve("model.pt"), Files.readAllBytes(pt));
-        }
-        var decoder = json.readTree(config.toFile()).path("decoder");
-        json.writeValue(
-            copy.resolve("config.json").toFile(),
-            Map.of(
-                "model_type",
-                "sam",
-                "mask_decoder_config",
-                Map.of("num_attention_heads", decoder.path("num_heads").asInt())));
-        models.add(copy.resolve("model.pt"));
+    for (Path model : TestData.folders("seg-random")) {
+      Path config = model.resolve("config.json");
+      if (!Files.exists(config)
+          || !json.readTree(config.toFile()).path("model_type").asText().equals("vit_t")) {
+        continue;
       }
+      Path copy = Files.createDirectories(folder.resolve(model.getFileName()));
+      try (var files = Files.list(model)) {
+        Path pt = files.filter(f -> f.toString().endsWith(".pt")).findFirst().orElseThrow();
+        Files.write(copy.resolve("model.pt"), Files.readAllBytes(pt));
+      }
+      var decoder = json.readTree(config.toFile()).path("decoder");
+      json.writeValue(
+          copy.resolve("config.json").toFile(),
+          Map.of(
+              "model_type",
+              "sam",
+              "mask_decoder_config",
+              Map.of("num_attention_heads", decoder.path("num_heads").asInt())));
+      models.add(copy.resolve("model.pt"));
     }
     assertTrue(!models.isEmpty(), "no models");
     return models.stream();

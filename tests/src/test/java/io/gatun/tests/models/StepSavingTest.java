@@ -1,10 +1,13 @@
 package io.gatun.tests.models;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.gatun.models.ImageSettings;
 import io.gatun.models.ImagineOptions;
+import io.gatun.models.SourceFile;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.image.Image;
 import io.gatun.tensor.DType;
@@ -78,6 +81,39 @@ class StepSavingTest {
       assertArrayEquals(
           first,
           bytes(image(kept, PROMPTS.getFirst(), o -> o.steps(3).guidanceInterval(0, 1).cache(0))));
+    }
+  }
+
+  /// A larger image of a smaller one is the same as made by hand in two calls, and its parameters
+  /// make it again.
+  @Test
+  void hires() {
+    try (var sd = load(true)) {
+      var made = sd.imagine(PROMPTS.getFirst(), o -> o.steps(6).seed(7).batch(2).hires(1.6));
+      assertEquals(6 + 2 * 3, made.stepSeconds().length);
+      for (int i = 0; i < 2; i++) {
+        int image = i;
+        var small = sd.imagine(PROMPTS.getFirst(), o -> o.steps(6).seed(7 + image)).image();
+        var large =
+            sd.imagine(
+                PROMPTS.getFirst(),
+                o -> o.steps(6).seed(7 + image).initImage(small).strength(0.5).size(104, 104));
+        assertArrayEquals(bytes(large.image()), bytes(made.images().get(i)));
+      }
+      var written = made.parameters().getFirst();
+      assertEquals("1.6", written.settings().get("Hires upscale"));
+      assertEquals(
+          List.of(),
+          ImageSettings.files(written).stream()
+              .filter(f -> f.kind() == SourceFile.Kind.INIT_IMAGE)
+              .toList());
+      var again = sd.imagine(written.prompt(), o -> ImageSettings.read(written, o)).image();
+      assertArrayEquals(bytes(made.image()), bytes(again));
+      var picture = made.image();
+      assertThrows(
+          IllegalArgumentException.class,
+          () -> sd.imagine("x", o -> o.hires(2).initImage(picture)));
+      assertThrows(IllegalArgumentException.class, () -> sd.imagine("x", o -> o.hires(0.5)));
     }
   }
 

@@ -2,6 +2,7 @@ package io.gatun.tests.models;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -26,6 +27,7 @@ import io.gatun.models.dit.SD3Transformer2DModel;
 import io.gatun.models.dit.ZImageConfig;
 import io.gatun.models.dit.ZImageTransformer2DModel;
 import io.gatun.models.nn.DeclaredTensors;
+import io.gatun.models.nn.Quantization;
 import io.gatun.models.nn.Weights;
 import io.gatun.models.t5.T5Config;
 import io.gatun.models.t5.T5EncoderModel;
@@ -49,6 +51,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -191,6 +194,18 @@ class TransformerFilesTest {
     }
     float[] expected = latents(dir, o -> o.network(same));
     assertClose(expected, latents(dir, o -> o.network(gguf)), 2e-3);
+  }
+
+  /// Weights and activations in 8 bits change the result by little, and all linear layers have
+  /// them.
+  @ParameterizedTest
+  @ValueSource(strings = {"sd35", "flux_dev"})
+  void int8Dynamic(String model) {
+    var all = new Quantization(Quantization.Mode.INT8_DYNAMIC, 1, Pattern.compile(""));
+    float[] expected = latents(dir(model), o -> {});
+    float[] found = latents(dir(model), o -> o.quantization(all));
+    assertFalse(Arrays.equals(expected, found));
+    assertClose(expected, found, 0.03);
   }
 
   /// ComfyUI's GGUF files of UNets have kernels in rows of 256, and say what they were.

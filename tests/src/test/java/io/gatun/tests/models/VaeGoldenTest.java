@@ -32,8 +32,9 @@ class VaeGoldenTest {
     try (var goldens = new Goldens(dir.resolve("goldens.safetensors"), dtype);
         var checkpoint = Checkpoint.open(dir.resolve("vae"));
         var ops = new Ops(backend, 2)) {
-      var vae = vae(dir, checkpoint, new Functional(ops, dtype));
-      var moments = vae.encode(goldens.image("vae.encode.image"));
+      var f = new Functional(ops, dtype);
+      var vae = vae(dir, checkpoint);
+      var moments = vae.encode(f, goldens.image("vae.encode.image"));
       goldens.check("vae.encode.mean", moments.mean());
       goldens.check("vae.encode.logvar", moments.logvar());
       var latent = goldens.image("vae.decode.latent");
@@ -42,7 +43,7 @@ class VaeGoldenTest {
         unscaled[i] /= vae.config().scalingFactor();
       }
       var z = Tensor.ofFloats(Arena.ofAuto(), unscaled, latent.shape().dims());
-      goldens.check("vae.decode.image", vae.decode(z));
+      goldens.check("vae.decode.image", vae.decode(f, z));
     }
   }
 
@@ -53,11 +54,12 @@ class VaeGoldenTest {
     try (var goldens = new Goldens(dir.resolve("golden/vae.safetensors"), dtype);
         var checkpoint = Checkpoint.open(dir.resolve("vae"));
         var ops = new Ops(backend, 2)) {
-      var vae = vae(dir, checkpoint, new Functional(ops, dtype));
-      goldens.check("decode.image", vae.decode(goldens.image("decode.z"), goldens::stage));
-      goldens.check("decode_wide.image", vae.decode(goldens.image("decode_wide.z")));
+      var f = new Functional(ops, dtype);
+      var vae = vae(dir, checkpoint);
+      goldens.check("decode.image", vae.decode(f, goldens.image("decode.z"), goldens::stage));
+      goldens.check("decode_wide.image", vae.decode(f, goldens.image("decode_wide.z")));
       // In BF16 the reference's own means differ by 3e-2.
-      var moments = vae.encode(goldens.image("encode.image"), goldens::stage);
+      var moments = vae.encode(f, goldens.image("encode.image"), goldens::stage);
       goldens.stage("encode.mean", moments.mean());
       goldens.check("encode.logvar", moments.logvar());
       goldens.assertCompared(17, 3);
@@ -78,9 +80,10 @@ class VaeGoldenTest {
     try (var goldens = new Goldens(dir.resolve("golden/vae.safetensors"), dtype);
         var checkpoint = Checkpoint.open(dir.resolve("vae"));
         var ops = new Ops(backend, 2)) {
-      var vae = vae(dir, checkpoint, new Functional(ops, dtype));
-      goldens.check("decode.image", vae.decode(goldens.image("decode.z")));
-      var moments = vae.encode(goldens.image("encode.image"));
+      var f = new Functional(ops, dtype);
+      var vae = vae(dir, checkpoint);
+      goldens.check("decode.image", vae.decode(f, goldens.image("decode.z")));
+      var moments = vae.encode(f, goldens.image("encode.image"));
       goldens.stage("encode.mean", moments.mean());
       goldens.stage("encode.logvar", moments.logvar());
       if (goldens.has("encode.patchified_normalized")) {
@@ -89,7 +92,8 @@ class VaeGoldenTest {
         int columns = (int) patches.dim(2);
         float[] latents = vae.forNetwork(moments.mean().toFloats(), rows, columns);
         Goldens.assertClose("patches", patches, latents, 1e-4);
-        Goldens.assertClose("latents", moments.mean(), vae.ofNetwork(latents, rows, columns), 1e-4);
+        Goldens.assertClose(
+            "latents", moments.mean(), vae.ofNetwork(f, latents, rows, columns), 1e-4);
       }
       goldens.assertCompared(3, 1);
     }
@@ -103,12 +107,13 @@ class VaeGoldenTest {
     try (var goldens = new Goldens(dir.resolve("goldens.safetensors"), DType.Plain.F32);
         var checkpoint = Checkpoint.open(dir.resolve("vae"));
         var ops = new Ops(Backend.NATIVE, 2)) {
-      var vae = vae(dir, checkpoint, new Functional(ops, DType.Plain.F32));
-      var z = vae.encode(goldens.image("vae.encode.image")).mean(); // (1, 8, 8, 4)
-      float[] whole = vae.decode(z).toFloats();
-      assertArrayEquals(whole, vae.decodeTiled(z, 8).toFloats(), 1e-5f);
-      assertArrayEquals(whole, vae.decodeTiled(z, 11).toFloats(), 1e-5f);
-      var tiled = vae.decodeTiled(z, 5);
+      var f = new Functional(ops, DType.Plain.F32);
+      var vae = vae(dir, checkpoint);
+      var z = vae.encode(f, goldens.image("vae.encode.image")).mean(); // (1, 8, 8, 4)
+      float[] whole = vae.decode(f, z).toFloats();
+      assertArrayEquals(whole, vae.decodeTiled(f, z, 8).toFloats(), 1e-5f);
+      assertArrayEquals(whole, vae.decodeTiled(f, z, 11).toFloats(), 1e-5f);
+      var tiled = vae.decodeTiled(f, z, 5);
       assertEquals(Shape.of(1, 64, 64, 3), tiled.shape());
       double sum = 0;
       float[] t = tiled.toFloats();
@@ -117,7 +122,7 @@ class VaeGoldenTest {
       }
       double mean = sum / whole.length;
       assertTrue(mean > 0 && mean < 0.06, "mean difference " + mean);
-      assertThrows(IllegalArgumentException.class, () -> vae.decodeTiled(z, 1));
+      assertThrows(IllegalArgumentException.class, () -> vae.decodeTiled(f, z, 1));
     }
   }
 
@@ -127,10 +132,11 @@ class VaeGoldenTest {
     Path dir = TestData.pretrained("tiny-sd");
     try (var checkpoint = Checkpoint.open(dir.resolve("vae"));
         var ops = new Ops(Backend.NATIVE, 2)) {
-      var vae = vae(dir, checkpoint, new Functional(ops, DType.Plain.F32));
+      var f = new Functional(ops, DType.Plain.F32);
+      var vae = vae(dir, checkpoint);
       var z = Tensor.ofFloats(Arena.ofAuto(), new float[2 * 13 * 6 * 4], 2, 13, 6, 4);
-      var tile = vae.decode(z.slice(0, 0, 1).slice(1, 0, 5)); // 3 of 5 rows cover 13
-      var whole = vae.decodeTiled(z, 6);
+      var tile = vae.decode(f, z.slice(0, 0, 1).slice(1, 0, 5)); // 3 of 5 rows cover 13
+      var whole = vae.decodeTiled(f, z, 6);
       assertEquals(Shape.of(2, 104, 48, 3), whole.shape());
       // In the middle of a tile nothing is blended.
       for (int x = 0; x < 48; x++) {
@@ -140,8 +146,8 @@ class VaeGoldenTest {
   }
 
   /// In the type that is tested: the configurations of these say that F32 is forced.
-  private static AutoencoderKL vae(Path dir, Checkpoint checkpoint, Functional f) {
+  private static AutoencoderKL vae(Path dir, Checkpoint checkpoint) {
     var config = AutoencoderKLConfig.of(JsonKeys.read(dir.resolve("vae/config.json")));
-    return new AutoencoderKL(config.withForceUpcast(false), Weights.of(checkpoint), f);
+    return new AutoencoderKL(config.withForceUpcast(false), Weights.of(checkpoint));
   }
 }

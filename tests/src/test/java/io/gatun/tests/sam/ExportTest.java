@@ -5,6 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.networknt.schema.InputFormat;
+import com.networknt.schema.SchemaRegistry;
+import com.networknt.schema.SpecificationVersion;
 import io.gatun.models.image.Image;
 import io.gatun.models.sam.IndexMask;
 import io.gatun.models.sam.Mask;
@@ -12,6 +16,7 @@ import io.gatun.models.sam.coco.CocoFile;
 import io.gatun.models.sam.export.AnnotationFormat;
 import io.gatun.models.sam.export.ImageMasks;
 import io.gatun.models.sam.export.LabelledMask;
+import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
@@ -92,6 +97,36 @@ class ExportTest {
     Path file = temp.resolve("coco.json");
     Files.writeString(file, tree.toString());
     assertEquals(12, CocoFile.read(file).annotations().size());
+  }
+
+  /// Files of COCO and LabelMe are as their descriptions say, also where no model said how good
+  /// masks are, and the schemas notice what is not.
+  @Test
+  void filesFitTheirSchemas() throws IOException {
+    for (var image : List.of(image(), scored())) {
+      fits("coco", JSON.valueToTree(AnnotationFormat.coco(List.of(image))), "/annotations/3");
+      fits("labelme", JSON.valueToTree(AnnotationFormat.labelMe(image)), "/shapes/2");
+    }
+  }
+
+  /// What models found, and so has scores.
+  private static ImageMasks scored() {
+    var objects =
+        image().objects().stream()
+            .map(o -> new LabelledMask(o.label(), o.mask().rle().toMask(0.9f)))
+            .toList();
+    return new ImageMasks("a photo.jpg", WIDTH, HEIGHT, objects);
+  }
+
+  private static void fits(String name, JsonNode file, String part) throws IOException {
+    String text =
+        Files.readString(
+            TestData.ROOT.resolve("tests/src/test/resources/sam/" + name + ".schema.json"));
+    var schema =
+        SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12).getSchema(text);
+    assertEquals(List.of(), schema.validate(file.toString(), InputFormat.JSON));
+    ((ObjectNode) file.at(part)).put("unknown", 1);
+    assertEquals(1, schema.validate(file.toString(), InputFormat.JSON).size());
   }
 
   private static String names(JsonNode categories) {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.models.ImagineOptions;
 import io.gatun.models.StableDiffusion;
+import io.gatun.models.diffusion.Spacing;
 import io.gatun.models.image.Image;
 import io.gatun.tests.TestData;
 import java.io.IOException;
@@ -71,6 +72,33 @@ class ImagesApiTest {
     assertArrayEquals(made(o -> o.batch(2).scheduler("ddim").size(72, 64)), pixels(data.get(0)));
   }
 
+  /// What the command line has; what is left open is the model's own.
+  @Test
+  void takesTheOptionsOfTheCommandLine() throws IOException {
+    String more =
+        "'spacing': 'karras', 'guidance_interval': [0, 0.5], 'cache': 0.2, 'hires': 1.5,"
+            + " 'hires_strength': 0.6";
+    var answer = server.ask(PATH, "{" + CIRCLE + ", " + more + "}");
+    var image =
+        model
+            .imagine(
+                "a red circle",
+                o ->
+                    o.seed(7)
+                        .steps(4)
+                        .spacing(Spacing.KARRAS)
+                        .guidanceInterval(0, 0.5)
+                        .cache(0.2)
+                        .hires(1.5)
+                        .hiresStrength(0.6))
+            .image();
+    assertEquals("96x96", answer.at("/data/0/size").asText());
+    assertArrayEquals(pixels(image), pixels(answer.at("/data/0")));
+    var open = server.ask(PATH, "{'prompt': 'a star', 'seed': 3}");
+    assertArrayEquals(
+        pixels(model.imagine("a star", o -> o.seed(3)).image()), pixels(open.at("/data/0")));
+  }
+
   @Test
   void streamsStepsAndPreviews() throws IOException {
     var events =
@@ -131,6 +159,18 @@ class ImagesApiTest {
             "'n': 100",
             "'steps': 100000",
             "'scheduler': 'slow'",
+            "'spacing': 'wide'",
+            "'cache': 2",
+            "'guidance_interval': [0.5, 0.5]",
+            "'guidance_interval': [0, '1']",
+            "'guidance_interval': 1",
+            "'hires': 9",
+            "'size': '1024x1024', 'hires': 2.5",
+            "'hires_strength': 0.5",
+            "'control_scale': 1",
+            "'control_image': '/etc/passwd'",
+            "'control_image': 'file:///etc/passwd'",
+            "'lora': 'style.safetensors'",
             "'response_format': 'url'",
             "'style': 'vivid'",
             "'image': 'http://127.0.0.1/'")) {

@@ -72,6 +72,37 @@ class AttentionTest {
     check(1, 20, 20, 1, 512);
   }
 
+  /// Many rows and a few, whose heads are multiplied together.
+  @Test
+  void betweenManyRowsAndAFew() {
+    check(2, 300, 7, 8, 16);
+    check(1, 513, 16, 2, 40);
+    check(1, 256, 1, 4, 8);
+    check(3, 7, 1500, 8, 16);
+    check(1, 28, 300, 8, 16);
+  }
+
+  /// One row of queries for all batches, as a view.
+  @Test
+  void fewKeysOfViews() {
+    var q = fixture.random(DType.Plain.F32, 1, 300, 64);
+    var k = fixture.random(DType.Plain.F32, 2, 5, 64);
+    var v = fixture.random(DType.Plain.F32, 2, 5, 64);
+    fixture.agree("views: ", f -> ofBatches(f, q, k, v));
+    Floats.set(k.segment(), 0, 7 * 64, Float.NaN); // of the second batch's third key
+    float[] found = fixture.result(Backend.NATIVE, DType.Plain.BF16, f -> ofBatches(f, q, k, v));
+    for (int i = 0; i < found.length; i++) {
+      assertEquals(i >= 300 * 64, Float.isNaN(found[i]), "element " + i);
+    }
+  }
+
+  private Tensor ofBatches(Functional f, Tensor q, Tensor k, Tensor v) {
+    var one = fixture.as(f.dtype(), q);
+    var all = Tensor.strided(one.segment(), one.dtype(), Shape.of(2, 300, 64), 0, 64, 1);
+    return f.attention(
+        all, fixture.as(f.dtype(), k), fixture.as(f.dtype(), v), 4, AttentionSpec.full(0.2f));
+  }
+
   private void check(int batch, int queries, int keys, int heads, int c) {
     var q = fixture.random(DType.Plain.F32, batch, queries, (long) heads * c);
     var k = fixture.random(DType.Plain.F32, batch, keys, (long) heads * c);

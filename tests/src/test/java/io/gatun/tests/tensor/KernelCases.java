@@ -6,6 +6,7 @@ import io.gatun.tensor.DType.Plain;
 import io.gatun.tensor.DType.Tiled;
 import io.gatun.tensor.kernel.dense.AttentionScores;
 import io.gatun.tensor.kernel.dense.CausalConvolution;
+import io.gatun.tensor.kernel.dense.GroupSoftmax;
 import io.gatun.tensor.kernel.dense.Int8Products;
 import io.gatun.tensor.kernel.dense.Int8Rows;
 import io.gatun.tensor.kernel.dense.ReadKernel;
@@ -179,6 +180,14 @@ final class KernelCases {
   }
 
   private void attention() {
+    put(
+        "GroupSoftmax",
+        64,
+        96,
+        n -> {
+          int size = n == 64 ? GroupSoftmax.SHORT : GroupSoftmax.LONG;
+          GroupSoftmax.bf16(x.address(), out.address(), n, size, 0.5f, y.address());
+        });
     for (boolean grid : new boolean[] {false, true}) {
       var narrow = scores(64, grid);
       var wide = scores(96, grid);

@@ -2,6 +2,7 @@ package io.gatun.tests.tensor;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.tensor.DType.Plain;
@@ -14,6 +15,7 @@ import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Quantization;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
@@ -85,6 +87,39 @@ class PackedMemoryTest {
     for (var quantization : Quantization.values()) {
       var weight = LinearWeight.of(w, null).quantized(quantization);
       agree(backend, Plain.F32, f -> f.linear(x, weight));
+    }
+  }
+
+  /// Weights that have changed since show who reads them again.
+  @Test
+  void roundedWeightsAreKeptWithoutRoom() {
+    var w = random(Plain.BF16, 64, 96);
+    try (var ops = new Ops(Backend.NATIVE, 2)) {
+      var f = new Functional(ops, Functional.fastest(Backend.NATIVE));
+      f.packingBudget(0);
+      var x = random(f.dtype(), 5, 96);
+      for (var quantization : List.of(Quantization.INT8, Quantization.INT8_DYNAMIC)) {
+        var own = copy(w);
+        var weight = LinearWeight.of(own, null).quantized(quantization);
+        float[] first = f.toF32(f.linear(x, weight)).toFloats();
+        own.segment().fill((byte) 0);
+        assertArrayEquals(first, f.toF32(f.linear(x, weight)).toFloats());
+      }
+    }
+  }
+
+  @Test
+  void fewAndManyRowsReadWeightsWhereTheyLie() {
+    try (var ops = new Ops(Backend.NATIVE, 2)) {
+      var f = new Functional(ops, Functional.fastest(Backend.NATIVE));
+      for (int rows : new int[] {1, 2, 512, 700}) {
+        var x = random(f.dtype(), rows, 96);
+        var own = random(f.dtype(), 64, 96);
+        var weight = LinearWeight.of(own, null);
+        assertNotEquals(0, f.toF32(f.linear(x, weight)).toFloats()[0]);
+        own.segment().fill((byte) 0);
+        assertArrayEquals(new float[rows * 64], f.toF32(f.linear(x, weight)).toFloats());
+      }
     }
   }
 

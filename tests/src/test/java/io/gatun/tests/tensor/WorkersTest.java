@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.gatun.tensor.runtime.Workers;
 import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.junit.jupiter.api.Test;
 
@@ -32,6 +34,21 @@ class WorkersTest {
             assertArrayEquals(expected, found);
           }
         }
+      }
+    }
+  }
+
+  @Test
+  void chunksAreTheSameWhoeverTakesThemAndLongAtFirst() {
+    try (var workers = new Workers(3)) {
+      for (int run = 0; run < 20; run++) {
+        var ends = new ConcurrentSkipListMap<Long, Long>();
+        workers.forEach(1001, 8, (worker, from, to) -> ends.put(from, to));
+        var starts = List.copyOf(ends.keySet());
+        // A sixth of 125 whole grains, and a sixth of the 105 that are left.
+        assertEquals(List.of(0L, 160L, 296L), starts.subList(0, 3));
+        assertEquals(1000L, starts.getLast());
+        assertEquals(1001L, ends.lastEntry().getValue());
       }
     }
   }

@@ -2,8 +2,14 @@ package io.gatun.tests.tools;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.gatun.models.DoesNotFitException;
+import io.gatun.models.Fit;
+import io.gatun.models.Llm;
+import io.gatun.models.StableDiffusion;
+import io.gatun.models.sam.Sam;
 import io.gatun.tensor.runtime.FreeMemory;
 import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
@@ -66,6 +72,27 @@ class FitTest {
     assertTrue(image.err().contains("does not fit into memory"), image.err());
     var sam = within(100 << 20, "segment", "-i", "x.png", "--point", "1,1", "--overlay", "y.png");
     assertEquals(2, sam.code());
+  }
+
+  @Test
+  void whatJavaLoadsIsRefusedToo(@TempDir Path folder) throws IOException {
+    System.setProperty(MEMORY, String.valueOf(100 << 20));
+    try {
+      Path tiny = TestData.pretrained("tiny-llm");
+      assertThrows(DoesNotFitException.class, () -> Llm.load(tiny));
+      assertThrows(DoesNotFitException.class, () -> Sam.load("tiny-sam"));
+      assertThrows(DoesNotFitException.class, () -> StableDiffusion.load("tiny-sd"));
+      Llm.load(tiny, o -> o.force(true)).close();
+      Sam.load(TestData.pretrained("tiny-sam"), o -> o.force(true)).close();
+      StableDiffusion.load(TestData.pretrained("tiny-sd"), o -> o.force(true)).close();
+    } finally {
+      System.clearProperty(MEMORY);
+    }
+    // Of several forms one is read.
+    for (String name : new String[] {"a.safetensors", "a.fp16.safetensors", "a.bin", "b.json"}) {
+      Files.write(folder.resolve(name), new byte[name.length()]);
+    }
+    assertEquals("a.safetensors".length(), Fit.of(folder, 0).weights());
   }
 
   @Test

@@ -12,7 +12,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -84,6 +86,40 @@ class HubCommandsTest {
     Path path = Path.of(done(InProcess.gatun("pull", "org/tiny")).out().strip());
     assertTrue(path.startsWith(home.resolve("hub/models--org--tiny/snapshots")), path.toString());
     assertTrue(Files.exists(path.resolve("model.safetensors")), path.toString());
+  }
+
+  @Test
+  void everyOptionThatNamesWeightsTakesAName() throws IOException {
+    String[] imagine = {"imagine", "a red circle", "-o", home.resolve("x.png").toString()};
+    for (String option :
+        List.of("--vae", "--lora", "--controlnet", "--embedding", "--network", "--text-encoder")) {
+      var named = Stream.concat(Stream.of(imagine), Stream.of(option, "org/none"));
+      assertMissing(named.toArray(String[]::new));
+    }
+    assertMissing("imagine", "a", "-o", "x.png", "--lora", "org/none@v1:a.safetensors:0.5");
+    assertMissing("generate", "-m", "tiny-llm", "-p", "A", "--lora", "hf:org/none");
+    assertMissing("tokenize", "--tokenizer", "org/none:tokenizer.json", "-p", "A");
+    String picture = TestData.pretrained("tiny-sd/golden-pipeline.png").toString();
+    assertMissing("upscale", picture, "-m", "org/none", "-o", home.resolve("y.png").toString());
+
+    commit(hub, "org/tiny", TestData.pretrained("tiny-llm"));
+    String tokenized =
+        done(InProcess.gatun("tokenize", "--tokenizer", "org/tiny:tokenizer.json", "-p", "ROMEO"))
+            .out();
+    assertEquals(done(InProcess.gatun("tokenize", "-p", "ROMEO")).out(), tokenized);
+    commit(hub, "org/vae", TestData.pretrained("tiny-sd").resolve("vae"));
+    done(
+        InProcess.gatun(
+            Stream.concat(Stream.of(imagine), Stream.of("--steps", "1", "--vae", "org/vae"))
+                .toArray(String[]::new)));
+  }
+
+  private void assertMissing(String... command) {
+    var result = InProcess.gatun(command);
+    assertEquals(2, result.code(), result.err());
+    assertTrue(
+        result.err().contains("org/none: there is no such model"),
+        () -> String.join(" ", command) + ": " + result.err());
   }
 
   @Test

@@ -202,7 +202,17 @@ class ImagineCommandTest {
     Image scene = Image.read(large).crop(0, 0, 48, 56);
     scene.write(small);
     String[] how = {
-      "imagine", "a star", "--init-image", small.toString(), "--strength", "1", "-q", "-s", "4"
+      "imagine",
+      "a star",
+      "--seed",
+      "3",
+      "--init-image",
+      small.toString(),
+      "--strength",
+      "1",
+      "-q",
+      "-s",
+      "4"
     };
     inProcess(List.of(how), "--outpaint", "0,0,16,8", "-o", large.toString());
     Image made = Image.read(large);

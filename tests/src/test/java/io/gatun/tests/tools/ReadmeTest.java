@@ -65,7 +65,8 @@ class ReadmeTest {
             "masks/Masks.java",
             "drawing/Drawing.java",
             "assistant/Assistant.java",
-            "concierge/Concierge.java"),
+            "concierge/Concierge.java",
+            "surprise/Surprise.java"),
         sources);
   }
 

@@ -205,6 +205,12 @@ class RefusalsTest {
     assertRefused(gatun(start, "--mode", "q8_0", "--head-bits", "8"), "knows no");
     assertRefused(gatun(start, "--head-bits", "5"), "5 bits for the head");
     assertRefused(gatun(start, "--method", "awqq"), "rtn");
+    assertRefused(gatun(start, "--bits", "4.5"), "--bits needs texts", "--calibrate FILE");
+    for (String wrong : new String[] {"3.9", "8.1", "NaN"}) {
+      assertRefused(gatun(start, "--bits", wrong, "--calibrate", "a"), "need 4 to 8");
+    }
+    assertRefused(gatun(start, "--bits", "5", "--mode", "int8"), "with --mode int4");
+    assertRefused(gatun(start, "--bits", "5", "--mode", "q4_0"), "with --mode int4");
   }
 
   private static Result gatun(String[] start, String... more) {

@@ -1,5 +1,7 @@
 package io.gatun.server;
 
+import io.gatun.loaders.CheckpointException;
+import io.gatun.server.http.ApiException;
 import io.gatun.server.http.Bodies;
 import io.gatun.server.http.Call;
 import io.gatun.server.http.Disconnects;
@@ -95,7 +97,7 @@ public final class Server implements AutoCloseable {
 
   /// Listens, and answers until it is closed. Models are loaded when they are asked for.
   ///
-  /// @throws io.gatun.loaders.CheckpointException if there is no such model
+  /// @throws CheckpointException if there is no such model
   /// @throws IllegalArgumentException if the options let in everyone, or do not fit together
   /// @throws IllegalStateException if it cannot listen there
   public static Server start(Consumer<ServerOptions> choose) {
@@ -131,10 +133,14 @@ public final class Server implements AutoCloseable {
 
   /// Loads the first of the models that were named, which would else wait for its first request.
   ///
-  /// @throws io.gatun.loaders.CheckpointException if it cannot be loaded
+  /// @throws CheckpointException if it cannot be loaded
   public void preload() {
     var first = models.catalog().list().getFirst();
-    models.lease(first.name(), first.use(), AutoCloseable.class).close();
+    try {
+      models.lease(first.name(), first.use(), AutoCloseable.class).close();
+    } catch (ApiException e) { // no room for it
+      throw new CheckpointException(e.getMessage(), e);
+    }
   }
 
   /// Waits until it is closed.

@@ -187,6 +187,16 @@ public final class ServerOptions {
     return this;
   }
 
+  /// Adds a low-rank adaptation in PEFT's form to a language model; may be called several times.
+  ///
+  /// @param model its name; null for the first
+  /// @param strength 1 as it was trained; may be negative
+  public ServerOptions lora(String model, Path adapter, double strength) {
+    settings.loras.add(
+        new Settings.Lora(model, Objects.requireNonNull(adapter, "the adapter is null"), strength));
+    return this;
+  }
+
   /// Whether tokens are guessed by what followed the last ones earlier in the text; by default they
   /// are not. A [#draft] comes before this.
   public ServerOptions lookup(boolean value) {

@@ -39,7 +39,7 @@ public final class AnnotationFormat {
                 "area", object.mask().area(),
                 "bbox", object.mask().bbox(),
                 "iscrowd", 0,
-                "score", object.mask().score()));
+                "score", score(object.mask())));
       }
     }
     var named = new ArrayList<Map<String, Object>>();
@@ -126,7 +126,7 @@ public final class AnnotationFormat {
                   ? map("type", "Polygon", "coordinates", parts.getFirst())
                   : map("type", "MultiPolygon", "coordinates", parts),
               "properties",
-              map("label", object.label(), "score", mask.score(), "area", mask.area())));
+              map("label", object.label(), "score", score(mask), "area", mask.area())));
     }
     return map(
         "type", "FeatureCollection",
@@ -134,6 +134,11 @@ public final class AnnotationFormat {
         "image", image.fileName(),
         "width", image.width(),
         "height", image.height());
+  }
+
+  /// Null where no model has said one: JSON has no NaN.
+  private static Float score(Mask mask) {
+    return Float.isNaN(mask.score()) ? null : mask.score();
   }
 
   private static List<List<int[]>> rings(Polygon part) {

@@ -29,31 +29,31 @@ import jdk.incubator.vector.VectorOperators;
 /// that have been compiled themselves are not inlined again, and then the loop takes ten times as
 /// long.
 final class AttentionWeights {
-  private static final float LOG2_E = 0x1.715476p+0f;
+  static final float LOG2_E = 0x1.715476p+0f;
 
   // From 512 to 1024 a float counts in steps of 2^-14. So the bits of 512 + x after the first nine
   // are x, and with 127 more an exponent and a mantissa.
-  private static final float ONE = 512 + 127;
+  static final float ONE = 512 + 127;
 
   // The least weights are nothing beside the others, and no denormal number comes of them, which
   // takes a processor a hundred times as long.
   private static final int LOWEST = Float.floatToRawIntBits(ONE - 100);
-  private static final IntVector LEAST = all(LOWEST);
+  static final IntVector LEAST = all(LOWEST);
 
   /// The greatest exponents of a vector of which all lanes count, followed by as many of which none
   /// does, which get the least weight.
   private static final MemorySegment GREATEST = limits(Float.floatToRawIntBits(ONE + 100), LOWEST);
 
-  private static final IntVector MANTISSA = all(0x7FFFFF);
-  private static final IntVector EXPONENT_OF_ONE = all(0x3F800000);
-  private static final IntVector HALF = all(0x8000);
+  static final IntVector MANTISSA = all(0x7FFFFF);
+  static final IntVector EXPONENT_OF_ONE = all(0x3F800000);
+  static final IntVector HALF = all(0x8000);
   private static final FloatVector LOG2_ES = all(LOG2_E);
 
   // 2^(m - 1) / m on [1, 2) by the cubic of least error relative to it.
-  private static final FloatVector C3 = all(-0.10644569f);
-  private static final FloatVector C2 = all(0.7074758f);
-  private static final FloatVector C1 = all(-1.3773077f);
-  private static final FloatVector C0 = all(1.7756149f);
+  static final FloatVector C3 = all(-0.10644569f);
+  static final FloatVector C2 = all(0.7074758f);
+  static final FloatVector C1 = all(-1.3773077f);
+  static final FloatVector C0 = all(1.7756149f);
 
   // As far as F32 weights go, in either direction.
   private static final IntVector MOST = all(Float.floatToRawIntBits(70));

@@ -45,6 +45,14 @@ public final class VectorNetworkKernels implements NetworkKernels {
     long to = address(out, outAt, 4L * n);
     long w = address(weight, 0, 4L * n);
     long b = address(bias, 0, 4L * n);
+    float mean = sum(from, n) / n;
+    float r = (float) (1 / Math.sqrt(squares(from, mean, n) / n + eps));
+    normalize(from, mean, r, w, b, n, to);
+  }
+
+  // Three kernels: where one is longer, the compiler leaves the calls in its last loop.
+
+  private static float sum(long from, int n) {
     long pairs = 4L * (n - n % (2 * COUNT));
     var a0 = FloatVector.zero(FLOATS);
     var a1 = FloatVector.zero(FLOATS);
@@ -59,7 +67,12 @@ public final class VectorNetworkKernels implements NetworkKernels {
     a = a.add(a.rearrange(BY_8));
     a = a.add(a.rearrange(BY_4));
     a = a.add(a.rearrange(BY_2));
-    float mean = a.add(a.rearrange(BY_1)).lane(0) * LANE_SHARE / n;
+    return a.add(a.rearrange(BY_1)).lane(0) * LANE_SHARE;
+  }
+
+  /// The sum of the squares of how far the values are from their mean.
+  private static float squares(long from, float mean, int n) {
+    long pairs = 4L * (n - n % (2 * COUNT));
     var m = FloatVector.broadcast(FLOATS, mean);
     var s0 = FloatVector.zero(FLOATS);
     var s1 = FloatVector.zero(FLOATS);
@@ -78,16 +91,21 @@ public final class VectorNetworkKernels implements NetworkKernels {
     s = s.add(s.rearrange(BY_8));
     s = s.add(s.rearrange(BY_4));
     s = s.add(s.rearrange(BY_2));
-    float squares = s.add(s.rearrange(BY_1)).lane(0) * LANE_SHARE;
-    var r = FloatVector.broadcast(FLOATS, (float) (1 / Math.sqrt(squares / n + eps)));
+    return s.add(s.rearrange(BY_1)).lane(0) * LANE_SHARE;
+  }
+
+  private static void normalize(
+      long from, float mean, float r, long weight, long bias, int n, long to) {
+    var m = FloatVector.broadcast(FLOATS, mean);
     long tail = 4L * FLOATS.loopBound(n);
     for (long i = 0; i < tail; i += STEP) {
-      store(floats(from + i).sub(m).mul(r).fma(floats(w + i), floats(b + i)), to + i);
+      var normal = floats(from + i).sub(m).mul(r);
+      store(normal.fma(floats(weight + i), floats(bias + i)), to + i);
     }
     if (tail < 4L * n) {
       var rest = FLOATS.indexInRange(tail / 4, n);
       var normal = part(from + tail, rest).sub(m).mul(r);
-      storePart(normal.fma(part(w + tail, rest), part(b + tail, rest)), to + tail, rest);
+      storePart(normal.fma(part(weight + tail, rest), part(bias + tail, rest)), to + tail, rest);
     }
   }
 

@@ -74,7 +74,17 @@ public final class Attention {
     var out = ctx.empty(q.dim(0), q.dim(1), v.dim(2));
     if (out.size() > 0) {
       try (var _ = ctx.scope()) {
-        run(ctx, List.of(new Operands(q, k, v, out)), heads, spec, 0);
+        if (HeadsTogether.hasFewKeys(ctx, q, k, heads, spec)) {
+          HeadsTogether.fewKeys(ctx, apart(ctx, q), k, v, heads, spec, out);
+        } else if (HeadsTogether.hasFewQueries(ctx, q, k, heads, spec)) {
+          int groups = HeadsTogether.groups(q, heads);
+          var all = HeadsTogether.onDiagonal(ctx, q, heads, groups, Math.toIntExact(q.dim(1)));
+          var of = ctx.empty(q.dim(0), all.dim(1), v.dim(2));
+          run(ctx, List.of(new Operands(all, k, v, of)), groups, spec, 0);
+          HeadsTogether.fromDiagonal(of, heads, groups, out);
+        } else {
+          run(ctx, List.of(new Operands(q, k, v, out)), heads, spec, 0);
+        }
       }
     }
     return out;

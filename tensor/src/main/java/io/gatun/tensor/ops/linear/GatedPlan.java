@@ -10,6 +10,9 @@ import io.gatun.tensor.ops.context.Scratch;
 /// @param up writes to `upOut`
 record GatedPlan(Kernels kernels, RowPlan gate, RowPlan up, Tensor out, Tensor upOut)
     implements RowPlan {
+  /// The elements that each of the plans makes before they meet: a part of a core's second cache.
+  private static final long CACHED = 32 << 10;
+
   @Override
   public long weightRows() {
     return gate.weightRows();
@@ -27,11 +30,15 @@ record GatedPlan(Kernels kernels, RowPlan gate, RowPlan up, Tensor out, Tensor u
 
   @Override
   public void multiply(int worker, Scratch scratch, long from, long to) {
-    gate.multiply(worker, scratch, from, to);
-    up.multiply(worker, scratch, from, to);
-    for (long t = 0; t < out.dim(0); t++) {
-      long at = 4 * (t * out.dim(1) + from);
-      kernels.siluMul(out.segment(), at, upOut.segment(), at, to - from, out.segment(), at);
+    long step = Math.max(1, CACHED / out.dim(0) / block()) * block();
+    for (long first = from, end; first < to; first = end) {
+      end = Math.min(to, first + step);
+      gate.multiply(worker, scratch, first, end);
+      up.multiply(worker, scratch, first, end);
+      for (long t = 0; t < out.dim(0); t++) {
+        long at = 4 * (t * out.dim(1) + first);
+        kernels.siluMul(out.segment(), at, upOut.segment(), at, end - first, out.segment(), at);
+      }
     }
   }
 }

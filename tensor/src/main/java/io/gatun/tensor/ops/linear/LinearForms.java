@@ -10,9 +10,12 @@ import java.lang.foreign.MemorySegment;
 /// The weights of a layer as those read them who compute it: made once and kept, unless there is no
 /// room.
 final class LinearForms {
-  /// So many rows of activations are multiplied with weights where they lie: packing these would
-  /// take as long as twenty products.
+  /// Weights for so few rows of activations, or so many, are read where they lie: the few read them
+  /// once, and packing would take as long as twenty such products; for the many, oneDNN brings them
+  /// into its form block by block as it goes, and is as fast.
   private static final int FEW_ROWS = 2;
+
+  private static final int MANY_ROWS = 512;
 
   private enum Kind {
     BIAS,
@@ -55,11 +58,12 @@ final class LinearForms {
 
   /// The weights, or, where they are quantized, their integers, as oneDNN's products read them.
   ///
-  /// @param rows of activations: for a few, weights that lie as they should are not packed
+  /// @param rows of activations
   PackedWeight packed(long rows) {
     var kept = ctx.packed().form(w, Kind.PACKED, PackedWeight.class);
     if (kept == null) {
-      if (rows <= FEW_ROWS && !isQuantized() && PackedWeight.canStay(ctx, w.weights())) {
+      boolean packs = isQuantized() || rows > FEW_ROWS && rows < MANY_ROWS;
+      if (!packs && PackedWeight.canStay(ctx, w.weights())) {
         return PackedWeight.left(ctx, w.weights());
       }
       var made =

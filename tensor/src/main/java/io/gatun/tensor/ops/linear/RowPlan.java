@@ -13,13 +13,13 @@ sealed interface RowPlan extends LinearPlan
         GatedPlan,
         PlanAround,
         ScaledPlan {
-  /// Weight rows that a worker takes at least: four tiles, which the kernels handle together.
+  /// Weight rows of a task, unless a plan says otherwise.
   int BLOCK = 128;
 
   /// N.
   long weightRows();
 
-  /// Weight rows of a task, a multiple of [#BLOCK].
+  /// Weight rows of a task, a multiple or a fraction of [#BLOCK].
   default int block() {
     return BLOCK;
   }

@@ -40,6 +40,11 @@ final class TiledPlan implements RowPlan {
   }
 
   @Override
+  public int block() {
+    return ROWS;
+  }
+
+  @Override
   public long scratchBytes() {
     return TiledProduct.SCRATCH_BYTES;
   }

@@ -37,6 +37,11 @@ public final class Settings {
   public Duration idle = Duration.ofSeconds(30);
   public Duration ping = Duration.ofSeconds(15);
   public Path draft;
+
+  /// A low-rank adaptation of a language model, of the first if it is not named.
+  public record Lora(String model, Path adapter, double strength) {}
+
+  public final List<Lora> loras = new ArrayList<>();
   public boolean lookup;
   public URI labelStudio;
   public String labelStudioKey;

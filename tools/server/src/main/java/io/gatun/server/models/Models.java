@@ -1,5 +1,6 @@
 package io.gatun.server.models;
 
+import io.gatun.models.DoesNotFitException;
 import io.gatun.server.http.ApiException;
 import io.gatun.server.http.Settings;
 import io.gatun.server.models.Catalog.Entry;
@@ -84,7 +85,7 @@ public final class Models implements AutoCloseable {
   public Models(Settings settings) {
     this.settings = settings;
     catalog = new Catalog(settings);
-    loader = new ModelLoader(settings);
+    loader = new ModelLoader(settings, catalog);
   }
 
   /// All that may be asked for.
@@ -176,7 +177,7 @@ public final class Models implements AutoCloseable {
     long bytes = entry.bytes() + (entry.use() == Use.CHAT ? settings.kvMemory : 0);
     makeRoom(entry, bytes);
     long began = System.nanoTime();
-    var loaded = new Loaded(entry, loader.open(entry), bytes);
+    var loaded = new Loaded(entry, open(entry), bytes);
     settings.notices.accept(
         "loaded %s in %.1f s".formatted(entry.name(), (System.nanoTime() - began) / 1e9));
     synchronized (inMemory) {
@@ -184,6 +185,29 @@ public final class Models implements AutoCloseable {
       inMemory.put(entry.name(), loaded);
     }
     return loaded;
+  }
+
+  /// What is free may be less than what this server may have.
+  private AutoCloseable open(Entry entry) {
+    try {
+      return loader.open(entry);
+    } catch (DoesNotFitException e) {
+      if (unloadIdle()) {
+        return open(entry);
+      }
+      throw ApiException.of(HttpStatus.SERVICE_UNAVAILABLE_503, "no_memory", "model", e.shortage());
+    }
+  }
+
+  /// Unloads all that nobody uses; whether there was any.
+  private boolean unloadIdle() {
+    List<Loaded> gone;
+    synchronized (inMemory) {
+      gone = inMemory.values().stream().filter(one -> one.users == 0).toList();
+      gone.forEach(one -> inMemory.remove(one.entry.name()));
+    }
+    gone.forEach(this::unload);
+    return !gone.isEmpty();
   }
 
   private void makeRoom(Entry entry, long bytes) {

@@ -1,4 +1,4 @@
-package io.gatun.tools;
+package io.gatun.models;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
@@ -8,13 +8,15 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.runtime.FreeMemory;
 import io.gatun.tensor.sequence.CacheLayout;
 import java.io.IOException;
-import java.math.BigDecimal;
-import java.math.MathContext;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /// Whether a model fits into the memory that is free.
@@ -31,7 +33,7 @@ import java.util.stream.Stream;
 /// @param perToken bytes of weights that are read for each token; 0 for other models
 /// @param bits that a weight takes on average
 /// @param free bytes
-record Fit(
+public record Fit(
     Path model,
     long weights,
     long work,
@@ -44,16 +46,16 @@ record Fit(
   /// A context that most uses stay below, for models that have a longer one.
   private static final int USUAL_CONTEXT = 4096;
 
+  /// Weights lie in a folder in several forms, of which one is read.
+  private static final Pattern WEIGHTS =
+      Pattern.compile(
+          ".*?(\\.fp16|\\.non_ema|)(?:-\\d+-of-\\d+)?(\\.safetensors|\\.gguf|\\.pth|\\.pt|\\.bin|\\.ckpt|sha256.*)");
+
   /// The Java heap, compiled code, libraries, workspace.
   private static final long PROGRAM = 300L << 20;
 
-  /// Parts of the bandwidth that decoding mostly gets.
-  private static final double LOW_SHARE = 0.55;
-
-  private static final double HIGH_SHARE = 0.7;
-
   /// Of a language model.
-  static Fit of(Checkpoint checkpoint, Decoder decoder, DType.Plain kv) {
+  public static Fit of(Checkpoint checkpoint, Decoder decoder, DType.Plain kv) {
     var layout = decoder.layout(kv);
     long bytes = 0;
     long parameters = 0;
@@ -76,50 +78,76 @@ record Fit(
   /// Of another model, by its files.
   ///
   /// @param packing the most bytes that weights take a second time, in the form that products like
-  static Fit of(Path model, long packing) {
-    long bytes = bytes(model);
+  public static Fit of(Path model, long packing) {
+    return of(model, bytes(model), packing);
+  }
+
+  /// Of another model that is open.
+  ///
+  /// @param packing the most bytes that weights take a second time, in the form that products like
+  public static Fit of(Checkpoint checkpoint, long packing) {
+    long bytes = checkpoint.tensors().values().stream().mapToLong(Tensor::byteSize).sum();
+    return of(checkpoint.path(), bytes, packing);
+  }
+
+  private static Fit of(Path model, long bytes, long packing) {
     return new Fit(
         model, bytes, PROGRAM + Math.min(packing, bytes), 0, 0, 0, 0, 0, FreeMemory.bytes());
   }
 
   private static long bytes(Path model) {
     try (Stream<Path> files = Files.walk(model)) {
-      long bytes = 0;
+      var folders = new HashMap<Path, Map<String, Long>>();
       for (Path file : files.toList()) {
-        if (Files.isRegularFile(file)
-            && file.toString().matches(".*\\.(safetensors|gguf|pth|pt|bin|ckpt)|.*sha256.*")) {
-          bytes += Files.size(file);
+        Matcher form = WEIGHTS.matcher(file.getFileName().toString());
+        if (Files.isRegularFile(file) && form.matches()) {
+          folders
+              .computeIfAbsent(file.getParent(), _ -> new TreeMap<>())
+              .merge(form.group(1) + form.group(2), Files.size(file), Long::sum);
         }
       }
-      return bytes;
+      return folders.values().stream().mapToLong(Fit::read).sum();
     } catch (IOException e) {
       throw new CheckpointException(model + ": cannot be read: " + e.getMessage(), e);
     }
   }
 
+  /// The bytes of the form that is read: safetensors before others, and the smaller of two.
+  private static long read(Map<String, Long> forms) {
+    return forms.entrySet().stream()
+        .filter(form -> form.getKey().endsWith(".safetensors"))
+        .mapToLong(Map.Entry::getValue)
+        .min()
+        .orElse(Collections.max(forms.values()));
+  }
+
   /// The context to plan with: what was asked for, or one that most uses stay below.
-  int context(Integer asked) {
+  public int context(Integer asked) {
     return asked != null ? asked : Math.min(USUAL_CONTEXT, limit);
   }
 
-  long contextBytes(int context) {
+  /// Bytes of a sequence of so many tokens.
+  public long contextBytes(int context) {
     return state + Math.ceilDiv(context, CacheLayout.PAGE) * page;
   }
 
-  long needed(int context) {
+  /// Bytes of it all, with a sequence of so many tokens.
+  public long needed(int context) {
     return weights + work + contextBytes(context);
   }
 
-  private boolean isKnown() {
+  /// Whether the system tells how much is free.
+  public boolean isKnown() {
     return free < Long.MAX_VALUE;
   }
 
-  boolean fits(int context) {
+  /// Whether they are free.
+  public boolean fits(int context) {
     return needed(context) <= free;
   }
 
   /// The longest context that fits, 0 if none does.
-  int longestContext() {
+  public int longestContext() {
     long room = free - weights - work - state;
     if (room < 0 || page == 0) {
       return 0;
@@ -130,28 +158,29 @@ record Fit(
   /// Refuses a model that does not fit.
   ///
   /// @param asked the context that the user wants, or null
-  /// @throws CheckpointException with what would fit
-  void require(Integer asked, boolean force) {
+  /// @param force whether it runs all the same
+  /// @throws DoesNotFitException with what would fit
+  public void require(Integer asked, boolean force) {
     int context = context(asked);
     if (!force && !fits(context)) {
-      throw new CheckpointException(
-          "%s: does not fit into memory: %s of weights%s and about %s for the work make %s, and %s are free. %s. With --force it runs all the same, as slowly as the disk is"
+      throw new DoesNotFitException(
+          "%s: does not fit into memory: %s of weights%s and about %s for the work make %s, and %s are free. %s"
               .formatted(
                   model,
-                  Units.bytes(weights),
+                  size(weights),
                   page == 0
                       ? ""
                       : ", %s for a context of %d tokens"
-                          .formatted(Units.bytes(contextBytes(context)), context),
-                  Units.bytes(work),
-                  Units.bytes(needed(context)),
-                  Units.bytes(free),
+                          .formatted(size(contextBytes(context)), context),
+                  size(work),
+                  size(needed(context)),
+                  size(free),
                   remedy()));
     }
   }
 
   /// What would fit.
-  String remedy() {
+  public String remedy() {
     int longest = longestContext();
     if (longest > 0) {
       return "What fits is a context of at most %d tokens: --context %d, or --kv int8 for more"
@@ -168,70 +197,9 @@ record Fit(
         : "Choose a smaller model, or close other programs";
   }
 
-  /// Rows for people.
-  ///
-  /// @param bandwidth bytes that all cores read in a second; 0 if it was not measured
-  Table asTable(Integer asked, double bandwidth) {
-    int context = context(asked);
-    var table = new Table("ll");
-    table.row("weights", Units.bytes(weights) + ", mapped: they stay in the page cache");
-    if (page > 0) {
-      table.row(
-          "context",
-          "%s for %d tokens (of at most %d)"
-              .formatted(Units.bytes(contextBytes(context)), context, limit));
-    }
-    table.row("work", "about " + Units.bytes(work));
-    table.row(
-        "together",
-        isKnown()
-            ? "%s; %s are free: %s"
-                .formatted(
-                    Units.bytes(needed(context)),
-                    Units.bytes(free),
-                    fits(context) ? "it fits" : "it does not fit")
-            : Units.bytes(needed(context)) + "; how much is free is not known on this system");
-    if (!fits(context)) {
-      table.row("", remedy());
-    } else if (page > 0 && isKnown()) {
-      table.row("longest context", longestContext() + " tokens fit");
-    }
-    if (bandwidth > 0 && perToken > 0) {
-      double most = bandwidth / perToken;
-      table.row(
-          "speed",
-          String.format(
-              Locale.ROOT,
-              "about %s to %s tokens/s: each reads %s, and memory gives %.1f GB/s",
-              rate(LOW_SHARE * most),
-              rate(HIGH_SHARE * most),
-              Units.bytes(perToken),
-              bandwidth / 1e9));
-    }
-    return table;
-  }
-
-  /// Two digits, as more would not be true.
-  private static String rate(double tokens) {
-    return BigDecimal.valueOf(tokens).round(new MathContext(2)).toPlainString();
-  }
-
-  /// The same for programs.
-  Map<String, Object> toMap(Integer asked, double bandwidth) {
-    int context = context(asked);
-    var map = new LinkedHashMap<String, Object>();
-    map.put("weight_bytes", weights);
-    map.put("work_bytes", work);
-    map.put("context", page == 0 ? null : context);
-    map.put("context_bytes", page == 0 ? null : contextBytes(context));
-    map.put("needed_bytes", needed(context));
-    map.put("free_bytes", isKnown() ? free : null);
-    map.put("fits", isKnown() ? fits(context) : null);
-    map.put("longest_context", page == 0 || !isKnown() ? null : longestContext());
-    if (bandwidth > 0 && perToken > 0) {
-      map.put("bandwidth_bytes_per_second", bandwidth);
-      map.put("tokens_per_second_at_most", bandwidth / perToken);
-    }
-    return map;
+  private static String size(long bytes) {
+    return bytes < 1 << 30
+        ? String.format(Locale.ROOT, "%.1f MiB", bytes / (double) (1 << 20))
+        : String.format(Locale.ROOT, "%.1f GiB", bytes / (double) (1 << 30));
   }
 }

@@ -1,0 +1,261 @@
+package io.gatun.spark;
+
+import io.gatun.loaders.CheckpointException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.apache.spark.sql.AnalysisException;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SaveMode;
+import org.apache.spark.sql.SparkSession;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/// A job for `spark-submit`: reads rows, has a model compute a column of them, and writes them.
+@Command(
+    name = "gatun spark",
+    description = "Has a model compute a column of a dataset's rows, on a Spark cluster.",
+    sortOptions = false,
+    mixinStandardHelpOptions = true)
+public final class GatunJob implements Callable<Integer> {
+  /// How an executor's exception is told by the driver's.
+  private static final String CHECKPOINT = CheckpointException.class.getName() + ": ";
+
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--task",
+      defaultValue = "COMPLETE",
+      paramLabel = "TASK",
+      description = "complete, chat, embed, perplexity, segment or imagine; by default complete.")
+  private Task task;
+
+  @Option(
+      names = {"-m", "--model"},
+      required = true,
+      paramLabel = "MODEL",
+      description = "A path that all executors see, or a name.")
+  private String model;
+
+  @Option(
+      names = "--stage",
+      description = "Bring the model, a file or folder here, to the executors.")
+  private boolean stage;
+
+  @Option(
+      names = "--input",
+      required = true,
+      paramLabel = "PATH",
+      description = "What to read: .parquet, .json, .jsonl, .csv, .orc, or text, a row a line.")
+  private String input;
+
+  @Option(
+      names = "--column",
+      defaultValue = "text",
+      paramLabel = "NAME",
+      description = "The column that the model reads; by default text.")
+  private String column;
+
+  @Option(
+      names = "--output",
+      required = true,
+      paramLabel = "PATH",
+      description = "The folder to write, in the form that its name ends with.")
+  private String output;
+
+  @Option(
+      names = "--result",
+      defaultValue = "result",
+      paramLabel = "NAME",
+      description =
+          "The column that the model computes; by default result. Its errors are in"
+              + " NAME_error.")
+  private String result;
+
+  @Option(names = "--overwrite", description = "Replace what is there.")
+  private boolean overwrite;
+
+  @Option(
+      names = "--partitions",
+      paramLabel = "N",
+      description = "Distribute the rows anew over so many tasks, which shuffles their order.")
+  private Integer partitions;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads an executor's model computes with; by default its cores.")
+  private Integer threads;
+
+  @Option(
+      names = "--parallel",
+      defaultValue = "8",
+      paramLabel = "N",
+      description = "Answers written at once in an executor; by default 8.")
+  private int parallel;
+
+  @Option(
+      names = "--context",
+      paramLabel = "N",
+      description = "The most tokens of a prompt and its answer.")
+  private Integer context;
+
+  @Option(
+      names = {"-n", "--max-tokens"},
+      defaultValue = "256",
+      paramLabel = "N",
+      description = "The most tokens of an answer; by default 256.")
+  private int maxTokens;
+
+  @Option(
+      names = "--temperature",
+      defaultValue = "0.8",
+      paramLabel = "X",
+      description = "By default 0.8; 0 takes the likeliest token each time.")
+  private double temperature;
+
+  @Option(names = "--system", paramLabel = "TEXT", description = "What chats begin with.")
+  private String system;
+
+  @Option(
+      names = "--schema",
+      paramLabel = "FILE",
+      description = "A JSON schema that answers follow.")
+  private Path schema;
+
+  @Option(names = "--truncate", description = "Cut texts that are too long to embed.")
+  private boolean truncate;
+
+  @Option(
+      names = "--batch",
+      defaultValue = "32",
+      paramLabel = "N",
+      description = "Texts embedded together; by default 32.")
+  private int batch;
+
+  @Option(names = "--steps", paramLabel = "N", description = "Steps of a picture's scheduler.")
+  private Integer steps;
+
+  @Option(
+      names = "--seed",
+      defaultValue = "0",
+      paramLabel = "N",
+      description = "Rows have seeds that come from this one; by default 0.")
+  private long seed;
+
+  @Option(names = "--debug", description = "Show where an error comes from.")
+  private boolean debug;
+
+  private GatunJob() {}
+
+  /// Ends with exit code 2 for mistakes of the user, 1 for ours.
+  public static void main(String[] args) {
+    int code =
+        new CommandLine(new GatunJob()).setCaseInsensitiveEnumValuesAllowed(true).execute(args);
+    if (code != 0) {
+      System.exit(code); // else Spark ends the process when it is done
+    }
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    try (var spark = session()) {
+      var metrics = GatunMetrics.of(spark);
+      String found = stage ? Gatun.stage(spark, existing(Path.of(model))) : model;
+      String text = schema == null ? null : Files.readString(existing(schema));
+      var rows = read(spark);
+      if (partitions != null) {
+        rows = rows.repartition(partitions);
+      }
+      var computed = Gatun.add(task, rows, column, result, o -> fill(o, found, text, metrics));
+      write(computed);
+      System.err.println("gatun: " + metrics);
+      return 0;
+    } catch (ParameterException e) {
+      throw e;
+    } catch (Exception e) { // Spark declares none of its own
+      return fail(e);
+    }
+  }
+
+  private static SparkSession session() {
+    var builder = SparkSession.builder().appName("gatun");
+    if (System.getProperty("spark.master") == null) {
+      builder.master("local[1]");
+    }
+    return builder.getOrCreate();
+  }
+
+  private void fill(GatunOptions o, String found, String text, GatunMetrics metrics) {
+    o.model(found).parallel(parallel).maxTokens(maxTokens).temperature(temperature);
+    o.system(system).schema(text).truncate(truncate).batch(batch).seed(seed).metrics(metrics);
+    if (threads != null) {
+      o.threads(threads);
+    }
+    if (context != null) {
+      o.context(context);
+    }
+    if (steps != null) {
+      o.steps(steps);
+    }
+  }
+
+  private static String format(String path) {
+    int dot = path.lastIndexOf('.');
+    return switch (path.substring(dot + 1).replaceAll("/$", "")) {
+      case "parquet" -> "parquet";
+      case "json", "jsonl" -> "json";
+      case "csv" -> "csv";
+      case "orc" -> "orc";
+      default -> "text";
+    };
+  }
+
+  private Dataset<Row> read(SparkSession spark) {
+    var rows = spark.read().option("header", true).format(format(input)).load(input);
+    return format(input).equals("text") ? rows.withColumnRenamed("value", column) : rows;
+  }
+
+  private void write(Dataset<Row> rows) {
+    String format = format(output);
+    if (format.equals("text") || format.equals("csv") && task == Task.SEGMENT) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--output %s: need a name that ends with .parquet, .json, .jsonl%s or .orc"
+              .formatted(output, task == Task.SEGMENT || task == Task.EMBED ? "" : ", .csv"));
+    }
+    rows.write()
+        .mode(overwrite ? SaveMode.Overwrite : SaveMode.ErrorIfExists)
+        .option("header", true)
+        .format(format)
+        .save(output);
+  }
+
+  private static Path existing(Path path) {
+    if (!Files.exists(path)) {
+      throw new IllegalArgumentException(path + ": there is no such file or folder");
+    }
+    return path;
+  }
+
+  /// Mistakes of the user, which those of a model on an executor are, too, end with code 2.
+  private int fail(Exception e) {
+    if (debug) {
+      e.printStackTrace();
+    }
+    String message = String.valueOf(e.getMessage());
+    int found = message.indexOf(CHECKPOINT);
+    if (found >= 0) {
+      message = message.substring(found + CHECKPOINT.length()).lines().findFirst().orElse("");
+    }
+    System.err.println("gatun spark: " + message);
+    return found >= 0 || e instanceof IllegalArgumentException || e instanceof AnalysisException
+        ? 2
+        : 1;
+  }
+}
