@@ -49,6 +49,9 @@ import java.util.stream.Collectors;
 ///     var draft = Llm.load(small, o -> o.ops(ops).pool(pool))) { ... }
 /// ```
 public final class Llm implements AutoCloseable {
+  /// The weights that a process is prepared for before its model is known.
+  private static final DType.Tiled MOST_USUAL = new DType.Tiled(4, 32);
+
   private final Checkpoint checkpoint;
   private Checkpoint weights;
   private volatile Decoder model;
@@ -114,11 +117,12 @@ public final class Llm implements AutoCloseable {
 
   /// Begins to prepare this process for its first answer, on a thread of its own, and returns at
   /// once: kernels are compiled for models that are packed to 4 bits. Call it where there is time
-  /// before, as while the model is loaded; the first step then waits for it, if need be.
+  /// before, as while the model is loaded; the first step then waits for it, if need be. A model
+  /// without such weights ends it, and does not wait.
   ///
   /// @return done when it has ended; what goes wrong there does no harm
   public static CompletableFuture<Void> warmUp() {
-    return TinyDecoder.warmUp(new DType.Tiled(4, 32));
+    return TinyDecoder.warmUp(MOST_USUAL);
   }
 
   private static Llm open(Path pathOrName, Consumer<LlmOptions> choose) {
@@ -133,9 +137,7 @@ public final class Llm implements AutoCloseable {
             : Checkpoint.open(path, options.loadMode);
     try {
       if (WarmUp.hasBegun()) {
-        for (var type : tiledTypes(checkpoint)) {
-          var _ = TinyDecoder.warmUp(type);
-        }
+        warmUp(tiledTypes(checkpoint));
       }
       var weights = PeftAdapter.adapted(checkpoint, NamedModels.findAll(options.loras));
       var model = Architectures.open(weights);
@@ -150,6 +152,15 @@ public final class Llm implements AutoCloseable {
     } catch (RuntimeException | Error e) {
       checkpoint.close();
       throw e;
+    }
+  }
+
+  private static void warmUp(Set<DType.Tiled> types) {
+    for (var type : types) {
+      var _ = TinyDecoder.warmUp(type);
+    }
+    if (!types.contains(MOST_USUAL)) {
+      TinyDecoder.drop(MOST_USUAL);
     }
   }
 

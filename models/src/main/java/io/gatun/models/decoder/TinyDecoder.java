@@ -84,8 +84,16 @@ public final class TinyDecoder {
   ///
   /// @return done when it has ended
   public static CompletableFuture<Void> warmUp(DType.Tiled type) {
-    return WarmUp.begin(
-        "decoders with " + type.name(), Precision.FAST, ops -> new TinyDecoder(ops, type).stages());
+    return WarmUp.begin(kind(type), Precision.FAST, ops -> new TinyDecoder(ops, type).stages());
+  }
+
+  /// Ends what [#warmUp] has begun, if it has: there are no tiled weights of that type.
+  public static void drop(DType.Tiled type) {
+    WarmUp.drop(kind(type));
+  }
+
+  private static String kind(DType.Tiled type) {
+    return "decoders with " + type.name();
   }
 
   private WarmUp.Stages stages() {

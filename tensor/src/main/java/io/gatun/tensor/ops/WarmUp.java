@@ -37,12 +37,21 @@ public final class WarmUp {
 
   private static final Map<String, WarmUp> BEGUN = new ConcurrentHashMap<>();
 
+  /// How many are about what a first answer takes, row by row.
+  private static int rowByRow;
+
   private final String kind;
   private final CompletableFuture<Void> first = new CompletableFuture<>();
   private final CompletableFuture<Void> end = new CompletableFuture<>();
 
   /// Whether there is real work already.
   private volatile boolean isLate;
+
+  /// Whether it was asked for again.
+  private volatile boolean isConfirmed;
+
+  /// Whether there is going to be no real work of that kind.
+  private volatile boolean isDropped;
 
   private WarmUp(String kind) {
     this.kind = kind;
@@ -62,9 +71,13 @@ public final class WarmUp {
   /// @return done when it has ended, with the exception that ended it, if any
   public static CompletableFuture<Void> begin(
       String kind, Precision precision, Function<Ops, Stages> network) {
-    return BEGUN.computeIfAbsent(
+    return BEGUN.compute(
             kind,
-            k -> {
+            (k, begun) -> {
+              if (begun != null) {
+                begun.isConfirmed = true;
+                return begun;
+              }
               var warmUp = new WarmUp(k);
               if (Runtime.getRuntime().availableProcessors() == 1) {
                 warmUp.end(null);
@@ -81,6 +94,17 @@ public final class WarmUp {
   /// Whether any has begun.
   public static boolean hasBegun() {
     return !BEGUN.isEmpty();
+  }
+
+  /// Ends the warm-up for a kind of network, after what it is just doing, if it was begun once: on
+  /// suspicion, and what came has no use of it. Nobody waits for it, and it may begin anew.
+  public static void drop(String kind) {
+    BEGUN.computeIfPresent(
+        kind,
+        (k, warmUp) -> {
+          warmUp.isDropped = !warmUp.isConfirmed;
+          return warmUp.isDropped ? null : warmUp;
+        });
   }
 
   /// Waits for what a first answer takes, but not for long: real input that comes before its
@@ -113,28 +137,41 @@ public final class WarmUp {
   private void run(Precision precision, Function<Ops, Stages> network) {
     try (var ops = new Ops(Backend.NATIVE, 1, precision)) {
       var stages = network.apply(ops);
-      TiledProduct.setTogether(stages.later == null);
-      compile("", ops, stages.first);
-      first.complete(null);
-      if (stages.later != null) {
-        TimeUnit.MILLISECONDS.sleep(LATER_MILLIS);
+      if (stages.later == null) {
+        compile("", ops, stages.first);
+      } else {
+        countRowByRow(1);
+        try {
+          compile("", ops, stages.first);
+          first.complete(null);
+          if (!isDropped) {
+            TimeUnit.MILLISECONDS.sleep(LATER_MILLIS);
+          }
+        } finally {
+          countRowByRow(-1);
+        }
         isLate = false;
-        TiledProduct.setTogether(true);
         compile(", several rows", ops, stages.later);
       }
       end(null);
     } catch (RuntimeException | LinkageError | InterruptedException e) {
       end(e);
-    } finally {
-      TiledProduct.setTogether(true);
     }
+  }
+
+  private static synchronized void countRowByRow(int more) {
+    rowByRow += more;
+    TiledProduct.setTogether(rowByRow == 0);
   }
 
   private void compile(String what, Ops ops, Runnable forward) throws InterruptedException {
     long start = System.nanoTime();
     int rounds = 0;
-    long took;
-    do {
+    long took = Long.MAX_VALUE;
+    while (!isDropped
+        && rounds < ROUNDS
+        && took > COMPILED_NANOS
+        && !(isLate && rounds >= ROUNDS_AT_ONCE)) {
       long begun = System.nanoTime();
       try (var _ = ops.scope()) {
         forward.run();
@@ -144,7 +181,7 @@ public final class WarmUp {
       if (rounds >= ROUNDS_AT_ONCE) {
         TimeUnit.NANOSECONDS.sleep(PAUSE * took);
       }
-    } while (rounds < ROUNDS && took > COMPILED_NANOS && !(isLate && rounds >= ROUNDS_AT_ONCE));
+    }
     long millis = (System.nanoTime() - start) / 1_000_000;
     LoggerFactory.getLogger(WarmUp.class)
         .debug("{}{}: warmed up in {} ms, {} runs", kind, what, millis, rounds);

@@ -1,9 +1,22 @@
 package io.gatun.tests.models;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.gatun.models.Llm;
 import io.gatun.models.decoder.TinyDecoder;
 import io.gatun.models.sam.Sam;
 import io.gatun.tensor.DType;
+import io.gatun.tensor.ops.Precision;
+import io.gatun.tensor.ops.WarmUp;
+import io.gatun.tests.Processes;
+import io.gatun.tests.TestData;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -20,5 +33,60 @@ class WarmUpTest {
     for (var ended : types.map(DType.Tiled::parse).map(TinyDecoder::warmUp).toList()) {
       ended.get(2, TimeUnit.MINUTES);
     }
+  }
+
+  @Test
+  void whatIsDroppedEnds() throws Exception {
+    var running = new CountDownLatch(1);
+    var dropped = new CountDownLatch(1);
+    var rounds = new AtomicInteger();
+    var later = new AtomicInteger();
+    var end =
+        WarmUp.begin(
+            "what is dropped",
+            Precision.FAST,
+            _ ->
+                new WarmUp.Stages(
+                    () -> {
+                      rounds.incrementAndGet();
+                      running.countDown();
+                      assertDoesNotThrow(() -> dropped.await(1, TimeUnit.MINUTES));
+                    },
+                    later::incrementAndGet));
+    assumeTrue(Runtime.getRuntime().availableProcessors() > 1, "one processor warms nothing up");
+    assertTrue(running.await(1, TimeUnit.MINUTES));
+    WarmUp.drop("what is dropped");
+    dropped.countDown();
+    end.get(1, TimeUnit.MINUTES);
+    assertEquals(1, rounds.get());
+    assertEquals(0, later.get());
+  }
+
+  @Test
+  void whatIsAskedForAgainIsNotDropped() {
+    var begun = idle("asked for again");
+    assertSame(begun, idle("asked for again"));
+    WarmUp.drop("asked for again");
+    assertSame(begun, idle("asked for again"));
+    var once = idle("asked for once");
+    WarmUp.drop("asked for once");
+    assertNotSame(once, idle("asked for once"));
+  }
+
+  private static CompletableFuture<Void> idle(String kind) {
+    return WarmUp.begin(kind, Precision.FAST, _ -> new WarmUp.Stages(() -> {}, null));
+  }
+
+  @Test
+  void modelsDropWhatTheyHaveNoUseOf() throws Exception {
+    // In a process of its own: in this one others may have asked for the same.
+    var result = Processes.run(Processes.java(WarmUpTest.class, List.of()));
+    assertEquals("dropped", result.out().strip(), result::toString);
+  }
+
+  public static void main(String[] args) {
+    var begun = Llm.warmUp();
+    Llm.load(TestData.pretrained("tiny-llm")).close();
+    System.out.println(begun == Llm.warmUp() ? "kept" : "dropped");
   }
 }
