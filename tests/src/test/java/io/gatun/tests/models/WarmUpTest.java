@@ -14,6 +14,7 @@ import io.gatun.tensor.ops.WarmUp;
 import io.gatun.tests.Processes;
 import io.gatun.tests.TestData;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
