@@ -5,6 +5,7 @@ import io.gatun.models.diffusion.*;
 import io.gatun.models.image.*;
 import io.gatun.models.decoder.*;
 import io.gatun.models.sam.*;
+import io.gatun.models.sam.amg.*;
 import io.gatun.models.sampling.*;
 import io.gatun.models.text.*;
 import io.gatun.tensor.*;

@@ -26,8 +26,12 @@ module io.gatun.models {
   exports io.gatun.models.qwen3;
   exports io.gatun.models.rewrite;
   exports io.gatun.models.sam;
+  exports io.gatun.models.sam.amg;
   exports io.gatun.models.sam.coco;
+  exports io.gatun.models.sam.config;
   exports io.gatun.models.sam.export;
+  exports io.gatun.models.sam.modeling;
+  exports io.gatun.models.sam.modeling.encoder;
   exports io.gatun.models.sam.video;
   exports io.gatun.models.sampling;
   exports io.gatun.models.t5;

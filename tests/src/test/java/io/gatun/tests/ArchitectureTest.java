@@ -163,6 +163,39 @@ class ArchitectureTest {
                   "io.gatun.models.chat..", "io.gatun.models.pipeline.."),
               com.tngtech.archunit.base.DescribedPredicate.alwaysTrue());
 
+  /// Segment Anything: what a model is, its encoders, its other networks, what users call, and what
+  /// is made of that; each uses only those named before it.
+  @ArchTest
+  static final ArchRule SEGMENTATION_IS_IN_LAYERS =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInLayers()
+          .layer("config")
+          .definedBy("io.gatun.models.sam.config")
+          .layer("encoder")
+          .definedBy("io.gatun.models.sam.modeling.encoder")
+          .layer("modeling")
+          .definedBy("io.gatun.models.sam.modeling")
+          .layer("sam")
+          .definedBy("io.gatun.models.sam")
+          .layer("amg")
+          .definedBy("io.gatun.models.sam.amg")
+          .layer("video")
+          .definedBy("io.gatun.models.sam.video")
+          .layer("files")
+          .definedBy("io.gatun.models.sam.coco", "io.gatun.models.sam.export")
+          .whereLayer("amg")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("video")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("files")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("sam")
+          .mayOnlyBeAccessedByLayers("amg", "video", "files")
+          .whereLayer("modeling")
+          .mayOnlyBeAccessedByLayers("sam", "video")
+          .whereLayer("encoder")
+          .mayOnlyBeAccessedByLayers("modeling", "sam", "video");
+
   /// The command line loads the server for `gatun serve` alone.
   @ArchTest
   static final ArchRule ONE_CLASS_KNOWS_THE_SERVER =
@@ -183,7 +216,8 @@ class ArchitectureTest {
           .resideOutsideOfPackages("io.gatun.search..", "io.gatun.tests..")
           .and()
           .haveNameNotMatching(
-              "io\\.gatun\\.tools\\.(Searching.*|IndexProgress|SearchSpeed.*|SearchCache.*)")
+              "io\\.gatun\\.tools\\.(Searching.*|IndexProgress|SearchSpeed.*|SearchCache.*)"
+                  + "|io\\.gatun\\.langchain4j\\.Gatun(EmbeddingStore|ContentRetriever)")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("io.gatun.search..");

@@ -46,6 +46,7 @@ final class Converters {
 
   /// Gives them to a command and to those below it.
   static void register(CommandLine commands) {
+    choice(commands, Ask.SearchMode.class);
     choice(commands, Backend.class);
     choice(commands, LoadMode.class);
     choice(commands, Precision.class);

@@ -1,6 +1,6 @@
 package io.gatun.tools;
 
-import io.gatun.models.sam.MaskGeneratorOptions;
+import io.gatun.models.sam.config.MaskGeneratorOptions;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;

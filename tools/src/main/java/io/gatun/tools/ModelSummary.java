@@ -7,7 +7,7 @@ import io.gatun.models.decoder.Keys;
 import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.models.encoder.Encoders;
-import io.gatun.models.sam.SamConfig;
+import io.gatun.models.sam.config.SamConfig;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;

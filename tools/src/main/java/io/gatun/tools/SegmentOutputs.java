@@ -2,9 +2,9 @@ package io.gatun.tools;
 
 import io.gatun.models.image.Image;
 import io.gatun.models.sam.Mask;
-import io.gatun.models.sam.MaskAnnotation;
 import io.gatun.models.sam.Overlay;
 import io.gatun.models.sam.Prompt;
+import io.gatun.models.sam.amg.MaskAnnotation;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;

@@ -2,8 +2,8 @@ package io.gatun.tools;
 
 import io.gatun.models.image.Frames;
 import io.gatun.models.image.Image;
-import io.gatun.models.sam.IndexMask;
 import io.gatun.models.sam.Overlay;
+import io.gatun.models.sam.export.IndexMask;
 import io.gatun.models.sam.video.TrackedObject;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -30,17 +30,17 @@ public record LowResMasks(Tensor logits, float[] iouPredictions) {
   }
 
   /// The number of masks for each prompt.
-  int masksEach() {
+  public int masksEach() {
     return Math.toIntExact(logits.dim(1));
   }
 
   /// Where the logits of a mask begin, in bytes; masks are counted over all prompts.
-  long offset(int mask) {
+  public long offset(int mask) {
     return mask * logits.dim(2) * logits.dim(3) * Float.BYTES;
   }
 
   /// What makes masks of an image's size from these.
-  MaskUpscaler upscaler(EncodedImage image) {
+  public MaskUpscaler upscaler(EncodedImage image) {
     return new MaskUpscaler(
         Math.toIntExact(logits.dim(3)),
         Math.toIntExact(logits.dim(2)),

@@ -131,7 +131,8 @@ public final class Mask {
   /// The box as x, y, width and height, which are distances between pixels: one less than their
   /// number, as in the reference.
   public int[] bbox() {
-    return Boxes.toXywh(box());
+    int[] box = box();
+    return new int[] {box[0], box[1], box[2] - box[0], box[3] - box[1]};
   }
 
   /// The pixels that both masks have over those that one of them has; 0 if both are empty.

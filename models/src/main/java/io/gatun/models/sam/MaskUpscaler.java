@@ -8,18 +8,18 @@ import java.lang.foreign.ValueLayout;
 ///
 /// Source: `postprocess_masks` in `segment_anything/modeling/sam.py`, `calculate_stability_score`
 /// in `segment_anything/utils/amg.py`.
-final class MaskUpscaler {
+public final class MaskUpscaler {
   /// Memory for one mask at a time.
   ///
   /// @param rows (h, W) logits stretched to the image's width
   /// @param line (W) logits of one row of the image
-  record Scratch(float[] low, float[] rows, float[] line) {}
+  public record Scratch(float[] low, float[] rows, float[] line) {}
 
   /// A mask and how much it depends on the threshold.
   ///
   /// @param stability the pixels above the threshold plus an offset over those above it minus the
   ///   offset: NaN if there are none
-  record Result(Mask mask, float stability) {}
+  public record Result(Mask mask, float stability) {}
 
   private final int lowWidth;
   private final int lowHeight;
@@ -35,7 +35,7 @@ final class MaskUpscaler {
     down = resize.upscaling(lowHeight, resize.height(width, height), height);
   }
 
-  Scratch newScratch() {
+  public Scratch newScratch() {
     return new Scratch(
         new float[lowWidth + Upscaling.TAPS],
         new float[(lowHeight + Upscaling.TAPS) * across.size()],
@@ -47,7 +47,7 @@ final class MaskUpscaler {
   /// @param logits F32; those of this mask begin at byte `offset`
   /// @param stabilityOffset how far the threshold is moved for the stability
   /// @param score the mask's score
-  Result run(
+  public Result run(
       MemorySegment logits,
       long offset,
       float threshold,

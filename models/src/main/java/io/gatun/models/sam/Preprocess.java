@@ -2,6 +2,7 @@ package io.gatun.models.sam;
 
 import io.gatun.models.image.Filter;
 import io.gatun.models.image.Image;
+import io.gatun.models.sam.config.SamConfig;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.MemorySegment;
@@ -18,7 +19,7 @@ final class Preprocess {
 
   Preprocess(SamConfig config) {
     imgSize = config.imgSize();
-    resize = config.resize();
+    resize = Resize.of(config);
     for (int c = 0; c < 3; c++) {
       for (int v = 0; v < VALUES; v++) {
         normalized[c * VALUES + v] = (v - config.pixelMean().get(c)) / config.pixelStd().get(c);

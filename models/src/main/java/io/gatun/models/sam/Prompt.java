@@ -1,5 +1,7 @@
 package io.gatun.models.sam;
 
+import io.gatun.models.sam.config.SamConfig;
+import io.gatun.models.sam.modeling.PromptPoints;
 import java.util.Arrays;
 import java.util.Objects;
 
@@ -109,6 +111,17 @@ public final class Prompt {
   /// The box x0, y0, x1, y1, or null.
   public float[] box() {
     return box == null ? null : box.clone();
+  }
+
+  /// The points and the box's corners as a model's prompt encoder takes them.
+  ///
+  /// @param width of the image in pixels
+  /// @param height likewise
+  public PromptPoints encoderPoints(SamConfig config, int width, int height) {
+    var resize = Resize.of(config);
+    var corners = box == null ? null : resize.applyCoords(box, width, height);
+    return PromptPoints.of(
+        config.kind(), resize.applyCoords(points, width, height), labels(), corners);
   }
 
   /// The logits of an earlier mask, row by row, or null.

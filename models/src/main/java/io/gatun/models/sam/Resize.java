@@ -1,5 +1,7 @@
 package io.gatun.models.sam;
 
+import io.gatun.models.sam.config.SamConfig;
+
 /// The size at which a model sees an image, and coordinates in it.
 ///
 /// Source: `segment_anything/utils/transforms.py`; `sam2/utils/transforms.py`.
@@ -11,6 +13,11 @@ public record Resize(int side, boolean keepsProportion) {
   /// SAM's.
   public static Resize longestSide(int side) {
     return new Resize(side, true);
+  }
+
+  /// A model's.
+  public static Resize of(SamConfig config) {
+    return new Resize(config.imgSize(), config.kind() != SamConfig.Kind.SAM2);
   }
 
   /// The width of a resized image.

@@ -2,6 +2,7 @@ package io.gatun.models.sam;
 
 import io.gatun.ffm.RawArena;
 import io.gatun.models.nn.NotFinite;
+import io.gatun.models.sam.modeling.TwoWayTransformer;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
@@ -33,7 +34,7 @@ public final class SamPredictor implements EncodedImage {
   private MemorySegment logits = MemorySegment.NULL;
 
   /// @param embedding (1, G, G, C), which is copied
-  /// @param features see [MaskDecoder#features], which are copied
+  /// @param features of the image that the mask decoder reads, which are copied
   /// @param width of the image in pixels, before it was resized for the model
   /// @param height likewise
   SamPredictor(Sam sam, Tensor embedding, List<Tensor> features, int width, int height) {
@@ -62,7 +63,7 @@ public final class SamPredictor implements EncodedImage {
 
   @Override
   public Resize resize() {
-    return sam.config().resize();
+    return Resize.of(sam.config());
   }
 
   @Override
@@ -128,7 +129,7 @@ public final class SamPredictor implements EncodedImage {
         try (var _ = f.scope()) {
           var image = shared == null ? image(f, part) : shared;
           var points =
-              part.stream().map(p -> PromptPoints.of(p, sam.config(), width, height)).toList();
+              part.stream().map(p -> p.encoderPoints(sam.config(), width, height)).toList();
           var sparse = sam.promptEncoder().sparse(f, points);
           var prediction = sam.maskDecoder().forward(f, image, features, sparse, multimaskOutput);
           var found = prediction.logits().segment();

@@ -10,7 +10,7 @@ import io.gatun.models.StableDiffusion;
 import io.gatun.models.image.Image;
 import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Sam;
-import io.gatun.models.sam.SamAutomaticMaskGenerator;
+import io.gatun.models.sam.amg.SamAutomaticMaskGenerator;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tests.TestData;
 import java.lang.foreign.ValueLayout;

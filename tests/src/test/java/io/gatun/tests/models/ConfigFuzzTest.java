@@ -17,7 +17,7 @@ import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.models.diffusion.SchedulerConfig;
 import io.gatun.models.diffusion.Schedulers;
-import io.gatun.models.sam.SamConfig;
+import io.gatun.models.sam.config.SamConfig;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.models.unet.UNet2DConditionConfig;
 import io.gatun.models.unet.UNet2DConditionModel;

@@ -4,10 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.models.image.Image;
-import io.gatun.models.sam.MaskGeneratorOptions;
 import io.gatun.models.sam.MaskPredictor;
 import io.gatun.models.sam.Sam;
-import io.gatun.models.sam.SamAutomaticMaskGenerator;
+import io.gatun.models.sam.amg.SamAutomaticMaskGenerator;
+import io.gatun.models.sam.config.MaskGeneratorOptions;
 import io.gatun.tensor.DType;
 import io.gatun.tests.TestData;
 import java.io.IOException;

@@ -7,9 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.models.image.Image;
-import io.gatun.models.sam.MaskAnnotation;
-import io.gatun.models.sam.MaskGeneratorOptions;
-import io.gatun.models.sam.SamAutomaticMaskGenerator;
+import io.gatun.models.sam.amg.MaskAnnotation;
+import io.gatun.models.sam.amg.SamAutomaticMaskGenerator;
+import io.gatun.models.sam.config.MaskGeneratorOptions;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.gatun.models.sam.MaskAnnotation;
 import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Rle;
+import io.gatun.models.sam.amg.MaskAnnotation;
 import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -11,7 +11,7 @@ import io.gatun.models.sam.Mask;
 import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Rle;
 import io.gatun.models.sam.Sam;
-import io.gatun.models.sam.SamAutomaticMaskGenerator;
+import io.gatun.models.sam.amg.SamAutomaticMaskGenerator;
 import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;

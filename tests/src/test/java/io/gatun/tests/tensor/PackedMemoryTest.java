@@ -119,6 +119,10 @@ class PackedMemoryTest {
         assertNotEquals(0, f.toF32(f.linear(x, weight)).toFloats()[0]);
         own.segment().fill((byte) 0);
         assertArrayEquals(new float[rows * 64], f.toF32(f.linear(x, weight)).toFloats());
+        // Also when others have had the weight packed.
+        f.linear(random(f.dtype(), 8, 96), weight);
+        own.segment().copyFrom(random(f.dtype(), 64, 96).segment());
+        assertNotEquals(0, f.toF32(f.linear(x, weight)).toFloats()[0]);
       }
     }
   }

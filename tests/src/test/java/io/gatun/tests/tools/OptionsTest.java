@@ -90,6 +90,25 @@ class OptionsTest {
     assertEquals(all, spellings.toString());
   }
 
+  /// Where the help says `--mode hybrid|words|vectors`, each of those words is taken.
+  @Test
+  void choicesAreTakenAsTheHelpSpellsThem() {
+    var choice = Pattern.compile("(--[\\w-]+)=((?:[a-z][\\w-]*\\|)+[\\w-]+)(?=\\s|])");
+    int seen = 0;
+    for (String command : COMMANDS) {
+      var found = choice.matcher(done("", "help " + command).out());
+      while (found.find()) {
+        for (String word : found.group(2).split("\\|", -1)) {
+          String line = "%s %s %s --no-such-option".formatted(command, found.group(1), word);
+          String said = InProcess.gatun(line.split(" ")).err();
+          assertFalse(said.contains("Invalid value"), line + ": " + said);
+          seen++;
+        }
+      }
+    }
+    assertTrue(seen > 50, "found " + seen);
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',

@@ -58,6 +58,7 @@ class ReadmeTest {
     assertEquals(readme.split("```java").length - 1, sources.size());
     assertEquals(
         List.of(
+            "library/Library.java",
             "module-info.java",
             "story/Story.java",
             "search/Search.java",
@@ -111,6 +112,25 @@ class ReadmeTest {
     double score = Double.parseDouble(out[4].substring(0, 5));
     assertEquals(golden.get("scores").get(0).doubleValue(), score, 0.02);
     assertEquals(8, out.length);
+  }
+
+  @Test
+  void indexesDocuments() throws Exception {
+    Path encoders = TestData.ROOT.resolve("tests/src/test/resources/encoder");
+    String embedder = TestData.complete(encoders.resolve("minilm-l6")).toString();
+    Path docs = Files.createDirectories(temp.resolve("docs"));
+    Files.writeString(docs.resolve("fox.txt"), "A fox jumps over the dog.\n");
+    Files.writeString(docs.resolve("planet.md"), "# Planets\n\nJupiter is the largest.\n");
+    String more = jars("search");
+    String out = runsWith(more, "library/Library", embedder, docs.toString());
+    String[] lines = out.split("\\R", -1);
+    assertEquals("3 documents", lines[0]);
+    // The embedder is not a trained one: it may like another text as much.
+    for (int i = 1; i <= 2; i++) {
+      assertTrue(lines[i].matches("0\\.03\\d  (letter 7|\\Q" + docs + "\\E/\\S+):1: .*"), lines[i]);
+    }
+    assertTrue(out.contains("  letter 7:1: Rain falls over the garden.\n"), out);
+    assertEquals(4, lines.length, out);
   }
 
   @Test

@@ -4,6 +4,7 @@ import io.gatun.loaders.CheckpointException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.apache.spark.SparkConf;
 import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -23,6 +24,8 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     mixinStandardHelpOptions = true)
 public final class GatunJob implements Callable<Integer> {
+  private static final String LOCAL = "local[1]";
+
   /// How an executor's exception is told by the driver's.
   private static final String CHECKPOINT = CheckpointException.class.getName() + ": ";
 
@@ -164,6 +167,26 @@ public final class GatunJob implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    try {
+      checkCluster();
+      return run();
+    } catch (ParameterException e) {
+      throw e;
+    } catch (Exception e) { // Spark declares none of its own
+      return fail(e);
+    }
+  }
+
+  /// Before executors are started for nothing.
+  private void checkCluster() {
+    var conf = new SparkConf();
+    conf.setIfMissing("spark.master", LOCAL);
+    var options = new GatunOptions();
+    fill(options, model, null, null);
+    Cluster.check(conf, task, options);
+  }
+
+  private int run() throws Exception {
     try (var spark = session()) {
       var metrics = GatunMetrics.of(spark);
       String found = stage ? Gatun.stage(spark, existing(Path.of(model))) : model;
@@ -176,17 +199,13 @@ public final class GatunJob implements Callable<Integer> {
       write(computed);
       System.err.println("gatun: " + metrics);
       return 0;
-    } catch (ParameterException e) {
-      throw e;
-    } catch (Exception e) { // Spark declares none of its own
-      return fail(e);
     }
   }
 
   private static SparkSession session() {
     var builder = SparkSession.builder().appName("gatun");
     if (System.getProperty("spark.master") == null) {
-      builder.master("local[1]");
+      builder.master(LOCAL);
     }
     return builder.getOrCreate();
   }

@@ -2,7 +2,7 @@ package io.gatun.spark;
 
 import io.gatun.models.image.Image;
 import io.gatun.models.sam.Sam;
-import io.gatun.models.sam.SamAutomaticMaskGenerator;
+import io.gatun.models.sam.amg.SamAutomaticMaskGenerator;
 import java.nio.file.Path;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;

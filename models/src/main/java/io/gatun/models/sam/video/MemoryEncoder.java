@@ -3,7 +3,7 @@ package io.gatun.models.sam.video;
 import io.gatun.models.nn.Constants;
 import io.gatun.models.nn.LayerNorm;
 import io.gatun.models.nn.Weights;
-import io.gatun.models.sam.SamConfig;
+import io.gatun.models.sam.config.SamConfig;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;

@@ -2,8 +2,8 @@ package io.gatun.models.sam.video;
 
 import io.gatun.models.nn.Constants;
 import io.gatun.models.nn.Weights;
-import io.gatun.models.sam.Mlp;
-import io.gatun.models.sam.SamConfig;
+import io.gatun.models.sam.config.SamConfig;
+import io.gatun.models.sam.modeling.Mlp;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;

@@ -2,13 +2,14 @@ package io.gatun.models.sam.video;
 
 import io.gatun.models.image.Filter;
 import io.gatun.models.image.Image;
-import io.gatun.models.sam.ImageEncoder.Encoded;
 import io.gatun.models.sam.LowResMasks;
 import io.gatun.models.sam.Mask;
-import io.gatun.models.sam.MaskDecoder;
 import io.gatun.models.sam.Prompt;
-import io.gatun.models.sam.PromptPoints;
+import io.gatun.models.sam.Resize;
 import io.gatun.models.sam.Sam;
+import io.gatun.models.sam.modeling.MaskDecoder;
+import io.gatun.models.sam.modeling.PromptPoints;
+import io.gatun.models.sam.modeling.encoder.ImageEncoder.Encoded;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.runtime.Owner;
@@ -142,7 +143,8 @@ public final class Tracker implements AutoCloseable {
     asked.keySet().forEach(o -> objects.computeIfAbsent(o, _ -> newBank()));
     var found = new ArrayList<TrackedObject>();
     if (!objects.isEmpty()) {
-      var encoded = sam.imageEncoder().encode(f, input);
+      var image = sam.imageEncoder().encode(f, input);
+      var encoded = new Encoded(image.embedding(), sam.maskDecoder().features(f, image));
       for (var object : objects.entrySet()) {
         try (var _ = f.scope()) {
           found.add(find(f, encoded, object.getKey(), object.getValue(), asked));
@@ -175,7 +177,12 @@ public final class Tracker implements AutoCloseable {
         found.logits, 0, logits.segment(), ValueLayout.JAVA_FLOAT, 0, found.logits.length);
     var mask =
         LowResMasks.mask(
-            logits, sam.config().resize(), width, height, sam.config().maskThreshold(), found.iou);
+            logits,
+            Resize.of(sam.config()),
+            width,
+            height,
+            sam.config().maskThreshold(),
+            found.iou);
     return new TrackedObject(object, mask, found.objectScore, found.logits);
   }
 
@@ -204,9 +211,7 @@ public final class Tracker implements AutoCloseable {
   private Found decode(
       Functional f, Tensor embedding, Encoded encoded, Prompt prompt, float[] before) {
     var points =
-        prompt == null
-            ? PromptPoints.none(2)
-            : PromptPoints.of(prompt, sam.config(), width, height);
+        prompt == null ? PromptPoints.none(2) : prompt.encoderPoints(sam.config(), width, height);
     // One point may mean a part or the whole, and so may none.
     boolean multimask = prompt == null || prompt.isSinglePoint();
     var out = decode(f, embedding, encoded, points, before, multimask);

@@ -56,16 +56,18 @@ final class LinearForms {
     return ctx.packed().keep(w, Kind.BIAS, values);
   }
 
-  /// The weights, or, where they are quantized, their integers, as oneDNN's products read them.
+  /// The weights, or, where they are quantized, their integers, as oneDNN's products read them. The
+  /// number of rows alone decides whether they are packed, not what was computed before: the two
+  /// forms' products differ in the last bit.
   ///
   /// @param rows of activations
   PackedWeight packed(long rows) {
+    boolean packs = isQuantized() || rows > FEW_ROWS && rows < MANY_ROWS;
+    if (!packs && PackedWeight.canStay(ctx, w.weights())) {
+      return PackedWeight.left(ctx, w.weights());
+    }
     var kept = ctx.packed().form(w, Kind.PACKED, PackedWeight.class);
     if (kept == null) {
-      boolean packs = isQuantized() || rows > FEW_ROWS && rows < MANY_ROWS;
-      if (!packs && PackedWeight.canStay(ctx, w.weights())) {
-        return PackedWeight.left(ctx, w.weights());
-      }
       var made =
           isQuantized()
               ? PackedWeight.converted(ctx, int8().values())

@@ -8,7 +8,7 @@ import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.models.encoder.ClassificationHead;
 import io.gatun.models.encoder.Encoders;
 import io.gatun.models.encoder.SentenceFiles;
-import io.gatun.models.sam.SamConfig;
+import io.gatun.models.sam.config.SamConfig;
 import java.nio.file.Path;
 
 /// What a model is asked for.
