@@ -31,11 +31,13 @@ import picocli.CommandLine.Spec;
           + " that is the output, too, which has 8 bits in such a file. With int4 the output matrix"
           + " has 8 bits, and rows that are no whole groups get the greatest group that fits.",
       "",
-      "--method gptq reads texts, which should be like those that the model is for, and takes"
+      "--method gptq and awq read texts, which should be like those that the model is for, and take"
           + " longer than the others; how long depends on the texts, of which 128 pieces are read,"
           + " or as many as fit into 192 MB layer by layer. Layers that are done"
           + " are kept in OUT.partial until the model is written: if it is stopped, the same"
-          + " command goes on."
+          + " command goes on. awq scales the inputs of matrices where a norm or a matrix before"
+          + " them takes the scales exactly, which it tries out; of others, as of most experts, it"
+          + " only chooses the range of each group."
     },
     sortOptions = false)
 final class Quantize implements Runnable {
@@ -71,10 +73,11 @@ final class Quantize implements Runnable {
 
   @Option(
       names = "--method",
-      paramLabel = "rtn|hqq|gptq",
+      paramLabel = "rtn|hqq|gptq|awq",
       description =
           "rtn (the default) rounds to the nearest integer, hqq forgives outliers, gptq makes up"
-              + " for errors as it goes, by what --calibrate says of a layer's inputs.")
+              + " for errors as it goes, and awq scales up columns with great inputs, by what"
+              + " --calibrate says of a layer's inputs.")
   private Method method = Method.RTN;
 
   @Option(
@@ -90,7 +93,8 @@ final class Quantize implements Runnable {
   @Option(
       names = "--calibrate",
       paramLabel = "FILE",
-      description = "A text in UTF-8 for --method gptq and --bits; may be given several times.")
+      description =
+          "A text in UTF-8 for --method gptq or awq, and --bits; may be given several times.")
   private List<Path> texts = List.of();
 
   @Option(
@@ -159,7 +163,7 @@ final class Quantize implements Runnable {
     if (!readsTexts() && (!texts.isEmpty() || samples != null)) {
       throw new ParameterException(
           spec.commandLine(),
-          "--method %s reads no texts; leave out --calibrate and --samples, or choose --method gptq"
+          "--method %s reads no texts; leave out --calibrate and --samples, or choose --method gptq or awq"
               .formatted(name()));
     }
   }

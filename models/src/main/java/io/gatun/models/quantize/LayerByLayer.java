@@ -1,13 +1,10 @@
 package io.gatun.models.quantize;
 
-import io.gatun.models.decoder.Batch;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.ProductObserver;
-import io.gatun.tensor.sequence.KvPool;
-import io.gatun.tensor.sequence.Sequence;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -28,10 +25,7 @@ import java.util.stream.Stream;
 ///
 /// In memory are the residual streams of all texts, what is known of a layer's inputs, and a
 /// layer's new weights; all but the last are bounded, whatever the model's size.
-public final class LayerByLayer implements AutoCloseable {
-  /// The most bytes of each residual stream.
-  private static final long STREAM = 192L << 20;
-
+public final class LayerByLayer implements CalibratedRounding {
   /// The most bytes of what is known of inputs at a time: beyond, texts go through a layer again.
   private static final long INPUTS = 512L << 20;
 
@@ -44,13 +38,12 @@ public final class LayerByLayer implements AutoCloseable {
   private final Decoder original;
   private final Ops ops;
   private final Ops exact;
-  private final List<int[]> samples = new ArrayList<>();
   private final Arena arena = Arena.ofShared();
 
   /// The residual streams of the model as it was, and of the one whose layers are quantized.
-  private final Tensor originalStream;
+  private final TextStream originalStream;
 
-  private final Tensor stream;
+  private final TextStream stream;
 
   /// The targets by where they begin.
   private final TreeMap<Long, Target> targets = new TreeMap<>();
@@ -65,43 +58,13 @@ public final class LayerByLayer implements AutoCloseable {
     this.original = original;
     this.ops = ops;
     this.exact = exact;
-    long width = original.config().hiddenSize();
-    long rows = 0;
-    for (int[] ids : samples) {
-      if (this.samples.isEmpty() || (rows + ids.length) * width * Float.BYTES <= STREAM) {
-        this.samples.add(ids);
-        rows += ids.length;
-      }
-    }
     all.forEach(target -> targets.put(target.address(), target));
-    originalStream = Tensor.allocate(arena, DType.Plain.F32, rows, width);
-    stream = Tensor.allocate(arena, DType.Plain.F32, rows, width);
-    long row = 0;
-    for (int[] ids : this.samples) {
-      try (var _ = ops.scope()) {
-        var embedded = original.embed(ops, ids);
-        rows(originalStream, row, ids).segment().copyFrom(embedded.segment());
-        row += ids.length;
-      }
-    }
-    stream.segment().copyFrom(originalStream.segment());
-  }
-
-  /// The tokens that are read.
-  public long tokens() {
-    return stream.dim(0);
-  }
-
-  private static Tensor rows(Tensor stream, long from, int[] ids) {
-    return stream.slice(0, from, from + ids.length);
+    originalStream = new TextStream(original, ops, samples, arena);
+    stream = new TextStream(original, ops, samples, arena);
   }
 
   /// Quantizes the targets of a layer, each kind after those that it gets its inputs from.
-  ///
-  /// @param with the model with these targets of the layer quantized, and all of earlier layers
-  /// @param out where the results are
-  /// @return those that texts have reached, by their names: an expert that no token has chosen is
-  ///   not among them
+  @Override
   public Map<String, Tensor> quantize(
       int layer, Function<Map<String, Tensor>, Decoder> with, Arena out) {
     var done = new LinkedHashMap<String, Tensor>();
@@ -116,19 +79,10 @@ public final class LayerByLayer implements AutoCloseable {
     return done;
   }
 
-  /// Leads the texts through a layer.
-  ///
-  /// @param decoder in which it is quantized
+  @Override
   public void advance(Decoder decoder, int layer) {
-    try (var own = ops.sharing();
-        var originals = ops.sharing()) {
-      long row = 0;
-      for (int[] ids : samples) {
-        run(own, decoder, layer, ids, rows(stream, row, ids));
-        run(originals, original, layer, ids, rows(originalStream, row, ids));
-        row += ids.length;
-      }
-    }
+    stream.advance(ops, decoder, layer);
+    originalStream.advance(ops, original, layer);
   }
 
   /// Tells a stage what the layer's inputs are.
@@ -137,16 +91,15 @@ public final class LayerByLayer implements AutoCloseable {
     var before = new Seen(stage, false);
     try (var own = ops.observed(now);
         var originals = ops.observed(before)) {
-      long row = 0;
-      for (int[] ids : samples) {
+      for (int i = 0; i < stream.texts(); i++) {
         try (var memory = Arena.ofShared()) {
-          now.begin(rows(stream, row, ids), memory);
-          run(own, decoder, layer, ids, now.residual);
-          before.begin(rows(originalStream, row, ids), memory);
-          run(originals, original, layer, ids, before.residual);
+          int[] ids = stream.ids(i);
+          now.begin(stream.rows(i), memory);
+          TextStream.run(own, decoder, layer, ids, now.residual);
+          before.begin(originalStream.rows(i), memory);
+          TextStream.run(originals, original, layer, ids, before.residual);
           now.inputs.forEach((inputs, all) -> add(inputs, all, before, now, memory));
         }
-        row += ids.length;
       }
     }
   }
@@ -164,16 +117,6 @@ public final class LayerByLayer implements AutoCloseable {
     var residual = isAdded ? LayerInputs.difference(exact, a, b, memory) : null;
     for (int i = 0; i < now.size(); i++) {
       inputs.add(exact, now.get(i), alike ? then.get(i) : null, residual);
-    }
-  }
-
-  /// Runs a layer on x (T, D), in place.
-  private static void run(Ops ops, Decoder decoder, int layer, int[] ids, Tensor x) {
-    var layout = decoder.layout(DType.Plain.F32);
-    try (var pool = new KvPool(Long.MAX_VALUE);
-        var sequence = new Sequence(pool, layout, ids.length);
-        var _ = ops.scope()) {
-      decoder.forward(ops, layer, Batch.of(sequence, ids, 0), x);
     }
   }
 
@@ -278,8 +221,9 @@ public final class LayerByLayer implements AutoCloseable {
       }
       String name = NUMBER.matcher(first.name()).replaceAll("*");
       int columns = Math.toIntExact(x.dim(1));
-      boolean mayAdd = weights.size() == 1 && weights.getFirst().dim(0) == stream.dim(1);
-      long more = LayerInputs.bytes(columns, mayAdd ? stream.dim(1) : 0);
+      long width = original.config().hiddenSize();
+      boolean mayAdd = weights.size() == 1 && weights.getFirst().dim(0) == width;
+      long more = LayerInputs.bytes(columns, mayAdd ? width : 0);
       if (kind != null && (!kind.equals(name) || bytes + more > INPUTS)) {
         someLeft = true;
         return null;
@@ -294,12 +238,8 @@ public final class LayerByLayer implements AutoCloseable {
 
     /// The target that a weight is part of; null for none, or one that is done.
     private Target target(Tensor weight) {
-      var entry = targets.floorEntry(weight.segment().address());
-      return entry == null
-              || !entry.getValue().holds(weight)
-              || done.containsKey(entry.getValue().name())
-          ? null
-          : entry.getValue();
+      var target = Target.of(targets, weight);
+      return target == null || done.containsKey(target.name()) ? null : target;
     }
 
     void round(Arena out) {

@@ -116,6 +116,41 @@ final class LayerInputs implements AutoCloseable {
     return difference;
   }
 
+  /// H of each group of `size` columns (size, size), with a little on the diagonal for those that
+  /// no text has reached.
+  float[][] blocks(int size) {
+    var blocks = new float[columns / size][size * size];
+    for (int g = 0; g < blocks.length; g++) {
+      var hessian = parts.get(g * size / width).hessian;
+      int first = g * size % width;
+      float trace = 0;
+      for (int i = 0; i < size * size; i++) {
+        blocks[g][i] = hessian.get(first + i / size, first + i % size);
+        trace += i / size == i % size ? blocks[g][i] : 0;
+      }
+      for (int i = 0; i < size; i++) {
+        blocks[g][i * size + i] += Math.max(0.01f * trace / size, Float.MIN_NORMAL);
+      }
+    }
+    return blocks;
+  }
+
+  /// `sum ||d x||^2` of errors d (N, K).
+  double loss(Ops ops, Tensor errors) {
+    double sum = 0;
+    for (int i = 0; i < parts.size(); i++) {
+      try (var arena = Arena.ofShared()) {
+        var own = part(errors, i * width, arena);
+        var products = ops.linear(own, parts.get(i).hessian.sums());
+        for (long k = 0; k < own.size(); k++) {
+          float d = own.segment().getAtIndex(FLOAT, k);
+          sum += (double) d * products.segment().getAtIndex(FLOAT, k);
+        }
+      }
+    }
+    return sum;
+  }
+
   /// Weights of the layers, rounded by GPTQ.
   ///
   /// @param weights (N, K) each, without gaps

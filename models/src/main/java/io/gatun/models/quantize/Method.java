@@ -16,13 +16,16 @@ public enum Method {
   HQQ,
   /// Each column makes up for the errors of those before it, as calibration texts weigh them
   /// ([LayerByLayer]).
-  GPTQ;
+  GPTQ,
+  /// Columns with great inputs, as calibration texts show them, are scaled up before they are
+  /// rounded ([ActivationAware]).
+  AWQ;
 
   private static final long SLAB = 2048;
 
   /// Whether it needs texts.
   public boolean isCalibrated() {
-    return this == GPTQ;
+    return this == GPTQ || this == AWQ;
   }
 
   /// Gives the bytes of `w` (N, K) as type `to`, in pieces from first to last. What texts have not

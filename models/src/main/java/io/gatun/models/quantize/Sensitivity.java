@@ -126,9 +126,9 @@ public final class Sensitivity implements AutoCloseable {
     ProductObserver observer =
         (x, weights) -> {
           for (var weight : weights) {
-            var entry = targets.floorEntry(weight.segment().address());
-            if (entry != null && entry.getValue().holds(weight)) {
-              found.add(unit(entry.getValue().name()));
+            var target = Target.of(targets, weight);
+            if (target != null) {
+              found.add(unit(target.name()));
             }
           }
         };

@@ -6,6 +6,7 @@ import io.gatun.tensor.ops.Packing;
 import io.gatun.tensor.runtime.Workers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.NavigableMap;
 
 /// A matrix to be quantized.
 ///
@@ -20,6 +21,14 @@ public record Target(String name, Tensor matrix, DType.Tiled type) {
         && weight.dtype().equals(matrix.dtype())
         && at >= 0
         && at < Math.max(1, matrix.segment().byteSize());
+  }
+
+  /// The target that a weight is part of; null for none.
+  ///
+  /// @param byAddress all by where they begin
+  static Target of(NavigableMap<Long, Target> byAddress, Tensor weight) {
+    var entry = byAddress.floorEntry(weight.segment().address());
+    return entry == null || !entry.getValue().holds(weight) ? null : entry.getValue();
   }
 
   /// Rounded to the nearest.

@@ -4,7 +4,10 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.arch.Architectures;
+import io.gatun.models.quantize.ActivationAware;
+import io.gatun.models.quantize.CalibratedRounding;
 import io.gatun.models.quantize.LayerByLayer;
+import io.gatun.models.quantize.Method;
 import io.gatun.models.quantize.Sensitivity;
 import io.gatun.models.quantize.Target;
 import io.gatun.models.quantized.QuantizedCheckpoint;
@@ -91,12 +94,12 @@ final class Calibration implements AutoCloseable {
     return found;
   }
 
-  /// Quantizes what texts reach ([LayerByLayer]).
-  Map<String, Tensor> quantize(FinishedLayers finished, IntConsumer progress) {
+  /// Quantizes what texts reach.
+  Map<String, Tensor> quantize(Method method, FinishedLayers finished, IntConsumer progress) {
     var made = new LinkedHashMap<String, Tensor>();
     var tensors = new LinkedHashMap<>(checkpoint.tensors());
     try (var exact = new Ops(Backend.NATIVE, ops.workers().threads(), Precision.F32);
-        var walk = new LayerByLayer(decoder, ops, exact, samples, targets.values())) {
+        var walk = rounding(method, exact)) {
       for (int i = 0; i < layers(); i++) {
         var matrices = finished.read(i);
         if (matrices == null) {
@@ -120,6 +123,15 @@ final class Calibration implements AutoCloseable {
       }
     }
     return made;
+  }
+
+  private CalibratedRounding rounding(Method method, Ops exact) {
+    var all = targets.values();
+    return switch (method) {
+      case GPTQ -> new LayerByLayer(decoder, ops, exact, samples, all);
+      case AWQ -> new ActivationAware(decoder, checkpoint.tensors(), ops, exact, samples, all);
+      case RTN, HQQ -> throw new AssertionError(method);
+    };
   }
 
   /// The model with some matrices in place of those it has, of stacks of experts only whole ones.

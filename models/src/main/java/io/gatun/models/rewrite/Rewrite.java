@@ -359,9 +359,9 @@ public final class Rewrite {
   }
 
   /// Quantizes, layer by layer, what calibration texts reach
-  /// ([io.gatun.models.quantize.LayerByLayer]). Each layer that is done is kept in a folder beside
-  /// the result, `OUT.partial`, until all is [written][#write]: the same call after an end at any
-  /// moment goes on with the next.
+  /// ([io.gatun.models.quantize.CalibratedRounding]). Each layer that is done is kept in a folder
+  /// beside the result, `OUT.partial`, until all is [written][#write]: the same call after an end
+  /// at any moment goes on with the next.
   ///
   /// @param samples tokens of texts
   /// @param out where the result will be written
@@ -373,7 +373,8 @@ public final class Rewrite {
     try (var calibration = calibration(samples, out, threads)) {
       String work = Calibration.work(config.method().name(), checkpoint, samples, targets());
       finished = finished(out, work, "layer");
-      made.putAll(calibration.quantize(finished, progress));
+      made.putAll(calibration.quantize(config.method(), finished, progress));
+      outputs.replaceAll(t -> made.containsKey(t.name()) ? t.as(made.get(t.name()).dtype()) : t);
     }
   }
 

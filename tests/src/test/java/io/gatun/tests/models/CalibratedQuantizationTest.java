@@ -10,26 +10,42 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.Llm;
 import io.gatun.models.Quantize;
+import io.gatun.models.decoder.Batch;
+import io.gatun.models.decoder.Decoder;
 import io.gatun.models.decoder.arch.Architectures;
 import io.gatun.models.evaluation.TextComparison;
+import io.gatun.models.quantize.ActivationAware;
 import io.gatun.models.quantize.CalibrationTexts;
 import io.gatun.models.quantize.Method;
 import io.gatun.models.quantize.QuantizeConfig;
+import io.gatun.models.quantize.Target;
+import io.gatun.models.quantized.QuantizedCheckpoint;
 import io.gatun.models.rewrite.Rewrite;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.DType;
+import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Backend;
+import io.gatun.tensor.ops.Ops;
+import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.runtime.Workers;
+import io.gatun.tensor.sequence.KvPool;
+import io.gatun.tensor.sequence.Sequence;
 import io.gatun.tests.TestData;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Weights rounded with a view to what the layers are given.
@@ -125,9 +141,104 @@ class CalibratedQuantizationTest {
     assertTrue(found[1] < 1.25 * found[0] && found[1] != found[0], found[0] + ", " + found[1]);
   }
 
+  /// What comes of it is an ordinary checkpoint that is nearer to the original.
   @Test
-  void whatWasStoppedGoesOn() throws IOException {
-    var config = QuantizeConfig.of(4).by(Method.GPTQ).inGroupsOf(64);
+  void columnsWithGreatInputsAreScaled() throws IOException {
+    var config = QuantizeConfig.of(4);
+    Path awq = quantized(config.by(Method.AWQ), "awq");
+    double[] found = divergences(quantized(config, "rtn"), awq);
+    assertTrue(found[1] < 0.9 * found[0], found[0] + " became " + found[1]);
+    try (var a = Checkpoint.open(tiny());
+        var b = Checkpoint.open(awq)) {
+      for (String norm : new String[] {"input_layernorm", "post_attention_layernorm"}) {
+        String name = "model.layers.1." + norm + ".weight";
+        assertEquals(DType.Plain.F32, b.tensor(name).dtype());
+        assertFalse(Arrays.equals(a.tensor(name).toFloats(), b.tensor(name).toFloats()), name);
+      }
+    }
+  }
+
+  /// Before anything is rounded a model with scales gives the logits that it gave without.
+  @ParameterizedTest
+  @MethodSource({"trained", "architectures"})
+  void scalesAreFoldedExactly(Path model) {
+    int[] ids = IntStream.range(1, 40).toArray();
+    try (var checkpoint = Checkpoint.open(TestData.complete(model));
+        var ops = new Ops(Backend.NATIVE, THREADS, Precision.F32);
+        var arena = Arena.ofShared()) {
+      var decoder = Architectures.open(checkpoint);
+      if (!decoder.layersStandAlone()) {
+        return; // refused, see allArchitecturesAreLedThrough
+      }
+      var all = new ArrayList<Target>();
+      checkpoint
+          .tensors()
+          .forEach(
+              (name, t) -> {
+                if (decoder.names().isLinear(name) && t.dim(-1) % 32 == 0) {
+                  all.add(new Target(name, t, new DType.Tiled(4, 32)));
+                }
+              });
+      var tensors = new HashMap<>(checkpoint.tensors());
+      var scaled = new HashMap<String, Tensor>();
+      try (var awq =
+          new ActivationAware(decoder, checkpoint.tensors(), ops, ops, List.of(ids), all)) {
+        for (int i = 0; i < decoder.config().numHiddenLayers(); i++) {
+          scaled.putAll(awq.scaled(i, some -> with(checkpoint, tensors, some), arena));
+          awq.advance(decoder, i);
+        }
+      }
+      for (var entry : scaled.entrySet()) {
+        // Else it would not be among what is written.
+        assertTrue(
+            entry.getValue().shape().rank() == 1
+                || all.stream().anyMatch(t -> t.name().equals(entry.getKey())),
+            entry.getKey());
+      }
+      float[] expected = logits(ops, decoder, ids);
+      float[] found = logits(ops, with(checkpoint, tensors, scaled), ids);
+      float greatest = 0;
+      for (float v : expected) {
+        greatest = Math.max(greatest, Math.abs(v));
+      }
+      assertArrayEquals(expected, found, 1e-4f * greatest);
+      if (model.equals(tiny())) {
+        for (String name : List.of("input_layernorm", "post_attention_layernorm", "mlp.up_proj")) {
+          assertTrue(scaled.containsKey("model.layers.1." + name + ".weight"), name);
+        }
+        scaled.keySet().removeIf(name -> name.contains("norm"));
+        float[] without = logits(ops, with(checkpoint, tensors, scaled), ids);
+        assertTrue(Math.abs(without[0] - expected[0]) > 1e-2f * greatest);
+      }
+    }
+  }
+
+  private static Decoder with(
+      Checkpoint checkpoint, Map<String, Tensor> tensors, Map<String, Tensor> some) {
+    var all = new HashMap<>(tensors);
+    all.putAll(some);
+    return Architectures.open(QuantizedCheckpoint.with(checkpoint, all));
+  }
+
+  private static float[] logits(Ops ops, Decoder decoder, int[] ids) {
+    var layout = decoder.layout(DType.Plain.F32);
+    try (var own = ops.sharing();
+        var _ = own.scope()) {
+      var x = decoder.embed(own, ids);
+      for (int i = 0; i < decoder.config().numHiddenLayers(); i++) {
+        try (var pool = new KvPool(Long.MAX_VALUE);
+            var sequence = new Sequence(pool, layout, ids.length)) {
+          decoder.forward(own, i, Batch.of(sequence, ids, 0), x);
+        }
+      }
+      return decoder.logits(own, decoder.hidden(own, x)).toFloats();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"GPTQ", "AWQ"})
+  void whatWasStoppedGoesOn(Method method) throws IOException {
+    var config = QuantizeConfig.of(4).by(method).inGroupsOf(64);
     Path whole = quantized(config, "whole");
     Path out = temp.resolve("stopped");
     try (var checkpoint = Checkpoint.open(tiny())) {
@@ -271,6 +382,10 @@ class CalibratedQuantizationTest {
           IllegalArgumentException.class, () -> Quantize.apply(llm, config.by(Method.GPTQ)));
       assertThrows(CheckpointException.class, () -> Quantize.apply(llm, config));
     }
+  }
+
+  static Stream<Path> trained() {
+    return Stream.of(tiny());
   }
 
   static Stream<Path> architectures() throws IOException {

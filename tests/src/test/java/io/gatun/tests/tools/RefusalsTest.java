@@ -199,6 +199,9 @@ class RefusalsTest {
   void quantizingByMethods() {
     String[] start = {"quantize", "-m", "tiny-llm", "-o", temp.resolve("q").toString()};
     assertRefused(gatun(start, "--method", "gptq"), "--calibrate FILE");
+    assertRefused(gatun(start, "--method", "awq"), "--method awq needs texts", "--calibrate FILE");
+    assertRefused(
+        gatun(start, "--method", "awq", "--mode", "q4_0", "--calibrate", "a"), "knows no --method");
     assertRefused(gatun(start, "--calibrate", "a.txt"), "rtn reads no texts", "gptq");
     assertRefused(gatun(start, "--method", "hqq", "--samples", "3"), "hqq reads no texts");
     assertRefused(gatun(start, "--mode", "q4_0", "--method", "hqq"), "q4_0 knows no --method");
