@@ -216,7 +216,8 @@ class ArchitectureTest {
           .resideOutsideOfPackages("io.gatun.search..", "io.gatun.tests..")
           .and()
           .haveNameNotMatching(
-              "io\\.gatun\\.tools\\.(Searching.*|IndexProgress|SearchSpeed.*|SearchCache.*)")
+              "io\\.gatun\\.tools\\.(Searching.*|IndexProgress|SearchSpeed.*|SearchCache.*)"
+                  + "|io\\.gatun\\.langchain4j\\.Gatun(EmbeddingStore|ContentRetriever)")
           .should()
           .dependOnClassesThat()
           .resideInAPackage("io.gatun.search..");
