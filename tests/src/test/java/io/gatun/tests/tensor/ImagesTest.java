@@ -3,12 +3,14 @@ package io.gatun.tests.tensor;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
+import java.lang.management.ManagementFactory;
 import org.junit.jupiter.api.Test;
 
 /// The operations that move pixels.
@@ -135,6 +137,24 @@ class ImagesTest {
           }
         }
       }
+    }
+  }
+
+  /// Weights are put in order once, not in each call.
+  @Test
+  void depthwiseConvolutionsKeepTheirWeights() {
+    int channels = 256;
+    var x = fixture.random(DType.Plain.F32, 1, 7, 1, channels);
+    var conv = ConvWeight.same(fixture.random(DType.Plain.F32, channels, 1, 7, 7), null);
+    try (var ops = new Ops(Backend.SCALAR, 1)) {
+      var f = new Functional(ops, DType.Plain.F32);
+      var first = f.depthwiseConv2d(x, conv).toFloats();
+      var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+      long before = threads.getCurrentThreadAllocatedBytes();
+      var second = f.depthwiseConv2d(x, conv);
+      long allocated = threads.getCurrentThreadAllocatedBytes() - before;
+      assertTrue(allocated < 4L * channels * 49, allocated + " bytes");
+      assertArrayEquals(first, second.toFloats());
     }
   }
 

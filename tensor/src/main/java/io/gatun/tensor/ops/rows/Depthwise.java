@@ -17,8 +17,9 @@ public final class Depthwise {
     Check.same("input channels of the weight", w.inChannels(), "channels seen by each", 1);
     var shape = Shape.of(x, w);
     var out = ctx.empty(x.dim(0), shape.outHeight, shape.outWidth, x.dim(3));
-    float[] weight = byPixels(w);
-    float[] bias = w.bias() == null ? new float[shape.channels] : w.bias().toFloats();
+    var form = form(ctx, w);
+    float[] weight = form.weight;
+    float[] bias = form.bias;
     ctx.forEach(
         x.dim(0) * shape.outHeight,
         1,
@@ -43,6 +44,23 @@ public final class Depthwise {
           }
         });
     return out;
+  }
+
+  /// A weight as the loops read it.
+  ///
+  /// @param weight (ky, kx, C)
+  /// @param bias (C)
+  private record Form(float[] weight, float[] bias) {}
+
+  /// It is kept from the first use on.
+  private static Form form(Context ctx, ConvWeight w) {
+    var kept = ctx.packed().form(w, Form.class, Form.class);
+    if (kept != null) {
+      return kept;
+    }
+    float[] bias =
+        w.bias() == null ? new float[Math.toIntExact(w.outChannels())] : w.bias().toFloats();
+    return ctx.packed().keep(w, Form.class, new Form(byPixels(w), bias));
   }
 
   /// The weight (C, 1, ky, kx) as (ky, kx, C).
