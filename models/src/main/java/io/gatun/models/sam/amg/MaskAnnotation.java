@@ -2,7 +2,6 @@ package io.gatun.models.sam.amg;
 
 import io.gatun.models.sam.Mask;
 import io.gatun.models.sam.Rle;
-
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

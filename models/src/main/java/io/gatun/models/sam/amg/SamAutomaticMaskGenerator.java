@@ -1,14 +1,13 @@
 package io.gatun.models.sam.amg;
 
-import io.gatun.models.sam.Mask;
-import io.gatun.models.sam.Prompt;
-import io.gatun.models.sam.MaskUpscaler;
-import io.gatun.models.sam.LowResMasks;
-import io.gatun.models.sam.MaskPredictor;
-import io.gatun.models.sam.EncodedImage;
-import io.gatun.models.sam.Rle;
-
 import io.gatun.models.image.Image;
+import io.gatun.models.sam.EncodedImage;
+import io.gatun.models.sam.LowResMasks;
+import io.gatun.models.sam.Mask;
+import io.gatun.models.sam.MaskPredictor;
+import io.gatun.models.sam.MaskUpscaler;
+import io.gatun.models.sam.Prompt;
+import io.gatun.models.sam.Rle;
 import io.gatun.models.sam.config.MaskGeneratorOptions;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -174,7 +173,8 @@ public final class SamAutomaticMaskGenerator {
 
   /// The mask in the image's coordinates, or null if it is unstable or cut off by its crop's edge.
   private Candidate judge(MaskUpscaler.Result result, double x, double y, Image image, int[] crop) {
-    if (options.stabilityScoreThresh() > 0 && !(result.stability() >= options.stabilityScoreThresh())) {
+    if (options.stabilityScoreThresh() > 0
+        && !(result.stability() >= options.stabilityScoreThresh())) {
       return null;
     }
     Mask mask = result.mask();

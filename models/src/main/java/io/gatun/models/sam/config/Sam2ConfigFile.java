@@ -1,6 +1,5 @@
 package io.gatun.models.sam.config;
 
-
 import com.fasterxml.jackson.databind.node.MissingNode;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;

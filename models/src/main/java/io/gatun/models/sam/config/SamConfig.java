@@ -1,6 +1,5 @@
 package io.gatun.models.sam.config;
 
-
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import java.util.List;

@@ -1,7 +1,6 @@
 package io.gatun.models.sam.export;
 
 import io.gatun.models.sam.Mask;
-
 import java.awt.image.BufferedImage;
 import java.awt.image.IndexColorModel;
 import java.io.IOException;

@@ -1,10 +1,9 @@
 package io.gatun.models.sam.modeling;
 
-import io.gatun.models.sam.modeling.encoder.ImageEncoder;
+import io.gatun.models.nn.Weights;
 import io.gatun.models.sam.config.SamConfig;
 import io.gatun.models.sam.config.ViTConfig;
-
-import io.gatun.models.nn.Weights;
+import io.gatun.models.sam.modeling.encoder.ImageEncoder;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;

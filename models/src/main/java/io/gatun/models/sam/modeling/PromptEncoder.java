@@ -1,9 +1,8 @@
 package io.gatun.models.sam.modeling;
 
-import io.gatun.models.sam.config.SamConfig;
-
 import io.gatun.models.nn.LayerNorm;
 import io.gatun.models.nn.Weights;
+import io.gatun.models.sam.config.SamConfig;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.ConvWeight;

@@ -1,7 +1,6 @@
 package io.gatun.models.sam.modeling;
 
 import io.gatun.models.sam.config.SamConfig;
-
 import java.util.Arrays;
 
 /// A prompt's points and corners of boxes as the prompt encoder takes them.
@@ -27,8 +26,7 @@ public record PromptPoints(float[] xy, int[] labels) {
   /// @param box x0, y0, x1, y1 in such pixels, or null
   public static PromptPoints of(SamConfig.Kind kind, float[] xy, int[] labels, float[] box) {
     var points = new PromptPoints(xy, labels);
-    var corners =
-        box == null ? none(0) : new PromptPoints(box, new int[] {TOP_LEFT, BOTTOM_RIGHT});
+    var corners = box == null ? none(0) : new PromptPoints(box, new int[] {TOP_LEFT, BOTTOM_RIGHT});
     boolean any = labels.length > 0 || box != null;
     if (kind == SamConfig.Kind.SAM2) {
       return corners.and(points).and(none(any ? 1 : 0));

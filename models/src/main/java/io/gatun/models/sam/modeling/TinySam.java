@@ -1,11 +1,10 @@
 package io.gatun.models.sam.modeling;
 
+import io.gatun.models.nn.ConstantTensors;
+import io.gatun.models.nn.Weights;
 import io.gatun.models.sam.config.SamConfig;
 import io.gatun.models.sam.config.ViTConfig;
 import io.gatun.models.sam.modeling.encoder.ImageEncoderViT;
-
-import io.gatun.models.nn.ConstantTensors;
-import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.WarmUp;

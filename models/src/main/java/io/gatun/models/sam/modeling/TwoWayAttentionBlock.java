@@ -1,9 +1,8 @@
 package io.gatun.models.sam.modeling;
 
-import io.gatun.models.sam.config.SamConfig;
-
 import io.gatun.models.nn.LayerNorm;
 import io.gatun.models.nn.Weights;
+import io.gatun.models.sam.config.SamConfig;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.Epilogue;
@@ -70,9 +69,7 @@ final class TwoWayAttentionBlock {
   /// @param projected what [#project] gave
   Tensor tokens(Functional f, Tensor queries, Tensor queryPe, Tensor projected) {
     var q = norm1.forward(f, selfAttention(f, queries, queryPe));
-    q =
-        crossAttnTokenToImage.forward(
-            f, f.add(q, queryPe), projected, projected, Epilogue.add(q));
+    q = crossAttnTokenToImage.forward(f, f.add(q, queryPe), projected, projected, Epilogue.add(q));
     q = norm2.forward(f, q);
     var hidden = f.linear(q, lin1, Epilogue.of(Activation.RELU));
     return norm3.forward(f, f.linear(hidden, lin2, Epilogue.add(q)));

@@ -1,9 +1,8 @@
 package io.gatun.models.sam.modeling;
 
-import io.gatun.models.sam.config.SamConfig;
-
 import io.gatun.models.nn.LayerNorm;
 import io.gatun.models.nn.Weights;
+import io.gatun.models.sam.config.SamConfig;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
@@ -73,11 +72,7 @@ public final class TwoWayTransformer {
     projected = finalKv.forward(f, keys);
     queries =
         finalAttnTokenToImage.forward(
-            f,
-            f.add(queries, tokens),
-            projected,
-            projected,
-            Epilogue.add(queries));
+            f, f.add(queries, tokens), projected, projected, Epilogue.add(queries));
     return new Output(normFinalAttn.forward(f, queries), keys);
   }
 }

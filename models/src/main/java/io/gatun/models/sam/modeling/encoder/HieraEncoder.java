@@ -1,11 +1,10 @@
 package io.gatun.models.sam.modeling.encoder;
 
-import io.gatun.models.sam.config.HieraConfig;
-import io.gatun.models.sam.config.SamConfig;
-
 import io.gatun.models.nn.Constants;
 import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
+import io.gatun.models.sam.config.HieraConfig;
+import io.gatun.models.sam.config.SamConfig;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Functional;

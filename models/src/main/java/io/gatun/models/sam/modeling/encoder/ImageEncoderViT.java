@@ -1,10 +1,9 @@
 package io.gatun.models.sam.modeling.encoder;
 
-import io.gatun.models.sam.config.ViTConfig;
-
 import io.gatun.models.nn.Constants;
 import io.gatun.models.nn.LayerNorm;
 import io.gatun.models.nn.Weights;
+import io.gatun.models.sam.config.ViTConfig;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Epilogue;

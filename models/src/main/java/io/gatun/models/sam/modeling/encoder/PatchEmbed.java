@@ -1,8 +1,7 @@
 package io.gatun.models.sam.modeling.encoder;
 
-import io.gatun.models.sam.config.ViTConfig;
-
 import io.gatun.models.nn.Weights;
+import io.gatun.models.sam.config.ViTConfig;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;

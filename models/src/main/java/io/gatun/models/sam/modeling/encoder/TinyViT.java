@@ -1,11 +1,10 @@
 package io.gatun.models.sam.modeling.encoder;
 
-import io.gatun.models.sam.config.TinyViTConfig;
-import io.gatun.models.sam.config.SamConfig;
-
 import io.gatun.models.nn.LayerNorm;
 import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
+import io.gatun.models.sam.config.SamConfig;
+import io.gatun.models.sam.config.TinyViTConfig;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
 import io.gatun.tensor.ops.ConvWeight;

@@ -1,9 +1,8 @@
 package io.gatun.models.sam.modeling.encoder;
 
-import io.gatun.models.sam.config.HieraConfig;
-
 import io.gatun.models.nn.Bicubic;
 import io.gatun.models.nn.Weights;
+import io.gatun.models.sam.config.HieraConfig;
 import io.gatun.tensor.Tensor;
 import java.lang.foreign.Arena;
 
