@@ -40,15 +40,16 @@ public final class GroupSoftmax {
     var factor = FloatVector.broadcast(FLOATS, scale * AttentionWeights.LOG2_E);
     var one = FloatVector.broadcast(FLOATS, AttentionWeights.ONE);
     var zero = FloatVector.zero(FLOATS);
+    // A vector that one of two branches makes is an object in some JVMs: so a short group's maximum
+    // is taken twice of the same, and its sum with 0 times the other.
+    var far = size == LONG ? BY_8 : BY_4;
+    var ofFar = FloatVector.broadcast(FLOATS, size == LONG ? 1f : 0f);
     var added = FloatVector.fromMemorySegment(FLOATS, ALL, uncounted & IN_BOUNDS, ORDER);
     for (int i = 0; i < vectors; i++) {
       var x =
           FloatVector.fromMemorySegment(FLOATS, ALL, (scores + 4L * COUNT * i) & IN_BOUNDS, ORDER)
               .fma(factor, added);
-      var most = x;
-      if (size == LONG) {
-        most = most.max(most.rearrange(BY_8));
-      }
+      var most = x.max(x.rearrange(far));
       most = most.max(most.rearrange(BY_4));
       most = most.max(most.rearrange(BY_2));
       most = most.max(most.rearrange(BY_1));
@@ -70,9 +71,7 @@ public final class GroupSoftmax {
               .mul(bits.reinterpretAsFloats());
       // The bits of a NaN are taken for a number; nothing of them brings it back.
       var sum = away.fma(zero, e);
-      if (size == LONG) {
-        sum = sum.add(sum.rearrange(BY_8));
-      }
+      sum = sum.rearrange(far).fma(ofFar, sum);
       sum = sum.add(sum.rearrange(BY_4));
       sum = sum.add(sum.rearrange(BY_2));
       sum = sum.add(sum.rearrange(BY_1));
