@@ -2,23 +2,18 @@ package io.gatun.search;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import org.apache.lucene.document.Document;
 import org.apache.lucene.document.Field;
 import org.apache.lucene.document.KnnFloatVectorField;
 import org.apache.lucene.document.StoredField;
 import org.apache.lucene.document.StringField;
-import org.apache.lucene.index.IndexWriter;
 import org.apache.lucene.index.Term;
 import org.apache.lucene.index.VectorSimilarityFunction;
 import org.apache.lucene.search.IndexSearcher;
 import org.apache.lucene.search.KnnFloatVectorQuery;
 import org.apache.lucene.search.MatchAllDocsQuery;
-import org.apache.lucene.search.SearcherManager;
 import org.apache.lucene.search.TermQuery;
-import org.apache.lucene.store.FSDirectory;
-import org.apache.lucene.store.LockObtainFailedException;
 
 /// An answer cache as Lucene keeps it: a document for each answer, and one for each pair of
 /// questions that was confirmed or refuted.
@@ -45,16 +40,10 @@ final class AnswerStore implements AutoCloseable {
     void take(String cluster, double similarity, boolean same);
   }
 
-  private final Path folder;
-  private final FSDirectory directory;
-  private final IndexWriter writer;
-  private final SearcherManager searchers;
+  private final OwnFolder own;
 
-  private AnswerStore(Path folder, FSDirectory directory, IndexWriter writer) throws IOException {
-    this.folder = folder;
-    this.directory = directory;
-    this.writer = writer;
-    searchers = new SearcherManager(writer, null);
+  private AnswerStore(OwnFolder own) {
+    this.own = own;
   }
 
   static AnswerStore open(Path folder, Settings made, Embedder embedder) {
@@ -67,27 +56,7 @@ final class AnswerStore implements AutoCloseable {
                   known.hasVectors() ? "the embedder " + known.embedder() : "no embedder",
                   embedder.name()));
     }
-    try {
-      if (known == null) {
-        Store.checkEmpty(folder);
-        Files.createDirectories(folder);
-      }
-      var directory = FSDirectory.open(folder);
-      try {
-        var writer = new IndexWriter(directory, Store.config());
-        writer.setLiveCommitData((known == null ? made : known).toMap().entrySet());
-        writer.commit();
-        return new AnswerStore(folder, directory, writer);
-      } catch (LockObtainFailedException e) {
-        directory.close();
-        throw new SearchException(folder + ": another process has this cache open", e);
-      } catch (IOException | RuntimeException e) {
-        directory.close();
-        throw e;
-      }
-    } catch (IOException e) {
-      throw SearchException.of(folder, e);
-    }
+    return new AnswerStore(OwnFolder.open(folder, "cache", (known == null ? made : known).toMap()));
   }
 
   /// What tells a question of a scope apart from all others.
@@ -95,27 +64,9 @@ final class AnswerStore implements AutoCloseable {
     return Hashes.of((scope + question).getBytes(StandardCharsets.UTF_8));
   }
 
-  private interface Use<T> {
-    T of(IndexSearcher searcher) throws IOException;
-  }
-
-  private <T> T read(Use<T> use) {
-    try {
-      searchers.maybeRefreshBlocking();
-      var searcher = searchers.acquire();
-      try {
-        return use.of(searcher);
-      } finally {
-        searchers.release(searcher);
-      }
-    } catch (IOException e) {
-      throw SearchException.of(folder, e);
-    }
-  }
-
   /// The answer to a question; null if there is none.
   Entry same(String scope, String question) {
-    return read(
+    return own.read(
         searcher -> {
           var found = searcher.search(new TermQuery(new Term(KEY, key(scope, question))), 1);
           return found.scoreDocs.length == 0 ? null : entry(searcher, found.scoreDocs[0].doc, 1);
@@ -124,7 +75,7 @@ final class AnswerStore implements AutoCloseable {
 
   /// The question that is most similar; null if there is none.
   Entry nearest(String scope, float[] vector) {
-    return read(
+    return own.read(
         searcher -> {
           var query =
               new KnnFloatVectorQuery(
@@ -167,12 +118,7 @@ final class AnswerStore implements AutoCloseable {
     if (vector != null) {
       document.add(new KnnFloatVectorField(VECTOR, vector, VectorSimilarityFunction.DOT_PRODUCT));
     }
-    try {
-      writer.updateDocument(new Term(KEY, key), document);
-      writer.commit();
-    } catch (IOException e) {
-      throw SearchException.of(folder, e);
-    }
+    own.commit(writer -> writer.updateDocument(new Term(KEY, key), document));
   }
 
   /// Notes a pair, for good with the next answer that is put, or at the end.
@@ -182,15 +128,11 @@ final class AnswerStore implements AutoCloseable {
     document.add(new StoredField(CLUSTER, cluster));
     document.add(new StoredField(SIMILARITY, similarity));
     document.add(new StoredField(SAME, same ? 1 : 0));
-    try {
-      writer.addDocument(document);
-    } catch (IOException e) {
-      throw SearchException.of(folder, e);
-    }
+    own.change(writer -> writer.addDocument(document));
   }
 
   void pairs(Pairs known) {
-    read(
+    own.read(
         searcher -> {
           var stored = searcher.storedFields();
           var query = new TermQuery(new Term(PAIR, PAIR));
@@ -207,7 +149,7 @@ final class AnswerStore implements AutoCloseable {
   }
 
   int size() {
-    return read(
+    return own.read(
         searcher ->
             searcher.count(MatchAllDocsQuery.INSTANCE)
                 - searcher.count(new TermQuery(new Term(PAIR, PAIR))));
@@ -215,11 +157,6 @@ final class AnswerStore implements AutoCloseable {
 
   @Override
   public void close() {
-    try (directory;
-        searchers) {
-      writer.close();
-    } catch (IOException e) {
-      throw SearchException.of(folder, e);
-    }
+    own.close();
   }
 }

@@ -1,7 +1,6 @@
 package io.gatun.search;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -23,9 +22,6 @@ import org.apache.lucene.search.IndexSearcher;
 import org.apache.lucene.search.KnnFloatVectorQuery;
 import org.apache.lucene.search.MatchAllDocsQuery;
 import org.apache.lucene.search.Query;
-import org.apache.lucene.search.SearcherManager;
-import org.apache.lucene.store.FSDirectory;
-import org.apache.lucene.store.LockObtainFailedException;
 
 /// Vectors that someone else has made, each with a text and notes, in a folder: found by direction.
 ///
@@ -59,16 +55,10 @@ public final class VectorIndex implements AutoCloseable {
   /// @param score (1 + cosine) / 2 of the vectors as they were given, not of rounded ones
   public record Hit(Entry entry, double score) {}
 
-  private final Path folder;
-  private final FSDirectory directory;
-  private final IndexWriter writer;
-  private final SearcherManager searchers;
+  private final OwnFolder own;
 
-  private VectorIndex(Path folder, FSDirectory directory, IndexWriter writer) throws IOException {
-    this.folder = folder;
-    this.directory = directory;
-    this.writer = writer;
-    searchers = new SearcherManager(writer, null);
+  private VectorIndex(OwnFolder own) {
+    this.own = own;
   }
 
   /// Opens the index in a folder, or makes one there.
@@ -76,25 +66,7 @@ public final class VectorIndex implements AutoCloseable {
   /// @throws SearchException if the folder holds something else, or another process has it open
   public static VectorIndex open(Path folder) {
     Objects.requireNonNull(folder, "the index's folder is null");
-    try {
-      if (!Files.isDirectory(folder) || !Store.exists(folder)) {
-        Store.checkEmpty(folder);
-        Files.createDirectories(folder);
-      }
-      var directory = FSDirectory.open(folder);
-      try {
-        var writer = new IndexWriter(directory, Store.config());
-        return new VectorIndex(folder, directory, writer);
-      } catch (LockObtainFailedException e) {
-        directory.close();
-        throw new SearchException(folder + ": another process has this index open", e);
-      } catch (IOException | RuntimeException e) {
-        directory.close();
-        throw e;
-      }
-    } catch (IOException e) {
-      throw SearchException.of(folder, e);
-    }
+    return new VectorIndex(OwnFolder.open(folder, "index", null));
   }
 
   /// Adds vectors, each in the place of what had its id.
@@ -108,8 +80,8 @@ public final class VectorIndex implements AutoCloseable {
       length = length == 0 ? entry.vector.length : length;
       check(entry.vector, length);
     }
-    write(
-        () -> {
+    own.commit(
+        writer -> {
           for (Entry entry : entries) {
             var document = new Document();
             document.add(new StringField(ID, entry.id, Field.Store.YES));
@@ -130,7 +102,7 @@ public final class VectorIndex implements AutoCloseable {
     if (vector.length != length) {
       throw new IllegalArgumentException(
           "%s: a vector of %d numbers; those of this index have %d, and vectors of two models do not compare"
-              .formatted(folder, vector.length, length));
+              .formatted(own, vector.length, length));
     }
     try {
       Vectors.unit(vector);
@@ -141,7 +113,7 @@ public final class VectorIndex implements AutoCloseable {
 
   /// The length of its vectors; 0 if there are none.
   public int dimension() {
-    return read(
+    return own.read(
         searcher -> {
           var field = FieldInfos.getMergedFieldInfos(searcher.getIndexReader()).fieldInfo(VECTOR);
           return field == null ? 0 : field.getVectorDimension();
@@ -150,8 +122,8 @@ public final class VectorIndex implements AutoCloseable {
 
   /// Removes what has these ids; those that are not there change nothing.
   public void remove(List<String> ids) {
-    write(
-        () ->
+    own.commit(
+        writer ->
             writer.deleteDocuments(ids.stream().map(id -> new Term(ID, id)).toArray(Term[]::new)));
   }
 
@@ -160,7 +132,7 @@ public final class VectorIndex implements AutoCloseable {
   /// @param notes told the notes, which may be null
   public void removeIf(Predicate<String> notes) {
     var gone = new ArrayList<String>();
-    read(
+    own.read(
         searcher -> {
           var stored = searcher.storedFields();
           for (int id : all(searcher)) {
@@ -176,12 +148,12 @@ public final class VectorIndex implements AutoCloseable {
 
   /// Removes all.
   public void clear() {
-    write(writer::deleteAll);
+    own.commit(IndexWriter::deleteAll);
   }
 
   /// The number of vectors.
   public int size() {
-    return read(searcher -> searcher.getIndexReader().numDocs());
+    return own.read(searcher -> searcher.getIndexReader().numDocs());
   }
 
   /// The nearest, the nearest first.
@@ -196,7 +168,7 @@ public final class VectorIndex implements AutoCloseable {
       return List.of();
     }
     check(query, length);
-    return read(
+    return own.read(
         searcher -> {
           int size = searcher.getIndexReader().numDocs();
           int candidates = Math.min(size, Math.max(count, CANDIDATES));
@@ -246,44 +218,8 @@ public final class VectorIndex implements AutoCloseable {
     return vectors.vectorValue(each.index()).clone();
   }
 
-  private interface Use<T> {
-    T of(IndexSearcher searcher) throws IOException;
-  }
-
-  private <T> T read(Use<T> use) {
-    try {
-      searchers.maybeRefreshBlocking();
-      var searcher = searchers.acquire();
-      try {
-        return use.of(searcher);
-      } finally {
-        searchers.release(searcher);
-      }
-    } catch (IOException e) {
-      throw SearchException.of(folder, e);
-    }
-  }
-
-  private interface Change {
-    void make() throws IOException;
-  }
-
-  private void write(Change change) {
-    try {
-      change.make();
-      writer.commit();
-    } catch (IOException e) {
-      throw SearchException.of(folder, e);
-    }
-  }
-
   @Override
   public void close() {
-    try (directory;
-        searchers) {
-      writer.close();
-    } catch (IOException e) {
-      throw SearchException.of(folder, e);
-    }
+    own.close();
   }
 }

@@ -168,12 +168,25 @@ public final class GatunJob implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     try {
+      checkOutput();
       checkCluster();
       return run();
     } catch (ParameterException e) {
       throw e;
     } catch (Exception e) { // Spark declares none of its own
       return fail(e);
+    }
+  }
+
+  /// Before rows are computed for nothing.
+  private void checkOutput() {
+    String format = format(output);
+    boolean isFlat = task != Task.SEGMENT && task != Task.EMBED;
+    if (format.equals("text") || format.equals("csv") && !isFlat) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--output %s: need a name that ends with .parquet, .json, .jsonl%s or .orc"
+              .formatted(output, isFlat ? ", .csv" : ""));
     }
   }
 
@@ -241,17 +254,10 @@ public final class GatunJob implements Callable<Integer> {
   }
 
   private void write(Dataset<Row> rows) {
-    String format = format(output);
-    if (format.equals("text") || format.equals("csv") && task == Task.SEGMENT) {
-      throw new ParameterException(
-          spec.commandLine(),
-          "--output %s: need a name that ends with .parquet, .json, .jsonl%s or .orc"
-              .formatted(output, task == Task.SEGMENT || task == Task.EMBED ? "" : ", .csv"));
-    }
     rows.write()
         .mode(overwrite ? SaveMode.Overwrite : SaveMode.ErrorIfExists)
         .option("header", true)
-        .format(format)
+        .format(format(output))
         .save(output);
   }
 

@@ -6,6 +6,7 @@ import io.gatun.tensor.ops.Quantization;
 import io.gatun.tensor.ops.context.Context;
 import io.gatun.tensor.ops.context.WeightRows;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /// The weights of a layer as those read them who compute it: made once and kept, unless there is no
 /// room.
@@ -70,7 +71,7 @@ final class LinearForms {
     if (kept == null) {
       var made =
           isQuantized()
-              ? PackedWeight.converted(ctx, int8().values())
+              ? PackedWeight.left(ctx, List.of(int8().values()))
               : PackedWeight.of(ctx, w.weights());
       kept = ctx.packed().keep(w, Kind.PACKED, made);
     }

@@ -89,7 +89,8 @@ final class PackedWeight {
     return weights.stream().allMatch(w -> w.dtype() == ctx.dtype() && w.isContiguous());
   }
 
-  /// Weights, one above the other, where they lie, if products can read them there.
+  /// Weights, one above the other, where they lie: products read those of the activations' type,
+  /// and convert others.
   static PackedWeight left(Context ctx, List<Tensor> weights) {
     var result = new PackedWeight(ctx.elementType(), weights);
     result.leave(ctx.dtype());
@@ -106,11 +107,6 @@ final class PackedWeight {
   private int outFeatures() {
     var last = blocks[blocks.length - 1];
     return last.from + last.count;
-  }
-
-  /// A weight of another type than the activations', which each product converts.
-  static PackedWeight converted(Context ctx, Tensor weight) {
-    return left(ctx, List.of(weight));
   }
 
   /// Of n rows, as many as make blocks of about [#BLOCK_BYTES], and, where that can be, one block
