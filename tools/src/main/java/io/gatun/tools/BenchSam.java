@@ -46,8 +46,8 @@ final class BenchSam implements Runnable {
       names = "--shape",
       paramLabel = "NAME",
       description =
-          "Instead of --model: random F32 weights in the shape of vit_b (the default), vit_l or"
-              + " vit_h, written once to the cache folder.")
+          "Instead of --model: random F32 weights in the shape of vit_b (the default), vit_l,"
+              + " vit_h or sam2.1_hiera_tiny, written once to the cache folder.")
   private String shape;
 
   @Option(
