@@ -9,6 +9,9 @@ import java.util.function.UnaryOperator;
 
 /// Runs a part of a network in a scope of its own, which only its result survives.
 public final class Scoped {
+  /// Bytes that are worth handing to another thread.
+  private static final long COPIED = 64 << 10;
+
   private Scoped() {}
 
   /// Runs `body`, which keeps nothing that it takes from the workspace.
@@ -47,8 +50,19 @@ public final class Scoped {
     // What was taken lies untouched until the next taking, which may overlap it.
     var kept = f.ops().workspace().take(result.dtype(), result.shape().dims());
     if (kept.segment().address() != result.segment().address()) {
-      MemorySegment.copy(result.segment(), 0, kept.segment(), 0, result.byteSize());
+      copy(f, result.segment(), kept.segment(), result.byteSize());
     }
     return kept;
+  }
+
+  /// On all threads, unless the two overlap.
+  private static void copy(Functional f, MemorySegment from, MemorySegment to, long bytes) {
+    boolean apart = from.address() - to.address() >= bytes || to.address() - from.address() >= bytes;
+    f.ops()
+        .workers()
+        .forEach(
+            bytes,
+            apart ? COPIED : bytes,
+            (_, start, end) -> MemorySegment.copy(from, start, to, start, end - start));
   }
 }

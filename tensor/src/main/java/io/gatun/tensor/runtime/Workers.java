@@ -33,6 +33,7 @@ public final class Workers implements AutoCloseable {
   private static final long SPIN_NANOS = 100_000;
   private static final int SPINS_PER_CLOCK = 64;
   private static final int SPINS_BEFORE_YIELD = 1 << 10;
+  private static final int CLOSED = Integer.MIN_VALUE;
   private static final VarHandle EPOCH;
 
   static {
@@ -47,10 +48,13 @@ public final class Workers implements AutoCloseable {
   private final Thread[] helpers;
   private final RawReaders.Reader reader = new Reader();
   private final AtomicLong next = new AtomicLong();
-  private final AtomicInteger running = new AtomicInteger();
+
+  /// How many helpers are at the operation, and [#CLOSED] more when no other may join.
+  private final AtomicInteger joined = new AtomicInteger(CLOSED);
+
   private final AtomicInteger parked = new AtomicInteger();
 
-  // The operation at hand: written before epoch is raised, read after it was seen raised.
+  // The operation at hand: written before it is opened for helpers, read by those that have joined.
   private Task task;
   private long items;
   private long itemsPerGrain;
@@ -164,7 +168,7 @@ public final class Workers implements AutoCloseable {
     itemsPerGrain = grain;
     failure = null;
     next.setPlain(0);
-    running.setPlain(helpers.length);
+    joined.set(0);
     EPOCH.setVolatile(this, epoch + 1);
     if (parked.get() > 0) {
       for (Thread helper : helpers) {
@@ -172,7 +176,9 @@ public final class Workers implements AutoCloseable {
       }
     }
     work(0);
-    for (int spins = 0; running.getAcquire() > 0; spins++) {
+    // All is taken by now: who still sleeps, or waits for a core, is not waited for.
+    joined.getAndAdd(CLOSED);
+    for (int spins = 0; joined.getAcquire() != CLOSED; spins++) {
       if (spins < SPINS_BEFORE_YIELD) {
         Thread.onSpinWait();
       } else {
@@ -216,9 +222,24 @@ public final class Workers implements AutoCloseable {
       if (ended) {
         return;
       }
-      work(worker);
-      running.getAndAdd(-1);
+      if (join()) {
+        work(worker);
+        joined.getAndAdd(-1);
+      }
     }
+  }
+
+  /// Whether there is an operation that this helper takes part in from now on.
+  private boolean join() {
+    int others = joined.get();
+    while (others >= 0) {
+      int now = joined.compareAndExchange(others, others + 1);
+      if (now == others) {
+        return true;
+      }
+      others = now;
+    }
+    return false;
   }
 
   /// Waits until the epoch is no longer `seen`, spinning first, and returns it.

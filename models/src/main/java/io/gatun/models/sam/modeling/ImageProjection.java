@@ -4,6 +4,7 @@ import io.gatun.models.nn.Constants;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.Ops;
@@ -53,7 +54,15 @@ final class ImageProjection {
 
   /// The layers' results side by side: x (B, S, C), result (B, S, N).
   Tensor forward(Functional f, Tensor x) {
-    return f.add(f.linear(x, weight), constant);
+    return added(f, x, weight, constant);
+  }
+
+  /// x W^T + b + constant, x (B, S, K), the constant as large as a result of B = 1.
+  static Tensor added(Functional f, Tensor x, LinearWeight weight, Tensor constant) {
+    long n = weight.outFeatures();
+    return x.dim(0) == 1
+        ? f.linear(x, weight, Epilogue.add(constant.reshape(1, x.dim(1), n)))
+        : f.add(f.linear(x, weight), constant.reshape(x.dim(1), n));
   }
 
   /// The result of layer `part` in what [#forward] gave.

@@ -35,7 +35,15 @@ final class Upscaling2x2 {
 
   /// x (B, T, I), result (B, 4 T, O).
   Tensor forward(Functional f, Tensor x, Epilogue epilogue) {
-    return f.linear(x, linear, epilogue)
-        .reshape(x.dim(0), PIXELS * x.dim(1), linear.outFeatures() / PIXELS);
+    return pixels(f.linear(x, linear, epilogue));
+  }
+
+  /// x (B, T, I), and what is added for each B (4 T, O), result (B, 4 T, O).
+  Tensor forward(Functional f, Tensor x, Tensor added) {
+    return pixels(ImageProjection.added(f, x, linear, added));
+  }
+
+  private static Tensor pixels(Tensor y) {
+    return y.reshape(y.dim(0), PIXELS * y.dim(1), y.dim(2) / PIXELS);
   }
 }

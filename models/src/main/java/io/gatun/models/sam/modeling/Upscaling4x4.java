@@ -36,9 +36,9 @@ final class Upscaling4x4 {
   ///
   /// @param levels what is added before that: (16 T, O), and before the norm: (4 T, M)
   Tensor forward(Functional f, Tensor x, List<Tensor> levels) {
-    var y = norm.forward(f, f.add(first.forward(f, x, Epilogue.NONE), levels.get(1)));
-    y = second.forward(f, f.activate(y, Activation.GELU), Epilogue.NONE);
-    return f.activate(f.add(y, levels.get(0)), Activation.GELU);
+    var y = norm.forward(f, first.forward(f, x, levels.get(1)));
+    y = second.forward(f, f.activate(y, Activation.GELU), levels.get(0));
+    return f.activate(y, Activation.GELU);
   }
 
   /// The pixels of x (1, s G, s G, C), s being 2 or 4, in the order that [#forward] has after one
