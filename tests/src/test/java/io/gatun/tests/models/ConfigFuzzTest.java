@@ -165,7 +165,7 @@ class ConfigFuzzTest {
           new AutoencoderKL(AutoencoderKLConfig.of(files.config("vae")), files.weights("vae"));
       case "text_encoder/config.json" ->
           new CLIPTextModel(
-              CLIPTextConfig.of(files.config("text_encoder")), files.weights("text_encoder"), f);
+              CLIPTextConfig.of(files.config("text_encoder")), files.weights("text_encoder"));
       case "scheduler/scheduler_config.json" -> {
         var scheduler = Schedulers.of(new SchedulerConfig(files.config("scheduler")));
         scheduler.setTimesteps(4);

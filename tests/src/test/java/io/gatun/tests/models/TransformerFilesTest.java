@@ -362,7 +362,7 @@ class TransformerFilesTest {
   }
 
   private CLIPTextModelWithProjection clip(CLIPTextConfig config, Weights weights) {
-    return new CLIPTextModelWithProjection(config, weights, f);
+    return new CLIPTextModelWithProjection(config, weights);
   }
 
   private Path sparse(String name, Consumer<Weights> network) throws IOException {
