@@ -25,7 +25,6 @@ public record ControlNetLayout(JsonKeys config, WeightNames names, Pattern other
   private static final String PREFIX = "control_model.";
   private static final String ORIGINAL = "input_hint_block.0.weight";
   private static final String DIFFUSERS = "controlnet_cond_embedding.conv_in.weight";
-  private static final String FIRST_KEYS = "attentions.%d.transformer_blocks.0.attn2.to_k.weight";
 
   /// What steers a UNet in other ways, by a part of its tensors' names.
   private static final Map<String, String> OTHERS = new LinkedHashMap<>();
@@ -80,7 +79,7 @@ public record ControlNetLayout(JsonKeys config, WeightNames names, Pattern other
         }
         var names = LdmNames.controlNet(layers, seeing, prefix);
         return new ControlNetLayout(
-            new Tensors(file, names, unet).config(),
+            config(new UNetTensors(file, names), unet),
             names,
             prefix.isEmpty() ? NOTHING : NO_CONTROL_MODEL);
       }
@@ -91,7 +90,7 @@ public record ControlNetLayout(JsonKeys config, WeightNames names, Pattern other
               .formatted(file.path(), DIFFUSERS, PREFIX + ORIGINAL, file.path()));
     }
     return new ControlNetLayout(
-        new Tensors(file, WeightNames.SAME, unet).config(), WeightNames.SAME, NOTHING);
+        config(new UNetTensors(file, WeightNames.SAME), unet), WeightNames.SAME, NOTHING);
   }
 
   private static void requireSupported(Checkpoint file, Set<String> stored) {
@@ -120,107 +119,45 @@ public record ControlNetLayout(JsonKeys config, WeightNames names, Pattern other
     return layers.getFirst();
   }
 
-  /// The tensors of a file by diffusers' names.
-  private record Tensors(Checkpoint file, WeightNames names, JsonKeys unet) {
-    private boolean has(String name) {
-      return file.tensors().containsKey(names.stored(name).name());
+  private static JsonKeys config(UNetTensors tensors, JsonKeys unet) {
+    var config = new ObjectMapper().createObjectNode();
+    config
+        .put("_class_name", "ControlNetModel")
+        .put("in_channels", tensors.dim("conv_in.weight", 1));
+    SHARED.stream()
+        .filter(key -> !unet.isAbsent(key))
+        .forEach(key -> config.set(key, unet.json().path(key)));
+    int blocks = unet.texts("down_block_types").size();
+    tensors.putDown(config, blocks, layers(tensors.file(), unet));
+    requireWidth(tensors, blocks, unet.counts("cross_attention_dim", blocks).getFirst());
+    config.set("cross_attention_dim", unet.json().path("cross_attention_dim"));
+    putSeeing(tensors, config);
+    if (tensors.has("add_embedding.linear_1.weight")) {
+      config
+          .put("addition_embed_type", "text_time")
+          .put(
+              "projection_class_embeddings_input_dim",
+              tensors.dim("add_embedding.linear_1.weight", 1));
     }
+    return new JsonKeys(config, tensors.file().path().toString());
+  }
 
-    private long dim(String name, int dim) {
-      var shape = file.tensor(names.stored(name).name()).shape();
-      if (shape.rank() <= dim) {
-        throw new CheckpointException(
-            "%s: \"%s\" is %s; it has too few dimensions for a ControlNet's"
-                .formatted(file.path(), names.stored(name).name(), shape));
-      }
-      return shape.dim(dim);
+  private static void requireWidth(UNetTensors tensors, int blocks, int needed) {
+    long width = tensors.textWidth(blocks);
+    if (width != 0 && width != needed) {
+      throw new CheckpointException(
+          "%s is a ControlNet for texts of %d numbers; this model's have %d: it was made for another kind (768: Stable Diffusion 1, 1024: 2, 2048: XL)"
+              .formatted(tensors.file().path(), width, needed));
     }
+  }
 
-    private JsonKeys config() {
-      var config = new ObjectMapper().createObjectNode();
-      config.put("_class_name", "ControlNetModel").put("in_channels", dim("conv_in.weight", 1));
-      SHARED.stream()
-          .filter(key -> !unet.isAbsent(key))
-          .forEach(key -> config.set(key, unet.json().path(key)));
-      putBlocks(config);
-      putSeeing(config);
-      if (has("add_embedding.linear_1.weight")) {
-        config
-            .put("addition_embed_type", "text_time")
-            .put("projection_class_embeddings_input_dim", dim("add_embedding.linear_1.weight", 1));
-      }
-      return new JsonKeys(config, file.path().toString());
-    }
-
-    /// Which blocks attend to the text, and how often.
-    private void putBlocks(ObjectNode config) {
-      int blocks = unet.texts("down_block_types").size();
-      int layers = layers(file, unet);
-      var types = config.putArray("down_block_types");
-      var depths = config.putArray("transformer_layers_per_block");
-      String middle = "mid_block.";
-      int width = 0;
-      for (int block = 0; block < blocks; block++) {
-        String at = "down_blocks.%d.".formatted(block);
-        boolean attends = has(at + "attentions.0.norm.weight");
-        types.add(attends ? "CrossAttnDownBlock2D" : "DownBlock2D");
-        if (attends || block < blocks - 1) {
-          var each = depths.addArray();
-          for (int layer = 0; layer < layers; layer++) {
-            each.add(depth(at, layer));
-          }
-        } else {
-          depths.addArray().add(depth(middle, 0));
-        }
-        width = width == 0 ? textWidth(at) : width;
-      }
-      width = width == 0 ? textWidth(middle) : width;
-      int own = unet.counts("cross_attention_dim", blocks).getFirst();
-      if (width != 0 && width != own) {
-        throw new CheckpointException(
-            "%s is a ControlNet for texts of %d numbers; this model's have %d: it was made for another kind (768: Stable Diffusion 1, 1024: 2, 2048: XL)"
-                .formatted(file.path(), width, own));
-      }
-      config.put("cross_attention_dim", own);
-      if (has(middle + "attentions.0.norm.weight")) {
-        config.put("mid_block_type", "UNetMidBlock2DCrossAttn");
-      } else if (has(middle + "resnets.0.norm1.weight")) {
-        config.put("mid_block_type", "UNetMidBlock2D");
-      } else {
-        config.putNull("mid_block_type");
-      }
-      for (String at : List.of("down_blocks.0.", "down_blocks.1.", middle)) {
-        String in = at + "attentions.0.proj_in.weight";
-        if (has(in)) {
-          config.put(
-              "use_linear_projection", file.tensor(names.stored(in).name()).shape().rank() == 2);
-        }
-      }
-    }
-
-    private int textWidth(String block) {
-      String keys = block + FIRST_KEYS.formatted(0);
-      return has(keys) ? Math.toIntExact(dim(keys, 1)) : 0;
-    }
-
-    private int depth(String block, int layer) {
-      int depth = 0;
-      while (has(
-          "%sattentions.%d.transformer_blocks.%d.norm1.weight".formatted(block, layer, depth))) {
-        depth++;
-      }
-      return depth;
-    }
-
-    /// The channels of the convolutions that see the picture.
-    private void putSeeing(ObjectNode config) {
-      var channels = config.putArray("conditioning_embedding_out_channels");
-      channels.add(dim("controlnet_cond_embedding.conv_in.weight", 0));
-      int block = 1;
-      while (has("controlnet_cond_embedding.blocks.%d.weight".formatted(block))) {
-        channels.add(dim("controlnet_cond_embedding.blocks.%d.weight".formatted(block), 0));
-        block += 2;
-      }
+  /// The channels of the convolutions that see the picture.
+  private static void putSeeing(UNetTensors tensors, ObjectNode config) {
+    var channels = config.putArray("conditioning_embedding_out_channels");
+    channels.add(tensors.dim("controlnet_cond_embedding.conv_in.weight", 0));
+    String next = "controlnet_cond_embedding.blocks.%d.weight";
+    for (int block = 1; tensors.has(next.formatted(block)); block += 2) {
+      channels.add(tensors.dim(next.formatted(block), 0));
     }
   }
 }

@@ -91,6 +91,11 @@ final class LdmNames {
 
   private LdmNames() {}
 
+  /// A tensor that a residual block of the first level has, counted from 1 on.
+  static String residualBlock(int layer) {
+    return "%sinput_blocks.%d.0.in_layers.0.weight".formatted(UNET_PREFIX, layer);
+  }
+
   /// The UNet's names behind `prefix`.
   ///
   /// @param upBlockTypes as in config.json
@@ -118,10 +123,11 @@ final class LdmNames {
       String slot = kind.equals("attentions") ? "1." : changesSize ? "0.op." : "0.";
       return "input_blocks.%d.%s".formatted(1 + layer, slot);
     }
-    boolean attends = upBlockTypes.get(block).startsWith("CrossAttn");
-    String slot =
-        kind.equals("resnets") ? "0." : !changesSize ? "1." : attends ? "2.conv." : "1.conv.";
-    return "output_blocks.%d.%s".formatted(layer, slot);
+    if (changesSize) {
+      boolean attends = upBlockTypes.get(block).startsWith("CrossAttn");
+      return "output_blocks.%d.%s".formatted(layer, attends ? "2.conv." : "1.conv.");
+    }
+    return "output_blocks.%d.%s".formatted(layer, kind.equals("resnets") ? "0." : "1.");
   }
 
   /// A ControlNet's names behind `prefix`: a UNet's way down, what sees the picture, with nothing

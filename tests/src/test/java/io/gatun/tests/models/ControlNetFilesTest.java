@@ -56,7 +56,7 @@ class ControlNetFilesTest {
       try (var checkpoint = Checkpoint.open(dir)) {
         UNetOriginalNames.write(
             layout.equals("original")
-                ? UNetOriginalNames.of(checkpoint, dir.resolve("config.json"), prefix)
+                ? UNetOriginalNames.of(checkpoint.tensors(), dir.resolve("config.json"), prefix)
                 : checkpoint.tensors(),
             file);
       }
@@ -102,7 +102,8 @@ class ControlNetFilesTest {
     Path net = sd15().resolve("controlnet");
     Path file = folder.resolve("control_sd15_canny.safetensors");
     try (var checkpoint = Checkpoint.open(net)) {
-      var tensors = UNetOriginalNames.of(checkpoint, net.resolve("config.json"), "control_model.");
+      var tensors =
+          UNetOriginalNames.of(checkpoint.tensors(), net.resolve("config.json"), "control_model.");
       tensors.put("model.diffusion_model.out.2.bias", one());
       tensors.put("first_stage_model.decoder.conv_in.bias", one());
       UNetOriginalNames.write(tensors, file);
@@ -166,7 +167,7 @@ class ControlNetFilesTest {
   void thatDoNotFit() throws Exception {
     Path net = sd15().resolve("controlnet");
     try (var checkpoint = Checkpoint.open(net)) {
-      var tensors = UNetOriginalNames.of(checkpoint, net.resolve("config.json"), "");
+      var tensors = UNetOriginalNames.of(checkpoint.tensors(), net.resolve("config.json"), "");
       Path file = folder.resolve("wrong.safetensors");
       UNetOriginalNames.write(tensors, file);
       refused(file, sdxl().resolve("unet_sdxl"), "a ControlNet for texts of 24 numbers");

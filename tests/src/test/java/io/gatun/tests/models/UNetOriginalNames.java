@@ -1,6 +1,5 @@
 package io.gatun.tests.models;
 
-import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.SafetensorsWriter;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.tensor.Tensor;
@@ -106,11 +105,13 @@ final class UNetOriginalNames {
     throw new IllegalArgumentException(name);
   }
 
-  /// The tensors of a directory as diffusers saves it, by their original names behind a prefix.
-  static Map<String, Tensor> of(Checkpoint checkpoint, Path config, String prefix) {
+  /// Tensors by their original names behind a prefix.
+  ///
+  /// @param config config.json as diffusers saves it
+  static <T> Map<String, T> of(Map<String, T> tensors, Path config, String prefix) {
     var names = new UNetOriginalNames(JsonKeys.read(config));
-    var out = new LinkedHashMap<String, Tensor>();
-    checkpoint.tensors().forEach((name, tensor) -> out.put(prefix + names.original(name), tensor));
+    var out = new LinkedHashMap<String, T>();
+    tensors.forEach((name, tensor) -> out.put(prefix + names.original(name), tensor));
     return out;
   }
 
