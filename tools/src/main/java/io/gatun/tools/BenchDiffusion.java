@@ -180,17 +180,17 @@ final class BenchDiffusion implements Runnable {
   /// Reads a text with all of the pipeline's encoders.
   private static Supplier<Tensor> text(PipelineFiles files, Functional f) {
     var config = CLIPTextConfig.of(files.config("text_encoder"));
-    var encoder = new CLIPTextModel(config, files.weights("text_encoder"), f);
+    var encoder = new CLIPTextModel(config, files.weights("text_encoder"));
     int[][] ids = {ids(config)};
     if (!files.has("text_encoder_2")) {
-      return () -> encoder.forward(ids);
+      return () -> encoder.forward(f, ids);
     }
     var config2 = CLIPTextConfig.of(files.config("text_encoder_2"));
-    var encoder2 = new CLIPTextModelWithProjection(config2, files.weights("text_encoder_2"), f);
+    var encoder2 = new CLIPTextModelWithProjection(config2, files.weights("text_encoder_2"));
     int[][] ids2 = {ids(config2)};
     return () -> {
-      encoder.hiddenState(ids, 1);
-      return encoder2.forward(ids2, 1).textEmbeds();
+      encoder.hiddenState(f, ids, 1);
+      return encoder2.forward(f, ids2, 1).textEmbeds();
     };
   }
 
