@@ -23,6 +23,9 @@ import java.util.function.ToIntFunction;
 /// is killed before, those that were done are there, and to add all again does only the rest. One
 /// process writes to an index; any number may search in it meanwhile. Any thread may use it.
 public final class Index implements AutoCloseable {
+  /// The folder of an index that stands within the folder of its documents.
+  public static final String FOLDER = ".gatun-index";
+
   private final Store store;
   private final Embedder embedder;
   private final IndexOptions options;
@@ -64,6 +67,13 @@ public final class Index implements AutoCloseable {
   /// Whether a folder holds an index.
   public static boolean exists(Path folder) {
     return Store.settings(folder) != null;
+  }
+
+  /// Where the index of a folder is: the folder itself, or [#FOLDER] in it if the folder is one of
+  /// documents.
+  public static Path find(Path folder) {
+    Path within = folder.resolve(FOLDER);
+    return !exists(folder) && exists(within) ? within : folder;
   }
 
   /// The name of the embedder that an index was made with; empty if it has no vectors.
