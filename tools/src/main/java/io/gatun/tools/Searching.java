@@ -113,11 +113,7 @@ final class Searching {
       map.put("index", folder.toString());
       map.put("documents", index.size());
       map.put("passages", index.chunks());
-      map.put("added", report.added());
-      map.put("unchanged", report.unchanged());
-      map.put("removed", report.removed());
-      map.put("ignored", report.ignored());
-      map.put("failures", report.failures());
+      map.putAll(IndexProgress.fields(report));
       command.getOut().println(Json.of(map));
     } else {
       command

@@ -24,8 +24,8 @@ record ClipImages(int shortest, int size, Filter filter, float[] mean, float[] s
   /// The longest side of a resized image; of others hardly anything is in the middle.
   private static final long LONGEST = 1 << 15;
 
-  private static final float[] MEAN = {0.48145466f, 0.4578275f, 0.40821073f};
-  private static final float[] STD = {0.26862954f, 0.26130258f, 0.27577711f};
+  private static final float[] MEAN = {0.48145467f, 0.4578275f, 0.40821072f};
+  private static final float[] STD = {0.26862955f, 0.2613026f, 0.2757771f};
 
   /// Reads preprocessor_config.json, if there is one.
   ///

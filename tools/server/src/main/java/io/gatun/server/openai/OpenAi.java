@@ -9,6 +9,8 @@ import io.gatun.server.text.Library;
 public final class OpenAi {
   private OpenAi() {}
 
+  /// Adds all that is asked of language models, embedders, rerankers and image models.
+  ///
   /// @param documents that chat answers from; null for none
   public static void addTo(Routes routes, Models models, Settings settings, Library documents) {
     new ModelList(models).addTo(routes);
