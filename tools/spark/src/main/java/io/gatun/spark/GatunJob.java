@@ -137,6 +137,12 @@ public final class GatunJob implements Callable<Integer> {
       description = "Texts embedded together; by default 32.")
   private Integer batch;
 
+  @Option(
+      names = "--points-per-side",
+      paramLabel = "N",
+      description = "Points that masks are asked for, N x N in a picture; by default 32.")
+  private Integer pointsPerSide;
+
   @Option(names = "--steps", paramLabel = "N", description = "Steps of a picture's scheduler.")
   private Integer steps;
 
@@ -242,6 +248,7 @@ public final class GatunJob implements Callable<Integer> {
     given(text, o::schema);
     given(truncate, o::truncate);
     given(batch, o::batch);
+    given(pointsPerSide, o::pointsPerSide);
     given(steps, o::steps);
     given(seed, o::seed);
   }
