@@ -26,6 +26,10 @@ public enum SamNames implements WeightNames {
 
   private static final int POINTS = 4;
 
+  /// A tensor that only EfficientSAM has, whose image encoder has names of SAM's.
+  private static final String OF_EFFICIENT_SAM =
+      "prompt_encoder.bbox_top_left_embeddings.weight";
+
   private final List<NameTables.Row> table;
   private final String patchEmbed;
 
@@ -39,6 +43,11 @@ public enum SamNames implements WeightNames {
   ///
   /// @throws CheckpointException if it holds none
   public static SamNames of(Checkpoint checkpoint) {
+    if (checkpoint.tensors().containsKey(OF_EFFICIENT_SAM)) {
+      throw new CheckpointException(
+          "%s: EfficientSAM, whose prompt encoder and mask decoder are not SAM's: Gatun does not run it. Need SAM, SAM-HQ, SlimSAM, SAM 2 or 2.1, or MobileSAM; small ones are mobile_sam.pt and facebook/sam2.1-hiera-tiny"
+              .formatted(checkpoint.path()));
+    }
     for (var family : values()) {
       if (checkpoint.tensors().containsKey(family.patchEmbed)) {
         return family;
