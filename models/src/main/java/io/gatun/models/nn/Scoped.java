@@ -57,7 +57,8 @@ public final class Scoped {
 
   /// On all threads, unless the two overlap.
   private static void copy(Functional f, MemorySegment from, MemorySegment to, long bytes) {
-    boolean apart = from.address() - to.address() >= bytes || to.address() - from.address() >= bytes;
+    boolean apart =
+        from.address() - to.address() >= bytes || to.address() - from.address() >= bytes;
     f.ops()
         .workers()
         .forEach(

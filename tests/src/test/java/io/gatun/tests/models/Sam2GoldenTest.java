@@ -1,5 +1,6 @@
 package io.gatun.tests.models;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -102,6 +103,29 @@ class Sam2GoldenTest {
               1e-4);
         }
         assertEquals(sam.config().encoder().depth(), stage.get());
+      }
+    }
+  }
+
+  /// A few rows of mask units at a time give what all of them give together, as a probe sees them.
+  @ParameterizedTest
+  @MethodSource("models")
+  void unitsInParts(Path model) {
+    int side = 3 * SIDE; // 12 rows of units, of which 5 are computed together
+    try (var sam = Sam.load(model, o -> o.imgSize(side).dtype(DType.Plain.F32).threads(2))) {
+      var f = sam.functional();
+      try (var _ = f.scope()) {
+        var image = f.empty(1, side, side, 3);
+        for (long i = 0; i < image.size(); i++) {
+          image.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) Math.sin(0.37 * i));
+        }
+        var parts = sam.imageEncoder().encode(f, image);
+        var whole = sam.imageEncoder().encode(f, image, _ -> {});
+        assertArrayEquals(whole.embedding().toFloats(), parts.embedding().toFloats(), 1e-5f);
+        for (int i = 0; i < 2; i++) {
+          assertArrayEquals(
+              whole.levels().get(i).toFloats(), parts.levels().get(i).toFloats(), 1e-5f);
+        }
       }
     }
   }

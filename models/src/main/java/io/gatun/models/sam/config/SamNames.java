@@ -27,8 +27,7 @@ public enum SamNames implements WeightNames {
   private static final int POINTS = 4;
 
   /// A tensor that only EfficientSAM has, whose image encoder has names of SAM's.
-  private static final String OF_EFFICIENT_SAM =
-      "prompt_encoder.bbox_top_left_embeddings.weight";
+  private static final String OF_EFFICIENT_SAM = "prompt_encoder.bbox_top_left_embeddings.weight";
 
   private final List<NameTables.Row> table;
   private final String patchEmbed;
