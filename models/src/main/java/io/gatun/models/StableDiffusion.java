@@ -67,12 +67,13 @@ public final class StableDiffusion implements AutoCloseable {
   private final SchedulerConfig schedulerConfig;
   private final Pipeline pipeline;
   private final LatentImages images;
+  private final ImageFit fit;
   private final List<ControlNetFile> controlNets = new ArrayList<>();
   private final PromptCache prompts = new PromptCache();
   private Weights networkWeights;
   private List<SourceFile> loadedFiles;
 
-  private StableDiffusion(PipelineFiles files, StableDiffusionOptions options, Ops ops) {
+  private StableDiffusion(PipelineFiles files, StableDiffusionOptions options, Ops ops, Fit fit) {
     this.files = files;
     this.options = options;
     this.ops = ops;
@@ -100,6 +101,7 @@ public final class StableDiffusion implements AutoCloseable {
                   controlNets(),
                   taught(),
                   options.notices));
+      this.fit = new ImageFit(fit, options.keepWeights, f.dtype(), pipeline, images);
       networkWeights.requireQuantized();
       files.requireAllUsed(vaeFile != null && !vaeFile.isTiny());
       if (vaeFile != null) {
@@ -223,12 +225,13 @@ public final class StableDiffusion implements AutoCloseable {
     Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
     Path path = NamedModels.find(pathOrName);
     options.findFiles();
-    Fit.of(path, PACKING_BUDGET).require(null, options.force);
+    var fit = options.fit(path);
+    fit.require(null, options.force);
     var files = PipelineFiles.open(path, options.loadMode, options.given());
     Ops ops = null;
     try {
       ops = new Ops(options.backend, options.threads);
-      return new StableDiffusion(files, options, ops);
+      return new StableDiffusion(files, options, ops, fit);
     } catch (RuntimeException | Error e) {
       if (ops != null) {
         ops.close();
@@ -256,6 +259,15 @@ public final class StableDiffusion implements AutoCloseable {
   /// The side in pixels of the images that the model was trained on.
   public int defaultSize() {
     return pipeline.sampleSize() * images.factor();
+  }
+
+  /// About how many bytes a step towards an image of that size takes, beside the weights.
+  ///
+  /// @param guidance as [ImagineOptions#guidance]
+  public long stepBytes(int width, int height, double guidance) {
+    int factor = images.factor();
+    var size = new LatentSize(1, height / factor, width / factor, images.channels(), factor);
+    return fit.network(size, guidance);
   }
 
   /// Makes an image with the default options.
@@ -312,6 +324,9 @@ public final class StableDiffusion implements AutoCloseable {
     o.complete(pipeline.defaults(), pipeline.pictureUse());
     var pictures = new GivenPictures(o, pipeline.pictureUse(), controlNets(), images);
     var size = size(o, pictures);
+    if (!options.force) {
+      fit.require(o, o.hires > 1 && o.initImage == null ? size.times(o.hires) : size);
+    }
     var scheduler =
         Schedulers.of(schedulerConfig, o.scheduler, o.spacing, files.has("text_encoder_2"));
     var times = pipeline.flowTimes(size, o.steps);

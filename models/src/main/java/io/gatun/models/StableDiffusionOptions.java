@@ -8,12 +8,15 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.runtime.Workers;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /// How a text-to-image pipeline is loaded: `StableDiffusion.load(path, o -> o.threads(4))`.
@@ -158,6 +161,24 @@ public final class StableDiffusionOptions {
   public StableDiffusionOptions notices(Consumer<String> value) {
     notices = Objects.requireNonNull(value, "notices is null");
     return this;
+  }
+
+  /// The memory that a model takes with the parts that were chosen.
+  Fit fit(Path model) {
+    var others = new ArrayList<Path>(textEncoders);
+    others.addAll(embeddings);
+    others.addAll(controlNets);
+    others.addAll(loras.keySet());
+    var replaced = new HashSet<String>();
+    if (vae != null) {
+      others.add(vae); // beside a tiny one, the pipeline's own encodes
+    }
+    if (network != null) {
+      others.add(network);
+      replaced.addAll(Set.of("unet", "transformer"));
+    }
+    others.removeIf(path -> !Files.exists(path)); // which is said when it is opened
+    return Fit.of(model, replaced, others, StableDiffusion.PACKING_BUDGET);
   }
 
   GivenParts given() {
