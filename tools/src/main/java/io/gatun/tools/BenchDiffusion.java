@@ -77,8 +77,7 @@ final class BenchDiffusion implements Runnable {
 
   @Mixin private ThreadsOption threads;
 
-  @Option(names = "--json", description = "Print JSON.")
-  private boolean json;
+  @Mixin private FiguresOptions report;
 
   private final OperationTimes times = new OperationTimes();
   private final Map<String, Object> figures = new LinkedHashMap<>();
@@ -87,6 +86,10 @@ final class BenchDiffusion implements Runnable {
 
   @Override
   public void run() {
+    report.print(this::measure, _ -> text());
+  }
+
+  private Map<String, Object> measure() {
     Path path = path();
     dtype = network.dtype() == null ? Functional.fastest(Backend.NATIVE) : network.dtype();
     figures.put("model", path.toString());
@@ -140,9 +143,7 @@ final class BenchDiffusion implements Runnable {
                   f, DenoisingStep.random(f, 1, side, side, vae.config().latentChannels()), tile));
       noteMemory("vae", ops);
     }
-    var out = spec.commandLine().getOut();
-    out.println(json ? Json.of(figures) : text());
-    out.flush();
+    return figures;
   }
 
   private void noteMemory(String after, Ops ops) {

@@ -4,6 +4,7 @@ import io.gatun.models.nn.LayerNorm;
 import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Functional;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -43,8 +44,17 @@ public final class CLIPTextModel {
     tokenEmbedding = model.tensor("embeddings.token_embedding.weight", config.vocabSize(), d);
     positionEmbedding =
         model.tensor("embeddings.position_embedding.weight", config.maxPositionEmbeddings(), d);
+    var attention = AttentionSpec.of((int) d / config.numAttentionHeads());
     for (int i = 0; i < config.numHiddenLayers(); i++) {
-      layers.add(new CLIPEncoderLayer(config, model.at("encoder.layers", i)));
+      layers.add(
+          new CLIPEncoderLayer(
+              d,
+              config.intermediateSize(),
+              config.numAttentionHeads(),
+              config.hiddenAct(),
+              config.layerNormEps(),
+              attention,
+              model.at("encoder.layers", i)));
     }
     finalLayerNorm = model.layerNorm("final_layer_norm", d, config.layerNormEps());
   }
