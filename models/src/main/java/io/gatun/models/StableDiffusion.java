@@ -264,10 +264,10 @@ public final class StableDiffusion implements AutoCloseable {
   /// Makes images of a prompt: all of a batch go through the network together, and then through the
   /// autoencoder one by one.
   ///
-  /// Neither keeps memory for the other's time but the mapped weights: what the network had brought
-  /// into another form is made again for the next call, which takes a part of its first step's
-  /// time, unless [StableDiffusionOptions#keepWeights]. What the text encoders made of the latest
-  /// prompts is kept.
+  /// What the networks brought into another form is kept for the next call, whose first step is no
+  /// slower than the others, unless [StableDiffusionOptions#keepWeights] says that there is none.
+  /// What the text encoders made of the latest prompts is kept; their weights are let go before the
+  /// network's first step.
   ///
   /// @throws IllegalArgumentException if the options do not fit together or the model
   /// @throws java.util.concurrent.CancellationException if a step was told to cancel, or the thread
@@ -328,6 +328,7 @@ public final class StableDiffusion implements AutoCloseable {
 
     long began = System.nanoTime();
     var conditions = conditions(prompt, o);
+    files.unload(); // the text encoders, which are often larger than the network
     double textSeconds = (System.nanoTime() - began) / 1e9;
 
     float[] image =

@@ -116,6 +116,11 @@ final class SingleFile implements PipelineFiles {
   }
 
   @Override
+  public void unload() {
+    checkpoint.unload();
+  }
+
+  @Override
   public void close() {
     checkpoint.close();
   }
