@@ -280,7 +280,7 @@ public final class StableDiffusion implements AutoCloseable {
     Objects.requireNonNull(choose, "what chooses the options is null").accept(o);
     Objects.requireNonNull(prompt, "the prompt is null");
     try (var _ = ops.owner().turn()) {
-      return o.hires > 1 ? hires(prompt, o) : imagine(prompt, o);
+      return o.hires > 1 ? hires(prompt, o) : imagine(prompt, o, options.keepWeights);
     }
   }
 
@@ -293,7 +293,7 @@ public final class StableDiffusion implements AutoCloseable {
     }
     int batch = o.batch;
     long seed = o.seed;
-    var first = imagine(prompt, o);
+    var first = imagine(prompt, o, true);
     int factor = images.factor() * pipeline.multiple();
     var made = new ArrayList<Imagined>();
     o.noise();
@@ -303,12 +303,13 @@ public final class StableDiffusion implements AutoCloseable {
           nearest((int) Math.round(image.width() * o.hires), factor),
           nearest((int) Math.round(image.height() * o.hires), factor));
       o.initImage(image).strength(o.hiresStrength).batch(1).seed(seed + b);
-      made.add(imagine(prompt, o));
+      made.add(imagine(prompt, o, options.keepWeights || b + 1 < batch));
     }
     return first.enlarged(made);
   }
 
-  private Imagined imagine(String prompt, ImagineOptions o) {
+  /// @param keep whether weights in another form are kept
+  private Imagined imagine(String prompt, ImagineOptions o, boolean keep) {
     o.complete(pipeline.defaults(), pipeline.pictureUse());
     var pictures = new GivenPictures(o, pipeline.pictureUse(), controlNets(), images);
     var size = size(o, pictures);
@@ -336,7 +337,7 @@ public final class StableDiffusion implements AutoCloseable {
     float[] image =
         pictures.startsFromImage() ? encoded(pictures, size, denoising, generators) : null;
     var seen = pictures.seen(size, pipeline.multiple());
-    release();
+    release(keep, images::releaseWeights);
     float[] noise = denoising.firstNoise(generators);
     var stepSeconds = new double[scheduler.timesteps().length];
     float[] latents =
@@ -347,7 +348,7 @@ public final class StableDiffusion implements AutoCloseable {
             pictures.kept(image, noise, size),
             generators,
             stepSeconds);
-    release();
+    release(keep, f::releaseWeights);
     files.checkNumbers("the network's latents", latents);
 
     began = System.nanoTime();
@@ -357,16 +358,17 @@ public final class StableDiffusion implements AutoCloseable {
       out.add(images.decode(one, size.height(), size.width(), o.vaeTile));
     }
     double decodeSeconds = (System.nanoTime() - began) / 1e9;
-    release();
+    release(keep, images::releaseWeights);
     return new Imagined(
         out, parameters(prompt, o, size, scheduler), stepSeconds, textSeconds, decodeSeconds);
   }
 
   /// Gives back the memory that a part of the work took and the next has no use for.
-  private void release() {
-    if (!options.keepWeights) {
-      f.releaseWeights();
-      images.releaseWeights();
+  ///
+  /// @param weights gives back what the part has in another form
+  private void release(boolean keep, Runnable weights) {
+    if (!keep) {
+      weights.run();
     }
     ops.workspace().trim();
   }

@@ -101,6 +101,20 @@ class StepSavingTest {
     }
   }
 
+  /// Nor does the larger one of two that are made together, if nothing is kept after them.
+  @Test
+  void packedOnceForLargerImage() {
+    try (var plain = load(false);
+        var enlarged = load(false)) {
+      image(plain, PROMPTS.getFirst(), o -> o.steps(2));
+      image(enlarged, PROMPTS.getFirst(), o -> o.steps(2).hires(1.5));
+      // What encodes the first image is packed besides.
+      long once = plain.ops().weightsPacked();
+      long found = enlarged.ops().weightsPacked();
+      assertTrue(found < 2 * once, "%d, without the larger image %d".formatted(found, once));
+    }
+  }
+
   /// The text encoder's weights are out of the process's memory when the network runs.
   @Test
   @EnabledOnOs(OS.LINUX)
