@@ -243,10 +243,10 @@ public final class StableDiffusion implements AutoCloseable {
   /// Makes images of a prompt: all of a batch go through the network together, and then through the
   /// autoencoder one by one.
   ///
-  /// Neither keeps memory for the other's time but the mapped weights: what the network had brought
-  /// into another form is made again for the next call, which takes a part of its first step's
-  /// time, unless [StableDiffusionOptions#keepWeights]. What the text encoders made of the latest
-  /// prompts is kept.
+  /// What the networks brought into another form is kept for the next call, whose first step is no
+  /// slower than the others, unless [StableDiffusionOptions#keepWeights] says that there is none.
+  /// What the text encoders made of the latest prompts is kept; their weights are let go before the
+  /// network's first step.
   ///
   /// @throws IllegalArgumentException if the options do not fit together or the model
   /// @throws java.util.concurrent.CancellationException if a step was told to cancel, or the thread
@@ -257,7 +257,7 @@ public final class StableDiffusion implements AutoCloseable {
     Objects.requireNonNull(choose, "what chooses the options is null").accept(o);
     Objects.requireNonNull(prompt, "the prompt is null");
     try (var _ = ops.owner().turn()) {
-      return o.hires > 1 ? hires(prompt, o) : imagine(prompt, o);
+      return o.hires > 1 ? hires(prompt, o) : imagine(prompt, o, options.keepWeights);
     }
   }
 
@@ -270,7 +270,7 @@ public final class StableDiffusion implements AutoCloseable {
     }
     int batch = o.batch;
     long seed = o.seed;
-    var first = imagine(prompt, o);
+    var first = imagine(prompt, o, true);
     var made = new ArrayList<Imagined>();
     o.noise();
     for (int b = 0; b < batch; b++) {
@@ -279,12 +279,13 @@ public final class StableDiffusion implements AutoCloseable {
           sizes.nearest((int) Math.round(image.width() * o.hires)),
           sizes.nearest((int) Math.round(image.height() * o.hires)));
       o.initImage(image).strength(o.hiresStrength).batch(1).seed(seed + b);
-      made.add(imagine(prompt, o));
+      made.add(imagine(prompt, o, options.keepWeights || b + 1 < batch));
     }
     return first.enlarged(made);
   }
 
-  private Imagined imagine(String prompt, ImagineOptions o) {
+  /// @param keep whether weights in another form are kept
+  private Imagined imagine(String prompt, ImagineOptions o, boolean keep) {
     o.complete(pipeline.defaults(), pipeline.pictureUse());
     var pictures = new GivenPictures(o, pipeline.pictureUse(), controlNets(), images);
     var size = sizes.of(o, pictures);
@@ -309,12 +310,13 @@ public final class StableDiffusion implements AutoCloseable {
 
     long began = System.nanoTime();
     var conditions = conditions(prompt, o);
+    files.unload(); // the text encoders, which are often larger than the network
     double textSeconds = (System.nanoTime() - began) / 1e9;
 
     float[] image =
         pictures.startsFromImage() ? encoded(pictures, size, denoising, generators) : null;
     var seen = pictures.seen(size, pipeline.multiple());
-    release();
+    release(keep, images::releaseWeights);
     float[] noise = denoising.firstNoise(generators);
     var stepSeconds = new double[scheduler.timesteps().length];
     float[] latents =
@@ -325,7 +327,7 @@ public final class StableDiffusion implements AutoCloseable {
             pictures.kept(image, noise, size),
             generators,
             stepSeconds);
-    release();
+    release(keep, f::releaseWeights);
     files.checkNumbers("the network's latents", latents);
 
     began = System.nanoTime();
@@ -335,7 +337,7 @@ public final class StableDiffusion implements AutoCloseable {
       out.add(images.decode(one, size.height(), size.width(), o.vaeTile));
     }
     double decodeSeconds = (System.nanoTime() - began) / 1e9;
-    release();
+    release(keep, images::releaseWeights);
     return new Imagined(
         out,
         madeWith.parameters(prompt, o, size, scheduler),
@@ -345,10 +347,11 @@ public final class StableDiffusion implements AutoCloseable {
   }
 
   /// Gives back the memory that a part of the work took and the next has no use for.
-  private void release() {
-    if (!options.keepWeights) {
-      f.releaseWeights();
-      images.releaseWeights();
+  ///
+  /// @param weights gives back what the part has in another form
+  private void release(boolean keep, Runnable weights) {
+    if (!keep) {
+      weights.run();
     }
     ops.workspace().trim();
   }

@@ -29,7 +29,7 @@ public final class StableDiffusionOptions {
   Path vae;
   PredictionType prediction;
   Path network;
-  boolean keepWeights;
+  boolean keepWeights = true;
   final List<Path> textEncoders = new ArrayList<>();
   final List<Path> embeddings = new ArrayList<>();
   final List<Path> controlNets = new ArrayList<>();
@@ -116,9 +116,10 @@ public final class StableDiffusionOptions {
     return this;
   }
 
-  /// Whether the weights that the networks had brought into another form, up to
-  /// [StableDiffusion#PACKING_BUDGET] and the autoencoder's, are kept between images: the next one
-  /// begins at once, and more memory is taken meanwhile. By default they are not.
+  /// Whether the weights that the networks brought into another form, up to
+  /// [StableDiffusion#PACKING_BUDGET] and the autoencoder's, are kept between images, as they are
+  /// unless this is false: then the network's are given back before an image is decoded, which
+  /// takes less memory, and the next image makes them again.
   public StableDiffusionOptions keepWeights(boolean value) {
     keepWeights = value;
     return this;
