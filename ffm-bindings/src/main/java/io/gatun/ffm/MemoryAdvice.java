@@ -31,6 +31,12 @@ public final class MemoryAdvice {
     advise(segment, Posix.MADV_HUGEPAGE(), "hugePages", !OS.equals("linux"));
   }
 
+  /// The segment, which lies in a file that is mapped to be read, will not be read soon. Other
+  /// memory would be lost.
+  static void unneeded(MemorySegment segment) {
+    advise(segment, Posix.MADV_DONTNEED(), "unneeded", OS.equals("windows"));
+  }
+
   private static void advise(MemorySegment segment, int advice, String name, boolean unsupported) {
     if (!segment.isNative()) {
       throw new IllegalArgumentException("only native memory can be advised on: " + segment);

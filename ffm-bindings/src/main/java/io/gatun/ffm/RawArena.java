@@ -5,6 +5,8 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /// Memory that any thread may use and any thread may close, also while kernels and native libraries
@@ -16,6 +18,7 @@ public final class RawArena implements Arena {
   private final Arena memory = Arena.ofShared();
   private final Arena scope = Arena.ofShared();
   private final AtomicBoolean closed = new AtomicBoolean();
+  private final List<MemorySegment> mapped = new CopyOnWriteArrayList<>();
 
   /// An arena without memory yet.
   public RawArena() {}
@@ -37,7 +40,10 @@ public final class RawArena implements Arena {
   ///
   /// @throws IOException if the system does not
   public MemorySegment map(FileChannel file) throws IOException {
-    return scoped(file.map(FileChannel.MapMode.READ_ONLY, 0, file.size(), memory)).asReadOnly();
+    var bytes = file.map(FileChannel.MapMode.READ_ONLY, 0, file.size(), memory);
+    mapped.add(bytes);
+    MappedFiles.add(bytes);
+    return scoped(bytes).asReadOnly();
   }
 
   @SuppressWarnings("restricted") // no larger than it is, and freed after that scope has ended
@@ -63,15 +69,20 @@ public final class RawArena implements Arena {
       Thread.onSpinWait();
     }
     RawReaders.await();
-    memory.close();
+    free();
   }
 
   /// As [#close], at once, for memory that nobody has a use for any more.
   public void closeUnused() {
     if (!closed.getAndSet(true)) {
       scope.close();
-      memory.close();
+      free();
     }
+  }
+
+  private void free() {
+    mapped.forEach(MappedFiles::remove);
+    memory.close();
   }
 
   /// Ends the scope, unless a native call is reading the memory.

@@ -74,6 +74,10 @@ public interface Checkpoint extends AutoCloseable {
   /// use all tensors soon, as a model is. Opening alone reads nothing but headers. Returns at once.
   void readAhead();
 
+  /// Takes the mapped files out of the process's memory: they will not be read soon. What is read
+  /// later comes back by itself, from the system's cache or from the disk. Copies stay.
+  void unload();
+
   /// The same checkpoint for others to look at: it is refused to close, since who opened it, such
   /// as a model, does that.
   default Checkpoint lent() {

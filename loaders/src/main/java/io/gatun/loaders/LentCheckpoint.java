@@ -54,6 +54,11 @@ record LentCheckpoint(Checkpoint owned) implements Checkpoint {
   }
 
   @Override
+  public void unload() {
+    owned.unload();
+  }
+
+  @Override
   public boolean isClosed() {
     return owned.isClosed();
   }

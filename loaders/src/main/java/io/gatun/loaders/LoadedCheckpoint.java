@@ -149,6 +149,11 @@ final class LoadedCheckpoint implements Checkpoint {
     Thread.ofPlatform().daemon().name("gatun-read-ahead").start(this::adviseAll);
   }
 
+  @Override
+  public void unload() {
+    sources.forEach(SourceFile::unload);
+  }
+
   /// A piece may be advised on just after it was unmapped, which the system takes for what it is:
   /// advice.
   private void adviseAll() {

@@ -10,10 +10,12 @@ import io.gatun.tensor.sequence.CacheLayout;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -90,6 +92,19 @@ public record Fit(
     return of(checkpoint.path(), bytes, packing);
   }
 
+  /// Of a model with parts from elsewhere.
+  ///
+  /// @param replaced names of folders whose weights are not read
+  /// @param others files and folders that are read, too
+  /// @param packing the most bytes that weights take a second time, in the form that products like
+  static Fit of(Path model, Set<String> replaced, Collection<Path> others, long packing) {
+    long bytes = bytes(model);
+    for (String part : replaced) {
+      bytes -= Files.isDirectory(model.resolve(part)) ? bytes(model.resolve(part)) : 0;
+    }
+    return of(model, bytes + others.stream().mapToLong(Fit::bytes).sum(), packing);
+  }
+
   private static Fit of(Path model, long bytes, long packing) {
     return new Fit(
         model, bytes, PROGRAM + Math.min(packing, bytes), 0, 0, 0, 0, 0, FreeMemory.bytes());
@@ -124,6 +139,11 @@ public record Fit(
   /// The context to plan with: what was asked for, or one that most uses stay below.
   public int context(Integer asked) {
     return asked != null ? asked : Math.min(USUAL_CONTEXT, limit);
+  }
+
+  /// Bytes that weights take a second time; 0 for language models.
+  long packing() {
+    return page == 0 ? work - PROGRAM : 0;
   }
 
   /// Bytes of a sequence of so many tokens.
@@ -197,7 +217,7 @@ public record Fit(
         : "Choose a smaller model, or close other programs";
   }
 
-  private static String size(long bytes) {
+  static String size(long bytes) {
     return bytes < 1 << 30
         ? String.format(Locale.ROOT, "%.1f MiB", bytes / (double) (1 << 20))
         : String.format(Locale.ROOT, "%.1f GiB", bytes / (double) (1 << 30));

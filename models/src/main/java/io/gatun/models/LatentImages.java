@@ -53,6 +53,17 @@ final class LatentImages {
     decodes.releaseWeights();
   }
 
+  /// About how many bytes of the workspace it takes to decode an image.
+  ///
+  /// @param tile see [#decode]
+  long workBytes(LatentSize size, int tile) {
+    long factor = factor();
+    long atOnce =
+        tile == 0 ? size.pixels() : Math.min(size.pixels(), tile * factor * tile * factor);
+    return decoder.workNumbers(atOnce) * decodes.dtype().blockBytes()
+        + size.pixels() * RGB * Float.BYTES;
+  }
+
   /// The image of latents, as a whole, or in squares of `tile` latents if that is not 0.
   Image decode(float[] latents, int height, int width, int tile) {
     try (var _ = decodes.scope()) {

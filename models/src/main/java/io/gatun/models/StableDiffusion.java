@@ -3,7 +3,6 @@ package io.gatun.models;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Interruption;
 import io.gatun.models.clip.TextualInversion;
-import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.diffusion.NormalGenerator;
 import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.models.diffusion.Scheduler;
@@ -23,9 +22,6 @@ import io.gatun.models.pipeline.PipelineParts;
 import io.gatun.models.pipeline.Pipelines;
 import io.gatun.models.pipeline.TextConditions;
 import io.gatun.models.unet.ControlNetModel;
-import io.gatun.models.vae.AutoencoderKL;
-import io.gatun.models.vae.AutoencoderKLConfig;
-import io.gatun.models.vae.AutoencoderTiny;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
 import java.nio.file.Path;
@@ -52,11 +48,6 @@ public final class StableDiffusion implements AutoCloseable {
   /// less than 3 GB.
   public static final long PACKING_BUDGET = 15L << 27;
 
-  /// SDXL's activations take about half a gigabyte for a million.
-  private static final long MOST_PIXELS = 1L << 24;
-
-  private static final long MOST_PIXELS_OF_BATCH = 4 * MOST_PIXELS;
-
   private final PipelineFiles files;
   private final StableDiffusionOptions options;
   private final Ops ops;
@@ -67,16 +58,19 @@ public final class StableDiffusion implements AutoCloseable {
   private final SchedulerConfig schedulerConfig;
   private final Pipeline pipeline;
   private final LatentImages images;
+  private final ImageFit fit;
+  private final ImageSizes sizes;
   private final List<ControlNetFile> controlNets = new ArrayList<>();
   private final PromptCache prompts = new PromptCache();
   private Weights networkWeights;
-  private List<SourceFile> loadedFiles;
+  private final MadeWith madeWith;
 
-  private StableDiffusion(PipelineFiles files, StableDiffusionOptions options, Ops ops) {
+  private StableDiffusion(PipelineFiles files, StableDiffusionOptions options, Ops ops, Fit fit) {
     this.files = files;
     this.options = options;
     this.ops = ops;
     f = new Functional(ops, options.dtype());
+    madeWith = new MadeWith(files.path(), options);
     loras = LoraSet.open(options.loras);
     VaeFile otherVae = null;
     try {
@@ -87,7 +81,7 @@ public final class StableDiffusion implements AutoCloseable {
       once = new Functional(ops, options.dtype());
       once.packingBudget(0);
       f.packingBudget(PACKING_BUDGET);
-      images = images();
+      images = Autoencoders.open(files, vaeFile, ops, options);
       openControlNets();
       pipeline =
           Pipelines.of(
@@ -100,6 +94,8 @@ public final class StableDiffusion implements AutoCloseable {
                   controlNets(),
                   taught(),
                   options.notices));
+      this.fit = new ImageFit(fit, options.keepWeights, f.dtype(), pipeline, images);
+      sizes = new ImageSizes(pipeline, images);
       networkWeights.requireQuantized();
       files.requireAllUsed(vaeFile != null && !vaeFile.isTiny());
       if (vaeFile != null) {
@@ -138,35 +134,6 @@ public final class StableDiffusion implements AutoCloseable {
     }
     paths.forEach(
         path -> controlNets.add(ControlNetFile.open(path, options.loadMode, files.config("unet"))));
-  }
-
-  /// The autoencoders: the pipeline's or another of its architecture, and a tiny one if there is.
-  private LatentImages images() {
-    boolean tiny = vaeFile != null && vaeFile.isTiny();
-    boolean own = vaeFile == null || tiny;
-    var keys = files.config("vae");
-    var config = AutoencoderKLConfig.of(own ? keys : vaeFile.config(keys));
-    var weights = own ? files.weights("vae") : vaeFile.weights(config.blockOutChannels().size());
-    var vae = new AutoencoderKL(config, weights);
-    return new LatentImages(vae, tiny ? tiny(config) : vae, ops, options.dtype());
-  }
-
-  private AutoencoderTiny tiny(AutoencoderKLConfig config) {
-    var decoder = vaeFile.tinyDecoder();
-    long channels = AutoencoderTiny.latentChannels(decoder);
-    if (channels != config.latentChannels()
-        || config.factor() != AutoencoderTiny.FACTOR
-        || config.batchNormEps() > 0) {
-      throw new CheckpointException(
-          "%s decodes latents of %d channels to %d times their size; the model's have %d channels and %d times. Choose the tiny autoencoder of the model's kind: taesd for Stable Diffusion 1 and 2, taesdxl for XL"
-              .formatted(
-                  options.vae,
-                  channels,
-                  AutoencoderTiny.FACTOR,
-                  config.latentChannels(),
-                  config.factor()));
-    }
-    return new AutoencoderTiny(null, decoder);
   }
 
   /// A part's weights, with what was trained in addition, and those of the network as they are to
@@ -223,12 +190,13 @@ public final class StableDiffusion implements AutoCloseable {
     Objects.requireNonNull(choose, "what chooses the options is null").accept(options);
     Path path = NamedModels.find(pathOrName);
     options.findFiles();
-    Fit.of(path, PACKING_BUDGET).require(null, options.force);
+    var fit = options.fit(path);
+    fit.require(null, options.force);
     var files = PipelineFiles.open(path, options.loadMode, options.given());
     Ops ops = null;
     try {
       ops = new Ops(options.backend, options.threads);
-      return new StableDiffusion(files, options, ops);
+      return new StableDiffusion(files, options, ops, fit);
     } catch (RuntimeException | Error e) {
       if (ops != null) {
         ops.close();
@@ -255,7 +223,16 @@ public final class StableDiffusion implements AutoCloseable {
 
   /// The side in pixels of the images that the model was trained on.
   public int defaultSize() {
-    return pipeline.sampleSize() * images.factor();
+    return sizes.usual();
+  }
+
+  /// About how many bytes a step towards an image of that size takes, beside the weights.
+  ///
+  /// @param guidance as [ImagineOptions#guidance]
+  public long stepBytes(int width, int height, double guidance) {
+    int factor = images.factor();
+    var size = new LatentSize(1, height / factor, width / factor, images.channels(), factor);
+    return fit.network(size, guidance);
   }
 
   /// Makes an image with the default options.
@@ -266,10 +243,10 @@ public final class StableDiffusion implements AutoCloseable {
   /// Makes images of a prompt: all of a batch go through the network together, and then through the
   /// autoencoder one by one.
   ///
-  /// Neither keeps memory for the other's time but the mapped weights: what the network had brought
-  /// into another form is made again for the next call, which takes a part of its first step's
-  /// time, unless [StableDiffusionOptions#keepWeights]. What the text encoders made of the latest
-  /// prompts is kept.
+  /// What the networks brought into another form is kept for the next call, whose first step is no
+  /// slower than the others, unless [StableDiffusionOptions#keepWeights] says that there is none.
+  /// What the text encoders made of the latest prompts is kept; their weights are let go before the
+  /// network's first step.
   ///
   /// @throws IllegalArgumentException if the options do not fit together or the model
   /// @throws java.util.concurrent.CancellationException if a step was told to cancel, or the thread
@@ -280,7 +257,7 @@ public final class StableDiffusion implements AutoCloseable {
     Objects.requireNonNull(choose, "what chooses the options is null").accept(o);
     Objects.requireNonNull(prompt, "the prompt is null");
     try (var _ = ops.owner().turn()) {
-      return o.hires > 1 ? hires(prompt, o) : imagine(prompt, o);
+      return o.hires > 1 ? hires(prompt, o) : imagine(prompt, o, options.keepWeights);
     }
   }
 
@@ -293,25 +270,28 @@ public final class StableDiffusion implements AutoCloseable {
     }
     int batch = o.batch;
     long seed = o.seed;
-    var first = imagine(prompt, o);
-    int factor = images.factor() * pipeline.multiple();
+    var first = imagine(prompt, o, true);
     var made = new ArrayList<Imagined>();
     o.noise();
     for (int b = 0; b < batch; b++) {
       var image = first.images().get(b);
       o.size(
-          nearest((int) Math.round(image.width() * o.hires), factor),
-          nearest((int) Math.round(image.height() * o.hires), factor));
+          sizes.nearest((int) Math.round(image.width() * o.hires)),
+          sizes.nearest((int) Math.round(image.height() * o.hires)));
       o.initImage(image).strength(o.hiresStrength).batch(1).seed(seed + b);
-      made.add(imagine(prompt, o));
+      made.add(imagine(prompt, o, options.keepWeights || b + 1 < batch));
     }
     return first.enlarged(made);
   }
 
-  private Imagined imagine(String prompt, ImagineOptions o) {
+  /// @param keep whether weights in another form are kept
+  private Imagined imagine(String prompt, ImagineOptions o, boolean keep) {
     o.complete(pipeline.defaults(), pipeline.pictureUse());
     var pictures = new GivenPictures(o, pipeline.pictureUse(), controlNets(), images);
-    var size = size(o, pictures);
+    var size = sizes.of(o, pictures);
+    if (!options.force) {
+      fit.require(o, o.hires > 1 && o.initImage == null ? size.times(o.hires) : size);
+    }
     var scheduler =
         Schedulers.of(schedulerConfig, o.scheduler, o.spacing, files.has("text_encoder_2"));
     var times = pipeline.flowTimes(size, o.steps);
@@ -330,12 +310,13 @@ public final class StableDiffusion implements AutoCloseable {
 
     long began = System.nanoTime();
     var conditions = conditions(prompt, o);
+    files.unload(); // the text encoders, which are often larger than the network
     double textSeconds = (System.nanoTime() - began) / 1e9;
 
     float[] image =
         pictures.startsFromImage() ? encoded(pictures, size, denoising, generators) : null;
     var seen = pictures.seen(size, pipeline.multiple());
-    release();
+    release(keep, images::releaseWeights);
     float[] noise = denoising.firstNoise(generators);
     var stepSeconds = new double[scheduler.timesteps().length];
     float[] latents =
@@ -346,7 +327,7 @@ public final class StableDiffusion implements AutoCloseable {
             pictures.kept(image, noise, size),
             generators,
             stepSeconds);
-    release();
+    release(keep, f::releaseWeights);
     files.checkNumbers("the network's latents", latents);
 
     began = System.nanoTime();
@@ -356,46 +337,27 @@ public final class StableDiffusion implements AutoCloseable {
       out.add(images.decode(one, size.height(), size.width(), o.vaeTile));
     }
     double decodeSeconds = (System.nanoTime() - began) / 1e9;
-    release();
+    release(keep, images::releaseWeights);
     return new Imagined(
-        out, parameters(prompt, o, size, scheduler), stepSeconds, textSeconds, decodeSeconds);
+        out,
+        madeWith.parameters(prompt, o, size, scheduler),
+        stepSeconds,
+        textSeconds,
+        decodeSeconds);
   }
 
   /// Gives back the memory that a part of the work took and the next has no use for.
-  private void release() {
-    if (!options.keepWeights) {
-      f.releaseWeights();
-      images.releaseWeights();
+  ///
+  /// @param weights gives back what the part has in another form
+  private void release(boolean keep, Runnable weights) {
+    if (!keep) {
+      weights.run();
     }
     ops.workspace().trim();
   }
 
   private List<ControlNetModel> controlNets() {
     return controlNets.stream().map(ControlNetFile::model).toList();
-  }
-
-  private LatentSize size(ImagineOptions o, GivenPictures pictures) {
-    int factor = images.factor() * pipeline.multiple();
-    int[] own = pictures.size(factor);
-    int width = o.width != 0 ? o.width : own == null ? defaultSize() : own[0];
-    int height = o.height != 0 ? o.height : own == null ? defaultSize() : own[1];
-    if (width % factor != 0 || height % factor != 0) {
-      throw new IllegalArgumentException(
-          "a size of %d x %d; width and height must be multiples of %d, the nearest are %d x %d"
-              .formatted(width, height, factor, nearest(width, factor), nearest(height, factor)));
-    }
-    long pixels = (long) width * height;
-    if (pixels > MOST_PIXELS || pixels * o.batch > MOST_PIXELS_OF_BATCH) {
-      throw new IllegalArgumentException(
-          "a size of %d x %d for %d images; need at most %d pixels in an image, such as 4096 x 4096, and %d in all"
-              .formatted(width, height, o.batch, MOST_PIXELS, MOST_PIXELS_OF_BATCH));
-    }
-    int pixel = images.factor();
-    return new LatentSize(o.batch, height / pixel, width / pixel, images.channels(), pixel);
-  }
-
-  private static int nearest(int size, int factor) {
-    return Math.max(1, (size + factor / 2) / factor) * factor;
   }
 
   /// The step that a run begins at: later ones where an image is to show through.
@@ -463,47 +425,6 @@ public final class StableDiffusion implements AutoCloseable {
       out[i] = (float) (noise[i] * scheduler.initNoiseSigma());
     }
     return out;
-  }
-
-  private List<ImageParameters> parameters(
-      String prompt, ImagineOptions o, LatentSize size, Scheduler scheduler) {
-    var all = new ArrayList<ImageParameters>();
-    var sources = new ArrayList<>(loadedFiles());
-    if (o.initImage != null) {
-      sources.add(SourceFile.of(SourceFile.Kind.INIT_IMAGE, o.initImage));
-    }
-    if (o.mask != null) {
-      sources.add(SourceFile.of(SourceFile.Kind.MASK, o.mask));
-    }
-    o.references.forEach(p -> sources.add(SourceFile.of(SourceFile.Kind.REFERENCE, p)));
-    o.controls.forEach(c -> sources.add(SourceFile.of(SourceFile.Kind.CONTROL_IMAGE, c.picture())));
-    for (int b = 0; b < o.batch; b++) {
-      all.add(ImageSettings.write(prompt, o, b, size, scheduler, options, sources));
-    }
-    return all;
-  }
-
-  /// What was loaded beside the model's own files; their bytes are hashed once.
-  private List<SourceFile> loadedFiles() {
-    if (loadedFiles == null) {
-      loadedFiles = new ArrayList<>();
-      loadedFiles.add(SourceFile.named(SourceFile.Kind.MODEL, files.path()));
-      if (options.network != null) {
-        loadedFiles.add(SourceFile.named(SourceFile.Kind.NETWORK, options.network));
-      }
-      options.textEncoders.forEach(
-          path -> loadedFiles.add(SourceFile.named(SourceFile.Kind.TEXT_ENCODER, path)));
-      if (options.vae != null) {
-        loadedFiles.add(SourceFile.of(SourceFile.Kind.VAE, options.vae, 1));
-      }
-      options.embeddings.forEach(
-          path -> loadedFiles.add(SourceFile.of(SourceFile.Kind.EMBEDDING, path, 1)));
-      options.controlNets.forEach(
-          path -> loadedFiles.add(SourceFile.of(SourceFile.Kind.CONTROLNET, path, 1)));
-      options.loras.forEach(
-          (file, scale) -> loadedFiles.add(SourceFile.of(SourceFile.Kind.LORA, file, scale)));
-    }
-    return loadedFiles;
   }
 
   /// `StableDiffusion(tiny-sd: StableDiffusionPipeline, 64 x 64, BF16)`.

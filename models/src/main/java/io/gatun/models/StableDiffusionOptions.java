@@ -8,12 +8,15 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.runtime.Workers;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /// How a text-to-image pipeline is loaded: `StableDiffusion.load(path, o -> o.threads(4))`.
@@ -26,7 +29,7 @@ public final class StableDiffusionOptions {
   Path vae;
   PredictionType prediction;
   Path network;
-  boolean keepWeights;
+  boolean keepWeights = true;
   final List<Path> textEncoders = new ArrayList<>();
   final List<Path> embeddings = new ArrayList<>();
   final List<Path> controlNets = new ArrayList<>();
@@ -113,9 +116,10 @@ public final class StableDiffusionOptions {
     return this;
   }
 
-  /// Whether the weights that the networks had brought into another form, up to
-  /// [StableDiffusion#PACKING_BUDGET] and the autoencoder's, are kept between images: the next one
-  /// begins at once, and more memory is taken meanwhile. By default they are not.
+  /// Whether the weights that the networks brought into another form, up to
+  /// [StableDiffusion#PACKING_BUDGET] and the autoencoder's, are kept between images, as they are
+  /// unless this is false: then the network's are given back before an image is decoded, which
+  /// takes less memory, and the next image makes them again.
   public StableDiffusionOptions keepWeights(boolean value) {
     keepWeights = value;
     return this;
@@ -158,6 +162,24 @@ public final class StableDiffusionOptions {
   public StableDiffusionOptions notices(Consumer<String> value) {
     notices = Objects.requireNonNull(value, "notices is null");
     return this;
+  }
+
+  /// The memory that a model takes with the parts that were chosen.
+  Fit fit(Path model) {
+    var others = new ArrayList<Path>(textEncoders);
+    others.addAll(embeddings);
+    others.addAll(controlNets);
+    others.addAll(loras.keySet());
+    var replaced = new HashSet<String>();
+    if (vae != null) {
+      others.add(vae); // beside a tiny one, the pipeline's own encodes
+    }
+    if (network != null) {
+      others.add(network);
+      replaced.addAll(Set.of("unet", "transformer"));
+    }
+    others.removeIf(path -> !Files.exists(path)); // which is said when it is opened
+    return Fit.of(model, replaced, others, StableDiffusion.PACKING_BUDGET);
   }
 
   GivenParts given() {

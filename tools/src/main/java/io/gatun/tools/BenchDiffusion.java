@@ -203,10 +203,11 @@ final class BenchDiffusion implements Runnable {
     return ids;
   }
 
-  /// Notes the median seconds of a network, its operations, and the share of the roof that they
-  /// make.
+  /// Notes the median seconds of a network, its operations, the share of the roof that they make,
+  /// and how many weights it packs again after the first time.
   private void measure(String name, Functional f, Supplier<Tensor> network) {
     var seconds = new double[runs];
+    long packed = 0;
     Logger log = LoggerFactory.getLogger(BenchDiffusion.class); // --debug is known by now
     for (int run = -1; run < runs; run++) {
       if (run <= 0) {
@@ -219,6 +220,7 @@ final class BenchDiffusion implements Runnable {
         if (run < 0) {
           figures.put(name + "_first_seconds", taken);
           figures.put(name + "_flop", times.flops());
+          packed = f.ops().weightsPacked();
           if (log.isDebugEnabled()) {
             log.debug("first {}:\n{}", name, times.table(taken));
           }
@@ -230,6 +232,7 @@ final class BenchDiffusion implements Runnable {
     if (log.isDebugEnabled()) {
       log.debug("{} times {}:\n{}", runs, name, times.table(Arrays.stream(seconds).sum()));
     }
+    figures.put(name + "_weights_packed_again", f.ops().weightsPacked() - packed);
     Arrays.sort(seconds);
     double median = seconds[runs / 2];
     figures.put(name + "_seconds", median);

@@ -1,5 +1,6 @@
 package io.gatun.loaders.file;
 
+import io.gatun.ffm.MappedFiles;
 import io.gatun.ffm.MemoryAdvice;
 import io.gatun.ffm.RawArena;
 import io.gatun.loaders.CheckpointException;
@@ -146,6 +147,11 @@ public final class SourceFile {
     if (mode == LoadMode.MAP) {
       MemoryAdvice.willNeed(bytes.asSlice(offset, length));
     }
+  }
+
+  /// Takes mapped bytes out of the process's memory: they will not be read soon.
+  public void unload() {
+    MappedFiles.unload(bytes);
   }
 
   /// The little-endian long at `offset`.

@@ -214,6 +214,16 @@ final class DiffusersFolder implements PipelineFiles {
   }
 
   @Override
+  public void unload() {
+    open.values().forEach(tensors -> tensors.checkpoint().unload());
+    checkpoints.values().forEach(Checkpoint::unload);
+    textEncoders.values().forEach(encoder -> encoder.checkpoint().unload());
+    if (network != null) {
+      network.checkpoint().unload();
+    }
+  }
+
+  @Override
   public void close() {
     open.values().forEach(tensors -> tensors.checkpoint().close());
     checkpoints.values().forEach(Checkpoint::close);

@@ -99,6 +99,10 @@ public sealed interface PipelineFiles extends AutoCloseable
   /// @throws CheckpointException if the pipeline lacks the part
   Path folder(String part);
 
+  /// Takes what has been read of the mapped files out of the process's memory: little of it will be
+  /// read soon. What is comes back by itself.
+  void unload();
+
   @Override
   void close();
 }

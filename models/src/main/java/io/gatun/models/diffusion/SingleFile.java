@@ -141,6 +141,11 @@ final class SingleFile implements PipelineFiles {
   }
 
   @Override
+  public void unload() {
+    checkpoint.unload();
+  }
+
+  @Override
   public void close() {
     checkpoint.close();
   }

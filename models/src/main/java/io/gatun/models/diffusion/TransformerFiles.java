@@ -171,6 +171,12 @@ final class TransformerFiles implements PipelineFiles {
   }
 
   @Override
+  public void unload() {
+    given.forEach(encoder -> encoder.checkpoint().unload());
+    checkpoint.unload();
+  }
+
+  @Override
   public void close() {
     given.forEach(TextEncoderFile::close);
     checkpoint.close();

@@ -49,7 +49,7 @@ public record Flux2Config(
   }
 
   /// The width D.
-  int width() {
+  public int width() {
     return numAttentionHeads * attentionHeadDim;
   }
 

@@ -57,7 +57,7 @@ public record FluxConfig(
   }
 
   /// The width D.
-  int width() {
+  public int width() {
     return numAttentionHeads * attentionHeadDim;
   }
 

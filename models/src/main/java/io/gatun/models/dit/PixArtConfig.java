@@ -65,7 +65,7 @@ public record PixArtConfig(
   }
 
   /// The width D.
-  int width() {
+  public int width() {
     return numAttentionHeads * attentionHeadDim;
   }
 

@@ -67,7 +67,7 @@ public record SD3Config(
   }
 
   /// The width D.
-  int width() {
+  public int width() {
     return numAttentionHeads * attentionHeadDim;
   }
 

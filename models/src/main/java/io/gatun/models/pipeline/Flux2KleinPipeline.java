@@ -145,6 +145,11 @@ final class Flux2KleinPipeline implements TransformerPipeline {
   }
 
   @Override
+  public int width() {
+    return transformer.config().width();
+  }
+
+  @Override
   public Defaults defaults() {
     return distilled ? new Defaults(4, 1) : new Defaults(50, 4);
   }

@@ -112,6 +112,11 @@ final class FluxPipeline implements TransformerPipeline {
   }
 
   @Override
+  public int width() {
+    return transformer.config().width();
+  }
+
+  @Override
   public Defaults defaults() {
     return isDev() ? new Defaults(28, 3.5) : new Defaults(4, 0);
   }

@@ -51,6 +51,11 @@ public interface Pipeline {
     return null;
   }
 
+  /// About how many numbers the workspace holds during a step.
+  ///
+  /// @param guidance how strongly the prompt guides
+  long workNumbers(LatentSize size, double guidance);
+
   /// Whether no negative prompt is another thing than an empty one: zeros.
   default boolean zerosForNoNegative() {
     return false;

@@ -77,6 +77,11 @@ final class PixArtPipeline implements TransformerPipeline {
   }
 
   @Override
+  public int width() {
+    return transformer.config().width();
+  }
+
+  @Override
   public Defaults defaults() {
     return new Defaults(20, 4.5);
   }

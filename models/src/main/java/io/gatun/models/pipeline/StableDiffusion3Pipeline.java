@@ -137,6 +137,11 @@ final class StableDiffusion3Pipeline implements TransformerPipeline {
   }
 
   @Override
+  public int width() {
+    return transformer.config().width();
+  }
+
+  @Override
   public Defaults defaults() {
     return new Defaults(28, 7);
   }

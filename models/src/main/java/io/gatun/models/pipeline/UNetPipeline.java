@@ -96,6 +96,20 @@ final class UNetPipeline implements Pipeline {
     return config.sampleSize() == 0 ? SAMPLE_SIZE : config.sampleSize();
   }
 
+  /// All conditions' images at once: about 40 times what the first level has, of which what it
+  /// keeps for the way up is 6; half as much for each ControlNet.
+  @Override
+  public long workNumbers(LatentSize size, double guidance) {
+    long rows = (long) size.batch() * (guides(guidance) ? use == PictureUse.EDIT ? 3 : 2 : 1);
+    long level = rows * size.height() * size.width() * config.blockOutChannels().getFirst();
+    long pictures = 0;
+    for (var net : denoiser.controlNets()) {
+      int channels = 3 + 2 * net.config().conditioningEmbeddingOutChannels().getFirst();
+      pictures += 20 * level + rows * size.pixels() * channels;
+    }
+    return 40 * level + pictures;
+  }
+
   /// One that was distilled to guide by itself is told the guidance.
   @Override
   public boolean guides(double guidance) {

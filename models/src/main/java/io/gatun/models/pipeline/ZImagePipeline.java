@@ -86,6 +86,11 @@ final class ZImagePipeline implements TransformerPipeline {
     return new FlowTimes(size.height() / PATCH * (size.width() / PATCH), true, Double.NaN);
   }
 
+  @Override
+  public int width() {
+    return transformer.config().dim();
+  }
+
   /// Turbo's.
   @Override
   public Defaults defaults() {

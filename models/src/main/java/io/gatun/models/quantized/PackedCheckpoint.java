@@ -51,6 +51,11 @@ public record PackedCheckpoint(Checkpoint packed, Path path, Map<String, Object>
   }
 
   @Override
+  public void unload() {
+    packed.unload();
+  }
+
+  @Override
   public boolean isClosed() {
     return packed.isClosed();
   }

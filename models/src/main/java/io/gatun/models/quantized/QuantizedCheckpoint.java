@@ -210,6 +210,11 @@ public record QuantizedCheckpoint(
   }
 
   @Override
+  public void unload() {
+    stored.unload();
+  }
+
+  @Override
   public boolean isClosed() {
     return stored.isClosed();
   }

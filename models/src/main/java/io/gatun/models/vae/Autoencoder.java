@@ -26,6 +26,9 @@ public interface Autoencoder {
   ///   would need too much memory as a whole; 0 for all
   Tensor decode(Functional f, float[] latents, int rows, int columns, int tile);
 
+  /// About how many numbers the workspace holds while so many pixels are decoded at once.
+  long workNumbers(long pixels);
+
   /// The distribution of an image's latents in the autoencoder's own scale.
   ///
   /// @throws IllegalArgumentException if its sides are not multiples of what is one latent

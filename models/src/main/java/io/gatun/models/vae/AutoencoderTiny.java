@@ -22,6 +22,9 @@ public final class AutoencoderTiny implements Autoencoder {
   /// Pixels to a latent, in both directions.
   public static final int FACTOR = 8;
 
+  /// The channels of the published ones.
+  private static final long WIDTH = 64;
+
   private static final float LATENT_MAGNITUDE = 3;
   private static final int IMAGE_CHANNELS = 3;
 
@@ -101,6 +104,12 @@ public final class AutoencoderTiny implements Autoencoder {
 
   private static Layer conv(ConvWeight weight, Epilogue epilogue) {
     return (f, x) -> f.conv2d(x, weight, epilogue);
+  }
+
+  /// A block's input, two convolutions' results and their sum, and as many for gaps between them.
+  @Override
+  public long workNumbers(long pixels) {
+    return pixels * 8 * WIDTH;
   }
 
   @Override

@@ -123,6 +123,13 @@ public final class Ops implements AutoCloseable {
     return workspace;
   }
 
+  /// How often a weight has been packed for the products of this machine, or rounded, also by each
+  /// [Functional] of these operations: where there is room to keep the result, a network does so
+  /// when it runs for the first time, and no more.
+  public long weightsPacked() {
+    return ctx.packed().counted();
+  }
+
   Context context() {
     return ctx;
   }

@@ -11,11 +11,15 @@ import io.gatun.models.SourceFile;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.image.Image;
 import io.gatun.tensor.DType;
+import io.gatun.tests.ResidentFiles;
 import io.gatun.tests.TestData;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 
 /// What asks the network less often changes images by less than is said of it, with tiny-sd.
 class StepSavingTest {
@@ -82,6 +86,47 @@ class StepSavingTest {
           first,
           bytes(image(kept, PROMPTS.getFirst(), o -> o.steps(3).guidanceInterval(0, 1).cache(0))));
     }
+  }
+
+  /// A second image, also of another prompt, packs no weights: not the network's, not the
+  /// autoencoder's.
+  @Test
+  void packedOnce() {
+    try (var sd = StableDiffusion.load(TestData.pretrained("tiny-sd"))) {
+      image(sd, PROMPTS.getFirst(), o -> o.steps(2));
+      long packed = sd.ops().weightsPacked();
+      assertTrue(packed > 50, packed + " weights");
+      image(sd, PROMPTS.getLast(), o -> o.steps(2));
+      assertEquals(packed, sd.ops().weightsPacked());
+    }
+  }
+
+  /// Nor does the larger one of two that are made together, if nothing is kept after them.
+  @Test
+  void packedOnceForLargerImage() {
+    try (var plain = load(false);
+        var enlarged = load(false)) {
+      image(plain, PROMPTS.getFirst(), o -> o.steps(2));
+      image(enlarged, PROMPTS.getFirst(), o -> o.steps(2).hires(1.5));
+      // What encodes the first image is packed besides.
+      long once = plain.ops().weightsPacked();
+      long found = enlarged.ops().weightsPacked();
+      assertTrue(found < 2 * once, "%d, without the larger image %d".formatted(found, once));
+    }
+  }
+
+  /// The text encoder's weights are out of the process's memory when the network runs.
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void textEncoderIsUnloaded() {
+    var resident = new ArrayList<Long>();
+    try (var sd = load(true)) {
+      image(
+          sd,
+          PROMPTS.getFirst(),
+          o -> o.steps(1).onStep(_ -> resident.add(ResidentFiles.bytes("tiny-sd/text_encoder/"))));
+    }
+    assertEquals(List.of(0L), resident);
   }
 
   /// A larger image of a smaller one is the same as made by hand in two calls, and its parameters

@@ -16,6 +16,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -140,6 +141,47 @@ class ImagesApiTest {
     assertArrayEquals(
         made(o -> o.initImage(image.rgb()).mask(image(1, grey)).strength(.5)),
         pixels(TestServer.json(response.body()).at("/data/0")));
+  }
+
+  /// A model with a ControlNet wants its picture, beside one to start from or not.
+  @Test
+  void editsWithAControlImage() throws IOException {
+    Path dir = TestData.shared("diffusion-random/sd15_controlnet");
+    Image start = Image.read(TestData.pretrained("tiny-sam/scene0.png")).rgb();
+    Image edges = Image.read(TestData.pretrained("tiny-sam/scene0.png")).rgb().resize(80, 48);
+    var form =
+        new MultipartBody()
+            .add("prompt", "a red circle")
+            .add("seed", "7")
+            .add("steps", "4")
+            .add("guidance_scale", "5")
+            .add("strength", "0.5")
+            .add("size", "64x64")
+            .add("control_scale", "0.7")
+            .add("control_end", "0.6")
+            .add("image", "image.png", start.png(Map.of()));
+    try (var control = new TestServer(o -> o.model(dir));
+        var sd = StableDiffusion.load(dir, o -> o.threads(2))) {
+      var without = control.post("/v1/images/edits", form.publisher(), "Content-Type", form.type());
+      assertEquals(400, without.statusCode(), without.body());
+      form.add("control_image", "edges.png", edges.png(Map.of()));
+      var with = control.post("/v1/images/edits", form.publisher(), "Content-Type", form.type());
+      assertEquals(200, with.statusCode(), with.body());
+      var expected =
+          sd.imagine(
+                  "a red circle",
+                  o ->
+                      o.seed(7)
+                          .steps(4)
+                          .guidance(5)
+                          .size(64, 64)
+                          .initImage(start)
+                          .strength(0.5)
+                          .control(edges, 0.7, 0, 0.6))
+              .image();
+      assertArrayEquals(pixels(expected), pixels(TestServer.json(with.body()).at("/data/0")));
+      control.refusal(400, PATH, "{" + CIRCLE + ", 'size': '64x64'}");
+    }
   }
 
   private static Image image(int channels, byte[] pixels) {

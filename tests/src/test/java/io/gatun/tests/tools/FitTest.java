@@ -9,15 +9,21 @@ import io.gatun.models.DoesNotFitException;
 import io.gatun.models.Fit;
 import io.gatun.models.Llm;
 import io.gatun.models.StableDiffusion;
+import io.gatun.models.image.Image;
 import io.gatun.models.sam.Sam;
+import io.gatun.tensor.DType;
 import io.gatun.tensor.runtime.FreeMemory;
 import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /// What fits into memory, and what is refused.
 class FitTest {
@@ -72,6 +78,69 @@ class FitTest {
     assertTrue(image.err().contains("does not fit into memory"), image.err());
     var sam = within(100 << 20, "segment", "-i", "x.png", "--point", "1,1", "--overlay", "y.png");
     assertEquals(2, sam.code());
+  }
+
+  /// The image's size counts, how it is decoded, and what else is loaded.
+  @Test
+  void imagesThatDoNotFitAreRefusedWithWhatWould(@TempDir Path folder) throws IOException {
+    String[] large = {
+      "imagine", "a star", "-s", "1", "--width", "2048", "--height", "2048", "-o", "never.png"
+    };
+    var refused = within(1100L << 20, large);
+    assertEquals(2, refused.code());
+    assertTrue(refused.err().contains("an image of 2048 x 2048 does not fit"), refused.err());
+    assertTrue(refused.err().contains("--vae-tiling (in Java"), refused.err());
+    refused = within(500L << 20, large);
+    assertTrue(refused.err().contains(" with --vae-tiling"), refused.err());
+    var larger =
+        within(400L << 20, "imagine", "a star", "--hires", "8", "-s", "1", "-o", "never.png");
+    assertTrue(larger.err().contains("an image of 512 x 512 does not fit"), larger.err());
+    assertFalse(Files.exists(Path.of("never.png")));
+    Path out = folder.resolve("small.png");
+    assertEquals(0, within(500L << 20, "imagine", "a star", "-s", "1", "-o", out + "").code());
+
+    Path extra = folder.resolve("extra.safetensors");
+    try (var file = new RandomAccessFile(extra.toFile(), "rw")) {
+      file.setLength(400L << 20);
+    }
+    for (String option : List.of("--lora", "--vae", "--network", "--controlnet", "--embedding")) {
+      var more = within(500L << 20, "imagine", "a star", option, extra + "", "-o", "never.png");
+      assertTrue(more.err().contains("of weights and about"), more.err());
+      assertTrue(more.err().contains("does not fit into memory"), more.err());
+    }
+  }
+
+  /// What is said to be needed is at least what the workspace comes to hold.
+  @ParameterizedTest
+  @CsvSource({
+    "tiny-sd, 512",
+    "sd15_controlnet, 512",
+    "pixart_sigma, 512",
+    "sd35, 256",
+    "flux_dev, 512",
+    "flux2_klein, 512",
+    "z_image, 512"
+  })
+  void estimateOfASteps(String model, int side) {
+    Path path =
+        model.equals("tiny-sd")
+            ? TestData.pretrained(model)
+            : TestData.shared("diffusion-random/" + model);
+    var picture = Image.read(TestData.pretrained("tiny-sam/scene0.png"));
+    var held = new long[1];
+    try (var sd = StableDiffusion.load(path, o -> o.dtype(DType.Plain.F32))) {
+      sd.imagine(
+          "a star",
+          o -> {
+            o.steps(1).seed(1).size(side, side);
+            if (model.equals("sd15_controlnet")) {
+              o.control(picture, 1, 0, 1);
+            }
+            o.onStep(step -> held[0] = sd.ops().workspace().byteSize());
+          });
+      long said = sd.stepBytes(side, side, 5);
+      assertTrue(said >= held[0], said + " < " + held[0]);
+    }
   }
 
   @Test

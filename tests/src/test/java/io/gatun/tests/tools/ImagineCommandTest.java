@@ -169,6 +169,47 @@ class ImagineCommandTest {
     }
   }
 
+  /// A batch that is stopped has written whole images, and is resumed by the same command, which
+  /// makes what it would have made; sizes may be multiplied by fractions.
+  @Test
+  void batchFileInterrupted() throws Exception {
+    Path lines = temp.resolve("interrupted.jsonl");
+    Path folder = temp.resolve("interrupted");
+    Files.writeString(
+        lines,
+        """
+        {"prompt": "a red circle", "seed": 1, "steps": 2, "hires": 1.5}
+        {"prompt": "a star", "seed": 2, "steps": 900, "width": 256, "height": 256}
+        """);
+    String[] all = {"imagine", "-q", "--batch-file", lines + "", "-o", folder + ""};
+    var result = new Result[1];
+    var batch = new Thread(() -> result[0] = InProcess.gatun(all));
+    batch.start();
+    Path first = folder.resolve("0001.png");
+    for (int i = 0; i < 600 && !Files.exists(first); i++) {
+      Thread.sleep(50);
+    }
+    batch.interrupt();
+    batch.join(60_000);
+    assertFalse(batch.isAlive());
+    assertTrue(result[0].code() > 2, result[0].code() + " " + result[0].err());
+    assertEquals(96, Image.read(first).width());
+    assertEquals(List.of("0001.png"), names(folder));
+    byte[] before = Files.readAllBytes(first);
+    Files.writeString(lines, Files.readString(lines).replace("900", "1"));
+    Result resumed = InProcess.gatun(all);
+    assertEquals(0, resumed.code(), resumed.err());
+    assertTrue(resumed.err().contains("0001.png is there already"), resumed.err());
+    assertArrayEquals(before, Files.readAllBytes(first));
+    assertEquals(List.of("0001.png", "0002.png"), names(folder));
+  }
+
+  private static List<String> names(Path folder) throws Exception {
+    try (var files = Files.list(folder)) {
+      return files.map(file -> file.getFileName().toString()).sorted().toList();
+    }
+  }
+
   /// A picture of each step, and one of all images.
   @Test
   void previewAndGrid() throws Exception {
@@ -318,6 +359,21 @@ class ImagineCommandTest {
       Result result = InProcess.gatun("imagine", "--from", image.toString());
       Launcher.assertRefused(result, source.getValue());
       assertFalse(result.err().contains("root:"), result.err());
+    }
+    for (String file :
+        List.of(
+            "Control 1: /etc/passwd",
+            "Embedding 1: ../../etc/passwd",
+            "Network file: /etc/passwd",
+            "Text encoder 1: \\\\host\\etc\\passwd",
+            "Model: /etc/passwd")) {
+      Path image = temp.resolve("stranger.png");
+      String text = "x\nSteps: 1, Seed: 1, Sampler: Euler, " + file;
+      Image.read(temp.resolve("scene0.png")).write(image, Map.of("parameters", text));
+      Path made = temp.resolve("made.png");
+      Result result = InProcess.gatun("imagine", "--from", image.toString(), "-o", made.toString());
+      assertTrue(result.err().contains("passwd"), result.err()); // without it, or not at all
+      assertFalse(result.err().contains("etc"), result.err());
     }
   }
 

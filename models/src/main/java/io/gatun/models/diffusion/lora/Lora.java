@@ -78,7 +78,8 @@ public final class Lora implements AutoCloseable {
     modules.values().removeIf(parts -> Set.of(Role.ALPHA).equals(parts.keySet()));
     modules.forEach(
         (module, parts) ->
-            changes.put(module, new Parts(path(), module, parts, alpha(module, peft)).change(strength)));
+            changes.put(
+                module, new Parts(path(), module, parts, alpha(module, peft)).change(strength)));
     if (changes.isEmpty()) {
       throw new CheckpointException(
           "%s: no adaptations; need tensors as lora_unet_....lora_down.weight or unet....lora_A.weight. List the file with: gatun inspect %s"

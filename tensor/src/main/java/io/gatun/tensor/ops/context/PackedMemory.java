@@ -13,10 +13,16 @@ import java.util.WeakHashMap;
 /// The weights that are kept in another form than the checkpoint's, and memory for them: so much
 /// and no more, until all of it is given back.
 public final class PackedMemory {
-  private final Set<PackedMemory> open;
+  private final Family family;
   private long budget = 2L << 30;
   private long taken;
   private Slabs arena;
+
+  /// This memory and all beside it: those that hold something, and how many weights were packed.
+  private static final class Family {
+    private final Set<PackedMemory> open = new HashSet<>();
+    private long packed;
+  }
 
   /// Allocates side by side from large pieces, of which the system makes only what is used.
   private static final class Slabs implements Arena {
@@ -52,16 +58,16 @@ public final class PackedMemory {
   private final Map<Object, Map<Object, Object>> forms = new WeakHashMap<>();
 
   public PackedMemory() {
-    this(new HashSet<>());
+    this(new Family());
   }
 
-  private PackedMemory(Set<PackedMemory> open) {
-    this.open = open;
+  private PackedMemory(Family family) {
+    this.family = family;
   }
 
   /// Memory beside this, with a budget of its own.
   public PackedMemory another() {
-    return new PackedMemory(open);
+    return new PackedMemory(family);
   }
 
   public void budget(long bytes) {
@@ -102,11 +108,21 @@ public final class PackedMemory {
     return form;
   }
 
+  /// Counts a weight that is being packed or rounded, to be kept or not.
+  public void count() {
+    family.packed++;
+  }
+
+  /// The weights that have been packed or rounded so far, here and in all memory beside this.
+  public long counted() {
+    return family.packed;
+  }
+
   /// What to allocate from, until [#release].
   public Arena arena() {
     if (arena == null) {
       arena = new Slabs();
-      open.add(this);
+      family.open.add(this);
     }
     return arena;
   }
@@ -115,7 +131,7 @@ public final class PackedMemory {
   public void release() {
     if (arena != null) {
       arena.close();
-      open.remove(this);
+      family.open.remove(this);
     }
     forms.clear();
     arena = null;
@@ -124,6 +140,6 @@ public final class PackedMemory {
 
   /// Gives back this and all beside it.
   public void releaseAll() {
-    List.copyOf(open).forEach(PackedMemory::release);
+    List.copyOf(family.open).forEach(PackedMemory::release);
   }
 }

@@ -2,6 +2,7 @@ package io.gatun.tensor.ops.conv;
 
 import io.gatun.ffm.ConvolutionSpec;
 import io.gatun.ffm.ElementType;
+import io.gatun.ffm.MappedFiles;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.PackedLayout;
 import io.gatun.tensor.DType;
@@ -140,6 +141,7 @@ final class ConvForms {
   }
 
   private MemorySegment pack(ConvolutionSpec spec) {
+    ctx.packed().count();
     var layout = spec.layout();
     long bytes = w.outChannels() / spec.outChannels() * layout.byteSize();
     boolean keep = ctx.packed().reserve(bytes);
@@ -154,7 +156,11 @@ final class ConvForms {
           var to = target.asSlice(i * unit.byteSize(), unit.byteSize());
           pack(spec.weights(), i * channels, channels, unit, to);
         });
-    return keep ? ctx.packed().keep(w, layout, target) : target;
+    if (!keep) {
+      return target;
+    }
+    MappedFiles.unload(weight.segment());
+    return ctx.packed().keep(w, layout, target);
   }
 
   private void pack(

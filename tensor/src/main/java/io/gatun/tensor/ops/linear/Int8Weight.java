@@ -1,5 +1,6 @@
 package io.gatun.tensor.ops.linear;
 
+import io.gatun.ffm.MappedFiles;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
@@ -21,6 +22,7 @@ import java.util.List;
 record Int8Weight(Tensor values, PackedWeight packed, MemorySegment scales, MemorySegment sums) {
   /// Rounds weights, one above the other.
   static Int8Weight tensor(Context ctx, List<Tensor> weights, SegmentAllocator memory) {
+    ctx.packed().count();
     return round(ctx, weights, memory, memory);
   }
 
@@ -43,6 +45,7 @@ record Int8Weight(Tensor values, PackedWeight packed, MemorySegment scales, Memo
     long first = 0;
     for (var weight : weights) {
       result.round(ctx, weight, first);
+      MappedFiles.unload(weight.segment());
       first += weight.dim(0);
     }
     return result;

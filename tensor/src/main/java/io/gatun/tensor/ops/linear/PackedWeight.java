@@ -1,6 +1,7 @@
 package io.gatun.tensor.ops.linear;
 
 import io.gatun.ffm.ElementType;
+import io.gatun.ffm.MappedFiles;
 import io.gatun.ffm.MatmulSpec;
 import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.PackedLayout;
@@ -78,6 +79,7 @@ final class PackedWeight {
     var result = new PackedWeight(ctx.elementType(), weights);
     if (ctx.packed().reserveSpare((long) result.outFeatures() * result.k * result.type.bytes())) {
       result.pack(ctx, ctx.packed().arena());
+      weights.forEach(weight -> MappedFiles.unload(weight.segment()));
     } else {
       result.leave(ctx.dtype());
     }
@@ -134,6 +136,7 @@ final class PackedWeight {
   }
 
   private void pack(Context ctx, SegmentAllocator memory) {
+    ctx.packed().count();
     for (int i = 0; i < blocks.length; i++) {
       var layout = OneDnn.packedLayout(spec(blocks[i]));
       blocks[i] = blocks[i].at(layout, memory.allocate(layout.byteSize(), ALIGNMENT));
