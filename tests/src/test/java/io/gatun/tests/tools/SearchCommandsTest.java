@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -186,6 +187,59 @@ class SearchCommandsTest {
     var like = asked(List.of(loose), "does rain fall");
     assertTrue(like.err().contains("to \"does rain fall?\""), like.err());
     assertTrue(like.err().contains("0 of 2 questions"), like.err());
+  }
+
+  /// Sentences are looked for that stand nowhere else, in paragraphs of words of their own.
+  @Test
+  void howOftenTheRightPassageIsFound() throws Exception {
+    var text = new StringBuilder("A HEADING\n\n");
+    var random = new SplittableRandom(5);
+    for (int i = 0; i < 30; i++) {
+      String own = word(random) + " " + word(random) + " " + word(random) + " " + word(random);
+      for (int k = 0; k < 5; k++) {
+        text.append("Here ").append(word(random)).append(" and ").append(own).append(" are. ");
+      }
+      text.append("\n\n");
+    }
+    Path file = Files.writeString(temp.resolve("text.txt"), text);
+    var found =
+        json(
+            "evaluate",
+            "search",
+            "--file",
+            file.toString(),
+            "--questions",
+            "20",
+            "--reranker",
+            embedder("bert-reranker"),
+            "--candidates",
+            "6",
+            "--json");
+    assertEquals(30, found.get("paragraphs").asInt());
+    assertEquals(20, found.get("questions").asInt());
+    var recall = found.get("recall");
+    for (String way : List.of("words", "vectors", "hybrid")) {
+      assertEquals(1, recall.get(way).asDouble(), found.toString());
+    }
+    // The reranker was taught nothing; of ten or so it chooses five.
+    assertTrue(recall.get("reranked").asDouble() >= 0.2, found.toString());
+    Result few =
+        InProcess.gatun("evaluate", "search", "--file", file.toString(), "--passages", "1");
+    assertEquals(0, few.code(), few.err());
+    assertTrue(few.out().contains("words     recall@1 "), few.out());
+    refused(
+        "no paragraph has 200 characters",
+        "evaluate",
+        "search",
+        "--file",
+        Path.of(docs, "fox.md").toString());
+    refused("no such file", "evaluate", "search", "--file", docs + "/gone.txt");
+  }
+
+  private static String word(SplittableRandom random) {
+    var letters = new StringBuilder();
+    random.ints(9, 'a', 'z' + 1).forEach(letters::appendCodePoint);
+    return letters.toString();
   }
 
   private static Result asked(List<String> ask, String... more) {
