@@ -75,7 +75,7 @@ public final class CLIPModel implements AutoCloseable {
     preprocessor = ClipImages.of(directory, visionConfig.imageSize());
     var tensors = new UsedTensors(checkpoint);
     var weights = Weights.of(tensors, WeightNames.SAME).because("config.json says so");
-    textModel = new CLIPTextModel(textConfig, weights, f);
+    textModel = new CLIPTextModel(textConfig, weights);
     textProjection =
         weights.linearWithoutBias("text_projection", dimension, textConfig.hiddenSize());
     var vision = weights.at("vision_model");
@@ -156,7 +156,7 @@ public final class CLIPModel implements AutoCloseable {
     }
     try (var _ = ops.owner().turn();
         var _ = ops.scope()) {
-      var pooled = textModel.pooledOutput(prompt.ids()); // (1, D)
+      var pooled = textModel.pooledOutput(f, prompt.ids()); // (1, D)
       return vectors("a text's vector", f.linear(pooled, textProjection))[0];
     }
   }

@@ -67,7 +67,7 @@ public final class CLIPSeg implements AutoCloseable {
     var tensors = new UsedTensors(checkpoint);
     var weights = Weights.of(tensors, WeightNames.SAME).because("config.json says so");
     var clip = weights.at("clip");
-    textModel = new CLIPTextModel(config.text(), clip, f);
+    textModel = new CLIPTextModel(config.text(), clip);
     textProjection =
         clip.linearWithoutBias(
             "text_projection", config.projectionDim(), config.text().hiddenSize());
@@ -136,7 +136,7 @@ public final class CLIPSeg implements AutoCloseable {
                 .formatted(text, config.text().maxPositionEmbeddings() - 2));
       }
       int[][] ids = {prompt.ids()[0]};
-      var conditional = f.linear(textModel.pooledOutput(ids), textProjection); // (1, P)
+      var conditional = f.linear(textModel.pooledOutput(f, ids), textProjection); // (1, P)
       var states = new ArrayList<Tensor>();
       vision.forward(f, f.cast(input), states::add);
       var read =
