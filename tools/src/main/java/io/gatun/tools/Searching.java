@@ -18,8 +18,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.logging.Level;
-import java.util.logging.Logger;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 
@@ -29,14 +27,6 @@ final class Searching {
 
   /// Tokens that chat templates put around a message, by and large.
   private static final int TEMPLATE = 64;
-
-  /// Lucene says by it which vector instructions it has found. Kept, since loggers are forgotten
-  /// that nobody holds.
-  private static final Logger LUCENE = Logger.getLogger("org.apache.lucene");
-
-  static {
-    LUCENE.setLevel(Level.WARNING);
-  }
 
   private Searching() {}
 
