@@ -6,6 +6,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -67,6 +68,28 @@ final class Ask implements Callable<Integer> {
   @Option(names = "--sources-only", description = "Print the passages, and ask no language model.")
   boolean sourcesOnly;
 
+  @Option(
+      names = "--cache",
+      paramLabel = "DIR",
+      description =
+          "Keep answers in this folder, and give them again: to the same question, of the same"
+              + " model and options, while the documents are the same.")
+  Path cache;
+
+  @Option(
+      names = "--wrong-hits",
+      paramLabel = "SHARE",
+      description =
+          "Give answers of --cache to similar questions, too, where at most this share of them is"
+              + " expected to be wrong, as is learned from answers that came out alike (default: 0,"
+              + " the same questions only). Needs an index with an embedder.")
+  double wrongHits;
+
+  @Option(
+      names = "--explain",
+      description = "Say on stderr why an answer came from --cache or not, and what it has saved.")
+  boolean explain;
+
   @Mixin ModelOptions model;
 
   @Mixin AnswerOptions answer = new AnswerOptions(256);
@@ -84,6 +107,16 @@ final class Ask implements Callable<Integer> {
   @Override
   public Integer call() {
     answer.check();
+    if (cache == null && (explain || wrongHits != 0)) {
+      throw new ParameterException(
+          spec.commandLine(),
+          (explain ? "--explain" : "--wrong-hits")
+              + " is about answers that are kept; add --cache DIR");
+    }
+    if (cache != null && sourcesOnly) {
+      throw new ParameterException(
+          spec.commandLine(), "--sources-only makes no answer that --cache could keep");
+    }
     return SearchModule.use(spec, () -> Searching.ask(this));
   }
 }

@@ -34,7 +34,7 @@ import picocli.CommandLine.Spec;
     },
     sortOptions = false,
     synopsisSubcommandLabel = "[COMMAND]",
-    subcommands = EvaluateSam.class)
+    subcommands = {EvaluateSam.class, EvaluateSearch.class})
 final class Evaluate implements Runnable {
   /// The longest window that is chosen unasked.
   private static final int WINDOW = 2048;

@@ -11,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 
@@ -48,48 +47,6 @@ final class SearchCache {
   /// A question of the log, and what tells its answer apart.
   private record Asked(String text, String answer) {}
 
-  /// Counts words and their parts of three letters, by hashing.
-  private record Parts(int dimension) implements Embedder {
-    @Override
-    public String name() {
-      return "parts-of-words";
-    }
-
-    @Override
-    public int maxTokens() {
-      return Integer.MAX_VALUE;
-    }
-
-    @Override
-    public int tokens(String text) {
-      return text.length();
-    }
-
-    @Override
-    public List<float[]> documents(List<String> texts) {
-      return texts.stream().map(this::query).toList();
-    }
-
-    @Override
-    public float[] query(String text) {
-      float[] vector = new float[dimension];
-      for (String word : text.toLowerCase(Locale.ROOT).split("\\W+", -1)) {
-        count(vector, word);
-        for (int i = 0; i + 3 <= word.length(); i++) {
-          count(vector, word.substring(i, i + 3));
-        }
-      }
-      return vector;
-    }
-
-    private static void count(float[] vector, String part) {
-      var random = new SplittableRandom(part.hashCode());
-      for (int i = 0; i < 8; i++) {
-        vector[random.nextInt(vector.length)] += random.nextBoolean() ? 1 : -1;
-      }
-    }
-  }
-
   private SearchCache() {}
 
   static int measure(BenchCache asked) {
@@ -98,7 +55,8 @@ final class SearchCache {
             ? null
             : TextEmbedder.load(
                 ModelNames.find(asked.spec, asked.model), o -> o.threads(asked.threads.count()))) {
-      var embedder = model == null ? new Parts(512) : Embedder.of(model, asked.model.toString());
+      var embedder =
+          model == null ? new SearchingParts(512) : Embedder.of(model, asked.model.toString());
       Path folder = Files.createTempDirectory("gatun-bench-cache");
       try (var cache = AnswerCache.open(folder, embedder, o -> o.wrongHits(asked.wrongHits))) {
         print(asked, embedder, replay(asked, cache));

@@ -1,17 +1,29 @@
 package io.gatun.tools;
 
 import java.util.concurrent.Callable;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 
 /// The search is a module of its own, which the launcher adds for the commands that need it.
 final class SearchModule {
+  /// Lucene says by it which vector instructions it has found. Kept, since loggers are forgotten
+  /// that nobody holds.
+  private static final Logger LUCENE = Logger.getLogger("org.apache.lucene");
+
   private SearchModule() {}
+
+  /// Has Lucene say only what is wrong.
+  static void hush() {
+    LUCENE.setLevel(Level.WARNING);
+  }
 
   /// Runs what needs the module.
   ///
   /// @throws ParameterException if it is not there
   static int use(CommandSpec spec, Callable<Integer> command) {
+    hush();
     try {
       return command.call();
     } catch (NoClassDefFoundError e) {

@@ -18,8 +18,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.logging.Level;
-import java.util.logging.Logger;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 
@@ -29,14 +27,6 @@ final class Searching {
 
   /// Tokens that chat templates put around a message, by and large.
   private static final int TEMPLATE = 64;
-
-  /// Lucene says by it which vector instructions it has found. Kept, since loggers are forgotten
-  /// that nobody holds.
-  private static final Logger LUCENE = Logger.getLogger("org.apache.lucene");
-
-  static {
-    LUCENE.setLevel(Level.WARNING);
-  }
 
   private Searching() {}
 
@@ -138,30 +128,58 @@ final class Searching {
   static int ask(Ask asked) {
     try {
       Path folder = Index.find(asked.index);
-      List<Passage> passages;
-      // What finds the passages is gone before the language model comes.
+      if (asked.cache == null) {
+        return ask(asked, folder, null);
+      }
       try (var opened =
-              asked.mode == Ask.SearchMode.WORDS
+              asked.wrongHits == 0
                   ? Opened.NONE
                   : Opened.of(
                       asked.spec, asked.embedder, Index.embedderOf(folder), asked.model.threads());
-          var index = Index.open(folder, opened.embedder);
-          var reranker = reranker(asked)) {
-        passages =
-            index.search(
-                asked.question,
-                o -> {
-                  o.count(asked.passages).candidates(asked.candidates);
-                  o.reranker(reranker);
-                  if (asked.mode != null) {
-                    o.mode(SearchOptions.Mode.valueOf(asked.mode.name()));
-                  }
-                });
+          var cache = SearchingCache.open(asked, folder, opened.embedder)) {
+        var known = cache.answer();
+        if (known == null) {
+          return ask(asked, folder, cache);
+        }
+        if (asked.json) {
+          print(asked, known);
+        } else {
+          var out = asked.spec.commandLine().getOut();
+          out.println(known.get("text"));
+          out.println();
+          ((List<?>) known.get("sources")).forEach(one -> listPlace(out, (Map<?, ?>) one));
+          out.flush();
+        }
+        return 0;
       }
-      return passages.isEmpty() ? nothing(asked, folder) : answer(asked, passages);
     } catch (SearchException e) {
       throw new IllegalArgumentException(e.getMessage(), e);
     }
+  }
+
+  /// @param cache takes the answer; null for none
+  private static int ask(Ask asked, Path folder, SearchingCache cache) {
+    List<Passage> passages;
+    // What finds the passages is gone before the language model comes.
+    try (var opened =
+            asked.mode == Ask.SearchMode.WORDS
+                ? Opened.NONE
+                : Opened.of(
+                    asked.spec, asked.embedder, Index.embedderOf(folder), asked.model.threads());
+        var index = Index.open(folder, opened.embedder);
+        var reranker = reranker(asked)) {
+      passages =
+          index.search(
+              asked.question,
+              o -> {
+                o.count(asked.passages).candidates(asked.candidates);
+                o.reranker(reranker);
+                if (asked.mode != null) {
+                  o.mode(SearchOptions.Mode.valueOf(asked.mode.name()));
+                }
+              });
+    }
+    return passages.isEmpty() ? nothing(asked, folder) : answer(asked, passages, cache);
   }
 
   private static Reranker reranker(Ask asked) {
@@ -181,13 +199,13 @@ final class Searching {
     return 0;
   }
 
-  private static int answer(Ask asked, List<Passage> passages) {
+  private static int answer(Ask asked, List<Passage> passages, SearchingCache cache) {
     var out = asked.spec.commandLine().getOut();
     if (asked.sourcesOnly) {
       if (asked.json) {
         print(asked, Map.of("sources", maps(passages)));
       } else {
-        list(out, passages, true);
+        list(out, passages);
       }
       return 0;
     }
@@ -216,14 +234,19 @@ final class Searching {
       try (var chat = llm.newChat()) {
         answer = chat.say(grounds.prompt(), o -> asked.answer.apply(o, shown));
       }
+      var sources = maps(grounds.passages());
+      if (cache != null && answer.reason() != Generation.Reason.CANCELLED) {
+        cache.put(answer.text(), sources);
+      }
       if (asked.json) {
         var map = new LinkedHashMap<>(Generate.asMap(answer));
-        map.put("sources", maps(grounds.passages()));
+        map.put("sources", sources);
         print(asked, map);
       } else {
         out.println();
         out.println();
-        list(out, grounds.passages(), false);
+        sources.forEach(one -> listPlace(out, one));
+        out.flush();
       }
       return answer.reason() == Generation.Reason.CANCELLED ? interrupts.code() : 0;
     }
@@ -235,15 +258,18 @@ final class Searching {
     out.flush();
   }
 
-  private static void list(PrintWriter out, List<Passage> passages, boolean whole) {
-    for (int i = 0; i < passages.size(); i++) {
-      var passage = passages.get(i);
-      out.printf("[%d] %s%n", i + 1, passage.place());
-      if (whole) {
-        out.println(passage.text().indent(4).stripTrailing());
-      }
-    }
+  private static void list(PrintWriter out, List<Passage> passages) {
+    maps(passages)
+        .forEach(
+            one -> {
+              listPlace(out, one);
+              out.println(String.valueOf(one.get("text")).indent(4).stripTrailing());
+            });
     out.flush();
+  }
+
+  private static void listPlace(PrintWriter out, Map<?, ?> source) {
+    out.printf("[%s] %s%n", source.get("number"), source.get("place"));
   }
 
   private static List<Map<String, Object>> maps(List<Passage> passages) {

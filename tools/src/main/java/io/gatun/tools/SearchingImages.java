@@ -22,6 +22,9 @@ final class SearchingImages {
   private SearchingImages() {}
 
   static int run(SearchImages asked) {
+    if (!Files.isDirectory(asked.folder)) {
+      throw new IllegalArgumentException(asked.folder + ": there is no such folder of pictures");
+    }
     Path folder = asked.index == null ? asked.folder.resolve(ImageIndex.FOLDER) : asked.index;
     try {
       String known = ImageIndex.embedderOf(folder);

@@ -74,6 +74,7 @@ final class Serving {
               (file, scale) -> o.lora(isNamed ? lora.substring(0, equals) : null, file, scale));
     }
     if (asked.index != null) {
+      SearchModule.hush();
       o.index(asked.index);
     }
     if (asked.embedder != null) {

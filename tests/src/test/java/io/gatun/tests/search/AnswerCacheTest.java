@@ -49,7 +49,11 @@ class AnswerCacheTest {
       assertEquals(2, cache.statistics().savedSeconds());
     }
     try (var cache = AnswerCache.open(temp.resolve("cache"), null, o -> {})) {
+      // It is known what it was good for before.
+      assertEquals(1 / 7.0, cache.all().hitRate(), 1e-9);
       assertEquals("answer to What is rain?", cache.look(SCOPE, "What is rain?").answer());
+      assertEquals(2 / 8.0, cache.all().hitRate(), 1e-9);
+      assertEquals(4, cache.all().savedSeconds());
       assertEquals(1, cache.size());
       var second = temp.resolve("cache");
       assertThrows(SearchException.class, () -> AnswerCache.open(second, null, o -> {}));

@@ -172,6 +172,10 @@ class ImageIndexTest {
   void asACommand() throws Exception {
     String folder = photos.toString();
     refused("--model PATH is missing", "search-images", folder, "a cat");
+    String none = temp.resolve("none").toString();
+    refused("no such folder", "search-images", none, "-m", model.toString(), "a cat");
+    assertTrue(Files.notExists(temp.resolve("none")));
+    refused("no such folder", "search-images", photo(0).toString(), "-m", model.toString());
     refused("holds no index", "search-images", folder, "a cat", "--no-update");
     refused("by one of them", "search-images", folder, "a cat", "--like", folder);
     refused("neither a text", "search-images", folder, "--no-update");

@@ -66,6 +66,7 @@ class ReadmeTest {
             "masks/Masks.java",
             "drawing/Drawing.java",
             "assistant/Assistant.java",
+            "retrieval/Retrieval.java",
             "concierge/Concierge.java",
             "surprise/Surprise.java"),
         sources);
@@ -170,14 +171,28 @@ class ReadmeTest {
 
   @Test
   void answersInLangChain4j() throws Exception {
-    String more =
-        Stream.of(GatunChatModel.class, ChatModel.class, LoggerFactory.class)
-            .map(
-                type -> Path.of(type.getProtectionDomain().getCodeSource().getLocation().getPath()))
-            .map(Path::toString)
-            .collect(Collectors.joining(File.pathSeparator));
-    String out = runsWith(more, "assistant/Assistant", TestData.pretrained("tiny-llm").toString());
+    String llm = TestData.pretrained("tiny-llm").toString();
+    String out = runsWith(langChain4j(), "assistant/Assistant", llm);
     assertTrue(out.matches("(?s).+\\R\\{\\s*\"merry\"\\s*:\\s*(true|false)\\s*} \\d+\\R"), out);
+  }
+
+  private static String langChain4j() {
+    return Stream.of(GatunChatModel.class, ChatModel.class, LoggerFactory.class)
+        .map(type -> Path.of(type.getProtectionDomain().getCodeSource().getLocation().getPath()))
+        .map(Path::toString)
+        .collect(Collectors.joining(File.pathSeparator));
+  }
+
+  @Test
+  void findsDocumentsInLangChain4j() throws Exception {
+    Path encoders = TestData.ROOT.resolve("tests/src/test/resources/encoder");
+    String embedder = TestData.complete(encoders.resolve("minilm-l6")).toString();
+    String more = langChain4j() + File.pathSeparator + jars("search");
+    String[] out = runsWith(more, "retrieval/Retrieval", embedder).split("\\R", -1);
+    assertTrue(out[0].startsWith("Rain falls over the garden.  Metadata"), out[0]);
+    assertTrue(out[0].contains("source=letter 7"), out[0]);
+    assertTrue(out[1].matches("(1\\.000|0\\.99\\d)  A fox jumps over the dog\\."), out[1]);
+    assertEquals(3, out.length);
   }
 
   /// As an executable jar whose manifest says what a manifest can.

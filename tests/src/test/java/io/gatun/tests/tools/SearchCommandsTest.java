@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -111,6 +112,142 @@ class SearchCommandsTest {
     assertEquals(0, answer.code(), answer.err());
     assertTrue(
         answer.out().matches("(?s).+\n\n\\[1] \\Q" + docs + "\\E/rain\\.txt:1\n"), answer.out());
+  }
+
+  /// The same question is answered once, while nothing has changed that the answer depends on.
+  @Test
+  void answersAreGivenAgain() throws Exception {
+    assertEquals(0, InProcess.gatun("index", docs, "-m", embedder("minilm-l6")).code());
+    String cache = temp.resolve("cache").toString();
+    String llm = TestData.pretrained("tiny-llm").toString();
+    List<String> ask =
+        List.of(
+            "ask",
+            "--index",
+            docs,
+            "-m",
+            llm,
+            "--mode",
+            "words",
+            "--passages",
+            "1",
+            "--temp",
+            "0",
+            "--cache",
+            cache,
+            "--explain",
+            "-n");
+    var first = asked(ask, "5", "rain?");
+    assertTrue(first.err().contains("was not asked before"), first.err());
+    assertTrue(first.err().contains("0 of 1 questions answered by it (0.0 %), 0.0 s"), first.err());
+    var again = asked(ask, "5", "rain?");
+    assertEquals(first.out(), again.out());
+    assertTrue(again.err().contains("the same question was answered before"), again.err());
+    assertTrue(again.err().contains("1 of 2 questions answered by it (50.0 %)"), again.err());
+    var json = JSON.readTree(asked(ask, "5", "--json", "rain?").out());
+    assertEquals("same", json.get("cached").asText());
+    assertEquals(first.out().split("\n\n\\[1]", -1)[0], json.get("text").asText());
+    assertEquals(1, json.get("sources").size());
+
+    // Another length, other documents, another wording.
+    assertTrue(asked(ask, "6", "rain?").err().contains("2 of 4"));
+    assertTrue(asked(ask, "5", "Rain?").err().contains("2 of 5"));
+    Files.writeString(Path.of(docs, "snow.txt"), "Snow is no rain.");
+    assertEquals(0, InProcess.gatun("index", docs).code());
+    assertTrue(asked(ask, "5", "rain?").err().contains("2 of 6"));
+
+    refused("add --cache DIR", "ask", "--index", docs, "--explain", "rain?");
+    refused("add --cache DIR", "ask", "--index", docs, "--wrong-hits", "0.1", "rain?");
+    refused("makes no answer", "ask", "--index", docs, "--sources-only", "--cache", cache, "rain?");
+    refused(
+        "0.5", "ask", "--index", docs, "--cache", cache, "--wrong-hits", "0.7", "-m", llm, "rain?");
+    // Similar questions: until enough pairs are known, none is answered by another's answer.
+    String similar = temp.resolve("similar").toString();
+    String[] loose = {
+      "ask",
+      "--index",
+      docs,
+      "-m",
+      llm,
+      "--mode",
+      "words",
+      "--passages",
+      "1",
+      "--temp",
+      "0",
+      "-n",
+      "5",
+      "--cache",
+      similar,
+      "--explain",
+      "--wrong-hits",
+      "0.1"
+    };
+    asked(List.of(loose), "does rain fall?");
+    var like = asked(List.of(loose), "does rain fall");
+    assertTrue(like.err().contains("to \"does rain fall?\""), like.err());
+    assertTrue(like.err().contains("0 of 2 questions"), like.err());
+  }
+
+  /// Sentences are looked for that stand nowhere else, in paragraphs of words of their own.
+  @Test
+  void howOftenTheRightPassageIsFound() throws Exception {
+    var text = new StringBuilder("A HEADING\n\n");
+    var random = new SplittableRandom(5);
+    for (int i = 0; i < 30; i++) {
+      String own = word(random) + " " + word(random) + " " + word(random) + " " + word(random);
+      for (int k = 0; k < 5; k++) {
+        text.append("Here ").append(word(random)).append(" and ").append(own).append(" are. ");
+      }
+      text.append("\n\n");
+    }
+    Path file = Files.writeString(temp.resolve("text.txt"), text);
+    var found =
+        json(
+            "evaluate",
+            "search",
+            "--file",
+            file.toString(),
+            "--questions",
+            "20",
+            "--reranker",
+            embedder("bert-reranker"),
+            "--candidates",
+            "6",
+            "--json");
+    assertEquals(30, found.get("paragraphs").asInt());
+    assertEquals(20, found.get("questions").asInt());
+    var recall = found.get("recall");
+    for (String way : List.of("words", "vectors", "hybrid")) {
+      assertEquals(1, recall.get(way).asDouble(), found.toString());
+    }
+    // The reranker was taught nothing; of ten or so it chooses five.
+    assertTrue(recall.get("reranked").asDouble() >= 0.2, found.toString());
+    Result few =
+        InProcess.gatun("evaluate", "search", "--file", file.toString(), "--passages", "1");
+    assertEquals(0, few.code(), few.err());
+    assertTrue(few.out().contains("words     recall@1 "), few.out());
+    refused(
+        "no paragraph has 200 characters",
+        "evaluate",
+        "search",
+        "--file",
+        Path.of(docs, "fox.md").toString());
+    refused("no such file", "evaluate", "search", "--file", docs + "/gone.txt");
+  }
+
+  private static String word(SplittableRandom random) {
+    var letters = new StringBuilder();
+    random.ints(9, 'a', 'z' + 1).forEach(letters::appendCodePoint);
+    return letters.toString();
+  }
+
+  private static Result asked(List<String> ask, String... more) {
+    var all = new ArrayList<>(ask);
+    all.addAll(List.of(more));
+    Result result = InProcess.gatun(all.toArray(String[]::new));
+    assertEquals(0, result.code(), result.err());
+    return result;
   }
 
   @Test

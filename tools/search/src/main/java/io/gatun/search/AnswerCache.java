@@ -117,7 +117,7 @@ public final class AnswerCache implements AutoCloseable {
     }
   }
 
-  /// What the cache was good for since it was opened.
+  /// What a cache was good for.
   ///
   /// @param same answers to the same question
   /// @param similar answers to similar questions
@@ -128,6 +128,14 @@ public final class AnswerCache implements AutoCloseable {
     public double hitRate() {
       long all = same + similar + asked;
       return all == 0 ? 0 : (double) (same + similar) / all;
+    }
+
+    private Statistics plus(Statistics other) {
+      return new Statistics(
+          same + other.same,
+          similar + other.similar,
+          asked + other.asked,
+          savedSeconds + other.savedSeconds);
     }
   }
 
@@ -223,12 +231,8 @@ public final class AnswerCache implements AutoCloseable {
   }
 
   private void count(int same, int similar, int asked, double seconds) {
-    statistics =
-        new Statistics(
-            statistics.same + same,
-            statistics.similar + similar,
-            statistics.asked + asked,
-            statistics.savedSeconds + seconds);
+    statistics = statistics.plus(new Statistics(same, similar, asked, seconds));
+    store.note(all());
   }
 
   /// Keeps an answer that had to be made.
@@ -261,6 +265,11 @@ public final class AnswerCache implements AutoCloseable {
   /// What it was good for since it was opened.
   public synchronized Statistics statistics() {
     return statistics;
+  }
+
+  /// What it was good for since it was made.
+  public synchronized Statistics all() {
+    return store.before().plus(statistics);
   }
 
   /// The number of answers.

@@ -1,8 +1,12 @@
 package io.gatun.search;
 
+import io.gatun.search.AnswerCache.Statistics;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import org.apache.lucene.document.Document;
 import org.apache.lucene.document.Field;
 import org.apache.lucene.document.KnnFloatVectorField;
@@ -32,6 +36,9 @@ final class AnswerStore implements AutoCloseable {
   /// Neighbours that the graph is asked for, of which the nearest counts.
   private static final int NEIGHBOURS = 10;
 
+  /// What a cache notes of its use.
+  private static final List<String> COUNTS = List.of("same", "similar", "asked", "saved-seconds");
+
   /// An answer.
   record Entry(String question, String answer, double seconds, String cluster, double similarity) {}
 
@@ -41,9 +48,13 @@ final class AnswerStore implements AutoCloseable {
   }
 
   private final OwnFolder own;
+  private final Map<String, String> settings;
+  private final Statistics before;
 
-  private AnswerStore(OwnFolder own) {
+  private AnswerStore(OwnFolder own, Map<String, String> settings, Statistics before) {
     this.own = own;
+    this.settings = settings;
+    this.before = before;
   }
 
   static AnswerStore open(Path folder, Settings made, Embedder embedder) {
@@ -59,7 +70,32 @@ final class AnswerStore implements AutoCloseable {
                   known.hasVectors() ? "the embedder " + known.embedder() : "no embedder",
                   embedder.name()));
     }
-    return new AnswerStore(OwnFolder.open(folder, "cache", (known == null ? made : known).toMap()));
+    var settings = (known == null ? made : known).toMap();
+    var notes = new HashMap<>(settings);
+    Map<String, String> old = known == null ? Map.of() : Store.notes(folder);
+    COUNTS.forEach(name -> notes.put(name, old.getOrDefault(name, "0")));
+    var before =
+        new Statistics(
+            Long.parseLong(notes.get("same")),
+            Long.parseLong(notes.get("similar")),
+            Long.parseLong(notes.get("asked")),
+            Double.parseDouble(notes.get("saved-seconds")));
+    return new AnswerStore(OwnFolder.open(folder, "cache", notes), settings, before);
+  }
+
+  /// What it was good for until it was opened.
+  Statistics before() {
+    return before;
+  }
+
+  /// Notes what it was good for, for good with the next answer that is put, or at the end.
+  void note(Statistics all) {
+    var notes = new HashMap<>(settings);
+    notes.put("same", Long.toString(all.same()));
+    notes.put("similar", Long.toString(all.similar()));
+    notes.put("asked", Long.toString(all.asked()));
+    notes.put("saved-seconds", Double.toString(all.savedSeconds()));
+    own.note(notes);
   }
 
   /// What tells a question of a scope apart from all others.

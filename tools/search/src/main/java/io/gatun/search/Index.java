@@ -225,6 +225,11 @@ public final class Index implements AutoCloseable {
     return new ArrayList<>(store.sources("", after, most));
   }
 
+  /// Another number after each change, by which answers of before are told apart.
+  public long version() {
+    return store.version();
+  }
+
   /// The number of documents.
   public int size() {
     return store.sourceCount();

@@ -83,6 +83,11 @@ final class OwnFolder implements AutoCloseable {
     }
   }
 
+  /// Notes what the folder says of itself, for good with the next [#commit] or at the end.
+  void note(Map<String, String> notes) {
+    writer.setLiveCommitData(notes.entrySet());
+  }
+
   /// Changes what is there for good.
   void commit(Change change) {
     change(

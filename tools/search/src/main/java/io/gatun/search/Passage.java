@@ -40,6 +40,7 @@ public record Passage(
   /// not are left out.
   public SequencedMap<String, Object> fields() {
     var map = new LinkedHashMap<String, Object>();
+    map.put("place", place());
     map.put("source", source);
     map.put("start", start);
     map.put("end", end);

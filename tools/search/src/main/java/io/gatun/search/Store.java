@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.apache.lucene.analysis.standard.StandardAnalyzer;
@@ -89,11 +90,17 @@ final class Store implements AutoCloseable {
 
   /// What the index in a folder was made with; null if there is none.
   static Settings settings(Path folder) {
+    var notes = notes(folder);
+    return notes == null ? null : Settings.of(folder, notes);
+  }
+
+  /// What was noted with the last commit; null if there is no index.
+  static Map<String, String> notes(Path folder) {
     if (!Files.isDirectory(folder) || !exists(folder)) {
       return null;
     }
     try (var directory = FSDirectory.open(folder)) {
-      return Settings.of(folder, SegmentInfos.readLatestCommit(directory).getUserData());
+      return SegmentInfos.readLatestCommit(directory).getUserData();
     } catch (IOException e) {
       throw SearchException.of(folder, e);
     }
@@ -312,6 +319,11 @@ final class Store implements AutoCloseable {
           }
           return all;
         });
+  }
+
+  /// Greater after each change.
+  long version() {
+    return read(searcher -> ((DirectoryReader) searcher.getIndexReader()).getVersion());
   }
 
   /// The number of sources.

@@ -122,7 +122,6 @@ public final class Documents implements Library, AutoCloseable {
     var all = Call.JSON.createArrayNode();
     for (var passage : passages) {
       var one = all.addObject().put("number", all.size());
-      one.put("place", passage.place());
       one.setAll((ObjectNode) Call.JSON.valueToTree(passage.fields()));
     }
     return all;
