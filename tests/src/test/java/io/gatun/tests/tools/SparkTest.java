@@ -216,8 +216,10 @@ class SparkTest {
   @Test
   void anExecutorThatDiesChangesNothing() throws Exception {
     Path in = rows("questions.jsonl", 60);
-    String line = "--task complete -n 24 --seed 5 --context 256 -m %s --input %s --output";
-    String[] args = line.formatted(TINY, in).split(" ");
+    String[] args =
+        words(
+            "--task complete -n 24 --seed 5 --context 256 -m %s --input %s --output"
+                .formatted(TINY, in));
     var split = new HashMap<String, String>();
     split.put("spark.sql.files.maxPartitionBytes", "1000");
     split.put("spark.sql.files.openCostInBytes", "0");
@@ -242,6 +244,10 @@ class SparkTest {
     assertTrue(rows.get(3).path("result_error").asText().contains("null"));
     assertTrue(rows.get(4).path("result_error").asText().contains("tokens"));
     assertNotEquals(rows.get(5).path("result"), rows.get(6).path("result"));
+  }
+
+  private static String[] words(String line) {
+    return line.split(" ", -1);
   }
 
   private static String[] with(String[] args, Path output) {
@@ -318,8 +324,11 @@ class SparkTest {
     Files.write(
         in, List.of("id,path", "1,no/such.png", "2," + good, "3," + bad, "4,", "5," + temp));
     Path out = temp.resolve("masks.json");
-    String line = "--task segment -m %s --points-per-side 2 --input %s --column path --output %s";
-    succeeds(Map.of(), line.formatted(TestData.pretrained("tiny-sam"), in, out).split(" "));
+    succeeds(
+        Map.of(),
+        words(
+            "--task segment -m %s --points-per-side 2 --input %s --column path --output %s"
+                .formatted(TestData.pretrained("tiny-sam"), in, out)));
     var rows = written(out);
     assertTrue(rows.get(1).path("result").path(0).path("area").asInt() > 0, rows.toString());
     var errors = List.of("no such file", "", "is no image", "null", "is a directory");
@@ -333,8 +342,8 @@ class SparkTest {
   @Test
   void mistakesAreTold() throws Exception {
     Path in = rows("few.jsonl", 2);
-    String line = "-m %s --input %s --output %s".formatted(TINY, in, temp.resolve("nowhere.json"));
-    String[] good = line.split(" ");
+    String[] good =
+        words("-m %s --input %s --output %s".formatted(TINY, in, temp.resolve("nowhere.json")));
     refused("there is no column \"words\"; there are [id, text]", good, "--column", "words");
     refused("no/such.gguf", good, "-m", "no/such.gguf");
     refused("no/such.jsonl", good, "--input", "no/such.jsonl");
