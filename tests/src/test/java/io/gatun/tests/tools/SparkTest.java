@@ -292,9 +292,11 @@ class SparkTest {
     Path in = temp.resolve("texts.csv");
     Files.write(in, List.of("id,words", "1,Water that falls.", "2,", "3,A river."));
     Path parquet = temp.resolve("vectors.parquet");
-    String line =
-        "--task embed -m %s --stage --input %s --column words --result vector --output %s";
-    succeeds(Map.of(), line.formatted(model, in, parquet).split(" "));
+    succeeds(
+        Map.of(),
+        words(
+            "--task embed -m %s --stage --input %s --column words --result vector --output %s"
+                .formatted(model, in, parquet)));
     String out = succeeds(Map.of(), "Surprise", TINY.toString(), parquet.toString());
     assertTrue(out.contains("3 rows, 1 with errors"), out);
 
