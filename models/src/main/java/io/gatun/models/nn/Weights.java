@@ -70,10 +70,12 @@ public final class Weights {
     if (wanted.mode() != Quantization.Mode.NONE && source.quantized.get() == 0) {
       String names = wanted.names().pattern();
       throw new CheckpointException(
-          "%s: no linear layer can be quantized: need one of at least %,d weights, with sizes that are multiples of 32%s. Run it without quantization"
+          "%s: no linear layer can be quantized: need one%s with sizes that are multiples of 32%s. Run it without quantization"
               .formatted(
                   source.tensors.where(),
-                  wanted.minSize(),
+                  wanted.minSize() == 0
+                      ? ""
+                      : " of at least %,d weights,".formatted(wanted.minSize()),
                   names.isEmpty() ? "" : " and \"" + names + "\" in its name"));
     }
   }

@@ -36,11 +36,14 @@ import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Embedders and rerankers against recorded results of transformers and sentence-transformers: all
 /// that lie in the folders of small models, here and beside the project.
 class EncoderGoldenTest {
   private static final ObjectMapper JSON = new ObjectMapper();
+
+  private static final Path OWN = TestData.ROOT.resolve("tests/src/test/resources/encoder");
 
   static List<Path> embedders() throws IOException {
     return EncoderModels.embedders();
@@ -134,6 +137,47 @@ class EncoderGoldenTest {
           "cut", reference.tensor("long.embedding"), new float[][] {embedder.embed(text, null)[1]});
       assertEquals(1, notices.size());
     }
+  }
+
+  /// In 8 bits vectors point nearly where they did, and not in quite the same direction.
+  @ParameterizedTest
+  @ValueSource(strings = {"minilm-l6", "nomic-embed"})
+  void quantized(String name) {
+    var text = List.of("Water that falls from clouds.");
+    Path model = TestData.complete(OWN.resolve(name));
+    for (var mode : List.of(Quantization.Mode.INT8_WEIGHTS, Quantization.Mode.INT8_DYNAMIC)) {
+      try (var whole = TextEmbedder.load(model, o -> o.dtype(DType.Plain.F32));
+          var rounded =
+              TextEmbedder.load(model, o -> o.dtype(DType.Plain.F32).quantization(mode))) {
+        float[] a = whole.embed(text, null)[0];
+        float[] b = rounded.embed(text, null)[0];
+        double product = 0;
+        double squares = 0;
+        double others = 0;
+        for (int i = 0; i < a.length; i++) {
+          product += (double) a[i] * b[i];
+          squares += (double) a[i] * a[i];
+          others += (double) b[i] * b[i];
+        }
+        double cosine = product / Math.sqrt(squares * others);
+        assertTrue(cosine > 0.995 && cosine < 1 - 1e-9, mode + " " + cosine);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "qwen3-embedding: this is a language model, which is quantized beforehand: gatun quantize",
+        "roberta: no linear layer can be quantized: need one with sizes that are multiples of 32."
+      })
+  void notQuantized(String said) {
+    Path model = TestData.complete(OWN.resolve(said.substring(0, said.indexOf(':'))));
+    var e =
+        assertThrows(
+            CheckpointException.class,
+            () -> TextEmbedder.load(model, o -> o.quantization(Quantization.Mode.INT8_DYNAMIC)));
+    assertTrue(e.getMessage().contains(said), e.getMessage());
   }
 
   /// The states after each layer, of a text alone and of all texts at once, of which none is

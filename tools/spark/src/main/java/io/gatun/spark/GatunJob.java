@@ -156,6 +156,7 @@ public final class GatunJob implements Callable<Integer> {
       names = {"-h", "--help"},
       usageHelp = true,
       description = "Show this help.")
+  @SuppressWarnings("UnusedVariable") // picocli asks for it
   private boolean help;
 
   @Option(names = "--debug", description = "Show where an error comes from.")
