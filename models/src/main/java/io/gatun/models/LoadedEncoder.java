@@ -37,7 +37,7 @@ record LoadedEncoder(
     var checkpoint = Checkpoint.open(path, options.loadMode);
     try {
       Fit.of(checkpoint, 0).require(null, options.force);
-      var model = EncoderModel.of(checkpoint, ranks);
+      var model = EncoderModel.of(checkpoint, ranks, options.quantization);
       var tokenizer = Tokenizers.load(path, checkpoint.metadata());
       // What a language model multiplies is F32: here it may be rounded.
       boolean rounds = model.decodes() && options.dtype() == DType.Plain.BF16;

@@ -2,6 +2,7 @@ package io.gatun.models;
 
 import io.gatun.models.pipeline.Condition;
 import io.gatun.models.pipeline.TextConditions;
+import io.gatun.tensor.ops.Functional;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,11 +23,12 @@ final class PromptCache {
       };
 
   /// What `text` makes of prompts, or made of them before.
-  List<Condition> encode(TextConditions text, List<String> prompts, TextConditions.Reading how) {
+  List<Condition> encode(
+      Functional f, TextConditions text, List<String> prompts, TextConditions.Reading how) {
     var key = new Key(prompts, how);
     var known = latest.get(key);
     if (known == null) {
-      known = text.encode(prompts, how);
+      known = text.encode(f, prompts, how);
       latest.put(key, known);
     }
     return known;

@@ -3,15 +3,15 @@ package io.gatun.models;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Interruption;
 import io.gatun.models.clip.TextualInversion;
-import io.gatun.models.diffusion.AppliedLora;
 import io.gatun.models.diffusion.ImageParameters;
-import io.gatun.models.diffusion.LoraSet;
 import io.gatun.models.diffusion.NormalGenerator;
 import io.gatun.models.diffusion.PipelineFiles;
 import io.gatun.models.diffusion.Scheduler;
 import io.gatun.models.diffusion.SchedulerConfig;
 import io.gatun.models.diffusion.Schedulers;
 import io.gatun.models.diffusion.VaeFile;
+import io.gatun.models.diffusion.lora.AppliedLora;
+import io.gatun.models.diffusion.lora.LoraSet;
 import io.gatun.models.image.Image;
 import io.gatun.models.nn.Weights;
 import io.gatun.models.pipeline.Condition;
@@ -61,6 +61,7 @@ public final class StableDiffusion implements AutoCloseable {
   private final StableDiffusionOptions options;
   private final Ops ops;
   private final Functional f;
+  private final Functional once;
   private final LoraSet loras;
   private final VaeFile vaeFile;
   private final SchedulerConfig schedulerConfig;
@@ -83,7 +84,7 @@ public final class StableDiffusion implements AutoCloseable {
       vaeFile = otherVae;
       schedulerConfig = new SchedulerConfig(files.config("scheduler"));
       // A prompt is read once: to pack what reads it would take longer and much memory.
-      var once = new Functional(ops, options.dtype());
+      once = new Functional(ops, options.dtype());
       once.packingBudget(0);
       f.packingBudget(PACKING_BUDGET);
       images = images();
@@ -131,11 +132,12 @@ public final class StableDiffusion implements AutoCloseable {
           "%s: ControlNets steer UNets, not transformers such as this one; leave out --controlnet"
               .formatted(files.path()));
     }
+    var paths = new ArrayList<>(options.controlNets);
     if (files.has("controlnet")) {
-      controlNets.add(ControlNetFile.open(files.folder("controlnet"), options.loadMode));
+      paths.addFirst(files.folder("controlnet"));
     }
-    options.controlNets.forEach(
-        path -> controlNets.add(ControlNetFile.open(path, options.loadMode)));
+    paths.forEach(
+        path -> controlNets.add(ControlNetFile.open(path, options.loadMode, files.config("unet"))));
   }
 
   /// The autoencoders: the pipeline's or another of its architecture, and a tiny one if there is.
@@ -425,10 +427,10 @@ public final class StableDiffusion implements AutoCloseable {
               + " out");
     }
     if (!pipeline.guides(o.guidance)) {
-      return prompts.encode(pipeline.text(), List.of(prompt), how);
+      return prompts.encode(once, pipeline.text(), List.of(prompt), how);
     }
     String negative = o.negative == null ? "" : o.negative;
-    var both = prompts.encode(pipeline.text(), List.of(negative, prompt), how);
+    var both = prompts.encode(once, pipeline.text(), List.of(negative, prompt), how);
     boolean zeros = o.negative == null && pipeline.zerosForNoNegative();
     return zeros ? List.of(both.getFirst().zeros(), both.getLast()) : both;
   }

@@ -121,10 +121,11 @@ public final class StableDiffusionOptions {
     return this;
   }
 
-  /// Adds a ControlNet, a directory as diffusers saves it or a name on the hub, to steer the UNet
-  /// by a picture that [ImagineOptions#control] gives for each image; may be called several times.
-  public StableDiffusionOptions controlNet(Path directory) {
-    controlNets.add(Objects.requireNonNull(directory, "the ControlNet's directory is null"));
+  /// Adds a ControlNet, a directory as diffusers saves it, a file with the names of diffusers or of
+  /// its makers, or a name on the hub, to steer the UNet by a picture that [ImagineOptions#control]
+  /// gives for each image; may be called several times.
+  public StableDiffusionOptions controlNet(Path value) {
+    controlNets.add(Objects.requireNonNull(value, "the ControlNet's path is null"));
     return this;
   }
 

@@ -2,6 +2,7 @@ package io.gatun.models;
 
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.encoder.Pooling;
+import io.gatun.models.nn.Quantization;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Functional;
@@ -18,6 +19,7 @@ public final class TextEncoderOptions {
   boolean truncate;
   String instruction = YesOrNo.INSTRUCTION;
   Consumer<String> notices = line -> {};
+  Quantization.Mode quantization = Quantization.Mode.NONE;
   private DType.Plain dtype;
 
   TextEncoderOptions() {}
@@ -51,6 +53,14 @@ public final class TextEncoderOptions {
   /// those of F32, else F32.
   public TextEncoderOptions dtype(DType.Plain value) {
     dtype = value;
+    return this;
+  }
+
+  /// What linear layers keep in 8 bits; by default nothing. `INT8_DYNAMIC` rounds their inputs,
+  /// too, and is the fastest where the processor has int8 products. Language models that make
+  /// vectors are quantized beforehand.
+  public TextEncoderOptions quantization(Quantization.Mode value) {
+    quantization = value;
     return this;
   }
 

@@ -213,7 +213,8 @@ class ArchitectureTest {
   static final ArchRule FEW_CLASSES_KNOW_THE_SEARCH =
       noClasses()
           .that()
-          .resideOutsideOfPackages("io.gatun.search..", "io.gatun.tests..")
+          .resideOutsideOfPackages(
+              "io.gatun.search..", "io.gatun.server.search", "io.gatun.tests..")
           .and()
           .haveNameNotMatching(
               "io\\.gatun\\.tools\\.(Searching.*|IndexProgress|SearchSpeed.*|SearchCache.*)"
@@ -238,6 +239,7 @@ class ArchitectureTest {
           .definedBy(
               "io.gatun.server.openai",
               "io.gatun.server.ollama",
+              "io.gatun.server.search",
               "io.gatun.server.segmentation",
               "io.gatun.server.labelstudio")
           .layer("page")

@@ -3,7 +3,6 @@ package io.gatun.tools;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.gatun.models.image.Image;
-import io.gatun.models.sam.Mask;
 import io.gatun.models.sam.export.AnnotationFormat;
 import io.gatun.models.sam.export.ImageMasks;
 import io.gatun.models.sam.export.IndexMask;
@@ -69,6 +68,7 @@ final class AnnotationOptions {
   private boolean resume;
 
   private final List<ImageMasks> all = new ArrayList<>(); // of COCO
+  private List<String> categories; // of YOLO
   private Set<String> done; // of JSONL
 
   boolean isGiven() {
@@ -90,6 +90,14 @@ final class AnnotationOptions {
     if (path != null && format().ending == null) {
       OutputFiles.checkFile(command, "--annotations", path, ".json", ".jsonl");
     }
+  }
+
+  /// What an object is called.
+  String name(Target target) {
+    if (target.label() != null) {
+      return target.label();
+    }
+    return label != null ? label : target.text() != null ? target.text() : "object";
   }
 
   private Format format() {
@@ -136,7 +144,11 @@ final class AnnotationOptions {
   }
 
   /// Makes room: a file of lines begins anew unless it is to be gone on with.
-  void begin() {
+  ///
+  /// @param targets what will be looked for; none if it has no names
+  void begin(List<Target> targets) {
+    var all = targets.isEmpty() ? List.of(Target.UNNAMED) : targets;
+    categories = all.stream().map(this::name).distinct().toList();
     if (path != null && format() == Format.JSONL && !resume) {
       Texts.write(path, "");
     }
@@ -145,32 +157,26 @@ final class AnnotationOptions {
   /// Takes an image's masks.
   ///
   /// @param name of the image's files
-  /// @param text that was looked for, or null
+  /// @param masks that were found, empty ones too
   /// @param line what --json says
   void add(
       Path image,
       String name,
       Image picture,
-      String text,
-      List<Mask> masks,
+      List<LabelledMask> masks,
       Map<String, Object> line) {
     if (path == null) {
       return;
     }
-    String called = label != null ? label : text != null ? text : "object";
-    var objects =
-        masks.stream()
-            .filter(m -> m.area() > 0)
-            .map(mask -> new LabelledMask(called, mask))
-            .toList();
+    var objects = masks.stream().filter(m -> m.mask().area() > 0).toList();
     var found =
         new ImageMasks(image.getFileName().toString(), picture.width(), picture.height(), objects);
     switch (format()) {
       case COCO -> all.add(found);
       case JSONL -> append(Json.line(line));
       case YOLO -> {
-        Texts.write(file(name), AnnotationFormat.yolo(found, List.of(called)));
-        Texts.write(path.resolve("classes.txt"), called + "\n");
+        Texts.write(file(name), AnnotationFormat.yolo(found, categories));
+        Texts.write(path.resolve("classes.txt"), String.join("\n", categories) + "\n");
       }
       case LABELME -> Texts.write(file(name), Json.of(AnnotationFormat.labelMe(found)) + "\n");
       case GEOJSON -> Texts.write(file(name), Json.of(AnnotationFormat.geoJson(found)) + "\n");

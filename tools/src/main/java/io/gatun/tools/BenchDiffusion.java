@@ -77,8 +77,7 @@ final class BenchDiffusion implements Runnable {
 
   @Mixin private ThreadsOption threads;
 
-  @Option(names = "--json", description = "Print JSON.")
-  private boolean json;
+  @Mixin private FiguresOptions report;
 
   private final OperationTimes times = new OperationTimes();
   private final Map<String, Object> figures = new LinkedHashMap<>();
@@ -87,6 +86,10 @@ final class BenchDiffusion implements Runnable {
 
   @Override
   public void run() {
+    report.print(this::measure, _ -> text());
+  }
+
+  private Map<String, Object> measure() {
     Path path = path();
     dtype = network.dtype() == null ? Functional.fastest(Backend.NATIVE) : network.dtype();
     figures.put("model", path.toString());
@@ -140,9 +143,7 @@ final class BenchDiffusion implements Runnable {
                   f, DenoisingStep.random(f, 1, side, side, vae.config().latentChannels()), tile));
       noteMemory("vae", ops);
     }
-    var out = spec.commandLine().getOut();
-    out.println(json ? Json.of(figures) : text());
-    out.flush();
+    return figures;
   }
 
   private void noteMemory(String after, Ops ops) {
@@ -180,17 +181,17 @@ final class BenchDiffusion implements Runnable {
   /// Reads a text with all of the pipeline's encoders.
   private static Supplier<Tensor> text(PipelineFiles files, Functional f) {
     var config = CLIPTextConfig.of(files.config("text_encoder"));
-    var encoder = new CLIPTextModel(config, files.weights("text_encoder"), f);
+    var encoder = new CLIPTextModel(config, files.weights("text_encoder"));
     int[][] ids = {ids(config)};
     if (!files.has("text_encoder_2")) {
-      return () -> encoder.forward(ids);
+      return () -> encoder.forward(f, ids);
     }
     var config2 = CLIPTextConfig.of(files.config("text_encoder_2"));
-    var encoder2 = new CLIPTextModelWithProjection(config2, files.weights("text_encoder_2"), f);
+    var encoder2 = new CLIPTextModelWithProjection(config2, files.weights("text_encoder_2"));
     int[][] ids2 = {ids(config2)};
     return () -> {
-      encoder.hiddenState(ids, 1);
-      return encoder2.forward(ids2, 1).textEmbeds();
+      encoder.hiddenState(f, ids, 1);
+      return encoder2.forward(f, ids2, 1).textEmbeds();
     };
   }
 

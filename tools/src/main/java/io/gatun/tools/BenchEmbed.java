@@ -75,11 +75,14 @@ final class BenchEmbed implements Runnable {
       description = "Type of the activations (default: bf16 where it is fast, else f32).")
   private NetworkOptions.Type dtype;
 
-  @Option(names = "--json", description = "Print JSON.")
-  private boolean json;
+  @Mixin private FiguresOptions report;
 
   @Override
   public void run() {
+    report.print(this::measure, BenchEmbed::text);
+  }
+
+  private Map<String, Object> measure() {
     Path path = path();
     var figures = new LinkedHashMap<String, Object>();
     figures.put("model", path.toString());
@@ -105,9 +108,7 @@ final class BenchEmbed implements Runnable {
       figures.put("workspace_bytes", embedder.functional().ops().workspace().byteSize());
     }
     figures.put("anonymous_bytes", Machine.anonymousMemory());
-    var out = spec.commandLine().getOut();
-    out.println(json ? Json.of(figures) : text(figures));
-    out.flush();
+    return figures;
   }
 
   private Path path() {

@@ -88,16 +88,19 @@ final class BenchLlm implements Runnable {
 
   @Mixin private PackOptions pack;
 
-  @Option(names = "--json", description = "Print JSON.")
-  private boolean json;
+  @Mixin private FiguresOptions report;
 
   @Override
   public void run() {
+    report.print(this::measure, BenchLlm::text);
+  }
+
+  private Map<String, Object> measure() {
     Path path = model.path();
     var figures = new LinkedHashMap<String, Object>();
     figures.put("model", path.toString());
     figures.put("threads", threads.count());
-    if (FirstToken.canMeasure() && hasTokenizer(path)) {
+    if (FreshProcess.canStart() && hasTokenizer(path)) {
       figures.put("first_token_seconds", FirstToken.seconds(path, threads.count()));
     }
     double before = Roofs.readBandwidth(threads.count()).best();
@@ -142,9 +145,7 @@ final class BenchLlm implements Runnable {
       }
       figures.put("workspace_bytes", ops.workspace().byteSize());
     }
-    var out = spec.commandLine().getOut();
-    out.println(json ? Json.of(figures) : text(figures));
-    out.flush();
+    return figures;
   }
 
   /// Random weights are measured in the layout that was asked for.

@@ -46,8 +46,8 @@ final class BenchSam implements Runnable {
       names = "--shape",
       paramLabel = "NAME",
       description =
-          "Instead of --model: random F32 weights in the shape of vit_b (the default), vit_l or"
-              + " vit_h, written once to the cache folder.")
+          "Instead of --model: random F32 weights in the shape of vit_b (the default), vit_l,"
+              + " vit_h or sam2.1_hiera_tiny, written once to the cache folder.")
   private String shape;
 
   @Option(
@@ -59,11 +59,14 @@ final class BenchSam implements Runnable {
 
   @Mixin private SamModelOptions options;
 
-  @Option(names = "--json", description = "Print JSON.")
-  private boolean json;
+  @Mixin private FiguresOptions report;
 
   @Override
   public void run() {
+    report.print(this::measure, BenchSam::text);
+  }
+
+  private Map<String, Object> measure() {
     Path path = path();
     var figures = new LinkedHashMap<String, Object>();
     figures.put("model", path.toString());
@@ -75,9 +78,7 @@ final class BenchSam implements Runnable {
       figures.put("dtype", sam.functional().dtype().name());
       measure(sam, figures);
     }
-    var out = spec.commandLine().getOut();
-    out.println(json ? Json.of(figures) : text(figures));
-    out.flush();
+    return figures;
   }
 
   private Path path() {

@@ -88,11 +88,11 @@ final class DiffusionModelOptions {
 
   @Option(
       names = "--controlnet",
-      paramLabel = "DIR",
+      paramLabel = "PATH",
       description =
           "Steer Stable Diffusion by a picture, see --control-image: a ControlNet's directory as"
-              + " diffusers saves it, or its name on the Hugging Face hub; may be given several"
-              + " times.")
+              + " diffusers saves it, its file, or its name on the Hugging Face hub; may be given"
+              + " several times.")
   private List<Path> controlNets = new ArrayList<>();
 
   @Mixin private RunOptions run;

@@ -1,6 +1,7 @@
 package io.gatun.tools;
 
 import io.gatun.models.TextEncoderOptions;
+import io.gatun.models.nn.Quantization;
 import io.gatun.tensor.DType;
 import java.nio.file.Path;
 import java.util.function.Consumer;
@@ -32,6 +33,15 @@ final class EncoderOptions {
   private NetworkOptions.Type dtype;
 
   @Option(
+      names = "--quantize",
+      paramLabel = "none|int8|int8-dynamic",
+      defaultValue = "none",
+      description =
+          "Keep linear layers in 8 bits; int8-dynamic rounds their inputs, too, which is faster"
+              + " (default: ${DEFAULT-VALUE}).")
+  private Quantization.Mode quantize;
+
+  @Option(
       names = "--truncate",
       description =
           "Cut the end off what is too long for the model, and say so; without it, it is refused.")
@@ -54,6 +64,7 @@ final class EncoderOptions {
         .threads(run.threads())
         .loadMode(run.load())
         .force(run.force())
+        .quantization(quantize)
         .truncate(truncate)
         .notices(this::warn);
     if (dtype != null) {

@@ -7,6 +7,7 @@ import io.gatun.models.encoder.ClassificationHead;
 import io.gatun.models.encoder.EncoderModel;
 import io.gatun.models.encoder.Encoders;
 import io.gatun.models.encoder.SentenceFiles;
+import io.gatun.models.nn.Quantization;
 import io.gatun.models.text.Tokenizers;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -34,7 +35,7 @@ record EncoderSummary(boolean ranks, EncoderModel model, String problem) {
       return null;
     }
     try {
-      var model = EncoderModel.of(checkpoint, ranks);
+      var model = EncoderModel.of(checkpoint, ranks, Quantization.Mode.NONE);
       Tokenizers.load(checkpoint.path(), checkpoint.metadata());
       return new EncoderSummary(ranks, model, null);
     } catch (CheckpointException | IllegalArgumentException e) {

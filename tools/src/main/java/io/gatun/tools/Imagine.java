@@ -4,7 +4,7 @@ import io.gatun.models.ImageSettings;
 import io.gatun.models.ImagineStep;
 import io.gatun.models.Imagined;
 import io.gatun.models.StableDiffusion;
-import io.gatun.models.diffusion.AppliedLora;
+import io.gatun.models.diffusion.lora.AppliedLora;
 import io.gatun.models.image.Image;
 import io.gatun.models.image.ImageGrid;
 import java.nio.file.Files;

@@ -22,6 +22,8 @@ final class ImagineBatch {
   private static final Set<String> NUMBERS =
       Set.of("seed", "steps", "guidance", "width", "height", "hires");
 
+  private static final Set<String> FRACTIONS = Set.of("guidance", "hires");
+
   private final CommandSpec spec;
   private final Path folder;
 
@@ -113,12 +115,20 @@ final class ImagineBatch {
         known.addAll(NUMBERS);
         throw refuse(number, "has \"%s\"; need some of %s".formatted(key, known));
       }
-      boolean whole = value.isIntegralNumber() || (key.equals("guidance") && value.isNumber());
-      if (TEXTS.contains(key) ? !value.isTextual() : !whole) {
+      boolean fits =
+          TEXTS.contains(key)
+              ? value.isTextual()
+              : FRACTIONS.contains(key) ? value.isNumber() : value.isIntegralNumber();
+      if (!fits) {
         throw refuse(
             number,
             "\"%s\" is %s; need a %s"
-                .formatted(key, value, TEXTS.contains(key) ? "text" : "number"));
+                .formatted(
+                    key,
+                    value,
+                    TEXTS.contains(key)
+                        ? "text"
+                        : FRACTIONS.contains(key) ? "number" : "whole number"));
       }
     }
     String name = json.path("out").asText("%04d.png".formatted(number));

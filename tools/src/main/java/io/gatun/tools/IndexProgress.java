@@ -2,7 +2,9 @@ package io.gatun.tools;
 
 import io.gatun.search.IndexReport;
 import java.io.PrintWriter;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import picocli.CommandLine.Model.CommandSpec;
 
 /// Shows a person who looks on how far indexing has come, in one line.
@@ -20,13 +22,24 @@ final class IndexProgress {
     if (shows) {
       err.printf(
           Locale.ROOT,
-          "\r%,d documents, %,d passages; %,d unchanged ",
+          "\r%,d new or changed, %,d passages or pictures; %,d unchanged ",
           report.added(),
           report.chunks(),
           report.unchanged());
       err.flush();
       shown = true;
     }
+  }
+
+  /// A report by the names that JSON has for it.
+  static Map<String, Object> fields(IndexReport report) {
+    var map = new LinkedHashMap<String, Object>();
+    map.put("added", report.added());
+    map.put("unchanged", report.unchanged());
+    map.put("removed", report.removed());
+    map.put("ignored", report.ignored());
+    map.put("failures", report.failures());
+    return map;
   }
 
   /// Ends the line.

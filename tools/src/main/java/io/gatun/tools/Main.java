@@ -65,6 +65,7 @@ public final class Main implements Runnable {
     COMMANDS.put("rank", Rank.class);
     COMMANDS.put("index", IndexCommand.class);
     COMMANDS.put("ask", Ask.class);
+    COMMANDS.put("search-images", SearchImages.class);
     COMMANDS.put("segment", Segment.class);
     COMMANDS.put("track", Track.class);
     COMMANDS.put("imagine", Imagine.class);

@@ -9,6 +9,7 @@ import io.gatun.models.sam.Sam;
 import io.gatun.models.sam.amg.MaskAnnotation;
 import io.gatun.models.sam.amg.SamAutomaticMaskGenerator;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -55,11 +56,11 @@ final class ModelSegmenter implements Segmenter {
       double encode = secondsSince(start);
       start = System.nanoTime();
       var complete = PromptOptions.withMask(prompts, mask, encoded);
-      boolean ambiguous = complete.size() == 1 && complete.getFirst().isSinglePoint();
-      var found =
-          encoded.predict(complete, multimask || ambiguous).stream()
-              .map(p -> multimask ? p.masks() : List.of(p.best()))
-              .toList();
+      var found = new ArrayList<List<Mask>>();
+      for (var prompt : complete) { // of any form
+        var masks = encoded.predict(List.of(prompt), multimask || prompt.isSinglePoint());
+        found.add(multimask ? masks.getFirst().masks() : List.of(masks.getFirst().best()));
+      }
       return new Found<>(found, encode, secondsSince(start));
     }
   }

@@ -49,14 +49,19 @@ final class PromptOptions {
               + " point the best of three.")
   boolean multimask;
 
+  /// Whether any says which object is meant.
+  boolean sayWhich() {
+    return !points.isEmpty() || !boxes.isEmpty() || maskInput != null;
+  }
+
   /// Whether any was given.
   boolean areThere() {
-    return !points.isEmpty() || !boxes.isEmpty() || maskInput != null || multimask;
+    return sayWhich() || multimask;
   }
 
   /// Refuses what cannot be, before anything is loaded.
   void check(CommandLine command) {
-    if (points.isEmpty() && boxes.isEmpty() && maskInput == null) {
+    if (!sayWhich()) {
       throw new ParameterException(
           command, "Nothing says what to segment. Give --point, --box, or --everything");
     }
@@ -72,12 +77,7 @@ final class PromptOptions {
   List<Prompt> prompts(Image image) {
     Prompt prompt = null;
     for (float[] p : points) {
-      boolean on = p[2] == Prompt.FOREGROUND;
-      if (prompt == null) {
-        prompt = on ? Prompt.point(p[0], p[1]) : Prompt.background(p[0], p[1]);
-      } else {
-        prompt = on ? prompt.withPoint(p[0], p[1]) : prompt.withBackground(p[0], p[1]);
-      }
+      prompt = withPoint(prompt, p[0], p[1], p[2] == Prompt.FOREGROUND);
     }
     var prompts = new ArrayList<Prompt>();
     for (float[] b : boxes) {
@@ -91,6 +91,14 @@ final class PromptOptions {
     }
     prompts.forEach(p -> p.checkInside(image.width(), image.height()));
     return prompts;
+  }
+
+  /// A prompt, which may be null, and a point on the object or beside it.
+  static Prompt withPoint(Prompt prompt, float x, float y, boolean on) {
+    if (prompt == null) {
+      return on ? Prompt.point(x, y) : Prompt.background(x, y);
+    }
+    return on ? prompt.withPoint(x, y) : prompt.withBackground(x, y);
   }
 
   /// Where the object is about; null if nothing says.
@@ -107,9 +115,9 @@ final class PromptOptions {
     return List.of(prompts.isEmpty() ? Prompt.mask(logits) : prompts.getFirst().withMask(logits));
   }
 
-  /// Prompt `i` in words, with what it says of a mask.
-  String describe(List<Prompt> prompts, int i) {
-    String said = prompts.isEmpty() ? "Prompt()" : prompts.get(i).toString();
+  /// A prompt, which may be null, in words, with what is said of a mask.
+  String describe(Prompt prompt) {
+    String said = prompt == null ? "Prompt()" : prompt.toString();
     return maskInput == null ? said : said.replaceFirst("\\)$", " with a mask)");
   }
 

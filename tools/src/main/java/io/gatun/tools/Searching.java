@@ -25,7 +25,6 @@ import picocli.CommandLine.ParameterException;
 
 /// What commands that search have of the search's module.
 final class Searching {
-  private static final String FOLDER = ".gatun-index";
   private static final int PARTLY = 2;
 
   /// Tokens that chat templates put around a message, by and large.
@@ -97,7 +96,7 @@ final class Searching {
   private static Path beside(IndexCommand asked) {
     for (Path path : asked.paths) {
       if (Files.isDirectory(path)) {
-        return path.resolve(FOLDER);
+        return path.resolve(Index.FOLDER);
       }
     }
     throw new ParameterException(
@@ -114,11 +113,7 @@ final class Searching {
       map.put("index", folder.toString());
       map.put("documents", index.size());
       map.put("passages", index.chunks());
-      map.put("added", report.added());
-      map.put("unchanged", report.unchanged());
-      map.put("removed", report.removed());
-      map.put("ignored", report.ignored());
-      map.put("failures", report.failures());
+      map.putAll(IndexProgress.fields(report));
       command.getOut().println(Json.of(map));
     } else {
       command
@@ -142,7 +137,7 @@ final class Searching {
 
   static int ask(Ask asked) {
     try {
-      Path folder = find(asked.index);
+      Path folder = Index.find(asked.index);
       List<Passage> passages;
       // What finds the passages is gone before the language model comes.
       try (var opened =
@@ -175,11 +170,6 @@ final class Searching {
         : Reranker.load(
             ModelNames.find(asked.spec, asked.reranker),
             o -> o.threads(asked.model.threads()).truncate(true));
-  }
-
-  private static Path find(Path folder) {
-    Path within = folder.resolve(FOLDER);
-    return !Index.exists(folder) && Index.exists(within) ? within : folder;
   }
 
   private static int nothing(Ask asked, Path folder) {
@@ -261,22 +251,7 @@ final class Searching {
     for (var passage : passages) {
       var map = new LinkedHashMap<String, Object>();
       map.put("number", all.size() + 1);
-      map.put("source", passage.source());
-      map.put("start", passage.start());
-      map.put("end", passage.end());
-      map.put("line", passage.line());
-      if (passage.page() > 0) {
-        map.put("page", passage.page());
-        map.put("last_page", passage.lastPage());
-      }
-      map.put("score", passage.score());
-      if (passage.wordRank() > 0) {
-        map.put("word_rank", passage.wordRank());
-      }
-      if (passage.vectorRank() > 0) {
-        map.put("vector_rank", passage.vectorRank());
-      }
-      map.put("text", passage.text());
+      map.putAll(passage.fields());
       all.add(map);
     }
     return all;

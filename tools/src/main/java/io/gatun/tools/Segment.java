@@ -1,20 +1,18 @@
 package io.gatun.tools;
 
 import io.gatun.models.Pretrained;
+import io.gatun.models.image.Frames;
 import io.gatun.models.image.Image;
 import io.gatun.models.image.ImageException;
 import io.gatun.models.sam.Mask;
-import io.gatun.models.sam.Prompt;
-import io.gatun.models.sam.amg.MaskAnnotation;
+import io.gatun.models.sam.export.LabelledMask;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -35,15 +33,10 @@ import picocli.CommandLine.Spec;
     },
     sortOptions = false)
 final class Segment implements Callable<Integer> {
-  private static final List<String> ENDINGS =
-      List.of(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp");
-
-  private static final int MOST_COLOURS_OF_DRAWINGS = 1000;
-
   @Spec private CommandSpec spec;
 
   @Option(
-      names = {"-i", "--image"},
+      names = {"-i", "--image", "--images"},
       paramLabel = "PATH",
       required = true,
       description = "A PNG, JPEG, BMP, GIF or WebP file, or a folder of them.")
@@ -66,6 +59,17 @@ final class Segment implements Callable<Integer> {
               + " with Gatun and knows drawn shapes only.")
   private Path model;
 
+  @Option(
+      names = "--batch-file",
+      paramLabel = "FILE",
+      description =
+          "Find an object for each line of JSON, such as {\"image\": \"photo.jpg\", \"points\":"
+              + " [[320, 240], [10, 10, 0]], \"label\": \"dog\"}: points (with 0 beside the"
+              + " object), a box [x0, y0, x1, y1], both, or a text; - is standard input. Lines of"
+              + " one image stand together: it is looked at once. Of one --image lines need not say"
+              + " which.")
+  private Path batchFile;
+
   @Mixin private PromptOptions prompts;
   @Mixin private TextPrompts texts;
   @Mixin private EverythingOptions everything;
@@ -76,7 +80,7 @@ final class Segment implements Callable<Integer> {
   @Mixin
   private RemoteOptions remote =
       new RemoteOptions(
-          "--image",
+          "--images",
           "--max-pixels",
           "--point",
           "--box",
@@ -116,7 +120,13 @@ final class Segment implements Callable<Integer> {
     if (everything.everything && texts.isGiven()) {
       throw new ParameterException(command, "--everything looks for all objects; leave out --text");
     }
-    if (!saysItself) {
+    if (batchFile != null) {
+      if (saysItself || prompts.sayWhich()) {
+        throw new ParameterException(
+            command,
+            "--batch-file has the prompts itself; leave out --point, --box, --mask-input, --text and --everything");
+      }
+    } else if (!saysItself) {
       prompts.check(command);
     } else if (prompts.areThere()) {
       throw new ParameterException(
@@ -128,20 +138,24 @@ final class Segment implements Callable<Integer> {
                       : "--everything asks at points of its own"));
     }
     outputs.check(command, everything.everything, folder, annotations.isGiven());
-    return folder ? segmentFolder() : segmentOne();
+    var batch = batchFile == null ? null : SegmentBatch.read(spec, batchFile, image);
+    var named =
+        batch != null
+            ? batch.targets()
+            : texts.isGiven() ? List.of(Target.of(texts.text())) : List.<Target>of();
+    annotations.begin(named);
+    return folder ? segmentFolder(batch, named) : segmentOne(batch, named);
   }
 
-  private int segmentOne() {
+  private int segmentOne(SegmentBatch batch, List<Target> named) {
     // What is wrong with image or prompts is said before the model is loaded.
     Image picture = Image.read(image, maxPixels);
-    List<Prompt> given = prompts.prompts(picture);
-    annotations.begin();
-    try (var finder = openFinder();
+    var given = targets(batch, image, picture);
+    try (var finder = openFinder(named);
         var segmenter = open()) {
-      var asked = finder == null ? given : List.of(finder.find(picture));
       String name = SegmentOutputs.baseName(image);
       var files = outputs.files(image, everything);
-      var result = segment(segmenter, image, name, picture, asked, files);
+      var result = segment(segmenter, image, name, picture, located(given, finder, picture), files);
       annotations.end();
       if (outputs.json) {
         spec.commandLine().getOut().println(Json.of(List.of(result)));
@@ -151,12 +165,11 @@ final class Segment implements Callable<Integer> {
     return 0;
   }
 
-  private int segmentFolder() {
-    List<Path> images = imagesIn(image);
+  private int segmentFolder(SegmentBatch batch, List<Target> named) {
+    List<Path> images = batch == null ? imagesIn(image) : batch.images();
     var results = new ArrayList<Map<String, Object>>();
     int code = 0;
-    annotations.begin();
-    try (var finder = openFinder();
+    try (var finder = openFinder(named);
         var segmenter = open()) {
       for (Path file : images) {
         String name = uniqueName(file, images);
@@ -167,9 +180,9 @@ final class Segment implements Callable<Integer> {
         Interrupts.of(spec).keeps(() -> done);
         try {
           Image picture = Image.read(file, maxPixels);
-          var asked = finder == null ? prompts.prompts(picture) : List.of(finder.find(picture));
+          var targets = located(targets(batch, file, picture), finder, picture);
           var files = outputs.files(name, everything);
-          results.add(segment(segmenter, file, name, picture, asked, files));
+          results.add(segment(segmenter, file, name, picture, targets, files));
         } catch (ImageException | IllegalArgumentException e) {
           // The other images are not to blame.
           spec.commandLine().getErr().println("gatun segment: " + message(file, e));
@@ -185,9 +198,27 @@ final class Segment implements Callable<Integer> {
     return code;
   }
 
-  /// What finds --text; null without it.
-  private TextPrompts.Finder openFinder() {
-    return texts.isGiven() ? texts.open(loading.run()) : null;
+  /// What --text, the points or the boxes mean; none for a mask alone, or everything.
+  private List<Target> targets(SegmentBatch batch, Path file, Image picture) {
+    if (batch != null) {
+      return batch.targets(file, picture);
+    }
+    return texts.isGiven()
+        ? List.of(Target.of(texts.text()))
+        : prompts.prompts(picture).stream().map(Target::of).toList();
+  }
+
+  /// Those of texts with their places.
+  private static List<Target> located(
+      List<Target> targets, TextPrompts.Finder finder, Image picture) {
+    return targets.stream()
+        .map(t -> t.text() == null ? t : t.at(finder.find(picture, t.text())))
+        .toList();
+  }
+
+  /// What finds texts; null without any.
+  private TextPrompts.Finder openFinder(List<Target> targets) {
+    return targets.stream().anyMatch(t -> t.text() != null) ? texts.open(loading.run()) : null;
   }
 
   private Segmenter open() {
@@ -209,23 +240,19 @@ final class Segment implements Callable<Integer> {
       var images =
           files
               .filter(Files::isRegularFile)
-              .filter(f -> ENDINGS.stream().anyMatch(lowerCaseName(f)::endsWith))
+              .filter(Frames::isImage)
               .sorted()
               .toList();
       if (images.isEmpty()) {
         throw new ParameterException(
             spec.commandLine(),
             "%s has no images: no file in it ends in %s"
-                .formatted(folder, String.join(", ", ENDINGS)));
+                .formatted(folder, String.join(", ", Frames.ENDINGS)));
       }
       return images;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-  }
-
-  private static String lowerCaseName(Path file) {
-    return file.getFileName().toString().toLowerCase(Locale.ROOT);
   }
 
   /// The image's name without its ending, or with it where another image has the same.
@@ -241,37 +268,41 @@ final class Segment implements Callable<Integer> {
       Path file,
       String name,
       Image picture,
-      List<Prompt> asked,
+      List<Target> targets,
       SegmentOutputs.Files files) {
     var result = new LinkedHashMap<String, Object>();
     result.put("image", file.toString());
     result.put("width", picture.width());
     result.put("height", picture.height());
-    List<Mask> masks =
+    List<LabelledMask> masks =
         everything.everything
             ? findEverything(segmenter, file, picture, files, result)
-            : findObjects(segmenter, file, picture, asked, files, result);
-    annotations.add(file, name, picture, texts.text(), masks, result);
+            : findObjects(segmenter, file, picture, targets, files, result);
+    annotations.add(file, name, picture, masks, result);
     return result;
   }
 
-  private List<Mask> findObjects(
+  private List<LabelledMask> findObjects(
       Segmenter segmenter,
       Path file,
       Image picture,
-      List<Prompt> asked,
+      List<Target> targets,
       SegmentOutputs.Files files,
       Map<String, Object> result) {
+    var said = new SegmentReport(spec, outputs.json);
+    var asked = targets.stream().map(Target::prompt).toList();
     var found = segmenter.find(file, picture, asked, prompts.mask(), prompts.multimask);
-    warnOfPhotograph(segmenter, file, picture);
-    var masks = new ArrayList<Mask>();
+    said.warnOfPhotograph(segmenter, file, picture);
+    var objects = new ArrayList<LabelledMask>();
     var maps = new ArrayList<Map<String, Object>>();
     for (int i = 0; i < found.masks().size(); i++) {
+      var target = i < targets.size() ? targets.get(i) : Target.UNNAMED;
       for (Mask mask : found.masks().get(i)) {
-        masks.add(mask);
-        maps.add(asMap(prompts.describe(asked, i), mask));
+        objects.add(new LabelledMask(annotations.name(target), mask));
+        maps.add(SegmentReport.asMap(target, prompts.describe(target.prompt()), mask));
       }
     }
+    var masks = objects.stream().map(LabelledMask::mask).toList();
     var written = outputs.write(files, picture, asked, masks, prompts.multimask);
     result.put("encode_seconds", found.encodeSeconds());
     result.put("decode_seconds", found.decodeSeconds());
@@ -281,78 +312,24 @@ final class Segment implements Callable<Integer> {
           files.out() != null
               ? SegmentOutputs.numbered(files.out(), i, masks.size()).toString()
               : file.toString();
-      spec.commandLine().getOut().println(name + ": " + describe(masks.get(i)));
+      spec.commandLine().getOut().println(name + ": " + SegmentReport.describe(masks.get(i)));
       written.remove(Path.of(name)); // is named
     }
-    tell(written, result);
+    said.tell(written, result);
     String what = found.masks().size() == 1 ? "prompt" : found.masks().size() + " prompts";
-    report(segmenter, found, what + " decoded");
-    return masks;
+    said.times(segmenter, found, what + " decoded");
+    return objects;
   }
 
-  private void tell(List<Path> written, Map<String, Object> result) {
-    if (outputs.json) {
-      result.put("files", written.stream().map(Path::toString).toList());
-    } else {
-      written.forEach(file -> spec.commandLine().getOut().println("wrote " + file));
-    }
-  }
-
-  /// A photograph has thousands of colours, a drawing hundreds.
-  private void warnOfPhotograph(Segmenter segmenter, Path file, Image picture) {
-    String known = segmenter.trainedOn();
-    if (!outputs.json && !known.isEmpty() && colours(picture) > MOST_COLOURS_OF_DRAWINGS) {
-      spec.commandLine()
-          .getErr()
-          .println(
-              "gatun segment: warning: %s knows %s only, and %s looks like a photograph: the masks will mean little. For photographs name a published model with --model"
-                  .formatted(segmenter.model(), known, file));
-    }
-  }
-
-  /// How many there are, to five bits of red, green and blue.
-  private static int colours(Image picture) {
-    var seen = new BitSet();
-    Image rgb = picture.rgb();
-    for (int y = 0; y < rgb.height(); y++) {
-      for (int x = 0; x < rgb.width(); x++) {
-        seen.set(rgb.get(x, y, 0) >> 3 << 10 | rgb.get(x, y, 1) >> 3 << 5 | rgb.get(x, y, 2) >> 3);
-      }
-    }
-    return seen.cardinality();
-  }
-
-  private static Map<String, Object> asMap(String prompt, Mask mask) {
-    var map = new LinkedHashMap<String, Object>();
-    map.put("prompt", prompt);
-    map.put("score", mask.score());
-    map.put("area", mask.area());
-    map.put("bbox", mask.bbox());
-    map.put("segmentation", mask.rle().toMap(true));
-    return map;
-  }
-
-  private static String describe(Mask mask) {
-    int[] b = mask.bbox();
-    return String.format(
-        Locale.ROOT,
-        "score %.3f, %,d pixels, box at %d,%d of %d x %d",
-        mask.score(),
-        mask.area(),
-        b[0],
-        b[1],
-        b[2],
-        b[3]);
-  }
-
-  private List<Mask> findEverything(
+  private List<LabelledMask> findEverything(
       Segmenter segmenter,
       Path file,
       Image picture,
       SegmentOutputs.Files files,
       Map<String, Object> result) {
+    var said = new SegmentReport(spec, outputs.json);
     var found = segmenter.findAll(file, picture, everything);
-    warnOfPhotograph(segmenter, file, picture);
+    said.warnOfPhotograph(segmenter, file, picture);
     var masks = found.masks();
     var written = SegmentOutputs.write(files, picture, masks, everything.outputMode());
     result.put("encode_seconds", found.encodeSeconds());
@@ -361,24 +338,12 @@ final class Segment implements Callable<Integer> {
     if (!outputs.json) {
       spec.commandLine().getOut().printf("%s: %d masks%n", file, masks.size());
     }
-    tell(written, result);
+    said.tell(written, result);
     if (masks.isEmpty()) {
       spec.commandLine().getErr().println("gatun segment: " + file + ": " + EverythingOptions.NONE);
     }
-    report(segmenter, found, "all points decoded");
-    return masks.stream().map(MaskAnnotation::mask).toList();
-  }
-
-  private void report(Segmenter segmenter, Segmenter.Found<?> found, String what) {
-    spec.commandLine()
-        .getErr()
-        .println(
-            String.format(
-                Locale.ROOT,
-                "[%sencoded in %.3f s; %s in %.3f s]",
-                segmenter.loaded(),
-                found.encodeSeconds(),
-                what,
-                found.decodeSeconds()));
+    said.times(segmenter, found, "all points decoded");
+    String name = annotations.name(Target.UNNAMED);
+    return masks.stream().map(m -> new LabelledMask(name, m.mask())).toList();
   }
 }

@@ -135,6 +135,20 @@ final class Serve implements Callable<Integer> {
   int timeout;
 
   @Option(
+      names = "--index",
+      paramLabel = "DIR",
+      description =
+          "Documents to search in and to answer from: the folder of an index, or the one that gatun"
+              + " index was given.")
+  Path index;
+
+  @Option(
+      names = "--embedder",
+      paramLabel = "PATH",
+      description = "Where the embedder of the index lies now (default: where it was).")
+  Path embedder;
+
+  @Option(
       names = "--label-studio",
       paramLabel = "URL",
       description =

@@ -73,6 +73,12 @@ final class Serving {
           .forEach(
               (file, scale) -> o.lora(isNamed ? lora.substring(0, equals) : null, file, scale));
     }
+    if (asked.index != null) {
+      o.index(asked.index);
+    }
+    if (asked.embedder != null) {
+      o.embedder(ModelNames.find(asked.spec, asked.embedder));
+    }
     if (asked.labelStudio != null) {
       o.labelStudio(asked.labelStudio, System.getenv("LABEL_STUDIO_API_KEY"));
     }

@@ -15,9 +15,6 @@ import io.gatun.models.nn.Weights;
 import io.gatun.models.vae.AutoencoderKL;
 import io.gatun.models.vae.AutoencoderKLConfig;
 import io.gatun.tensor.DType;
-import io.gatun.tensor.ops.Backend;
-import io.gatun.tensor.ops.Functional;
-import io.gatun.tensor.ops.Ops;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -57,15 +54,14 @@ final class SyntheticDiffusion {
     if (!Files.exists(index)) {
       var configs = SHAPES.get(shape).get();
       var parts = (ObjectNode) configs.path("model_index");
-      try (var ops = new Ops(Backend.SCALAR, 1)) {
-        var f = new Functional(ops, DType.Plain.F32);
-        for (var part : configs.properties()) {
-          String name = part.getKey();
-          if (!name.equals("model_index")) {
-            write(dir.resolve(name), name, part.getValue(), dtype, f);
-            parts.putArray(name).add("diffusers").add(name);
-          }
+      for (var part : configs.properties()) {
+        String name = part.getKey();
+        if (!name.equals("model_index")) {
+          write(dir.resolve(name), name, part.getValue(), dtype);
+          parts.putArray(name).add("diffusers").add(name);
         }
+      }
+      try {
         AtomicFile.write(index, parts.toString()); // last: it marks a complete pipeline
       } catch (IOException e) {
         throw new UncheckedIOException(e);
@@ -74,8 +70,7 @@ final class SyntheticDiffusion {
     return dir;
   }
 
-  private static void write(
-      Path dir, String part, JsonNode config, DType.Plain dtype, Functional f) {
+  private static void write(Path dir, String part, JsonNode config, DType.Plain dtype) {
     try {
       Files.createDirectories(dir);
       AtomicFile.write(dir.resolve("config.json"), config.toString());
@@ -89,9 +84,8 @@ final class SyntheticDiffusion {
         case "unet" -> DenoisingStep.unet(keys, weights);
         case "transformer" -> DenoisingStep.transformer(keys, weights);
         case "vae" -> new AutoencoderKL(AutoencoderKLConfig.of(keys), weights);
-        case "text_encoder" -> new CLIPTextModel(CLIPTextConfig.of(keys), weights, f);
-        case "text_encoder_2" ->
-            new CLIPTextModelWithProjection(CLIPTextConfig.of(keys), weights, f);
+        case "text_encoder" -> new CLIPTextModel(CLIPTextConfig.of(keys), weights);
+        case "text_encoder_2" -> new CLIPTextModelWithProjection(CLIPTextConfig.of(keys), weights);
         default -> {} // a scheduler has no weights
       }
       if (!declared.shapes().isEmpty()) {

@@ -37,12 +37,12 @@ final class TextPrompts {
       description = "How likely the likeliest point must be, 0 to 1 (default: ${DEFAULT-VALUE}).")
   private float threshold = 0.1f;
 
-  /// What finds a text in images.
+  /// What finds texts in images.
   interface Finder extends AutoCloseable {
-    /// Where it is, as a prompt.
+    /// Where what the text says is, as a prompt.
     ///
     /// @throws IllegalArgumentException if it is nowhere
-    Prompt find(Image image);
+    Prompt find(Image image, String text);
 
     @Override
     void close();
@@ -71,8 +71,8 @@ final class TextPrompts {
     var clipSeg = CLIPSeg.load(ModelNames.find(spec, model), run.backend(), run.threads());
     return new Finder() {
       @Override
-      public Prompt find(Image image) {
-        return prompt(clipSeg, image);
+      public Prompt find(Image image, String text) {
+        return prompt(clipSeg, image, text);
       }
 
       @Override
@@ -82,7 +82,7 @@ final class TextPrompts {
     };
   }
 
-  private Prompt prompt(CLIPSeg clipSeg, Image image) {
+  private Prompt prompt(CLIPSeg clipSeg, Image image, String text) {
     var place = clipSeg.heat(image, text).likeliest(image.width(), image.height());
     if (place.probability() < threshold) {
       throw new IllegalArgumentException(

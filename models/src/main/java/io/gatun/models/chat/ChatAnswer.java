@@ -1,11 +1,13 @@
 package io.gatun.models.chat;
 
+import io.gatun.models.engine.Handle;
 import io.gatun.models.engine.Piece;
 import io.gatun.models.engine.Result;
 import io.gatun.models.toolcall.ToolCallReader;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Consumer;
 
 /// One answer as it comes: what is said, thought and called in it.
 public final class ChatAnswer {
@@ -33,7 +35,7 @@ public final class ChatAnswer {
   private final int most;
   private final StringBuilder text = new StringBuilder();
   private List<CallPart> parts = new ArrayList<>();
-  private boolean finished;
+  private Result result;
 
   /// An answer without calls.
   public ChatAnswer() {
@@ -93,6 +95,28 @@ public final class ChatAnswer {
     return calls;
   }
 
+  /// Reads to the end what an engine writes; if that fails, the engine writes no further.
+  ///
+  /// @param parts takes what each piece and the end add; the end only of an answer that was neither
+  ///   cancelled nor ran out of time
+  /// @throws RuntimeException what made the answer fail, or `parts` threw
+  /// @throws InterruptedException if the thread is interrupted
+  public Result read(Handle handle, Consumer<Part> parts) throws InterruptedException {
+    try {
+      for (var piece = handle.next(); piece != null; piece = handle.next()) {
+        parts.accept(take(piece));
+      }
+      var whole = handle.await();
+      switch (whole.reason()) {
+        case TIMEOUT, CANCELLED -> {}
+        default -> parts.accept(finish(whole));
+      }
+      return whole;
+    } finally {
+      handle.cancel(); // if it has not ended, nobody reads it any more
+    }
+  }
+
   /// What a piece adds.
   public Part take(Piece piece) {
     thoughts.append(piece.thought());
@@ -106,12 +130,17 @@ public final class ChatAnswer {
 
   /// Whether the end has come.
   public boolean isFinished() {
-    return finished;
+    return result != null;
+  }
+
+  /// How it ended; null before that.
+  public Result result() {
+    return result;
   }
 
   /// What the end adds.
   public Part finish(Result whole) {
-    finished = true;
+    result = whole;
     if (reader != null) {
       boolean broken =
           whole.reason() == Result.Reason.LENGTH || whole.reason() == Result.Reason.CONTEXT;

@@ -21,10 +21,7 @@ import java.util.Map;
 /// var prompt = ChatPrompt.of(template, tokenizer, question);
 /// var answer = new ChatAnswer(prompt);
 /// var handle = engine.submit(prompt.constrained(Request.of(prompt.tokens()), null));
-/// for (var piece = handle.next(); piece != null; piece = handle.next()) {
-///   System.out.print(answer.take(piece).text());
-/// }
-/// answer.finish(handle.await());
+/// answer.read(handle, part -> System.out.print(part.text()));
 /// ```
 public final class ChatPrompt {
   /// What is asked.
@@ -142,10 +139,12 @@ public final class ChatPrompt {
     return tool.path("function").path("parameters");
   }
 
-  /// The request with a constraint, or that of the calls that must or may be made.
+  /// The request with a constraint, and that of the calls that must or may be made: where some may,
+  /// the answer is calls, or by the constraint.
   ///
   /// @param constraint null for none
-  /// @throws IllegalArgumentException if there is one, and a call must be made
+  /// @throws IllegalArgumentException if there is one, and a call must be made, or may be, in a
+  ///   form that cannot be told from an answer
   public Request constrained(Request request, Constraint constraint) {
     if (constraint != null && isForced()) {
       throw new IllegalArgumentException(
@@ -154,10 +153,13 @@ public final class ChatPrompt {
     if (isForced()) {
       return request.constraint(callConstraint());
     }
+    if (question.tools().isEmpty()) {
+      return request.constraint(constraint);
+    }
     return request.constraint(
-        constraint == null && !question.tools().isEmpty()
+        constraint == null
             ? CallConstraint.of(functions(), tokenizer, template.text())
-            : constraint);
+            : CallConstraint.or(constraint, functions(), tokenizer, template.text()));
   }
 
   private Constraint callConstraint() {

@@ -11,10 +11,11 @@ import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import java.util.List;
 
-/// One layer of the text encoder.
+/// One layer of the text or the image encoder.
 final class CLIPEncoderLayer {
   private final int heads;
   private final Activation activation;
+  private final AttentionSpec spec;
   private final LayerNorm layerNorm1;
   private final LinearWeight qkvProj;
   private final LinearWeight outProj;
@@ -22,17 +23,24 @@ final class CLIPEncoderLayer {
   private final LinearWeight fc1;
   private final LinearWeight fc2;
 
-  CLIPEncoderLayer(CLIPTextConfig config, Weights weights) {
-    long d = config.hiddenSize();
-    heads = config.numAttentionHeads();
-    activation = config.hiddenAct();
-    layerNorm1 = weights.layerNorm("layer_norm1", d, config.layerNormEps());
+  CLIPEncoderLayer(
+      long d,
+      long intermediate,
+      int heads,
+      Activation activation,
+      float eps,
+      AttentionSpec spec,
+      Weights weights) {
+    this.heads = heads;
+    this.activation = activation;
+    this.spec = spec;
+    layerNorm1 = weights.layerNorm("layer_norm1", d, eps);
     var attention = weights.at("self_attn");
     qkvProj = attention.linears(List.of("q_proj", "k_proj", "v_proj"), d, d, true);
     outProj = attention.linear("out_proj", d, d);
-    layerNorm2 = weights.layerNorm("layer_norm2", d, config.layerNormEps());
-    fc1 = weights.linear("mlp.fc1", config.intermediateSize(), d);
-    fc2 = weights.linear("mlp.fc2", d, config.intermediateSize());
+    layerNorm2 = weights.layerNorm("layer_norm2", d, eps);
+    fc1 = weights.linear("mlp.fc1", intermediate, d);
+    fc2 = weights.linear("mlp.fc2", d, intermediate);
   }
 
   /// h = x + attention(layerNorm(x)); h + fc2(activation(fc1(layerNorm(h))))
@@ -52,11 +60,7 @@ final class CLIPEncoderLayer {
     var qkv = f.linear(x, qkvProj); // (B, S, 3 D)
     var y =
         f.attention(
-            qkv.slice(2, 0, d),
-            qkv.slice(2, d, 2 * d),
-            qkv.slice(2, 2 * d, 3 * d),
-            heads,
-            AttentionSpec.of((int) d / heads));
+            qkv.slice(2, 0, d), qkv.slice(2, d, 2 * d), qkv.slice(2, 2 * d, 3 * d), heads, spec);
     return f.linear(y, outProj, Epilogue.add(residual));
   }
 }

@@ -32,7 +32,7 @@ public record CLIPTextConfig(
             keys.count("num_hidden_layers"),
             keys.count("num_attention_heads"),
             keys.count("max_position_embeddings"),
-            activation(keys.text("hidden_act", "quick_gelu"), keys.where()),
+            activation(keys),
             (float) keys.number("layer_norm_eps", 1e-5),
             keys.integer("projection_dim", 512),
             keys.integer("eos_token_id", 49407));
@@ -40,14 +40,34 @@ public record CLIPTextConfig(
     return config;
   }
 
-  private static Activation activation(String name, String where) {
+  /// Reads the section `text_config` of a model of both encoders, in which what is as in the model
+  /// first published is left out.
+  ///
+  /// @param projectionDim of the model
+  /// @throws CheckpointException if it asks for what Gatun does not do
+  public static CLIPTextConfig section(JsonKeys keys, int projectionDim) {
+    return new CLIPTextConfig(
+        keys.count("vocab_size", 49408),
+        keys.count("hidden_size", 512),
+        keys.count("intermediate_size", 2048),
+        keys.count("num_hidden_layers", 12),
+        keys.count("num_attention_heads", 8),
+        keys.count("max_position_embeddings", 77),
+        activation(keys),
+        (float) keys.number("layer_norm_eps", 1e-5),
+        projectionDim,
+        keys.integer("eos_token_id", 49407));
+  }
+
+  static Activation activation(JsonKeys keys) {
+    String name = keys.text("hidden_act", "quick_gelu");
     return switch (name) {
       case "quick_gelu" -> Activation.QUICK_GELU;
       case "gelu" -> Activation.GELU;
       default ->
           throw new CheckpointException(
               "%s: \"hidden_act\" is \"%s\"; Gatun runs quick_gelu and gelu"
-                  .formatted(where, name));
+                  .formatted(keys.where(), name));
     };
   }
 

@@ -4,6 +4,7 @@ import io.gatun.models.nn.LayerNorm;
 import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Functional;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -18,7 +19,6 @@ import java.util.function.Consumer;
 /// use. A text is maxPositionEmbeddings tokens or fewer; those of a batch are equally long.
 public final class CLIPTextModel {
   private final CLIPTextConfig config;
-  private final Functional f;
   private final List<float[]> taught;
   private final Tensor tokenEmbedding;
   private final Tensor positionEmbedding;
@@ -27,8 +27,8 @@ public final class CLIPTextModel {
 
   /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
   ///   the configuration says
-  public CLIPTextModel(CLIPTextConfig config, Weights weights, Functional f) {
-    this(config, weights, f, List.of());
+  public CLIPTextModel(CLIPTextConfig config, Weights weights) {
+    this(config, weights, List.of());
   }
 
   /// With embeddings of taught words, whose ids follow the vocabulary's.
@@ -36,17 +36,25 @@ public final class CLIPTextModel {
   /// @param taught vectors (D)
   /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
   ///   the configuration says
-  public CLIPTextModel(CLIPTextConfig config, Weights weights, Functional f, List<float[]> taught) {
+  public CLIPTextModel(CLIPTextConfig config, Weights weights, List<float[]> taught) {
     this.taught = taught;
     this.config = config;
-    this.f = f;
     var model = weights.because(config.reason()).at("text_model");
     long d = config.hiddenSize();
     tokenEmbedding = model.tensor("embeddings.token_embedding.weight", config.vocabSize(), d);
     positionEmbedding =
         model.tensor("embeddings.position_embedding.weight", config.maxPositionEmbeddings(), d);
+    var attention = AttentionSpec.of((int) d / config.numAttentionHeads());
     for (int i = 0; i < config.numHiddenLayers(); i++) {
-      layers.add(new CLIPEncoderLayer(config, model.at("encoder.layers", i)));
+      layers.add(
+          new CLIPEncoderLayer(
+              d,
+              config.intermediateSize(),
+              config.numAttentionHeads(),
+              config.hiddenAct(),
+              config.layerNormEps(),
+              attention,
+              model.at("encoder.layers", i)));
     }
     finalLayerNorm = model.layerNorm("final_layer_norm", d, config.layerNormEps());
   }
@@ -55,16 +63,12 @@ public final class CLIPTextModel {
     return config;
   }
 
-  Functional functional() {
-    return f;
-  }
-
   /// The normalized hidden states after the last layer (B, S, D): what Stable Diffusion 1 and 2 are
   /// conditioned on.
   ///
   /// @param ids of B texts
-  public Tensor forward(int[][] ids) {
-    return Scoped.call(f, () -> normalized(hiddenState(ids, 0)));
+  public Tensor forward(Functional f, int[][] ids) {
+    return Scoped.call(f, () -> normalized(f, hiddenState(f, ids, 0)));
   }
 
   /// The hidden states (B, S, D) after all but the last `skip` layers, not normalized: the
@@ -73,13 +77,13 @@ public final class CLIPTextModel {
   ///
   /// @throws IllegalArgumentException if there are not that many layers, or texts are of different
   ///   or too great length
-  public Tensor hiddenState(int[][] ids, int skip) {
-    return hiddenState(ids, skip, x -> {});
+  public Tensor hiddenState(Functional f, int[][] ids, int skip) {
+    return hiddenState(f, ids, skip, x -> {});
   }
 
-  /// As [#hiddenState(int[][], int)], showing `probe` the hidden states (B, S, D) after the
-  /// embedding and after each layer.
-  public Tensor hiddenState(int[][] ids, int skip, Consumer<Tensor> probe) {
+  /// As [#hiddenState(Functional, int[][], int)], showing `probe` the hidden states (B, S, D) after
+  /// the embedding and after each layer.
+  public Tensor hiddenState(Functional f, int[][] ids, int skip, Consumer<Tensor> probe) {
     if (skip < 0 || skip > layers.size()) {
       throw new IllegalArgumentException(
           "%d layers to skip; the text encoder has %d".formatted(skip, layers.size()));
@@ -87,7 +91,7 @@ public final class CLIPTextModel {
     return Scoped.call(
         f,
         () -> {
-          var x = embeddings(ids); // (B, S, D)
+          var x = embeddings(f, ids); // (B, S, D)
           probe.accept(x);
           for (var layer : layers.subList(0, layers.size() - skip)) {
             x = layer.forward(f, x);
@@ -98,19 +102,19 @@ public final class CLIPTextModel {
   }
 
   /// Hidden states (B, S, D) after the final layer normalization.
-  public Tensor normalized(Tensor hidden) {
+  public Tensor normalized(Functional f, Tensor hidden) {
     return finalLayerNorm.forward(f, hidden);
   }
 
   /// The normalized hidden state (B, D) after the last layer of each text's end.
   ///
   /// @param ids of B texts of equal length
-  public Tensor pooledOutput(int[][] ids) {
-    return Scoped.call(f, () -> pooled(normalized(hiddenState(ids, 0)), ids));
+  public Tensor pooledOutput(Functional f, int[][] ids) {
+    return Scoped.call(f, () -> pooled(f, normalized(f, hiddenState(f, ids, 0)), ids));
   }
 
   /// The rows of the end tokens (B, D) of hidden states (B, S, D).
-  Tensor pooled(Tensor hidden, int[][] ids) {
+  Tensor pooled(Functional f, Tensor hidden, int[][] ids) {
     long d = config.hiddenSize();
     var out = f.empty(ids.length, d);
     long bytes = d * f.dtype().blockBytes();
@@ -135,7 +139,7 @@ public final class CLIPTextModel {
   }
 
   /// x = embed(ids) + positions
-  private Tensor embeddings(int[][] ids) {
+  private Tensor embeddings(Functional f, int[][] ids) {
     int s = ids[0].length;
     if (s < 1 || s > config.maxPositionEmbeddings()) {
       throw new IllegalArgumentException(
@@ -149,12 +153,12 @@ public final class CLIPTextModel {
       }
     }
     var all = Arrays.stream(ids).flatMapToInt(Arrays::stream).toArray();
-    var tokens = lookUp(all).reshape(ids.length, s, config.hiddenSize()); // (B, S, D)
+    var tokens = lookUp(f, all).reshape(ids.length, s, config.hiddenSize()); // (B, S, D)
     return f.add(tokens, f.cast(positionEmbedding.slice(0, 0, s)));
   }
 
   /// The embeddings (T, D) of tokens, and of taught words.
-  private Tensor lookUp(int[] ids) {
+  private Tensor lookUp(Functional f, int[] ids) {
     int[] known = Arrays.stream(ids).map(id -> id < config.vocabSize() ? id : 0).toArray();
     var rows = f.embedding(known, tokenEmbedding);
     long bytes = rows.byteSize() / ids.length;

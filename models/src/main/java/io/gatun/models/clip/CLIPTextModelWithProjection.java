@@ -20,17 +20,16 @@ public final class CLIPTextModelWithProjection {
 
   /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
   ///   the configuration says
-  public CLIPTextModelWithProjection(CLIPTextConfig config, Weights weights, Functional f) {
-    this(config, weights, f, List.of());
+  public CLIPTextModelWithProjection(CLIPTextConfig config, Weights weights) {
+    this(config, weights, List.of());
   }
 
   /// With embeddings of taught words, see [CLIPTextModel].
   ///
   /// @throws io.gatun.loaders.CheckpointException if a tensor is missing or has another shape than
   ///   the configuration says
-  public CLIPTextModelWithProjection(
-      CLIPTextConfig config, Weights weights, Functional f, List<float[]> taught) {
-    textModel = new CLIPTextModel(config, weights, f, taught);
+  public CLIPTextModelWithProjection(CLIPTextConfig config, Weights weights, List<float[]> taught) {
+    textModel = new CLIPTextModel(config, weights, taught);
     textProjection =
         weights
             .because(config.reason())
@@ -45,12 +44,11 @@ public final class CLIPTextModelWithProjection {
   /// from the last layer whatever is skipped.
   ///
   /// @param ids of B texts of equal length
-  public Output forward(int[][] ids, int skip) {
+  public Output forward(Functional f, int[][] ids, int skip) {
     if (skip < 0 || skip > config().numHiddenLayers()) {
       throw new IllegalArgumentException(
           "%d layers to skip; the text encoder has %d".formatted(skip, config().numHiddenLayers()));
     }
-    var f = textModel.functional();
     int after = config().numHiddenLayers() - skip;
     var taken = f.empty(ids.length, ids[0].length, config().hiddenSize());
     var embeds = f.empty(ids.length, config().projectionDim());
@@ -58,6 +56,7 @@ public final class CLIPTextModelWithProjection {
       var layer = new int[1];
       var last =
           textModel.hiddenState(
+              f,
               ids,
               0,
               x -> {
@@ -65,7 +64,7 @@ public final class CLIPTextModelWithProjection {
                   taken.segment().copyFrom(x.segment());
                 }
               });
-      var pooled = textModel.pooled(textModel.normalized(last), ids);
+      var pooled = textModel.pooled(f, textModel.normalized(f, last), ids);
       embeds.segment().copyFrom(f.linear(pooled, textProjection).segment()); // (B, P)
     }
     return new Output(taken, embeds);

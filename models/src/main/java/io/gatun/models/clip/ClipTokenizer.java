@@ -128,6 +128,11 @@ public final class ClipTokenizer {
         "");
   }
 
+  /// The number of tokens of a text, without a beginning, an end and padding.
+  public int count(String text) {
+    return ids(text).length;
+  }
+
   private int[] ids(String text) {
     return taught.encode(text, t -> tokenizer.encode(PromptCleaning.clean(t), false, true));
   }

@@ -5,6 +5,7 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.NamedModels;
 import io.gatun.models.clip.CLIPTextModel;
+import io.gatun.models.clip.CLIPVisionModel;
 import io.gatun.models.clip.ClipTokenizer;
 import io.gatun.models.image.Filter;
 import io.gatun.models.image.Image;
@@ -21,7 +22,10 @@ import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 
 /// CLIPSeg (Lueddecke and Ecker 2022): where in an image a text is about.
 ///
@@ -51,7 +55,7 @@ public final class CLIPSeg implements AutoCloseable {
   private final ClipTokenizer tokenizer;
   private final CLIPTextModel textModel;
   private final LinearWeight textProjection;
-  private final VisionEncoder vision;
+  private final CLIPVisionModel vision;
   private final Decoder decoder;
 
   private CLIPSeg(Checkpoint checkpoint, Path directory, Ops ops, DType.Plain dtype) {
@@ -63,11 +67,12 @@ public final class CLIPSeg implements AutoCloseable {
     var tensors = new UsedTensors(checkpoint);
     var weights = Weights.of(tensors, WeightNames.SAME).because("config.json says so");
     var clip = weights.at("clip");
-    textModel = new CLIPTextModel(config.text(), clip, f);
+    textModel = new CLIPTextModel(config.text(), clip);
     textProjection =
         clip.linearWithoutBias(
             "text_projection", config.projectionDim(), config.text().hiddenSize());
-    vision = new VisionEncoder(clip.at("vision_model"), config, f);
+    int depth = 1 + Collections.max(config.extractLayers());
+    vision = new CLIPVisionModel(config.vision(), clip.at("vision_model"), config.size(), depth, f);
     decoder = new Decoder(weights.at("decoder"), config);
     tensors.requireAllUsed(LEFTOVERS);
   }
@@ -131,8 +136,15 @@ public final class CLIPSeg implements AutoCloseable {
                 .formatted(text, config.text().maxPositionEmbeddings() - 2));
       }
       int[][] ids = {prompt.ids()[0]};
-      var conditional = f.linear(textModel.pooledOutput(ids), textProjection); // (1, P)
-      float[] logits = decoder.forward(f, vision.forward(f, f.cast(input)), conditional);
+      var conditional = f.linear(textModel.pooledOutput(f, ids), textProjection); // (1, P)
+      var states = new ArrayList<Tensor>();
+      vision.forward(f, f.cast(input), states::add);
+      var read =
+          IntStream.range(0, states.size())
+              .filter(config.extractLayers()::contains)
+              .mapToObj(states::get)
+              .toList();
+      float[] logits = decoder.forward(f, read, conditional);
       NotFinite.check("the heat map", logits, checkpoint);
       return new HeatMap(config.size(), logits);
     }

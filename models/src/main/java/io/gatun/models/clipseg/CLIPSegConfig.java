@@ -2,8 +2,8 @@ package io.gatun.models.clipseg;
 
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.clip.CLIPTextConfig;
+import io.gatun.models.clip.CLIPVisionConfig;
 import io.gatun.models.nn.JsonKeys;
-import io.gatun.tensor.ops.Activation;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -12,19 +12,14 @@ import java.util.regex.Pattern;
 /// The hyper-parameters of CLIPSeg; components are named as in config.json.
 ///
 /// @param text of the text encoder
+/// @param vision of the image encoder
 /// @param size the side of the square that an image is resized to, in pixels
 /// @param extractLayers the layers whose results the decoder reads
 /// @param conditionalLayer of the decoder's layers the one before which the text comes in
 record CLIPSegConfig(
     CLIPTextConfig text,
     int size,
-    int patchSize,
-    int positionGrid,
-    int hiddenSize,
-    int intermediateSize,
-    int numAttentionHeads,
-    Activation hiddenAct,
-    float layerNormEps,
+    CLIPVisionConfig vision,
     List<Integer> extractLayers,
     int reduceDim,
     int projectionDim,
@@ -37,7 +32,7 @@ record CLIPSegConfig(
   private static final Pattern HARMLESS =
       Pattern.compile(
           "attention_dropout|decoder_attention_dropout|initializer_factor|logit_scale_init_value"
-              + "|decoder_hidden_act|image_size|num_hidden_layers|bos_token_id|pad_token_id"
+              + "|decoder_hidden_act|bos_token_id|pad_token_id"
               + "|projection_dim|text_config_dict|vision_config_dict");
 
   /// Of a model's directory.
@@ -49,19 +44,11 @@ record CLIPSegConfig(
     var text = keys.section("text_config");
     var vision = keys.section("vision_config");
     int projection = keys.count("projection_dim", 512);
-    int patch = vision.count("patch_size", 32);
-    vision.require("num_channels", 3);
     var config =
         new CLIPSegConfig(
-            text(text, projection),
+            CLIPTextConfig.section(text, projection),
             size(directory),
-            patch,
-            vision.count("image_size", 224) / patch,
-            vision.count("hidden_size", 768),
-            vision.count("intermediate_size", 3072),
-            vision.count("num_attention_heads", 12),
-            activation(vision),
-            (float) vision.number("layer_norm_eps", 1e-5),
+            CLIPVisionConfig.section(vision),
             keys.counts("extract_layers"),
             keys.count("reduce_dim", 64),
             projection,
@@ -73,25 +60,6 @@ record CLIPSegConfig(
       part.requireAllRead(HARMLESS);
     }
     return config;
-  }
-
-  private static CLIPTextConfig text(JsonKeys keys, int projection) {
-    return new CLIPTextConfig(
-        keys.count("vocab_size", 49408),
-        keys.count("hidden_size", 512),
-        keys.count("intermediate_size", 2048),
-        keys.count("num_hidden_layers", 12),
-        keys.count("num_attention_heads", 8),
-        keys.count("max_position_embeddings", 77),
-        activation(keys),
-        (float) keys.number("layer_norm_eps", 1e-5),
-        projection,
-        keys.integer("eos_token_id", 49407));
-  }
-
-  private static Activation activation(JsonKeys keys) {
-    keys.require("hidden_act", "quick_gelu", "quick_gelu");
-    return Activation.QUICK_GELU;
   }
 
   /// What the preprocessor's file says: a number, or height and width.
@@ -110,19 +78,11 @@ record CLIPSegConfig(
   }
 
   public CLIPSegConfig {
-    if (size % patchSize != 0
-        || hiddenSize % numAttentionHeads != 0
-        || reduceDim % decoderNumAttentionHeads != 0
-        || patchSize % 4 != 0) {
+    int patchSize = vision.patchSize();
+    if (size % patchSize != 0 || reduceDim % decoderNumAttentionHeads != 0 || patchSize % 4 != 0) {
       throw new CheckpointException(
-          "CLIPSeg with patches of %d, images of %d, %d channels in %d heads and %d in %d: need multiples"
-              .formatted(
-                  patchSize,
-                  size,
-                  hiddenSize,
-                  numAttentionHeads,
-                  reduceDim,
-                  decoderNumAttentionHeads));
+          "CLIPSeg with patches of %d, images of %d, and %d channels in %d heads: need multiples"
+              .formatted(patchSize, size, reduceDim, decoderNumAttentionHeads));
     }
     if (conditionalLayer < 0 || conditionalLayer >= extractLayers.size()) {
       throw new CheckpointException(
@@ -133,6 +93,6 @@ record CLIPSegConfig(
 
   /// Rows and columns of patches.
   int grid() {
-    return size / patchSize;
+    return size / vision.patchSize();
   }
 }

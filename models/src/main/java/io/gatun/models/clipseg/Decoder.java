@@ -63,7 +63,7 @@ final class Decoder {
     filmMul = weights.linear("film_mul", d, config.projectionDim());
     filmAdd = weights.linear("film_add", d, config.projectionDim());
     for (int i = 0; i < config.extractLayers().size(); i++) {
-      reduces.add(weights.linear("reduces." + i, d, config.hiddenSize()));
+      reduces.add(weights.linear("reduces." + i, d, config.vision().hiddenSize()));
       layers.add(
           Layer.of(
               weights.at("layers", i),
@@ -71,10 +71,10 @@ final class Decoder {
               config.decoderIntermediateSize(),
               config.decoderNumAttentionHeads(),
               Activation.RELU,
-              config.layerNormEps()));
+              config.vision().layerNormEps()));
     }
     var last = weights.at("transposed_convolution");
-    int patch = config.patchSize();
+    int patch = config.vision().patchSize();
     if (config.complexTransposedConvolution()) {
       convolution = last.conv("0", d, d, 3);
       upscalings.add(Upscaling.of(last.at("2"), d, d / 2, patch / 4));
@@ -99,7 +99,7 @@ final class Decoder {
         var mul = f.linear(conditional, filmMul).reshape(d);
         x = f.add(f.mul(x, mul), f.linear(conditional, filmAdd).reshape(d));
       }
-      x = layers.get(i).decode(f, x);
+      x = layers.get(i).forward(f, x);
     }
     int grid = config.grid();
     long d = config.reduceDim();

@@ -10,7 +10,7 @@ import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import java.util.List;
 
-/// A transformer's layer, of the image encoder, or of the decoder, where norms come after.
+/// A layer of the decoder, where norms come after.
 record Layer(
     int heads,
     Activation activation,
@@ -34,23 +34,14 @@ record Layer(
         w.linear("mlp.fc2", d, intermediate));
   }
 
-  /// h = x + attention(norm1(x)); h + mlp(norm2(h)), all (B, S, D)
-  Tensor encode(Functional f, Tensor x) {
-    var h = attention(f, layerNorm1.forward(f, x), x);
-    return mlp(f, layerNorm2.forward(f, h), h);
-  }
-
   /// h = norm1(x + attention(x)); norm2(h + mlp(h)), all (B, S, D)
-  Tensor decode(Functional f, Tensor x) {
-    var h = layerNorm1.forward(f, attention(f, x, x));
-    return layerNorm2.forward(f, mlp(f, h, h));
+  Tensor forward(Functional f, Tensor x) {
+    var h = layerNorm1.forward(f, attention(f, x));
+    var hidden = f.linear(h, fc1, Epilogue.of(activation));
+    return layerNorm2.forward(f, f.linear(hidden, fc2, Epilogue.add(h)));
   }
 
-  private Tensor mlp(Functional f, Tensor x, Tensor residual) {
-    return f.linear(f.linear(x, fc1, Epilogue.of(activation)), fc2, Epilogue.add(residual));
-  }
-
-  private Tensor attention(Functional f, Tensor x, Tensor residual) {
+  private Tensor attention(Functional f, Tensor x) {
     long d = x.dim(2);
     var qkv = f.linear(x, qkvProj); // (B, S, 3 D)
     var y =
@@ -60,6 +51,6 @@ record Layer(
             qkv.slice(2, 2 * d, 3 * d),
             heads,
             AttentionSpec.full((float) (1 / Math.sqrt((double) d / heads))));
-    return f.linear(y, outProj, Epilogue.add(residual));
+    return f.linear(y, outProj, Epilogue.add(x));
   }
 }

@@ -7,10 +7,12 @@ import io.gatun.models.text.Tokenizer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 
 /// A constraint on an answer. What the model thinks before it answers is free, and so is what comes
 /// before the trigger of a constraint that [waits for one][Constraint#after], and around the parts
-/// that others [know][Constraint#wherever]. Not for several threads at once.
+/// that others [know][Constraint#wherever]: from the beginning, or from an
+/// [opening][Constraint#orOpenedBy] on. Not for several threads at once.
 public final class AnswerMask implements TokenMask, Drafter {
   private enum State {
     /// The model thinks, or says what kind of message follows.
@@ -36,7 +38,12 @@ public final class AnswerMask implements TokenMask, Drafter {
   private Matcher matcher;
   private final AnswerText text;
   private final int trigger;
-  private final int[] thoughtMarks;
+  private int[] thoughtMarks;
+  private final int[] openings;
+
+  /// Whether the matcher's is a part of the text only.
+  private boolean isPart;
+
   private final long[] all;
   private State state;
   private int rest;
@@ -54,15 +61,24 @@ public final class AnswerMask implements TokenMask, Drafter {
         trigger >= 0 ? constraint.afterTrigger().start(tokenizer) : constraint.start(tokenizer);
     text = new AnswerText(tokenizer, prompt, List.of(), new Nowhere());
     thoughtMarks = text.thoughtMarks();
+    openings =
+        constraint.openings().stream()
+            .map(tokenizer::id)
+            .flatMapToInt(OptionalInt::stream)
+            .toArray();
     rest = most;
     all = new long[vocabulary + Long.SIZE - 1 >> 6];
     Arrays.fill(all, -1);
     state =
-        !triggers.isEmpty()
+        constraint.isFree()
             ? State.WATCHING
             : !text.isAnswering()
                 ? State.THINKING
-                : thoughtMarks.length > 0 ? State.BEGINNING : begun();
+                : thoughtMarks.length > 0 ? State.BEGINNING : begins();
+  }
+
+  private State begins() {
+    return openings.length > 0 ? State.BEGINNING : begun();
   }
 
   private State begun() {
@@ -87,8 +103,10 @@ public final class AnswerMask implements TokenMask, Drafter {
           yield all;
         }
         long[] allowed = Arrays.copyOf(matcher.allowed(rest), all.length);
-        for (int mark : thoughtMarks) {
-          allowed[mark >> 6] |= 1L << mark;
+        for (int[] marks : List.of(thoughtMarks, openings)) {
+          for (int mark : marks) {
+            allowed[mark >> 6] |= 1L << mark;
+          }
         }
         yield allowed;
       }
@@ -99,13 +117,19 @@ public final class AnswerMask implements TokenMask, Drafter {
   public void accept(int token) {
     rest--;
     if (state == State.BEGINNING) {
-      boolean thinks = Arrays.stream(thoughtMarks).anyMatch(mark -> mark == token);
-      state = thinks ? State.THINKING : begun();
+      state =
+          isAmong(thoughtMarks, token)
+              ? State.THINKING
+              : isAmong(openings, token) ? State.WATCHING : begun();
     }
     switch (state) {
       case THINKING -> {
         text.push(token);
-        state = text.isAnswering() ? begun() : state;
+        if (text.isAnswering()) {
+          thoughtMarks = new int[0]; // one thought is enough
+          state = begins();
+        }
+        watch(token);
       }
       case WAITING -> state = token == trigger ? State.MATCHING : state;
       case WATCHING -> {
@@ -114,7 +138,7 @@ public final class AnswerMask implements TokenMask, Drafter {
       }
       default -> {
         matcher.accept(token);
-        if (!triggers.isEmpty()) {
+        if (isPart) {
           text.push(token);
           state = matcher.finished() ? State.WATCHING : state;
         }
@@ -122,8 +146,12 @@ public final class AnswerMask implements TokenMask, Drafter {
     }
   }
 
+  private static boolean isAmong(int[] marks, int token) {
+    return Arrays.stream(marks).anyMatch(mark -> mark == token);
+  }
+
   private void watch(int token) {
-    if (!tokenizer.has(token)) {
+    if (triggers.isEmpty() || !tokenizer.has(token)) {
       return;
     }
     tail.append(
@@ -136,6 +164,7 @@ public final class AnswerMask implements TokenMask, Drafter {
     for (var each : triggers) {
       if ((each.inThoughts() || text.isAnswering()) && each.before().matcher(tail).find()) {
         matcher = each.then().start(tokenizer);
+        isPart = true;
         state = State.MATCHING;
         tail.setLength(0);
         return;

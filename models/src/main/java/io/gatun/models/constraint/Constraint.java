@@ -32,10 +32,11 @@ public final class Constraint {
   private final String trigger;
   private final Constraint afterTrigger;
   private final List<Trigger> triggers;
+  private final List<String> openings;
   private final Map<Tokenizer, Masks> masks = new WeakHashMap<>();
 
   private Constraint(String name, Expr.Rule root) {
-    this(name, root, null, null, List.of());
+    this(name, root, null, null, List.of(), List.of());
   }
 
   private Constraint(String name, Expr root) {
@@ -47,12 +48,14 @@ public final class Constraint {
       Expr.Rule root,
       String trigger,
       Constraint afterTrigger,
-      List<Trigger> triggers) {
+      List<Trigger> triggers,
+      List<String> openings) {
     this.name = name;
     this.root = root;
     this.trigger = trigger;
     this.afterTrigger = afterTrigger;
     this.triggers = List.copyOf(triggers);
+    this.openings = openings == null ? null : List.copyOf(openings);
   }
 
   /// Compiled, as it is meant to be used by itself and not as a part of others.
@@ -129,7 +132,8 @@ public final class Constraint {
             machine(without(List.of(trigger))),
             Expr.sequence(machine(firstEndsWith(trigger)), call()));
     var name = "%s after %s".formatted(this.name, trigger);
-    return new Constraint(name, new Expr.Rule("root", free), trigger, this, List.of()).whole();
+    return new Constraint(name, new Expr.Rule("root", free), trigger, this, List.of(), List.of())
+        .whole();
   }
 
   /// Texts that end with another one, and have it nowhere before.
@@ -207,11 +211,32 @@ public final class Constraint {
   public static Constraint wherever(List<Trigger> triggers) {
     var any = new Expr.Rule("root", ANY);
     triggers.forEach(trigger -> trigger.then.whole());
-    return new Constraint("constraint of parts", any, null, null, triggers);
+    return new Constraint("constraint of parts", any, null, null, triggers, null);
+  }
+
+  /// Texts by this constraint, or such that are free but for what follows triggers: an answer in a
+  /// form, or calls of functions.
+  ///
+  /// @param openings the special tokens that free texts begin with; one that the model has not is
+  ///   passed over
+  /// @param triggers as for [#wherever]
+  public Constraint orOpenedBy(List<String> openings, List<Trigger> triggers) {
+    triggers.forEach(trigger -> trigger.then.whole());
+    return new Constraint(name + " or calls", root, null, null, triggers, openings);
   }
 
   List<Trigger> triggers() {
     return triggers;
+  }
+
+  /// Whether all texts are free around their parts.
+  boolean isFree() {
+    return openings == null;
+  }
+
+  /// The special tokens that begin a free text where others are not.
+  List<String> openings() {
+    return isFree() ? List.of() : openings;
   }
 
   /// The same with a line feed or some spaces before it, or neither.

@@ -138,10 +138,24 @@ final class DiffusersFolder implements PipelineFiles {
     }
     String name = part.equals("scheduler") ? "scheduler_config.json" : "config.json";
     var keys = JsonKeys.read(folder(part).resolve(name));
-    if (part.equals("scheduler") && prediction != null) {
-      ((ObjectNode) keys.json()).put("prediction_type", prediction.toString());
+    if (part.equals("scheduler")) {
+      putPrediction((ObjectNode) keys.json());
     }
     return keys;
+  }
+
+  /// What is predicted: as the user says, or else another network's file.
+  private void putPrediction(ObjectNode scheduler) {
+    var said =
+        prediction != null || network == null
+            ? prediction
+            : SingleFilePrediction.said(network.checkpoint());
+    if (said != null) {
+      scheduler.put("prediction_type", said.toString());
+    }
+    if (network != null && SingleFilePrediction.hasZeroSnr(network.checkpoint())) {
+      scheduler.put("rescale_betas_zero_snr", true);
+    }
   }
 
   @Override

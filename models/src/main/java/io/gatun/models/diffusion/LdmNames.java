@@ -19,6 +19,7 @@ final class LdmNames {
           ^conv_in\\.                    input_blocks.0.0.
           ^time_embedding\\.linear_1\\.  time_embed.0.
           ^time_embedding\\.linear_2\\.  time_embed.2.
+          ^time_embedding\\.cond_proj\\. time_embed.cond_proj.
           ^add_embedding\\.linear_1\\.   label_emb.0.0.
           ^add_embedding\\.linear_2\\.   label_emb.0.2.
           ^mid_block\\.resnets\\.0\\.    middle_block.0.
@@ -74,11 +75,26 @@ final class LdmNames {
       Pattern.compile(
           "(down|up)_blocks\\.(\\d+)\\.(resnets|attentions|\\w+samplers)\\.(\\d+)\\.(?:(?<=samplers\\.0\\.)conv\\.)?");
 
+  private static final NameTable CONTROL_NET =
+      NameTable.of(
+          """
+          ^controlnet_down_blocks\\.(\\d+)\\. zero_convs.$1.0.
+          ^controlnet_mid_block\\.        middle_block_out.0.
+          """);
+
+  private static final Pattern HINT =
+      Pattern.compile("controlnet_cond_embedding\\.(conv_in|conv_out|blocks\\.(\\d+))\\.");
+
   private static final Pattern UP = Pattern.compile("up_blocks\\.(\\d+)\\.");
 
   private static final Pattern QKV = Pattern.compile("\\.([qkv])_proj\\.");
 
   private LdmNames() {}
+
+  /// A tensor that a residual block of the first level has, counted from 1 on.
+  static String residualBlock(int layer) {
+    return "%sinput_blocks.%d.0.in_layers.0.weight".formatted(UNET_PREFIX, layer);
+  }
 
   /// The UNet's names behind `prefix`.
   ///
@@ -107,10 +123,35 @@ final class LdmNames {
       String slot = kind.equals("attentions") ? "1." : changesSize ? "0.op." : "0.";
       return "input_blocks.%d.%s".formatted(1 + layer, slot);
     }
-    boolean attends = upBlockTypes.get(block).startsWith("CrossAttn");
-    String slot =
-        kind.equals("resnets") ? "0." : !changesSize ? "1." : attends ? "2.conv." : "1.conv.";
-    return "output_blocks.%d.%s".formatted(layer, slot);
+    if (changesSize) {
+      boolean attends = upBlockTypes.get(block).startsWith("CrossAttn");
+      return "output_blocks.%d.%s".formatted(layer, attends ? "2.conv." : "1.conv.");
+    }
+    return "output_blocks.%d.%s".formatted(layer, kind.equals("resnets") ? "0." : "1.");
+  }
+
+  /// A ControlNet's names behind `prefix`: a UNet's way down, what sees the picture, with nothing
+  /// but an activation between the convolutions, which count, too, and what ends in the UNet.
+  ///
+  /// @param layers of a block
+  /// @param seeing convolutions that see the picture
+  static WeightNames controlNet(int layers, int seeing, String prefix) {
+    var unet = unet(List.of(), layers, prefix);
+    return name -> {
+      var hint = HINT.matcher(name);
+      if (!hint.lookingAt()) {
+        String own = CONTROL_NET.apply(name);
+        return own.equals(name) ? unet.stored(name) : Stored.of(prefix + own);
+      }
+      int at =
+          switch (hint.group(1)) {
+            case "conv_in" -> 0;
+            case "conv_out" -> seeing - 1;
+            default -> 1 + Integer.parseInt(hint.group(2));
+          };
+      return Stored.of(
+          "%sinput_hint_block.%d.%s".formatted(prefix, 2 * at, name.substring(hint.end())));
+    };
   }
 
   /// The autoencoder's names behind `prefix`, whose decoder counts its blocks from the image on.

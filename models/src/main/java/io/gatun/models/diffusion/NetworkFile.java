@@ -15,11 +15,11 @@ import java.util.regex.Pattern;
 /// a pipeline's own: with the names of diffusers or of its makers, as GGUF files have them.
 final class NetworkFile implements AutoCloseable {
   /// Of files that hold other parts, too, those; a norm that Z-Image does not use; positions and
-  /// the text of nothing, which PixArt computes.
+  /// the text of nothing, which PixArt computes; marks of what is predicted.
   static final Pattern OTHERS =
       Pattern.compile(
           "first_stage_model\\.|vae\\.|text_encoders\\.|cond_stage_model\\.|conditioner\\."
-              + "|model_ema\\.|norm_final\\.weight$|pos_embed$|y_embedder\\.y_embedding$");
+              + "|model_ema\\.|norm_final\\.weight$|pos_embed$|y_embedder\\.y_embedding$|v_pred$|ztsnr$");
 
   private final UsedTensors tensors;
 

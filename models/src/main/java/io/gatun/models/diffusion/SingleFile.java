@@ -9,6 +9,7 @@ import io.gatun.models.nn.NotFinite;
 import io.gatun.models.nn.UsedTensors;
 import io.gatun.models.nn.Weights;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.regex.Pattern;
 
 /// All weights of a pipeline in one file, as CompVis and Stability AI publish them and people trade
@@ -32,6 +33,8 @@ final class SingleFile implements PipelineFiles {
   /// Of latents, and of the picture's.
   private static final int EDITS_CHANNELS = 8;
 
+  private static final String GUIDANCE = "time_embedding.cond_proj.weight";
+
   private final Checkpoint checkpoint;
   private final UsedTensors tensors;
   private final KnownPipeline kind;
@@ -50,13 +53,35 @@ final class SingleFile implements PipelineFiles {
         object("model_index").put("_class_name", "StableDiffusionInstructPix2PixPipeline");
       }
     }
+    putUNet(object("unet"));
     var predicts = prediction != null ? prediction : SingleFilePrediction.of(checkpoint, kind);
     object("scheduler").put("prediction_type", predicts.toString());
-    if (checkpoint.tensors().containsKey("ztsnr")) {
+    if (SingleFilePrediction.hasZeroSnr(checkpoint)) {
       object("scheduler").put("rescale_betas_zero_snr", true);
     }
     if (kind == KnownPipeline.SD2 && predicts == PredictionType.V_PREDICTION) {
       object("unet").put("sample_size", 96);
+    }
+  }
+
+  /// What of the UNet shows from its tensors and is not the same in all of its kind: SSD-1B and
+  /// Vega are XL with fewer layers; consistency models are told the guidance.
+  private void putUNet(ObjectNode unet) {
+    int layers = 0;
+    while (tensors.has(LdmNames.residualBlock(layers + 1))) {
+      layers++;
+    }
+    if (layers == 0) {
+      return; // what is missing is said when it is asked for
+    }
+    unet.put("layers_per_block", layers);
+    int blocks = unet.path("block_out_channels").size();
+    var shown = new UNetTensors(checkpoint, LdmNames.unet(List.of(), layers, LdmNames.UNET_PREFIX));
+    shown.putDown(unet, blocks, layers);
+    shown.putUp(unet, blocks, layers);
+    if (shown.has(GUIDANCE)) {
+      unet.put("time_cond_proj_dim", shown.dim(GUIDANCE, 1));
+      object("scheduler").put("_class_name", "LCMScheduler");
     }
   }
 

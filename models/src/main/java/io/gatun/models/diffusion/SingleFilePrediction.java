@@ -36,7 +36,13 @@ final class SingleFilePrediction {
     return PredictionType.EPSILON;
   }
 
-  private static PredictionType said(Checkpoint checkpoint) {
+  /// Whether the last of its times is noise alone.
+  static boolean hasZeroSnr(Checkpoint checkpoint) {
+    return checkpoint.tensors().containsKey("ztsnr");
+  }
+
+  /// What the file itself says; null for nothing.
+  static PredictionType said(Checkpoint checkpoint) {
     if (checkpoint.tensors().containsKey("v_pred")) {
       return PredictionType.V_PREDICTION;
     }

@@ -106,6 +106,20 @@ final class TransformerNames {
           \\.ff\\.net\\.2\\.                                    .mlp.fc2.
           """);
 
+  /// XLabs-AI's adaptations, which hang on FLUX.1's attention.
+  private static final NameTable XLABS =
+      NameTable.of(
+          """
+          ^transformer_blocks\\.                                double_blocks.
+          ^single_transformer_blocks\\.                         single_blocks.
+          ^(double.*)\\.attn\\.to_[qkv]\\.                      $1.processor.qkv_lora1.
+          ^(double.*)\\.attn\\.add_[qkv]_proj\\.                $1.processor.qkv_lora2.
+          ^(double.*)\\.attn\\.to_out\\.0\\.                    $1.processor.proj_lora1.
+          ^(double.*)\\.attn\\.to_add_out\\.                    $1.processor.proj_lora2.
+          ^(single.*)\\.attn\\.to_[qkv]\\.                      $1.processor.qkv.
+          ^(single.*)\\.proj_out\\.                             $1.processor.proj.
+          """);
+
   private static final Pattern QKV = Pattern.compile("\\.(?:to|add)_([qkv])(?:_proj)?\\.");
   private static final String LAST_MODULATION = "norm_out.linear.";
 
@@ -128,6 +142,13 @@ final class TransformerNames {
       case "PixArtTransformer2DModel" -> name -> pixArt(name, prefix);
       default -> null;
     };
+  }
+
+  /// The names of XLabs-AI's adaptations; null for other networks than FLUX.1.
+  static WeightNames xlabs(String className) {
+    return className.equals("FluxTransformer2DModel")
+        ? name -> inThree(name, Stored.of(XLABS.apply(name)))
+        : null;
   }
 
   /// The text is of no use after the last block, whose modulation for it is a last one, too.

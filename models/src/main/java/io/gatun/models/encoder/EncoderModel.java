@@ -3,6 +3,7 @@ package io.gatun.models.encoder;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.decoder.Keys;
+import io.gatun.models.nn.Quantization;
 import io.gatun.models.nn.UsedTensors;
 import java.util.List;
 import java.util.stream.StreamSupport;
@@ -15,10 +16,17 @@ public record EncoderModel(
   /// Reads what there is; weights stay where they are.
   ///
   /// @param ranks whether it is to score pairs of texts
-  /// @throws CheckpointException if it is none that Gatun runs
-  public static EncoderModel of(Checkpoint checkpoint, boolean ranks) {
+  /// @param quantization what its linear layers keep in 8 bits
+  /// @throws CheckpointException if it is none that Gatun runs, or cannot be quantized
+  public static EncoderModel of(
+      Checkpoint checkpoint, boolean ranks, Quantization.Mode quantization) {
     var keys = Keys.of(checkpoint);
     if (Encoders.isDecoder(keys)) {
+      if (quantization != Quantization.Mode.NONE) {
+        throw new CheckpointException(
+            "%s: this is a language model, which is quantized beforehand: gatun quantize"
+                .formatted(checkpoint.path()));
+      }
       return new EncoderModel(
           keys, Encoders.decoder(checkpoint), null, SentenceFiles.of(checkpoint, keys));
     }
@@ -31,7 +39,7 @@ public record EncoderModel(
     if (ranks) {
       ClassificationHead.isSigmoid(keys);
     }
-    var encoder = Encoders.of(keys, tensors);
+    var encoder = Encoders.of(keys, tensors, quantization);
     var head = ranks ? ClassificationHead.of(keys, tensors, encoder.hiddenSize()) : null;
     tensors.requireAllUsed(Encoders.LEFTOVERS);
     return new EncoderModel(keys, encoder, head, SentenceFiles.of(checkpoint, keys));

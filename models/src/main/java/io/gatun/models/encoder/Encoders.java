@@ -4,6 +4,7 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.decoder.Keys;
 import io.gatun.models.decoder.arch.Architectures;
+import io.gatun.models.nn.Quantization;
 import io.gatun.models.nn.UnknownKeys;
 import io.gatun.models.nn.UsedTensors;
 import io.gatun.models.nn.WeightNames;
@@ -32,6 +33,8 @@ public final class Encoders {
 
   private static final List<String> PREFIXES = List.of("", "bert.", "roberta.", "model.");
 
+  private static final Pattern ALL_LAYERS = Pattern.compile("");
+
   private static final Pattern LAYER = Pattern.compile("(?:encoder\\.)?layers?\\.(\\d+)\\.(.+)");
 
   /// GGUF's names for the two layers of a [ClassificationHead].
@@ -55,15 +58,21 @@ public final class Encoders {
   /// The encoder.
   ///
   /// @param keys of which those that belong to the encoder are read here
-  /// @throws CheckpointException if it is none that Gatun runs, or a tensor is missing or has
-  ///   another shape than the configuration says
-  public static TextEncoder of(Keys keys, UsedTensors tensors) {
+  /// @param quantization what its linear layers keep in 8 bits
+  /// @throws CheckpointException if it is none that Gatun runs, a tensor is missing or has another
+  ///   shape than the configuration says, or no layer can be quantized
+  public static TextEncoder of(Keys keys, UsedTensors tensors, Quantization.Mode quantization) {
     var architecture = architecture(keys);
     keys.requireFlag("is_decoder", false);
     keys.requireFlag("causal", false);
     keys.requireFlag(type(keys) + ".attention.causal", false);
     keys.ignore(HARMLESS_GGUF);
-    return architecture.build(keys, keys.isGguf() ? all(keys, tensors) : encoder(tensors));
+    var weights =
+        (keys.isGguf() ? all(keys, tensors) : encoder(tensors))
+            .quantized(new Quantization(quantization, 0, ALL_LAYERS));
+    var encoder = architecture.build(keys, weights);
+    weights.requireQuantized();
+    return encoder;
   }
 
   /// All tensors under the names of transformers; those of an encoder may be behind a prefix.

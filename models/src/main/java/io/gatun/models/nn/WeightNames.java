@@ -52,9 +52,12 @@ public interface WeightNames {
     /// What belongs to it of the rows of a tensor without gaps: a view, or, of swapped halves, a
     /// copy.
     public Tensor rowsOf(Tensor t) {
+      if (!swapped && to - from == of) {
+        return t; // which may be a single number
+      }
       if (!swapped) {
         long share = t.dim(0) / of;
-        return to - from == of ? t : t.slice(0, from * share, to * share);
+        return t.slice(0, from * share, to * share);
       }
       var copy = t.copy(Arena.ofAuto());
       long half = t.byteSize() / 2;

@@ -20,7 +20,6 @@ import java.util.function.Function;
 /// The text side of a pipeline: prompts to what the UNet is conditioned on, by one CLIP text
 /// encoder or SDXL's two.
 final class ClipConditions implements TextConditions {
-  private final Functional f;
   private final ClipTokenizer tokenizer;
   private final CLIPTextModel encoder;
   private final ClipTokenizer tokenizer2;
@@ -29,7 +28,6 @@ final class ClipConditions implements TextConditions {
 
   ClipConditions(PipelineParts parts) {
     var files = parts.files();
-    f = parts.once();
     notices = parts.notices();
     boolean openClipAlone = files.config("text_encoder").text("hidden_act", "").equals("gelu");
     var config = CLIPTextConfig.of(files.config("text_encoder"));
@@ -39,8 +37,7 @@ final class ClipConditions implements TextConditions {
     encoder =
         new CLIPTextModel(
             config,
-            parts.weights().apply("text_encoder", f),
-            f,
+            parts.weights().apply("text_encoder", parts.once()),
             vectors(words, TextualInversion::vectors, config, two));
     if (!two) {
       tokenizer2 = null;
@@ -52,8 +49,7 @@ final class ClipConditions implements TextConditions {
     encoder2 =
         new CLIPTextModelWithProjection(
             config2,
-            parts.weights().apply("text_encoder_2", f),
-            f,
+            parts.weights().apply("text_encoder_2", parts.once()),
             vectors(words, TextualInversion::vectors2, config2, true));
   }
 
@@ -94,7 +90,7 @@ final class ClipConditions implements TextConditions {
 
   /// Equally many tokens for each.
   @Override
-  public List<Condition> encode(List<String> prompts, Reading how) {
+  public List<Condition> encode(Functional f, List<String> prompts, Reading how) {
     if (how.maxTokens() > 0) {
       throw new IllegalArgumentException(
           "CLIP reads %d tokens, neither more nor fewer; leave out how many text tokens are read"
@@ -108,8 +104,8 @@ final class ClipConditions implements TextConditions {
       var one = first.get(i).padded(chunks, tokenizer.encode(""));
       conditions.add(
           encoder2 == null
-              ? single(one, how.clipSkip())
-              : pair(one, second.get(i).padded(chunks, tokenizer2.encode("")), how.clipSkip()));
+              ? single(f, one, how.clipSkip())
+              : pair(f, one, second.get(i).padded(chunks, tokenizer2.encode("")), how.clipSkip()));
     }
     return conditions;
   }
@@ -132,9 +128,9 @@ final class ClipConditions implements TextConditions {
     return prompts.stream().mapToInt(ClipPrompt::chunks).max().orElseThrow();
   }
 
-  private Condition single(ClipPrompt prompt, int clipSkip) {
+  private Condition single(Functional f, ClipPrompt prompt, int clipSkip) {
     try (var _ = f.scope()) {
-      var states = floats(encoder.normalized(encoder.hiddenState(prompt.ids(), clipSkip)));
+      var states = floats(f, encoder.normalized(f, encoder.hiddenState(f, prompt.ids(), clipSkip)));
       prompt.applyWeights(states);
       int width = encoder.config().hiddenSize();
       return new Condition(states, states.length / width, width, null);
@@ -142,11 +138,11 @@ final class ClipConditions implements TextConditions {
   }
 
   /// SDXL: both encoders' states before their last layers, side by side.
-  private Condition pair(ClipPrompt one, ClipPrompt two, int clipSkip) {
+  private Condition pair(Functional f, ClipPrompt one, ClipPrompt two, int clipSkip) {
     try (var _ = f.scope()) {
-      float[] a = floats(encoder.hiddenState(one.ids(), 1 + clipSkip));
-      var output = encoder2.forward(two.ids(), 1 + clipSkip);
-      float[] b = floats(output.hidden());
+      float[] a = floats(f, encoder.hiddenState(f, one.ids(), 1 + clipSkip));
+      var output = encoder2.forward(f, two.ids(), 1 + clipSkip);
+      float[] b = floats(f, output.hidden());
       one.applyWeights(a);
       two.applyWeights(b);
       int left = encoder.config().hiddenSize();
@@ -158,12 +154,12 @@ final class ClipConditions implements TextConditions {
         System.arraycopy(b, t * right, states, t * (left + right) + left, right);
       }
       float[] pooled =
-          Arrays.copyOf(floats(output.textEmbeds()), encoder2.config().projectionDim());
+          Arrays.copyOf(floats(f, output.textEmbeds()), encoder2.config().projectionDim());
       return new Condition(states, tokens, left + right, pooled);
     }
   }
 
-  private float[] floats(Tensor t) {
+  private static float[] floats(Functional f, Tensor t) {
     return f.toF32(t).toFloats();
   }
 }

@@ -24,7 +24,6 @@ final class Flux2KleinPipeline implements TransformerPipeline {
   private static final int TOKENS = 512;
   private static final int SAMPLE_SIZE = 64;
 
-  private final Functional f;
   private final ChatPrompts prompts;
   private final int pad;
   private final Qwen3TextModel encoder;
@@ -33,7 +32,6 @@ final class Flux2KleinPipeline implements TransformerPipeline {
 
   Flux2KleinPipeline(PipelineParts parts) {
     var files = parts.files();
-    f = parts.once();
     distilled = files.index().flag("is_distilled", false);
     prompts = new ChatPrompts(files.folder("tokenizer"), false, parts.notices());
     pad = prompts.id(PAD);
@@ -45,7 +43,8 @@ final class Flux2KleinPipeline implements TransformerPipeline {
               .formatted(textKeys.where(), textConfig.numHiddenLayers(), LAYERS));
     }
     encoder =
-        new Qwen3TextModel(textConfig, parts.weights().apply("text_encoder", f), LAYERS.getLast());
+        new Qwen3TextModel(
+            textConfig, parts.weights().apply("text_encoder", parts.once()), LAYERS.getLast());
     var keys = files.config("transformer");
     var config = Flux2Config.of(keys);
     int width = LAYERS.size() * textConfig.hiddenSize();
@@ -64,13 +63,13 @@ final class Flux2KleinPipeline implements TransformerPipeline {
   }
 
   @Override
-  public List<Condition> encode(List<String> texts, Reading how) {
+  public List<Condition> encode(Functional f, List<String> texts, Reading how) {
     how.requireNoClip();
     int tokens = how.maxTokens() == 0 ? TOKENS : how.maxTokens();
-    return texts.stream().map(text -> encode(prompts.ids(text, tokens), tokens)).toList();
+    return texts.stream().map(text -> encode(f, prompts.ids(text, tokens), tokens)).toList();
   }
 
-  private Condition encode(int[] text, int tokens) {
+  private Condition encode(Functional f, int[] text, int tokens) {
     int[] ids = Arrays.copyOf(text, tokens);
     Arrays.fill(ids, text.length, tokens, pad);
     int own = encoder.config().hiddenSize();

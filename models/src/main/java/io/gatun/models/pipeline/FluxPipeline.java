@@ -21,7 +21,6 @@ final class FluxPipeline implements TransformerPipeline {
   private static final int SAMPLE_SIZE = 128;
   private static final int PATCH = 2;
 
-  private final Functional f;
   private final ClipTokenizer tokenizer;
   private final CLIPTextModel encoder;
   private final T5Conditions t5;
@@ -29,13 +28,11 @@ final class FluxPipeline implements TransformerPipeline {
 
   FluxPipeline(PipelineParts parts) {
     var files = parts.files();
-    f = parts.once();
     tokenizer = ClipConditions.tokenizer(files, "tokenizer", false);
     encoder =
         new CLIPTextModel(
             CLIPTextConfig.of(files.config("text_encoder")),
-            parts.weights().apply("text_encoder", f),
-            f);
+            parts.weights().apply("text_encoder", parts.once()));
     t5 = new T5Conditions(parts, "text_encoder_2", "tokenizer_2");
     var keys = files.config("transformer");
     var config = FluxConfig.of(keys);
@@ -64,17 +61,17 @@ final class FluxPipeline implements TransformerPipeline {
   }
 
   @Override
-  public List<Condition> encode(List<String> prompts, Reading how) {
+  public List<Condition> encode(Functional f, List<String> prompts, Reading how) {
     how.requireNoClip();
     int most = isDev() ? DEV_TOKENS : SCHNELL_TOKENS;
     int tokens = how.maxTokens() == 0 ? most : how.maxTokens();
-    return prompts.stream().map(prompt -> encode(prompt, tokens)).toList();
+    return prompts.stream().map(prompt -> encode(f, prompt, tokens)).toList();
   }
 
-  private Condition encode(String prompt, int tokens) {
+  private Condition encode(Functional f, String prompt, int tokens) {
     try (var _ = f.scope()) {
-      float[] pooled = f.toF32(encoder.pooledOutput(tokenizer.encode(prompt).ids())).toFloats();
-      var states = t5.padded(prompt, tokens);
+      float[] pooled = f.toF32(encoder.pooledOutput(f, tokenizer.encode(prompt).ids())).toFloats();
+      var states = t5.padded(f, prompt, tokens);
       return new Condition(states.states(), tokens, states.width(), pooled);
     }
   }

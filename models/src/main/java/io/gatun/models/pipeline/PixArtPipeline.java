@@ -47,11 +47,11 @@ final class PixArtPipeline implements TransformerPipeline {
 
   /// The model was trained on captions in lower case.
   @Override
-  public List<Condition> encode(List<String> prompts, Reading how) {
+  public List<Condition> encode(Functional f, List<String> prompts, Reading how) {
     how.requireNoClip();
     int most = how.maxTokens() == 0 ? tokens : how.maxTokens();
     return prompts.stream()
-        .map(prompt -> t5.unpadded(prompt.toLowerCase(Locale.ROOT).strip(), most))
+        .map(prompt -> t5.unpadded(f, prompt.toLowerCase(Locale.ROOT).strip(), most))
         .toList();
   }
 

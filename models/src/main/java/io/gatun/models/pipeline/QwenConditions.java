@@ -8,12 +8,10 @@ import java.util.List;
 
 /// Prompts by a language model, which reads each as a user's message.
 final class QwenConditions {
-  private final Functional f;
   private final ChatPrompts prompts;
   private final DecoderEncoder model;
 
   QwenConditions(PipelineParts parts) {
-    f = parts.once();
     prompts = new ChatPrompts(parts.files().folder("tokenizer"), true, parts.notices());
     model = Encoders.decoder(parts.files().checkpoint("text_encoder"));
   }
@@ -27,7 +25,7 @@ final class QwenConditions {
   }
 
   /// The hidden states after `layer` layers.
-  Condition states(String prompt, int most, int layer) {
+  Condition states(Functional f, String prompt, int most, int layer) {
     int[] ids = prompts.ids(prompt, most);
     var states = new float[1][];
     var at = new int[1];

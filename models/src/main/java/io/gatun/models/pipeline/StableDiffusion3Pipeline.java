@@ -20,7 +20,6 @@ final class StableDiffusion3Pipeline implements TransformerPipeline {
 
   private static final int T5_TOKENS = 256;
 
-  private final Functional f;
   private final ClipTokenizer tokenizer;
   private final ClipTokenizer tokenizer2;
   private final CLIPTextModelWithProjection encoder;
@@ -30,7 +29,6 @@ final class StableDiffusion3Pipeline implements TransformerPipeline {
 
   StableDiffusion3Pipeline(PipelineParts parts) {
     var files = parts.files();
-    f = parts.once();
     tokenizer = ClipConditions.tokenizer(files, "tokenizer", false);
     tokenizer2 = ClipConditions.tokenizer(files, "tokenizer_2", true);
     encoder = clip(parts, "text_encoder");
@@ -69,48 +67,48 @@ final class StableDiffusion3Pipeline implements TransformerPipeline {
   private static CLIPTextModelWithProjection clip(PipelineParts parts, String part) {
     var config = CLIPTextConfig.of(parts.files().config(part));
     var weights = parts.weights().apply(part, parts.once());
-    return new CLIPTextModelWithProjection(config, weights, parts.once());
+    return new CLIPTextModelWithProjection(config, weights);
   }
 
   @Override
-  public List<Condition> encode(List<String> prompts, Reading how) {
+  public List<Condition> encode(Functional f, List<String> prompts, Reading how) {
     how.requireNoClip();
     int tokens = how.maxTokens() == 0 ? T5_TOKENS : how.maxTokens();
-    return prompts.stream().map(prompt -> encode(prompt, tokens)).toList();
+    return prompts.stream().map(prompt -> encode(f, prompt, tokens)).toList();
   }
 
   /// The states of both CLIPs before their last layers side by side, filled up with zeros to the
   /// width of T5's, which follow; zeros where there is no T5.
-  private Condition encode(String prompt, int t5Tokens) {
+  private Condition encode(Functional f, String prompt, int t5Tokens) {
     try (var _ = f.scope()) {
-      var one = encoder.forward(tokenizer.encode(prompt).ids(), 1);
-      var two = encoder2.forward(tokenizer2.encode(prompt).ids(), 1);
+      var one = encoder.forward(f, tokenizer.encode(prompt).ids(), 1);
+      var two = encoder2.forward(f, tokenizer2.encode(prompt).ids(), 1);
       int width = transformer.config().jointAttentionDim();
       int tokens = (int) one.hidden().dim(1);
       var states = new float[(tokens + t5Tokens) * width];
-      put(one.hidden(), states, width, 0);
-      put(two.hidden(), states, width, encoder.config().hiddenSize());
+      put(f, one.hidden(), states, width, 0);
+      put(f, two.hidden(), states, width, encoder.config().hiddenSize());
       if (t5 != null) {
-        float[] last = t5.padded(prompt, t5Tokens).states();
+        float[] last = t5.padded(f, prompt, t5Tokens).states();
         System.arraycopy(last, 0, states, tokens * width, last.length);
       }
-      float[] first = floats(one.textEmbeds());
-      float[] second = floats(two.textEmbeds());
+      float[] first = floats(f, one.textEmbeds());
+      float[] second = floats(f, two.textEmbeds());
       float[] pooled = Arrays.copyOf(first, first.length + second.length);
       System.arraycopy(second, 0, pooled, first.length, second.length);
       return new Condition(states, tokens + t5Tokens, width, pooled);
     }
   }
 
-  private void put(Tensor hidden, float[] states, int width, int column) {
-    float[] values = floats(hidden);
+  private static void put(Functional f, Tensor hidden, float[] states, int width, int column) {
+    float[] values = floats(f, hidden);
     int own = (int) hidden.dim(2);
     for (int t = 0; t < values.length / own; t++) {
       System.arraycopy(values, t * own, states, t * width + column, own);
     }
   }
 
-  private float[] floats(Tensor t) {
+  private static float[] floats(Functional f, Tensor t) {
     return f.toF32(t).toFloats();
   }
 

@@ -12,7 +12,6 @@ import java.util.function.Consumer;
 
 /// Prompts by T5's encoder.
 final class T5Conditions {
-  private final Functional f;
   private final Tokenizer tokenizer;
   private final T5EncoderModel encoder;
   private final Consumer<String> notices;
@@ -20,11 +19,10 @@ final class T5Conditions {
   /// @param encoder the part that is the encoder: `text_encoder_2`
   /// @param tokenizer the part that cuts texts into tokens
   T5Conditions(PipelineParts parts, String encoder, String tokenizer) {
-    f = parts.once();
     notices = parts.notices();
     this.tokenizer = tokenizer(parts.files().folder(tokenizer));
     var config = T5Config.of(parts.files().config(encoder));
-    this.encoder = new T5EncoderModel(config, parts.weights().apply(encoder, f));
+    this.encoder = new T5EncoderModel(config, parts.weights().apply(encoder, parts.once()));
   }
 
   /// @param path a folder, or a GGUF file with a tokenizer of its own
@@ -41,21 +39,21 @@ final class T5Conditions {
   /// The states of a prompt's tokens and no others, for networks that do not look at padding.
   ///
   /// @param most the most tokens, the end included
-  Condition unpadded(String prompt, int most) {
-    return encode(ids(prompt, most));
+  Condition unpadded(Functional f, String prompt, int most) {
+    return encode(f, ids(prompt, most));
   }
 
   /// The states of a prompt's tokens and of padding, which sees and is seen.
   ///
   /// @param tokens how many they are to be, the end included
-  Condition padded(String prompt, int tokens) {
+  Condition padded(Functional f, String prompt, int tokens) {
     int[] ids = ids(prompt, tokens);
     int[] all = Arrays.copyOf(ids, tokens);
     Arrays.fill(all, ids.length, tokens, encoder.config().padTokenId());
-    return encode(all);
+    return encode(f, all);
   }
 
-  private Condition encode(int[] ids) {
+  private Condition encode(Functional f, int[] ids) {
     try (var _ = f.scope()) {
       float[] states = f.toF32(encoder.forward(f, ids)).toFloats();
       return new Condition(states, ids.length, width(), null);

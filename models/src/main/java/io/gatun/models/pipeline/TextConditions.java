@@ -1,5 +1,6 @@
 package io.gatun.models.pipeline;
 
+import io.gatun.tensor.ops.Functional;
 import java.util.List;
 
 /// The text side of a pipeline: prompts to what the network is conditioned on.
@@ -25,6 +26,8 @@ public interface TextConditions {
 
   /// The conditions of prompts.
   ///
+  /// @param f the operations of what runs once for an image
+  ///
   /// @throws IllegalArgumentException if they cannot be read as is asked
-  List<Condition> encode(List<String> prompts, Reading how);
+  List<Condition> encode(Functional f, List<String> prompts, Reading how);
 }

@@ -39,10 +39,10 @@ final class ZImagePipeline implements TransformerPipeline {
   }
 
   @Override
-  public List<Condition> encode(List<String> prompts, Reading how) {
+  public List<Condition> encode(Functional f, List<String> prompts, Reading how) {
     how.requireNoClip();
     int most = how.maxTokens() == 0 ? TOKENS : how.maxTokens();
-    return prompts.stream().map(p -> text.states(p, most, text.layers() - 1)).toList();
+    return prompts.stream().map(p -> text.states(f, p, most, text.layers() - 1)).toList();
   }
 
   @Override

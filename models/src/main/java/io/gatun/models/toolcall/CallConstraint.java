@@ -37,6 +37,8 @@ public final class CallConstraint {
   private final List<Tool> tools;
   private final Tokenizer tokenizer;
   private final List<Trigger> triggers = new ArrayList<>();
+  private final List<String> openings = new ArrayList<>();
+  private final List<Constraint> unmarked = new ArrayList<>();
 
   private CallConstraint(List<Tool> tools, Tokenizer tokenizer) {
     this.tools = tools;
@@ -52,6 +54,23 @@ public final class CallConstraint {
     return all.triggers.isEmpty() ? null : Constraint.wherever(all.triggers);
   }
 
+  /// The constraint for a model that calls functions, or answers in a form.
+  ///
+  /// @param template as for [#of]
+  /// @throws IllegalArgumentException if the model's calls do not begin with a mark
+  public static Constraint or(
+      Constraint form, List<Tool> tools, Tokenizer tokenizer, String template) {
+    var all = new CallConstraint(tools, tokenizer);
+    all.add(template);
+    if (all.triggers.isEmpty()) {
+      throw new IllegalArgumentException(
+          "there are tools, and the answer must have a form: this model's calls have no mark that"
+              + " tells them from an answer. Ask without tools, or without the form");
+    }
+    all.unmarked.add(form);
+    return Constraint.anyOf(all.unmarked).orOpenedBy(all.openings, all.triggers);
+  }
+
   private boolean knows(String mark) {
     return tokenizer.id(mark).isPresent();
   }
@@ -62,7 +81,7 @@ public final class CallConstraint {
           "to=functions\\.",
           "(?![\\w.-])[^<]*(<\\|channel\\|>[^<]*)?(<\\|constrain\\|>[^<]*)?<\\|message\\|>",
           true);
-      return;
+      return; // another message than the answer
     }
     if (template.contains("<function=")) {
       grammar("<tool_call>", "functions", CallGrammars::functions);
@@ -79,9 +98,12 @@ public final class CallConstraint {
           "\\A\\s*(<\\|python_tag\\|>)?\\{\\s*\"name\"\\s*:\\s*\"",
           "\"\\s*,\\s*\"parameters\"\\s*:\\s*",
           false);
+      openings.add("<|python_tag|>");
+      unmarked.add(compiled(calls("name", "parameters", false)));
     }
     if (knows("[TOOL_CALLS]") && knows("[ARGS]")) {
       named("\\[TOOL_CALLS\\]\\s*", "(\\[CALL_ID\\]\\w+)?\\[ARGS\\]", false);
+      openings.add("[TOOL_CALLS]");
     } else if (knows("[TOOL_CALLS]")) {
       objects("[TOOL_CALLS]", "name", "arguments", true);
     }
@@ -93,10 +115,12 @@ public final class CallConstraint {
     }
     if (knows("<|tool_call_argument_begin|>")) {
       named("functions\\.", ":\\d+<\\|tool_call_argument_begin\\|>", false);
+      openings.add("<|tool_calls_section_begin|>");
     }
     if (knows("<\uff5ctool\u2581sep\uff5c>")) {
       named("<\uff5ctool\u2581call\u2581begin\uff5c>", "<\uff5ctool\u2581sep\uff5c>", false);
       named("function<\uff5ctool\u2581sep\uff5c>", "\\n```json\\n", false);
+      openings.add("<\uff5ctool\u2581calls\u2581begin\uff5c>");
     }
   }
 
@@ -108,8 +132,17 @@ public final class CallConstraint {
     }
   }
 
-  /// A call as an object, or a list of them.
+  /// What follows a mark: a call as an object, or a list of them.
   private void objects(String mark, String name, String arguments, boolean list) {
+    marked(mark, compiled(calls(name, arguments, list)));
+  }
+
+  private void marked(String mark, Constraint calls) {
+    triggers.add(new Trigger(Pattern.compile(Pattern.quote(mark) + "\\z"), calls, false));
+    openings.add(mark);
+  }
+
+  private ObjectNode calls(String name, String arguments, boolean list) {
     var any = NODES.objectNode();
     var choices = any.putArray("anyOf");
     String place = list ? "/items/anyOf/" : "/anyOf/";
@@ -125,13 +158,12 @@ public final class CallConstraint {
       call.putArray("required").add(name).add(arguments);
       call.put("additionalProperties", false);
     }
-    ObjectNode schema = any;
-    if (list) {
-      schema = NODES.objectNode().put("type", "array").put("minItems", 1);
-      schema.set("items", any);
+    if (!list) {
+      return any;
     }
-    triggers.add(
-        new Trigger(Pattern.compile(Pattern.quote(mark) + "\\z"), compiled(schema), false));
+    var schema = NODES.objectNode().put("type", "array").put("minItems", 1);
+    schema.set("items", any);
+    return schema;
   }
 
   /// The schema of a function's arguments; of one that cannot be enforced, any object's.
@@ -151,8 +183,7 @@ public final class CallConstraint {
     if (knows(mark)) {
       var key = new StringBuilder(form);
       tools.forEach(tool -> key.append('\n').append(tool.name()).append(tool.parameters()));
-      var then = compiled(key.toString(), () -> calls.apply(new CallGrammars(tools)));
-      triggers.add(new Trigger(Pattern.compile(Pattern.quote(mark) + "\\z"), then, false));
+      marked(mark, compiled(key.toString(), () -> calls.apply(new CallGrammars(tools))));
     }
   }
 

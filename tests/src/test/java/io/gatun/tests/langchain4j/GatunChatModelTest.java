@@ -187,6 +187,32 @@ class GatunChatModelTest {
     }
   }
 
+  /// With a format an answer is still a call, or follows the format.
+  @Test
+  void toolsAndAFormat() throws Exception {
+    String template = "{% for m in messages %}{{ m['content'] }}{% endfor %}";
+    String call = "{\"name\": \"weather\", \"arguments\": {\"city\": \"R\"}}";
+    String answer = "{\"age\":3,\"mood\":\"merry\"}";
+    var asked =
+        ChatRequest.builder()
+            .messages(UserMessage.from("Q"))
+            .toolSpecifications(WEATHER)
+            .responseFormat(PERSON)
+            .build();
+    var calls =
+        Reciter.write(folder, template, answer, "Q", "<tool_call>", call, "</tool_call>", "<eos>");
+    try (var model = GatunChatModel.builder().model(calls.toString()).temperature(0.0).build()) {
+      var made = model.chat(asked).aiMessage().toolExecutionRequests().getFirst();
+      assertEquals("R", JSON.readTree(made.arguments()).path("city").asText());
+    }
+    var answers = Reciter.write(folder, template, "<tool_call>", "Q", answer, "no more", "<eos>");
+    try (var model = GatunChatModel.builder().model(answers.toString()).temperature(0.0).build()) {
+      var made = model.chat(asked);
+      assertEquals(answer, made.aiMessage().text());
+      assertEquals(FinishReason.STOP, made.finishReason());
+    }
+  }
+
   @Test
   void aCallCanBeForced() throws Exception {
     try (var model = tiny().temperature(1.0).maxOutputTokens(100).build()) {
@@ -213,9 +239,12 @@ class GatunChatModelTest {
       assertThrows(
           ModelNotFoundException.class, () -> model.chat(question.modelName("other").build()));
       question.modelName(null);
-      assertThrows(
-          UnsupportedFeatureException.class,
-          () -> model.chat(question.toolSpecifications(WEATHER).responseFormat(PERSON).build()));
+      var both =
+          assertThrows(
+              InvalidRequestException.class,
+              () ->
+                  model.chat(question.toolSpecifications(WEATHER).responseFormat(PERSON).build()));
+      assertTrue(both.getMessage().contains("Ask without tools"), both.getMessage());
       assertThrows(
           InvalidRequestException.class,
           () ->

@@ -29,10 +29,10 @@ class ClipGoldenTest {
         var checkpoint = Checkpoint.open(dir.resolve("text_encoder"));
         var ops = new Ops(backend, 2)) {
       var f = new Functional(ops, dtype);
-      var model = new CLIPTextModel(config(dir, "text_encoder"), Weights.of(checkpoint), f);
+      var model = new CLIPTextModel(config(dir, "text_encoder"), Weights.of(checkpoint));
       int[][] ids = goldens.ids("text.input_ids");
-      goldens.check("text.last_hidden_state", model.forward(ids));
-      goldens.check("text.last_hidden_state", model.normalized(model.hiddenState(ids, 0)));
+      goldens.check("text.last_hidden_state", model.forward(f, ids));
+      goldens.check("text.last_hidden_state", model.normalized(f, model.hiddenState(f, ids, 0)));
     }
   }
 
@@ -45,28 +45,29 @@ class ClipGoldenTest {
         var two = Checkpoint.open(dir.resolve("text_encoder_2"));
         var ops = new Ops(backend, 2)) {
       var f = new Functional(ops, dtype);
-      var first = new CLIPTextModel(config(dir, "text_encoder"), Weights.of(one), f);
+      var first = new CLIPTextModel(config(dir, "text_encoder"), Weights.of(one));
       int[][] ids = goldens.ids("tokenizer.input_ids");
       var layer = new AtomicInteger();
       var last =
           first.hiddenState(
+              f,
               ids,
               0,
               x -> goldens.check("text_encoder.hidden_states." + layer.getAndIncrement(), x));
       assertEquals(4, layer.get());
-      goldens.check("text_encoder.last_hidden_state", first.normalized(last));
-      goldens.check("text_encoder.penultimate", first.hiddenState(ids, 1));
+      goldens.check("text_encoder.last_hidden_state", first.normalized(f, last));
+      goldens.check("text_encoder.penultimate", first.hiddenState(f, ids, 1));
 
-      var second =
-          new CLIPTextModelWithProjection(config(dir, "text_encoder_2"), Weights.of(two), f);
+      var second = new CLIPTextModelWithProjection(config(dir, "text_encoder_2"), Weights.of(two));
       int[][] ids2 = goldens.ids("tokenizer_2.input_ids");
-      var output = second.forward(ids2, 1);
+      var output = second.forward(f, ids2, 1);
       goldens.check("text_encoder_2.penultimate", output.hidden());
       goldens.check("text_encoder_2.pooled", output.textEmbeds());
-      goldens.check("text_encoder_2.hidden_states.1", second.forward(ids2, 2).hidden());
-      assertThrows(IllegalArgumentException.class, () -> second.forward(ids2, 4));
-      assertThrows(IllegalArgumentException.class, () -> first.hiddenState(ids, 4));
-      assertThrows(IllegalArgumentException.class, () -> first.forward(new int[][] {new int[78]}));
+      goldens.check("text_encoder_2.hidden_states.1", second.forward(f, ids2, 2).hidden());
+      assertThrows(IllegalArgumentException.class, () -> second.forward(f, ids2, 4));
+      assertThrows(IllegalArgumentException.class, () -> first.hiddenState(f, ids, 4));
+      assertThrows(
+          IllegalArgumentException.class, () -> first.forward(f, new int[][] {new int[78]}));
     }
   }
 

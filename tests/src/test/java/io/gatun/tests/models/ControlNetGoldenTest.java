@@ -38,7 +38,11 @@ class ControlNetGoldenTest {
       DType.Plain dtype) {
     Path dir = TestData.shared("diffusion-random/" + model);
     try (var goldens = new Goldens(dir.resolve("golden/" + golden + ".safetensors"), dtype);
-        var file = ControlNetFile.open(dir.resolve(part), LoadMode.MAP);
+        var file =
+            ControlNetFile.open(
+                dir.resolve(part),
+                LoadMode.MAP,
+                JsonKeys.read(dir.resolve(unetPart + "/config.json")));
         var checkpoint = Checkpoint.open(dir.resolve(unetPart));
         var ops = new Ops(backend, 2)) {
       var f = new Functional(ops, dtype);

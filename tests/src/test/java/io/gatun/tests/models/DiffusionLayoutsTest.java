@@ -74,8 +74,8 @@ class DiffusionLayoutsTest {
         int[][] ids = {{49406, 320, 49407}};
         var states =
             text instanceof CLIPTextModel first
-                ? first.forward(ids)
-                : ((CLIPTextModelWithProjection) text).forward(ids, 1).textEmbeds();
+                ? first.forward(f, ids)
+                : ((CLIPTextModelWithProjection) text).forward(f, ids, 1).textEmbeds();
         assertZeros(states);
       }
       step((UNet2DConditionModel) network("unet", files.config("unet"), files.weights("unet")));
@@ -108,8 +108,8 @@ class DiffusionLayoutsTest {
     return switch (part) {
       case "unet" -> new UNet2DConditionModel(UNet2DConditionConfig.of(config), weights);
       case "vae" -> new AutoencoderKL(AutoencoderKLConfig.of(config), weights);
-      case "text_encoder" -> new CLIPTextModel(CLIPTextConfig.of(config), weights, f);
-      default -> new CLIPTextModelWithProjection(CLIPTextConfig.of(config), weights, f);
+      case "text_encoder" -> new CLIPTextModel(CLIPTextConfig.of(config), weights);
+      default -> new CLIPTextModelWithProjection(CLIPTextConfig.of(config), weights);
     };
   }
 

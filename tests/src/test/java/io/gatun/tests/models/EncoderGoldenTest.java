@@ -16,6 +16,7 @@ import io.gatun.models.decoder.Keys;
 import io.gatun.models.encoder.Encoders;
 import io.gatun.models.encoder.Pooling;
 import io.gatun.models.encoder.TokenBatch;
+import io.gatun.models.nn.Quantization;
 import io.gatun.models.nn.UsedTensors;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
@@ -149,7 +150,9 @@ class EncoderGoldenTest {
       var tensors = new UsedTensors(checkpoint);
       var keys = Keys.of(checkpoint);
       var encoder =
-          Encoders.isDecoder(keys) ? Encoders.decoder(checkpoint) : Encoders.of(keys, tensors);
+          Encoders.isDecoder(keys)
+              ? Encoders.decoder(checkpoint)
+              : Encoders.of(keys, tensors, Quantization.Mode.NONE);
       var layer = new AtomicInteger();
       encoder.forward(
           f,

@@ -9,7 +9,7 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.SafetensorsWriter;
 import io.gatun.models.StableDiffusion;
-import io.gatun.models.diffusion.Lora;
+import io.gatun.models.diffusion.lora.Lora;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tests.TestData;
@@ -255,16 +255,6 @@ class LoraTest {
 
     writer = new SafetensorsWriter().add("a.weight", random(new Random(1), 2, 2));
     refused(writer, "no adaptations");
-
-    writer = new SafetensorsWriter().add("lora_unet_x.hada_w1_a", random(new Random(1), 2, 2));
-    refused(writer, "belongs to a LoHa");
-
-    writer = new SafetensorsWriter();
-    add(writer, "kohya", "unet", BLOCK + "attn1.to_q", UNET.get(BLOCK + "attn1.to_q"));
-    writer.add(
-        "lora_unet_" + BLOCK.replace('.', '_') + "attn1_to_q.dora_scale",
-        random(new Random(1), 64));
-    refused(writer, "belongs to a DoRA");
 
     writer = new SafetensorsWriter();
     writer.add("lora_unet_x.lora_down.weight", random(new Random(1), 2, 4));

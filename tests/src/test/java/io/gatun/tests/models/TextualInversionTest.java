@@ -69,9 +69,9 @@ class TextualInversionTest {
         var checkpoint = Checkpoint.open(dir.resolve("text_encoder"));
         var ops = new Ops(Backend.NATIVE, 2)) {
       var f = new Functional(ops, dtype);
-      var encoder = new CLIPTextModel(config, Weights.of(checkpoint), f, vectors);
+      var encoder = new CLIPTextModel(config, Weights.of(checkpoint), vectors);
       goldens.check(
-          "textual_inversion.last_hidden_state", encoder.forward(ids.toArray(int[][]::new)));
+          "textual_inversion.last_hidden_state", encoder.forward(f, ids.toArray(int[][]::new)));
     }
   }
 

@@ -36,8 +36,6 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Activation;
-import io.gatun.tensor.ops.Backend;
-import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tests.TestData;
 import java.io.IOException;
@@ -54,7 +52,6 @@ import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -71,15 +68,7 @@ class TransformerFilesTest {
   private static final T5Config T5_XXL =
       new T5Config(32128, 4096, 64, 10240, 24, 64, 32, 128, 1e-6f, 1, 0);
 
-  private final Ops ops = new Ops(Backend.SCALAR, 1);
-  private final Functional f = new Functional(ops, DType.Plain.F32);
-
   @TempDir private Path folder;
-
-  @AfterEach
-  void close() {
-    ops.close();
-  }
 
   private Path dir(String model) {
     return TestData.shared("diffusion-random/" + model);
@@ -361,8 +350,8 @@ class TransformerFilesTest {
     return PipelineFiles.open(file, LoadMode.MAP, new GivenParts(null, null, List.of(encoders)));
   }
 
-  private CLIPTextModelWithProjection clip(CLIPTextConfig config, Weights weights) {
-    return new CLIPTextModelWithProjection(config, weights, f);
+  private static CLIPTextModelWithProjection clip(CLIPTextConfig config, Weights weights) {
+    return new CLIPTextModelWithProjection(config, weights);
   }
 
   private Path sparse(String name, Consumer<Weights> network) throws IOException {

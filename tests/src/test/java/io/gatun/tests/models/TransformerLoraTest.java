@@ -15,11 +15,13 @@ import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -34,11 +36,13 @@ class TransformerLoraTest {
 
   @TempDir private Path folder;
 
-  /// Layouts by diffusers' names: `peft`, `onetrainer`; by the makers': `kohya`, `comfyui`.
+  /// Layouts by diffusers' names: `peft`, `onetrainer`, `lycoris`; by the makers': `kohya`,
+  /// `comfyui`.
   @ParameterizedTest
   @CsvSource({
     "sd35, peft",
     "sd35, onetrainer",
+    "sd35, lycoris",
     "sd35, kohya",
     "sd35, comfyui",
     "flux_dev, peft",
@@ -70,6 +74,83 @@ class TransformerLoraTest {
       modules = (int) adapted.keySet().stream().filter(n -> isAdapted(n, adapted)).count();
       write(byMakers ? original.diffusers(adapted) : adapted, changed.resolve("transformer"));
     }
+    assertSame(dir, changed, lora, modules);
+  }
+
+  /// XLabs' files adapt FLUX.1's attention, queries, keys and values together, of single blocks
+  /// too, where they are only a part of the makers' matrix.
+  @Test
+  void xlabs() throws IOException {
+    Path dir = TestData.shared("diffusion-random/flux_dev");
+    Path changed = folder.resolve("changed");
+    Path lora = folder.resolve("lora.safetensors");
+    var random = new Random(1);
+    var writer = new SafetensorsWriter();
+    int modules = 0;
+    try (var checkpoint = Checkpoint.open(dir.resolve("transformer"))) {
+      var tensors = new LinkedHashMap<>(checkpoint.tensors());
+      for (String[] row : XLABS) {
+        for (int block = 0; tensors.containsKey(row[1].formatted(block) + WEIGHT); block++) {
+          modules++;
+          var parts = Arrays.stream(row).skip(1).toList();
+          Tensor first = tensors.get(parts.getFirst().formatted(block) + WEIGHT);
+          int rows = (int) first.dim(0);
+          int columns = (int) first.dim(1);
+          float[] down = numbers(random, RANK * columns);
+          float[] up = numbers(random, parts.size() * rows * RANK);
+          String base = row[0].formatted(block);
+          writer
+              .add(base + ".down.weight", Tensor.ofFloats(Arena.ofAuto(), down, RANK, columns))
+              .add(
+                  base + ".up.weight",
+                  Tensor.ofFloats(Arena.ofAuto(), up, (long) parts.size() * rows, RANK));
+          for (int part = 0; part < parts.size(); part++) {
+            String name = parts.get(part).formatted(block) + WEIGHT;
+            float[] w = tensors.get(name).toFloats();
+            for (int i = 0; i < w.length; i++) {
+              for (int r = 0; r < RANK; r++) {
+                int row2 = part * rows + i / columns;
+                w[i] += (float) SCALE * up[row2 * RANK + r] * down[r * columns + i % columns];
+              }
+            }
+            tensors.put(name, Tensor.ofFloats(Arena.ofAuto(), w, rows, columns));
+          }
+        }
+      }
+      writer.write(lora);
+      write(tensors, changed.resolve("transformer"));
+    }
+    assertSame(dir, changed, lora, modules);
+  }
+
+  /// The file's names, and which of diffusers' they are for.
+  private static final String[][] XLABS = {
+    {
+      "double_blocks.%d.processor.qkv_lora1",
+      "transformer_blocks.%d.attn.to_q",
+      "transformer_blocks.%d.attn.to_k",
+      "transformer_blocks.%d.attn.to_v"
+    },
+    {
+      "double_blocks.%d.processor.qkv_lora2",
+      "transformer_blocks.%d.attn.add_q_proj",
+      "transformer_blocks.%d.attn.add_k_proj",
+      "transformer_blocks.%d.attn.add_v_proj"
+    },
+    {"double_blocks.%d.processor.proj_lora1", "transformer_blocks.%d.attn.to_out.0"},
+    {"double_blocks.%d.processor.proj_lora2", "transformer_blocks.%d.attn.to_add_out"},
+    {
+      "single_blocks.%d.processor.qkv_lora",
+      "single_transformer_blocks.%d.attn.to_q",
+      "single_transformer_blocks.%d.attn.to_k",
+      "single_transformer_blocks.%d.attn.to_v"
+    },
+    {"single_blocks.%d.processor.proj_lora", "single_transformer_blocks.%d.proj_out"},
+  };
+
+  /// Checks that a model with an adaptation is the changed one, whose other parts are the model's.
+  private static void assertSame(Path dir, Path changed, Path lora, int modules)
+      throws IOException {
     Files.copy(dir.resolve("transformer/config.json"), changed.resolve("transformer/config.json"));
     try (var files = Files.newDirectoryStream(dir)) {
       for (Path file : files) {
@@ -140,6 +221,7 @@ class TransformerLoraTest {
     return switch (layout) {
       case "peft" -> "transformer." + module;
       case "onetrainer" -> "lora_transformer_" + module.replace('.', '_');
+      case "lycoris" -> "lycoris_" + module.replace('.', '_');
       case "kohya" -> "lora_unet_" + module.replace('.', '_');
       case "comfyui" -> "diffusion_model." + module;
       default -> throw new IllegalArgumentException(layout);

@@ -4,15 +4,20 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.gatun.search.Document;
+import io.gatun.search.Index;
 import io.gatun.server.Server;
 import io.gatun.tests.TestData;
 import io.gatun.tests.server.Browser.Page;
 import java.net.URI;
+import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -23,18 +28,26 @@ class PageTest {
       "document.querySelector('#stop').hidden && document.querySelector('.message:not(.user)"
           + " .actions span').textContent";
 
+  @TempDir private static Path documents;
   private static Browser browser;
   private static Server server;
 
   @BeforeAll
   static void start() throws Exception {
     browser = Browser.start();
+    try (var index = Index.open(documents, null)) {
+      index.add(
+          List.of(
+              new Document("rain.txt", "Rain falls over the garden."),
+              new Document("fox.md", "A fox jumps over <b>the dog</b>.")));
+    }
     server =
         Server.start(
             o ->
                 o.model(TestData.pretrained("tiny-llm"))
                     .model(TestData.pretrained("tiny-sd"))
                     .model(TestData.pretrained("tiny-sam"))
+                    .index(documents)
                     .threads(2)
                     .port(0));
   }
@@ -244,7 +257,7 @@ class PageTest {
 
   /// Who cannot see the page is told what each control is, and reaches each by the Tab key.
   @ParameterizedTest
-  @ValueSource(strings = {"chat", "images", "segment", "status"})
+  @ValueSource(strings = {"chat", "images", "segment", "documents", "status"})
   void controlsHaveNames(String view) throws Exception {
     var page = open(view);
     var unnamed =
@@ -275,7 +288,7 @@ class PageTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"chat", "images", "segment", "status"})
+  @ValueSource(strings = {"chat", "images", "segment", "documents", "status"})
   void nothingIsCutOffOnAPhone(String view) throws Exception {
     var page = open(view);
     page.size(360, 740);
@@ -359,6 +372,29 @@ class PageTest {
     page.click("#everything");
     page.waitFor("document.querySelectorAll('#masks li').length > 3");
     assertEquals("", page.text("#segment-error"));
+  }
+
+  @Test
+  void passagesAndAnswersFromDocuments() throws Exception {
+    var page = open("documents");
+    page.waitFor("document.querySelectorAll('#documents tr').length === 2");
+    assertEquals("2 documents, 2 passages", page.text("#documents-count"));
+    set(page, "[name=query]", "where does rain fall over foxes");
+    page.click("#documents-search");
+    page.waitFor("document.querySelector('#sources li')");
+    assertEquals("rain.txt:1", page.text("#sources strong"));
+    assertEquals("A fox jumps over <b>the dog</b>.", page.text("#sources li:nth-child(2) p"));
+    assertEquals("", page.text("#documents-reply"));
+
+    page.click("#documents-answer");
+    page.waitFor("document.querySelector('#documents-stats').textContent.includes('tok/s')");
+    assertTrue(page.text("#documents-reply").length() > 5, page.text("#documents-reply"));
+    assertEquals("rain.txt:1", page.text("#sources strong"));
+
+    set(page, "[name=query]", "zebra");
+    page.click("#documents-search");
+    page.waitFor("document.querySelector('#sources .empty')");
+    assertEquals("", page.text("#documents-error"));
   }
 
   @Test

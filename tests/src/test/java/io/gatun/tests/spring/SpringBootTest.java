@@ -6,15 +6,26 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.spring.GatunChatModel;
 import io.gatun.spring.GatunEmbeddingModel;
 import io.gatun.spring.GatunImageModel;
+import io.gatun.spring.boot.GatunProperties;
 import io.gatun.tests.TestData;
 import io.micrometer.core.instrument.binder.MeterBinder;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.lang.invoke.MethodType;
+import java.net.URL;
+import java.util.Collections;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.springframework.ai.chat.client.ChatClient;
+import org.springframework.boot.context.properties.bind.DataObjectPropertyName;
+import org.springframework.boot.context.properties.bind.DefaultValue;
 import org.springframework.boot.diagnostics.FailureAnalyzer;
 import org.springframework.boot.health.contributor.HealthIndicator;
 import org.springframework.boot.health.contributor.Status;
@@ -25,6 +36,7 @@ import org.springframework.core.io.support.SpringFactoriesLoader;
 /// What Spring Boot makes of properties.
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class SpringBootTest {
+  private static final String METADATA = "META-INF/spring-configuration-metadata.json";
   private static final String TINY = TestData.pretrained("tiny-llm").toString();
 
   /// Finds the starter's auto-configuration as an application does, in its jar.
@@ -72,6 +84,60 @@ class SpringBootTest {
               assertThrows(IllegalStateException.class, model::stats);
               assertEquals(Status.DOWN, health.health().getStatus());
             });
+  }
+
+  /// What editors are told of the properties is what there is.
+  @Test
+  void editorsKnowTheProperties() throws Exception {
+    JsonNode told = null;
+    for (var url :
+        Collections.list(GatunProperties.class.getClassLoader().getResources(METADATA))) {
+      var read = read(url);
+      told = read.toString().contains(GatunProperties.class.getName()) ? read : told;
+    }
+    assertNotNull(told);
+    var found = new TreeMap<String, String>();
+    for (var property : told.path("properties")) {
+      assertTrue(property.path("description").asText().endsWith("."), property.toString());
+      var value = property.get("defaultValue");
+      found.put(
+          property.path("name").asText(),
+          property.path("type").asText() + (value == null ? "" : " = " + value.asText()));
+    }
+    var expected = new TreeMap<String, String>();
+    collect("spring.ai.gatun", GatunProperties.class, expected);
+    assertEquals(expected, found);
+    assertEquals(4, told.path("groups").size());
+  }
+
+  private static JsonNode read(URL url) throws Exception {
+    try (var in = url.openStream()) {
+      return new ObjectMapper().readTree(in);
+    }
+  }
+
+  private static void collect(String prefix, Class<?> type, Map<String, String> all) {
+    for (var part : type.getRecordComponents()) {
+      String name = prefix + "." + DataObjectPropertyName.toDashedForm(part.getName());
+      if (part.getType().isRecord()) {
+        collect(name, part.getType(), all);
+        continue;
+      }
+      // Of a record's annotations those of its constructor's parameters are kept.
+      var parameters = type.getDeclaredConstructors()[0].getParameters();
+      var value =
+          Stream.of(parameters)
+              .filter(p -> p.getName().equals(part.getName()))
+              .map(p -> p.getAnnotation(DefaultValue.class))
+              .filter(d -> d != null && d.value().length > 0)
+              .map(d -> " = " + d.value()[0])
+              .findFirst();
+      String boxed =
+          part.getType().isPrimitive()
+              ? MethodType.methodType(part.getType()).wrap().returnType().getName()
+              : part.getGenericType().getTypeName().replace(", ", ",");
+      all.put(name, boxed + value.orElse(""));
+    }
   }
 
   @Test

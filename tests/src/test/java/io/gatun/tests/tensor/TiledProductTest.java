@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Products of tiled weights and quantized activations against plain loops.
@@ -93,6 +94,34 @@ class TiledProductTest {
         }
         agree(arena, type, w, x, 32, k, 1);
         agree(arena, type, w, x.fill((byte) 0), 32, k, 1);
+      }
+    }
+  }
+
+  /// F16 scales may be subnormal, and activations larger than F16 can hold.
+  @ParameterizedTest
+  @CsvSource({"3e-6, 3", "0.01, 1e5", "3e-6, 1e5"})
+  void smallScalesAndLargeActivations(float scale, float activation) {
+    var random = new SplittableRandom(7);
+    try (var arena = Arena.ofConfined()) {
+      for (Tiled type : TYPES) {
+        if (!TiledProduct.supports(type)) {
+          continue;
+        }
+        int k = 256;
+        var w = weights(arena, type, 64, k, random);
+        for (long tile = 0; tile < w.byteSize(); tile += (long) Tiled.ROWS * type.blockBytes()) {
+          for (int i = 0; i < 64; i += 2) {
+            w.set(ValueLayout.JAVA_SHORT, tile + i, Float.floatToFloat16(scale));
+          }
+        }
+        for (int count : COUNTS) {
+          var x = floats(arena, count * k, random);
+          for (long i = 0; i < x.byteSize(); i += 4) {
+            x.set(FLOAT, i, x.get(FLOAT, i) / 3 * activation);
+          }
+          agree(arena, type, w, x, 64, k, count);
+        }
       }
     }
   }

@@ -2,6 +2,7 @@ package io.gatun.tests.toolcall;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -12,10 +13,12 @@ import io.gatun.models.Llm;
 import io.gatun.models.constraint.AnswerMask;
 import io.gatun.models.constraint.Constraint;
 import io.gatun.models.text.Tokenizer;
+import io.gatun.models.text.Tokenizers;
 import io.gatun.models.toolcall.CallConstraint;
 import io.gatun.models.toolcall.Tool;
 import io.gatun.models.toolcall.ToolCallReader;
 import io.gatun.tests.Reciter;
+import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -48,6 +51,13 @@ class CallConstraintTest {
         "where": {"$ref": "#/$defs/place"}},
        "$defs": {"place": {"type": "object", "properties": {"lat": {"type": "number"}}}}}
       """;
+
+  private static final Constraint MERRY =
+      Constraint.jsonSchema(
+          """
+          {"type": "object", "properties": {"merry": {"type": "boolean"}}, "required": ["merry"],
+           "additionalProperties": false}
+          """);
 
   private static final String NOTHING = "{\"type\": \"object\", \"properties\": {}}";
 
@@ -289,16 +299,45 @@ class CallConstraintTest {
     }
     for (String bad : form.bad) {
       var mask = begun(form, 400);
-      boolean all = true;
-      for (int id : tokens(bad)) {
-        all &= allows(mask, id);
-        if (!all) {
-          break;
-        }
-        mask.accept(id);
-      }
-      assertFalse(all, bad);
+      assertFalse(allowsAll(mask, bad), bad);
     }
+  }
+
+  /// With a form for answers an answer follows it, or is calls as without.
+  @ParameterizedTest
+  @MethodSource("forms")
+  void callsOrAnAnswerInAForm(Form form) {
+    for (String good : form.good) {
+      assertTrue(allowsAll(either(form), form.begin + good), good);
+    }
+    for (String bad : form.bad) {
+      assertFalse(allowsAll(either(form), form.begin + bad), bad);
+    }
+    var answer = either(form);
+    assertTrue(allowsAll(answer, "{\"merry\":true}"));
+    assertTrue(answer.finished());
+    assertFalse(allowsAll(either(form), "Yes"));
+    assertFalse(allowsAll(either(form), "{\"merry\":1"));
+    assertThrows(
+        IllegalArgumentException.class,
+        () ->
+            CallConstraint.or(MERRY, tools, Tokenizers.load(TestData.pretrained("tiny-llm")), ""));
+  }
+
+  private static AnswerMask either(Form form) {
+    var constraint = CallConstraint.or(MERRY, tools, tokenizer, form.template);
+    int[] prompt = {0};
+    return new AnswerMask(constraint, tokenizer, llm.model().config().vocabSize(), prompt, 400);
+  }
+
+  private static boolean allowsAll(AnswerMask mask, String text) {
+    for (int id : tokens(text)) {
+      if (!allows(mask, id)) {
+        return false;
+      }
+      mask.accept(id);
+    }
+    return true;
   }
 
   @ParameterizedTest

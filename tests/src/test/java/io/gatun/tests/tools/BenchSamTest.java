@@ -6,7 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.tests.TestData;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /// `gatun bench sam` as a user types it.
 class BenchSamTest {
@@ -35,9 +37,34 @@ class BenchSamTest {
   }
 
   @Test
+  void processes(@TempDir Path temp) throws Exception {
+    String model = TestData.pretrained("tiny-sam").toString();
+    var result =
+        Launcher.in(temp)
+            .gatun("bench", "sam", "--processes", "2", "-m", model, "--batch=1024", "--json");
+    assertEquals(0, result.code(), result.err());
+    assertTrue(result.err().contains("process 2 of 2"), result.err());
+    JsonNode json = result.json();
+    assertEquals(2, json.get("processes").asInt());
+    JsonNode share = json.at("/figures/encode_share_of_gemm");
+    double a = share.at("/values/0").asDouble();
+    double b = share.at("/values/1").asDouble();
+    assertTrue(a > 0 && b > 0 && a != b, json.toString());
+    assertEquals((a + b) / 2, share.get("median").asDouble(), 1e-9);
+    assertEquals(Math.min(a, b), share.get("slowest").asDouble());
+    assertEquals((a + b) / 2 / Math.min(a, b), share.get("ratio").asDouble(), 1e-9);
+    JsonNode seconds = json.at("/figures/encode_seconds");
+    assertEquals(
+        Math.max(seconds.at("/values/0").asDouble(), seconds.at("/values/1").asDouble()),
+        seconds.get("slowest").asDouble());
+    assertTrue(seconds.get("ratio").asDouble() >= 1, json.toString());
+  }
+
+  @Test
   void refusesWhatItCannotMeasure() throws Exception {
     assertRefused(InProcess.gatun("bench", "sam", "--shape", "vit_x"), "vit_x", "vit_b");
     assertRefused(InProcess.gatun("bench", "sam", "--batch", "0"), "--batch");
+    assertRefused(InProcess.gatun("bench", "sam", "--processes", "0"), "--processes");
     assertRefused(InProcess.gatun("bench", "sam", "--dtype", "f16"), "f16", "bf16");
     assertRefused(
         InProcess.gatun("bench", "sam", "--model", "x.pth", "--shape", "vit_b"), "--shape");

@@ -12,7 +12,7 @@ import java.nio.file.Path;
 
 /// Runs a command in this JVM, for what the launcher and a JVM of its own add nothing to. Relative
 /// paths start where the tests run.
-final class InProcess {
+public final class InProcess {
   private static final String CACHE = "gatun.cache";
 
   static {
@@ -21,7 +21,7 @@ final class InProcess {
 
   private InProcess() {}
 
-  static Result gatun(String... args) {
+  public static Result gatun(String... args) {
     return reading("", args);
   }
 

@@ -438,6 +438,108 @@ class SegmentCommandTest {
     }
   }
 
+  private Path lines(String name, String... lines) throws IOException {
+    return Files.writeString(temp.resolve(name), String.join("\n", lines) + "\n");
+  }
+
+  /// Lines of one image stand anywhere; each gives what the same prompt gives alone.
+  @Test
+  void aBatchOfPrompts() throws Exception {
+    Path images = folder("images-batch");
+    Path file =
+        lines(
+            "batch.jsonl",
+            "{\"image\": \"scene0.png\", \"points\": [[159, 139]], \"label\": \"star\"}",
+            "{\"image\": \"scene2.png\", \"points\": [[63, 159], [5, 5, 0]]}",
+            "",
+            "{\"image\": \"scene0.png\", \"box\": [0, 10, 74, 109], \"label\": \"ring\"}");
+    String[] line = {
+      "--images", images.toString(), "--batch-file", file.toString(), "--dtype", "f32"
+    };
+    var out = temp.resolve("batch-out");
+    var json = done(with(line, "--json", "--out", out.toString())).json();
+    assertEquals(2, json.size());
+    assertEquals("scene0.png", Path.of(json.at("/0/image").asText()).getFileName().toString());
+    assertEquals(2, json.at("/0/masks").size());
+    assertEquals(1, json.at("/1/masks").size());
+    assertEquals("star", json.at("/0/masks/0/label").asText());
+    assertTrue(json.at("/1/masks/0/label").isMissingNode());
+    var alone = done("-i", SCENE0, "--point", "159,139", "--dtype", "f32", "--json").json();
+    assertEquals(alone.at("/0/masks/0/segmentation"), json.at("/0/masks/0/segmentation"));
+    var boxed = done("-i", SCENE0, "-b", "0,10,74,109", "--dtype", "f32", "--json").json();
+    assertEquals(boxed.at("/0/masks/0/segmentation"), json.at("/0/masks/1/segmentation"));
+    assertTrue(Files.exists(out.resolve("scene0-2.png")));
+
+    String yolo = file("batch-yolo");
+    done(with(line, "--annotations", yolo, "--format", "yolo", "--label", "thing"));
+    assertEquals("star\nring\nthing\n", Files.readString(Path.of(yolo, "classes.txt")));
+    var objects = Files.readAllLines(Path.of(yolo, "scene0.txt"));
+    assertEquals("0 ", objects.get(0).substring(0, 2));
+    assertEquals("1 ", objects.get(1).substring(0, 2));
+    // Images that are done are left out.
+    Files.delete(Path.of(yolo, "scene2.txt"));
+    var again =
+        done(with(line, "--annotations", yolo, "--format", "yolo", "--label", "thing", "--resume"));
+    assertEquals(1, again.err().split("encoded in", -1).length - 1);
+    assertTrue(Files.exists(Path.of(yolo, "scene2.txt")));
+  }
+
+  private static String[] with(String[] line, String... more) {
+    String[] all = Arrays.copyOf(line, line.length + more.length);
+    System.arraycopy(more, 0, all, line.length, more.length);
+    return all;
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "no json|line 1 is no JSON",
+        "[1]|line 1 is no JSON object",
+        "{\"point\": [1, 2]}|line 1 has \"point\"; need some of [box, image, label, points, text]",
+        "{\"label\": \"x\"}|line 1 does not say what to segment",
+        "{\"points\": [1, 2]}|line 1 \"points\" has 1; need [x, y] or [x, y, 0]",
+        "{\"points\": [[1, 2, 3]]}|labelled 3; need 1 or 0",
+        "{\"points\": 7}|line 1 \"points\" is 7",
+        "{\"box\": [1, 2, 3]}|need [x0, y0, x1, y1]",
+        "{\"box\": [9, 9, 3, 3]}|line 1 the box 9,9,3,3 ends before it begins",
+        "{\"box\": [1, 1, 3, 3], \"text\": \"a cat\"}|line 1 has a \"text\"",
+        "{\"text\": 5}|\"text\" is 5; need a text",
+        "{\"image\": \"other.png\", \"box\": [1, 1, 3, 3]}|for several images give their folder",
+        "{\"points\": [[300, 1]]}|line 1: the point 300,1 is outside the image",
+        "``|--batch-file has no lines",
+      })
+  void refusesLines(String line, String words) throws Exception {
+    Path file = Files.writeString(temp.resolve("wrong.jsonl"), line);
+    assertRefused(segment("-i", SCENE0, "--batch-file", file.toString(), "--json"), words);
+  }
+
+  @Test
+  void aBatchOfAFolderNamesItsImages() throws Exception {
+    Path images = folder("images-named");
+    String point = "\"points\": [[300, 1]]}";
+    Path unnamed = lines("unnamed.jsonl", "{" + point);
+    Path unknown = lines("unknown.jsonl", "{\"image\": \"x.png\", " + point);
+    Path outside = lines("outside.jsonl", "{\"image\": \"../scene0.png\", " + point);
+    Path one =
+        lines(
+            "one.jsonl",
+            "{\"image\": \"scene0.png\", " + point,
+            "{\"image\": \"scene2.png\", " + point);
+    String[] line = {"-i", images.toString(), "--json", "--batch-file"};
+    assertRefused(segment(with(line, unnamed.toString())), "\"image\" is missing");
+    assertRefused(segment(with(line, unknown.toString())), "there is no file");
+    assertRefused(segment(with(line, outside.toString())), "need the name of a file in the folder");
+    assertRefused(segment(with(line, unnamed.toString(), "--point", "1,1")), "leave out --point");
+    assertRefused(segment(with(line, unnamed.toString(), "-e")), "--batch-file has the prompts");
+    // The second image is larger.
+    Result result = segment(with(line, one.toString()));
+    assertEquals(2, result.code());
+    assertTrue(result.err().contains("scene0.png: line 1: the point 300,1 is outside"));
+    assertEquals(1, result.json().size());
+  }
+
   @Test
   void softEdges() {
     done("-i", SCENE0, "--point", "159,139", "--cutout", file("hard.png"));

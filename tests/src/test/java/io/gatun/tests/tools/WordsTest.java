@@ -34,7 +34,7 @@ class WordsTest {
         "imagine a red circle|'red' is a word too many; a text of several words needs quotes",
         "doctor now|'now' is a word too many",
         "bench lm|There is no command 'lm'",
-        "segment|--image PATH is missing",
+        "segment|--images PATH is missing",
         "inspect|Name one checkpoint",
         "quantize -m x|--out PATH is missing",
         "imagine x --steps 100000|steps is 100000; this scheduler takes 1 to",

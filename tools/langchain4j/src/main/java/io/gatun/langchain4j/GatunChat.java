@@ -6,7 +6,6 @@ import dev.langchain4j.exception.InvalidRequestException;
 import dev.langchain4j.exception.ModelNotFoundException;
 import dev.langchain4j.exception.RateLimitException;
 import dev.langchain4j.exception.TimeoutException;
-import dev.langchain4j.exception.UnsupportedFeatureException;
 import dev.langchain4j.internal.JsonSchemaElementUtils;
 import dev.langchain4j.model.chat.request.ChatRequest;
 import dev.langchain4j.model.chat.request.ChatRequestParameters;
@@ -17,6 +16,7 @@ import dev.langchain4j.model.chat.response.ChatResponse;
 import dev.langchain4j.model.output.FinishReason;
 import dev.langchain4j.model.output.TokenUsage;
 import io.gatun.models.Shared;
+import io.gatun.models.chat.AnswerOptions;
 import io.gatun.models.chat.ChatAnswer;
 import io.gatun.models.chat.ChatEngine;
 import io.gatun.models.chat.ChatPrompt;
@@ -25,11 +25,8 @@ import io.gatun.models.constraint.ConstraintException;
 import io.gatun.models.engine.ContextExceededException;
 import io.gatun.models.engine.EngineFullException;
 import io.gatun.models.engine.Handle;
-import io.gatun.models.engine.Piece;
 import io.gatun.models.engine.Request;
 import io.gatun.models.engine.Result;
-import io.gatun.models.sampling.SamplingOptions;
-import io.gatun.models.sampling.SamplingOptions.Penalties;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -88,7 +85,7 @@ final class GatunChat implements AutoCloseable {
                       p instanceof GatunChatRequestParameters own
                           ? own.templateVariables()
                           : Map.of()));
-          var asked = request(Request.of(prompt.tokens()), p, model);
+          var asked = request(prompt.tokens(), p);
           var handle =
               model.engine().submit(prompt.constrained(asked, constraint(p.responseFormat())));
           opened.accept(handle);
@@ -105,7 +102,7 @@ final class GatunChat implements AutoCloseable {
           var model = shared.get();
           check(parameters);
           int[] tokens = model.llm().tokenizer().encode(text);
-          var asked = request(Request.of(tokens), parameters, model);
+          var asked = request(tokens, parameters);
           var handle =
               model.engine().submit(asked.constraint(constraint(parameters.responseFormat())));
           return read(handle, new ChatAnswer(), (answer, part) -> {});
@@ -132,53 +129,26 @@ final class GatunChat implements AutoCloseable {
     if (p.toolChoice() == ToolChoice.REQUIRED && p.toolSpecifications().isEmpty()) {
       throw new InvalidRequestException("a tool must be called, and there are none");
     }
-    boolean tools = !p.toolSpecifications().isEmpty() && p.toolChoice() != ToolChoice.NONE;
-    if (tools && constraint(p.responseFormat()) != null) {
-      throw new UnsupportedFeatureException(
-          "tools and a JSON response format in one request: the format would keep the model from"
-              + " calling them. Ask without tools for the last answer, or without the format");
-    }
   }
 
-  private Request request(Request request, ChatRequestParameters p, ChatEngine model) {
-    var s = SamplingOptions.DEFAULT;
+  private Request request(int[] prompt, ChatRequestParameters p) {
     var own =
         p instanceof GatunChatRequestParameters known
             ? known
             : GatunChatRequestParameters.builder().build();
-    if (p.temperature() != null) {
-      s = s.withTemperature(p.temperature().floatValue());
-    }
-    if (p.topP() != null) {
-      s = s.withTopP(p.topP().floatValue());
-    }
-    if (p.topK() != null) {
-      s = s.withTopK(p.topK());
-    }
-    if (own.minP() != null) {
-      s = s.withMinP(own.minP().floatValue());
-    }
-    if (own.seed() != null) {
-      s = s.withSeed(own.seed());
-    }
-    var penalties = s.penalties();
-    s =
-        s.withPenalties(
-            new Penalties(
-                or(own.repeatPenalty(), penalties.repeat()),
-                or(p.presencePenalty(), penalties.presence()),
-                or(p.frequencyPenalty(), penalties.frequency()),
-                penalties.lastN()));
-    return request
-        .sampling(s)
-        .maxTokens(
-            p.maxOutputTokens() == null ? model.engine().contextLimit() : p.maxOutputTokens())
-        .stop(p.stopSequences())
-        .timeout(timeout);
-  }
-
-  private static float or(Double value, float otherwise) {
-    return value == null ? otherwise : value.floatValue();
+    return new AnswerOptions(
+            p.temperature(),
+            p.topP(),
+            p.topK(),
+            own.minP(),
+            own.repeatPenalty(),
+            p.presencePenalty(),
+            p.frequencyPenalty(),
+            own.seed(),
+            p.maxOutputTokens(),
+            p.stopSequences(),
+            timeout)
+        .request(prompt);
   }
 
   private static Constraint constraint(ResponseFormat format) {
@@ -192,20 +162,12 @@ final class GatunChat implements AutoCloseable {
   }
 
   private Result read(Handle handle, ChatAnswer answer, Reader reader) throws InterruptedException {
-    try {
-      for (Piece piece = handle.next(); piece != null; piece = handle.next()) {
-        reader.part(answer, answer.take(piece));
-      }
-      var result = handle.await();
-      switch (result.reason()) {
-        case TIMEOUT -> throw new TimeoutException("the answer took longer than " + timeout);
-        case CANCELLED -> throw new CancellationException("the answer was cancelled");
-        default -> reader.part(answer, answer.finish(result));
-      }
-      return result;
-    } finally {
-      handle.cancel(); // if it has not ended, nobody reads it any more
-    }
+    var result = answer.read(handle, part -> reader.part(answer, part));
+    return switch (result.reason()) {
+      case TIMEOUT -> throw new TimeoutException("the answer took longer than " + timeout);
+      case CANCELLED -> throw new CancellationException("the answer was cancelled");
+      default -> result;
+    };
   }
 
   private ChatResponse response(ChatAnswer answer, Result result) {

@@ -19,8 +19,9 @@ import java.util.Set;
 /// ```
 ///
 /// Tools are called in the form that the model was trained on, with arguments that follow their
-/// schemas; a JSON schema as response format is kept to the letter. What the model cannot do is
-/// refused: images, another model's name, tools together with a response format. Any thread may use
+/// schemas; a JSON schema as response format is kept to the letter by each answer that is no call.
+/// What the model cannot do is refused: images, another model's name, a response format together
+/// with tools that must be called, or whose calls the model marks by nothing. Any thread may use
 /// it; requests of several threads are computed together.
 public final class GatunChatModel implements ChatModel, AutoCloseable {
   private final GatunChat chat;

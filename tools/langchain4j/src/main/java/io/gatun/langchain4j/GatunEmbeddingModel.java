@@ -13,6 +13,7 @@ import dev.langchain4j.model.embedding.response.EmbeddingResponse;
 import dev.langchain4j.model.output.TokenUsage;
 import io.gatun.models.Shared;
 import io.gatun.models.TextEmbedder;
+import io.gatun.models.nn.Quantization;
 import io.gatun.tensor.DType;
 import java.util.HashSet;
 import java.util.List;
@@ -32,7 +33,12 @@ import java.util.Set;
 /// use it: requests of several threads take turns, batch by batch.
 public final class GatunEmbeddingModel extends DimensionAwareEmbeddingModel
     implements AutoCloseable {
-  private record Key(String model, int threads, boolean truncate, DType.Plain dtype) {}
+  private record Key(
+      String model,
+      int threads,
+      boolean truncate,
+      DType.Plain dtype,
+      Quantization.Mode quantization) {}
 
   private final Shared<TextEmbedder> shared;
   private final String name;
@@ -45,7 +51,7 @@ public final class GatunEmbeddingModel extends DimensionAwareEmbeddingModel
     }
     name = builder.model;
     listeners = builder.listeners;
-    var key = new Key(name, builder.threads, builder.truncate, builder.dtype);
+    var key = new Key(name, builder.threads, builder.truncate, builder.dtype, builder.quantization);
     shared =
         Shared.open(
             key,
@@ -53,7 +59,7 @@ public final class GatunEmbeddingModel extends DimensionAwareEmbeddingModel
                 TextEmbedder.load(
                     name,
                     o -> {
-                      o.truncate(key.truncate);
+                      o.truncate(key.truncate).quantization(key.quantization);
                       if (key.threads != 0) {
                         o.threads(key.threads);
                       }
@@ -150,6 +156,7 @@ public final class GatunEmbeddingModel extends DimensionAwareEmbeddingModel
     private int threads;
     private boolean truncate;
     private DType.Plain dtype;
+    private Quantization.Mode quantization = Quantization.Mode.NONE;
     private List<EmbeddingModelListener> listeners = List.of();
 
     private Builder() {}
@@ -177,6 +184,13 @@ public final class GatunEmbeddingModel extends DimensionAwareEmbeddingModel
     /// was saved in, as far as the machine computes with it at speed.
     public Builder dtype(DType.Plain value) {
       dtype = value;
+      return this;
+    }
+
+    /// What linear layers keep in 8 bits, by default nothing: `INT8_DYNAMIC` is the fastest where
+    /// the processor has int8 products.
+    public Builder quantization(Quantization.Mode value) {
+      quantization = value;
       return this;
     }
 

@@ -1,5 +1,6 @@
 package io.gatun.search;
 
+import io.gatun.search.Settings.Kind;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -158,9 +159,14 @@ public final class AnswerCache implements AutoCloseable {
     }
     var made =
         embedder == null
-            ? new Settings("", 0, 0, 0, new float[0])
+            ? new Settings(Kind.ANSWERS, "", 0, 0, 0, new float[0])
             : new Settings(
-                embedder.name(), embedder.dimension(), 0, 0, Settings.sampleOf(embedder));
+                Kind.ANSWERS,
+                embedder.name(),
+                embedder.dimension(),
+                0,
+                0,
+                Settings.sampleOf(embedder));
     return new AnswerCache(AnswerStore.open(folder, made, embedder), embedder, options.wrongHits);
   }
 

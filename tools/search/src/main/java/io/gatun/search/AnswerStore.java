@@ -48,6 +48,9 @@ final class AnswerStore implements AutoCloseable {
 
   static AnswerStore open(Path folder, Settings made, Embedder embedder) {
     var known = Store.settings(folder);
+    if (known != null) {
+      known.require(Settings.Kind.ANSWERS, folder);
+    }
     if (known != null && embedder != null && !known.areOf(embedder)) {
       throw new SearchException(
           "%s: was made with %s; this embedder is %s. Vectors of two models do not compare: open it with that one, or make another cache"

@@ -15,23 +15,18 @@ import java.util.Set;
 
 /// Brings an index up to the state of a folder.
 final class FileWalk {
-  /// Bytes of a file for each character that a document may have; PDFs hold pictures, too.
-  private static final long BYTES_OF_CHARACTER = 8;
-
   /// A file that was changed later than so long before it was read may change again within the same
   /// tick of the file system's clock.
   private static final long TICK_MILLIS = 2000;
 
   private final Store store;
   private final Intake intake;
-  private final int maxCharacters;
   private final Set<String> seen = new HashSet<>();
   private final List<Path> unreadable = new ArrayList<>();
 
-  FileWalk(Store store, Intake intake, int maxCharacters) {
+  FileWalk(Store store, Intake intake) {
     this.store = store;
     this.intake = intake;
-    this.maxCharacters = maxCharacters;
   }
 
   /// @param path absolute
@@ -67,7 +62,7 @@ final class FileWalk {
         if (isHidden(file) || !Files.isRegularFile(file)) {
           return FileVisitResult.CONTINUE; // a link to a folder may lead back here
         }
-        if (FileText.KINDS.contains(FileText.kind(file))) {
+        if (intake.takes(FileText.kind(file))) {
           visit(file);
         } else {
           intake.ignored();
@@ -103,11 +98,7 @@ final class FileWalk {
         intake.unchanged();
         return;
       }
-      if (attributes.size() > BYTES_OF_CHARACTER * maxCharacters) {
-        throw new SearchException(
-            "%s: has %,d bytes; need %,d or fewer. Split it, or allow more (--max-characters)"
-                .formatted(file, attributes.size(), BYTES_OF_CHARACTER * maxCharacters));
-      }
+      intake.checkSize(file, attributes.size());
       byte[] bytes = Files.readAllBytes(file);
       String hash = Hashes.of(bytes);
       if (known != null && known.hash().equals(hash)) {
@@ -115,7 +106,7 @@ final class FileWalk {
         intake.unchanged();
         return;
       }
-      intake.add(source, FileText.of(file, bytes, maxCharacters), new State(key, hash));
+      intake.add(file, bytes, new State(key, hash));
     } catch (IOException e) {
       intake.fail(file + ": " + Reasons.of(e));
     } catch (SearchException e) {

@@ -1,5 +1,6 @@
 package io.gatun.search;
 
+import io.gatun.search.Settings.Kind;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,6 +24,9 @@ import java.util.function.ToIntFunction;
 /// is killed before, those that were done are there, and to add all again does only the rest. One
 /// process writes to an index; any number may search in it meanwhile. Any thread may use it.
 public final class Index implements AutoCloseable {
+  /// The folder of an index that stands within the folder of its documents.
+  public static final String FOLDER = ".gatun-index";
+
   private final Store store;
   private final Embedder embedder;
   private final IndexOptions options;
@@ -66,6 +70,13 @@ public final class Index implements AutoCloseable {
     return Store.settings(folder) != null;
   }
 
+  /// Where the index of a folder is: the folder itself, or [#FOLDER] in it if the folder is one of
+  /// documents.
+  public static Path find(Path folder) {
+    Path within = folder.resolve(FOLDER);
+    return !exists(folder) && exists(within) ? within : folder;
+  }
+
   /// The name of the embedder that an index was made with; empty if it has no vectors.
   ///
   /// @throws SearchException if there is no index in that folder
@@ -74,6 +85,7 @@ public final class Index implements AutoCloseable {
     if (made == null) {
       throw new SearchException(folder + ": holds no index; make one with gatun index");
     }
+    made.require(Kind.DOCUMENTS, folder);
     return made.embedder();
   }
 
@@ -93,12 +105,18 @@ public final class Index implements AutoCloseable {
               .formatted(overlap, size));
     }
     return embedder == null
-        ? new Settings("", 0, size, overlap, new float[0])
+        ? new Settings(Kind.DOCUMENTS, "", 0, size, overlap, new float[0])
         : new Settings(
-            embedder.name(), embedder.dimension(), size, overlap, Settings.sampleOf(embedder));
+            Kind.DOCUMENTS,
+            embedder.name(),
+            embedder.dimension(),
+            size,
+            overlap,
+            Settings.sampleOf(embedder));
   }
 
   private static void check(Path folder, Settings made, Embedder embedder, IndexOptions options) {
+    made.require(Kind.DOCUMENTS, folder);
     if (embedder != null) {
       if (!made.hasVectors()) {
         throw new SearchException(
@@ -148,14 +166,13 @@ public final class Index implements AutoCloseable {
   public IndexReport update(Path... filesAndFolders) {
     try (var intake = intake()) {
       for (Path path : filesAndFolders) {
-        new FileWalk(store, intake, options.maxCharacters)
-            .update(path.toAbsolutePath().normalize());
+        new FileWalk(store, intake).update(path.toAbsolutePath().normalize());
       }
       return intake.finish();
     }
   }
 
-  private Intake intake() {
+  private TextIntake intake() {
     var made = store.settings();
     if (made.hasVectors() && embedder == null) {
       throw new SearchException(
@@ -164,7 +181,7 @@ public final class Index implements AutoCloseable {
     }
     ToIntFunction<String> tokens = embedder == null ? Index::words : embedder::tokens;
     var chunker = new Chunker(tokens, made.chunkTokens(), made.overlapTokens());
-    return new Intake(store, chunker, embedder, options.progress);
+    return new TextIntake(store, chunker, embedder, options);
   }
 
   /// About as many tokens as a model would read: two for every three words of some length.

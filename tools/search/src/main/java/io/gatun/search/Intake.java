@@ -1,30 +1,17 @@
 package io.gatun.search;
 
 import io.gatun.search.Store.State;
-import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
-/// Takes documents into an index: cuts them into chunks, and makes the vectors of many of them
-/// together.
-final class Intake implements AutoCloseable {
-  /// Chunks whose vectors are made together.
-  private static final int LOT = 512;
-
-  /// Chunks that are lost at most when the process is killed, those of the documents aside that
-  /// were not done.
-  private static final int COMMIT = 8 * LOT;
-
-  private record Waiting(String source, FileText text, List<Chunk> chunks, State state) {}
-
+/// Takes what is to be found into an index, many together, and counts what became of it.
+abstract class Intake implements AutoCloseable {
   private final Store store;
-  private final Chunker chunker;
-  private final Embedder embedder;
   private final Consumer<IndexReport> progress;
-  private final List<Waiting> waiting = new ArrayList<>();
+  private final int commit;
   private final List<String> failures = new ArrayList<>();
-  private int waitingChunks;
   private int uncommitted;
   private int added;
   private int unchanged;
@@ -32,98 +19,66 @@ final class Intake implements AutoCloseable {
   private int ignored;
   private int chunks;
 
-  /// @param embedder null for none
-  Intake(Store store, Chunker chunker, Embedder embedder, Consumer<IndexReport> progress) {
+  /// @param commit chunks that are lost at most when the process is killed, those that wait aside
+  Intake(Store store, Consumer<IndexReport> progress, int commit) {
     this.store = store;
-    this.chunker = chunker;
-    this.embedder = embedder;
     this.progress = progress;
+    this.commit = commit;
   }
 
-  /// A text that is not in a file.
-  void add(Document document) {
-    String hash = Hashes.of(document.text().getBytes(StandardCharsets.UTF_8));
-    var known = store.state(document.source());
-    if (known != null && known.hash().equals(hash) && !isWaiting(document.source())) {
-      unchanged();
-      return;
-    }
-    add(document.source(), new FileText(document.text(), new int[0]), new State(-1, hash));
-  }
+  /// Whether it reads files of this ending.
+  abstract boolean takes(String kind);
 
-  private boolean isWaiting(String source) {
-    return waiting.stream().anyMatch(one -> one.source.equals(source));
-  }
+  /// Refuses files that are too large to be read.
+  ///
+  /// @throws SearchException if one is
+  abstract void checkSize(Path file, long bytes);
 
-  void add(String source, FileText text, State state) {
-    var cut = chunker.chunks(text.text());
-    waiting.add(new Waiting(source, text, cut, state));
-    waitingChunks += cut.size();
+  /// Takes a file, which may wait until there are more.
+  ///
+  /// @throws SearchException if it cannot be read
+  abstract void add(Path file, byte[] bytes, State state);
+
+  /// Writes what waits.
+  ///
+  /// @return the number of chunks
+  abstract int writeWaiting();
+
+  final void added() {
     added++;
-    if (waitingChunks >= LOT) {
-      write();
-    }
   }
 
-  void unchanged() {
+  final void unchanged() {
     unchanged++;
   }
 
-  void ignored() {
+  final void ignored() {
     ignored++;
   }
 
-  void remove(String source) {
+  final void remove(String source) {
     store.remove(source);
     removed++;
     uncommitted++;
   }
 
-  /// A document that cannot be read.
-  void fail(String said) {
+  /// Something that cannot be read.
+  final void fail(String said) {
     failures.add(said);
   }
 
-  private void write() {
-    var texts = new ArrayList<String>();
-    for (Waiting document : waiting) {
-      document.chunks.forEach(chunk -> texts.add(chunk.of(document.text.text())));
-    }
-    var vectors = embedder == null ? null : vectors(texts);
-    int from = 0;
-    for (Waiting document : waiting) {
-      int to = from + document.chunks.size();
-      store.put(
-          document.source,
-          document.text,
-          document.chunks,
-          vectors == null ? null : vectors.subList(from, to),
-          document.state);
-      from = to;
-    }
-    chunks += texts.size();
-    uncommitted += texts.size();
-    waiting.clear();
-    waitingChunks = 0;
-    if (uncommitted >= COMMIT) {
+  final void write() {
+    int written = writeWaiting();
+    chunks += written;
+    uncommitted += written;
+    if (uncommitted >= commit) {
       store.commit();
       uncommitted = 0;
     }
     progress.accept(report());
   }
 
-  private List<float[]> vectors(List<String> texts) {
-    var all = new ArrayList<float[]>();
-    for (int from = 0; from < texts.size(); from += LOT) {
-      var lot = texts.subList(from, Math.min(from + LOT, texts.size()));
-      for (float[] vector : embedder.documents(lot)) {
-        all.add(Vectors.unit(vector));
-      }
-    }
-    return all;
-  }
-
-  IndexReport finish() {
+  final IndexReport finish() {
     write();
     store.commit();
     return report();
@@ -135,7 +90,7 @@ final class Intake implements AutoCloseable {
 
   /// Keeps what was written, also if something failed behind it.
   @Override
-  public void close() {
+  public final void close() {
     store.commit();
   }
 }

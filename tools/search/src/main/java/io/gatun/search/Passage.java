@@ -1,5 +1,8 @@
 package io.gatun.search;
 
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
+
 /// A part of a document that was found, and where it stands.
 ///
 /// @param source the document: the path of a file, or the name that a text was given
@@ -31,6 +34,29 @@ public record Passage(
       return source + ":" + line;
     }
     return source + (page == lastPage ? ", page " + page : ", pages " + page + "-" + lastPage);
+  }
+
+  /// What it says and where, by the names that Gatun's JSON has for it; ranks and pages that it has
+  /// not are left out.
+  public SequencedMap<String, Object> fields() {
+    var map = new LinkedHashMap<String, Object>();
+    map.put("source", source);
+    map.put("start", start);
+    map.put("end", end);
+    map.put("line", line);
+    if (page > 0) {
+      map.put("page", page);
+      map.put("last_page", lastPage);
+    }
+    map.put("score", score);
+    if (wordRank > 0) {
+      map.put("word_rank", wordRank);
+    }
+    if (vectorRank > 0) {
+      map.put("vector_rank", vectorRank);
+    }
+    map.put("text", text);
+    return map;
   }
 
   Passage withScore(double value) {

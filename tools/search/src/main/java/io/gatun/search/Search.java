@@ -60,7 +60,7 @@ final class Search {
                   .formatted(store.settings().embedder())
               : "vectors are asked for; this index has none. Make it with an embedder");
     }
-    float[] vector = mode == Mode.WORDS ? null : Vectors.unit(embedder.query(query));
+    float[] vector = mode == Mode.WORDS ? null : vector(query);
     Query words = mode == Mode.VECTORS ? null : words(query);
     int candidates = Math.max(how.candidates, how.count);
     int wanted = how.reranker == null ? how.count : candidates;
@@ -84,6 +84,16 @@ final class Search {
               return passages(searcher, found, wanted);
             });
     return how.reranker == null ? passages : reranked(query, passages, how);
+  }
+
+  private float[] vector(String query) {
+    int tokens = embedder.tokens(query);
+    if (tokens > embedder.maxTokens()) {
+      throw new IllegalArgumentException(
+          "the query has %,d tokens; the embedder reads %,d: ask in fewer words, or search by words alone (mode words)"
+              .formatted(tokens, embedder.maxTokens()));
+    }
+    return Vectors.unit(embedder.query(query));
   }
 
   private static List<Passage> passages(

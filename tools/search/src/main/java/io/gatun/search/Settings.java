@@ -7,6 +7,7 @@ import java.util.Map;
 
 /// What an index was made with, as it is written with every commit.
 ///
+/// @param kind what is in it
 /// @param embedder the name of the model that made the vectors; empty if there are none
 /// @param dimension the length of the vectors; 0 if there are none
 /// @param chunkTokens the most tokens of a chunk
@@ -15,7 +16,20 @@ import java.util.Map;
 ///   if there are none
 @SuppressWarnings("ArrayRecordComponent") // never compared
 record Settings(
-    String embedder, int dimension, int chunkTokens, int overlapTokens, float[] sample) {
+    Kind kind, String embedder, int dimension, int chunkTokens, int overlapTokens, float[] sample) {
+  /// What a folder of Lucene's is for.
+  enum Kind {
+    DOCUMENTS("an index of documents; search it with gatun ask"),
+    PICTURES("an index of pictures; search it with gatun search-images"),
+    ANSWERS("a cache of answers");
+
+    private final String description;
+
+    Kind(String description) {
+      this.description = description;
+    }
+  }
+
   private static final String SAMPLE_TEXT = "Ships rise through the locks of Gatun to the lake.";
 
   /// What another type of numbers, or other kernels, may change in a direction.
@@ -28,6 +42,8 @@ record Settings(
     return Map.of(
         FORMAT,
         VERSION,
+        "kind",
+        kind.name(),
         "embedder",
         embedder,
         "dimension",
@@ -58,17 +74,33 @@ record Settings(
     return Vectors.unit(embedder.documents(List.of(SAMPLE_TEXT)).getFirst());
   }
 
+  /// What an embedder makes of one text.
+  static float[] sampleOf(ImageEmbedder embedder) {
+    return Vectors.unit(embedder.text(SAMPLE_TEXT));
+  }
+
   /// Whether it is the embedder that the index was made with.
   boolean areOf(Embedder other) {
-    if (other.dimension() != dimension) {
-      return false;
+    return other.dimension() == dimension && areLike(sampleOf(other));
+  }
+
+  /// Whether it is the embedder that the index was made with.
+  boolean areOf(ImageEmbedder other) {
+    return other.dimension() == dimension && areLike(sampleOf(other));
+  }
+
+  private boolean areLike(float[] other) {
+    return Vectors.dot(other, sample) >= SAME;
+  }
+
+  /// Refuses a folder for something else.
+  ///
+  /// @throws SearchException if it is for something else
+  void require(Kind needed, Object where) {
+    if (kind != needed) {
+      throw new SearchException(
+          "%s: is %s; choose another folder".formatted(where, kind.description));
     }
-    float[] its = sampleOf(other);
-    double sum = 0;
-    for (int i = 0; i < dimension; i++) {
-      sum += its[i] * sample[i];
-    }
-    return sum >= SAME;
   }
 
   /// @param where for messages
@@ -81,11 +113,19 @@ record Settings(
                   .formatted(where, map.get(FORMAT), VERSION));
     }
     return new Settings(
+        kind(map),
         map.get("embedder"),
         Integer.parseInt(map.get("dimension")),
         Integer.parseInt(map.get("chunk-tokens")),
         Integer.parseInt(map.get("overlap-tokens")),
         numbers(map.get("sample")));
+  }
+
+  /// The first indexes did not say it.
+  private static Kind kind(Map<String, String> map) {
+    String name = map.get("kind");
+    boolean chunks = !"0".equals(map.get("chunk-tokens"));
+    return name != null ? Kind.valueOf(name) : chunks ? Kind.DOCUMENTS : Kind.ANSWERS;
   }
 
   boolean hasVectors() {

@@ -15,7 +15,6 @@ import org.apache.lucene.document.StoredField;
 import org.apache.lucene.document.StringField;
 import org.apache.lucene.index.FieldInfos;
 import org.apache.lucene.index.IndexWriter;
-import org.apache.lucene.index.ReaderUtil;
 import org.apache.lucene.index.Term;
 import org.apache.lucene.index.VectorSimilarityFunction;
 import org.apache.lucene.search.IndexSearcher;
@@ -180,7 +179,7 @@ public final class VectorIndex implements AutoCloseable {
           for (int id : ids) {
             var document = searcher.storedFields().document(id);
             if (notes == null || notes.test(document.get(NOTES))) {
-              float[] vector = vector(searcher, id);
+              float[] vector = Vectors.stored(searcher, VECTOR, id);
               var entry =
                   new Entry(document.get(ID), vector, document.get(TEXT), document.get(NOTES));
               worstFirst.add(
@@ -207,15 +206,6 @@ public final class VectorIndex implements AutoCloseable {
       ids[i] = found[i].doc;
     }
     return ids;
-  }
-
-  private static float[] vector(IndexSearcher searcher, int id) throws IOException {
-    var leaves = searcher.getIndexReader().leaves();
-    var leaf = leaves.get(ReaderUtil.subIndex(id, leaves));
-    var vectors = leaf.reader().getFloatVectorValues(VECTOR);
-    var each = vectors.iterator();
-    each.advance(id - leaf.docBase);
-    return vectors.vectorValue(each.index()).clone();
   }
 
   @Override

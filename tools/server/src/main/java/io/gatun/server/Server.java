@@ -14,6 +14,7 @@ import io.gatun.server.labelstudio.LabelStudio;
 import io.gatun.server.models.Models;
 import io.gatun.server.ollama.Ollama;
 import io.gatun.server.openai.OpenAi;
+import io.gatun.server.search.Documents;
 import io.gatun.server.segmentation.Segmentations;
 import io.gatun.server.web.Page;
 import java.net.InetAddress;
@@ -26,6 +27,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.http.HttpVersion;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
@@ -50,12 +52,29 @@ public final class Server implements AutoCloseable {
   private final ServerConnector connector;
   private final GracefulHandler graceful = new GracefulHandler();
   private final Models models;
+  private final Documents documents; // null for none
   private final Disconnects disconnects;
 
   private Server(ServerOptions options) {
     var settings = options.settings;
     Guard.check(settings);
-    models = new Models(settings);
+    if (settings.index == null && settings.embedder != null) {
+      throw new IllegalArgumentException(
+          "an embedder is named, and no index that it belongs to; name the index, too");
+    }
+    try {
+      if (settings.index != null) {
+        Documents.addEmbedder(settings);
+      }
+      models = new Models(settings);
+      documents = settings.index == null ? null : documents(settings);
+    } catch (NoClassDefFoundError e) {
+      throw new IllegalArgumentException(
+          "an index is to be served, and the module io.gatun.search is not loaded; start it with"
+              + " tools/gatun serve, or add gatun-search to the path (--add-modules"
+              + " io.gatun.search)",
+          e);
+    }
     disconnects = new Disconnects();
     var pool = new QueuedThreadPool(32, 4);
     pool.setName("gatun-http");
@@ -77,6 +96,15 @@ public final class Server implements AutoCloseable {
     jetty.setErrorHandler(new JsonErrors());
   }
 
+  private Documents documents(Settings settings) {
+    try {
+      return Documents.open(models, settings);
+    } catch (RuntimeException | Error e) {
+      models.close();
+      throw e;
+    }
+  }
+
   private Routes routes(Settings settings) {
     var counts = new RequestCounts();
     var routes =
@@ -88,11 +116,24 @@ public final class Server implements AutoCloseable {
                 Page::send)
             .get("/health", call -> call.send(Call.JSON.createObjectNode().put("status", "ok")))
             .get("/metrics", new Metrics(counts, models)::send);
-    OpenAi.addTo(routes, models, settings);
+    OpenAi.addTo(routes, models, settings, documents);
+    if (documents == null) {
+      routes.post("/v1/search", Server::refuseSearch).get("/v1/documents", Server::refuseSearch);
+    } else {
+      documents.addTo(routes);
+    }
     Ollama.addTo(routes, models, settings);
     new Segmentations(models, settings).addTo(routes);
     new LabelStudio(models, settings).addTo(routes);
     return routes;
+  }
+
+  private static void refuseSearch(Call call) {
+    throw ApiException.of(
+        HttpStatus.NOT_FOUND_404,
+        "no_index",
+        "this server has no documents; start it with --index DIR, the folder of an index that gatun"
+            + " index has made");
   }
 
   /// Listens, and answers until it is closed. Models are loaded when they are asked for.
@@ -169,6 +210,9 @@ public final class Server implements AutoCloseable {
   @Override
   public void close() {
     models.close();
+    if (documents != null) {
+      documents.close();
+    }
     try {
       jetty.stop();
     } catch (Exception e) {

@@ -204,6 +204,21 @@ public final class ServerOptions {
     return this;
   }
 
+  /// An index of documents that `gatun index` made, to search in and to answer from; by default
+  /// there is none. It needs the module io.gatun.search. Its embedder is among the models then.
+  ///
+  /// @param folder the index's, or that of the documents
+  public ServerOptions index(Path folder) {
+    settings.index = folder;
+    return this;
+  }
+
+  /// Where the index's embedder lies now; by default where it was when the index was made.
+  public ServerOptions embedder(Path value) {
+    settings.embedder = value;
+    return this;
+  }
+
   /// The Label Studio from which images of tasks are fetched that `/predict` is asked about; by
   /// default there is none, and no image is fetched from anywhere.
   ///

@@ -2,5 +2,6 @@
 ///
 /// Inside, each package uses only those before it: `http` (what every request goes through),
 /// `models` (what is loaded), `text` (what the APIs of language models share), then one package for
-/// each API (`openai`, `ollama`, `segmentation`, `labelstudio`) and one for the page (`web`).
+/// each API (`openai`, `ollama`, `search`, `segmentation`, `labelstudio`) and one for the page
+/// (`web`).
 package io.gatun.server;

@@ -6,13 +6,9 @@ import io.gatun.models.chat.ChatPrompt;
 import io.gatun.models.constraint.Constraint;
 import io.gatun.models.engine.EngineFullException;
 import io.gatun.models.engine.Handle;
-import io.gatun.models.engine.Piece;
-import io.gatun.models.engine.Request;
-import io.gatun.models.sampling.SamplingOptions;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Iterator;
-import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.concurrent.CancellationException;
 
@@ -27,6 +23,7 @@ final class Answers implements Iterator<Outcome>, AutoCloseable {
   private final GatunOptions options;
   private final int partition;
   private final Iterator<Object> values;
+  private final Constraint constraint;
   private final Deque<Asked> asked = new ArrayDeque<>();
   private Object refused;
   private boolean isRefused;
@@ -39,6 +36,7 @@ final class Answers implements Iterator<Outcome>, AutoCloseable {
     this.options = options;
     this.partition = partition;
     this.values = values;
+    constraint = options.constraint();
   }
 
   @Override
@@ -88,47 +86,28 @@ final class Answers implements Iterator<Outcome>, AutoCloseable {
       return new Asked(null, null, Outcome.failed("there is nothing: the value is null"));
     }
     try {
-      var constraint = options.schema == null ? null : Constraint.jsonSchema(options.schema);
+      long seed = options.seed(partition, row);
       if (task == Task.COMPLETE) {
         int[] tokens = model.llm().tokenizer().encode((String) value);
         return new Asked(
-            model.engine().submit(request(tokens).constraint(constraint)), new ChatAnswer(), null);
+            model.engine().submit(options.request(tokens, seed).constraint(constraint)),
+            new ChatAnswer(),
+            null);
       }
       var prompt = model.prompt(ChatPrompt.Question.of(Conversations.of(value, options.system)));
-      var request = prompt.constrained(request(prompt.tokens()), constraint);
+      var request = prompt.constrained(options.request(prompt.tokens(), seed), constraint);
       return new Asked(model.engine().submit(request), new ChatAnswer(prompt), null);
     } catch (IllegalArgumentException e) {
       return new Asked(null, null, Outcome.failed(e));
     }
   }
 
-  private Request request(int[] tokens) {
-    var s =
-        SamplingOptions.DEFAULT
-            .withTemperature((float) options.temperature)
-            .withSeed(options.seed(partition, row));
-    if (options.topP != null) {
-      s = s.withTopP(options.topP.floatValue());
-    }
-    if (options.topK != null) {
-      s = s.withTopK(options.topK);
-    }
-    if (options.minP != null) {
-      s = s.withMinP(options.minP.floatValue());
-    }
-    return Request.of(tokens).sampling(s).maxTokens(options.maxTokens).stop(List.of(options.stop));
-  }
-
   private static Outcome outcome(Asked one) {
     try {
-      var handle = one.handle;
-      for (Piece piece = handle.next(); piece != null; piece = handle.next()) {
-        one.answer.take(piece);
-      }
-      var result = handle.await();
-      one.answer.finish(result);
-      var usage = result.usage();
+      var usage = one.answer.read(one.handle, part -> {}).usage();
       return new Outcome(one.answer.content(), null, usage.promptTokens(), usage.answerTokens());
+    } catch (IllegalArgumentException e) { // such as a schema that the vocabulary cannot write
+      return Outcome.failed(e);
     } catch (InterruptedException e) {
       throw interrupted();
     }

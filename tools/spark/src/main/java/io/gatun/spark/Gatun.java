@@ -24,7 +24,8 @@ import org.apache.spark.util.TaskCompletionListener;
 /// Each function adds two columns: the one that is named, and `NAME_error`, which is null where all
 /// went well; what is wrong with a row is told there and harms no other row. Rows keep their order.
 /// A task that is run again gives the same rows. A column that is not there, or is there already,
-/// and a cluster that lacks what models need are told at once, by an `IllegalArgumentException`.
+/// an option that the function does not use, and a cluster that lacks what models need are told at
+/// once, by an `IllegalArgumentException`.
 public final class Gatun {
   private Gatun() {}
 
@@ -81,6 +82,7 @@ public final class Gatun {
     if (options.model == null) {
       throw new IllegalArgumentException("no model is named; need model(PATH or NAME)");
     }
+    options.check(task);
     var conf = rows.sparkSession().sparkContext().getConf();
     if (options.threads == 0) {
       options.threads = Cluster.cores(conf);

@@ -4,6 +4,7 @@ import io.gatun.loaders.CheckpointException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import org.apache.spark.SparkConf;
 import org.apache.spark.sql.AnalysisException;
 import org.apache.spark.sql.Dataset;
@@ -21,8 +22,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "gatun spark",
     description = "Has a model compute a column of a dataset's rows, on a Spark cluster.",
-    sortOptions = false,
-    mixinStandardHelpOptions = true)
+    sortOptions = false)
 public final class GatunJob implements Callable<Integer> {
   private static final String LOCAL = "local[1]";
 
@@ -97,10 +97,9 @@ public final class GatunJob implements Callable<Integer> {
 
   @Option(
       names = "--parallel",
-      defaultValue = "8",
       paramLabel = "N",
       description = "Answers written at once in an executor; by default 8.")
-  private int parallel;
+  private Integer parallel;
 
   @Option(
       names = "--context",
@@ -110,17 +109,15 @@ public final class GatunJob implements Callable<Integer> {
 
   @Option(
       names = {"-n", "--max-tokens"},
-      defaultValue = "256",
       paramLabel = "N",
       description = "The most tokens of an answer; by default 256.")
-  private int maxTokens;
+  private Integer maxTokens;
 
   @Option(
-      names = "--temperature",
-      defaultValue = "0.8",
-      paramLabel = "X",
+      names = {"--temp", "--temperature"},
+      paramLabel = "T",
       description = "By default 0.8; 0 takes the likeliest token each time.")
-  private double temperature;
+  private Double temperature;
 
   @Option(names = "--system", paramLabel = "TEXT", description = "What chats begin with.")
   private String system;
@@ -132,34 +129,50 @@ public final class GatunJob implements Callable<Integer> {
   private Path schema;
 
   @Option(names = "--truncate", description = "Cut texts that are too long to embed.")
-  private boolean truncate;
+  private Boolean truncate;
 
   @Option(
       names = "--batch",
-      defaultValue = "32",
       paramLabel = "N",
       description = "Texts embedded together; by default 32.")
-  private int batch;
+  private Integer batch;
+
+  @Option(
+      names = "--points-per-side",
+      paramLabel = "N",
+      description = "Points that masks are asked for, N x N in a picture; by default 32.")
+  private Integer pointsPerSide;
 
   @Option(names = "--steps", paramLabel = "N", description = "Steps of a picture's scheduler.")
   private Integer steps;
 
   @Option(
       names = "--seed",
-      defaultValue = "0",
       paramLabel = "N",
       description = "Rows have seeds that come from this one; by default 0.")
-  private long seed;
+  private Long seed;
+
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      description = "Show this help.")
+  private boolean help;
 
   @Option(names = "--debug", description = "Show where an error comes from.")
   private boolean debug;
 
   private GatunJob() {}
 
-  /// Ends with exit code 2 for mistakes of the user, 1 for ours.
+  /// Runs a job in this process, and returns 2 for mistakes of the user, 1 for ours, else 0.
+  ///
+  /// @param args as of `gatun spark`
+  public static int run(String... args) {
+    return new CommandLine(new GatunJob()).setCaseInsensitiveEnumValuesAllowed(true).execute(args);
+  }
+
+  /// Ends with the exit code that [#run] returns.
   public static void main(String[] args) {
-    int code =
-        new CommandLine(new GatunJob()).setCaseInsensitiveEnumValuesAllowed(true).execute(args);
+    int code = run(args);
     if (code != 0) {
       System.exit(code); // else Spark ends the process when it is done
     }
@@ -169,8 +182,9 @@ public final class GatunJob implements Callable<Integer> {
   public Integer call() throws Exception {
     try {
       checkOutput();
-      checkCluster();
-      return run();
+      String text = schema == null ? null : Files.readString(existing(schema));
+      checkCluster(text);
+      return compute(text);
     } catch (ParameterException e) {
       throw e;
     } catch (Exception e) { // Spark declares none of its own
@@ -191,19 +205,19 @@ public final class GatunJob implements Callable<Integer> {
   }
 
   /// Before executors are started for nothing.
-  private void checkCluster() {
+  private void checkCluster(String text) {
     var conf = new SparkConf();
     conf.setIfMissing("spark.master", LOCAL);
     var options = new GatunOptions();
-    fill(options, model, null, null);
+    fill(options, model, text, null);
+    options.check(task);
     Cluster.check(conf, task, options);
   }
 
-  private int run() throws Exception {
+  private int compute(String text) throws Exception {
     try (var spark = session()) {
       var metrics = GatunMetrics.of(spark);
       String found = stage ? Gatun.stage(spark, existing(Path.of(model))) : model;
-      String text = schema == null ? null : Files.readString(existing(schema));
       var rows = read(spark);
       if (partitions != null) {
         rows = rows.repartition(partitions);
@@ -224,16 +238,24 @@ public final class GatunJob implements Callable<Integer> {
   }
 
   private void fill(GatunOptions o, String found, String text, GatunMetrics metrics) {
-    o.model(found).parallel(parallel).maxTokens(maxTokens).temperature(temperature);
-    o.system(system).schema(text).truncate(truncate).batch(batch).seed(seed).metrics(metrics);
-    if (threads != null) {
-      o.threads(threads);
-    }
-    if (context != null) {
-      o.context(context);
-    }
-    if (steps != null) {
-      o.steps(steps);
+    o.model(found).metrics(metrics);
+    given(threads, o::threads);
+    given(parallel, o::parallel);
+    given(context, o::context);
+    given(maxTokens, o::maxTokens);
+    given(temperature, o::temperature);
+    given(system, o::system);
+    given(text, o::schema);
+    given(truncate, o::truncate);
+    given(batch, o::batch);
+    given(pointsPerSide, o::pointsPerSide);
+    given(steps, o::steps);
+    given(seed, o::seed);
+  }
+
+  private static <T> void given(T value, Consumer<T> set) {
+    if (value != null) {
+      set.accept(value);
     }
   }
 

@@ -2,17 +2,13 @@ package io.gatun.spring;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.models.Shared;
+import io.gatun.models.chat.AnswerOptions;
 import io.gatun.models.chat.ChatAnswer;
 import io.gatun.models.chat.ChatEngine;
 import io.gatun.models.chat.ChatPrompt;
 import io.gatun.models.constraint.Constraint;
 import io.gatun.models.engine.Handle;
-import io.gatun.models.engine.Piece;
-import io.gatun.models.engine.Request;
-import io.gatun.models.engine.Result;
 import io.gatun.models.engine.Stats;
-import io.gatun.models.sampling.SamplingOptions;
-import io.gatun.models.sampling.SamplingOptions.Penalties;
 import io.gatun.spring.GatunChatOptions.ToolChoice;
 import io.micrometer.observation.Observation;
 import io.micrometer.observation.ObservationRegistry;
@@ -51,10 +47,11 @@ import reactor.core.publisher.FluxSink;
 ///
 /// Tools are called in the form that the model was trained on, with arguments that follow their
 /// schemas; as with any model of Spring AI it is `ChatClient` that runs them. An output schema is
-/// kept to the letter. What the model thinks before it answers is its message's property
-/// `thinking`. What it cannot do is refused by an `IllegalArgumentException`: media, another
-/// model's name, tools together with an output schema. Any thread may use it; requests of several
-/// threads are computed together.
+/// kept to the letter by each answer that is no call. What the model thinks before it answers is
+/// its message's property `thinking`. What it cannot do is refused by an
+/// `IllegalArgumentException`: media, another model's name, an output schema together with tools
+/// that must be called, or whose calls the model marks by nothing. Any thread may use it; requests
+/// of several threads are computed together.
 public final class GatunChatModel implements ChatModel, AutoCloseable {
   static final String PROVIDER = "gatun";
 
@@ -176,11 +173,6 @@ public final class GatunChatModel implements ChatModel, AutoCloseable {
     if (all.getToolChoice() == ToolChoice.REQUIRED && !tools) {
       throw new IllegalArgumentException("a tool must be called, and there are none");
     }
-    if (tools && all.getToolChoice() != ToolChoice.NONE && all.getOutputSchema() != null) {
-      throw new IllegalArgumentException(
-          "tools and an output schema in one prompt: the schema would keep the model from calling"
-              + " them. Ask without tools for the last answer, or without the schema");
-    }
     return prompt.mutate().chatOptions(all).build();
   }
 
@@ -189,7 +181,6 @@ public final class GatunChatModel implements ChatModel, AutoCloseable {
     final Handle handle;
     private final String id = "gatun-" + UUID.randomUUID();
     private final ChatAnswer answer;
-    private Result result;
     private int calls;
 
     Answer(Prompt asked) {
@@ -210,12 +201,19 @@ public final class GatunChatModel implements ChatModel, AutoCloseable {
                   true,
                   o.getTemplateVariables()));
       var request =
-          Request.of(prompt.tokens())
-              .sampling(sampling(o))
-              .maxTokens(
-                  o.getMaxTokens() == null ? model.engine().contextLimit() : o.getMaxTokens())
-              .stop(o.getStopSequences() == null ? List.of() : o.getStopSequences())
-              .timeout(timeout);
+          new AnswerOptions(
+                  o.getTemperature(),
+                  o.getTopP(),
+                  o.getTopK(),
+                  o.getMinP(),
+                  o.getRepeatPenalty(),
+                  o.getPresencePenalty(),
+                  o.getFrequencyPenalty(),
+                  o.getSeed(),
+                  o.getMaxTokens(),
+                  o.getStopSequences(),
+                  timeout)
+              .request(prompt.tokens());
       var constraint =
           o.getOutputSchema() == null ? null : Constraint.jsonSchema(o.getOutputSchema());
       handle = model.engine().submit(prompt.constrained(request, constraint));
@@ -224,20 +222,14 @@ public final class GatunChatModel implements ChatModel, AutoCloseable {
 
     void read(Consumer<ChatResponse> reader) {
       try {
-        for (Piece piece = handle.next(); piece != null; piece = handle.next()) {
-          tell(answer.take(piece), reader);
-        }
-        result = handle.await();
-        switch (result.reason()) {
+        switch (answer.read(handle, part -> tell(part, reader)).reason()) {
           case TIMEOUT -> throw new IllegalStateException("the answer took longer than " + timeout);
           case CANCELLED -> throw new CancellationException("the answer was cancelled");
-          default -> tell(answer.finish(result), reader);
+          default -> {}
         }
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         throw new CancellationException("the thread was interrupted");
-      } finally {
-        handle.cancel(); // if it has not ended, nobody reads it any more
       }
     }
 
@@ -274,8 +266,8 @@ public final class GatunChatModel implements ChatModel, AutoCloseable {
               .build();
       var metadata = ChatResponseMetadata.builder().id(id).model(name);
       var generation = ChatGenerationMetadata.NULL;
-      if (result != null) {
-        var usage = result.usage();
+      if (answer.isFinished()) {
+        var usage = answer.result().usage();
         metadata.usage(
             new DefaultUsage(
                 usage.promptTokens(),
@@ -290,41 +282,11 @@ public final class GatunChatModel implements ChatModel, AutoCloseable {
     }
 
     private String reason() {
-      return switch (result.reason()) {
+      return switch (answer.result().reason()) {
         case LENGTH, CONTEXT -> "length";
         default -> answer.calls().isEmpty() ? "stop" : "tool_calls";
       };
     }
-  }
-
-  private static SamplingOptions sampling(GatunChatOptions o) {
-    var s = SamplingOptions.DEFAULT;
-    if (o.getTemperature() != null) {
-      s = s.withTemperature(o.getTemperature().floatValue());
-    }
-    if (o.getTopP() != null) {
-      s = s.withTopP(o.getTopP().floatValue());
-    }
-    if (o.getTopK() != null) {
-      s = s.withTopK(o.getTopK());
-    }
-    if (o.getMinP() != null) {
-      s = s.withMinP(o.getMinP().floatValue());
-    }
-    if (o.getSeed() != null) {
-      s = s.withSeed(o.getSeed());
-    }
-    var penalties = s.penalties();
-    return s.withPenalties(
-        new Penalties(
-            or(o.getRepeatPenalty(), penalties.repeat()),
-            or(o.getPresencePenalty(), penalties.presence()),
-            or(o.getFrequencyPenalty(), penalties.frequency()),
-            penalties.lastN()));
-  }
-
-  private static float or(Double value, float otherwise) {
-    return value == null ? otherwise : value.floatValue();
   }
 
   /// Gives the model back, which the last user closes.

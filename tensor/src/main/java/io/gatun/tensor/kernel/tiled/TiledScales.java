@@ -26,6 +26,10 @@ import jdk.incubator.vector.IntVector;
 /// Adds what groups contribute to products: their sums of [TiledWords], times the scales of weights
 /// and activations. Root kernels, as there.
 final class TiledScales {
+  /// What products with minima are made in, since times 2^112, as F16 need it, sums of activations
+  /// would not fit into a float.
+  private static final float UNIT = 0x1p-32f;
+
   private TiledScales() {}
 
   /// Zeros for the products at `y` and [TiledProduct#ODD_BYTES] behind.
@@ -100,7 +104,8 @@ final class TiledScales {
   static void minima(
       int lane, long w, int tile, long x, int step, int from, int to, long s, int sums, long y) {
     int up = 16 - 16 * lane;
-    FloatVector product = FloatVector.fromMemorySegment(FLOATS, ALL, y & IN_BOUNDS, ORDER);
+    FloatVector product =
+        FloatVector.fromMemorySegment(FLOATS, ALL, y & IN_BOUNDS, ORDER).mul(UNIT);
     for (int g = from; g < to; g++) {
       long at = w + (long) (g >> 3) * tile & IN_BOUNDS;
       long pairs = at + MINIMA_HEAD_BYTES + (g & 7) * PAIRS_GROUP_BYTES & IN_BOUNDS;
@@ -121,14 +126,15 @@ final class TiledScales {
               .and(F16_PLACE)
               .reinterpretAsFloats()
               .mul((FloatVector) pair.lanewise(LSHR, 24).convertShape(I2F, FLOATS, 0));
-      FloatVector f = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALE) * F16_BIAS);
-      FloatVector t = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALED_SUM) * F16_BIAS);
+      FloatVector f = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALE) * (F16_BIAS * UNIT));
+      FloatVector t =
+          FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALED_SUM) * (F16_BIAS * UNIT));
       product =
           ((FloatVector) i.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
               .fma(f, t.mul(8))
               .fma(ds, product)
               .sub(mn.mul(t));
     }
-    product.intoMemorySegment(ALL, y & IN_BOUNDS, ORDER);
+    product.mul(1 / UNIT).intoMemorySegment(ALL, y & IN_BOUNDS, ORDER);
   }
 }

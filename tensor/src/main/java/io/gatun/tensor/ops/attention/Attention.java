@@ -18,6 +18,10 @@ public final class Attention {
   /// for every length.
   private static final int SHORT = 512;
 
+  /// The most queries of an image whose products are made without a library, as those of windows: a
+  /// call of it takes longer.
+  private static final int FEW = 64;
+
   private Attention() {}
 
   /// Of q (T, H, K) over what the pages of its rows hold: (T, H, V).
@@ -83,7 +87,7 @@ public final class Attention {
           run(ctx, List.of(new Operands(all, k, v, of)), groups, spec, 0);
           HeadsTogether.fromDiagonal(of, heads, groups, out);
         } else {
-          run(ctx, List.of(new Operands(q, k, v, out)), heads, spec, 0);
+          run(ctx, List.of(new Operands(q, k, v, out)), heads, spec, FEW);
         }
       }
     }

@@ -36,24 +36,27 @@ public final class Elementwise {
     var rows = new RowOffsets(x);
     var to = (DType.Plain) out.dtype();
     var backend = ctx.backend();
-    long n = rows.columns();
+    // Without gaps rows mean nothing, and those of three colours would be slow.
+    boolean dense = rows.distance() == rows.columns();
+    long n = dense ? RowMap.CHUNK : rows.columns();
     long stride = 4L * Math.min(n, RowMap.CHUNK);
     try (var _ = ctx.scope()) {
       MemorySegment scratch = ctx.workspace().take(ctx.workers().threads() * stride);
       ctx.forEach(
-          rows.count(),
+          dense ? Math.ceilDiv(x.size(), n) : rows.count(),
           Context.grain(n),
           (worker, from, end) -> {
             for (long row = from; row < end; row++) {
-              long at = rows.element(row);
+              long at = dense ? row * n : rows.element(row);
+              long columns = Math.min(n, x.size() - row * n);
               if (x.dtype() == to) {
                 long bytes = to.blockBytes();
                 MemorySegment.copy(
-                    x.segment(), at * bytes, out.segment(), row * n * bytes, n * bytes);
+                    x.segment(), at * bytes, out.segment(), row * n * bytes, columns * bytes);
                 continue;
               }
-              for (long i = 0; i < n; i += RowMap.CHUNK) {
-                long count = Math.min(RowMap.CHUNK, n - i);
+              for (long i = 0; i < columns; i += RowMap.CHUNK) {
+                long count = Math.min(RowMap.CHUNK, columns - i);
                 if (to == DType.Plain.F32) {
                   RowMap.load(backend, x, at + i, count, out.segment(), 4 * (row * n + i));
                 } else {

@@ -61,6 +61,13 @@ public final class Call implements AutoCloseable {
     return request;
   }
 
+  /// What stands behind the `?`, as fields that are texts.
+  public Fields parameters() {
+    var all = JSON.createObjectNode();
+    Request.extractQueryParameters(request).forEach(p -> all.put(p.getName(), p.getValue()));
+    return Fields.of(all, "");
+  }
+
   /// The body as JSON.
   ///
   /// @throws ApiException if it is none, or too large

@@ -43,6 +43,8 @@ public final class Settings {
 
   public final List<Lora> loras = new ArrayList<>();
   public boolean lookup;
+  public Path index;
+  public Path embedder;
   public URI labelStudio;
   public String labelStudioKey;
   public Consumer<String> notices = line -> {};

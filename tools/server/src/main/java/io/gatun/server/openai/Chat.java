@@ -8,6 +8,8 @@ import io.gatun.server.models.Models;
 import io.gatun.server.models.TextModel;
 import io.gatun.server.models.Use;
 import io.gatun.server.text.Answers;
+import io.gatun.server.text.Grounding;
+import io.gatun.server.text.Library;
 import io.gatun.server.text.Messages;
 import io.gatun.server.text.Sampling;
 import java.util.List;
@@ -18,10 +20,13 @@ public final class Chat {
 
   private final Models models;
   private final Settings settings;
+  private final Library documents;
 
-  Chat(Models models, Settings settings) {
+  /// @param documents to answer from; null for none
+  Chat(Models models, Settings settings, Library documents) {
     this.models = models;
     this.settings = settings;
+    this.documents = documents;
   }
 
   void addTo(Routes routes) {
@@ -32,7 +37,10 @@ public final class Chat {
     var f = Fields.of(call.json(), "");
     try (var lease = models.lease(f.text("model", null), Use.CHAT, TextModel.class)) {
       var model = lease.model();
-      var prompt = Messages.prompt(f, model);
+      int most = f.count("max_tokens", Integer.MAX_VALUE, 1, Integer.MAX_VALUE);
+      most = f.count("max_completion_tokens", most, 1, Integer.MAX_VALUE);
+      var grounding = Grounding.of(f, documents, most);
+      var prompt = Messages.prompt(f, model, grounding);
       var constraint = Sampling.constraint(f);
       if (constraint != null && prompt.isForced()) {
         throw f.invalid("tool_choice", "asks for a call, and another field for another form");
@@ -43,8 +51,6 @@ public final class Chat {
       if (top > 0 && !logprobs) {
         throw f.invalid("top_logprobs", "is set, and logprobs is not true");
       }
-      int most = f.count("max_tokens", Integer.MAX_VALUE, 1, Integer.MAX_VALUE);
-      most = f.count("max_completion_tokens", most, 1, Integer.MAX_VALUE);
       var request =
           prompt
               .constrained(
@@ -56,7 +62,8 @@ public final class Chat {
       ignoreHarmless(f);
       f.requireAllRead();
       try (var written = Answers.ask(call, model, List.of(request), answers, settings.ping)) {
-        var reply = new ChatReply(written, lease.name(), model, prompt, answers);
+        var reply =
+            new ChatReply(written, lease.name(), model, prompt, answers, grounding.sources());
         if (stream) {
           reply.stream(call, usage);
         } else {

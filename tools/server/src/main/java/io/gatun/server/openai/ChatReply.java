@@ -20,11 +20,20 @@ import java.util.List;
 /// An answer of `/v1/chat/completions`: messages, or what changes in them.
 final class ChatReply extends Reply {
   private final Tokenizer tokenizer;
+  private final ArrayNode sources;
   private final List<ChatAnswer> choices = new ArrayList<>();
   private final List<ArrayNode> logprobs = new ArrayList<>();
 
-  ChatReply(Answers answers, String name, TextModel model, ChatPrompt prompt, int count) {
+  /// @param sources that the answer is from; null if none were looked for
+  ChatReply(
+      Answers answers,
+      String name,
+      TextModel model,
+      ChatPrompt prompt,
+      int count,
+      ArrayNode sources) {
     super(answers, "chatcmpl-", name, count, count);
+    this.sources = sources;
     tokenizer = model.tokenizer();
     for (int i = 0; i < count; i++) {
       choices.add(new ChatAnswer(prompt));
@@ -35,6 +44,13 @@ final class ChatReply extends Reply {
   @Override
   String object(boolean whole) {
     return whole ? "chat.completion" : "chat.completion.chunk";
+  }
+
+  @Override
+  void tellBeside(ObjectNode body) {
+    if (sources != null) {
+      body.set("sources", sources);
+    }
   }
 
   @Override
@@ -92,6 +108,9 @@ final class ChatReply extends Reply {
   void begin(Call call, int index) throws IOException {
     var first = event(index);
     delta(first).put("role", "assistant").put("content", "");
+    if (index == 0) {
+      tellBeside(first);
+    }
     call.event(first);
   }
 

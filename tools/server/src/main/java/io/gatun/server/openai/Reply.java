@@ -41,6 +41,9 @@ abstract class Reply {
   /// @param whole whether it is the answer as a whole, or an event
   abstract String object(boolean whole);
 
+  /// Tells what an answer has beside its choices.
+  void tellBeside(ObjectNode body) {}
+
   /// Takes a piece of a choice that is told as a whole.
   abstract void take(int index, Piece piece);
 
@@ -96,6 +99,7 @@ abstract class Reply {
       tell(i, choice);
       choice.put("finish_reason", reason(i, results[i]));
     }
+    tellBeside(body);
     addUsage(body);
     call.send(body);
   }

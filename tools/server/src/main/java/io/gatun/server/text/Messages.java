@@ -26,16 +26,25 @@ public final class Messages {
 
   /// Reads `messages`, `tools`, `tool_choice` and what else a template looks at.
   ///
+  /// @param grounding puts what was found before the last question
   /// @throws ApiException if they are none that this server understands
-  public static ChatPrompt prompt(Fields f, TextModel model) {
-    return prompt(f, kwargs(f), model);
+  public static ChatPrompt prompt(Fields f, TextModel model, Grounding grounding) {
+    return prompt(f, kwargs(f), model, grounding);
   }
 
   /// As the other, with switches that are known already.
   ///
   /// @param kwargs the template's own switches
   public static ChatPrompt prompt(Fields f, Map<String, Object> kwargs, TextModel model) {
+    return prompt(f, kwargs, model, null);
+  }
+
+  private static ChatPrompt prompt(
+      Fields f, Map<String, Object> kwargs, TextModel model, Grounding grounding) {
     var messages = messages(f);
+    if (grounding != null) {
+      grounding.ground(messages, model);
+    }
     var tools = tools(f);
     var forced = forced(f, tools);
     boolean several = f.flag("parallel_tool_calls", true);

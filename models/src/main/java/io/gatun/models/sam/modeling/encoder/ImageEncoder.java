@@ -20,9 +20,12 @@ public sealed interface ImageEncoder permits HieraEncoder, ImageEncoderViT, Tiny
   /// @param probe sees the tokens with their positions and after each block
   Encoded encode(Functional f, Tensor image, Consumer<Tensor> probe);
 
+  /// A probe that sees nothing, for which nothing has to be prepared.
+  Consumer<Tensor> NONE = _ -> {};
+
   /// As [#encode(Functional, Tensor, Consumer)], showing nothing.
   default Encoded encode(Functional f, Tensor image) {
-    return encode(f, image, x -> {});
+    return encode(f, image, NONE);
   }
 
   /// Floating-point operations of the products in one call, two for each multiplication and

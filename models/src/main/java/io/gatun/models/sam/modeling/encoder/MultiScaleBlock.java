@@ -45,7 +45,8 @@ final class MultiScaleBlock {
     layers1 = weights.linear("mlp.layers.1", d, hidden);
   }
 
-  /// x (1, H, W, C) to (1, H, W, D), or, where it pools, (1, H / 2, W / 2, D):
+  /// x (B, H, W, C) to (B, H, W, D), or, where it pools, (B, H / 2, W / 2, D), of an image or of
+  /// squares of it as large as the windows:
   ///
   ///     n = norm1(x); h = pool(n Wproj) + attention(n) Wattn, or x + attention(n) Wattn
   ///     y = h + gelu(norm2(h) W0) W1
@@ -65,13 +66,15 @@ final class MultiScaleBlock {
   ///
   /// The reference pads x with zeros to whole windows and then multiplies it, which gives the bias.
   private Tensor attention(Functional f, Tensor x) {
+    long batch = x.dim(0);
     long side = x.dim(1);
     long d = form.dimOut;
-    var y = f.linear(x, qkv); // (1, H, W, 3 D)
-    int window = form.window == 0 ? Math.toIntExact(side) : form.window;
+    var y = f.linear(x, qkv); // (B, H, W, 3 D)
+    boolean whole = form.window == 0 || form.window == side;
+    int window = whole ? Math.toIntExact(side) : form.window;
     var all =
-        form.window == 0
-            ? y.reshape(1, side * side, 3 * d)
+        whole
+            ? y.reshape(batch, side * side, 3 * d)
             : f.windowPartition(y, window, qkvBias); // (windows, T, 3 D)
     var q = all.slice(-1, 0, d);
     int out = window;
@@ -88,14 +91,24 @@ final class MultiScaleBlock {
             form.heads,
             AttentionSpec.full(scale));
     long rows = side(side);
-    return form.window == 0
-        ? result.reshape(1, rows, rows, d)
-        : f.windowUnpartition(result, out, 1, rows, rows);
+    return whole
+        ? result.reshape(batch, rows, rows, d)
+        : f.windowUnpartition(result, out, batch, rows, rows);
   }
 
   /// Rows of the result for so many of the input.
   long side(long rows) {
     return form.pools ? rows / 2 : rows;
+  }
+
+  /// Channels of the result.
+  int dimOut() {
+    return form.dimOut;
+  }
+
+  /// Whether it looks at nothing outside of squares of so many rows.
+  boolean staysIn(long rows) {
+    return form.window == rows && (!form.pools || rows % 2 == 0);
   }
 
   /// Of the products in one [#forward] of (1, rows, rows, C).

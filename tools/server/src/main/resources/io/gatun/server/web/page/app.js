@@ -3,12 +3,13 @@
 import * as api from './api.js';
 import * as chat from './chat.js';
 import {byId, toast} from './dom.js';
+import * as documents from './documents.js';
 import * as images from './images.js';
 import {loadModels} from './models.js';
 import * as segment from './segment.js';
 import * as status from './status.js';
 
-const VIEWS = {chat: 'Chat', images: 'Images', segment: 'Segment', status: 'Status'};
+const VIEWS = {chat: 'Chat', images: 'Images', segment: 'Segment', documents: 'Documents', status: 'Status'};
 
 function showView() {
   const name = location.hash.slice(1) in VIEWS ? location.hash.slice(1) : 'chat';
@@ -19,6 +20,7 @@ function showView() {
   }
   document.title = name === 'chat' ? 'Gatun' : VIEWS[name] + ' · Gatun';
   status.watch(name === 'status');
+  documents.show(name === 'documents');
 }
 
 /// On a phone the list of chats lies over the page.
@@ -98,4 +100,5 @@ showView();
 chat.start();
 images.start();
 segment.start();
+documents.start();
 refresh();

@@ -28,4 +28,7 @@ export async function loadModels() {
   return models;
 }
 
+/// All that the server has.
+export const all = () => models;
+
 export const kindOf = m => m.use;

@@ -1,4 +1,4 @@
-package io.gatun.models.diffusion;
+package io.gatun.models.diffusion.lora;
 
 import java.nio.file.Path;
 import java.util.List;

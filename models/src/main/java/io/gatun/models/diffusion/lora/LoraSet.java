@@ -1,9 +1,9 @@
-package io.gatun.models.diffusion;
+package io.gatun.models.diffusion.lora;
 
 import io.gatun.loaders.CheckpointException;
+import io.gatun.models.diffusion.OriginalNames;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.WeightMerge;
-import io.gatun.models.nn.WeightNames;
 import io.gatun.tensor.ops.Functional;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
@@ -44,22 +44,7 @@ public final class LoraSet implements AutoCloseable {
   public WeightMerge merge(String part, JsonKeys config, Functional f) {
     return loras.isEmpty()
         ? WeightMerge.NONE
-        : new LoraMerge(loras, part, originalNames(part, config), f, arena);
-  }
-
-  /// The names of the makers' own layout; only UNets of equally deep blocks have them.
-  private static WeightNames originalNames(String part, JsonKeys config) {
-    var json = config.json();
-    return switch (part) {
-      case "transformer" ->
-          TransformerNames.of(
-              json.path("_class_name").asText(), json.path("num_layers").asInt(), "");
-      case "unet" ->
-          json.path("layers_per_block").isInt()
-              ? LdmNames.unet(config.texts("up_block_types"), config.count("layers_per_block"), "")
-              : null;
-      default -> null;
-    };
+        : new LoraMerge(loras, part, OriginalNames.of(part, config), f, arena);
   }
 
   /// What each file adapted, and what of it has no place, once all networks are there.
