@@ -42,7 +42,10 @@ final class BenchLlm implements Runnable {
   private static final int FILLED = 256;
 
   private static final long WARM_UP_NANOS = 5_000_000_000L;
-  private static final long PREFILL_WARM_UP_NANOS = 1_500_000_000L;
+  private static final long PREFILL_WARM_UP_NANOS = 1_000_000_000L;
+
+  /// Prompts of at most so many tokens are measured more often.
+  private static final int SHORT_PROMPT = 64;
 
   @Spec private CommandSpec spec;
 
@@ -161,9 +164,9 @@ final class BenchLlm implements Runnable {
   private double prefill(Decoder decoder, Ops ops, int n) {
     var ids = new int[n];
     Arrays.setAll(ids, i -> (i * 7919 + 1) % decoder.config().vocabSize());
-    var seconds = new double[5];
-    long limit = System.nanoTime() + PREFILL_WARM_UP_NANOS;
-    for (int run = -1; run < seconds.length; run += run >= 0 || System.nanoTime() > limit ? 1 : 0) {
+    var seconds = new double[n <= SHORT_PROMPT ? 15 : 5];
+    var rest = new CompilerRest(PREFILL_WARM_UP_NANOS, WARM_UP_NANOS);
+    for (int run = -1; run < seconds.length; run += run >= 0 || rest.isReached() ? 1 : 0) {
       try (var pool = new KvPool(Long.MAX_VALUE);
           var sequence = new Sequence(pool, decoder.layout(kv), n);
           var _ = ops.scope()) {
@@ -181,14 +184,14 @@ final class BenchLlm implements Runnable {
   private double[] decode(Decoder decoder, Ops ops, int depth, Map<String, Object> figures) {
     var seconds = new double[DECODED];
     try (var pool = new KvPool(Long.MAX_VALUE);
-        var sequence = new Sequence(pool, decoder.layout(kv), depth + 4 * DECODED)) {
+        var sequence = new Sequence(pool, decoder.layout(kv), depth + 8 * DECODED)) {
       fill(ops, sequence, depth);
       int[] ids = new int[16];
       Arrays.fill(ids, 1);
-      long limit = System.nanoTime() + WARM_UP_NANOS;
-      for (int i = -2 * DECODED; i < DECODED; i++) {
-        if (i < 0 && System.nanoTime() > limit) {
-          i = 0; // slow kernels, or a large model: warm by now
+      var rest = new CompilerRest(0, WARM_UP_NANOS);
+      for (int i = -6 * DECODED; i < DECODED; i++) {
+        if (i < 0 && rest.isReached()) {
+          i = 0;
         }
         long start = System.nanoTime();
         try (var _ = ops.scope()) {

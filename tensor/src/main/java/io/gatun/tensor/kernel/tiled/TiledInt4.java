@@ -83,6 +83,9 @@ final class TiledInt4 {
   static void twoRows(
       long w, int shift, int bytes, long x, int step, int groups, long y, long yStride) {
     int mask = (1 << shift) - 1;
+    ShortVector by4 = ShortVector.broadcast(WORDS, 4);
+    ShortVector by8 = ShortVector.broadcast(WORDS, 8);
+    ShortVector by12 = ShortVector.broadcast(WORDS, 12);
     FloatVector even0 = FloatVector.zero(FLOATS);
     FloatVector odd0 = even0;
     FloatVector even1 = even0;
@@ -103,13 +106,13 @@ final class TiledInt4 {
         long b1 = b0 + BLOCK_BYTES;
         s0 = v.mul(IntVector.broadcast(INTS, ALL.get(INT, b0)).reinterpretAsShorts()).add(s0);
         s1 = v.mul(IntVector.broadcast(INTS, ALL.get(INT, b1)).reinterpretAsShorts()).add(s1);
-        ShortVector v1 = v.lanewise(LSHR, 4);
+        ShortVector v1 = v.lanewise(LSHR, by4);
         s0 = v1.mul(IntVector.broadcast(INTS, ALL.get(INT, b0 + 4)).reinterpretAsShorts()).add(s0);
         s1 = v1.mul(IntVector.broadcast(INTS, ALL.get(INT, b1 + 4)).reinterpretAsShorts()).add(s1);
-        ShortVector v2 = v.lanewise(LSHR, 8);
+        ShortVector v2 = v.lanewise(LSHR, by8);
         s0 = v2.mul(IntVector.broadcast(INTS, ALL.get(INT, b0 + 8)).reinterpretAsShorts()).add(s0);
         s1 = v2.mul(IntVector.broadcast(INTS, ALL.get(INT, b1 + 8)).reinterpretAsShorts()).add(s1);
-        ShortVector v3 = v.lanewise(LSHR, 12);
+        ShortVector v3 = v.lanewise(LSHR, by12);
         s0 = v3.mul(IntVector.broadcast(INTS, ALL.get(INT, b0 + 12)).reinterpretAsShorts()).add(s0);
         s1 = v3.mul(IntVector.broadcast(INTS, ALL.get(INT, b1 + 12)).reinterpretAsShorts()).add(s1);
       }

@@ -21,7 +21,8 @@ import jdk.incubator.vector.ShortVector;
 ///
 /// These are root kernels, which call nothing but the JDK's vectors. C2 inlines many of the calls
 /// only after it has parsed the rest, so a sum that a loop carries is never the receiver of one.
-/// All do the same arithmetic for a row of activations, however many rows there are.
+/// All do the same arithmetic for a row of activations, however many rows there are. Words are
+/// shifted by vectors: C2 moves a number to a vector register at each shift of 16-bit lanes.
 ///
 /// @see Groups
 final class TiledWords {
@@ -64,7 +65,7 @@ final class TiledWords {
             ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
         long b = a + q * 16;
         for (int i = 0; i < 4; i++) {
-          ShortVector n = v.lanewise(LSHR, 4 * i);
+          ShortVector n = v.lanewise(LSHR, ShortVector.broadcast(WORDS, 4 * i));
           long c = b + 4 * i & IN_BOUNDS;
           s0 = n.mul(IntVector.broadcast(INTS, ALL.get(INT, c)).reinterpretAsShorts()).add(s0);
         }
@@ -93,7 +94,7 @@ final class TiledWords {
             ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
         long b = a + q * 16;
         for (int i = 0; i < 4; i++) {
-          ShortVector n = v.lanewise(LSHR, 4 * i);
+          ShortVector n = v.lanewise(LSHR, ShortVector.broadcast(WORDS, 4 * i));
           long c = b + 4 * i & IN_BOUNDS;
           s0 = n.mul(IntVector.broadcast(INTS, ALL.get(INT, c)).reinterpretAsShorts()).add(s0);
           s1 =
@@ -132,7 +133,7 @@ final class TiledWords {
             ShortVector.fromMemorySegment(WORDS, ALL, words + q * 64 & IN_BOUNDS, ORDER);
         long b = a + q * 16;
         for (int i = 0; i < 4; i++) {
-          ShortVector n = v.lanewise(LSHR, 4 * i);
+          ShortVector n = v.lanewise(LSHR, ShortVector.broadcast(WORDS, 4 * i));
           long c = b + 4 * i & IN_BOUNDS;
           s0 = n.mul(IntVector.broadcast(INTS, ALL.get(INT, c)).reinterpretAsShorts()).add(s0);
           s1 =
