@@ -24,7 +24,7 @@ final class StartUpTraining {
       run("--help");
       run("inspect", model);
       run("inspect", "--json", model);
-      run("generate", "--max-tokens", "8");
+      run("generate", "--max-tokens=8");
       run("quantize", "--model", model, "--out", tiled);
       run("generate", "--model", tiled, "--prompt", "KING RICHARD", "--max-tokens", "8");
       String mask = folder.resolve("mask.png").toString();
