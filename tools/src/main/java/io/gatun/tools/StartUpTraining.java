@@ -2,6 +2,7 @@ package io.gatun.tools;
 
 import io.gatun.models.Llm;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -12,6 +13,7 @@ final class StartUpTraining {
 
   public static void main(String[] args) throws IOException {
     Health.warn(System.err);
+    new Interrupts(new PrintWriter(System.err)).listen();
     String model = System.getProperty("gatun.home") + "/models/pretrained/tiny-llm";
     String sam = System.getProperty("gatun.home") + "/models/pretrained/tiny-sam";
     Path folder = Files.createTempDirectory("gatun-training");
@@ -22,7 +24,7 @@ final class StartUpTraining {
       run("--help");
       run("inspect", model);
       run("inspect", "--json", model);
-      run("generate", "--max-tokens", "8");
+      run("generate", "--max-tokens=8");
       run("quantize", "--model", model, "--out", tiled);
       run("generate", "--model", tiled, "--prompt", "KING RICHARD", "--max-tokens", "8");
       String mask = folder.resolve("mask.png").toString();

@@ -67,6 +67,8 @@ class CommandLineTest {
     var loaded = Files.readAllLines(log);
     long archived = loaded.stream().filter(c -> c.contains("shared objects file")).count();
     assertTrue(archived > 0.85 * loaded.size(), archived + " of " + loaded.size());
+    long parser = loaded.stream().filter(c -> c.matches(".* picocli\\..*file:.*")).count();
+    assertTrue(parser < 10, parser + " of picocli's");
   }
 
   @Test
