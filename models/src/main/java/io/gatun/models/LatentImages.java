@@ -25,17 +25,15 @@ final class LatentImages {
 
   private final Autoencoder encoder;
   private final Autoencoder decoder;
-  private final Functional encodes;
-  private final Functional decodes;
+  private final Functional f;
 
   /// What decodes need not be what encodes, if it is for the same latents.
   ///
-  /// @param asked the type to compute in, if an autoencoder has no other
-  LatentImages(Autoencoder encoder, Autoencoder decoder, Ops ops, DType.Plain asked) {
+  /// @param dtype the type to compute in
+  LatentImages(Autoencoder encoder, Autoencoder decoder, Ops ops, DType.Plain dtype) {
     this.encoder = encoder;
     this.decoder = decoder;
-    encodes = new Functional(ops, encoder.dtype(asked));
-    decodes = decoder == encoder ? encodes : new Functional(ops, decoder.dtype(asked));
+    f = new Functional(ops, dtype);
   }
 
   /// Pixels a side for one latent.
@@ -49,8 +47,7 @@ final class LatentImages {
 
   /// See [Functional#releaseWeights].
   void releaseWeights() {
-    encodes.releaseWeights();
-    decodes.releaseWeights();
+    f.releaseWeights();
   }
 
   /// About how many bytes of the workspace it takes to decode an image.
@@ -60,14 +57,13 @@ final class LatentImages {
     long factor = factor();
     long atOnce =
         tile == 0 ? size.pixels() : Math.min(size.pixels(), tile * factor * tile * factor);
-    return decoder.workNumbers(atOnce) * decodes.dtype().blockBytes()
-        + size.pixels() * RGB * Float.BYTES;
+    return decoder.workNumbers(atOnce) * f.dtype().blockBytes() + size.pixels() * RGB * Float.BYTES;
   }
 
   /// The image of latents, as a whole, or in squares of `tile` latents if that is not 0.
   Image decode(float[] latents, int height, int width, int tile) {
-    try (var _ = decodes.scope()) {
-      Tensor pixels = decoder.decode(decodes, latents, height, width, tile); // (1, 8H, 8W, 3)
+    try (var _ = f.scope()) {
+      Tensor pixels = decoder.decode(f, latents, height, width, tile); // (1, 8H, 8W, 3)
       var bytes = Arena.ofAuto().allocate(pixels.size());
       for (long i = 0; i < pixels.size(); i++) {
         bytes.set(ValueLayout.JAVA_BYTE, i, toByte(get(pixels, i)));
@@ -82,7 +78,7 @@ final class LatentImages {
   }
 
   Workers workers() {
-    return encodes.ops().workers();
+    return f.ops().workers();
   }
 
   /// A picture in the size of images of latents, in colours.
@@ -143,12 +139,12 @@ final class LatentImages {
   ///
   /// @param noise null for the means
   private float[] encode(float[] values, Image size, float[] noise) {
-    try (var _ = encodes.scope()) {
-      Tensor x = encodes.ops().empty(1, size.height(), size.width(), RGB);
+    try (var _ = f.scope()) {
+      Tensor x = f.ops().empty(1, size.height(), size.width(), RGB);
       for (int i = 0; i < values.length; i++) {
         set(x, i, values[i] * 2 - 1);
       }
-      var distribution = encoder.encode(encodes, x);
+      var distribution = encoder.encode(f, x);
       float[] out = distribution.mean().toFloats();
       for (int i = 0; noise != null && i < out.length; i++) {
         double deviation = Math.exp(0.5 * get(distribution.logvar(), i));

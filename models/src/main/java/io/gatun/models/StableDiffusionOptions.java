@@ -46,7 +46,7 @@ public final class StableDiffusionOptions {
   }
 
   /// The type of activations: F32 or BF16; by default BF16 where products of it are faster than
-  /// those of F32, else F32. The autoencoder runs in F32 where its configuration asks for that.
+  /// those of F32, else F32. The autoencoder computes in it, too.
   public StableDiffusionOptions dtype(DType.Plain value) {
     dtype = value;
     return this;

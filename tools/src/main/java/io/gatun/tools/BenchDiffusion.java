@@ -111,9 +111,7 @@ final class BenchDiffusion implements Runnable {
           DenoisingStep.of(
               files, files.weights(part).quantized(Quantization.of(network.quantize())));
       var vae =
-          new AutoencoderKL(
-              AutoencoderKLConfig.of(files.config("vae")).withForceUpcast(false),
-              files.weights("vae"));
+          new AutoencoderKL(AutoencoderKLConfig.of(files.config("vae")), files.weights("vae"));
       // A text is read once: packing its encoders' weights would cost more than it gains.
       var once = new Functional(ops, dtype);
       once.packingBudget(0);

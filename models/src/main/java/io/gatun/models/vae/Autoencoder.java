@@ -1,6 +1,5 @@
 package io.gatun.models.vae;
 
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 
@@ -14,11 +13,6 @@ public interface Autoencoder {
 
   /// Channels of the network's latents.
   int latentChannels();
-
-  /// The type to compute in where `asked` is wanted.
-  default DType.Plain dtype(DType.Plain asked) {
-    return asked;
-  }
 
   /// The image (1, H, W, 3) of the network's latents, about -1..1, not clamped, in the workspace.
   ///

@@ -4,7 +4,6 @@ import io.gatun.models.nn.OverlappingTiles;
 import io.gatun.models.nn.ResnetBlock2D;
 import io.gatun.models.nn.Scoped;
 import io.gatun.models.nn.Weights;
-import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
@@ -47,18 +46,12 @@ public final class AutoencoderKL implements Autoencoder {
     return config;
   }
 
-  /// F32 where the configuration says force_upcast. The last level's first block reads what the one
-  /// below has, in the image's size.
+  /// The last level's first block reads what the one below has, in the image's size.
   @Override
   public long workNumbers(long pixels) {
     var channels = config.blockOutChannels();
     return pixels
         * (4L * channels.getFirst() + 2L * channels.get(Math.min(1, channels.size() - 1)));
-  }
-
-  @Override
-  public DType.Plain dtype(DType.Plain asked) {
-    return config.forceUpcast() ? DType.Plain.F32 : asked;
   }
 
   @Override

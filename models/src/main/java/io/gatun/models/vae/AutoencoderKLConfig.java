@@ -10,7 +10,6 @@ import java.util.regex.Pattern;
 /// @param scalingFactor what latents are multiplied by between the autoencoder and the network
 /// @param shiftFactor what is taken from them before
 /// @param batchNormEps what is added to the variances of latents in patches; 0 where there are none
-/// @param forceUpcast whether it is to run in F32 whatever the UNet runs in
 public record AutoencoderKLConfig(
     int inChannels,
     int outChannels,
@@ -21,7 +20,6 @@ public record AutoencoderKLConfig(
     int sampleSize,
     float scalingFactor,
     float shiftFactor,
-    boolean forceUpcast,
     boolean useQuantConv,
     boolean usePostQuantConv,
     boolean midBlockAddAttention,
@@ -29,8 +27,9 @@ public record AutoencoderKLConfig(
   /// FLUX.2's.
   private static final String PATCHED = "AutoencoderKLFlux2";
 
-  /// Of training.
-  private static final Pattern HARMLESS = Pattern.compile("batch_norm_momentum");
+  /// Of training, and of computing in F16: what overflows there does not in BF16, whose exponents
+  /// are those of F32.
+  private static final Pattern HARMLESS = Pattern.compile("batch_norm_momentum|force_upcast");
 
   /// Reads an autoencoder's config.json.
   ///
@@ -65,32 +64,12 @@ public record AutoencoderKLConfig(
             keys.integer("sample_size", 512),
             (float) keys.number("scaling_factor", patched ? 1 : 0.18215),
             (float) keys.number("shift_factor", 0),
-            keys.flag("force_upcast", true),
             keys.flag("use_quant_conv", true),
             keys.flag("use_post_quant_conv", true),
             keys.flag("mid_block_add_attention", true),
             patched ? keys.number("batch_norm_eps", 1e-4) : 0);
     keys.requireAllRead(HARMLESS);
     return config;
-  }
-
-  /// The same autoencoder, run in the type that the caller chooses.
-  public AutoencoderKLConfig withForceUpcast(boolean value) {
-    return new AutoencoderKLConfig(
-        inChannels,
-        outChannels,
-        blockOutChannels,
-        layersPerBlock,
-        latentChannels,
-        normNumGroups,
-        sampleSize,
-        scalingFactor,
-        shiftFactor,
-        value,
-        useQuantConv,
-        usePostQuantConv,
-        midBlockAddAttention,
-        batchNormEps);
   }
 
   /// Pixels to a latent, in both directions.

@@ -145,9 +145,8 @@ class VaeGoldenTest {
     }
   }
 
-  /// In the type that is tested: the configurations of these say that F32 is forced.
   private static AutoencoderKL vae(Path dir, Checkpoint checkpoint) {
     var config = AutoencoderKLConfig.of(JsonKeys.read(dir.resolve("vae/config.json")));
-    return new AutoencoderKL(config.withForceUpcast(false), Weights.of(checkpoint));
+    return new AutoencoderKL(config, Weights.of(checkpoint));
   }
 }

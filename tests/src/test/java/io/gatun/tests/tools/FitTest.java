@@ -93,7 +93,18 @@ class FitTest {
     refused = within(500L << 20, large);
     assertTrue(refused.err().contains(" with --vae-tiling"), refused.err());
     var larger =
-        within(400L << 20, "imagine", "a star", "--hires", "8", "-s", "1", "-o", "never.png");
+        within(
+            400L << 20,
+            "imagine",
+            "a star",
+            "--hires",
+            "8",
+            "-s",
+            "1",
+            "--dtype",
+            "f32",
+            "-o",
+            "never.png");
     assertTrue(larger.err().contains("an image of 512 x 512 does not fit"), larger.err());
     assertFalse(Files.exists(Path.of("never.png")));
     Path out = folder.resolve("small.png");
