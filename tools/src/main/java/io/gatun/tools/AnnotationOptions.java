@@ -160,11 +160,7 @@ final class AnnotationOptions {
   /// @param masks that were found, empty ones too
   /// @param line what --json says
   void add(
-      Path image,
-      String name,
-      Image picture,
-      List<LabelledMask> masks,
-      Map<String, Object> line) {
+      Path image, String name, Image picture, List<LabelledMask> masks, Map<String, Object> line) {
     if (path == null) {
       return;
     }

@@ -124,7 +124,8 @@ final class Segment implements Callable<Integer> {
       if (saysItself || prompts.sayWhich()) {
         throw new ParameterException(
             command,
-            "--batch-file has the prompts itself; leave out --point, --box, --mask-input, --text and --everything");
+            "--batch-file has the prompts itself; leave out --point, --box, --mask-input, --text"
+                + " and --everything");
       }
     } else if (!saysItself) {
       prompts.check(command);
@@ -237,12 +238,7 @@ final class Segment implements Callable<Integer> {
 
   private List<Path> imagesIn(Path folder) {
     try (var files = Files.list(folder)) {
-      var images =
-          files
-              .filter(Files::isRegularFile)
-              .filter(Frames::isImage)
-              .sorted()
-              .toList();
+      var images = files.filter(Files::isRegularFile).filter(Frames::isImage).sorted().toList();
       if (images.isEmpty()) {
         throw new ParameterException(
             spec.commandLine(),

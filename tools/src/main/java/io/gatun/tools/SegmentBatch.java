@@ -47,7 +47,8 @@ final class SegmentBatch {
     if (batch.byImage.isEmpty()) {
       throw new ParameterException(
           spec.commandLine(),
-          "--batch-file has no lines; need JSON in each, such as {\"image\": \"photo.jpg\", \"box\": [10, 20, 300, 240]}");
+          "--batch-file has no lines; need JSON in each, such as {\"image\": \"photo.jpg\","
+              + " \"box\": [10, 20, 300, 240]}");
     }
     return batch;
   }
@@ -107,7 +108,8 @@ final class SegmentBatch {
       throw refuse(
           number,
           "\"image\" is %s; need the name of a file in the folder %s"
-              .formatted(json.path("image").isMissingNode() ? "missing" : json.path("image"), images));
+              .formatted(
+                  json.path("image").isMissingNode() ? "missing" : json.path("image"), images));
     }
     Path file = images.resolve(name);
     if (!Files.isRegularFile(file)) {

@@ -3,6 +3,7 @@ package io.gatun.tools;
 import io.gatun.models.Llm;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -13,7 +14,7 @@ final class StartUpTraining {
 
   public static void main(String[] args) throws IOException {
     Health.warn(System.err);
-    new Interrupts(new PrintWriter(System.err)).listen();
+    new Interrupts(new PrintWriter(System.err, false, StandardCharsets.UTF_8)).listen();
     String model = System.getProperty("gatun.home") + "/models/pretrained/tiny-llm";
     String sam = System.getProperty("gatun.home") + "/models/pretrained/tiny-sam";
     Path folder = Files.createTempDirectory("gatun-training");

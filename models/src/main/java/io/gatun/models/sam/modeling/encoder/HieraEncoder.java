@@ -18,8 +18,8 @@ import java.util.function.Consumer;
 /// halve rows and columns, and a feature pyramid over them.
 ///
 /// The first blocks look at nothing outside of squares of the image as large as the first windows,
-/// the mask units. They are all computed of some rows of units before the next rows, so that what is
-/// between them stays in the caches, and there is never the whole of it.
+/// the mask units. They are all computed of some rows of units before the next rows, so that what
+/// is between them stays in the caches, and there is never the whole of it.
 ///
 /// The mask decoder sees the finer levels through a convolution of 1 x 1 that follows the
 /// pyramid's: both are one here.
@@ -61,8 +61,7 @@ public final class HieraEncoder implements ImageEncoder {
     positions =
         Constants.keep(
             f,
-            () ->
-                f.windowPartition(f.cast(WindowedPositions.of(trunk, config, side)), unit, null));
+            () -> f.windowPartition(f.cast(WindowedPositions.of(trunk, config, side)), unit, null));
     for (int stage = 0; stage < config.stages().size(); stage++) {
       for (int i = 0; i < config.stages().get(stage); i++) {
         boolean pools = stage > 0 && i == 0;
@@ -156,8 +155,7 @@ public final class HieraEncoder implements ImageEncoder {
   }
 
   /// The tokens (1, H, W, D) after the blocks that stay in units; fills the levels that end there.
-  private Tensor firstBlocks(
-      Functional f, Tensor image, Tensor[] levels, Consumer<Tensor> probe) {
+  private Tensor firstBlocks(Functional f, Tensor image, Tensor[] levels, Consumer<Tensor> probe) {
     int across = side / unit;
     long rows = unit;
     for (int i = 0; i < inUnits; i++) {
@@ -197,9 +195,7 @@ public final class HieraEncoder implements ImageEncoder {
     long across = side / unit;
     var rows = embedded.slice(1, (long) from * unit, (long) to * unit);
     var x =
-        f.add(
-            f.windowPartition(rows, unit, null),
-            positions.slice(0, from * across, to * across));
+        f.add(f.windowPartition(rows, unit, null), positions.slice(0, from * across, to * across));
     return x.reshape(x.dim(0), unit, unit, x.dim(2));
   }
 
