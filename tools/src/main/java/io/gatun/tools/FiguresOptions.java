@@ -64,7 +64,9 @@ final class FiguresOptions {
       long start = System.nanoTime();
       var figures =
           FreshProcess.run(
-              arguments, ProcessBuilder.Redirect.INHERIT, new ObjectMapper()::readTree);
+              arguments,
+              ProcessBuilder.Redirect.INHERIT,
+              results -> new ObjectMapper().readTree(results.readAllBytes()));
       err.printf("process %d of %d: %.1f s%n", i + 1, processes, (System.nanoTime() - start) / 1e9);
       add(figures, i, values);
     }
