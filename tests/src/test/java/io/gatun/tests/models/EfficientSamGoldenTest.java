@@ -31,6 +31,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -196,22 +197,38 @@ class EfficientSamGoldenTest {
     }
   }
 
-  /// Heads do not show from tensors.
-  @ParameterizedTest
-  @MethodSource("models")
-  void sizesThatAreNotPublished(Case model) throws IOException {
-    Path alone = Files.createTempDirectory(folder, "alone").resolve("model.pt");
-    Files.copy(model.model, alone);
-    String message = assertThrows(CheckpointException.class, () -> Sam.load(alone)).getMessage();
-    assertTrue(message.contains("24 channels"), message);
-    assertTrue(message.contains("vision_config.num_attention_heads"), message);
-  }
-
   /// What `efficient_sam_vitt.pt` and `efficient_sam_vits.pt` are made of.
   @ParameterizedTest
   @CsvSource({"192, 3", "384, 6"})
   void publishedSizes(int embedDim, int heads) throws IOException {
-    Path file = Files.createTempDirectory(folder, "published").resolve("model.safetensors");
+    try (var checkpoint = Checkpoint.open(shapes(embedDim))) {
+      var config = SamConfig.of(checkpoint, 0);
+      var encoder = assertInstanceOf(ViTConfig.class, config.encoder());
+      assertEquals(SamConfig.Kind.EFFICIENT, config.kind());
+      assertEquals(1024, config.imgSize());
+      assertEquals(heads, encoder.numHeads());
+      assertEquals(14, encoder.positionGrid());
+      assertEquals(4 * embedDim, encoder.mlpDim());
+      assertEquals(12, encoder.depth());
+      assertEquals(8, config.decoderHeads());
+      assertEquals(256, config.maskSize());
+    }
+  }
+
+  /// Heads do not show from tensors.
+  @Test
+  void sizesThatAreNotPublished() throws IOException {
+    try (var checkpoint = Checkpoint.open(shapes(200))) {
+      String message =
+          assertThrows(CheckpointException.class, () -> SamConfig.of(checkpoint, 0)).getMessage();
+      assertTrue(message.contains("200 channels"), message);
+      assertTrue(message.contains("vision_config.num_attention_heads"), message);
+    }
+  }
+
+  /// A file of the tensors whose shapes are the configuration.
+  private static Path shapes(int embedDim) throws IOException {
+    Path file = Files.createTempDirectory(folder, "shapes").resolve("model.safetensors");
     var writer = new SafetensorsWriter();
     zeros(writer, "image_encoder.patch_embed.proj.weight", embedDim, 3, 16, 16);
     zeros(writer, "image_encoder.pos_embed", 1, 14 * 14 + 1, embedDim);
@@ -230,18 +247,7 @@ class EfficientSamGoldenTest {
     zeros(writer, "mask_decoder.mask_tokens.weight", 4, 256);
     zeros(writer, "mask_decoder.iou_prediction_head.layers.0.0.weight", 256, 256);
     writer.write(file);
-    try (var checkpoint = Checkpoint.open(file)) {
-      var config = SamConfig.of(checkpoint, 0);
-      var encoder = assertInstanceOf(ViTConfig.class, config.encoder());
-      assertEquals(SamConfig.Kind.EFFICIENT, config.kind());
-      assertEquals(1024, config.imgSize());
-      assertEquals(heads, encoder.numHeads());
-      assertEquals(14, encoder.positionGrid());
-      assertEquals(4 * embedDim, encoder.mlpDim());
-      assertEquals(12, encoder.depth());
-      assertEquals(8, config.decoderHeads());
-      assertEquals(256, config.maskSize());
-    }
+    return file;
   }
 
   private static void zeros(SafetensorsWriter writer, String name, long... dims) {
