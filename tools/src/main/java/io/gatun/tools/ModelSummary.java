@@ -127,7 +127,11 @@ record ModelSummary(
     var config = SamConfig.of(checkpoint, 0);
     return "%s, %d layers of %d"
         .formatted(
-            config.kind() == SamConfig.Kind.SAM2 ? "Segment Anything 2" : "Segment Anything",
+            switch (config.kind()) {
+              case SAM, HIGH_QUALITY -> "Segment Anything";
+              case EFFICIENT -> "EfficientSAM";
+              case SAM2 -> "Segment Anything 2";
+            },
             config.encoder().depth(),
             config.encoder().embedDim());
   }

@@ -3,22 +3,29 @@ package io.gatun.models.sam;
 import io.gatun.models.image.Filter;
 import io.gatun.models.image.Image;
 import io.gatun.models.sam.config.SamConfig;
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /// Makes the image encoder's input of an image: resized to fit, normalized, padded with zeros below
 /// and to the right.
+///
+/// EfficientSAM stretches images by a bilinear interpolation without antialiasing, as PyTorch's
+/// `interpolate` does.
 final class Preprocess {
   private static final int VALUES = 256;
 
   private final int imgSize;
+  private final boolean antialiased;
   private final Resize resize;
   private final float[] normalized = new float[3 * VALUES]; // of each value of each channel
 
   Preprocess(SamConfig config) {
     imgSize = config.imgSize();
+    antialiased = config.kind() != SamConfig.Kind.EFFICIENT;
     resize = Resize.of(config);
     for (int c = 0; c < 3; c++) {
       for (int v = 0; v < VALUES; v++) {
@@ -29,17 +36,29 @@ final class Preprocess {
 
   /// (1, imgSize, imgSize, 3) F32.
   Tensor input(Ops ops, Image image) {
+    if (!antialiased) {
+      var pixels = normalized(ops, image.rgb(), image.width(), image.height());
+      return new Functional(ops, DType.Plain.F32).resizeBilinear(pixels, imgSize, imgSize);
+    }
     int width = resize.width(image.width(), image.height());
     int height = resize.height(image.width(), image.height());
-    var pixels = image.rgb().resize(width, height, Filter.BILINEAR, ops.workers()).pixels();
-    var out = ops.empty(1, imgSize, imgSize, 3);
+    var resized = image.rgb().resize(width, height, Filter.BILINEAR, ops.workers());
+    return normalized(ops, resized, imgSize, imgSize);
+  }
+
+  /// (1, height, width, 3) F32 of an image that is not larger.
+  private Tensor normalized(Ops ops, Image image, int width, int height) {
+    var pixels = image.pixels();
+    int samples = 3 * image.width();
+    var out = ops.empty(1, height, width, 3);
     ops.workers()
         .forEach(
-            imgSize,
+            height,
             8,
             (worker, from, to) -> {
               for (long y = from; y < to; y++) {
-                row(pixels, y < height ? y * width * 3 : 0, y < height ? width * 3 : 0, out, y);
+                boolean padding = y >= image.height();
+                row(pixels, padding ? 0 : y * samples, padding ? 0 : samples, out, y);
               }
             });
     return out;
@@ -50,7 +69,7 @@ final class Preprocess {
   /// @param samples how many there are of the row, the rest being padding
   private void row(MemorySegment pixels, long at, int samples, Tensor out, long y) {
     var values = new byte[samples];
-    var row = new float[3 * imgSize];
+    var row = new float[Math.toIntExact(3 * out.dim(2))];
     MemorySegment.copy(pixels, ValueLayout.JAVA_BYTE, at, values, 0, samples);
     for (int i = 0; i < samples; i += 3) {
       row[i] = normalized[values[i] & 0xFF];

@@ -8,7 +8,7 @@ import io.gatun.models.sam.config.SamConfig;
 ///
 /// @param side of the model's square input, 1024 in the published models
 /// @param keepsProportion whether the longer side of an image becomes that, as in SAM, and the
-///   other one keeps the proportion; else both do, as in SAM 2
+///   other one keeps the proportion; else both do, as in SAM 2 and EfficientSAM
 public record Resize(int side, boolean keepsProportion) {
   /// SAM's.
   public static Resize longestSide(int side) {
@@ -17,7 +17,7 @@ public record Resize(int side, boolean keepsProportion) {
 
   /// A model's.
   public static Resize of(SamConfig config) {
-    return new Resize(config.imgSize(), config.kind() != SamConfig.Kind.SAM2);
+    return new Resize(config.imgSize(), !config.stretches());
   }
 
   /// The width of a resized image.
@@ -50,7 +50,8 @@ public record Resize(int side, boolean keepsProportion) {
   ///
   /// @param filled the part of the model's input that the image filled
   Upscaling upscaling(int low, int filled, int size) {
-    // SAM 2 does not make a mask of its input's size in between.
+    // SAM 2 and EfficientSAM do not make a mask of their input's size in between. The latter's code
+    // interpolates bicubically, which moves edges by a part of a low-resolution pixel.
     return keepsProportion
         ? Upscaling.of(low, side, filled, size)
         : Upscaling.of(low, low, low, size);

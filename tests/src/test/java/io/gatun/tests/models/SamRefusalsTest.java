@@ -47,22 +47,6 @@ class SamRefusalsTest {
         "sam2");
   }
 
-  /// Its image encoder's first layer has the name of SAM's.
-  @Test
-  void efficientSam() {
-    assertRefused(
-        CheckpointException.class,
-        () ->
-            Sam.load(
-                tinyWith(
-                    json -> {},
-                    Map.of(
-                        "prompt_encoder.point_embeddings.2.weight",
-                        "prompt_encoder.bbox_top_left_embeddings.weight"))),
-        "EfficientSAM",
-        "mobile_sam.pt");
-  }
-
   @Test
   void anotherActivation() {
     assertRefused(

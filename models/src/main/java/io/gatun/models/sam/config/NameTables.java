@@ -74,6 +74,35 @@ final class NameTables {
               "mask_decoder.iou_prediction_head.layers.2",
               "mask_decoder.iou_prediction_head.proj_out"));
 
+  /// EfficientSAM's own, whose layers between activations are sequences of one layer.
+  static final List<Row> EFFICIENT_SAM =
+      List.of(
+          row("image_encoder.blocks.%d.mlp.lin1", "image_encoder.blocks.%d.mlp.fc1"),
+          row("image_encoder.blocks.%d.mlp.lin2", "image_encoder.blocks.%d.mlp.fc2"),
+          row("prompt_encoder.not_a_point_embed", "prompt_encoder.invalid_points"),
+          row("prompt_encoder.point_embeddings.1", "prompt_encoder.point_embeddings"),
+          row("prompt_encoder.point_embeddings.2", "prompt_encoder.bbox_top_left_embeddings"),
+          row("prompt_encoder.point_embeddings.3", "prompt_encoder.bbox_bottom_right_embeddings"),
+          row(
+              "mask_decoder.transformer.layers.%d.mlp.lin1",
+              "mask_decoder.transformer.layers.%d.mlp.layers.0.0"),
+          row(
+              "mask_decoder.transformer.layers.%d.mlp.lin2",
+              "mask_decoder.transformer.layers.%d.mlp.fc"),
+          row("mask_decoder.output_upscaling.0", "mask_decoder.final_output_upscaling_layers.0.0"),
+          row("mask_decoder.output_upscaling.1", "mask_decoder.final_output_upscaling_layers.0.1"),
+          row("mask_decoder.output_upscaling.3", "mask_decoder.final_output_upscaling_layers.1.0"),
+          row(
+              "mask_decoder.output_hypernetworks_mlps.%d.layers.2",
+              "mask_decoder.output_hypernetworks_mlps.%d.fc"),
+          row(
+              "mask_decoder.output_hypernetworks_mlps.%d.layers.%d",
+              "mask_decoder.output_hypernetworks_mlps.%d.layers.%d.0"),
+          row("mask_decoder.iou_prediction_head.layers.2", "mask_decoder.iou_prediction_head.fc"),
+          row(
+              "mask_decoder.iou_prediction_head.layers.%d",
+              "mask_decoder.iou_prediction_head.layers.%d.0"));
+
   /// sam2's own: two parts have a prefix, and a layer's parts are numbered.
   static final List<Row> SAM2 =
       List.of(

@@ -2,6 +2,7 @@ package io.gatun.models.sam.config;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.tensor.ops.Activation;
 import java.util.List;
 import java.util.Map;
 
@@ -12,7 +13,7 @@ import java.util.Map;
 /// @param imgSize the side of the square that the encoder looks at, in pixels
 /// @param encoder of the image encoder
 /// @param outChans channels of the image embedding, of the prompts' and in the mask decoder
-/// @param maskInChans hidden channels where mask prompts are encoded
+/// @param maskInChans hidden channels where mask prompts are encoded; 0 if there are none
 /// @param decoderDepth blocks of the mask decoder's transformer
 /// @param decoderHeads heads of its attention
 /// @param decoderInternalDim channels to which attention between tokens and image projects
@@ -58,6 +59,9 @@ public record SamConfig(
     SAM,
     /// SAM-HQ, whose further token corrects the masks.
     HIGH_QUALITY,
+    /// EfficientSAM, whose encoder is smaller, and which knows neither masks nor points beside the
+    /// object as prompts.
+    EFFICIENT,
     /// SAM 2 and 2.1, whose masks are read from finer levels of the image too.
     SAM2
   }
@@ -73,6 +77,7 @@ public record SamConfig(
     var shapes = new Shapes(checkpoint, SamNames.of(checkpoint));
     return switch (shapes.names()) {
       case SAM2, HUGGING_FACE_SAM2 -> sam2(shapes, imgSize);
+      case EFFICIENT_SAM -> efficientSam(shapes, imgSize);
       case MOBILE_SAM -> mobileSam(shapes, imgSize);
       case SEGMENT_ANYTHING, HUGGING_FACE -> sam(shapes, imgSize);
     };
@@ -101,6 +106,14 @@ public record SamConfig(
     int outChans = encoder.outChans();
     int heads = file.decoderHeads(outChans, internalDim(shapes));
     return of(shapes, Kind.SAM, imgSize, encoder, outChans, heads, file);
+  }
+
+  private static SamConfig efficientSam(Shapes shapes, int imgSize) {
+    var file = new SamConfigFile(shapes.checkpoint());
+    var encoder = ViTConfig.ofEfficientSam(shapes, imgSize, file);
+    int outChans = encoder.outChans();
+    int heads = file.decoderHeads(outChans, internalDim(shapes));
+    return of(shapes, Kind.EFFICIENT, imgSize, encoder, outChans, heads, file);
   }
 
   private static SamConfig sam2(Shapes shapes, int imgSize) {
@@ -146,7 +159,7 @@ public record SamConfig(
         imgSize == 0 ? encoder.trainedSize() : imgSize,
         encoder,
         outChans,
-        shapes.dim("prompt_encoder.mask_downscaling.3.weight", 0, 4),
+        kind == Kind.EFFICIENT ? 0 : shapes.dim("prompt_encoder.mask_downscaling.3.weight", 0, 4),
         shapes.count(layer + "norm1.weight"),
         decoderHeads,
         internalDim(shapes),
@@ -178,6 +191,16 @@ public record SamConfig(
   /// Whether SAM-HQ's token corrects the masks.
   public boolean highQuality() {
     return kind == Kind.HIGH_QUALITY;
+  }
+
+  /// What lies between the mask decoder's linear layers.
+  public Activation decoderActivation() {
+    return kind == Kind.EFFICIENT ? Activation.GELU : Activation.RELU;
+  }
+
+  /// Whether both sides of an image become the input's, whatever its proportion.
+  public boolean stretches() {
+    return kind == Kind.EFFICIENT || kind == Kind.SAM2;
   }
 
   /// Rows and columns of tokens.

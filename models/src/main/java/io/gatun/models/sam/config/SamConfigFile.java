@@ -26,6 +26,10 @@ final class SamConfigFile {
   private static final int DECODER_HEADS = 8;
 
   private static final int OUT_CHANS = 256;
+
+  /// Channels of a head in the published EfficientSAMs' image encoders.
+  private static final int HEAD_CHANNELS = 64;
+
   private static final int INTERNAL = 128;
 
   /// Sizes that follow from others.
@@ -81,6 +85,22 @@ final class SamConfigFile {
 
   private static JsonKeys section(JsonKeys keys, String huggingFace, String segmentAnything) {
     return keys.section(keys.isAbsent(huggingFace) ? segmentAnything : huggingFace);
+  }
+
+  /// The heads of EfficientSAM's image encoder, which no tensor shows.
+  ///
+  /// @throws CheckpointException if neither the file says them nor the size, as published
+  int encoderHeads(int embedDim) {
+    String key = vision.isAbsent("num_heads") ? "num_attention_heads" : "num_heads";
+    if (!vision.isAbsent(key)) {
+      return vision.count(key);
+    }
+    if (embedDim % HEAD_CHANNELS == 0) {
+      return embedDim / HEAD_CHANNELS;
+    }
+    throw new CheckpointException(
+        "%s: no published EfficientSAM: its image encoder has %d channels, no multiple of %d, and in how many heads its attention has them does not show from the tensors. Need a config.json beside it with \"model_type\": \"sam\", vision_config.num_attention_heads and mask_decoder_config.num_attention_heads; copy it there from where the checkpoint came from"
+            .formatted(checkpoint.path(), embedDim, HEAD_CHANNELS));
   }
 
   /// The heads of the mask decoder, which no tensor shows.

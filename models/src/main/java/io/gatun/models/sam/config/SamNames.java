@@ -11,6 +11,8 @@ import java.util.stream.Collectors;
 /// The names that checkpoints give to the same tensors: those by which Gatun asks, see
 /// [NameTables], and others.
 public enum SamNames implements WeightNames {
+  /// EfficientSAM's, whose image encoder begins with names of SAM's: it is looked for first.
+  EFFICIENT_SAM(NameTables.EFFICIENT_SAM, "prompt_encoder.point_embeddings.2.weight"),
   /// In Meta's .pth files and in safetensors made of them.
   SEGMENT_ANYTHING(NameTables.SAME, "image_encoder.patch_embed.proj.weight"),
   HUGGING_FACE(NameTables.HUGGING_FACE, "image_encoder.patch_embed.proj.weight"),
@@ -26,29 +28,21 @@ public enum SamNames implements WeightNames {
 
   private static final int POINTS = 4;
 
-  /// A tensor that only EfficientSAM has, whose image encoder has names of SAM's.
-  private static final String OF_EFFICIENT_SAM = "prompt_encoder.bbox_top_left_embeddings.weight";
-
   private final List<NameTables.Row> table;
-  private final String patchEmbed;
+  private final String mark;
 
-  /// @param patchEmbed a layer of a name that only one model has
-  SamNames(List<NameTables.Row> table, String patchEmbed) {
+  /// @param mark a tensor, the name of which no earlier family has
+  SamNames(List<NameTables.Row> table, String mark) {
     this.table = table;
-    this.patchEmbed = name(patchEmbed);
+    this.mark = name(mark);
   }
 
-  /// The family whose patch embedding the checkpoint holds.
+  /// The first family whose mark the checkpoint holds.
   ///
   /// @throws CheckpointException if it holds none
   public static SamNames of(Checkpoint checkpoint) {
-    if (checkpoint.tensors().containsKey(OF_EFFICIENT_SAM)) {
-      throw new CheckpointException(
-          "%s: EfficientSAM, whose prompt encoder and mask decoder are not SAM's: Gatun does not run it. Need SAM, SAM-HQ, SlimSAM, SAM 2 or 2.1, or MobileSAM; small ones are mobile_sam.pt and facebook/sam2.1-hiera-tiny"
-              .formatted(checkpoint.path()));
-    }
     for (var family : values()) {
-      if (checkpoint.tensors().containsKey(family.patchEmbed)) {
+      if (checkpoint.tensors().containsKey(family.mark)) {
         return family;
       }
     }
@@ -56,7 +50,7 @@ public enum SamNames implements WeightNames {
         "%s: no Segment Anything model: it has none of %s. List the file with: gatun inspect %s"
             .formatted(
                 checkpoint.path(),
-                Arrays.stream(values()).map(f -> f.patchEmbed).collect(Collectors.joining(", ")),
+                Arrays.stream(values()).map(f -> f.mark).collect(Collectors.joining(", ")),
                 checkpoint.path()));
   }
 

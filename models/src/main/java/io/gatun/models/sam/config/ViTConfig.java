@@ -3,8 +3,10 @@ package io.gatun.models.sam.config;
 import io.gatun.loaders.CheckpointException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
-/// The hyper-parameters of SAM's own image encoder, named as the reference's constructor arguments.
+/// The hyper-parameters of SAM's own image encoder, named as the reference's constructor arguments,
+/// or of EfficientSAM's.
 ///
 /// @param imgSize the side of the square that it looks at, in pixels
 /// @param positionGrid rows and columns of tokens that the stored positions are for
@@ -17,6 +19,8 @@ import java.util.List;
 /// @param windowSize the side of the windows in tokens; 0 if all blocks are global
 /// @param globalAttnIndexes the blocks whose attention spans the whole image
 /// @param layerNormEps of the blocks
+/// @param relativePositions whether the attention has them, as SAM's; EfficientSAM's has not, and
+///   its stored positions begin with those of a class token that is not there
 public record ViTConfig(
     int imgSize,
     int positionGrid,
@@ -28,8 +32,11 @@ public record ViTConfig(
     int outChans,
     int windowSize,
     List<Integer> globalAttnIndexes,
-    float layerNormEps)
+    float layerNormEps,
+    boolean relativePositions)
     implements ImageEncoderConfig {
+  private static final int EFFICIENT_SAM_SIZE = 1024;
+
   public ViTConfig {
     if (numHeads < 1 || embedDim % numHeads != 0) {
       throw new CheckpointException(
@@ -73,7 +80,33 @@ public record ViTConfig(
         shapes.dim("image_encoder.neck.0.weight", 0, 4),
         window,
         List.copyOf(global),
-        layerNormEps);
+        layerNormEps,
+        true);
+  }
+
+  /// Of EfficientSAM's checkpoint, whose positions are those of a smaller input.
+  static ViTConfig ofEfficientSam(Shapes shapes, int imgSize, SamConfigFile file) {
+    int embedDim = shapes.dim("image_encoder.patch_embed.proj.weight", 0, 4);
+    int depth = shapes.count("image_encoder.blocks.%d.norm1.weight");
+    int cells = shapes.dim("image_encoder.pos_embed", 1, 3) - 1;
+    int grid = (int) Math.round(Math.sqrt(cells));
+    if (grid < 1 || grid * grid != cells) {
+      throw shapes.wrong(
+          "image_encoder.pos_embed", "a row for a class token and one for each cell of a square");
+    }
+    return new ViTConfig(
+        imgSize == 0 ? EFFICIENT_SAM_SIZE : imgSize,
+        grid,
+        shapes.dim("image_encoder.patch_embed.proj.weight", 2, 4),
+        embedDim,
+        depth,
+        file.encoderHeads(embedDim),
+        shapes.dim("image_encoder.blocks.0.mlp.lin1.weight", 0, 2),
+        shapes.dim("image_encoder.neck.0.weight", 0, 4),
+        0,
+        IntStream.range(0, depth).boxed().toList(),
+        file.layerNormEps(),
+        false);
   }
 
   /// Rows and columns of tokens.
@@ -83,7 +116,7 @@ public record ViTConfig(
 
   @Override
   public int trainedSize() {
-    return positionGrid * patchSize;
+    return relativePositions ? positionGrid * patchSize : EFFICIENT_SAM_SIZE;
   }
 
   /// Whether a block's attention spans the whole image.

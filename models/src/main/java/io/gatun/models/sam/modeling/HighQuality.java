@@ -33,8 +33,8 @@ final class HighQuality {
     hfToken = weights.tensor("hf_token.weight", 1, c).toFloats();
     hfMlp = new Mlp(weights.at("hf_mlp"), c, c, c / 8);
     compressVitFeat =
-        new Upscaling4x4(weights.at("compress_vit_feat"), encoder.embedDim(), c, c / 8);
-    embeddingEncoder = new Upscaling4x4(weights.at("embedding_encoder"), c, c / 4, c / 8);
+        Upscaling4x4.withLayerNorm(weights.at("compress_vit_feat"), encoder.embedDim(), c, c / 8);
+    embeddingEncoder = Upscaling4x4.withLayerNorm(weights.at("embedding_encoder"), c, c / 4, c / 8);
     var mask = weights.at("embedding_maskfeature");
     var padding = ConvWeight.Padding.of(1);
     embeddingMaskfeature0 = mask.conv("0", c / 4, c / 8, 3, 1, padding);

@@ -13,6 +13,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /// Predicts masks from an image's embedding and prompts.
 public final class MaskDecoder {
@@ -46,12 +47,18 @@ public final class MaskDecoder {
     transformer = new TwoWayTransformer(weights.at("transformer"), config, f, densePe);
     iouToken = weights.tensor("iou_token.weight", 1, c).toFloats();
     maskTokens = weights.tensor("mask_tokens.weight", masks, c).toFloats();
-    outputUpscaling = new Upscaling4x4(weights.at("output_upscaling"), c, c / 4, c / 8);
+    var upscaling = weights.at("output_upscaling");
+    outputUpscaling =
+        config.kind() == SamConfig.Kind.EFFICIENT
+            ? Upscaling4x4.withGroupNorm(upscaling, c, c / 4, c / 8)
+            : Upscaling4x4.withLayerNorm(upscaling, c, c / 4, c / 8);
+    var activation = config.decoderActivation();
     for (int i = 0; i < masks; i++) {
-      outputHypernetworksMlps.add(new Mlp(weights.at("output_hypernetworks_mlps", i), c, c, c / 8));
+      var mlp = weights.at("output_hypernetworks_mlps", i);
+      outputHypernetworksMlps.add(new Mlp(mlp, c, c, c / 8, activation));
     }
-    iouPredictionHead =
-        new Mlp(weights.at("iou_prediction_head"), c, config.iouHeadHiddenDim(), masks);
+    int hidden = config.iouHeadHiddenDim();
+    iouPredictionHead = new Mlp(weights.at("iou_prediction_head"), c, hidden, masks, activation);
     highQuality =
         config.highQuality()
             ? new HighQuality(weights, config, (ViTConfig) config.encoder())
@@ -90,7 +97,8 @@ public final class MaskDecoder {
   ///     masks = mlp(mask tokens) upscale(image)^T;  ious = mlp(iou token)
   ///
   /// SAM-HQ adds the mask of its own token to each. SAM 2 upscales with finer levels of the image,
-  /// and in place of an unstable single mask gives the best of several, see [Stability].
+  /// and in place of an unstable single mask gives the best of several, see [Stability]. EfficientSAM's
+  /// own code never asks for the single mask, which is poor: it gives the best of several always.
   ///
   /// @param features of the image, see [#features]
   /// @param sparse the prompts' tokens (B, T, C) F32
@@ -104,7 +112,7 @@ public final class MaskDecoder {
     boolean sam2 = predObjScoreHead != null;
     var out = transformer.forward(f, f.cast(withOutputTokens(sparse)), image);
     int all = outputHypernetworksMlps.size();
-    boolean chooses = sam2 && !multimaskOutput;
+    boolean chooses = (sam2 || config.kind() == SamConfig.Kind.EFFICIENT) && !multimaskOutput;
     int from = multimaskOutput ? 1 : 0;
     int to = multimaskOutput || chooses ? all : 1;
     long batch = sparse.dim(0);
@@ -127,16 +135,18 @@ public final class MaskDecoder {
       var added = highQuality.masks(f, f32, token, upscaled, features.getFirst());
       addToEach(f32, masks, added);
     }
-    if (!sam2) {
-      return new Output(
-          masks, columns(ious, all, from, to), maskTokens.slice(1, from, to), new float[0]);
+    float[] scores = {};
+    if (sam2) {
+      sigmoid(ious);
+      scores = predObjScoreHead.forward(f32, tokens.slice(1, 0, 1)).toFloats();
     }
-    sigmoid(ious);
-    var scores = predObjScoreHead.forward(f32, tokens.slice(1, 0, 1)).toFloats();
     if (!chooses) {
       return new Output(masks, columns(ious, all, from, to), maskTokens.slice(1, from, to), scores);
     }
-    int[] chosen = Stability.choose(masks, ious);
+    int[] chosen =
+        sam2
+            ? Stability.choose(masks, ious)
+            : IntStream.range(0, (int) batch).map(b -> Stability.best(ious, b, all)).toArray();
     var chosenMasks = f32.empty(batch, 1, masks.dim(2), masks.dim(3));
     var chosenIous = new float[chosen.length];
     for (int b = 0; b < chosen.length; b++) {

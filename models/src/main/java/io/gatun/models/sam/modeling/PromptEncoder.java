@@ -1,49 +1,40 @@
 package io.gatun.models.sam.modeling;
 
-import io.gatun.models.nn.LayerNorm;
 import io.gatun.models.nn.Weights;
 import io.gatun.models.sam.config.SamConfig;
+import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.ops.Activation;
-import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Functional;
-import io.gatun.tensor.ops.LinearWeight;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 
 /// Encodes prompts: points and corners of boxes as tokens, masks as something added to the image.
 public final class PromptEncoder {
-  private static final float LAYER_NORM_2D_EPS = 1e-6f;
-
   private final SamConfig config;
   private final PositionEmbeddingRandom peLayer;
-  private final float[][] pointEmbeddings = new float[4][];
+  private final boolean efficient;
+  private final float[][] pointEmbeddings = new float[4][]; // of 0 EfficientSAM has none
   private final float[] notAPointEmbed;
-  private final ConvWeight maskDownscaling0;
-  private final LayerNorm maskDownscaling1;
-  private final ConvWeight maskDownscaling3;
-  private final LayerNorm maskDownscaling4;
-  private final LinearWeight maskDownscaling6;
+  private final MaskDownscaling maskDownscaling; // or null
   private final Tensor noMaskEmbed;
 
   public PromptEncoder(Weights weights, SamConfig config) {
     this.config = config;
     int c = config.outChans();
-    int m = config.maskInChans();
-    var none = ConvWeight.Padding.of(0);
+    efficient = config.kind() == SamConfig.Kind.EFFICIENT;
     peLayer = new PositionEmbeddingRandom(weights.at("pe_layer"), c);
-    for (int i = 0; i < pointEmbeddings.length; i++) {
+    for (int i = efficient ? 1 : 0; i < pointEmbeddings.length; i++) {
       pointEmbeddings[i] = weights.at("point_embeddings", i).tensor("weight", 1, c).toFloats();
     }
     notAPointEmbed = weights.tensor("not_a_point_embed.weight", 1, c).toFloats();
-    var downscaling = weights.at("mask_downscaling");
-    maskDownscaling0 = downscaling.conv("0", m / 4, 1, 2, 2, none);
-    maskDownscaling1 = downscaling.layerNorm("1", m / 4, LAYER_NORM_2D_EPS);
-    maskDownscaling3 = downscaling.conv("3", m, m / 4, 2, 2, none);
-    maskDownscaling4 = downscaling.layerNorm("4", m, LAYER_NORM_2D_EPS);
-    maskDownscaling6 = downscaling.linear("6", c, m);
-    noMaskEmbed = weights.tensor("no_mask_embed.weight", 1, c);
+    maskDownscaling =
+        efficient ? null : new MaskDownscaling(weights.at("mask_downscaling"), config);
+    noMaskEmbed =
+        efficient
+            ? Tensor.allocate(Arena.ofAuto(), DType.Plain.F32, 1, c)
+            : weights.tensor("no_mask_embed.weight", 1, c);
   }
 
   /// The positions of the image's tokens as prompts have them: (G * G, C) F32.
@@ -58,7 +49,9 @@ public final class PromptEncoder {
     for (var points : prompts) {
       for (int i = 0; i < points.size(); i++) {
         int label = points.labels()[i];
-        if (label == PromptPoints.NOT_A_POINT) {
+        if (label == PromptPoints.NOT_A_POINT && efficient) {
+          put(points.xy(), i, notAPointEmbed, out, row);
+        } else if (label == PromptPoints.NOT_A_POINT) {
           long at = 4 * row * notAPointEmbed.length;
           MemorySegment.copy(
               notAPointEmbed, 0, out.segment(), ValueLayout.JAVA_FLOAT, at, notAPointEmbed.length);
@@ -92,25 +85,12 @@ public final class PromptEncoder {
   /// What is added to the image's tokens for the masks in prompts: (B, G * G, C).
   ///
   /// @param prompts logits of masks, as large as the decoder's
-  /// @throws IllegalArgumentException if a mask has another size
+  /// @throws IllegalArgumentException if a mask has another size, or the model takes none
   public Tensor dense(Functional f, List<float[]> prompts) {
-    int side = config.maskSize();
-    var masks = f.ops().empty(prompts.size(), side, side, 1);
-    long at = 0;
-    for (float[] logits : prompts) {
-      if (logits.length != side * side) {
-        throw new IllegalArgumentException(
-            "the mask of a prompt has %d logits; need %d x %d, as the model's own masks have"
-                .formatted(logits.length, side, side));
-      }
-      MemorySegment.copy(logits, 0, masks.segment(), ValueLayout.JAVA_FLOAT, at, logits.length);
-      at += 4L * logits.length;
+    if (maskDownscaling == null) {
+      throw new IllegalArgumentException(
+          "EfficientSAM takes no masks in prompts; give points on the object, a box, or both");
     }
-    var x = f.conv2d(f.cast(masks), maskDownscaling0); // (B, 2 G, 2 G, M / 4)
-    x = f.activate(maskDownscaling1.forward(f, x), Activation.GELU);
-    x = f.conv2d(x, maskDownscaling3); // (B, G, G, M)
-    x = f.activate(maskDownscaling4.forward(f, x), Activation.GELU);
-    long tokens = (long) config.grid() * config.grid();
-    return f.linear(x, maskDownscaling6).reshape(prompts.size(), tokens, config.outChans());
+    return maskDownscaling.forward(f, prompts);
   }
 }

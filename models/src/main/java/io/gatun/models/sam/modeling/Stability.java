@@ -21,14 +21,19 @@ final class Stability {
     var chosen = new int[Math.toIntExact(masks.dim(0))];
     for (int b = 0; b < chosen.length; b++) {
       if (of(masks.get(b).get(0)) < SamConfig.STABILITY_THRESHOLD) {
-        int best = 1;
-        for (int i = 2; i < each; i++) {
-          best = ious[b * each + i] > ious[b * each + best] ? i : best;
-        }
-        chosen[b] = best;
+        chosen[b] = best(ious, b, each);
       }
     }
     return chosen;
+  }
+
+  /// The best mask of prompt `b` of those for several, of which each prompt has `each` - 1.
+  static int best(float[] ious, int b, int each) {
+    int best = 1;
+    for (int i = 2; i < each; i++) {
+      best = ious[b * each + i] > ious[b * each + best] ? i : best;
+    }
+    return best;
   }
 
   /// The share of pixels above the threshold when it moves up, of those when it moves down.

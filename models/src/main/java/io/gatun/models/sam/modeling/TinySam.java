@@ -15,7 +15,7 @@ import java.util.Map;
 public final class TinySam {
   /// Images of 32 x 32, patches of 4 x 4; a block with windows and one without.
   private static final ViTConfig ENCODER =
-      new ViTConfig(32, 8, 4, 64, 2, 2, 128, 32, 4, List.of(1), 1e-6f);
+      new ViTConfig(32, 8, 4, 64, 2, 2, 128, 32, 4, List.of(1), 1e-6f, true);
 
   private static final SamConfig CONFIG =
       new SamConfig(

@@ -13,6 +13,8 @@ import io.gatun.tensor.ops.LinearWeight;
 /// then the image looks at the tokens.
 final class TwoWayAttentionBlock {
   private final boolean skipFirstLayerPe;
+  private final boolean efficient; // EfficientSAM's
+  private final Activation activation;
   private final Attention selfAttn;
   private final Attention crossAttnTokenToImage;
   private final LinearWeight lin1;
@@ -29,6 +31,8 @@ final class TwoWayAttentionBlock {
   /// @param first whether it is the first block, whose tokens come without their positions
   TwoWayAttentionBlock(Weights weights, SamConfig config, Functional f, Tensor pe, boolean first) {
     skipFirstLayerPe = first;
+    efficient = config.kind() == SamConfig.Kind.EFFICIENT;
+    activation = config.decoderActivation();
     long c = config.outChans();
     long internal = config.decoderInternalDim();
     int heads = config.decoderHeads();
@@ -63,7 +67,7 @@ final class TwoWayAttentionBlock {
   ///
   ///     q = norm1(q + selfAttention(q + pe))
   ///     q = norm2(q + attention(q + pe, image))
-  ///     q = norm3(q + relu(q W1) W2)
+  ///     q = norm3(q + activation(q W1) W2)
   ///
   /// @param queryPe the tokens as they were before the first block, as their positions (B, T, C)
   /// @param projected what [#project] gave
@@ -71,12 +75,16 @@ final class TwoWayAttentionBlock {
     var q = norm1.forward(f, selfAttention(f, queries, queryPe));
     q = crossAttnTokenToImage.forward(f, f.add(q, queryPe), projected, projected, Epilogue.add(q));
     q = norm2.forward(f, q);
-    var hidden = f.linear(q, lin1, Epilogue.of(Activation.RELU));
+    var hidden = f.linear(q, lin1, Epilogue.of(activation));
     return norm3.forward(f, f.linear(hidden, lin2, Epilogue.add(q)));
   }
 
+  /// In EfficientSAM the tokens keep their positions, and pass by the first block's attention too.
   private Tensor selfAttention(Functional f, Tensor queries, Tensor queryPe) {
     var q = skipFirstLayerPe ? queries : f.add(queries, queryPe);
+    if (efficient) {
+      return selfAttn.forward(f, q, q, q, Epilogue.add(q));
+    }
     return selfAttn.forward(
         f, q, q, queries, skipFirstLayerPe ? Epilogue.NONE : Epilogue.add(queries));
   }

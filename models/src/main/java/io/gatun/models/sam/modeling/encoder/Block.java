@@ -13,8 +13,9 @@ import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.RelativePositions;
 
-/// A block of the image encoder: attention with decomposed relative positions (Li et al. 2022,
-/// "MViTv2") over the whole image or inside windows, and a feed-forward layer.
+/// A block of the image encoder: attention over the whole image or inside windows, with decomposed
+/// relative positions (Li et al. 2022, "MViTv2") unless it is EfficientSAM's, and a feed-forward
+/// layer.
 final class Block {
   private final LayerNorm norm1;
   private final LinearWeight qkv;
@@ -23,7 +24,7 @@ final class Block {
   private final LayerNorm norm2;
   private final LinearWeight lin1;
   private final LinearWeight lin2;
-  private final RelativePositions relPos;
+  private final RelativePositions relPos; // or null
   private final int grid;
   private final boolean global;
   private final int heads;
@@ -48,12 +49,16 @@ final class Block {
     norm2 = weights.layerNorm("norm2", d, config.layerNormEps());
     lin1 = weights.linear("mlp.lin1", config.mlpDim(), d);
     lin2 = weights.linear("mlp.lin2", d, config.mlpDim());
+    relPos = config.relativePositions() ? relativePositions(weights, config, f) : null;
+  }
+
+  private RelativePositions relativePositions(Weights weights, ViTConfig config, Functional f) {
     int stored = global ? config.positionGrid() : config.windowSize();
     int side = global ? grid : stored;
-    var height = weights.tensor("attn.rel_pos_h", 2L * stored - 1, d / heads);
-    var width = weights.tensor("attn.rel_pos_w", 2L * stored - 1, d / heads);
-    relPos =
-        new RelativePositions(positions(height, side, f), positions(width, side, f), side, side);
+    long c = config.embedDim() / heads;
+    var height = weights.tensor("attn.rel_pos_h", 2L * stored - 1, c);
+    var width = weights.tensor("attn.rel_pos_w", 2L * stored - 1, c);
+    return new RelativePositions(positions(height, side, f), positions(width, side, f), side, side);
   }
 
   /// A table of relative positions (L, C) for `side` rows or columns: (2 side - 1, C) F32.
@@ -90,21 +95,23 @@ final class Block {
   /// q, k, v side by side in (B, T, 3 D), result (B, T, D).
   private Tensor attend(Functional f, Tensor qkv) {
     long d = qkv.dim(-1) / 3;
+    var spec = AttentionSpec.full(scale);
     return f.attention(
         qkv.slice(-1, 0, d),
         qkv.slice(-1, d, 2 * d),
         qkv.slice(-1, 2 * d, 3 * d),
         heads,
-        AttentionSpec.full(scale).on(relPos));
+        relPos == null ? spec : spec.on(relPos));
   }
 
   /// Of the products in one [#forward]. Attention counts in full where windows reach beyond the
   /// image, since their padding takes part in it.
   long flops() {
     long d = qkv.inFeatures();
-    long side = relPos.gridHeight();
+    long side = global ? grid : relPos.gridHeight();
     long windows = global ? 1 : Math.ceilDiv(grid, side) * Math.ceilDiv(grid, side);
-    long attention = windows * side * side * d * (2 * side * side + 2 * side);
+    long attention =
+        windows * side * side * d * (2 * side * side + (relPos == null ? 0 : 2 * side));
     long linears = (long) grid * grid * d * (4 * d + 2 * lin1.outFeatures());
     return 2 * (linears + attention);
   }

@@ -1,5 +1,6 @@
 package io.gatun.models.sam.modeling.encoder;
 
+import io.gatun.models.nn.Bicubic;
 import io.gatun.models.nn.Constants;
 import io.gatun.models.nn.LayerNorm;
 import io.gatun.models.nn.Weights;
@@ -9,13 +10,16 @@ import io.gatun.tensor.ops.ConvWeight;
 import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 
 /// The image encoder: a plain vision transformer, most of whose blocks look at windows only (Li et
-/// al. 2022, "Exploring Plain Vision Transformer Backbones for Object Detection").
+/// al. 2022, "Exploring Plain Vision Transformer Backbones for Object Detection"), or in
+/// EfficientSAM none (Xiong et al. 2023, arXiv 2312.00863).
 public final class ImageEncoderViT implements ImageEncoder {
   private static final float LAYER_NORM_2D_EPS = 1e-6f;
 
@@ -35,14 +39,8 @@ public final class ImageEncoderViT implements ImageEncoder {
     this.config = config;
     long d = config.embedDim();
     long c = config.outChans();
-    int positions = config.positionGrid();
     patchEmbed = new PatchEmbed(weights.at("patch_embed"), config);
-    posEmbed =
-        Constants.resized(
-            f,
-            weights.tensor("pos_embed", 1, positions, positions, d),
-            config.grid(),
-            config.grid());
+    posEmbed = positions(weights, config, f);
     for (int i = 0; i < config.depth(); i++) {
       blocks.add(new Block(weights.at("blocks", i), config, config.isGlobal(i), f));
     }
@@ -50,6 +48,19 @@ public final class ImageEncoderViT implements ImageEncoder {
     neck1 = weights.layerNorm("neck.1", c, LAYER_NORM_2D_EPS);
     neck2 = weights.convWithoutBias("neck.2", c, c, 3, 1, ConvWeight.Padding.of(1));
     neck3 = weights.layerNorm("neck.3", c, LAYER_NORM_2D_EPS);
+  }
+
+  /// The positions of the tokens (1, G, G, D), interpolated as the models do.
+  private static Tensor positions(Weights weights, ViTConfig config, Functional f) {
+    int d = config.embedDim();
+    int from = config.positionGrid();
+    int to = config.grid();
+    if (config.relativePositions()) {
+      return Constants.resized(f, weights.tensor("pos_embed", 1, from, from, d), to, to);
+    }
+    float[] all = weights.tensor("pos_embed", 1, (long) from * from + 1, d).toFloats();
+    float[] table = Bicubic.resize(Arrays.copyOfRange(all, d, all.length), from, to, d);
+    return Constants.keep(f, () -> f.cast(Tensor.ofFloats(Arena.ofAuto(), table, 1, to, to, d)));
   }
 
   /// The embedding (1, G, G, C) of a normalized and padded image (1, imgSize, imgSize, 3) F32, and,
