@@ -73,6 +73,8 @@ class UNetGoldenTest {
   @CsvSource({
     "ssd, t601, NATIVE, F32, 10",
     "ssd, t21, VECTOR, F32, 10",
+    "ssd, t601, NATIVE, BF16, 10",
+    "ssd, t21, VECTOR, BF16, 10",
     "vega, t601, VECTOR, F32, 3",
     "vega, t21, NATIVE, F32, 3",
     "vega, t21, NATIVE, BF16, 3",
