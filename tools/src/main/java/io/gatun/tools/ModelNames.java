@@ -1,6 +1,7 @@
 package io.gatun.tools;
 
 import io.gatun.models.NamedModels;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import picocli.CommandLine.Model.CommandSpec;
 
@@ -13,5 +14,11 @@ final class ModelNames {
     try (var progress = new PullProgress(command)) {
       return NamedModels.find(pathOrName.toString(), o -> o.progress(progress));
     }
+  }
+
+  /// The path or name as an index keeps it: a path means the same wherever it is read.
+  static String lasting(Path pathOrName) {
+    return (Files.exists(pathOrName) ? pathOrName.toAbsolutePath().normalize() : pathOrName)
+        .toString();
   }
 }

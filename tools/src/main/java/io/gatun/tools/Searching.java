@@ -42,8 +42,7 @@ final class Searching {
       }
       Path path = asked == null ? Path.of(name) : asked;
       var model = TextEmbedder.load(ModelNames.find(spec, path), o -> o.threads(threads));
-      var lasting = Files.exists(path) ? path.toAbsolutePath().normalize() : path;
-      return new Opened(model, Embedder.of(model, lasting.toString()));
+      return new Opened(model, Embedder.of(model, ModelNames.lasting(path)));
     }
 
     @Override

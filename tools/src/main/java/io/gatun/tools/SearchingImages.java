@@ -44,7 +44,7 @@ final class SearchingImages {
       try (var clip =
               CLIPModel.load(
                   ModelNames.find(asked.spec, path), Backend.NATIVE, asked.threads.count());
-          var index = ImageIndex.open(folder, ImageEmbedder.of(clip, lasting(path)))) {
+          var index = ImageIndex.open(folder, ImageEmbedder.of(clip, ModelNames.lasting(path)))) {
         var report = asked.keep ? null : update(asked, index);
         List<Picture> found =
             like != null
@@ -56,10 +56,6 @@ final class SearchingImages {
     } catch (SearchException e) {
       throw new IllegalArgumentException(e.getMessage(), e);
     }
-  }
-
-  private static String lasting(Path path) {
-    return (Files.exists(path) ? path.toAbsolutePath().normalize() : path).toString();
   }
 
   private static IndexReport update(SearchImages asked, ImageIndex index) {

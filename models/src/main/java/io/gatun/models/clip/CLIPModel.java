@@ -2,7 +2,6 @@ package io.gatun.models.clip;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.loaders.LoadMode;
 import io.gatun.models.NamedModels;
 import io.gatun.models.image.Image;
 import io.gatun.models.nn.JsonKeys;
@@ -18,7 +17,6 @@ import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.regex.Pattern;
@@ -102,25 +100,12 @@ public final class CLIPModel implements AutoCloseable {
   /// @param dtype of the activations: F32 or BF16
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
   public static CLIPModel load(Path pathOrName, Backend backend, int threads, DType.Plain dtype) {
-    Path directory = NamedModels.find(pathOrName);
-    if (!Files.isDirectory(directory)) {
-      throw new CheckpointException(
-          "%s: is not a directory; need CLIP's, with its config.json and its tokenizer"
-              .formatted(directory));
-    }
-    var checkpoint = Checkpoint.open(directory, LoadMode.MAP);
-    try {
-      var ops = new Ops(backend, threads);
-      try {
-        return new CLIPModel(checkpoint, directory, ops, dtype);
-      } catch (RuntimeException | Error e) {
-        ops.close();
-        throw e;
-      }
-    } catch (RuntimeException | Error e) {
-      checkpoint.close();
-      throw e;
-    }
+    return ClipDirectory.load(
+        pathOrName,
+        "CLIP",
+        backend,
+        threads,
+        (checkpoint, directory, ops) -> new CLIPModel(checkpoint, directory, ops, dtype));
   }
 
   /// The length of a vector, P.

@@ -2,10 +2,10 @@ package io.gatun.models.clipseg;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.loaders.LoadMode;
 import io.gatun.models.NamedModels;
 import io.gatun.models.clip.CLIPTextModel;
 import io.gatun.models.clip.CLIPVisionModel;
+import io.gatun.models.clip.ClipDirectory;
 import io.gatun.models.clip.ClipTokenizer;
 import io.gatun.models.image.Filter;
 import io.gatun.models.image.Image;
@@ -20,7 +20,6 @@ import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.Ops;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -90,25 +89,12 @@ public final class CLIPSeg implements AutoCloseable {
   /// @param dtype of the activations: F32 or BF16
   /// @throws CheckpointException if there is no such model, or Gatun cannot run it
   public static CLIPSeg load(Path pathOrName, Backend backend, int threads, DType.Plain dtype) {
-    Path directory = NamedModels.find(pathOrName);
-    if (!Files.isDirectory(directory)) {
-      throw new CheckpointException(
-          "%s: is not a directory; need CLIPSeg's, with its config.json and its tokenizer"
-              .formatted(directory));
-    }
-    var checkpoint = Checkpoint.open(directory, LoadMode.MAP);
-    try {
-      var ops = new Ops(backend, threads);
-      try {
-        return new CLIPSeg(checkpoint, directory, ops, dtype);
-      } catch (RuntimeException | Error e) {
-        ops.close();
-        throw e;
-      }
-    } catch (RuntimeException | Error e) {
-      checkpoint.close();
-      throw e;
-    }
+    return ClipDirectory.load(
+        pathOrName,
+        "CLIPSeg",
+        backend,
+        threads,
+        (checkpoint, directory, ops) -> new CLIPSeg(checkpoint, directory, ops, dtype));
   }
 
   /// How likely the pixels of an image are what a text says.

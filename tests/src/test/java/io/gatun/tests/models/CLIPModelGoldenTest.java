@@ -13,6 +13,7 @@ import io.gatun.models.image.Image;
 import io.gatun.models.image.ImageException;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;
+import io.gatun.tests.Cosine;
 import io.gatun.tests.TestData;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -49,18 +50,6 @@ class CLIPModelGoldenTest {
     return all;
   }
 
-  private static double cosine(float[] a, float[] b) {
-    double ab = 0;
-    double aa = 0;
-    double bb = 0;
-    for (int i = 0; i < a.length; i++) {
-      ab += a[i] * b[i];
-      aa += a[i] * a[i];
-      bb += b[i] * b[i];
-    }
-    return ab / Math.sqrt(aa * bb);
-  }
-
   @ParameterizedTest
   @EnumSource
   void textsAndImages(Backend backend) throws IOException {
@@ -83,7 +72,7 @@ class CLIPModelGoldenTest {
         assertArrayEquals(read[i], clip.images(pictures(count).subList(i, i + 1))[0], 1e-5f);
         var found = new float[prompts.size()];
         for (int t = 0; t < found.length; t++) {
-          found[t] = (float) (clip.logitScale() * cosine(read[i], clip.text(prompts.get(t))));
+          found[t] = (float) (clip.logitScale() * Cosine.of(read[i], clip.text(prompts.get(t))));
         }
         Goldens.assertClose("logits " + i, logits.get(i), found, 1e-4);
       }
@@ -99,7 +88,7 @@ class CLIPModelGoldenTest {
       var expected = golden.tensor("image_features");
       var read = clip.images(pictures((int) expected.dim(0)));
       for (int i = 0; i < read.length; i++) {
-        double cosine = cosine(expected.get(i).toFloats(), read[i]);
+        double cosine = Cosine.of(expected.get(i).toFloats(), read[i]);
         assertTrue(cosine > 0.999, i + ": " + cosine);
       }
     }

@@ -13,6 +13,7 @@ import io.gatun.search.ImageIndex;
 import io.gatun.search.Index;
 import io.gatun.search.SearchException;
 import io.gatun.tensor.ops.Backend;
+import io.gatun.tests.Cosine;
 import io.gatun.tests.TestData;
 import io.gatun.tests.tools.InProcess;
 import java.lang.foreign.Arena;
@@ -38,18 +39,6 @@ class ImageIndexTest {
       Files.copy(model.resolve("golden/" + i + ".png"), photos.resolve("photo" + i + ".png"));
     }
     Files.writeString(photos.resolve("notes.txt"), "no picture");
-  }
-
-  private static double cosine(float[] a, float[] b) {
-    double ab = 0;
-    double aa = 0;
-    double bb = 0;
-    for (int i = 0; i < a.length; i++) {
-      ab += a[i] * b[i];
-      aa += a[i] * a[i];
-      bb += b[i] * b[i];
-    }
-    return ab / Math.sqrt(aa * bb);
   }
 
   private Path photo(int i) {
@@ -79,7 +68,7 @@ class ImageIndexTest {
       for (var picture : found) {
         int i = picture.file().getFileName().toString().charAt(5) - '0';
         assertEquals(photo(i), picture.file());
-        assertEquals(cosine(cat, vectors[i]), picture.similarity(), 1e-3);
+        assertEquals(Cosine.of(cat, vectors[i]), picture.similarity(), 1e-3);
         assertTrue(picture.similarity() <= before);
         before = picture.similarity();
       }

@@ -120,23 +120,7 @@ class SearchCommandsTest {
     assertEquals(0, InProcess.gatun("index", docs, "-m", embedder("minilm-l6")).code());
     String cache = temp.resolve("cache").toString();
     String llm = TestData.pretrained("tiny-llm").toString();
-    List<String> ask =
-        List.of(
-            "ask",
-            "--index",
-            docs,
-            "-m",
-            llm,
-            "--mode",
-            "words",
-            "--passages",
-            "1",
-            "--temp",
-            "0",
-            "--cache",
-            cache,
-            "--explain",
-            "-n");
+    List<String> ask = asking(llm, cache);
     var first = asked(ask, "5", "rain?");
     assertTrue(first.err().contains("was not asked before"), first.err());
     assertTrue(first.err().contains("0 of 1 questions answered by it (0.0 %), 0.0 s"), first.err());
@@ -163,30 +147,31 @@ class SearchCommandsTest {
         "0.5", "ask", "--index", docs, "--cache", cache, "--wrong-hits", "0.7", "-m", llm, "rain?");
     // Similar questions: until enough pairs are known, none is answered by another's answer.
     String similar = temp.resolve("similar").toString();
-    String[] loose = {
-      "ask",
-      "--index",
-      docs,
-      "-m",
-      llm,
-      "--mode",
-      "words",
-      "--passages",
-      "1",
-      "--temp",
-      "0",
-      "-n",
-      "5",
-      "--cache",
-      similar,
-      "--explain",
-      "--wrong-hits",
-      "0.1"
-    };
-    asked(List.of(loose), "does rain fall?");
-    var like = asked(List.of(loose), "does rain fall");
+    List<String> loose = asking(llm, similar);
+    asked(loose, "5", "--wrong-hits", "0.1", "does rain fall?");
+    var like = asked(loose, "5", "--wrong-hits", "0.1", "does rain fall");
     assertTrue(like.err().contains("to \"does rain fall?\""), like.err());
     assertTrue(like.err().contains("0 of 2 questions"), like.err());
+  }
+
+  /// What asks, up to the number of tokens.
+  private List<String> asking(String llm, String cache) {
+    return List.of(
+        "ask",
+        "--index",
+        docs,
+        "-m",
+        llm,
+        "--mode",
+        "words",
+        "--passages",
+        "1",
+        "--temp",
+        "0",
+        "--cache",
+        cache,
+        "--explain",
+        "-n");
   }
 
   /// Sentences are looked for that stand nowhere else, in paragraphs of words of their own.
