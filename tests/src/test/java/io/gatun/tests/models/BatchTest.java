@@ -149,9 +149,11 @@ class BatchTest {
     }
   }
 
+  /// Token 1 is left out at the start: alone, it makes more of one unit in the last place than a
+  /// hundred times what the next ones do in one of the [#AMPLIFYING] models.
   private static int[] ids(Decoder decoder, int seed, int count) {
     int v = decoder.config().vocabSize();
-    return IntStream.range(0, count).map(i -> (i * 7919 + seed * 31 + 1) % v).toArray();
+    return IntStream.range(0, count).map(i -> (i * 7919 + seed * 31 + 2) % v).toArray();
   }
 
   private record Case(Decoder decoder, Ops ops, DType.Plain type) {

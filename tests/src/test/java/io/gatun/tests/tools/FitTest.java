@@ -84,9 +84,20 @@ class FitTest {
   @Test
   void imagesThatDoNotFitAreRefusedWithWhatWould(@TempDir Path folder) throws IOException {
     String[] large = {
-      "imagine", "a star", "-s", "1", "--width", "2048", "--height", "2048", "-o", "never.png"
+      "imagine",
+      "a star",
+      "-s",
+      "1",
+      "--dtype",
+      "f32",
+      "--width",
+      "2048",
+      "--height",
+      "2048",
+      "-o",
+      "never.png"
     };
-    var refused = within(1100L << 20, large);
+    var refused = within(1750L << 20, large);
     assertEquals(2, refused.code());
     assertTrue(refused.err().contains("an image of 2048 x 2048 does not fit"), refused.err());
     assertTrue(refused.err().contains("--vae-tiling (in Java"), refused.err());
