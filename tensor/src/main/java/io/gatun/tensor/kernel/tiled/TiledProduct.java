@@ -12,9 +12,9 @@ import java.lang.ref.Reference;
 /// Products of tiled weights (N, K) with rows of quantized activations, by the Vector API.
 ///
 /// The unit of work is one vector of words: as many rows of a tile as the machine's vectors have
-/// 16-bit lanes, the whole tile where they have 512 bits. Tile by tile is the order of the memory:
-/// a core reads one stream faster than several. Up to four rows of activations share what is
-/// unpacked.
+/// 16-bit lanes, the whole tile where they have 512 bits; or two of these, where [TiledPairs] has
+/// kernels. Tile by tile is the order of the memory: a core reads one stream faster than several.
+/// Up to four rows of activations share what is unpacked.
 public final class TiledProduct {
   static final int VECTOR_BYTES = Lanes.WORDS.vectorByteSize();
 
@@ -57,6 +57,9 @@ public final class TiledProduct {
   private final int count;
   private final int groups;
   private final long tileRowBytes;
+
+  /// Vectors that are multiplied at once.
+  private final int vectors;
 
   /// Bytes from the activations of a group to those of the next one.
   private final int step;
@@ -101,6 +104,7 @@ public final class TiledProduct {
     y = address(out, outAt, (count - 1) * yStride + rows * 4L);
     int tile = type.blockBytes() * Tiled.ROWS;
     levels = TiledLevels.table(type.form());
+    vectors = TiledPairs.AVAILABLE && type.bits() == 4 && !type.hasLevels() ? 2 : 1;
     if (type.form() != Tiled.Form.PLAIN) {
       wordsAt = TiledLayout.headBytes(type) + TiledLayout.SCALES_BYTES;
       place = new TiledWords.Groups(3, tile, TiledLayout.PAIRS_GROUP_BYTES);
@@ -133,7 +137,7 @@ public final class TiledProduct {
   /// @param scratch [#SCRATCH_BYTES] from byte `scratchAt`
   public void multiply(int from, int to, MemorySegment scratch, long scratchAt) {
     long t = address(scratch, scratchAt, SCRATCH_BYTES);
-    for (int v = from * PARTS; v < to * PARTS; v++) {
+    for (int v = from * PARTS; v < to * PARTS; v += vectors) {
       multiply(v, t);
     }
     Reference.reachabilityFence(weights);
@@ -154,12 +158,14 @@ public final class TiledProduct {
       if (type.hasLevels()) {
         float factor = type.form().factor();
         TiledLevels.oneRow(at, place.tile(), a, step, 2 * groups, levels, factor, to);
-      } else if (type.bits() == 4 && !type.minima() && n < 4) {
+      } else if (type.bits() == 4 && !type.minima() && n < (vectors == 2 ? 2 : 4)) {
         inOnePass(at, a, n, to, stride(v));
       } else {
         products(at, a, n, t + MOST_ROWS * PADDED_BYTES, to, stride(v));
       }
-      copyPadded(m, n, v, t);
+      for (int i = 0; i < vectors; i++) {
+        copyPadded(m, n, v + i, t + (long) i * VECTOR_BYTES);
+      }
     }
   }
 
@@ -168,11 +174,14 @@ public final class TiledProduct {
     if (type.hasLevels()) {
       return 1;
     }
-    return count - m >= MOST_ROWS && type.bits() == 4 ? MOST_ROWS : Math.min(2, count - m);
+    boolean most = count - m >= MOST_ROWS && type.bits() == 4 && vectors == 1;
+    return most ? MOST_ROWS : Math.min(2, count - m);
   }
 
   private void inOnePass(long at, long a, int n, long y, long yStep) {
-    if (n == 2) {
+    if (vectors == 2) {
+      TiledPairs.oneRow(at, place.shift(), place.tile(), a, step, groups, y);
+    } else if (n == 2) {
       TiledInt4.twoRows(at, place.shift(), place.tile(), a, step, groups, y, yStep);
     } else {
       TiledInt4.oneRow(at, place.shift(), place.tile(), a, step, groups, y);
@@ -181,8 +190,8 @@ public final class TiledProduct {
 
   /// Products of `n` rows, some groups at a time.
   private void products(long at, long a, int n, long sums, long y, long yStep) {
-    for (int i = 0; i < n; i++) {
-      TiledScales.clear(y + i * yStep);
+    for (int i = 0; i < n * vectors; i++) {
+      TiledScales.clear(y + i / vectors * yStep + i % vectors * (long) VECTOR_BYTES);
     }
     for (int g = 0; g < groups; g += CHUNK) {
       add(at, a, n, g, Math.min(groups, g + CHUNK), sums, y, yStep);
@@ -191,26 +200,35 @@ public final class TiledProduct {
 
   private void add(long at, long a, int n, int from, int to, long sums, long y, long yStep) {
     sum(at + wordsAt, a, n, from, to, sums);
-    int tile = place.tile();
     int ofRow = type.bits() == 4 ? VECTOR_BYTES : 2 * VECTOR_BYTES;
-    int ofGroup = n * ofRow;
-    for (int i = 0; i < n; i++) {
-      long row = a + (long) i * QuantizedRows.BLOCK_BYTES;
+    for (int i = 0; i < n * vectors; i++) {
+      long row = a + (long) (i / vectors) * QuantizedRows.BLOCK_BYTES;
+      long part = i % vectors * (long) VECTOR_BYTES;
       long s = sums + (long) i * ofRow;
-      long result = y + i * yStep;
-      if (type.minima()) {
-        TiledScales.minima(0, at, tile, row, step, from, to, s, ofGroup, result);
-        TiledScales.minima(1, at, tile, row, step, from, to, s, ofGroup, result + ODD_BYTES);
-      } else if (type.bits() == 4) {
-        TiledScales.int4(at, place.shift(), tile, row, step, from, to, s, ofGroup, result);
-      } else {
-        TiledScales.int8(at, place.shift(), tile, row, step, from, to, s, ofGroup, result);
-      }
+      scale(at + part, row, from, to, s, n * vectors * ofRow, y + i / vectors * yStep + part);
+    }
+  }
+
+  /// @param sums bytes from a group's sums to the next one's
+  private void scale(long at, long row, int from, int to, long s, int sums, long y) {
+    int tile = place.tile();
+    if (type.minima()) {
+      TiledScales.minima(0, at, tile, row, step, from, to, s, sums, y);
+      TiledScales.minima(1, at, tile, row, step, from, to, s, sums, y + ODD_BYTES);
+    } else if (type.bits() == 4) {
+      TiledScales.int4(at, place.shift(), tile, row, step, from, to, s, sums, y);
+    } else {
+      TiledScales.int8(at, place.shift(), tile, row, step, from, to, s, sums, y);
     }
   }
 
   private void sum(long words, long a, int n, int from, int to, long s) {
-    if (type.bits() == 4) {
+    if (vectors == 2) {
+      switch (n) {
+        case 2 -> TiledPairs.int4x2(words, place, a, step, from, to, s);
+        default -> TiledPairs.int4(words, place, a, step, from, to, s);
+      }
+    } else if (type.bits() == 4) {
       switch (n) {
         case 4 -> TiledWords.int4x4(words, place, a, step, from, to, s);
         case 2 -> TiledWords.int4x2(words, place, a, step, from, to, s);
