@@ -1,6 +1,7 @@
 package io.gatun.tensor.ops.context;
 
 import io.gatun.ffm.ElementType;
+import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.kernel.ggml.Dequantize;
@@ -109,11 +110,13 @@ public final class WeightRows {
   }
 
   /// The type from which oneDNN packs a weight where it lies, or null if it has to be converted
-  /// before. It rounds to BF16 as [#toBf16] does, except that numbers below 2^-126 become 0.
+  /// before. It rounds to BF16 as [#toBf16] does, except that numbers below 2^-126 become 0. BF16
+  /// it reads one by one where the CPU has no instructions for that type, a hundred times slower.
   public static ElementType packsFrom(Tensor w) {
     if (w.dtype() == DType.Plain.F32) {
       return ElementType.F32;
     }
-    return w.dtype() == DType.Plain.BF16 ? ElementType.BF16 : null;
+    boolean direct = w.dtype() == DType.Plain.BF16 && OneDnn.supports(ElementType.BF16);
+    return direct ? ElementType.BF16 : null;
   }
 }

@@ -32,6 +32,9 @@ final class ConvForms {
   /// Output channels that one worker packs at a time.
   private static final int PACKED_AT_ONCE = 64;
 
+  /// Output channels that one worker transposes at a time: as many as fill a cache line.
+  private static final int TRANSPOSED_AT_ONCE = 16;
+
   private final Context ctx;
   private final ConvWeight w;
   private final Tensor weight;
@@ -82,17 +85,30 @@ final class ConvForms {
           int taps = w.kernelHeight() * w.kernelWidth();
           int channels = Math.toIntExact(w.inChannels());
           int n = Math.toIntExact(w.outChannels());
-          var byTaps = ctx.packed().arena().allocate(4L * taps * channels * n, 64);
-          try (var arena = Arena.ofConfined()) {
-            var rows = convert(weight, arena, DType.Plain.F32);
-            for (int o = 0; o < n; o++) {
-              for (int c = 0; c < channels; c++) {
-                for (int tap = 0; tap < taps; tap++) {
-                  float value = Floats.get(rows, 0, ((long) o * channels + c) * taps + tap);
-                  Floats.set(byTaps, 0, ((long) tap * channels + c) * n + o, value);
-                }
-              }
-            }
+          long filter = (long) channels * taps;
+          var byTaps = ctx.packed().arena().allocate(4 * filter * n, 64);
+          try (var _ = ctx.scope()) {
+            long stride = 4 * filter * TRANSPOSED_AT_ONCE;
+            var floats = ctx.perWorker(stride);
+            ctx.each(
+                Math.ceilDiv(n, TRANSPOSED_AT_ONCE),
+                1,
+                (worker, i) -> {
+                  long first = i * TRANSPOSED_AT_ONCE;
+                  int count = (int) Math.min(n - first, TRANSPOSED_AT_ONCE);
+                  var rows = weight.slice(0, first, first + count);
+                  long at = worker * stride;
+                  Unpack.toFloat(rows.dtype(), rows.segment(), 0, floats, at, count * filter);
+                  for (int c = 0; c < channels; c++) {
+                    for (int tap = 0; tap < taps; tap++) {
+                      long to = ((long) tap * channels + c) * n + first;
+                      for (int o = 0; o < count; o++) {
+                        long from = o * filter + (long) c * taps + tap;
+                        Floats.set(byTaps, 0, to + o, Floats.get(floats, at, from));
+                      }
+                    }
+                  }
+                });
           }
           return byTaps;
         });
