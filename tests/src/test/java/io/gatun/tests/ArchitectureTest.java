@@ -196,6 +196,29 @@ class ArchitectureTest {
           .whereLayer("encoder")
           .mayOnlyBeAccessedByLayers("modeling", "sam", "video");
 
+  /// Pipelines: random numbers and schedulers stand alone, the files' part knows what a network
+  /// predicts, and adaptations know the files' names.
+  @ArchTest
+  static final ArchRule DIFFUSION_IS_IN_LAYERS =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInLayers()
+          .layer("noise")
+          .definedBy("io.gatun.models.diffusion")
+          .layer("schedulers")
+          .definedBy("io.gatun.models.diffusion.schedulers")
+          .layer("files")
+          .definedBy("io.gatun.models.diffusion.files")
+          .layer("adaptations")
+          .definedBy("io.gatun.models.diffusion.lora")
+          .whereLayer("noise")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("adaptations")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("files")
+          .mayOnlyBeAccessedByLayers("adaptations")
+          .whereLayer("schedulers")
+          .mayOnlyBeAccessedByLayers("files");
+
   /// The command line loads the server for `gatun serve` alone.
   @ArchTest
   static final ArchRule ONE_CLASS_KNOWS_THE_SERVER =

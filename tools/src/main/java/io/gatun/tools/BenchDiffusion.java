@@ -5,7 +5,7 @@ import io.gatun.models.StableDiffusion;
 import io.gatun.models.clip.CLIPTextConfig;
 import io.gatun.models.clip.CLIPTextModel;
 import io.gatun.models.clip.CLIPTextModelWithProjection;
-import io.gatun.models.diffusion.PipelineFiles;
+import io.gatun.models.diffusion.files.PipelineFiles;
 import io.gatun.models.nn.Quantization;
 import io.gatun.models.vae.AutoencoderKL;
 import io.gatun.models.vae.AutoencoderKLConfig;

@@ -1,7 +1,7 @@
 package io.gatun.tools;
 
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.diffusion.PipelineFiles;
+import io.gatun.models.diffusion.files.PipelineFiles;
 import io.gatun.models.dit.Flux2Config;
 import io.gatun.models.dit.Flux2Transformer2DModel;
 import io.gatun.models.dit.FluxConfig;

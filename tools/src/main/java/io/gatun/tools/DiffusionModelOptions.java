@@ -4,7 +4,7 @@ import io.gatun.models.ImageSettings;
 import io.gatun.models.Pretrained;
 import io.gatun.models.StableDiffusion;
 import io.gatun.models.StableDiffusionOptions;
-import io.gatun.models.diffusion.PredictionType;
+import io.gatun.models.diffusion.schedulers.PredictionType;
 import io.gatun.models.nn.Quantization;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.models.ImagineOptions;
-import io.gatun.models.diffusion.Spacing;
+import io.gatun.models.diffusion.schedulers.Spacing;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;

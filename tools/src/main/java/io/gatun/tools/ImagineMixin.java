@@ -3,7 +3,7 @@ package io.gatun.tools;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.ImagineOptions;
 import io.gatun.models.diffusion.Rng;
-import io.gatun.models.diffusion.Spacing;
+import io.gatun.models.diffusion.schedulers.Spacing;
 import java.util.Locale;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;

@@ -5,7 +5,7 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.decoder.Keys;
 import io.gatun.models.decoder.arch.Architectures;
-import io.gatun.models.diffusion.PipelineFiles;
+import io.gatun.models.diffusion.files.PipelineFiles;
 import io.gatun.models.encoder.Encoders;
 import io.gatun.models.sam.config.SamConfig;
 import io.gatun.models.text.Tokenizers;

@@ -8,7 +8,7 @@ import io.gatun.loaders.SafetensorsWriter;
 import io.gatun.models.clip.CLIPTextConfig;
 import io.gatun.models.clip.CLIPTextModel;
 import io.gatun.models.clip.CLIPTextModelWithProjection;
-import io.gatun.models.diffusion.KnownPipeline;
+import io.gatun.models.diffusion.files.KnownPipeline;
 import io.gatun.models.nn.DeclaredTensors;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.Weights;
