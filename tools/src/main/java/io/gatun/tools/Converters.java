@@ -18,7 +18,7 @@ import java.util.regex.PatternSyntaxException;
 import picocli.CommandLine;
 import picocli.CommandLine.TypeConversionException;
 
-/// How the words of options become values, in all commands.
+/// How the words of options become values.
 final class Converters {
   private static final SequencedMap<String, DType.Plain> CACHE_TYPES = new LinkedHashMap<>();
   private static final SequencedMap<String, Quantization.Mode> MODES = new LinkedHashMap<>();
@@ -44,21 +44,17 @@ final class Converters {
         .getKey();
   }
 
-  /// Gives them to a command and to those below it.
+  /// Gives a command, and those below it, what options of more than one command need.
   static void register(CommandLine commands) {
-    choice(commands, Ask.SearchMode.class);
     choice(commands, Backend.class);
     choice(commands, LoadMode.class);
     choice(commands, Precision.class);
     choice(commands, Rng.class);
-    choice(commands, Completion.Shell.class);
     choice(commands, Method.class);
     choice(commands, NetworkOptions.Type.class);
     choice(commands, PackOptions.When.class);
     choice(commands, Pooling.class);
     choice(commands, Thinking.class);
-    choice(commands, EverythingOptions.OutputMode.class);
-    choice(commands, AnnotationOptions.Format.class);
     commands.registerConverter(DType.Plain.class, value -> Choice.of(CACHE_TYPES, value));
     commands.registerConverter(Quantization.Mode.class, value -> Choice.of(MODES, value));
     commands.registerConverter(Pattern.class, Converters::pattern);
@@ -69,7 +65,8 @@ final class Converters {
     number(commands, Double.class, double.class, Double::valueOf, "a number");
   }
 
-  private static <E extends Enum<E>> void choice(CommandLine commands, Class<E> type) {
+  /// Gives them the words of one more type.
+  static <E extends Enum<E>> void choice(CommandLine commands, Class<E> type) {
     commands.registerConverter(type, value -> Choice.of(type, value));
   }
 

@@ -23,7 +23,7 @@ final class Interrupts {
 
   /// Those of the command line that a command is part of.
   static Interrupts of(CommandSpec command) {
-    return ((Main) command.root().userObject()).interrupts();
+    return Invocation.of(command).interrupts();
   }
 
   /// From now on the process's signals come here.

@@ -35,7 +35,7 @@ import picocli.CommandLine.Spec;
     versionProvider = Main.Version.class,
     synopsisSubcommandLabel = "COMMAND",
     footer = "%nMore about a command: gatun COMMAND --help")
-public final class Main implements Runnable {
+public final class Main implements Runnable, Invocation {
   private static final List<String> VERSION = List.of("-V", "--version");
 
   /// Commands that know all others.
@@ -170,6 +170,10 @@ public final class Main implements Runnable {
           }
         });
     Converters.register(commands);
+    Converters.choice(commands, Ask.SearchMode.class);
+    Converters.choice(commands, Completion.Shell.class);
+    Converters.choice(commands, EverythingOptions.OutputMode.class);
+    Converters.choice(commands, AnnotationOptions.Format.class);
     PrintWriter out = stdio.results();
     try {
       int code =
@@ -190,11 +194,13 @@ public final class Main implements Runnable {
     }
   }
 
-  Interrupts interrupts() {
+  @Override
+  public Interrupts interrupts() {
     return interrupts;
   }
 
-  Stdio stdio() {
+  @Override
+  public Stdio stdio() {
     return stdio;
   }
 

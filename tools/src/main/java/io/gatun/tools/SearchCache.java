@@ -7,8 +7,6 @@ import io.gatun.search.AnswerCache.Scope;
 import io.gatun.search.Embedder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -57,11 +55,10 @@ final class SearchCache {
                 ModelNames.find(asked.spec, asked.model), o -> o.threads(asked.threads.count()))) {
       var embedder =
           model == null ? new SearchingParts(512) : Embedder.of(model, asked.model.toString());
-      Path folder = Files.createTempDirectory("gatun-bench-cache");
-      try (var cache = AnswerCache.open(folder, embedder, o -> o.wrongHits(asked.wrongHits))) {
+      try (var folder = TemporaryFolder.of("gatun-bench-cache");
+          var cache =
+              AnswerCache.open(folder.path(), embedder, o -> o.wrongHits(asked.wrongHits))) {
         print(asked, embedder, replay(asked, cache));
-      } finally {
-        SearchSpeed.remove(folder);
       }
       return 0;
     } catch (IOException e) {

@@ -86,25 +86,21 @@ final class SearchSpeed {
     var figures = new LinkedHashMap<String, Object>();
     figures.put("passages", asked.passages);
     figures.put("dimension", asked.dimension);
-    try {
-      Path folder = Files.createTempDirectory("gatun-bench-search");
-      try (var index = Index.open(folder, RandomVectors.of(asked.dimension))) {
-        long start = System.nanoTime();
-        var random = new SplittableRandom(2);
-        for (int from = 0; from < asked.passages; from += DOCUMENTS_AT_ONCE) {
-          int count = Math.min(DOCUMENTS_AT_ONCE, asked.passages - from);
-          index.add(documents(random, from, count));
-        }
-        double seconds = (System.nanoTime() - start) / 1e9;
-        figures.put("index_seconds", seconds);
-        figures.put("passages_per_second", asked.passages / seconds);
-        figures.put("heap_peak_bytes", heapPeak());
-        figures.put("disk_bytes", size(folder));
-        for (Mode mode : Mode.values()) {
-          queries(index, asked.queries, mode, figures);
-        }
-      } finally {
-        remove(folder);
+    try (var folder = TemporaryFolder.of("gatun-bench-search");
+        var index = Index.open(folder.path(), RandomVectors.of(asked.dimension))) {
+      long start = System.nanoTime();
+      var random = new SplittableRandom(2);
+      for (int from = 0; from < asked.passages; from += DOCUMENTS_AT_ONCE) {
+        int count = Math.min(DOCUMENTS_AT_ONCE, asked.passages - from);
+        index.add(documents(random, from, count));
+      }
+      double seconds = (System.nanoTime() - start) / 1e9;
+      figures.put("index_seconds", seconds);
+      figures.put("passages_per_second", asked.passages / seconds);
+      figures.put("heap_peak_bytes", heapPeak());
+      figures.put("disk_bytes", size(folder.path()));
+      for (Mode mode : Mode.values()) {
+        queries(index, asked.queries, mode, figures);
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -163,15 +159,6 @@ final class SearchSpeed {
       }
     }
     return sum;
-  }
-
-  static void remove(Path folder) throws IOException {
-    try (var files = Files.list(folder)) {
-      for (Path file : files.toList()) {
-        Files.delete(file);
-      }
-    }
-    Files.delete(folder);
   }
 
   static long count(Map<String, Object> figures, String name) {

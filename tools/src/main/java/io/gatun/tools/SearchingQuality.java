@@ -56,12 +56,10 @@ final class SearchingQuality {
                     o -> o.threads(asked.threads.count()).truncate(true))) {
       var embedder =
           model == null ? new SearchingParts(512) : Embedder.of(model, asked.model.toString());
-      Path folder = Files.createTempDirectory("gatun-evaluate-search");
-      try (var index = Index.open(folder, embedder)) {
+      try (var folder = TemporaryFolder.of("gatun-evaluate-search");
+          var index = Index.open(folder.path(), embedder)) {
         index.add(quality.documents);
         quality.print(embedder.name(), quality.recalls(index, reranker));
-      } finally {
-        SearchSpeed.remove(folder);
       }
       return 0;
     } catch (IOException e) {

@@ -44,7 +44,7 @@ public record Stdio(
 
   /// Those that a command was started with.
   static Stdio of(CommandSpec command) {
-    return ((Main) command.root().userObject()).stdio();
+    return Invocation.of(command).stdio();
   }
 
   /// Whether a person types the input and sees the output.
