@@ -14,4 +14,8 @@ module io.gatun.tools {
 
   opens io.gatun.tools to
       info.picocli;
+  opens io.gatun.tools.options to
+      info.picocli;
+  opens io.gatun.tools.remote to
+      info.picocli;
 }

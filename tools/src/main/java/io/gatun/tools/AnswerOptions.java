@@ -3,6 +3,7 @@ package io.gatun.tools;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.GenerateOptions;
 import io.gatun.models.Thinking;
+import io.gatun.tools.options.CountConverter;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;

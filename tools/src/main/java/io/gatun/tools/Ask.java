@@ -1,5 +1,7 @@
 package io.gatun.tools;
 
+import io.gatun.tools.options.CountConverter;
+import io.gatun.tools.options.ModelOptions;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;

@@ -2,6 +2,14 @@ package io.gatun.tools;
 
 import io.gatun.models.TextEmbedder;
 import io.gatun.tensor.DType;
+import io.gatun.tools.console.Table;
+import io.gatun.tools.console.Units;
+import io.gatun.tools.machine.Machine;
+import io.gatun.tools.machine.Roofs;
+import io.gatun.tools.options.CountConverter;
+import io.gatun.tools.options.ModelNames;
+import io.gatun.tools.options.NetworkOptions;
+import io.gatun.tools.options.RunOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;

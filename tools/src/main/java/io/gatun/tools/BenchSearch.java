@@ -1,5 +1,6 @@
 package io.gatun.tools;
 
+import io.gatun.tools.options.CountConverter;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;

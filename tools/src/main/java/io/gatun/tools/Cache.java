@@ -2,6 +2,10 @@ package io.gatun.tools;
 
 import io.gatun.ffm.files.CacheEntry;
 import io.gatun.ffm.files.UserCache;
+import io.gatun.tools.console.Json;
+import io.gatun.tools.console.Stdio;
+import io.gatun.tools.console.Table;
+import io.gatun.tools.console.Units;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;

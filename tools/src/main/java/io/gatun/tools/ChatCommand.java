@@ -1,6 +1,10 @@
 package io.gatun.tools;
 
 import io.gatun.models.Llm;
+import io.gatun.tools.console.Stdio;
+import io.gatun.tools.options.DraftOptions;
+import io.gatun.tools.options.ModelOptions;
+import io.gatun.tools.remote.RemoteOptions;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -31,7 +35,7 @@ final class ChatCommand implements Runnable {
 
   @Mixin private DraftOptions draft;
 
-  @Mixin private RemoteOptions remote = new RemoteOptions(RemoteOptions.TEXT);
+  @Mixin private RemoteOptions remote = RemoteOptions.ofText();
 
   @Option(names = "--stats", description = "Print speeds after each answer.")
   private boolean stats;

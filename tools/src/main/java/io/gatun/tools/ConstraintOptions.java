@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.constraint.Constraint;
+import io.gatun.tools.console.Texts;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

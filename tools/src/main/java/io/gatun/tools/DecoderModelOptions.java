@@ -1,5 +1,6 @@
 package io.gatun.tools;
 
+import io.gatun.tools.options.ModelNames;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;

@@ -2,6 +2,9 @@ package io.gatun.tools;
 
 import io.gatun.models.TextEmbedder;
 import io.gatun.models.encoder.Pooling;
+import io.gatun.tools.console.Json;
+import io.gatun.tools.options.LineOptions;
+import io.gatun.tools.remote.RemoteOptions;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;

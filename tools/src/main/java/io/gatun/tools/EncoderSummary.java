@@ -9,6 +9,7 @@ import io.gatun.models.encoder.Encoders;
 import io.gatun.models.encoder.SentenceFiles;
 import io.gatun.models.nn.Quantization;
 import io.gatun.models.text.Tokenizers;
+import io.gatun.tools.console.Table;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;

@@ -2,6 +2,9 @@ package io.gatun.tools;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.gatun.tools.console.Json;
+import io.gatun.tools.console.Table;
+import io.gatun.tools.options.CountConverter;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;

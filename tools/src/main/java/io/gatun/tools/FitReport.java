@@ -1,6 +1,8 @@
 package io.gatun.tools;
 
 import io.gatun.models.Fit;
+import io.gatun.tools.console.Table;
+import io.gatun.tools.console.Units;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.LinkedHashMap;

@@ -3,6 +3,13 @@ package io.gatun.tools;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.models.Generation;
 import io.gatun.models.Llm;
+import io.gatun.tools.console.Interrupts;
+import io.gatun.tools.console.Json;
+import io.gatun.tools.options.DraftOptions;
+import io.gatun.tools.options.ModelOptions;
+import io.gatun.tools.options.TextOptions;
+import io.gatun.tools.remote.RemoteOptions;
+import io.gatun.tools.remote.RemoteServer;
 import java.io.PrintWriter;
 import java.io.Writer;
 import java.util.LinkedHashMap;
@@ -26,7 +33,7 @@ final class Generate implements Callable<Integer> {
 
   @Mixin private ModelOptions model;
 
-  @Mixin private RemoteOptions remote = new RemoteOptions(RemoteOptions.TEXT);
+  @Mixin private RemoteOptions remote = RemoteOptions.ofText();
 
   @Mixin private TextOptions text;
 

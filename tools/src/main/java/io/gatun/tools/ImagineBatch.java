@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.models.ImagineOptions;
 import io.gatun.models.diffusion.schedulers.Spacing;
+import io.gatun.tools.options.Choice;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.ImagineOptions;
 import io.gatun.models.diffusion.Rng;
 import io.gatun.models.diffusion.schedulers.Spacing;
+import io.gatun.tools.options.Choice;
 import java.util.Locale;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;

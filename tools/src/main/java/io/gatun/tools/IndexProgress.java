@@ -1,6 +1,7 @@
 package io.gatun.tools;
 
 import io.gatun.search.IndexReport;
+import io.gatun.tools.console.Stdio;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.Locale;

@@ -2,6 +2,13 @@ package io.gatun.tools;
 
 import io.gatun.models.Llm;
 import io.gatun.models.sam.Sam;
+import io.gatun.tools.console.Failures;
+import io.gatun.tools.console.Interrupts;
+import io.gatun.tools.console.Invocation;
+import io.gatun.tools.console.OutputException;
+import io.gatun.tools.console.Stdio;
+import io.gatun.tools.machine.Health;
+import io.gatun.tools.options.Converters;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintWriter;

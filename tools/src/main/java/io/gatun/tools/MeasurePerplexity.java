@@ -2,6 +2,11 @@ package io.gatun.tools;
 
 import io.gatun.models.Llm;
 import io.gatun.models.Perplexity;
+import io.gatun.tools.console.Interrupts;
+import io.gatun.tools.console.Json;
+import io.gatun.tools.console.Stdio;
+import io.gatun.tools.options.ModelOptions;
+import io.gatun.tools.options.TextOptions;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;

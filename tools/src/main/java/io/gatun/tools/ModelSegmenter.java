@@ -8,6 +8,7 @@ import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Sam;
 import io.gatun.models.sam.amg.MaskAnnotation;
 import io.gatun.models.sam.amg.SamAutomaticMaskGenerator;
+import io.gatun.tools.console.ProgressBar;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -14,6 +14,8 @@ import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.runtime.FreeMemory;
 import io.gatun.tensor.sequence.CacheLayout;
+import io.gatun.tools.console.Table;
+import io.gatun.tools.console.Units;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -1,6 +1,8 @@
 package io.gatun.tools;
 
 import io.gatun.ffm.files.AtomicFile;
+import io.gatun.tools.console.Stdio;
+import io.gatun.tools.options.TextOptions;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;

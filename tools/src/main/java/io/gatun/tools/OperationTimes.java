@@ -2,6 +2,7 @@ package io.gatun.tools;
 
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.ops.OpObserver;
+import io.gatun.tools.console.Table;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;

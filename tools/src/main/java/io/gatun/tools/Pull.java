@@ -1,6 +1,8 @@
 package io.gatun.tools;
 
 import io.gatun.loaders.hub.Hub;
+import io.gatun.tools.console.Json;
+import io.gatun.tools.options.PullProgress;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import picocli.CommandLine.Command;

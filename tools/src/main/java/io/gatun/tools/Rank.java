@@ -1,6 +1,8 @@
 package io.gatun.tools;
 
 import io.gatun.models.Reranker;
+import io.gatun.tools.console.Json;
+import io.gatun.tools.options.LineOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;

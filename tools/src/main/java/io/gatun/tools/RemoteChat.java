@@ -2,6 +2,7 @@ package io.gatun.tools;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import io.gatun.tools.remote.RemoteServer;
 import java.util.concurrent.CancellationException;
 
 /// A conversation with a model that a server has. The messages are kept here and sent each time:

@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.Imagined;
 import io.gatun.models.diffusion.ImageParameters;
 import io.gatun.models.image.Image;
+import io.gatun.tools.console.Texts;
+import io.gatun.tools.remote.RemoteServer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;

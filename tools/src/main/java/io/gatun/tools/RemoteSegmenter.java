@@ -7,6 +7,8 @@ import io.gatun.models.sam.Mask;
 import io.gatun.models.sam.Prompt;
 import io.gatun.models.sam.Rle;
 import io.gatun.models.sam.amg.MaskAnnotation;
+import io.gatun.tools.console.Texts;
+import io.gatun.tools.remote.RemoteServer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,6 +2,8 @@ package io.gatun.tools;
 
 import io.gatun.loaders.hub.Hub;
 import io.gatun.loaders.hub.OllamaStore;
+import io.gatun.tools.console.Json;
+import io.gatun.tools.console.Units;
 import java.util.LinkedHashMap;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;

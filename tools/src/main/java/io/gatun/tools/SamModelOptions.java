@@ -5,6 +5,8 @@ import io.gatun.models.sam.Sam;
 import io.gatun.models.sam.SamOptions;
 import io.gatun.models.sam.video.Sam2;
 import io.gatun.tensor.DType;
+import io.gatun.tools.options.NetworkOptions;
+import io.gatun.tools.options.RunOptions;
 import java.nio.file.Path;
 import picocli.CommandLine.Mixin;
 

@@ -5,6 +5,8 @@ import io.gatun.search.AnswerCache;
 import io.gatun.search.AnswerCache.Outcome;
 import io.gatun.search.AnswerCache.Scope;
 import io.gatun.search.Embedder;
+import io.gatun.tools.console.Json;
+import io.gatun.tools.options.ModelNames;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;

@@ -4,6 +4,8 @@ import io.gatun.search.Document;
 import io.gatun.search.Embedder;
 import io.gatun.search.Index;
 import io.gatun.search.SearchOptions.Mode;
+import io.gatun.tools.console.Json;
+import io.gatun.tools.console.Units;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;

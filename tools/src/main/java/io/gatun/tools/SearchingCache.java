@@ -9,6 +9,7 @@ import io.gatun.search.AnswerCache.Outcome;
 import io.gatun.search.AnswerCache.Scope;
 import io.gatun.search.Embedder;
 import io.gatun.search.Index;
+import io.gatun.tools.console.Json;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -8,6 +8,8 @@ import io.gatun.search.ImageIndex.Picture;
 import io.gatun.search.IndexReport;
 import io.gatun.search.SearchException;
 import io.gatun.tensor.ops.Backend;
+import io.gatun.tools.console.Json;
+import io.gatun.tools.options.ModelNames;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;

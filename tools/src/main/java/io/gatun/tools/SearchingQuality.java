@@ -7,6 +7,8 @@ import io.gatun.search.Embedder;
 import io.gatun.search.Index;
 import io.gatun.search.SearchException;
 import io.gatun.search.SearchOptions.Mode;
+import io.gatun.tools.console.Json;
+import io.gatun.tools.options.ModelNames;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.MalformedInputException;

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.gatun.models.image.Image;
 import io.gatun.models.sam.Prompt;
+import io.gatun.tools.options.TextOptions;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;

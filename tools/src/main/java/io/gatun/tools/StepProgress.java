@@ -1,6 +1,8 @@
 package io.gatun.tools;
 
 import io.gatun.models.ImagineStep;
+import io.gatun.tools.console.Interrupts;
+import io.gatun.tools.console.ProgressBar;
 import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.function.Consumer;

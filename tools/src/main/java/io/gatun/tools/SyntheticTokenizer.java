@@ -1,5 +1,6 @@
 package io.gatun.tools;
 
+import io.gatun.tools.console.Json;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.LinkedHashMap;

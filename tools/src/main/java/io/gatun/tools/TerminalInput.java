@@ -1,6 +1,7 @@
 package io.gatun.tools;
 
 import io.gatun.ffm.files.UserState;
+import io.gatun.tools.console.SafeWriter;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;

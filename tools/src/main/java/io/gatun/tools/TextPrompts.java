@@ -3,6 +3,8 @@ package io.gatun.tools;
 import io.gatun.models.clipseg.CLIPSeg;
 import io.gatun.models.image.Image;
 import io.gatun.models.sam.Prompt;
+import io.gatun.tools.options.ModelNames;
+import io.gatun.tools.options.RunOptions;
 import java.nio.file.Path;
 import java.util.Locale;
 import picocli.CommandLine;

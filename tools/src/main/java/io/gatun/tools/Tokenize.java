@@ -1,6 +1,12 @@
 package io.gatun.tools;
 
 import io.gatun.models.text.Tokenizer;
+import io.gatun.tools.console.Json;
+import io.gatun.tools.console.Stdio;
+import io.gatun.tools.console.Table;
+import io.gatun.tools.console.Texts;
+import io.gatun.tools.options.ModelPath;
+import io.gatun.tools.options.TextOptions;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.regex.Pattern;
