@@ -2,6 +2,7 @@ package io.gatun.tools;
 
 import io.gatun.tools.options.CountConverter;
 import io.gatun.tools.options.ModelOptions;
+import io.gatun.tools.text.AnswerOptions;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;

@@ -7,6 +7,7 @@ import io.gatun.tools.console.Json;
 import io.gatun.tools.console.Table;
 import io.gatun.tools.options.CountConverter;
 import io.gatun.tools.options.ModelNames;
+import io.gatun.tools.text.ConstraintOptions;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;

@@ -11,6 +11,7 @@ import io.gatun.tools.machine.Machine;
 import io.gatun.tools.machine.Roofs;
 import io.gatun.tools.options.CountConverter;
 import io.gatun.tools.options.ModelNames;
+import io.gatun.tools.segment.SamModelOptions;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -20,6 +20,7 @@ import io.gatun.tools.options.Converters;
 import io.gatun.tools.options.CountConverter;
 import io.gatun.tools.options.ModelNames;
 import io.gatun.tools.options.NetworkOptions;
+import io.gatun.tools.segment.SamModelOptions;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

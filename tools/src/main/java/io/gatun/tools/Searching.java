@@ -13,6 +13,7 @@ import io.gatun.search.SearchOptions;
 import io.gatun.tools.console.Interrupts;
 import io.gatun.tools.console.Json;
 import io.gatun.tools.options.ModelNames;
+import io.gatun.tools.text.Generate;
 import java.io.PrintWriter;
 import java.io.Writer;
 import java.nio.file.Files;

@@ -3,7 +3,7 @@
 /// - whatever is run: [RunOptions], [ThreadsOption]; networks for images: [NetworkOptions]
 /// - language models: [ModelOptions] is [ModelPath], the files, with [LlmRunOptions];
 ///   [PackOptions], [LoraOptions], [DraftOptions]
-/// - texts: [TextOptions] for one, [LineOptions] for many
+/// - a text: [TextOptions]
 ///
 /// [ModelNames] finds models by name and fetches those that are not there, which [PullProgress]
 /// shows. [Converters] makes values of words; [Choice] and [CountConverter] say what was expected.
