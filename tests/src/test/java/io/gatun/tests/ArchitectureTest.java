@@ -240,7 +240,8 @@ class ArchitectureTest {
               "io.gatun.search..", "io.gatun.server.search", "io.gatun.tests..")
           .and()
           .haveNameNotMatching(
-              "io\\.gatun\\.tools\\.(Searching.*|IndexProgress|SearchSpeed.*|SearchCache.*)"
+              "io\\.gatun\\.tools\\.(search|bench|evaluate)"
+                  + "\\.(Searching.*|IndexProgress|SearchSpeed.*|SearchCache.*)"
                   + "|io\\.gatun\\.langchain4j\\.Gatun(EmbeddingStore|ContentRetriever)")
           .should()
           .dependOnClassesThat()

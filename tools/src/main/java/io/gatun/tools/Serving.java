@@ -7,6 +7,7 @@ import io.gatun.tools.console.Interrupts;
 import io.gatun.tools.machine.Machine;
 import io.gatun.tools.options.LoraOptions;
 import io.gatun.tools.options.ModelNames;
+import io.gatun.tools.search.SearchModule;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
