@@ -20,6 +20,8 @@ module io.gatun.tools {
       info.picocli;
   opens io.gatun.tools.imagine to
       info.picocli;
+  opens io.gatun.tools.models to
+      info.picocli;
   opens io.gatun.tools.options to
       info.picocli;
   opens io.gatun.tools.remote to

@@ -219,6 +219,61 @@ class ArchitectureTest {
           .whereLayer("schedulers")
           .mayOnlyBeAccessedByLayers("files");
 
+  /// The command line: what commands share knows no command, those for one kind of model do not
+  /// know each other, and those that search or measure may use them.
+  @ArchTest
+  static final ArchRule COMMANDS_ARE_IN_LAYERS =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInLayers()
+          .layer("console")
+          .definedBy("io.gatun.tools.console")
+          .layer("machine")
+          .definedBy("io.gatun.tools.machine")
+          .layer("remote")
+          .definedBy("io.gatun.tools.remote")
+          .layer("options")
+          .definedBy("io.gatun.tools.options")
+          .layer("models")
+          .definedBy("io.gatun.tools.models")
+          .layer("imagine")
+          .definedBy("io.gatun.tools.imagine")
+          .layer("segment")
+          .definedBy("io.gatun.tools.segment")
+          .layer("text")
+          .definedBy("io.gatun.tools.text")
+          .layer("search")
+          .definedBy("io.gatun.tools.search")
+          .layer("evaluate")
+          .definedBy("io.gatun.tools.evaluate")
+          .layer("bench")
+          .definedBy("io.gatun.tools.bench..")
+          .layer("main")
+          .definedBy("io.gatun.tools")
+          .whereLayer("main")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("bench")
+          .mayOnlyBeAccessedByLayers("main")
+          .whereLayer("evaluate")
+          .mayOnlyBeAccessedByLayers("main")
+          .whereLayer("search")
+          .mayOnlyBeAccessedByLayers("bench", "evaluate", "main")
+          .whereLayer("text")
+          .mayOnlyBeAccessedByLayers("bench", "search", "main")
+          .whereLayer("segment")
+          .mayOnlyBeAccessedByLayers("bench", "evaluate", "main")
+          .whereLayer("imagine")
+          .mayOnlyBeAccessedByLayers("main")
+          .whereLayer("models")
+          .mayOnlyBeAccessedByLayers("main")
+          .whereLayer("options")
+          .mayOnlyAccessLayers("console")
+          .whereLayer("remote")
+          .mayOnlyAccessLayers("console")
+          .whereLayer("machine")
+          .mayOnlyAccessLayers("console")
+          .whereLayer("console")
+          .mayNotAccessAnyLayer();
+
   /// The command line loads the server for `gatun serve` alone.
   @ArchTest
   static final ArchRule ONE_CLASS_KNOWS_THE_SERVER =

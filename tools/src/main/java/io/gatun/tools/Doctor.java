@@ -11,6 +11,7 @@ import io.gatun.tools.console.Table;
 import io.gatun.tools.console.Units;
 import io.gatun.tools.machine.Health;
 import io.gatun.tools.machine.Machine;
+import io.gatun.tools.models.Cache;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;

@@ -1,4 +1,4 @@
-package io.gatun.tools;
+package io.gatun.tools.models;
 
 import io.gatun.loaders.hub.CachedModel;
 import io.gatun.loaders.hub.Hub;
@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
       "Each can be given to --model by its name."
     },
     sortOptions = false)
-final class ListModels implements Runnable {
+public final class ListModels implements Runnable {
   @Spec private CommandSpec spec;
 
   @Option(names = "--json", description = "Print JSON.")

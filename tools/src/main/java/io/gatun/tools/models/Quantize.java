@@ -1,4 +1,4 @@
-package io.gatun.tools;
+package io.gatun.tools.models;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.models.quantize.CalibrationTexts;
@@ -46,7 +46,7 @@ import picocli.CommandLine.Spec;
           + " only chooses the range of each group."
     },
     sortOptions = false)
-final class Quantize implements Runnable {
+public final class Quantize implements Runnable {
   /// The longest piece of a text, and how many are read unasked.
   private static final int SAMPLE = 512;
 

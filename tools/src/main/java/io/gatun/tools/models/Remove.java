@@ -1,4 +1,4 @@
-package io.gatun.tools;
+package io.gatun.tools.models;
 
 import io.gatun.loaders.hub.Hub;
 import io.gatun.loaders.hub.OllamaStore;
@@ -23,7 +23,7 @@ import picocli.CommandLine.Spec;
           + " other revision has."
     },
     sortOptions = false)
-final class Remove implements Runnable {
+public final class Remove implements Runnable {
   @Spec private CommandSpec spec;
 
   @Parameters(paramLabel = "ORG/MODEL[@REV][:WHAT]", description = "A name that gatun list shows.")

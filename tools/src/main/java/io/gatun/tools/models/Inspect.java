@@ -1,4 +1,4 @@
-package io.gatun.tools;
+package io.gatun.tools.models;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
@@ -39,7 +39,7 @@ import picocli.CommandLine.Spec;
     name = "inspect",
     description = "Say what a model is and needs, and list its files, metadata and tensors.",
     sortOptions = false)
-final class Inspect implements Runnable {
+public final class Inspect implements Runnable {
   private static final int SHOWN_ITEMS = 5;
   private static final int SHOWN_CHARACTERS = 100;
 

@@ -1,4 +1,4 @@
-package io.gatun.tools;
+package io.gatun.tools.models;
 
 import io.gatun.models.Fit;
 import io.gatun.tools.console.Table;

@@ -1,4 +1,4 @@
-package io.gatun.tools;
+package io.gatun.tools.models;
 
 import io.gatun.ffm.files.AtomicFile;
 import io.gatun.loaders.Checkpoint;

@@ -1,4 +1,4 @@
-package io.gatun.tools;
+package io.gatun.tools.models;
 
 import io.gatun.loaders.hub.Hub;
 import io.gatun.tools.console.Json;
@@ -26,7 +26,7 @@ import picocli.CommandLine.Spec;
           + " HF_HUB_OFFLINE, HTTPS_PROXY, NO_PROXY."
     },
     sortOptions = false)
-final class Pull implements Runnable {
+public final class Pull implements Runnable {
   @Spec private CommandSpec spec;
 
   @Parameters(

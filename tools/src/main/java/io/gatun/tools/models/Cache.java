@@ -1,4 +1,4 @@
-package io.gatun.tools;
+package io.gatun.tools.models;
 
 import io.gatun.ffm.files.CacheEntry;
 import io.gatun.ffm.files.UserCache;
@@ -31,7 +31,7 @@ import picocli.CommandLine.Spec;
             + " synthetic checkpoints.",
     sortOptions = false,
     subcommands = {Cache.ListCommand.class, Cache.Clear.class})
-final class Cache implements Runnable {
+public final class Cache implements Runnable {
   @Spec private CommandSpec spec;
 
   @Override
@@ -39,7 +39,7 @@ final class Cache implements Runnable {
     throw new ParameterException(spec.commandLine(), "Say what to do: list or clear");
   }
 
-  static long sum(List<CacheEntry> entries) {
+  public static long sum(List<CacheEntry> entries) {
     return entries.stream().mapToLong(CacheEntry::bytes).sum();
   }
 

@@ -1,4 +1,4 @@
-package io.gatun.tools;
+package io.gatun.tools.models;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;

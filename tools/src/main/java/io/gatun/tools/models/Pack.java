@@ -1,4 +1,4 @@
-package io.gatun.tools;
+package io.gatun.tools.models;
 
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
@@ -24,7 +24,7 @@ import picocli.CommandLine.Spec;
           + " kept or moved."
     },
     sortOptions = false)
-final class Pack implements Runnable {
+public final class Pack implements Runnable {
   @Spec private CommandSpec spec;
 
   @Option(
