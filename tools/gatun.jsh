@@ -2,6 +2,7 @@
 import io.gatun.loaders.*;
 import io.gatun.models.*;
 import io.gatun.models.diffusion.*;
+import io.gatun.models.diffusion.schedulers.*;
 import io.gatun.models.image.*;
 import io.gatun.models.decoder.*;
 import io.gatun.models.sam.*;

@@ -10,7 +10,9 @@ module io.gatun.models {
   exports io.gatun.models.clipseg;
   exports io.gatun.models.constraint;
   exports io.gatun.models.diffusion;
+  exports io.gatun.models.diffusion.files;
   exports io.gatun.models.diffusion.lora;
+  exports io.gatun.models.diffusion.schedulers;
   exports io.gatun.models.dit;
   exports io.gatun.models.decoder;
   exports io.gatun.models.decoder.arch;

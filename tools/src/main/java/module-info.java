@@ -14,4 +14,22 @@ module io.gatun.tools {
 
   opens io.gatun.tools to
       info.picocli;
+  opens io.gatun.tools.bench to
+      info.picocli;
+  opens io.gatun.tools.evaluate to
+      info.picocli;
+  opens io.gatun.tools.imagine to
+      info.picocli;
+  opens io.gatun.tools.models to
+      info.picocli;
+  opens io.gatun.tools.options to
+      info.picocli;
+  opens io.gatun.tools.remote to
+      info.picocli;
+  opens io.gatun.tools.search to
+      info.picocli;
+  opens io.gatun.tools.segment to
+      info.picocli;
+  opens io.gatun.tools.text to
+      info.picocli;
 }

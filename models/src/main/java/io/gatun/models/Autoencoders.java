@@ -1,8 +1,8 @@
 package io.gatun.models;
 
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.diffusion.PipelineFiles;
-import io.gatun.models.diffusion.VaeFile;
+import io.gatun.models.diffusion.files.PipelineFiles;
+import io.gatun.models.diffusion.files.VaeFile;
 import io.gatun.models.vae.AutoencoderKL;
 import io.gatun.models.vae.AutoencoderKLConfig;
 import io.gatun.models.vae.AutoencoderTiny;

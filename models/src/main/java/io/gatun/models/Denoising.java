@@ -1,7 +1,7 @@
 package io.gatun.models;
 
 import io.gatun.models.diffusion.NormalGenerator;
-import io.gatun.models.diffusion.Scheduler;
+import io.gatun.models.diffusion.schedulers.Scheduler;
 import io.gatun.models.pipeline.Condition;
 import io.gatun.models.pipeline.Denoiser;
 import io.gatun.models.pipeline.Guidance;

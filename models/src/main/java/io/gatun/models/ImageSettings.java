@@ -2,11 +2,11 @@ package io.gatun.models;
 
 import io.gatun.models.SourceFile.Kind;
 import io.gatun.models.diffusion.ImageParameters;
-import io.gatun.models.diffusion.PredictionType;
 import io.gatun.models.diffusion.Rng;
-import io.gatun.models.diffusion.Scheduler;
-import io.gatun.models.diffusion.Schedulers;
-import io.gatun.models.diffusion.Spacing;
+import io.gatun.models.diffusion.schedulers.PredictionType;
+import io.gatun.models.diffusion.schedulers.Scheduler;
+import io.gatun.models.diffusion.schedulers.Schedulers;
+import io.gatun.models.diffusion.schedulers.Spacing;
 import io.gatun.models.pipeline.LatentSize;
 import io.gatun.tensor.DType;
 import java.util.ArrayList;

@@ -1,7 +1,7 @@
 package io.gatun.models;
 
 import io.gatun.models.diffusion.Rng;
-import io.gatun.models.diffusion.Spacing;
+import io.gatun.models.diffusion.schedulers.Spacing;
 import io.gatun.models.image.Image;
 import io.gatun.models.pipeline.PictureUse;
 import io.gatun.models.pipeline.Pipeline;
@@ -154,8 +154,8 @@ public final class ImagineOptions {
     return this;
   }
 
-  /// A scheduler by its short name, see [io.gatun.models.diffusion.Schedulers]; null for the one
-  /// that comes with the model.
+  /// A scheduler by its short name, see [io.gatun.models.diffusion.schedulers.Schedulers]; null for
+  /// the one that comes with the model.
   public ImagineOptions scheduler(String value) {
     scheduler = value;
     return this;

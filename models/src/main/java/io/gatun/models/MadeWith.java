@@ -1,7 +1,7 @@
 package io.gatun.models;
 
 import io.gatun.models.diffusion.ImageParameters;
-import io.gatun.models.diffusion.Scheduler;
+import io.gatun.models.diffusion.schedulers.Scheduler;
 import io.gatun.models.pipeline.LatentSize;
 import java.nio.file.Path;
 import java.util.ArrayList;

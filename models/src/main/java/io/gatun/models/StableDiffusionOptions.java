@@ -1,8 +1,8 @@
 package io.gatun.models;
 
 import io.gatun.loaders.LoadMode;
-import io.gatun.models.diffusion.GivenParts;
-import io.gatun.models.diffusion.PredictionType;
+import io.gatun.models.diffusion.files.GivenParts;
+import io.gatun.models.diffusion.schedulers.PredictionType;
 import io.gatun.models.nn.Quantization;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Backend;

@@ -196,6 +196,84 @@ class ArchitectureTest {
           .whereLayer("encoder")
           .mayOnlyBeAccessedByLayers("modeling", "sam", "video");
 
+  /// Pipelines: random numbers and schedulers stand alone, the files' part knows what a network
+  /// predicts, and adaptations know the files' names.
+  @ArchTest
+  static final ArchRule DIFFUSION_IS_IN_LAYERS =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInLayers()
+          .layer("noise")
+          .definedBy("io.gatun.models.diffusion")
+          .layer("schedulers")
+          .definedBy("io.gatun.models.diffusion.schedulers")
+          .layer("files")
+          .definedBy("io.gatun.models.diffusion.files")
+          .layer("adaptations")
+          .definedBy("io.gatun.models.diffusion.lora")
+          .whereLayer("noise")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("adaptations")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("files")
+          .mayOnlyBeAccessedByLayers("adaptations")
+          .whereLayer("schedulers")
+          .mayOnlyBeAccessedByLayers("files");
+
+  /// The command line: what commands share knows no command, those for one kind of model do not
+  /// know each other, and those that search or measure may use them.
+  @ArchTest
+  static final ArchRule COMMANDS_ARE_IN_LAYERS =
+      layeredArchitecture()
+          .consideringOnlyDependenciesInLayers()
+          .layer("console")
+          .definedBy("io.gatun.tools.console")
+          .layer("machine")
+          .definedBy("io.gatun.tools.machine")
+          .layer("remote")
+          .definedBy("io.gatun.tools.remote")
+          .layer("options")
+          .definedBy("io.gatun.tools.options")
+          .layer("models")
+          .definedBy("io.gatun.tools.models")
+          .layer("imagine")
+          .definedBy("io.gatun.tools.imagine")
+          .layer("segment")
+          .definedBy("io.gatun.tools.segment")
+          .layer("text")
+          .definedBy("io.gatun.tools.text")
+          .layer("search")
+          .definedBy("io.gatun.tools.search")
+          .layer("evaluate")
+          .definedBy("io.gatun.tools.evaluate")
+          .layer("bench")
+          .definedBy("io.gatun.tools.bench..")
+          .layer("main")
+          .definedBy("io.gatun.tools")
+          .whereLayer("main")
+          .mayNotBeAccessedByAnyLayer()
+          .whereLayer("bench")
+          .mayOnlyBeAccessedByLayers("main")
+          .whereLayer("evaluate")
+          .mayOnlyBeAccessedByLayers("main")
+          .whereLayer("search")
+          .mayOnlyBeAccessedByLayers("bench", "evaluate", "main")
+          .whereLayer("text")
+          .mayOnlyBeAccessedByLayers("bench", "search", "main")
+          .whereLayer("segment")
+          .mayOnlyBeAccessedByLayers("bench", "evaluate", "main")
+          .whereLayer("imagine")
+          .mayOnlyBeAccessedByLayers("main")
+          .whereLayer("models")
+          .mayOnlyBeAccessedByLayers("main")
+          .whereLayer("options")
+          .mayOnlyAccessLayers("console")
+          .whereLayer("remote")
+          .mayOnlyAccessLayers("console")
+          .whereLayer("machine")
+          .mayOnlyAccessLayers("console")
+          .whereLayer("console")
+          .mayNotAccessAnyLayer();
+
   /// The command line loads the server for `gatun serve` alone.
   @ArchTest
   static final ArchRule ONE_CLASS_KNOWS_THE_SERVER =
@@ -217,7 +295,8 @@ class ArchitectureTest {
               "io.gatun.search..", "io.gatun.server.search", "io.gatun.tests..")
           .and()
           .haveNameNotMatching(
-              "io\\.gatun\\.tools\\.(Searching.*|IndexProgress|SearchSpeed.*|SearchCache.*)"
+              "io\\.gatun\\.tools\\.(search|bench|evaluate)"
+                  + "\\.(Searching.*|IndexProgress|SearchSpeed.*|SearchCache.*)"
                   + "|io\\.gatun\\.langchain4j\\.Gatun(EmbeddingStore|ContentRetriever)")
           .should()
           .dependOnClassesThat()

@@ -2,6 +2,37 @@ package io.gatun.tools;
 
 import io.gatun.models.Llm;
 import io.gatun.models.sam.Sam;
+import io.gatun.tools.bench.Bench;
+import io.gatun.tools.console.Failures;
+import io.gatun.tools.console.Interrupts;
+import io.gatun.tools.console.Invocation;
+import io.gatun.tools.console.OutputException;
+import io.gatun.tools.console.Stdio;
+import io.gatun.tools.evaluate.Evaluate;
+import io.gatun.tools.evaluate.MeasurePerplexity;
+import io.gatun.tools.imagine.Imagine;
+import io.gatun.tools.imagine.Upscale;
+import io.gatun.tools.machine.Health;
+import io.gatun.tools.models.Cache;
+import io.gatun.tools.models.Inspect;
+import io.gatun.tools.models.ListModels;
+import io.gatun.tools.models.Pack;
+import io.gatun.tools.models.Pull;
+import io.gatun.tools.models.Quantize;
+import io.gatun.tools.models.Remove;
+import io.gatun.tools.options.Converters;
+import io.gatun.tools.search.Ask;
+import io.gatun.tools.search.IndexCommand;
+import io.gatun.tools.search.SearchImages;
+import io.gatun.tools.segment.AnnotationOptions;
+import io.gatun.tools.segment.EverythingOptions;
+import io.gatun.tools.segment.Segment;
+import io.gatun.tools.segment.Track;
+import io.gatun.tools.text.ChatCommand;
+import io.gatun.tools.text.Embed;
+import io.gatun.tools.text.Generate;
+import io.gatun.tools.text.Rank;
+import io.gatun.tools.text.Tokenize;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintWriter;
@@ -35,7 +66,7 @@ import picocli.CommandLine.Spec;
     versionProvider = Main.Version.class,
     synopsisSubcommandLabel = "COMMAND",
     footer = "%nMore about a command: gatun COMMAND --help")
-public final class Main implements Runnable {
+public final class Main implements Runnable, Invocation {
   private static final List<String> VERSION = List.of("-V", "--version");
 
   /// Commands that know all others.
@@ -170,6 +201,10 @@ public final class Main implements Runnable {
           }
         });
     Converters.register(commands);
+    Converters.choice(commands, Ask.SearchMode.class);
+    Converters.choice(commands, Completion.Shell.class);
+    Converters.choice(commands, EverythingOptions.OutputMode.class);
+    Converters.choice(commands, AnnotationOptions.Format.class);
     PrintWriter out = stdio.results();
     try {
       int code =
@@ -190,11 +225,13 @@ public final class Main implements Runnable {
     }
   }
 
-  Interrupts interrupts() {
+  @Override
+  public Interrupts interrupts() {
     return interrupts;
   }
 
-  Stdio stdio() {
+  @Override
+  public Stdio stdio() {
     return stdio;
   }
 

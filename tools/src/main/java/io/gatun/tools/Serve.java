@@ -1,6 +1,10 @@
 package io.gatun.tools;
 
 import io.gatun.tensor.DType;
+import io.gatun.tools.options.CountConverter;
+import io.gatun.tools.options.DraftOptions;
+import io.gatun.tools.options.PackOptions;
+import io.gatun.tools.options.ThreadsOption;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -3,6 +3,11 @@ package io.gatun.tools;
 import io.gatun.models.Pretrained;
 import io.gatun.server.Server;
 import io.gatun.server.ServerOptions;
+import io.gatun.tools.console.Interrupts;
+import io.gatun.tools.machine.Machine;
+import io.gatun.tools.options.LoraOptions;
+import io.gatun.tools.options.ModelNames;
+import io.gatun.tools.search.SearchModule;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -63,8 +68,8 @@ final class Serving {
     if (asked.keyFile != null) {
       keys(asked.keyFile, o);
     }
-    if (asked.guesses.draft != null) {
-      o.draft(ModelNames.find(asked.spec, asked.guesses.draft));
+    if (asked.guesses.draft() != null) {
+      o.draft(ModelNames.find(asked.spec, asked.guesses.draft()));
     }
     for (String lora : asked.loras) {
       int equals = lora.indexOf('=');
@@ -97,7 +102,7 @@ final class Serving {
         .threads(asked.threads.count())
         .pack(asked.pack.isAuto())
         .batchInvariant(asked.batchInvariant)
-        .lookup(asked.guesses.lookup)
+        .lookup(asked.guesses.lookup())
         .timeout(Duration.ofSeconds(asked.timeout));
   }
 

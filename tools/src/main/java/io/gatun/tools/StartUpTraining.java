@@ -1,6 +1,9 @@
 package io.gatun.tools;
 
 import io.gatun.models.Llm;
+import io.gatun.tools.console.Interrupts;
+import io.gatun.tools.console.Stdio;
+import io.gatun.tools.machine.Health;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;

@@ -1,11 +1,11 @@
-/// How a diffusion model's noise becomes an image: schedulers, random numbers, prompts' parameters.
+/// What text-to-image pipelines have besides networks. Here are the random numbers that noise is
+/// made of, and the text that says what an image was made with.
 ///
-/// Shapes: latents are arrays of N x C x H x W floats in any layout, since schedulers work on each
-/// element alone.
+/// - [io.gatun.models.diffusion.schedulers]: how noise becomes an image, step by step
+/// - [io.gatun.models.diffusion.files]: a pipeline's files, in the layouts that they come in; knows
+///   of schedulers only what a network predicts
+/// - [io.gatun.models.diffusion.lora]: adaptations in files of their own; knows the names in files
 ///
-/// Symbols, as in the papers: alphaBar(t) is the share of the image's variance left at the training
-/// step t. A sample is `alpha * image + sigma * noise` with `alpha = sqrt(alphaBar)` and `sigma =
-/// sqrt(1 - alphaBar)` (variance preserving, VP), or, divided by alpha, `image + sigmaVe * noise`
-/// with `sigmaVe = sigma / alpha` (variance exploding, VE: Karras et al. 2022, arXiv:2206.00364).
-/// `lambda = log(alpha / sigma)`.
+/// [Rng] lists the streams of random numbers, each a [NormalGenerator]: [Philox] and [TorchRandom].
+/// [ImageParameters] is read from PNG files and written to them.
 package io.gatun.models.diffusion;

@@ -7,7 +7,7 @@ import io.gatun.models.clip.CLIPTextModelWithProjection;
 import io.gatun.models.clip.ClipPrompt;
 import io.gatun.models.clip.ClipTokenizer;
 import io.gatun.models.clip.TextualInversion;
-import io.gatun.models.diffusion.PipelineFiles;
+import io.gatun.models.diffusion.files.PipelineFiles;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Functional;
 import java.nio.file.Path;

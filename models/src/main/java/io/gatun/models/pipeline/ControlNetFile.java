@@ -3,7 +3,7 @@ package io.gatun.models.pipeline;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
-import io.gatun.models.diffusion.ControlNetLayout;
+import io.gatun.models.diffusion.files.ControlNetLayout;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.UsedTensors;
 import io.gatun.models.nn.WeightNames;

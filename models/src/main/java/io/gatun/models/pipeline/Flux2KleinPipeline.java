@@ -1,7 +1,7 @@
 package io.gatun.models.pipeline;
 
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.diffusion.FlowTimes;
+import io.gatun.models.diffusion.schedulers.FlowTimes;
 import io.gatun.models.dit.Flux2Config;
 import io.gatun.models.dit.Flux2Transformer2DModel;
 import io.gatun.models.qwen3.Qwen3Config;

@@ -4,7 +4,7 @@ import io.gatun.loaders.CheckpointException;
 import io.gatun.models.clip.CLIPTextConfig;
 import io.gatun.models.clip.CLIPTextModel;
 import io.gatun.models.clip.ClipTokenizer;
-import io.gatun.models.diffusion.FlowTimes;
+import io.gatun.models.diffusion.schedulers.FlowTimes;
 import io.gatun.models.dit.FluxConfig;
 import io.gatun.models.dit.FluxTransformer2DModel;
 import io.gatun.tensor.ops.Functional;

@@ -1,6 +1,6 @@
 package io.gatun.models.pipeline;
 
-import io.gatun.models.diffusion.FlowTimes;
+import io.gatun.models.diffusion.schedulers.FlowTimes;
 
 /// A text-to-image pipeline but for its autoencoder and scheduler.
 public interface Pipeline {

@@ -1,7 +1,7 @@
 package io.gatun.models.pipeline;
 
 import io.gatun.models.clip.TextualInversion;
-import io.gatun.models.diffusion.PipelineFiles;
+import io.gatun.models.diffusion.files.PipelineFiles;
 import io.gatun.models.nn.Weights;
 import io.gatun.models.unet.ControlNetModel;
 import io.gatun.tensor.ops.Functional;

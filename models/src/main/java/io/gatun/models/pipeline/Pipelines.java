@@ -1,7 +1,7 @@
 package io.gatun.models.pipeline;
 
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.diffusion.PipelineFiles;
+import io.gatun.models.diffusion.files.PipelineFiles;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;

@@ -1,7 +1,7 @@
 package io.gatun.models.pipeline;
 
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.diffusion.FlowTimes;
+import io.gatun.models.diffusion.schedulers.FlowTimes;
 import io.gatun.models.dit.ZImageConfig;
 import io.gatun.models.dit.ZImageTransformer2DModel;
 import io.gatun.tensor.ops.Functional;

@@ -11,7 +11,7 @@ import io.gatun.loaders.LoadMode;
 import io.gatun.models.clip.CLIPTextConfig;
 import io.gatun.models.clip.CLIPTextModel;
 import io.gatun.models.clip.CLIPTextModelWithProjection;
-import io.gatun.models.diffusion.PipelineFiles;
+import io.gatun.models.diffusion.files.PipelineFiles;
 import io.gatun.models.nn.DeclaredTensors;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.Weights;

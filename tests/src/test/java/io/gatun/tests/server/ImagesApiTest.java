@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.models.ImagineOptions;
 import io.gatun.models.StableDiffusion;
-import io.gatun.models.diffusion.Spacing;
+import io.gatun.models.diffusion.schedulers.Spacing;
 import io.gatun.models.image.Image;
 import io.gatun.tests.TestData;
 import java.io.IOException;

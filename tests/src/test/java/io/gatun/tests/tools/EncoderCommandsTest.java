@@ -9,7 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.tests.TestData;
 import io.gatun.tools.Main;
-import io.gatun.tools.Stdio;
+import io.gatun.tools.console.Stdio;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;

@@ -3,7 +3,7 @@ package io.gatun.tests.tools;
 import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
 import io.gatun.tools.Main;
-import io.gatun.tools.Stdio;
+import io.gatun.tools.console.Stdio;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.OutputStream;

@@ -1,7 +1,7 @@
 package io.gatun.models.diffusion.lora;
 
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.diffusion.OriginalNames;
+import io.gatun.models.diffusion.files.OriginalNames;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.WeightMerge;
 import io.gatun.tensor.ops.Functional;

@@ -4,7 +4,7 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.LoadMode;
 import io.gatun.models.decoder.Keys;
-import io.gatun.models.diffusion.PipelineFiles;
+import io.gatun.models.diffusion.files.PipelineFiles;
 import io.gatun.models.encoder.ClassificationHead;
 import io.gatun.models.encoder.Encoders;
 import io.gatun.models.encoder.SentenceFiles;

@@ -2,7 +2,7 @@ package io.gatun.server.openai;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.models.StableDiffusion;
-import io.gatun.models.diffusion.Schedulers;
+import io.gatun.models.diffusion.schedulers.Schedulers;
 import io.gatun.server.http.Call;
 import io.gatun.server.http.Routes;
 import io.gatun.server.models.Models;
