@@ -268,9 +268,11 @@ final class BenchLlm implements Runnable {
               String n = key.replaceAll("\\D", "");
               table.row(
                   "prefill " + n,
-                  "%.1f tok/s, %.2f of the bf16 product"
+                  "%.1f tok/s, %.2f of the %s product"
                       .formatted(
-                          number(f, key), number(f, "prefill_" + n + "_share_of_bf16_gemm")));
+                          number(f, key),
+                          number(f, "prefill_" + n + "_share_of_bf16_gemm"),
+                          f.get("gemm")));
             });
     table.row(
         "decode",
