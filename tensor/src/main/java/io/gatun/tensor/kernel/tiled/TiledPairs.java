@@ -28,8 +28,9 @@ import jdk.incubator.vector.ShortVector;
 
 /// What [TiledInt4] and [TiledWords] do with four-bit weights, of two vectors of words at a time: a
 /// whole tile, where vectors have 256 bits. Two share each vector of activations, and a tile is
-/// read as it lies. Words are shifted step by step: CPUs without AVX-512 shift 16-bit lanes only by
-/// one number for all, and for a vector of numbers C2 makes a dozen instructions of it.
+/// read as it lies. Words are shifted by numbers: CPUs without AVX-512 shift 16-bit lanes only by
+/// one for all, and for a vector of them C2 makes a dozen instructions. Four rows of activations at
+/// a time are no faster than two, since there are too few registers.
 ///
 /// Root kernels, with the same results to the bit.
 final class TiledPairs {
