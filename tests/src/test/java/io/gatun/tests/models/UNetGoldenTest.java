@@ -68,13 +68,14 @@ class UNetGoldenTest {
   }
 
   /// SSD-1B, whose transformers' depths differ within a block, and Segmind-Vega, which has no
-  /// middle. The last column is what PyTorch's own BF16 makes of these weights.
+  /// middle. The last column is how far PyTorch's own BF16 is from its F32, where ours needs as
+  /// much.
   @ParameterizedTest
   @CsvSource({
     "ssd, t601, NATIVE, F32, 10, 0",
     "ssd, t21, VECTOR, F32, 10, 0",
-    "ssd, t601, NATIVE, BF16, 10, 0.0228",
-    "ssd, t21, VECTOR, BF16, 10, 0.0233",
+    "ssd, t601, NATIVE, BF16, 10, 0",
+    "ssd, t21, VECTOR, BF16, 10, 0",
     "vega, t601, VECTOR, F32, 3, 0",
     "vega, t21, NATIVE, F32, 3, 0",
     "vega, t21, NATIVE, BF16, 3, 0.0208",
