@@ -1,13 +1,10 @@
 package io.gatun.tensor.kernel.dense;
 
-import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
-import static io.gatun.tensor.kernel.dense.Lanes.INTS;
-import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
-import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
 import static io.gatun.tensor.kernel.dense.Lanes.floats;
+import static io.gatun.tensor.kernel.dense.Lanes.ints;
 import static io.gatun.tensor.kernel.dense.Lanes.shorts;
 import static io.gatun.tensor.kernel.dense.Lanes.store;
 import static io.gatun.tensor.kernel.dense.Lanes.storeShorts;
@@ -16,7 +13,6 @@ import io.gatun.tensor.kernel.scalar.Floats;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
 
 /// Products of u8 activations, whose zero point is 128, and s8 weights, on their way to floats: for
 /// row r and column c, `y = rowScales[r] * scales[c] * (product - sums[c]) + bias[c] + residual`.
@@ -96,9 +92,5 @@ public record Int8Products(
   private void fence(MemorySegment out) {
     Reference.reachabilityFence(this);
     Reference.reachabilityFence(out);
-  }
-
-  private static IntVector ints(long address) {
-    return IntVector.fromMemorySegment(INTS, ALL, address & IN_BOUNDS, ORDER);
   }
 }

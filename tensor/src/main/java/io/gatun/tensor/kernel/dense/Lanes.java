@@ -3,6 +3,7 @@ package io.gatun.tensor.kernel.dense;
 import static io.gatun.ffm.raw.RawMemory.ALL;
 
 import io.gatun.tensor.kernel.scalar.Floats;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
@@ -17,8 +18,9 @@ import jdk.incubator.vector.VectorSpecies;
 /// Loads and stores that convert: memory in some storage type, registers in F32 or 32-bit integers,
 /// [#COUNT] lanes at a time, whatever the machine's vector width.
 ///
-/// Every method is small and meant to be inlined into a kernel's loop. Addresses are taken as they
-/// are: whoever calls the kernel has checked them.
+/// Every method is small and is inlined into a kernel's loop, and into what follows the loop: the
+/// compiler, left to itself, would call there what has not run yet, with an object for each vector.
+/// Addresses are taken as they are: whoever calls the kernel has checked them.
 public final class Lanes {
   /// The machine's preferred vectors, of at most 512 bits, which a tile's 32 words fill.
   private static final VectorShape SHAPE =
@@ -87,6 +89,19 @@ public final class Lanes {
     return FloatVector.fromMemorySegment(FLOATS, ALL, address & IN_BOUNDS, ORDER);
   }
 
+  /// The last of a row; 0 in the other lanes.
+  public static FloatVector floats(long address, VectorMask<Float> mask) {
+    return FloatVector.fromMemorySegment(FLOATS, ALL, address & IN_BOUNDS, ORDER, mask);
+  }
+
+  public static FloatVector floats(MemorySegment s, long at, VectorMask<Float> mask) {
+    return FloatVector.fromMemorySegment(FLOATS, s, at, ORDER, mask);
+  }
+
+  public static IntVector ints(long address) {
+    return IntVector.fromMemorySegment(INTS, ALL, address & IN_BOUNDS, ORDER);
+  }
+
   /// Bytes, sign-extended.
   public static IntVector bytes(long address) {
     if (FOUR_LANES) {
@@ -147,6 +162,10 @@ public final class Lanes {
 
   public static void store(FloatVector v, long address) {
     v.intoMemorySegment(ALL, address & IN_BOUNDS, ORDER);
+  }
+
+  public static void store(FloatVector v, long address, VectorMask<Float> mask) {
+    v.intoMemorySegment(ALL, address & IN_BOUNDS, ORDER, mask);
   }
 
   public static void store(ShortVector v, long address) {

@@ -4,6 +4,7 @@ import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
 import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
+import static io.gatun.tensor.kernel.dense.Lanes.floats;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 
 import java.lang.foreign.MemorySegment;
@@ -264,14 +265,14 @@ public record StateScan(
       long queries = x + t * xStep + 4L * scan.query;
       var told = FloatVector.zero(F);
       for (int i = 0; corrects && i < k; i++) {
-        told = load(state + i * step, mask).fma(broadcast(keys + 4L * i), told);
+        told = floats(state + i * step, mask).fma(broadcast(keys + 4L * i), told);
       }
-      var v = load(x + t * xStep + 4L * (scan.value + c), mask);
+      var v = floats(x + t * xStep + 4L * (scan.value + c), mask);
       var u = v.sub(told.mul(decay)).mul(rate);
       var o = FloatVector.zero(F);
       for (int i = 0; i < k; i++) {
         long s = state + i * step;
-        var n = u.fma(broadcast(keys + 4L * i), load(s, mask).mul(decay));
+        var n = u.fma(broadcast(keys + 4L * i), floats(s, mask).mul(decay));
         n.intoMemorySegment(ALL, s & IN_BOUNDS, ORDER, mask);
         o = n.fma(broadcast(queries + 4L * i), o);
       }
@@ -281,9 +282,5 @@ public record StateScan(
 
   private static FloatVector broadcast(long address) {
     return FloatVector.broadcast(F, ALL.get(FLOAT, address));
-  }
-
-  private static FloatVector load(long address, VectorMask<Float> mask) {
-    return FloatVector.fromMemorySegment(F, ALL, address & IN_BOUNDS, ORDER, mask);
   }
 }

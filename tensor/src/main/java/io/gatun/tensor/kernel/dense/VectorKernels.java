@@ -5,6 +5,7 @@ import static io.gatun.tensor.kernel.dense.Lanes.BY_2;
 import static io.gatun.tensor.kernel.dense.Lanes.BY_4;
 import static io.gatun.tensor.kernel.dense.Lanes.BY_8;
 import static io.gatun.tensor.kernel.dense.Lanes.LANE_SHARE;
+import static io.gatun.tensor.kernel.dense.Lanes.floats;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
 
 import io.gatun.tensor.kernel.scalar.Kernels;
@@ -12,7 +13,6 @@ import io.gatun.tensor.kernel.scalar.ScalarKernels;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
@@ -24,10 +24,6 @@ public final class VectorKernels implements Kernels {
   private static final long STEP = 4L * L;
   private static final ByteOrder ORDER = ByteOrder.nativeOrder();
   private static final VectorShuffle<Float> SWAP_PAIRS = VectorShuffle.fromOp(F, i -> i ^ 1);
-
-  private static FloatVector load(MemorySegment s, long at, VectorMask<Float> mask) {
-    return FloatVector.fromMemorySegment(F, s, at, ORDER, mask);
-  }
 
   @Override
   public void rmsNorm(
@@ -51,9 +47,9 @@ public final class VectorKernels implements Kernels {
     if (bound < n) {
       var tail = F.indexInRange(bound, n);
       long at = 4L * bound;
-      load(x, xAt + at, tail)
+      floats(x, xAt + at, tail)
           .mul(r)
-          .mul(load(weight, weightAt + at, tail))
+          .mul(floats(weight, weightAt + at, tail))
           .intoMemorySegment(out, outAt + at, ORDER, tail);
     }
   }
@@ -69,8 +65,8 @@ public final class VectorKernels implements Kernels {
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);
-      load(x, xAt + end, tail)
-          .add(load(y, yAt + end, tail))
+      floats(x, xAt + end, tail)
+          .add(floats(y, yAt + end, tail))
           .intoMemorySegment(out, outAt + end, ORDER, tail);
     }
   }
@@ -86,8 +82,8 @@ public final class VectorKernels implements Kernels {
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);
-      load(x, xAt + end, tail)
-          .mul(load(y, yAt + end, tail))
+      floats(x, xAt + end, tail)
+          .mul(floats(y, yAt + end, tail))
           .intoMemorySegment(out, outAt + end, ORDER, tail);
     }
   }
@@ -103,7 +99,7 @@ public final class VectorKernels implements Kernels {
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);
-      load(x, xAt + end, tail).mul(factor).intoMemorySegment(out, outAt + end, ORDER, tail);
+      floats(x, xAt + end, tail).mul(factor).intoMemorySegment(out, outAt + end, ORDER, tail);
     }
   }
 
@@ -119,8 +115,8 @@ public final class VectorKernels implements Kernels {
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);
-      load(x, xAt + end, tail)
-          .fma(f, load(out, outAt + end, tail))
+      floats(x, xAt + end, tail)
+          .fma(f, floats(out, outAt + end, tail))
           .intoMemorySegment(out, outAt + end, ORDER, tail);
     }
   }
@@ -143,9 +139,9 @@ public final class VectorKernels implements Kernels {
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);
-      var g = load(gate, gateAt + end, tail);
+      var g = floats(gate, gateAt + end, tail);
       g.div(VectorMath.exp(g.neg()).add(1f))
-          .mul(load(up, upAt + end, tail))
+          .mul(floats(up, upAt + end, tail))
           .intoMemorySegment(out, outAt + end, ORDER, tail);
     }
   }
@@ -169,8 +165,8 @@ public final class VectorKernels implements Kernels {
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);
-      load(x, xAt + end, tail)
-          .div(VectorMath.exp(load(gate, gateAt + end, tail).neg()).add(1f))
+      floats(x, xAt + end, tail)
+          .div(VectorMath.exp(floats(gate, gateAt + end, tail).neg()).add(1f))
           .intoMemorySegment(out, outAt + end, ORDER, tail);
     }
   }
@@ -188,7 +184,7 @@ public final class VectorKernels implements Kernels {
     }
     if (end < 4L * n) {
       var tail = F.indexInRange(end / 4, n);
-      var e = VectorMath.exp(load(x, xAt + end, tail).mul(2 / cap)).add(1f);
+      var e = VectorMath.exp(floats(x, xAt + end, tail).mul(2 / cap)).add(1f);
       FloatVector.broadcast(F, cap)
           .sub(FloatVector.broadcast(F, 2 * cap).div(e))
           .intoMemorySegment(out, outAt + end, ORDER, tail);
@@ -241,7 +237,7 @@ public final class VectorKernels implements Kernels {
     }
     if (end < 4L * n) {
       var tail = F.indexInRange(end / 4, n);
-      var e = VectorMath.exp(load(x, xAt + end, tail).sub(max));
+      var e = VectorMath.exp(floats(x, xAt + end, tail).sub(max));
       e.intoMemorySegment(x, xAt + end, ORDER, tail);
       sum = sum.add(e, tail);
     }
@@ -260,7 +256,7 @@ public final class VectorKernels implements Kernels {
     }
     if (end < 4 * n) {
       var tail = F.indexInRange(end / 4, n);
-      max = max.lanewise(VectorOperators.MAX, load(x, xAt + end, tail), tail);
+      max = max.lanewise(VectorOperators.MAX, floats(x, xAt + end, tail), tail);
     }
     return max.reduceLanes(VectorOperators.MAX);
   }
@@ -293,7 +289,7 @@ public final class VectorKernels implements Kernels {
     }
     for (; at < 4L * n; at += STEP) {
       var rest = F.indexInRange(at / 4, n);
-      s0 = load(a, aAt + at, rest).fma(load(b, bAt + at, rest), s0);
+      s0 = floats(a, aAt + at, rest).fma(floats(b, bAt + at, rest), s0);
     }
     FloatVector v = s0.add(s1).add(s2.add(s3));
     v = v.add(v.rearrange(BY_8));
@@ -419,14 +415,14 @@ public final class VectorKernels implements Kernels {
       var s2 = FloatVector.zero(F);
       var s3 = FloatVector.zero(F);
       if (accumulate) {
-        s0 = load(c, cj, mask);
-        s1 = load(c, cj + ldc, mask);
-        s2 = load(c, cj + 2 * ldc, mask);
-        s3 = load(c, cj + 3 * ldc, mask);
+        s0 = floats(c, cj, mask);
+        s1 = floats(c, cj + ldc, mask);
+        s2 = floats(c, cj + 2 * ldc, mask);
+        s3 = floats(c, cj + 3 * ldc, mask);
       }
       long bj = bAt + 4L * j;
       for (int l = 0; l < k; l++) {
-        var v = load(b, bj + l * ldb, mask);
+        var v = floats(b, bj + l * ldb, mask);
         long al = aAt + 4L * l;
         s0 = v.fma(FloatVector.broadcast(F, a.get(JAVA_FLOAT_UNALIGNED, al)), s0);
         s1 = v.fma(FloatVector.broadcast(F, a.get(JAVA_FLOAT_UNALIGNED, al + lda)), s1);
@@ -454,11 +450,11 @@ public final class VectorKernels implements Kernels {
     for (int j = 0; j < n; j += L) {
       var mask = F.indexInRange(j, n);
       long cj = cAt + 4L * j;
-      var s = accumulate ? load(c, cj, mask) : FloatVector.zero(F);
+      var s = accumulate ? floats(c, cj, mask) : FloatVector.zero(F);
       long bj = bAt + 4L * j;
       for (int l = 0; l < k; l++) {
         s =
-            load(b, bj + l * ldb, mask)
+            floats(b, bj + l * ldb, mask)
                 .fma(FloatVector.broadcast(F, a.get(JAVA_FLOAT_UNALIGNED, aAt + 4L * l)), s);
       }
       s.intoMemorySegment(c, cj, ORDER, mask);

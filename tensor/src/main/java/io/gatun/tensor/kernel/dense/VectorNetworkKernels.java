@@ -1,6 +1,5 @@
 package io.gatun.tensor.kernel.dense;
 
-import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
 import static io.gatun.tensor.kernel.dense.Lanes.BY_1;
 import static io.gatun.tensor.kernel.dense.Lanes.BY_2;
@@ -8,28 +7,17 @@ import static io.gatun.tensor.kernel.dense.Lanes.BY_4;
 import static io.gatun.tensor.kernel.dense.Lanes.BY_8;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
 import static io.gatun.tensor.kernel.dense.Lanes.FLOATS;
-import static io.gatun.tensor.kernel.dense.Lanes.IN_BOUNDS;
 import static io.gatun.tensor.kernel.dense.Lanes.LANE_SHARE;
-import static io.gatun.tensor.kernel.dense.Lanes.ORDER;
 import static io.gatun.tensor.kernel.dense.Lanes.floats;
 import static io.gatun.tensor.kernel.dense.Lanes.store;
 
 import io.gatun.tensor.kernel.scalar.NetworkKernels;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 
 /// The loops of [NetworkKernels] on the Vector API. The memory's arenas stay open during a call.
 public final class VectorNetworkKernels implements NetworkKernels {
   private static final long STEP = 4L * COUNT;
-
-  private static FloatVector part(long address, VectorMask<Float> mask) {
-    return FloatVector.fromMemorySegment(FLOATS, ALL, address & IN_BOUNDS, ORDER, mask);
-  }
-
-  private static void storePart(FloatVector v, long address, VectorMask<Float> mask) {
-    v.intoMemorySegment(ALL, address & IN_BOUNDS, ORDER, mask);
-  }
 
   @Override
   public void layerNorm(
@@ -61,7 +49,7 @@ public final class VectorNetworkKernels implements NetworkKernels {
       a1 = floats(from + i + STEP).add(a1);
     }
     for (long i = pairs; i < 4L * n; i += STEP) {
-      a0 = part(from + i, FLOATS.indexInRange(i / 4, n)).add(a0);
+      a0 = floats(from + i, FLOATS.indexInRange(i / 4, n)).add(a0);
     }
     var a = a0.add(a1);
     a = a.add(a.rearrange(BY_8));
@@ -84,7 +72,7 @@ public final class VectorNetworkKernels implements NetworkKernels {
     }
     for (long i = pairs; i < 4L * n; i += STEP) {
       var rest = FLOATS.indexInRange(i / 4, n);
-      var d = part(from + i, rest).sub(m);
+      var d = floats(from + i, rest).sub(m);
       s0 = s0.add(d.mul(d), rest);
     }
     var s = s0.add(s1);
@@ -104,8 +92,8 @@ public final class VectorNetworkKernels implements NetworkKernels {
     }
     if (tail < 4L * n) {
       var rest = FLOATS.indexInRange(tail / 4, n);
-      var normal = part(from + tail, rest).sub(m).mul(r);
-      storePart(normal.fma(part(weight + tail, rest), part(bias + tail, rest)), to + tail, rest);
+      var normal = floats(from + tail, rest).sub(m).mul(r);
+      store(normal.fma(floats(weight + tail, rest), floats(bias + tail, rest)), to + tail, rest);
     }
   }
 
@@ -148,17 +136,17 @@ public final class VectorNetworkKernels implements NetworkKernels {
     }
     for (; i < row; i += STEP) {
       var rest = FLOATS.indexInRange(0, (row - i) / 4);
-      var o0 = part(o + i, rest);
-      var s0 = part(s + i, rest);
-      var q0 = part(q + i, rest);
+      var o0 = floats(o + i, rest);
+      var s0 = floats(s + i, rest);
+      var q0 = floats(q + i, rest);
       long at = from + i;
       for (int r = 0; r < rows; r++, at += row) {
-        var d0 = part(at, rest).sub(o0);
+        var d0 = floats(at, rest).sub(o0);
         s0 = d0.add(s0);
         q0 = d0.fma(d0, q0);
       }
-      storePart(s0, s + i, rest);
-      storePart(q0, q + i, rest);
+      store(s0, s + i, rest);
+      store(q0, q + i, rest);
     }
   }
 
@@ -181,8 +169,8 @@ public final class VectorNetworkKernels implements NetworkKernels {
     }
     if (tail < 4L * n) {
       var rest = FLOATS.indexInRange(tail / 4, n);
-      var y = part(from + tail, rest).fma(part(f + tail, rest), part(t + tail, rest));
-      storePart(y, to + tail, rest);
+      var y = floats(from + tail, rest).fma(floats(f + tail, rest), floats(t + tail, rest));
+      store(y, to + tail, rest);
     }
   }
 
@@ -196,7 +184,7 @@ public final class VectorNetworkKernels implements NetworkKernels {
     }
     if (tail < 4L * n) {
       var rest = FLOATS.indexInRange(tail / 4, n);
-      storePart(part(from + tail, rest).max(0), to + tail, rest);
+      store(floats(from + tail, rest).max(0), to + tail, rest);
     }
   }
 
@@ -210,7 +198,7 @@ public final class VectorNetworkKernels implements NetworkKernels {
     }
     if (tail < 4L * n) {
       var rest = FLOATS.indexInRange(tail / 4, n);
-      storePart(VectorMath.swish(part(from + tail, rest), alpha), to + tail, rest);
+      store(VectorMath.swish(floats(from + tail, rest), alpha), to + tail, rest);
     }
   }
 
@@ -224,7 +212,7 @@ public final class VectorNetworkKernels implements NetworkKernels {
     }
     if (tail < 4L * n) {
       var rest = FLOATS.indexInRange(tail / 4, n);
-      storePart(VectorMath.gelu(part(from + tail, rest)), to + tail, rest);
+      store(VectorMath.gelu(floats(from + tail, rest)), to + tail, rest);
     }
   }
 
@@ -238,7 +226,7 @@ public final class VectorNetworkKernels implements NetworkKernels {
     }
     if (tail < 4L * n) {
       var rest = FLOATS.indexInRange(tail / 4, n);
-      storePart(VectorMath.geluTanh(part(from + tail, rest)), to + tail, rest);
+      store(VectorMath.geluTanh(floats(from + tail, rest)), to + tail, rest);
     }
   }
 
@@ -260,8 +248,8 @@ public final class VectorNetworkKernels implements NetworkKernels {
     }
     if (tail < 4L * n) {
       var rest = FLOATS.indexInRange(tail / 4, n);
-      var y = part(from + tail, rest).mul(VectorMath.gelu(part(g + tail, rest)));
-      storePart(y, to + tail, rest);
+      var y = floats(from + tail, rest).mul(VectorMath.gelu(floats(g + tail, rest)));
+      store(y, to + tail, rest);
     }
   }
 }
