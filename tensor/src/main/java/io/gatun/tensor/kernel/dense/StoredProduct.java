@@ -14,6 +14,7 @@ import static io.gatun.tensor.kernel.dense.Lanes.SHORTS;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 
 import io.gatun.tensor.DType;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 import jdk.incubator.vector.ByteVector;
@@ -28,6 +29,11 @@ import jdk.incubator.vector.VectorOperators;
 public final class StoredProduct {
   /// Rows that are handled together.
   public static final int ROWS = 4;
+
+  private static final long STEP = 4L * COUNT;
+
+  /// What sums begin with that are not added to others: there, addresses stay where they are.
+  private static final MemorySegment ZEROS = Arena.global().allocate(2 * STEP, STEP);
 
   private StoredProduct() {}
 
@@ -70,21 +76,15 @@ public final class StoredProduct {
     long from = address(a, aAt, 4L * ((m - 1L) * lda + k));
     long with = address(b, bAt, type.blockBytes() * ((k - 1L) * ldb + n));
     long to = address(c, cAt, 4L * ((m - 1L) * ldc + n));
+    long kept = add ? 1 : 0;
     for (int i = 0; i < m; i += ROWS) {
       long rows = from + 4L * i * lda;
       long out = to + 4L * i * ldc;
-      if (!add) {
-        for (int row = 0; row < ROWS; row++) {
-          for (int j = 0; j < n; j += COUNT) {
-            FloatVector.zero(FLOATS)
-                .intoMemorySegment(ALL, (out + 4L * (row * ldc + j)) & IN_BOUNDS, ORDER);
-          }
-        }
-      }
+      long sums = add ? out : ZEROS.address();
       switch (type) {
-        case F16 -> f16(rows, 4L * lda, with, 2L * ldb, out, 4L * ldc, n, k);
-        case BF16 -> bf16(rows, 4L * lda, with, 2L * ldb, out, 4L * ldc, n, k);
-        default -> int8(rows, 4L * lda, with, ldb, out, 4L * ldc, n, k);
+        case F16 -> f16(rows, 4L * lda, with, 2L * ldb, out, 4L * ldc, sums, kept, n, k);
+        case BF16 -> bf16(rows, 4L * lda, with, 2L * ldb, out, 4L * ldc, sums, kept, n, k);
+        default -> int8(rows, 4L * lda, with, ldb, out, 4L * ldc, sums, kept, n, k);
       }
     }
     Reference.reachabilityFence(a);
@@ -92,38 +92,25 @@ public final class StoredProduct {
     Reference.reachabilityFence(c);
   }
 
-  /// Where a float has them, the bits of an F16 make its value times 2^-112.
-  private static void f16(long a, long lda, long b, long ldb, long c, long ldc, int n, int k) {
-    for (int j = 0; j < n; j += 4 * COUNT) {
-      long far = n - j < 4 * COUNT ? 0 : 2L * COUNT;
+  private static void f16(
+      long a, long lda, long b, long ldb, long c, long ldc, long sums, long kept, int n, int k) {
+    for (int j = 0; j < n; j += 2 * COUNT) {
       long to = c + 4L * j;
       long to1 = to + ldc;
       long to2 = to1 + ldc;
       long to3 = to2 + ldc;
-      var s00 = FloatVector.fromMemorySegment(FLOATS, ALL, to & IN_BOUNDS, ORDER);
-      var s01 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s02 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4 * far) & IN_BOUNDS, ORDER);
-      var s03 =
-          FloatVector.fromMemorySegment(
-              FLOATS, ALL, (to + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s10 = FloatVector.fromMemorySegment(FLOATS, ALL, to1 & IN_BOUNDS, ORDER);
-      var s11 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s12 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4 * far) & IN_BOUNDS, ORDER);
-      var s13 =
-          FloatVector.fromMemorySegment(
-              FLOATS, ALL, (to1 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s20 = FloatVector.fromMemorySegment(FLOATS, ALL, to2 & IN_BOUNDS, ORDER);
-      var s21 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s22 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4 * far) & IN_BOUNDS, ORDER);
-      var s23 =
-          FloatVector.fromMemorySegment(
-              FLOATS, ALL, (to2 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s30 = FloatVector.fromMemorySegment(FLOATS, ALL, to3 & IN_BOUNDS, ORDER);
-      var s31 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s32 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4 * far) & IN_BOUNDS, ORDER);
-      var s33 =
-          FloatVector.fromMemorySegment(
-              FLOATS, ALL, (to3 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      long from = sums + kept * 4 * j;
+      long from1 = from + kept * ldc;
+      long from2 = from1 + kept * ldc;
+      long from3 = from2 + kept * ldc;
+      var s00 = FloatVector.fromMemorySegment(FLOATS, ALL, from & IN_BOUNDS, ORDER);
+      var s01 = FloatVector.fromMemorySegment(FLOATS, ALL, (from + STEP) & IN_BOUNDS, ORDER);
+      var s10 = FloatVector.fromMemorySegment(FLOATS, ALL, from1 & IN_BOUNDS, ORDER);
+      var s11 = FloatVector.fromMemorySegment(FLOATS, ALL, (from1 + STEP) & IN_BOUNDS, ORDER);
+      var s20 = FloatVector.fromMemorySegment(FLOATS, ALL, from2 & IN_BOUNDS, ORDER);
+      var s21 = FloatVector.fromMemorySegment(FLOATS, ALL, (from2 + STEP) & IN_BOUNDS, ORDER);
+      var s30 = FloatVector.fromMemorySegment(FLOATS, ALL, from3 & IN_BOUNDS, ORDER);
+      var s31 = FloatVector.fromMemorySegment(FLOATS, ALL, (from3 + STEP) & IN_BOUNDS, ORDER);
       for (int p = 0; p < k; p++) {
         long row = b + p * ldb + 2L * j;
         long left = a + 4L * p;
@@ -143,94 +130,49 @@ public final class StoredProduct {
                 .and(F16_PLACE)
                 .reinterpretAsFloats()
                 .mul(F16_BIAS);
-        var x2 =
-            ShortVector.fromMemorySegment(SHORTS, ALL, (row + 2 * far) & IN_BOUNDS, ORDER)
-                .convertShape(VectorOperators.S2I, INTS, 0)
-                .reinterpretAsInts()
-                .lanewise(VectorOperators.LSHL, 13)
-                .and(F16_PLACE)
-                .reinterpretAsFloats()
-                .mul(F16_BIAS);
-        var x3 =
-            ShortVector.fromMemorySegment(
-                    SHORTS, ALL, (row + 2 * far + 2L * COUNT) & IN_BOUNDS, ORDER)
-                .convertShape(VectorOperators.S2I, INTS, 0)
-                .reinterpretAsInts()
-                .lanewise(VectorOperators.LSHL, 13)
-                .and(F16_PLACE)
-                .reinterpretAsFloats()
-                .mul(F16_BIAS);
         var a0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, left & IN_BOUNDS));
         s00 = a0.fma(x0, s00);
         s01 = a0.fma(x1, s01);
-        s02 = a0.fma(x2, s02);
-        s03 = a0.fma(x3, s03);
         var a1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + lda) & IN_BOUNDS));
         s10 = a1.fma(x0, s10);
         s11 = a1.fma(x1, s11);
-        s12 = a1.fma(x2, s12);
-        s13 = a1.fma(x3, s13);
         var a2 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 2 * lda) & IN_BOUNDS));
         s20 = a2.fma(x0, s20);
         s21 = a2.fma(x1, s21);
-        s22 = a2.fma(x2, s22);
-        s23 = a2.fma(x3, s23);
         var a3 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 3 * lda) & IN_BOUNDS));
         s30 = a3.fma(x0, s30);
         s31 = a3.fma(x1, s31);
-        s32 = a3.fma(x2, s32);
-        s33 = a3.fma(x3, s33);
       }
       s00.intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
-      s01.intoMemorySegment(ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s02.intoMemorySegment(ALL, (to + 4 * far) & IN_BOUNDS, ORDER);
-      s03.intoMemorySegment(ALL, (to + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s01.intoMemorySegment(ALL, (to + STEP) & IN_BOUNDS, ORDER);
       s10.intoMemorySegment(ALL, to1 & IN_BOUNDS, ORDER);
-      s11.intoMemorySegment(ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s12.intoMemorySegment(ALL, (to1 + 4 * far) & IN_BOUNDS, ORDER);
-      s13.intoMemorySegment(ALL, (to1 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s11.intoMemorySegment(ALL, (to1 + STEP) & IN_BOUNDS, ORDER);
       s20.intoMemorySegment(ALL, to2 & IN_BOUNDS, ORDER);
-      s21.intoMemorySegment(ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s22.intoMemorySegment(ALL, (to2 + 4 * far) & IN_BOUNDS, ORDER);
-      s23.intoMemorySegment(ALL, (to2 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s21.intoMemorySegment(ALL, (to2 + STEP) & IN_BOUNDS, ORDER);
       s30.intoMemorySegment(ALL, to3 & IN_BOUNDS, ORDER);
-      s31.intoMemorySegment(ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s32.intoMemorySegment(ALL, (to3 + 4 * far) & IN_BOUNDS, ORDER);
-      s33.intoMemorySegment(ALL, (to3 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s31.intoMemorySegment(ALL, (to3 + STEP) & IN_BOUNDS, ORDER);
     }
   }
 
-  private static void bf16(long a, long lda, long b, long ldb, long c, long ldc, int n, int k) {
-    for (int j = 0; j < n; j += 4 * COUNT) {
-      long far = n - j < 4 * COUNT ? 0 : 2L * COUNT;
+  private static void bf16(
+      long a, long lda, long b, long ldb, long c, long ldc, long sums, long kept, int n, int k) {
+    for (int j = 0; j < n; j += 2 * COUNT) {
       long to = c + 4L * j;
       long to1 = to + ldc;
       long to2 = to1 + ldc;
       long to3 = to2 + ldc;
-      var s00 = FloatVector.fromMemorySegment(FLOATS, ALL, to & IN_BOUNDS, ORDER);
-      var s01 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s02 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4 * far) & IN_BOUNDS, ORDER);
-      var s03 =
-          FloatVector.fromMemorySegment(
-              FLOATS, ALL, (to + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s10 = FloatVector.fromMemorySegment(FLOATS, ALL, to1 & IN_BOUNDS, ORDER);
-      var s11 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s12 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4 * far) & IN_BOUNDS, ORDER);
-      var s13 =
-          FloatVector.fromMemorySegment(
-              FLOATS, ALL, (to1 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s20 = FloatVector.fromMemorySegment(FLOATS, ALL, to2 & IN_BOUNDS, ORDER);
-      var s21 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s22 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4 * far) & IN_BOUNDS, ORDER);
-      var s23 =
-          FloatVector.fromMemorySegment(
-              FLOATS, ALL, (to2 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s30 = FloatVector.fromMemorySegment(FLOATS, ALL, to3 & IN_BOUNDS, ORDER);
-      var s31 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s32 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4 * far) & IN_BOUNDS, ORDER);
-      var s33 =
-          FloatVector.fromMemorySegment(
-              FLOATS, ALL, (to3 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      long from = sums + kept * 4 * j;
+      long from1 = from + kept * ldc;
+      long from2 = from1 + kept * ldc;
+      long from3 = from2 + kept * ldc;
+      var s00 = FloatVector.fromMemorySegment(FLOATS, ALL, from & IN_BOUNDS, ORDER);
+      var s01 = FloatVector.fromMemorySegment(FLOATS, ALL, (from + STEP) & IN_BOUNDS, ORDER);
+      var s10 = FloatVector.fromMemorySegment(FLOATS, ALL, from1 & IN_BOUNDS, ORDER);
+      var s11 = FloatVector.fromMemorySegment(FLOATS, ALL, (from1 + STEP) & IN_BOUNDS, ORDER);
+      var s20 = FloatVector.fromMemorySegment(FLOATS, ALL, from2 & IN_BOUNDS, ORDER);
+      var s21 = FloatVector.fromMemorySegment(FLOATS, ALL, (from2 + STEP) & IN_BOUNDS, ORDER);
+      var s30 = FloatVector.fromMemorySegment(FLOATS, ALL, from3 & IN_BOUNDS, ORDER);
+      var s31 = FloatVector.fromMemorySegment(FLOATS, ALL, (from3 + STEP) & IN_BOUNDS, ORDER);
       for (int p = 0; p < k; p++) {
         long row = b + p * ldb + 2L * j;
         long left = a + 4L * p;
@@ -246,93 +188,52 @@ public final class StoredProduct {
                 .reinterpretAsInts()
                 .lanewise(VectorOperators.LSHL, 16)
                 .reinterpretAsFloats();
-        var x2 =
-            ShortVector.fromMemorySegment(SHORTS, ALL, (row + 2 * far) & IN_BOUNDS, ORDER)
-                .convertShape(VectorOperators.S2I, INTS, 0)
-                .reinterpretAsInts()
-                .lanewise(VectorOperators.LSHL, 16)
-                .reinterpretAsFloats();
-        var x3 =
-            ShortVector.fromMemorySegment(
-                    SHORTS, ALL, (row + 2 * far + 2L * COUNT) & IN_BOUNDS, ORDER)
-                .convertShape(VectorOperators.S2I, INTS, 0)
-                .reinterpretAsInts()
-                .lanewise(VectorOperators.LSHL, 16)
-                .reinterpretAsFloats();
         var a0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, left & IN_BOUNDS));
         s00 = a0.fma(x0, s00);
         s01 = a0.fma(x1, s01);
-        s02 = a0.fma(x2, s02);
-        s03 = a0.fma(x3, s03);
         var a1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + lda) & IN_BOUNDS));
         s10 = a1.fma(x0, s10);
         s11 = a1.fma(x1, s11);
-        s12 = a1.fma(x2, s12);
-        s13 = a1.fma(x3, s13);
         var a2 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 2 * lda) & IN_BOUNDS));
         s20 = a2.fma(x0, s20);
         s21 = a2.fma(x1, s21);
-        s22 = a2.fma(x2, s22);
-        s23 = a2.fma(x3, s23);
         var a3 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 3 * lda) & IN_BOUNDS));
         s30 = a3.fma(x0, s30);
         s31 = a3.fma(x1, s31);
-        s32 = a3.fma(x2, s32);
-        s33 = a3.fma(x3, s33);
       }
       s00.intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
-      s01.intoMemorySegment(ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s02.intoMemorySegment(ALL, (to + 4 * far) & IN_BOUNDS, ORDER);
-      s03.intoMemorySegment(ALL, (to + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s01.intoMemorySegment(ALL, (to + STEP) & IN_BOUNDS, ORDER);
       s10.intoMemorySegment(ALL, to1 & IN_BOUNDS, ORDER);
-      s11.intoMemorySegment(ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s12.intoMemorySegment(ALL, (to1 + 4 * far) & IN_BOUNDS, ORDER);
-      s13.intoMemorySegment(ALL, (to1 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s11.intoMemorySegment(ALL, (to1 + STEP) & IN_BOUNDS, ORDER);
       s20.intoMemorySegment(ALL, to2 & IN_BOUNDS, ORDER);
-      s21.intoMemorySegment(ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s22.intoMemorySegment(ALL, (to2 + 4 * far) & IN_BOUNDS, ORDER);
-      s23.intoMemorySegment(ALL, (to2 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s21.intoMemorySegment(ALL, (to2 + STEP) & IN_BOUNDS, ORDER);
       s30.intoMemorySegment(ALL, to3 & IN_BOUNDS, ORDER);
-      s31.intoMemorySegment(ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s32.intoMemorySegment(ALL, (to3 + 4 * far) & IN_BOUNDS, ORDER);
-      s33.intoMemorySegment(ALL, (to3 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s31.intoMemorySegment(ALL, (to3 + STEP) & IN_BOUNDS, ORDER);
     }
   }
 
   /// Integers, whose scales are none of its business.
-  private static void int8(long a, long lda, long b, long ldb, long c, long ldc, int n, int k) {
-    for (int j = 0; j < n; j += 4 * COUNT) {
-      long far = n - j < 4 * COUNT ? 0 : 2L * COUNT;
+  private static void int8(
+      long a, long lda, long b, long ldb, long c, long ldc, long sums, long kept, int n, int k) {
+    for (int j = 0; j < n; j += 2 * COUNT) {
       long to = c + 4L * j;
       long to1 = to + ldc;
       long to2 = to1 + ldc;
       long to3 = to2 + ldc;
-      var s00 = FloatVector.fromMemorySegment(FLOATS, ALL, to & IN_BOUNDS, ORDER);
-      var s01 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s02 = FloatVector.fromMemorySegment(FLOATS, ALL, (to + 4 * far) & IN_BOUNDS, ORDER);
-      var s03 =
-          FloatVector.fromMemorySegment(
-              FLOATS, ALL, (to + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s10 = FloatVector.fromMemorySegment(FLOATS, ALL, to1 & IN_BOUNDS, ORDER);
-      var s11 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s12 = FloatVector.fromMemorySegment(FLOATS, ALL, (to1 + 4 * far) & IN_BOUNDS, ORDER);
-      var s13 =
-          FloatVector.fromMemorySegment(
-              FLOATS, ALL, (to1 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s20 = FloatVector.fromMemorySegment(FLOATS, ALL, to2 & IN_BOUNDS, ORDER);
-      var s21 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s22 = FloatVector.fromMemorySegment(FLOATS, ALL, (to2 + 4 * far) & IN_BOUNDS, ORDER);
-      var s23 =
-          FloatVector.fromMemorySegment(
-              FLOATS, ALL, (to2 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s30 = FloatVector.fromMemorySegment(FLOATS, ALL, to3 & IN_BOUNDS, ORDER);
-      var s31 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      var s32 = FloatVector.fromMemorySegment(FLOATS, ALL, (to3 + 4 * far) & IN_BOUNDS, ORDER);
-      var s33 =
-          FloatVector.fromMemorySegment(
-              FLOATS, ALL, (to3 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      long from = sums + kept * 4 * j;
+      long from1 = from + kept * ldc;
+      long from2 = from1 + kept * ldc;
+      long from3 = from2 + kept * ldc;
+      var s00 = FloatVector.fromMemorySegment(FLOATS, ALL, from & IN_BOUNDS, ORDER);
+      var s01 = FloatVector.fromMemorySegment(FLOATS, ALL, (from + STEP) & IN_BOUNDS, ORDER);
+      var s10 = FloatVector.fromMemorySegment(FLOATS, ALL, from1 & IN_BOUNDS, ORDER);
+      var s11 = FloatVector.fromMemorySegment(FLOATS, ALL, (from1 + STEP) & IN_BOUNDS, ORDER);
+      var s20 = FloatVector.fromMemorySegment(FLOATS, ALL, from2 & IN_BOUNDS, ORDER);
+      var s21 = FloatVector.fromMemorySegment(FLOATS, ALL, (from2 + STEP) & IN_BOUNDS, ORDER);
+      var s30 = FloatVector.fromMemorySegment(FLOATS, ALL, from3 & IN_BOUNDS, ORDER);
+      var s31 = FloatVector.fromMemorySegment(FLOATS, ALL, (from3 + STEP) & IN_BOUNDS, ORDER);
       for (int p = 0; p < k; p++) {
-        long row = b + p * ldb + 1L * j;
+        long row = b + p * ldb + j;
         long left = a + 4L * p;
         var x0 =
             (FloatVector)
@@ -341,57 +242,30 @@ public final class StoredProduct {
                     .convertShape(VectorOperators.I2F, FLOATS, 0);
         var x1 =
             (FloatVector)
-                ByteVector.fromMemorySegment(BYTES, ALL, (row + 1L * COUNT) & IN_BOUNDS, ORDER)
-                    .convertShape(VectorOperators.B2I, INTS, 0)
-                    .convertShape(VectorOperators.I2F, FLOATS, 0);
-        var x2 =
-            (FloatVector)
-                ByteVector.fromMemorySegment(BYTES, ALL, (row + 1 * far) & IN_BOUNDS, ORDER)
-                    .convertShape(VectorOperators.B2I, INTS, 0)
-                    .convertShape(VectorOperators.I2F, FLOATS, 0);
-        var x3 =
-            (FloatVector)
-                ByteVector.fromMemorySegment(
-                        BYTES, ALL, (row + 1 * far + 1L * COUNT) & IN_BOUNDS, ORDER)
+                ByteVector.fromMemorySegment(BYTES, ALL, (row + COUNT) & IN_BOUNDS, ORDER)
                     .convertShape(VectorOperators.B2I, INTS, 0)
                     .convertShape(VectorOperators.I2F, FLOATS, 0);
         var a0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, left & IN_BOUNDS));
         s00 = a0.fma(x0, s00);
         s01 = a0.fma(x1, s01);
-        s02 = a0.fma(x2, s02);
-        s03 = a0.fma(x3, s03);
         var a1 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + lda) & IN_BOUNDS));
         s10 = a1.fma(x0, s10);
         s11 = a1.fma(x1, s11);
-        s12 = a1.fma(x2, s12);
-        s13 = a1.fma(x3, s13);
         var a2 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 2 * lda) & IN_BOUNDS));
         s20 = a2.fma(x0, s20);
         s21 = a2.fma(x1, s21);
-        s22 = a2.fma(x2, s22);
-        s23 = a2.fma(x3, s23);
         var a3 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, (left + 3 * lda) & IN_BOUNDS));
         s30 = a3.fma(x0, s30);
         s31 = a3.fma(x1, s31);
-        s32 = a3.fma(x2, s32);
-        s33 = a3.fma(x3, s33);
       }
       s00.intoMemorySegment(ALL, to & IN_BOUNDS, ORDER);
-      s01.intoMemorySegment(ALL, (to + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s02.intoMemorySegment(ALL, (to + 4 * far) & IN_BOUNDS, ORDER);
-      s03.intoMemorySegment(ALL, (to + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s01.intoMemorySegment(ALL, (to + STEP) & IN_BOUNDS, ORDER);
       s10.intoMemorySegment(ALL, to1 & IN_BOUNDS, ORDER);
-      s11.intoMemorySegment(ALL, (to1 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s12.intoMemorySegment(ALL, (to1 + 4 * far) & IN_BOUNDS, ORDER);
-      s13.intoMemorySegment(ALL, (to1 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s11.intoMemorySegment(ALL, (to1 + STEP) & IN_BOUNDS, ORDER);
       s20.intoMemorySegment(ALL, to2 & IN_BOUNDS, ORDER);
-      s21.intoMemorySegment(ALL, (to2 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s22.intoMemorySegment(ALL, (to2 + 4 * far) & IN_BOUNDS, ORDER);
-      s23.intoMemorySegment(ALL, (to2 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s21.intoMemorySegment(ALL, (to2 + STEP) & IN_BOUNDS, ORDER);
       s30.intoMemorySegment(ALL, to3 & IN_BOUNDS, ORDER);
-      s31.intoMemorySegment(ALL, (to3 + 4L * COUNT) & IN_BOUNDS, ORDER);
-      s32.intoMemorySegment(ALL, (to3 + 4 * far) & IN_BOUNDS, ORDER);
-      s33.intoMemorySegment(ALL, (to3 + 4 * far + 4L * COUNT) & IN_BOUNDS, ORDER);
+      s31.intoMemorySegment(ALL, (to3 + STEP) & IN_BOUNDS, ORDER);
     }
   }
 }
