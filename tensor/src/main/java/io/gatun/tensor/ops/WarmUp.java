@@ -30,6 +30,9 @@ public final class WarmUp {
   /// What runs in less time has all been compiled.
   private static final long COMPILED_NANOS = 1_000_000;
 
+  /// So has, on a slower machine, what has not got faster by a sixth in so many rounds.
+  private static final int ROUNDS_ALIKE = 4;
+
   private static final long AWAITED_MILLIS = 1500;
 
   /// By then there is a first answer.
@@ -167,9 +170,12 @@ public final class WarmUp {
   private void compile(String what, Ops ops, Runnable forward) throws InterruptedException {
     long start = System.nanoTime();
     int rounds = 0;
+    int alike = 0;
     long took = Long.MAX_VALUE;
+    long least = Long.MAX_VALUE;
     while (!isDropped
         && rounds < ROUNDS
+        && alike < ROUNDS_ALIKE
         && took > COMPILED_NANOS
         && !(isLate && rounds >= ROUNDS_AT_ONCE)) {
       long begun = System.nanoTime();
@@ -178,6 +184,8 @@ public final class WarmUp {
       }
       took = System.nanoTime() - begun;
       rounds++;
+      alike = rounds <= ROUNDS_AT_ONCE || took < least - least / 6 ? 0 : alike + 1;
+      least = Math.min(least, took);
       if (rounds >= ROUNDS_AT_ONCE) {
         TimeUnit.NANOSECONDS.sleep(PAUSE * took);
       }
