@@ -94,8 +94,8 @@ class QuantizedDecodersTest {
     }
     assertTrue(notes.stream().allMatch(note -> note.contains("kv_b_proj")), notes.toString());
     float[] found = logits(tiles);
-    float[] asFloats = logits(written(tiles, "floats", (n, t) -> t.toFloats()));
-    assertTrue(distance(asFloats, found) <= 2e-4, name);
+    Path floats = written(tiles, "floats", (n, t) -> t.toFloats());
+    assertTrue(distance(logits(floats), found) <= 2e-4, name);
     float[] expected = logits(original);
     double far = deviation(expected, found);
     // Of mixtures, how far is for the most part whether other experts are chosen, and so chance.
@@ -104,7 +104,8 @@ class QuantizedDecodersTest {
       var random = new SplittableRandom(seed);
       try (var checkpoint = Checkpoint.open(original)) {
         var errors =
-            written(tiles, "errors" + seed, (n, t) -> withErrors(random, before(checkpoint, n), t));
+            written(
+                floats, "errors" + seed, (n, t) -> withErrors(random, before(checkpoint, n), t));
         control = Math.max(control, deviation(expected, logits(errors)));
       }
     }
@@ -112,11 +113,11 @@ class QuantizedDecodersTest {
   }
 
   /// The model with each tensor's values replaced.
-  private Path written(Path tiles, String folder, BiFunction<String, Tensor, float[]> values)
+  private Path written(Path model, String folder, BiFunction<String, Tensor, float[]> values)
       throws IOException {
     Path out = Files.createDirectory(temp.resolve(folder));
-    Files.copy(tiles.resolve("config.json"), out.resolve("config.json"));
-    try (var checkpoint = Checkpoint.open(tiles);
+    Files.copy(model.resolve("config.json"), out.resolve("config.json"));
+    try (var checkpoint = Checkpoint.open(model);
         var arena = Arena.ofConfined()) {
       var writer = new SafetensorsWriter();
       checkpoint
