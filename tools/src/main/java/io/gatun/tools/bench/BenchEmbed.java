@@ -78,10 +78,7 @@ final class BenchEmbed implements Runnable {
 
   @Mixin private RunOptions run;
 
-  @Option(
-      names = "--dtype",
-      paramLabel = "bf16|f32",
-      description = "Type of the activations (default: bf16 where it is fast, else f32).")
+  @Option(names = "--dtype", paramLabel = "bf16|f32", description = NetworkOptions.ABOUT_DTYPE)
   private NetworkOptions.Type dtype;
 
   @Mixin private FiguresOptions report;

@@ -54,10 +54,7 @@ public final class Upscale implements Callable<Integer> {
               + " (default: ${DEFAULT-VALUE}).")
   private int tile;
 
-  @Option(
-      names = "--dtype",
-      paramLabel = "bf16|f32",
-      description = "Type of the activations (default: bf16 where it is fast, else f32).")
+  @Option(names = "--dtype", paramLabel = "bf16|f32", description = NetworkOptions.ABOUT_DTYPE)
   private NetworkOptions.Type dtype;
 
   @Mixin private ThreadsOption threads;

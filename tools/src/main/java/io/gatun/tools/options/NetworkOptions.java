@@ -6,6 +6,10 @@ import picocli.CommandLine.Option;
 
 /// The options of every command that runs a network for images: the types that it computes in.
 public final class NetworkOptions {
+  public static final String ABOUT_DTYPE =
+      "Type of the activations (default: bf16 where the CPU has instructions for it, else f32,"
+          + " which is then faster).";
+
   /// What activations can be.
   public enum Type {
     BF16,
@@ -19,10 +23,7 @@ public final class NetworkOptions {
     }
   }
 
-  @Option(
-      names = "--dtype",
-      paramLabel = "bf16|f32",
-      description = "Type of the activations (default: bf16 where it is fast, else f32).")
+  @Option(names = "--dtype", paramLabel = "bf16|f32", description = ABOUT_DTYPE)
   private Type dtype;
 
   @Option(
