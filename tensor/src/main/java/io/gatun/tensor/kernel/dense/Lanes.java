@@ -20,6 +20,9 @@ import jdk.incubator.vector.VectorSpecies;
 ///
 /// Every method is small and is inlined into a kernel's loop, and into what follows the loop: the
 /// compiler, left to itself, would call there what has not run yet, with an object for each vector.
+/// In a kernel of very many operations it does so nevertheless, from its 18,000th node on, except
+/// for the Vector API's own methods: such a kernel names those.
+///
 /// Addresses are taken as they are: whoever calls the kernel has checked them.
 public final class Lanes {
   /// The machine's preferred vectors, of at most 512 bits, which a tile's 32 words fill.

@@ -26,6 +26,10 @@ import jdk.incubator.vector.VectorOperators;
 /// [io.gatun.tensor.kernel.ggml.Unpack] and a product would give, without the way through memory.
 ///
 /// Each sum is one chain over k, so results do not depend on how rows are grouped.
+///
+/// The kernels differ only in how they read b. They hold two vectors of columns: for four, CPUs
+/// without AVX-512 have too few registers. That they name the Vector API's calls, and not those of
+/// [Lanes], is needed: see there.
 public final class StoredProduct {
   /// Rows that are handled together.
   public static final int ROWS = 4;
@@ -92,6 +96,7 @@ public final class StoredProduct {
     Reference.reachabilityFence(c);
   }
 
+  /// F16 as [Lanes#finiteF16] reads them.
   private static void f16(
       long a, long lda, long b, long ldb, long c, long ldc, long sums, long kept, int n, int k) {
     for (int j = 0; j < n; j += 2 * COUNT) {
