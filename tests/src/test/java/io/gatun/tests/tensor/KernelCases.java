@@ -15,7 +15,7 @@ import io.gatun.tensor.kernel.dense.StateScan;
 import io.gatun.tensor.kernel.dense.StoredProduct;
 import io.gatun.tensor.kernel.dense.VectorKernels;
 import io.gatun.tensor.kernel.dense.VectorNetworkKernels;
-import io.gatun.tensor.kernel.ggml.LowBitDots;
+import io.gatun.tensor.kernel.ggml.BlockDots;
 import io.gatun.tensor.kernel.ggml.Mxfp4;
 import io.gatun.tensor.kernel.ggml.RowDots;
 import io.gatun.tensor.kernel.ggml.Unpack;
@@ -255,7 +255,8 @@ final class KernelCases {
     put("floatToF16", n -> Unpack.floatToF16(x, 0, out, 0, n));
     var dots = new ArrayList<DType>(blocks);
     dots.remove(Block.MXFP4);
-    dots.addAll(List.of(Plain.F16, Plain.BF16, Block.Q2_K));
+    dots.addAll(List.of(Plain.F16, Plain.BF16));
+    dots.removeIf(type -> !RowDots.supports(type, 256));
     for (var type : List.of(Block.IQ4_NL, Block.IQ4_XS)) {
       if (RowDots.supports(type, 256)) {
         dots.add(type);
@@ -275,8 +276,19 @@ final class KernelCases {
           2816,
           n -> Mxfp4.multiply(type, stored, stored, n, x, 0, 0, 8, out, 0));
     }
-    var lowBits =
+    var inBytes =
         List.of(
+            Block.Q4_0,
+            Block.Q4_1,
+            Block.Q5_0,
+            Block.Q5_1,
+            Block.Q8_0,
+            Block.Q2_K,
+            Block.Q4_K,
+            Block.Q5_K,
+            Block.Q6_K,
+            Block.IQ4_NL,
+            Block.IQ4_XS,
             Block.IQ1_S,
             Block.IQ1_M,
             Block.IQ2_XXS,
@@ -289,19 +301,13 @@ final class KernelCases {
             Block.Q1_0,
             Block.Q2_0,
             Block.Q3_K);
-    for (var type : lowBits) {
+    for (var type : inBytes) {
       put(
-          "LowBitDots " + type.name(),
+          "BlockDots " + type.name(),
           1024,
           2816,
-          n -> LowBitDots.multiply(type, stored, n, x, 2, 0, 8, y, 64, out, 0));
+          n -> BlockDots.multiply(type, stored, n, x, x, 5, 0, 8, y, 64, out, 0));
     }
-    long scratch = y.address();
-    put(
-        "LowBitDots.unpack",
-        4,
-        11,
-        n -> LowBitDots.unpack(Block.IQ2_S, stored.address(), n, out.address(), scratch));
     for (var type : List.of(Plain.F8_E4M3, Plain.F8_E5M2, Plain.I8)) {
       put(
           "ByteDots " + type.name(),

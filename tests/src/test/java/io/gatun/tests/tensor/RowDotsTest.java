@@ -5,12 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.gatun.tensor.DType;
+import io.gatun.tensor.kernel.ggml.BlockDots;
 import io.gatun.tensor.kernel.ggml.Dequantize;
-import io.gatun.tensor.kernel.ggml.LowBitDots;
 import io.gatun.tensor.kernel.ggml.RowDots;
 import io.gatun.tests.Processes;
 import io.gatun.tests.Processes.Result;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -21,6 +22,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// Dot products of rows as stored against those of the rows as [Dequantize] makes them.
 class RowDotsTest {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+  /// Rows of activations: four together, and one more.
+  private static final int MOST = 5;
+
   private static final DType[] TYPES = {
     DType.Plain.F16,
     DType.Plain.BF16,
@@ -71,10 +76,10 @@ class RowDotsTest {
   @Test
   void refusesWhatItCannotDo() {
     assertFalse(RowDots.supports(DType.Plain.F16, 207));
-    assertFalse(RowDots.supports(DType.Block.Q4_K, 128));
+    assertFalse(RowDots.supports(DType.Block.Q4_0, 80));
     assertFalse(RowDots.supports(DType.Block.Q8_1, 256));
-    assertFalse(LowBitDots.supports(DType.Block.IQ2_S, 128));
-    assertFalse(LowBitDots.supports(DType.Block.Q4_K, 256));
+    assertFalse(BlockDots.supports(DType.Block.IQ2_S, 128));
+    assertFalse(BlockDots.supports(DType.Block.MXFP4, 256));
     try (var arena = Arena.ofConfined()) {
       var s = arena.allocate(1024);
       assertThrows(
@@ -89,10 +94,6 @@ class RowDotsTest {
   private static void checkAll() {
     for (DType type : TYPES) {
       int unit = Math.max(16, type.blockSize());
-      boolean table = type == DType.Block.IQ4_NL || type == DType.Block.IQ4_XS;
-      if (table && !RowDots.supports(type, 256)) {
-        continue; // the vectors are too small for the table
-      }
       for (int blocks : new int[] {1, 2, 3, 7, 8, 33}) {
         check(type, blocks * unit);
       }
@@ -110,20 +111,67 @@ class RowDotsTest {
         // Half of all exponents, so no F16 or BF16 is infinite.
         w.set(ValueLayout.JAVA_BYTE, i, (byte) (random.nextInt() & 0xBF));
       }
-      var x = arena.allocate(4L * k);
-      var floats = arena.allocate(4L * k);
-      var y = arena.allocate(4 * (rows + 1));
-      y.set(FLOAT, 0, 77);
-      for (long i = 0; i < k; i++) {
+      var x = arena.allocate(4L * MOST * k);
+      for (long i = 0; i < MOST * k; i++) {
         x.set(FLOAT, 4 * i, (float) random.nextDouble(-2, 2));
       }
-      if (LowBitDots.supports(type, k)) {
-        var scratch = arena.allocate(LowBitDots.scratchBytes(k));
-        var block = (DType.Block) type;
-        LowBitDots.multiply(block, w, k, x, 1, 1, rows, y, 0, scratch, 0);
-      } else {
+      if (RowDots.supports(type, k)) {
+        var y = arena.allocate(4 * rows);
+        y.set(FLOAT, 0, 77);
         RowDots.multiply(type, w, 0, k, x, 0, 1, rows, y, 0);
+        compare(type, k, w, x, y, rows);
       }
+      if (BlockDots.supports(type, k)) {
+        checkBlocks((DType.Block) type, k, w, x, rows);
+      }
+    }
+  }
+
+  /// One row of activations, and others, of which each has the same products to the bit.
+  private static void checkBlocks(
+      DType.Block type, int k, MemorySegment w, MemorySegment x, int rows) {
+    try (var arena = Arena.ofConfined()) {
+      int groups = BlockDots.minima(type, k);
+      var sums = arena.allocate(4L * MOST * groups + 4);
+      for (int i = 0; i < MOST * groups; i++) {
+        int size = k / groups;
+        float sum = 0;
+        for (long j = 0; j < size; j++) {
+          sum += x.get(FLOAT, 4 * (i * (long) size + j));
+        }
+        sums.set(FLOAT, 4L * i, sum);
+      }
+      var scratch = arena.allocate(BlockDots.scratchBytes(k));
+      var alone = arena.allocate(4L * MOST * rows);
+      for (int t = 0; t < MOST; t++) {
+        var a = x.asSlice(4L * t * k);
+        var y = alone.asSlice(4L * t * rows, 4L * rows);
+        y.set(FLOAT, 0, 77);
+        var s = sums.asSlice(4L * t * groups);
+        BlockDots.multiply(type, w, k, a, s, 1, 1, rows, y, 0, scratch, 0);
+        compare(type, k, w, a, y, rows);
+      }
+      for (int count = 2; count <= MOST; count++) {
+        var y = arena.allocate(4L * MOST * rows);
+        for (int t = 0; t < MOST; t++) {
+          y.set(FLOAT, 4L * t * rows, 77);
+        }
+        BlockDots.multiply(type, w, k, x, sums, count, 1, rows, y, 4L * rows, scratch, 0);
+        long bytes = 4L * count * rows;
+        if (y.asSlice(0, bytes).mismatch(alone.asSlice(0, bytes)) >= 0) {
+          throw new AssertionError(
+              "%s x %d: %d rows have other products than each alone"
+                  .formatted(type.name(), k, count));
+        }
+      }
+    }
+  }
+
+  private static void compare(
+      DType type, int k, MemorySegment w, MemorySegment x, MemorySegment y, int rows) {
+    long rowBytes = (long) k / type.blockSize() * type.blockBytes();
+    try (var arena = Arena.ofConfined()) {
+      var floats = arena.allocate(4L * k);
       for (int n = 1; n < rows; n++) {
         Dequantize.toFloat(type, w, n * rowBytes, floats, 0, k);
         double sum = 0;

@@ -8,6 +8,7 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
@@ -38,6 +39,12 @@ public final class Lanes {
   public static final VectorSpecies<Short> SHORTS =
       VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
 
+  /// Of 256 bits at most, which is 32 bytes of a block: see [#longs].
+  public static final VectorSpecies<Long> LONGS =
+      VectorSpecies.of(long.class, VectorShape.forBitSize(Math.min(256, FLOATS.vectorBitSize())));
+
+  public static final int LONG_BYTES = LONGS.vectorByteSize();
+
   /// There are no vectors of 32 bits, so where four lanes make a vector, bytes take another way.
   private static final boolean FOUR_LANES = COUNT == 4;
 
@@ -55,6 +62,9 @@ public final class Lanes {
   /// An address and-ed with it stays as it is, and the compiler sees that it is within all memory:
   /// no check remains in the code, which a loop would be split for.
   public static final long IN_BOUNDS = Long.MAX_VALUE >> 1;
+
+  /// The same for an address that small numbers are added to, which then need no check either.
+  public static final long BASE = IN_BOUNDS >> 1;
 
   /// Brings the exponent of F16 bits that were moved to a float's place to a float's bias.
   public static final float F16_BIAS = 0x1p112f;
@@ -103,6 +113,11 @@ public final class Lanes {
 
   public static IntVector ints(long address) {
     return IntVector.fromMemorySegment(INTS, ALL, address & IN_BOUNDS, ORDER);
+  }
+
+  /// [#LONG_BYTES] bytes as they are.
+  public static LongVector longs(long address) {
+    return LongVector.fromMemorySegment(LONGS, ALL, address & IN_BOUNDS, ORDER);
   }
 
   /// Bytes, sign-extended.
@@ -169,6 +184,10 @@ public final class Lanes {
 
   public static void store(FloatVector v, long address, VectorMask<Float> mask) {
     v.intoMemorySegment(ALL, address & IN_BOUNDS, ORDER, mask);
+  }
+
+  public static void store(LongVector v, long address) {
+    v.intoMemorySegment(ALL, address & IN_BOUNDS, ORDER);
   }
 
   public static void store(ShortVector v, long address) {

@@ -2,6 +2,7 @@ package io.gatun.tensor.kernel.ggml;
 
 import static io.gatun.ffm.raw.RawMemory.ALL;
 import static io.gatun.ffm.raw.RawMemory.address;
+import static io.gatun.tensor.kernel.dense.Lanes.BASE;
 import static io.gatun.tensor.kernel.dense.Lanes.BY_1;
 import static io.gatun.tensor.kernel.dense.Lanes.BY_2;
 import static io.gatun.tensor.kernel.dense.Lanes.BY_4;
@@ -14,7 +15,6 @@ import static io.gatun.tensor.kernel.dense.Lanes.floats;
 import static io.gatun.tensor.kernel.dense.Lanes.shorts;
 import static io.gatun.tensor.kernel.dense.Lanes.spread;
 import static io.gatun.tensor.kernel.dense.Lanes.toFloat;
-import static io.gatun.tensor.kernel.scalar.Floats.BYTE;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 import static io.gatun.tensor.kernel.scalar.Floats.INT;
 
@@ -43,10 +43,6 @@ public final class RowDots {
     Q5_0(DType.Block.Q5_0),
     Q5_1(DType.Block.Q5_1),
     Q8_0(DType.Block.Q8_0),
-    Q4_K(DType.Block.Q4_K),
-    Q5_K(DType.Block.Q5_K),
-    Q6_K(DType.Block.Q6_K),
-    Q2_K(DType.Block.Q2_K),
     IQ4_NL(DType.Block.IQ4_NL),
     IQ4_XS(DType.Block.IQ4_XS);
 
@@ -124,10 +120,6 @@ public final class RowDots {
       case Q5_0 -> q50(row, x, columns);
       case Q5_1 -> q51(row, x, columns);
       case Q8_0 -> q80(row, x, columns);
-      case Q4_K -> q4k(row, x, columns);
-      case Q5_K -> q5k(row, x, columns);
-      case Q6_K -> q6k(row, x, columns);
-      case Q2_K -> q2k(row, x, columns);
       case IQ4_NL -> TableDots.iq4nl(row, x, columns);
       case IQ4_XS -> TableDots.iq4xs(row, x, columns);
     };
@@ -171,16 +163,18 @@ public final class RowDots {
 
   private static float q40(long w, long x, int columns) {
     FloatVector sum = FloatVector.zero(FLOATS);
-    for (long end = x + 4L * columns; x != end; w += 18, x += 128) {
-      FloatVector block = FloatVector.zero(FLOATS);
+    for (int b = 0; b < columns >> 5; b++) {
+      long block = w + 18L * b & BASE;
+      long xs = x + 128L * b & BASE;
+      FloatVector part = FloatVector.zero(FLOATS);
       for (int j = 0; j < 16; j += COUNT) {
-        IntVector q = bytes(w + 2 + j);
+        IntVector q = bytes(block + 2 + j);
         FloatVector low = q.and(0xF).or(LOW).reinterpretAsFloats().sub(0x1p23f + 8);
         FloatVector high = q.and(0xF0).or(HIGH).reinterpretAsFloats().sub(0x1p19f + 8);
-        block = low.fma(floats(x + 4 * j), block);
-        block = high.fma(floats(x + 64 + 4 * j), block);
+        part = low.fma(floats(xs + 4 * j), part);
+        part = high.fma(floats(xs + 64 + 4 * j), part);
       }
-      sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
+      sum = part.fma(FloatVector.broadcast(FLOATS, Lanes.f16(block)), sum);
     }
     sum = sum.add(sum.rearrange(BY_8));
     sum = sum.add(sum.rearrange(BY_4));
@@ -191,19 +185,21 @@ public final class RowDots {
   private static float q41(long w, long x, int columns) {
     FloatVector sum = FloatVector.zero(FLOATS);
     FloatVector minima = FloatVector.zero(FLOATS);
-    for (long end = x + 4L * columns; x != end; w += 20, x += 128) {
-      FloatVector block = FloatVector.zero(FLOATS);
+    for (int b = 0; b < columns >> 5; b++) {
+      long block = w + 20L * b & BASE;
+      long xs = x + 128L * b & BASE;
+      FloatVector part = FloatVector.zero(FLOATS);
       FloatVector all = FloatVector.zero(FLOATS);
       for (int j = 0; j < 16; j += COUNT) {
-        IntVector q = bytes(w + 4 + j);
-        FloatVector a = floats(x + 4 * j);
-        FloatVector b = floats(x + 64 + 4 * j);
-        block = q.and(0xF).or(LOW).reinterpretAsFloats().sub(0x1p23f).fma(a, block);
-        block = q.and(0xF0).or(HIGH).reinterpretAsFloats().sub(0x1p19f).fma(b, block);
-        all = a.add(b).add(all);
+        IntVector q = bytes(block + 4 + j);
+        FloatVector a = floats(xs + 4 * j);
+        FloatVector c = floats(xs + 64 + 4 * j);
+        part = q.and(0xF).or(LOW).reinterpretAsFloats().sub(0x1p23f).fma(a, part);
+        part = q.and(0xF0).or(HIGH).reinterpretAsFloats().sub(0x1p19f).fma(c, part);
+        all = a.add(c).add(all);
       }
-      sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
-      minima = all.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w + 2)), minima);
+      sum = part.fma(FloatVector.broadcast(FLOATS, Lanes.f16(block)), sum);
+      minima = all.fma(FloatVector.broadcast(FLOATS, Lanes.f16(block + 2)), minima);
     }
     FloatVector v = sum.add(minima);
     v = v.add(v.rearrange(BY_8));
@@ -214,19 +210,21 @@ public final class RowDots {
 
   private static float q50(long w, long x, int columns) {
     FloatVector sum = FloatVector.zero(FLOATS);
-    for (long end = x + 4L * columns; x != end; w += 22, x += 128) {
-      FloatVector block = FloatVector.zero(FLOATS);
-      int fifth = ALL.get(INT, w + 2);
+    for (int b = 0; b < columns >> 5; b++) {
+      long block = w + 22L * b & BASE;
+      long xs = x + 128L * b & BASE;
+      FloatVector part = FloatVector.zero(FLOATS);
+      int fifth = ALL.get(INT, block + 2);
       for (int j = 0; j < 16; j += COUNT) {
-        IntVector q = bytes(w + 6 + j);
+        IntVector q = bytes(block + 6 + j);
         IntVector l = q.and(0xF).or(spread(fifth, j).lanewise(VectorOperators.LSHL, 4));
         IntVector h = q.and(0xF0).or(spread(fifth, 16 + j).lanewise(VectorOperators.LSHL, 8));
         FloatVector low = l.or(LOW).reinterpretAsFloats().sub(0x1p23f + 16);
         FloatVector high = h.or(HIGH).reinterpretAsFloats().sub(0x1p19f + 16);
-        block = low.fma(floats(x + 4 * j), block);
-        block = high.fma(floats(x + 64 + 4 * j), block);
+        part = low.fma(floats(xs + 4 * j), part);
+        part = high.fma(floats(xs + 64 + 4 * j), part);
       }
-      sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
+      sum = part.fma(FloatVector.broadcast(FLOATS, Lanes.f16(block)), sum);
     }
     sum = sum.add(sum.rearrange(BY_8));
     sum = sum.add(sum.rearrange(BY_4));
@@ -237,22 +235,24 @@ public final class RowDots {
   private static float q51(long w, long x, int columns) {
     FloatVector sum = FloatVector.zero(FLOATS);
     FloatVector minima = FloatVector.zero(FLOATS);
-    for (long end = x + 4L * columns; x != end; w += 24, x += 128) {
-      FloatVector block = FloatVector.zero(FLOATS);
+    for (int b = 0; b < columns >> 5; b++) {
+      long block = w + 24L * b & BASE;
+      long xs = x + 128L * b & BASE;
+      FloatVector part = FloatVector.zero(FLOATS);
       FloatVector all = FloatVector.zero(FLOATS);
-      int fifth = ALL.get(INT, w + 4);
+      int fifth = ALL.get(INT, block + 4);
       for (int j = 0; j < 16; j += COUNT) {
-        IntVector q = bytes(w + 8 + j);
+        IntVector q = bytes(block + 8 + j);
         IntVector l = q.and(0xF).or(spread(fifth, j).lanewise(VectorOperators.LSHL, 4));
         IntVector h = q.and(0xF0).or(spread(fifth, 16 + j).lanewise(VectorOperators.LSHL, 8));
-        FloatVector a = floats(x + 4 * j);
-        FloatVector b = floats(x + 64 + 4 * j);
-        block = l.or(LOW).reinterpretAsFloats().sub(0x1p23f).fma(a, block);
-        block = h.or(HIGH).reinterpretAsFloats().sub(0x1p19f).fma(b, block);
-        all = a.add(b).add(all);
+        FloatVector a = floats(xs + 4 * j);
+        FloatVector c = floats(xs + 64 + 4 * j);
+        part = l.or(LOW).reinterpretAsFloats().sub(0x1p23f).fma(a, part);
+        part = h.or(HIGH).reinterpretAsFloats().sub(0x1p19f).fma(c, part);
+        all = a.add(c).add(all);
       }
-      sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
-      minima = all.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w + 2)), minima);
+      sum = part.fma(FloatVector.broadcast(FLOATS, Lanes.f16(block)), sum);
+      minima = all.fma(FloatVector.broadcast(FLOATS, Lanes.f16(block + 2)), minima);
     }
     FloatVector v = sum.add(minima);
     v = v.add(v.rearrange(BY_8));
@@ -263,109 +263,16 @@ public final class RowDots {
 
   private static float q80(long w, long x, int columns) {
     FloatVector sum = FloatVector.zero(FLOATS);
-    for (long end = x + 4L * columns; x != end; w += 34, x += 128) {
-      FloatVector block = FloatVector.zero(FLOATS);
-      for (int j = 0; j < 32; j += COUNT) {
-        block = toFloat(bytes(w + 2 + j)).fma(floats(x + 4 * j), block);
+    for (int b = 0; b < columns >> 5; b++) {
+      long block = w + 34L * b & BASE;
+      long xs = x + 128L * b & BASE;
+      FloatVector part = FloatVector.zero(FLOATS);
+      FloatVector other = FloatVector.zero(FLOATS);
+      for (int j = 0; j < 16; j += COUNT) {
+        part = toFloat(bytes(block + 2 + j)).fma(floats(xs + 4 * j), part);
+        other = toFloat(bytes(block + 18 + j)).fma(floats(xs + 64 + 4 * j), other);
       }
-      sum = block.fma(FloatVector.broadcast(FLOATS, Lanes.f16(w)), sum);
-    }
-    sum = sum.add(sum.rearrange(BY_8));
-    sum = sum.add(sum.rearrange(BY_4));
-    sum = sum.add(sum.rearrange(BY_2));
-    return sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE;
-  }
-
-  private static float q4k(long w, long x, int columns) {
-    FloatVector sum = FloatVector.zero(FLOATS);
-    for (long end = x + 4L * columns; x != end; w += 144) {
-      float d = Lanes.f16(w);
-      float m = Lanes.f16(w + 2);
-      long scales = VectorBlocks.scales(w + 4);
-      long mins = VectorBlocks.mins(w + 4);
-      for (int group = 0; group < 8; group++, x += 128, scales >>>= 8, mins >>>= 8) {
-        FloatVector scale = FloatVector.broadcast(FLOATS, d * (scales & 63));
-        FloatVector min = FloatVector.broadcast(FLOATS, -m * (mins & 63));
-        long qs = w + 16 + (group >> 1) * 32;
-        int shift = (group & 1) * 4;
-        for (int j = 0; j < 32; j += COUNT) {
-          IntVector q = bytes(qs + j).lanewise(VectorOperators.LSHR, shift).and(0xF);
-          sum = toFloat(q).fma(scale, min).fma(floats(x + 4 * j), sum);
-        }
-      }
-    }
-    sum = sum.add(sum.rearrange(BY_8));
-    sum = sum.add(sum.rearrange(BY_4));
-    sum = sum.add(sum.rearrange(BY_2));
-    return sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE;
-  }
-
-  private static float q5k(long w, long x, int columns) {
-    FloatVector sum = FloatVector.zero(FLOATS);
-    for (long end = x + 4L * columns; x != end; w += 176) {
-      float d = Lanes.f16(w);
-      float m = Lanes.f16(w + 2);
-      long scales = VectorBlocks.scales(w + 4);
-      long mins = VectorBlocks.mins(w + 4);
-      for (int group = 0; group < 8; group++, x += 128, scales >>>= 8, mins >>>= 8) {
-        FloatVector scale = FloatVector.broadcast(FLOATS, d * (scales & 63));
-        FloatVector min = FloatVector.broadcast(FLOATS, -m * (mins & 63));
-        long qs = w + 48 + (group >> 1) * 32;
-        int shift = (group & 1) * 4;
-        for (int j = 0; j < 32; j += COUNT) {
-          IntVector low = bytes(qs + j).lanewise(VectorOperators.LSHR, shift).and(0xF);
-          IntVector high = bytes(w + 16 + j).lanewise(VectorOperators.LSHR, group).and(1);
-          IntVector q = high.lanewise(VectorOperators.LSHL, 4).or(low);
-          sum = toFloat(q).fma(scale, min).fma(floats(x + 4 * j), sum);
-        }
-      }
-    }
-    sum = sum.add(sum.rearrange(BY_8));
-    sum = sum.add(sum.rearrange(BY_4));
-    sum = sum.add(sum.rearrange(BY_2));
-    return sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE;
-  }
-
-  private static float q6k(long w, long x, int columns) {
-    FloatVector sum = FloatVector.zero(FLOATS);
-    for (long end = x + 4L * columns; x != end; w += 210) {
-      float d = Lanes.f16(w + 208);
-      for (int quarter = 0; quarter < 8; quarter++, x += 128) {
-        long ql = w + (quarter >> 2) * 64 + (quarter & 1) * 32;
-        long qh = w + 128 + (quarter >> 2) * 32;
-        long scales = w + 192 + quarter * 2;
-        int lowShift = (quarter >> 1 & 1) * 4;
-        int highShift = (quarter & 3) * 2;
-        for (int j = 0; j < 32; j += COUNT) {
-          IntVector low = bytes(ql + j).lanewise(VectorOperators.LSHR, lowShift).and(0xF);
-          IntVector high = bytes(qh + j).lanewise(VectorOperators.LSHR, highShift).and(3);
-          IntVector q = high.lanewise(VectorOperators.LSHL, 4).or(low).sub(32);
-          sum = toFloat(q).mul(d * ALL.get(BYTE, scales + j / 16)).fma(floats(x + 4 * j), sum);
-        }
-      }
-    }
-    sum = sum.add(sum.rearrange(BY_8));
-    sum = sum.add(sum.rearrange(BY_4));
-    sum = sum.add(sum.rearrange(BY_2));
-    return sum.add(sum.rearrange(BY_1)).lane(0) * LANE_SHARE;
-  }
-
-  private static float q2k(long w, long x, int columns) {
-    FloatVector sum = FloatVector.zero(FLOATS);
-    for (long end = x + 4L * columns; x != end; w += 84) {
-      float d = Lanes.f16(w + 80);
-      float m = Lanes.f16(w + 82);
-      for (int group = 0; group < 16; group++, x += 64) {
-        int sc = ALL.get(BYTE, w + group);
-        FloatVector scale = FloatVector.broadcast(FLOATS, d * (sc & 15));
-        FloatVector min = FloatVector.broadcast(FLOATS, -m * (sc >> 4 & 15));
-        long qs = w + 16 + (group >> 3) * 32 + (group & 1) * 16;
-        int shift = group & 6;
-        for (int j = 0; j < 16; j += COUNT) {
-          IntVector q = bytes(qs + j).lanewise(VectorOperators.LSHR, shift).and(3);
-          sum = toFloat(q).fma(scale, min).fma(floats(x + 4 * j), sum);
-        }
-      }
+      sum = part.add(other).fma(FloatVector.broadcast(FLOATS, Lanes.f16(block)), sum);
     }
     sum = sum.add(sum.rearrange(BY_8));
     sum = sum.add(sum.rearrange(BY_4));

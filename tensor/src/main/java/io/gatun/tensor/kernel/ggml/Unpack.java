@@ -188,14 +188,11 @@ public final class Unpack {
       case Q5_K -> VectorBlocks.q5k(from, to, blocks);
       case Q6_K -> VectorBlocks.q6k(from, to, blocks);
       case MXFP4 -> Mxfp4.unpack(from, to, blocks);
-      case Q3_K, IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ3_S, IQ2_S, IQ1_M, TQ1_0, TQ2_0, Q1_0, Q2_0 -> {
-        try (var arena = Arena.ofConfined()) {
-          var scratch = arena.allocate(LowBitDots.scratchBytes(type.blockSize()), 64);
-          LowBitDots.unpack(type, from, blocks, to, scratch.address());
+      default -> {
+        if (!BlockDots.supports(type, type.blockSize())) {
+          return false;
         }
-      }
-      case Q8_1, Q2_K, Q8_K, IQ4_NL, IQ4_XS, MXFP4_PAIRS, NVFP4, CODE4 -> {
-        return false;
+        BlockDots.unpack(type, from, blocks, to);
       }
     }
     return true;

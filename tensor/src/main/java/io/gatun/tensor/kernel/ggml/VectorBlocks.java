@@ -1,6 +1,7 @@
 package io.gatun.tensor.kernel.ggml;
 
 import static io.gatun.ffm.raw.RawMemory.ALL;
+import static io.gatun.tensor.kernel.dense.Lanes.BASE;
 import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
 import static io.gatun.tensor.kernel.dense.Lanes.bytes;
 import static io.gatun.tensor.kernel.dense.Lanes.f16;
@@ -80,18 +81,20 @@ final class VectorBlocks {
 
   static void q4k(long from, long to, long blocks) {
     for (long b = 0; b < blocks; b++, from += 144) {
-      float d = f16(from);
-      float dmin = f16(from + 2);
-      long scales = scales(from + 4);
-      long mins = mins(from + 4);
+      long w = from & BASE;
+      float d = f16(w);
+      float dmin = f16(w + 2);
+      long scales = scales(w + 4);
+      long mins = mins(w + 4);
       for (int group = 0; group < 8; group++, to += 128) {
         float scale = d * (scales >>> (group * 8) & 63);
         float min = dmin * (mins >>> (group * 8) & 63);
-        long qs = from + 16 + (group >> 1) * 32L;
+        long y = to & BASE;
+        long qs = w + 16 + (group >> 1) * 32L;
         int shift = (group & 1) * 4;
         for (int j = 0; j < 32; j += COUNT) {
           IntVector q = bits(qs + j, shift, 0xF);
-          store(toFloat(q).mul(scale).sub(min), to + 4L * j);
+          store(toFloat(q).mul(scale).sub(min), y + 4 * j);
         }
       }
     }
@@ -99,19 +102,21 @@ final class VectorBlocks {
 
   static void q5k(long from, long to, long blocks) {
     for (long b = 0; b < blocks; b++, from += 176) {
-      float d = f16(from);
-      float dmin = f16(from + 2);
-      long scales = scales(from + 4);
-      long mins = mins(from + 4);
+      long w = from & BASE;
+      float d = f16(w);
+      float dmin = f16(w + 2);
+      long scales = scales(w + 4);
+      long mins = mins(w + 4);
       for (int group = 0; group < 8; group++, to += 128) {
         float scale = d * (scales >>> (group * 8) & 63);
         float min = dmin * (mins >>> (group * 8) & 63);
-        long qs = from + 48 + (group >> 1) * 32L;
+        long y = to & BASE;
+        long qs = w + 48 + (group >> 1) * 32L;
         int shift = (group & 1) * 4;
         for (int j = 0; j < 32; j += COUNT) {
-          IntVector high = bits(from + 16 + j, group, 1).lanewise(VectorOperators.LSHL, 4);
+          IntVector high = bits(w + 16 + j, group, 1).lanewise(VectorOperators.LSHL, 4);
           IntVector q = bits(qs + j, shift, 0xF).or(high);
-          store(toFloat(q).mul(scale).sub(min), to + 4L * j);
+          store(toFloat(q).mul(scale).sub(min), y + 4 * j);
         }
       }
     }
@@ -119,18 +124,20 @@ final class VectorBlocks {
 
   static void q6k(long from, long to, long blocks) {
     for (long b = 0; b < blocks; b++, from += 210) {
-      float d = f16(from + 208);
+      long w = from & BASE;
+      float d = f16(w + 208);
       for (int quarter = 0; quarter < 8; quarter++, to += 128) {
-        long ql = from + (quarter >> 2) * 64L + (quarter & 1) * 32L;
-        long qh = from + 128 + (quarter >> 2) * 32L;
-        long scales = from + 192 + quarter * 2L;
+        long y = to & BASE;
+        long ql = w + (quarter >> 2) * 64L + (quarter & 1) * 32L;
+        long qh = w + 128 + (quarter >> 2) * 32L;
+        long scales = w + 192 + quarter * 2L;
         int lowShift = (quarter >> 1 & 1) * 4;
         int highShift = (quarter & 3) * 2;
         for (int j = 0; j < 32; j += COUNT) {
           float scale = d * ALL.get(BYTE, scales + j / 16);
           IntVector high = bits(qh + j, highShift, 3).lanewise(VectorOperators.LSHL, 4);
           IntVector q = bits(ql + j, lowShift, 0xF).or(high);
-          store(toFloat(q.sub(32)).mul(scale), to + 4L * j);
+          store(toFloat(q.sub(32)).mul(scale), y + 4 * j);
         }
       }
     }

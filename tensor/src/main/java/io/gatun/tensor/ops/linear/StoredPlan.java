@@ -2,7 +2,7 @@ package io.gatun.tensor.ops.linear;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
-import io.gatun.tensor.kernel.ggml.LowBitDots;
+import io.gatun.tensor.kernel.ggml.BlockDots;
 import io.gatun.tensor.kernel.ggml.Mxfp4;
 import io.gatun.tensor.kernel.ggml.RowDots;
 import io.gatun.tensor.kernel.scaled.CodeDots;
@@ -13,14 +13,20 @@ import java.lang.foreign.MemorySegment;
 /// Weights in their file's own format, a row at a time, times a few activation rows, without
 /// unpacking.
 final class StoredPlan implements RowPlan {
+  /// So many activation rows share the bytes that [BlockDots] makes of a row of weights; fewer are
+  /// faster with what [RowDots] makes of it in registers, where that can.
+  private static final int SHARING_ROWS = 3;
+
   private final Tensor w;
   private final Tensor out;
   private final MemorySegment x;
   private final int rows;
   private final int k;
   private final boolean codes;
+  private final boolean blocks;
   private final long xBytes;
   private final MemorySegment scales;
+  private final MemorySegment sums;
 
   StoredPlan(Context ctx, Input x, Tensor w, Tensor out) {
     this.w = w;
@@ -31,6 +37,10 @@ final class StoredPlan implements RowPlan {
     boolean pairs = w.dtype() == DType.Block.MXFP4_PAIRS;
     codes = pairs && CodeDots.AVAILABLE && k >= CodeDots.STEP;
     this.x = codes ? x.inCodeOrder(false) : pairs ? split(ctx, x) : x.f32();
+    boolean alone = rows < SHARING_ROWS && !ctx.rowsAlike() && RowDots.supports(w.dtype(), k);
+    blocks = !alone && BlockDots.supports(w.dtype(), k);
+    int minima = blocks ? BlockDots.minima((DType.Block) w.dtype(), k) : 0;
+    sums = minima == 0 ? MemorySegment.NULL : x.groupSums(minima).segment();
     xBytes = 4L * (codes ? CodeDots.orderedColumns(k) : k);
   }
 
@@ -43,21 +53,18 @@ final class StoredPlan implements RowPlan {
 
   /// Whether there is a kernel for the weight.
   static boolean supports(Tensor w) {
+    int k = Math.toIntExact(w.dim(1));
     return w.dequantization() == null
-        && (isMxfp4(w) || isLowBits(w) || RowDots.supports(w.dtype(), Math.toIntExact(w.dim(1))));
+        && (isMxfp4(w) || BlockDots.supports(w.dtype(), k) || RowDots.supports(w.dtype(), k));
   }
 
   private static boolean isMxfp4(Tensor w) {
     return w.dtype() == DType.Block.MXFP4 || w.dtype() == DType.Block.MXFP4_PAIRS;
   }
 
-  private static boolean isLowBits(Tensor w) {
-    return LowBitDots.supports(w.dtype(), Math.toIntExact(w.dim(1)));
-  }
-
   @Override
   public long scratchBytes() {
-    return isLowBits(w) ? LowBitDots.scratchBytes(k) : 0;
+    return blocks ? BlockDots.scratchBytes(k) : 0;
   }
 
   @Override
@@ -68,11 +75,12 @@ final class StoredPlan implements RowPlan {
   @Override
   public void multiply(int worker, Scratch scratch, long from, long to) {
     var y = out.segment();
-    if (isLowBits(w)) {
+    if (blocks) {
       var type = (DType.Block) w.dtype();
       var memory = scratch.memory();
       long stride = 4 * out.dim(1);
-      LowBitDots.multiply(type, w.segment(), k, x, rows, from, to, y, stride, memory, scratch.at());
+      BlockDots.multiply(
+          type, w.segment(), k, x, sums, rows, from, to, y, stride, memory, scratch.at());
       return;
     }
     for (long t = 0; t < rows; t++) {
