@@ -255,13 +255,8 @@ final class KernelCases {
     put("floatToF16", n -> Unpack.floatToF16(x, 0, out, 0, n));
     var dots = new ArrayList<DType>(blocks);
     dots.remove(Block.MXFP4);
-    dots.addAll(List.of(Plain.F16, Plain.BF16));
+    dots.addAll(List.of(Plain.F16, Plain.BF16, Block.IQ4_NL, Block.IQ4_XS));
     dots.removeIf(type -> !RowDots.supports(type, 256));
-    for (var type : List.of(Block.IQ4_NL, Block.IQ4_XS)) {
-      if (RowDots.supports(type, 256)) {
-        dots.add(type);
-      }
-    }
     for (DType type : dots) {
       put(
           "RowDots " + type.name(),
@@ -307,6 +302,14 @@ final class KernelCases {
           1024,
           2816,
           n -> BlockDots.multiply(type, stored, n, x, x, 5, 0, 8, y, 64, out, 0));
+    }
+    long scratch = y.address();
+    for (var type : List.of(Block.IQ2_S, Block.Q2_K)) {
+      put(
+          "BlockDots.unpack " + type.name(),
+          4,
+          11,
+          n -> BlockDots.unpack(type, stored.address(), n, out.address(), scratch));
     }
     for (var type : List.of(Plain.F8_E4M3, Plain.F8_E5M2, Plain.I8)) {
       put(

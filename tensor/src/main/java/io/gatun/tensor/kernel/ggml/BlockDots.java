@@ -19,7 +19,6 @@ import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.DType.Block;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 import jdk.incubator.vector.FloatVector;
@@ -31,7 +30,7 @@ public final class BlockDots {
   private static final int TOGETHER = 4;
   private static final int SUM_BYTES = 64;
 
-  /// Elements that [#unpack] has as bytes at a time.
+  /// The most elements that [#unpack] has as bytes at a time, a few blocks of any type.
   private static final int CHUNK = 2048;
 
   private BlockDots() {}
@@ -71,7 +70,16 @@ public final class BlockDots {
 
   /// The bytes of scratch memory for rows of so many elements.
   public static long scratchBytes(int columns) {
-    return columns + columns / 2 + 2L * KNumbers.BEYOND + 2 * TOGETHER * SUM_BYTES;
+    return restAt(0, columns) + 2 * TOGETHER * SUM_BYTES;
+  }
+
+  /// Where minima are, behind the bytes at `numbers` and their scales.
+  private static long minimaAt(long numbers, int columns) {
+    return numbers + columns + columns / 4 + KNumbers.BEYOND;
+  }
+
+  private static long restAt(long numbers, int columns) {
+    return minimaAt(numbers, columns) + columns / 4 + KNumbers.BEYOND;
   }
 
   /// `y[t][n] = sum over k of w[n][k] * x[t][k]`, for `count` rows t, and the rows n from `from` to
@@ -107,10 +115,10 @@ public final class BlockDots {
     long out = address(y, 4 * from, (count - 1) * yStride + 4 * (to - from));
     long numbers = address(scratch, at, scratchBytes(columns));
     long scales = numbers + columns;
-    long minima = scales + columns / 4 + KNumbers.BEYOND;
+    long minima = minimaAt(numbers, columns);
     int shift = group(type) == 16 ? 0 : 1;
     int second = 4 - 4 * shift;
-    long rest = minima + columns / 4 + KNumbers.BEYOND;
+    long rest = restAt(numbers, columns);
     for (long n = from; n < to; n++, row += rowBytes, out += 4) {
       unpack(type, row, blocks, numbers, scales, minima, rest);
       for (int t = 0, step; t < count; t += step) {
@@ -259,25 +267,29 @@ public final class BlockDots {
   /// Blocks of a type that is [supported][#supports] to F32: the same values as [Dequantize] gives.
   ///
   /// @param from, to addresses
-  public static void unpack(Block type, long from, long blocks, long to) {
+  /// @param scratch address of [#scratchBytes] of [#elementsAtOnce]
+  public static void unpack(Block type, long from, long blocks, long to, long scratch) {
     int size = type.blockSize();
-    int some = Math.max(1, CHUNK / size);
-    try (var arena = Arena.ofConfined()) {
-      long numbers = arena.allocate(scratchBytes(some * size), 64).address();
-      long scales = numbers + some * size;
-      long minima = scales + some * size / 4 + KNumbers.BEYOND;
-      long rest = minima + some * size / 4 + KNumbers.BEYOND;
-      int shift = group(type) == 16 ? 0 : 1;
-      for (long b = 0; b < blocks; b += some, to += 4L * some * size) {
-        int count = (int) Math.min(some, blocks - b);
-        unpack(type, from + b * type.blockBytes(), count, numbers, scales, minima, rest);
-        if (hasMinima(type)) {
-          scale(numbers, scales, minima, shift, count * size, to);
-        } else {
-          scale(numbers, scales, shift, count * size, to);
-        }
+    int columns = elementsAtOnce(type);
+    long scales = scratch + columns;
+    long minima = minimaAt(scratch, columns);
+    long rest = restAt(scratch, columns);
+    int shift = group(type) == 16 ? 0 : 1;
+    int some = columns / size;
+    for (long b = 0; b < blocks; b += some, to += 4L * columns) {
+      int count = (int) Math.min(some, blocks - b);
+      unpack(type, from + b * type.blockBytes(), count, scratch, scales, minima, rest);
+      if (hasMinima(type)) {
+        scale(scratch, scales, minima, shift, count * size, to);
+      } else {
+        scale(scratch, scales, shift, count * size, to);
       }
     }
+  }
+
+  /// The elements that [#unpack] has as bytes at a time: whole blocks.
+  public static int elementsAtOnce(Block type) {
+    return CHUNK / type.blockSize() * type.blockSize();
   }
 
   private static void scale(long w, long s, int shift, int columns, long to) {

@@ -13,7 +13,7 @@ import static io.gatun.tensor.kernel.scalar.Floats.SHORT;
 /// and minimum: `scale * byte + minimum`. Eight bytes at a time, in one register. [Blocks32] and
 /// [Blocks256] tell the layouts, and give the same values.
 ///
-/// All parameters are addresses. A block's bytes lie in the order of its elements.
+/// All parameters but `blocks` are addresses. A block's bytes lie in the order of its elements.
 final class Numbers32 {
   private static final long LOW = 0x0F0F0F0F0F0F0F0FL;
 

@@ -192,7 +192,11 @@ public final class Unpack {
         if (!BlockDots.supports(type, type.blockSize())) {
           return false;
         }
-        BlockDots.unpack(type, from, blocks, to);
+        try (var arena = Arena.ofConfined()) {
+          int columns = BlockDots.elementsAtOnce(type);
+          long scratch = arena.allocate(BlockDots.scratchBytes(columns), 64).address();
+          BlockDots.unpack(type, from, blocks, to, scratch);
+        }
       }
     }
     return true;
