@@ -33,6 +33,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
@@ -263,7 +264,6 @@ class EngineTest {
       slow.get(1).cancel();
       assertEquals(Reason.CANCELLED, slow.get(1).await().reason());
       assertArrayEquals(expected.tokens(), slow.get(0).await().tokens());
-      assertFalse(engine.submit(request(1, 5)).awaitNext(Duration.ZERO));
     }
     // Memory, too, goes to those who read.
     try (var engine = invariant(o -> o.parallel(9).chunk(64).memory(7 * page()))) {
@@ -274,6 +274,29 @@ class EngineTest {
       assertEquals(9, engine.submit(request(2, 200).maxTokens(9)).await().tokens().length);
       assertEquals(1, engine.stats().paused());
       assertArrayEquals(expected.tokens(), slow.await().tokens());
+    }
+  }
+
+  /// While another's guess holds the engine up, nothing comes.
+  @Test
+  void nothingToReadYet() throws Exception {
+    var guesses = new CompletableFuture<Void>();
+    var goOn = new CompletableFuture<int[]>();
+    Drafter slow =
+        (tokens, length, most) -> {
+          guesses.complete(null);
+          return goOn.join();
+        };
+    try (var engine = engine(o -> {})) {
+      var first = engine.submit(request(1, 5).maxTokens(9).drafter(() -> slow));
+      guesses.join();
+      var second = engine.submit(request(2, 5).maxTokens(9));
+      boolean has = second.awaitNext(Duration.ZERO);
+      goOn.complete(new int[0]);
+      assertFalse(has);
+      assertEquals(9, first.await().tokens().length);
+      assertTrue(second.awaitNext(Duration.ofMinutes(1)));
+      assertEquals(9, second.await().tokens().length);
     }
   }
 
