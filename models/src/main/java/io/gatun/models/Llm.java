@@ -19,12 +19,14 @@ import io.gatun.tensor.ops.WarmUp;
 import io.gatun.tensor.sequence.CacheLayout;
 import io.gatun.tensor.sequence.KvPool;
 import io.gatun.tensor.sequence.Sequence;
+import java.io.File;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// A language model ready to use: checkpoint, architecture, tokenizer and threads.
 ///
@@ -51,6 +53,9 @@ import java.util.stream.Collectors;
 public final class Llm implements AutoCloseable {
   /// The weights that a process is prepared for before its model is known.
   private static final DType.Tiled MOST_USUAL = new DType.Tiled(4, 32);
+
+  /// A model with fewer bytes is small.
+  private static final long LEAST_BYTES = 64L << 20;
 
   private final Checkpoint checkpoint;
   private Checkpoint weights;
@@ -123,6 +128,23 @@ public final class Llm implements AutoCloseable {
   /// @return done when it has ended; what goes wrong there does no harm
   public static CompletableFuture<Void> warmUp() {
     return TinyDecoder.warmUp(MOST_USUAL);
+  }
+
+  /// The same where the model's name is known already: nothing is begun for a small one, which has
+  /// answered before its kernels are compiled.
+  ///
+  /// @param pathOrName what [NamedModels] knows
+  public static CompletableFuture<Void> warmUp(String pathOrName) {
+    Path path = NamedModels.findHere(pathOrName);
+    return path != null && bytes(path.toFile()) < LEAST_BYTES
+        ? CompletableFuture.completedFuture(null)
+        : warmUp();
+  }
+
+  /// Of a file, or of those in a folder.
+  private static long bytes(File path) {
+    File[] files = path.listFiles();
+    return files == null ? path.length() : Stream.of(files).mapToLong(File::length).sum();
   }
 
   private static Llm open(Path pathOrName, Consumer<LlmOptions> choose) {

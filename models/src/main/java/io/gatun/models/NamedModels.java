@@ -47,12 +47,9 @@ public final class NamedModels {
   /// @throws CheckpointException if there is none, or it cannot be fetched
   /// @throws java.util.concurrent.CancellationException if the thread is interrupted
   public static Path find(String pathOrName, Consumer<HubOptions> choose) {
-    Path path = path(Objects.requireNonNull(pathOrName, "the path is null"));
-    if (path != null && Files.exists(path)) {
-      return path;
-    }
-    if (Pretrained.NAMES.contains(pathOrName)) {
-      return Pretrained.path(pathOrName);
+    Path here = findHere(Objects.requireNonNull(pathOrName, "the path is null"));
+    if (here != null) {
+      return here;
     }
     if (pathOrName.startsWith(HubName.PREFIX)) {
       return Hub.open(pathOrName, choose);
@@ -81,7 +78,16 @@ public final class NamedModels {
     return found;
   }
 
-  /// Null for what is no path on this system.
+  /// Null for what is no path on this system. Where a model lies that needs not be fetched, or
+  /// looked for among what was; null for others.
+  static Path findHere(String pathOrName) {
+    Path path = path(pathOrName);
+    if (path != null && Files.exists(path)) {
+      return path;
+    }
+    return Pretrained.NAMES.contains(pathOrName) ? Pretrained.path(pathOrName) : null;
+  }
+
   private static Path path(String text) {
     try {
       return Path.of(text);

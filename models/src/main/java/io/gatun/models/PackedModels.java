@@ -98,21 +98,38 @@ public final class PackedModels {
   ///
   /// @throws CheckpointException if there is no such model, or it is damaged
   public Checkpoint open(Path model, LoadMode mode) {
-    try (var original = Checkpoint.open(model)) {
-      boolean gguf = original.format() == Format.GGUF;
-      if (gguf ? isWorthIt(original) : QuantizedCheckpoint.hasIntegers(original)) {
-        Path packed = find(original);
-        if (packed != null) {
-          var tiles = Checkpoint.open(packed, mode);
-          return gguf ? tiles : new PackedCheckpoint(tiles, original.path(), original.metadata());
-        }
+    var original = Checkpoint.open(model, LoadMode.MAP);
+    Checkpoint opened = null;
+    try {
+      opened = packed(original, mode);
+      if (opened == null) {
+        opened = mode == LoadMode.MAP ? original : Checkpoint.open(model, mode);
+      }
+      return opened;
+    } finally {
+      if (opened != original) {
+        original.close();
       }
     }
-    return Checkpoint.open(model, mode);
   }
 
-  /// A copy of the whole file for less than a quarter of it would be a bad bargain.
-  private static boolean isWorthIt(Checkpoint original) {
+  /// Null for what is opened as it is.
+  private Checkpoint packed(Checkpoint original, LoadMode mode) {
+    boolean blocks = isWorthIt(original);
+    Path file = blocks || QuantizedCheckpoint.hasIntegers(original) ? find(original) : null;
+    if (file == null) {
+      return null;
+    }
+    var tiles = Checkpoint.open(file, mode);
+    return blocks ? tiles : new PackedCheckpoint(tiles, original.path(), original.metadata());
+  }
+
+  /// Whether GGUF's blocks are packed: a copy of the whole file for less than a quarter of it would
+  /// be a bad bargain.
+  static boolean isWorthIt(Checkpoint original) {
+    if (original.format() != Format.GGUF) {
+      return false;
+    }
     long all = 0;
     long packable = 0;
     for (Tensor t : original.tensors().values()) {

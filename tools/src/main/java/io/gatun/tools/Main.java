@@ -21,6 +21,7 @@ import io.gatun.tools.models.Pull;
 import io.gatun.tools.models.Quantize;
 import io.gatun.tools.models.Remove;
 import io.gatun.tools.options.Converters;
+import io.gatun.tools.options.ModelPath;
 import io.gatun.tools.search.Ask;
 import io.gatun.tools.search.IndexCommand;
 import io.gatun.tools.search.SearchImages;
@@ -41,8 +42,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.CompletableFuture;
-import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExecutionException;
@@ -75,19 +74,11 @@ public final class Main implements Runnable, Invocation {
   /// In the order of the help.
   private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
 
-  /// What commands need a little later.
-  private static final Map<String, Supplier<CompletableFuture<Void>>> WARM_UPS =
-      Map.of(
-          "segment",
-          Sam::warmUp,
-          "track",
-          Sam::warmUp,
-          "generate",
-          Llm::warmUp,
-          "chat",
-          Llm::warmUp,
-          "serve",
-          Llm::warmUp);
+  /// Commands that a language model answers.
+  private static final List<String> OF_LLM = List.of("generate", "chat", "serve");
+
+  /// Commands that find masks.
+  private static final List<String> OF_SAM = List.of("segment", "track");
 
   static {
     COMMANDS.put("chat", ChatCommand.class);
@@ -167,9 +158,13 @@ public final class Main implements Runnable, Invocation {
   /// Reading the command line takes a while that the kernels' compilation need not wait for, except
   /// if that is to be logged, which only the command line says.
   private static void beginWarmUp(String... args) {
-    var warmUp = args.length == 0 ? null : WARM_UPS.get(args[0]);
-    if (warmUp != null && !List.of(args).contains("--debug")) {
-      var _ = warmUp.get();
+    if (args.length == 0 || List.of(args).contains("--debug")) {
+      return;
+    }
+    if (OF_LLM.contains(args[0])) {
+      var _ = Llm.warmUp(ModelPath.guess(args));
+    } else if (OF_SAM.contains(args[0])) {
+      var _ = Sam.warmUp();
     }
   }
 

@@ -1,10 +1,10 @@
 package io.gatun.models.encoder;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.models.decoder.Keys;
+import io.gatun.models.json.JsonTree;
 import io.gatun.models.nn.JsonKeys;
 import io.gatun.models.nn.UnknownKeys;
 import java.io.IOException;
@@ -36,7 +36,6 @@ public record SentenceFiles(
     boolean lowercase,
     Map<String, String> prompts,
     String defaultPrompt) {
-  private static final ObjectMapper JSON = new ObjectMapper();
 
   private static final Pattern HARMLESS =
       Pattern.compile("similarity_fn_name|model_type|version|.*embedding_dimension");
@@ -153,7 +152,7 @@ public record SentenceFiles(
     var modules = new ArrayList<JsonNode>();
     if (Files.exists(file)) {
       try {
-        JSON.readTree(file.toFile()).forEach(modules::add);
+        JsonTree.read(file).forEach(modules::add);
       } catch (IOException e) {
         throw new CheckpointException(file + ": this is not JSON: " + e.getMessage(), e);
       }

@@ -1,11 +1,11 @@
 package io.gatun.models.lora;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
 import io.gatun.models.decoder.Keys;
+import io.gatun.models.json.JsonTree;
 import io.gatun.models.quantized.QuantizedCheckpoint;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Dequantization;
@@ -91,7 +91,7 @@ public final class PeftAdapter {
     Path folder = Files.isDirectory(path) ? path : path.toAbsolutePath().getParent();
     Path file = folder.resolve("adapter_config.json");
     try {
-      var adapter = new PeftAdapter(folder, new ObjectMapper().readTree(file.toFile()), strength);
+      var adapter = new PeftAdapter(folder, JsonTree.read(file), strength);
       adapter.check(file);
       return adapter;
     } catch (IOException e) {

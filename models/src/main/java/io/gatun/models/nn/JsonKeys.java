@@ -1,9 +1,8 @@
 package io.gatun.models.nn;
 
-import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.models.json.JsonTree;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,10 +23,6 @@ public class JsonKeys {
 
   /// Configurations have some kilobytes; with lists of labels, up to one megabyte.
   private static final long MAX_BYTES = 4 << 20;
-
-  /// diffusers writes -Infinity.
-  private static final JsonMapper JSON =
-      JsonMapper.builder().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
 
   private static final Pattern NONE = Pattern.compile("");
 
@@ -57,7 +52,7 @@ public class JsonKeys {
             "%s has %d bytes; at most %d are read of a configuration"
                 .formatted(file, Files.size(file), MAX_BYTES));
       }
-      JsonNode json = JSON.readTree(file.toFile());
+      JsonNode json = JsonTree.read(file);
       if (!json.isObject()) {
         throw new CheckpointException(file + ": need a JSON object, found " + json.getNodeType());
       }

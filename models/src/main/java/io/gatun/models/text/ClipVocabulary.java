@@ -2,6 +2,7 @@ package io.gatun.models.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.models.json.JsonTree;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -47,7 +48,7 @@ final class ClipVocabulary {
               .formatted(folder, type));
     }
     try {
-      var pieces = pieces(TokenizerConfig.JSON.readTree(vocab.toFile()), vocab);
+      var pieces = pieces(JsonTree.read(vocab), vocab);
       Path merges = folder.resolve("merges.txt");
       try (var in = Files.newBufferedReader(merges)) {
         return build(pieces, in, merges, Integer.MAX_VALUE, config.token("pad_token"));

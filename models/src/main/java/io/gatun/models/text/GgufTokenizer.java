@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.models.json.JsonTree;
 import java.nio.file.Path;
 import java.text.Normalizer;
 import java.util.ArrayList;
@@ -226,7 +227,7 @@ record GgufTokenizer(Map<String, Object> metadata, Path file) {
 
   /// The ends of a turn that the file names beside EOS.
   private TokenizerConfig endings(int size) {
-    ObjectNode generation = TokenizerConfig.JSON.createObjectNode();
+    ObjectNode generation = JsonTree.object();
     ArrayNode ends = generation.putArray("eos_token_id");
     ends.add(id("eot_token_id", -1, size)).add(id("eom_token_id", -1, size));
     return new TokenizerConfig(MissingNode.getInstance(), MissingNode.getInstance(), generation);

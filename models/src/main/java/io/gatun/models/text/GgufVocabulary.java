@@ -2,6 +2,7 @@ package io.gatun.models.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.models.json.JsonTree;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -120,7 +121,7 @@ public final class GgufVocabulary {
   private static List<String> merges(Path file) {
     try {
       var merges = new ArrayList<String>();
-      for (JsonNode merge : TokenizerConfig.JSON.readTree(file.toFile()).at("/model/merges")) {
+      for (JsonNode merge : JsonTree.read(file).at("/model/merges")) {
         merges.add(
             merge.isArray() ? merge.get(0).asText() + " " + merge.get(1).asText() : merge.asText());
       }

@@ -2,9 +2,9 @@ package io.gatun.models.text;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.models.json.JsonTree;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,8 +17,6 @@ import java.util.Set;
 /// What a model directory says of its tokens beside the vocabulary: `tokenizer_config.json`,
 /// `config.json` and `generation_config.json`, each of which may be absent.
 record TokenizerConfig(JsonNode tokenizer, JsonNode model, JsonNode generation) {
-  static final ObjectMapper JSON = new ObjectMapper();
-
   /// Names that end an answer in one family of models or another.
   private static final Set<String> ENDS =
       Set.of(
@@ -56,7 +54,7 @@ record TokenizerConfig(JsonNode tokenizer, JsonNode model, JsonNode generation) 
       return MissingNode.getInstance();
     }
     try {
-      return JSON.readTree(file.toFile());
+      return JsonTree.read(file);
     } catch (JsonProcessingException e) {
       throw new CheckpointException(
           "%s: this is not JSON: %s. Get the file again.".formatted(file, e.getOriginalMessage()),

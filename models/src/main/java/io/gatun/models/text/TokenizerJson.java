@@ -1,13 +1,12 @@
 package io.gatun.models.text;
 
-import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.CheckpointException;
+import io.gatun.models.json.JsonTree;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.file.Files;
@@ -27,17 +26,9 @@ final class TokenizerJson {
   private static final Set<String> STAGES =
       Set.of("normalizer", "pre_tokenizer", "post_processor", "decoder", "added_tokens");
 
-  /// Pieces are names, each there once: a table of names would only cost time.
-  private static final ObjectMapper STREAM =
-      new ObjectMapper(
-          JsonFactory.builder()
-              .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
-              .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
-              .build());
-
   private final Path file;
-  private final ObjectNode root = STREAM.createObjectNode();
-  private final ObjectNode model = STREAM.createObjectNode();
+  private final ObjectNode root = JsonTree.object();
+  private final ObjectNode model = JsonTree.object();
   private String[] pieces = new String[1 << 15];
   private int size;
   private float[] scores;
@@ -59,7 +50,7 @@ final class TokenizerJson {
     // From characters, not bytes: Jackson refuses escaped surrogates in names that it reads as
     // bytes.
     try (Reader in = Files.newBufferedReader(file);
-        JsonParser parser = STREAM.createParser(in)) {
+        JsonParser parser = JsonTree.parser(in)) {
       json.parse(parser);
       return json.build(config);
     } catch (JsonProcessingException e) {
@@ -92,7 +83,7 @@ final class TokenizerJson {
       if (name.equals("model") && token == JsonToken.START_OBJECT) {
         parseModel(parser);
       } else if (STAGES.contains(name)) {
-        root.set(name, STREAM.readTree(parser));
+        root.set(name, JsonTree.value(parser));
       } else {
         parser.skipChildren();
       }
@@ -114,7 +105,7 @@ final class TokenizerJson {
       } else if (name.equals("merges")) {
         parseMerges(parser);
       } else {
-        model.set(name, STREAM.readTree(parser));
+        model.set(name, JsonTree.value(parser));
       }
     }
   }

@@ -82,14 +82,28 @@ class WarmUpTest {
 
   @Test
   void modelsDropWhatTheyHaveNoUseOf() throws Exception {
-    // In a process of its own: in this one others may have asked for the same.
-    var result = Processes.run(Processes.java(WarmUpTest.class, List.of()));
-    assertEquals("dropped", result.out().strip(), result::toString);
+    assertEquals("dropped", ofItsOwn());
+  }
+
+  @Test
+  void smallModelsWarmNothingUp() throws Exception {
+    assertEquals("nothing", ofItsOwn(TestData.pretrained("tiny-llm").toString()));
+    assertEquals("begun", ofItsOwn("no/model"));
+  }
+
+  /// What a process says in which nobody else has asked for the same.
+  private static String ofItsOwn(String... args) throws Exception {
+    return Processes.run(Processes.java(WarmUpTest.class, List.of(), args)).out().strip();
   }
 
   public static void main(String[] args) {
-    var begun = Llm.warmUp();
-    Llm.load(TestData.pretrained("tiny-llm")).close();
-    System.out.println(begun == Llm.warmUp() ? "kept" : "dropped");
+    if (args.length == 0) {
+      var begun = Llm.warmUp();
+      Llm.load(TestData.pretrained("tiny-llm")).close();
+      System.out.println(begun == Llm.warmUp() ? "kept" : "dropped");
+    } else {
+      var _ = Llm.warmUp(args[0]);
+      System.out.println(WarmUp.hasBegun() ? "begun" : "nothing");
+    }
   }
 }

@@ -10,6 +10,8 @@ import picocli.CommandLine.Spec;
 
 /// The options that name a language model's files.
 public final class ModelPath {
+  private static final String DEFAULT = "tiny-llm";
+
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
@@ -32,9 +34,22 @@ public final class ModelPath {
               + " beside the model.")
   private Path tokenizer;
 
+  /// What a command line seems to ask for, which nobody has read yet.
+  public static String guess(String... args) {
+    for (int i = 0; i < args.length; i++) {
+      if (args[i].startsWith("--model=")) {
+        return args[i].substring("--model=".length());
+      }
+      if (args[i].equals("--model") || args[i].equals("-m")) {
+        return i + 1 < args.length ? args[i + 1] : "";
+      }
+    }
+    return DEFAULT;
+  }
+
   /// The model that was asked for, or the one that comes with Gatun.
   Path model() {
-    return model != null ? ModelNames.find(spec, model) : Pretrained.path("tiny-llm");
+    return model != null ? ModelNames.find(spec, model) : Pretrained.path(DEFAULT);
   }
 
   /// The tokenizer's file, or null if it lies beside the model or in it.

@@ -47,7 +47,7 @@ public final class Attention {
         if (ctx.backend() == Backend.SCALAR) {
           ScalarAttention.of(ctx, shape, spec, from, pages, to).run();
         } else {
-          boolean bf16 = ctx.fast() && ctx.hasBf16() && shape.rowsPerBlock() >= BF16_ROWS;
+          boolean bf16 = shape.rowsPerBlock() >= BF16_ROWS && ctx.fast() && ctx.hasBf16();
           var products =
               bf16
                   ? new PagedBf16Products(ctx, from, pages, shape)

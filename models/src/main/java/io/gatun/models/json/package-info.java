@@ -1,0 +1,2 @@
+/// JSON as trees.
+package io.gatun.models.json;
