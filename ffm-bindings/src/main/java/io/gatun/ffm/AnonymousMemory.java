@@ -10,7 +10,7 @@ import java.lang.invoke.MethodHandle;
 /// Memory straight from the system (`mmap`), which makes its pages as they are first touched: an
 /// arena's is written with zeros at once, by one thread, and takes its room in small pages.
 final class AnonymousMemory {
-  private static final long HUGE_PAGE = 2L << 20;
+  static final long HUGE_PAGE = 2L << 20;
   private static final int PROT_READ_WRITE = 3;
   private static final int MAP_PRIVATE = 2;
   private static final boolean LINUX = Platform.current().os().equals("linux");

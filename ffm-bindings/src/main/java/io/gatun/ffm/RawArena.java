@@ -15,6 +15,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 /// Its segments have a scope of their own. Closing ends that first, so that whatever begins to use
 /// them from then on is refused, waits for what is being computed, and only then frees the memory.
 public final class RawArena implements Arena {
+  private static final long CACHE_LINE = 64;
+
   private final Arena memory = Arena.ofShared();
   private final Arena scope = Arena.ofShared();
   private final AtomicBoolean closed = new AtomicBoolean();
@@ -28,12 +30,15 @@ public final class RawArena implements Arena {
     return scoped(memory.allocate(byteSize, byteAlignment));
   }
 
-  /// Zeros, in pages that the system makes when they are first touched, and huge ones where it has
-  /// them: for memory that is large and much used.
+  /// Zeros, for memory that is much used: what is large lies in pages that the system makes when
+  /// they are first touched, and in huge ones where it has them.
   ///
   /// @throws OutOfMemoryError if the system gives no more
   public MemorySegment reserve(long byteSize) {
-    return scoped(AnonymousMemory.map(byteSize, memory));
+    return scoped(
+        byteSize < AnonymousMemory.HUGE_PAGE
+            ? memory.allocate(byteSize, CACHE_LINE)
+            : AnonymousMemory.map(byteSize, memory));
   }
 
   /// Maps the whole of a file to be read.

@@ -12,6 +12,11 @@ import java.util.List;
 /// zeroed and reused by the next step. It grows by slabs and keeps them until [#trim].
 public final class Workspace {
   private static final long SLAB = 16L << 20;
+
+  /// Enough for the tokens of a small model, and had without the system's own functions, whose
+  /// first call takes a twentieth of a second.
+  private static final long FIRST_SLAB = 1L << 20;
+
   private static final long ALIGNMENT = 64;
   private static final long MOST = 1L << 56;
 
@@ -109,7 +114,7 @@ public final class Workspace {
       slabs.remove(index).arena.closeUnused();
       slabs.add(index, Slab.allocate(bytes));
     } else if (index == slabs.size()) {
-      slabs.add(Slab.allocate(Math.max(SLAB, bytes)));
+      slabs.add(Slab.allocate(Math.max(index == 0 ? FIRST_SLAB : SLAB, bytes)));
     }
   }
 

@@ -15,7 +15,6 @@ import java.util.Map;
 /// needs such a block, of whichever model, and is given back to the system where the budget leaves
 /// no room for another size, or by [#trim]. Any thread may use it.
 public final class KvPool implements AutoCloseable {
-  private static final long HUGE_PAGE = 2L << 20;
   private static final long SLAB = 32L << 20;
   private static final int MAX_BLOCKS = 16;
 
@@ -48,7 +47,7 @@ public final class KvPool implements AutoCloseable {
         starts[i] = all;
         all += sizes[i] * count;
       }
-      memory = all < HUGE_PAGE ? arena.allocate(all, 64) : arena.reserve(all);
+      memory = arena.reserve(all);
       blocks = new Block[count];
       for (int i = 0; i < count; i++) {
         blocks[i] = new Block(this, i);

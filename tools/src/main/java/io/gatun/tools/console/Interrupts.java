@@ -26,9 +26,14 @@ public final class Interrupts {
     return Invocation.of(command).interrupts();
   }
 
-  /// From now on the process's signals come here.
+  /// From now on the process's signals come here, or a moment later: to say so takes a hundredth of
+  /// a second, of another thread.
   public void listen() {
-    CODES.keySet().forEach(signal -> Signals.register(signal, () -> raise(signal)));
+    Thread.ofPlatform()
+        .name("gatun-signals")
+        .daemon()
+        .start(
+            () -> CODES.keySet().forEach(signal -> Signals.register(signal, () -> raise(signal))));
   }
 
   private void raise(String signal) {
