@@ -3,6 +3,8 @@ package io.gatun.tests;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import com.google.googlejavaformat.java.Formatter;
+import com.google.googlejavaformat.java.FormatterException;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -11,6 +13,8 @@ import org.junit.jupiter.api.Test;
 
 /// Every source file is as google-java-format leaves it; `-Dgatun.format=write` makes it so.
 class FormatTest {
+  private static final boolean WRITE = "write".equals(System.getProperty("gatun.format"));
+
   private static final List<String> MODULES =
       List.of(
           "ffm-bindings",
@@ -24,24 +28,27 @@ class FormatTest {
 
   @Test
   void sourcesAreFormatted() throws Exception {
-    var formatter = new Formatter();
-    boolean write = "write".equals(System.getProperty("gatun.format"));
-    var wrong = new ArrayList<Path>();
+    var sources = new ArrayList<Path>();
     for (String module : MODULES) {
       try (var files = Files.walk(TestData.ROOT.resolve(module).resolve("src"))) {
-        for (Path file : files.filter(FormatTest::isOurs).toList()) {
-          String source = Files.readString(file);
-          String formatted = formatter.formatSourceAndFixImports(source);
-          if (!source.equals(formatted)) {
-            wrong.add(file);
-            if (write) {
-              Files.writeString(file, formatted);
-            }
-          }
-        }
+        files.filter(FormatTest::isOurs).forEach(sources::add);
       }
     }
-    assertEquals(List.of(), write ? List.of() : wrong, "run: mvn verify -Dgatun.format=write");
+    var wrong = sources.parallelStream().filter(file -> !isFormatted(file)).toList();
+    assertEquals(List.of(), WRITE ? List.of() : wrong, "run: mvn verify -Dgatun.format=write");
+  }
+
+  private static boolean isFormatted(Path file) {
+    try {
+      String source = Files.readString(file);
+      String formatted = new Formatter().formatSourceAndFixImports(source);
+      if (WRITE && !source.equals(formatted)) {
+        Files.writeString(file, formatted);
+      }
+      return source.equals(formatted);
+    } catch (IOException | FormatterException e) {
+      throw new IllegalStateException(file.toString(), e);
+    }
   }
 
   private static boolean isOurs(Path file) {

@@ -5,7 +5,7 @@ import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Format;
 import io.gatun.models.decoder.Keys;
-import io.gatun.models.json.JsonTree;
+import io.gatun.models.nn.JsonTree;
 import io.gatun.models.quantized.QuantizedCheckpoint;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Dequantization;

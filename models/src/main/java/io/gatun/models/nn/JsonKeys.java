@@ -2,7 +2,6 @@ package io.gatun.models.nn;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.json.JsonTree;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.json.JsonTree;
+import io.gatun.models.nn.JsonTree;
 import java.nio.file.Path;
 import java.text.Normalizer;
 import java.util.ArrayList;

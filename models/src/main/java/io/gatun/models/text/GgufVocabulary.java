@@ -2,7 +2,7 @@ package io.gatun.models.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.json.JsonTree;
+import io.gatun.models.nn.JsonTree;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -6,7 +6,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gatun.loaders.CheckpointException;
-import io.gatun.models.json.JsonTree;
+import io.gatun.models.nn.JsonTree;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.file.Files;

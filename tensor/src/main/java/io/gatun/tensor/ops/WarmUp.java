@@ -1,5 +1,6 @@
 package io.gatun.tensor.ops;
 
+import io.gatun.ffm.raw.RawReaders;
 import io.gatun.tensor.kernel.tiled.TiledProduct;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -138,6 +139,8 @@ public final class WarmUp {
   }
 
   private void run(Precision precision, Function<Ops, Stages> network) {
+    // It reads nothing but its own: who closes a file meanwhile need not wait for it.
+    RawReaders.beginWait();
     try (var ops = new Ops(Backend.NATIVE, 1, precision)) {
       var stages = network.apply(ops);
       if (stages.later == null) {
@@ -159,6 +162,8 @@ public final class WarmUp {
       end(null);
     } catch (RuntimeException | LinkageError | InterruptedException e) {
       end(e);
+    } finally {
+      RawReaders.endWait();
     }
   }
 

@@ -1,4 +1,4 @@
-package io.gatun.models.json;
+package io.gatun.models.nn;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;

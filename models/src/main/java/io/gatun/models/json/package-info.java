@@ -1,2 +1,0 @@
-/// JSON as trees.
-package io.gatun.models.json;
