@@ -135,15 +135,19 @@ public final class Llm implements AutoCloseable {
   ///
   /// @param pathOrName what [NamedModels] knows
   public static CompletableFuture<Void> warmUp(String pathOrName) {
-    Path path = NamedModels.findHere(pathOrName);
-    return path != null && bytes(path.toFile()) < LEAST_BYTES
-        ? CompletableFuture.completedFuture(null)
-        : warmUp();
+    try {
+      Path path = NamedModels.findHere(pathOrName);
+      boolean small = path != null && bytes(path.toFile()) < LEAST_BYTES;
+      return small ? CompletableFuture.completedFuture(null) : warmUp();
+    } catch (CheckpointException e) { // who loads it is told
+      return CompletableFuture.failedFuture(e);
+    }
   }
 
-  /// Of a file, or of those in a folder.
+  /// Of a file, or of those in a folder, or beside an index of them.
   private static long bytes(File path) {
-    File[] files = path.listFiles();
+    boolean index = path.getName().endsWith(".json");
+    File[] files = (index ? path.getAbsoluteFile().getParentFile() : path).listFiles();
     return files == null ? path.length() : Stream.of(files).mapToLong(File::length).sum();
   }
 

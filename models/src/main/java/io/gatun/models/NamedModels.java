@@ -78,8 +78,9 @@ public final class NamedModels {
     return found;
   }
 
-  /// Null for what is no path on this system. Where a model lies that needs not be fetched, or
-  /// looked for among what was; null for others.
+  /// Where a model lies that is a path, or comes with Gatun; null for others.
+  ///
+  /// @throws CheckpointException if it should have come with Gatun, and has not
   static Path findHere(String pathOrName) {
     Path path = path(pathOrName);
     if (path != null && Files.exists(path)) {
@@ -88,6 +89,7 @@ public final class NamedModels {
     return Pretrained.NAMES.contains(pathOrName) ? Pretrained.path(pathOrName) : null;
   }
 
+  /// Null for what is no path on this system.
   private static Path path(String text) {
     try {
       return Path.of(text);

@@ -126,7 +126,7 @@ public final class PackedModels {
 
   /// Whether GGUF's blocks are packed: a copy of the whole file for less than a quarter of it would
   /// be a bad bargain.
-  static boolean isWorthIt(Checkpoint original) {
+  private static boolean isWorthIt(Checkpoint original) {
     if (original.format() != Format.GGUF) {
       return false;
     }

@@ -36,7 +36,6 @@ public record SentenceFiles(
     boolean lowercase,
     Map<String, String> prompts,
     String defaultPrompt) {
-
   private static final Pattern HARMLESS =
       Pattern.compile("similarity_fn_name|model_type|version|.*embedding_dimension");
 
