@@ -162,7 +162,8 @@ public final class Main implements Runnable, Invocation {
       return;
     }
     if (OF_LLM.contains(args[0])) {
-      var _ = Llm.warmUp(ModelPath.guess(args));
+      String model = ModelPath.guess(args);
+      var _ = model == null ? Llm.warmUp() : Llm.warmUp(model);
     } else if (OF_SAM.contains(args[0])) {
       var _ = Sam.warmUp();
     }

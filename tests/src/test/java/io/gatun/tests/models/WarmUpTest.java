@@ -82,20 +82,21 @@ class WarmUpTest {
 
   @Test
   void modelsDropWhatTheyHaveNoUseOf() throws Exception {
-    assertEquals("dropped", ofItsOwn());
+    assertProcessSays("dropped");
   }
 
   @Test
   void smallModelsWarmNothingUp() throws Exception {
-    assertEquals("nothing", ofItsOwn(TestData.pretrained("tiny-llm").toString()));
-    assertEquals("begun", ofItsOwn("no/model"));
+    assertProcessSays("nothing", TestData.pretrained("tiny-llm").toString());
+    assertProcessSays("begun", "no/model");
     // It does not know where Gatun lies.
-    assertEquals("nothing", ofItsOwn("tiny-llm"));
+    assertProcessSays("nothing", "tiny-llm");
   }
 
-  /// What a process says in which nobody else has asked for the same.
-  private static String ofItsOwn(String... args) throws Exception {
-    return Processes.run(Processes.java(WarmUpTest.class, List.of(), args)).out().strip();
+  /// In a process of its own: in this one others may have asked for the same.
+  private static void assertProcessSays(String expected, String... args) throws Exception {
+    var result = Processes.run(Processes.java(WarmUpTest.class, List.of(), args));
+    assertEquals(expected, result.out().strip(), result::toString);
   }
 
   public static void main(String[] args) {

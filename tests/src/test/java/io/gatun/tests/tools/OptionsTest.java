@@ -3,12 +3,14 @@ package io.gatun.tests.tools;
 import static io.gatun.tests.tools.Launcher.assertRefused;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gatun.tests.Processes;
 import io.gatun.tests.Processes.Result;
+import io.gatun.tools.options.ModelPath;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -217,6 +219,18 @@ class OptionsTest {
     assertEquals("--threads", complete("fish", ask.formatted("chat --thr")));
     assertEquals("llm", complete("fish", ask.formatted("bench l")));
     assertEquals("scalar", complete("fish", ask.formatted("chat --backend s")));
+  }
+
+  /// Before the command line is read, to prepare for the model.
+  @Test
+  void theModelIsGuessed() {
+    assertEquals("tiny-llm", ModelPath.guess("generate", "--prompt", "x"));
+    assertEquals("a", ModelPath.guess("chat", "-m", "a"));
+    assertEquals("a", ModelPath.guess("chat", "--threads=2", "--model", "a", "-m", "b"));
+    assertEquals("a", ModelPath.guess("chat", "--model=a"));
+    for (String unclear : List.of("-qm", "-ma", "-m=a", "@file", "-m")) {
+      assertNull(ModelPath.guess("chat", unclear), unclear);
+    }
   }
 
   private static boolean onPath(String program) {

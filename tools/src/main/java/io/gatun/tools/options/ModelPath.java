@@ -34,14 +34,19 @@ public final class ModelPath {
               + " beside the model.")
   private Path tokenizer;
 
-  /// What a command line seems to ask for, which nobody has read yet.
+  /// What a command line seems to ask for, which nobody has read yet; null where that is not plain,
+  /// as in `-qm PATH` and `@FILE`.
   public static String guess(String... args) {
     for (int i = 0; i < args.length; i++) {
       if (args[i].startsWith("--model=")) {
         return args[i].substring("--model=".length());
       }
       if (args[i].equals("--model") || args[i].equals("-m")) {
-        return i + 1 < args.length ? args[i + 1] : "";
+        return i + 1 < args.length ? args[i + 1] : null;
+      }
+      boolean letters = args[i].startsWith("-") && !args[i].startsWith("--");
+      if (letters && args[i].contains("m") || args[i].startsWith("@")) {
+        return null;
       }
     }
     return DEFAULT;
