@@ -95,6 +95,97 @@ final class TiledPairs {
     odd1.intoMemorySegment(ALL, y + VECTOR_BYTES + ODD_BYTES & IN_BOUNDS, ORDER);
   }
 
+  /// Two rows of activations, whose blocks and products are side by side and `yStride` bytes apart.
+  static void twoRows(
+      long w, int shift, int bytes, long x, int step, int groups, long y, long yStride) {
+    int mask = (1 << shift) - 1;
+    FloatVector even00 = FloatVector.zero(FLOATS);
+    FloatVector odd00 = even00;
+    FloatVector even01 = even00;
+    FloatVector odd01 = even00;
+    FloatVector even10 = even00;
+    FloatVector odd10 = even00;
+    FloatVector even11 = even00;
+    FloatVector odd11 = even00;
+    for (int g = 0; g < groups; g++) {
+      long tile = w + (long) (g >> shift) * bytes & IN_BOUNDS;
+      long words = tile + SCALES_BYTES + (g & mask) * 512;
+      long a = x + (long) g * step & IN_BOUNDS;
+      ShortVector s00 =
+          IntVector.broadcast(INTS, ALL.get(INT, a + MINUS_8_SUM)).reinterpretAsShorts();
+      ShortVector s01 = s00;
+      ShortVector s10 =
+          IntVector.broadcast(INTS, ALL.get(INT, a + BLOCK_BYTES + MINUS_8_SUM))
+              .reinterpretAsShorts();
+      ShortVector s11 = s10;
+      for (int q = 0; q < 8; q++) {
+        long b = a + q * 16;
+        long at = words + q * 64 & IN_BOUNDS;
+        ShortVector v = ShortVector.fromMemorySegment(WORDS, ALL, at, ORDER);
+        ShortVector u = ShortVector.fromMemorySegment(WORDS, ALL, at + VECTOR_BYTES, ORDER);
+        for (int i = 0; i < 4; i++) {
+          ShortVector m = v.lanewise(LSHR, 4 * i);
+          ShortVector n = u.lanewise(LSHR, 4 * i);
+          long c = b + 4 * i & IN_BOUNDS;
+          ShortVector b0 = IntVector.broadcast(INTS, ALL.get(INT, c)).reinterpretAsShorts();
+          s00 = m.mul(b0).add(s00);
+          s01 = n.mul(b0).add(s01);
+          ShortVector b1 =
+              IntVector.broadcast(INTS, ALL.get(INT, c + BLOCK_BYTES)).reinterpretAsShorts();
+          s10 = m.mul(b1).add(s10);
+          s11 = n.mul(b1).add(s11);
+        }
+      }
+      FloatVector f0 = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALE) * F16_BIAS);
+      FloatVector f1 =
+          FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + BLOCK_BYTES + SCALE) * F16_BIAS);
+      IntVector scales0 = IntVector.fromMemorySegment(INTS, ALL, tile, ORDER);
+      FloatVector d0 =
+          scales0.lanewise(LSHL, 16).lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
+      FloatVector e0 = scales0.lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
+      IntVector i00 = s00.reinterpretAsInts();
+      even00 =
+          ((FloatVector) i00.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
+              .fma(d0.mul(f0), even00);
+      odd00 =
+          ((FloatVector) i00.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
+              .fma(e0.mul(f0), odd00);
+      IntVector i10 = s10.reinterpretAsInts();
+      even10 =
+          ((FloatVector) i10.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
+              .fma(d0.mul(f1), even10);
+      odd10 =
+          ((FloatVector) i10.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
+              .fma(e0.mul(f1), odd10);
+      IntVector scales1 = IntVector.fromMemorySegment(INTS, ALL, tile + VECTOR_BYTES, ORDER);
+      FloatVector d1 =
+          scales1.lanewise(LSHL, 16).lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
+      FloatVector e1 = scales1.lanewise(ASHR, 3).and(F16_PLACE).reinterpretAsFloats();
+      IntVector i01 = s01.reinterpretAsInts();
+      even01 =
+          ((FloatVector) i01.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
+              .fma(d1.mul(f0), even01);
+      odd01 =
+          ((FloatVector) i01.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
+              .fma(e1.mul(f0), odd01);
+      IntVector i11 = s11.reinterpretAsInts();
+      even11 =
+          ((FloatVector) i11.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
+              .fma(d1.mul(f1), even11);
+      odd11 =
+          ((FloatVector) i11.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
+              .fma(e1.mul(f1), odd11);
+    }
+    even00.intoMemorySegment(ALL, y & IN_BOUNDS, ORDER);
+    odd00.intoMemorySegment(ALL, y + ODD_BYTES & IN_BOUNDS, ORDER);
+    even01.intoMemorySegment(ALL, y + VECTOR_BYTES & IN_BOUNDS, ORDER);
+    odd01.intoMemorySegment(ALL, y + VECTOR_BYTES + ODD_BYTES & IN_BOUNDS, ORDER);
+    even10.intoMemorySegment(ALL, y + yStride & IN_BOUNDS, ORDER);
+    odd10.intoMemorySegment(ALL, y + yStride + ODD_BYTES & IN_BOUNDS, ORDER);
+    even11.intoMemorySegment(ALL, y + yStride + VECTOR_BYTES & IN_BOUNDS, ORDER);
+    odd11.intoMemorySegment(ALL, y + yStride + VECTOR_BYTES + ODD_BYTES & IN_BOUNDS, ORDER);
+  }
+
   /// As [TiledWords#int4], of the vectors at `w` and behind it, whose sums lie side by side for
   /// each group.
   static void int4(long w, Groups at, long x, int step, int from, int to, long s) {

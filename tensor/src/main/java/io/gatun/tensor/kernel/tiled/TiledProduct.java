@@ -37,7 +37,8 @@ public final class TiledProduct {
   public static final int SCRATCH_BYTES = MOST_ROWS * (PADDED_BYTES + SUMS_BYTES);
 
   /// From so many activation rows on, products take longer than reading from memory does, and hide
-  /// nothing of it.
+  /// nothing of it: of a vector that is a whole tile, which is read first then. Where it is half of
+  /// one, that takes a quarter longer.
   private static final int FETCH_ROWS = 3;
 
   /// Vectors of a tile.
@@ -148,7 +149,7 @@ public final class TiledProduct {
 
   private void multiply(int v, long t) {
     long at = w + v / PARTS * tileRowBytes + v % PARTS * VECTOR_BYTES;
-    if (together && count >= FETCH_ROWS && v % PARTS == 0) {
+    if (PARTS == 1 && together && count >= FETCH_ROWS) {
       TiledLayout.fetch(at, tileRowBytes, t);
     }
     for (int m = 0, n; m < count; m += n) {
@@ -158,7 +159,7 @@ public final class TiledProduct {
       if (type.hasLevels()) {
         float factor = type.form().factor();
         TiledLevels.oneRow(at, place.tile(), a, step, 2 * groups, levels, factor, to);
-      } else if (type.bits() == 4 && !type.minima() && n < (vectors == 2 ? 2 : 4)) {
+      } else if (type.bits() == 4 && !type.minima() && n < MOST_ROWS) {
         inOnePass(at, a, n, to, stride(v));
       } else {
         products(at, a, n, t + MOST_ROWS * PADDED_BYTES, to, stride(v));
@@ -179,7 +180,9 @@ public final class TiledProduct {
   }
 
   private void inOnePass(long at, long a, int n, long y, long yStep) {
-    if (vectors == 2) {
+    if (vectors == 2 && n == 2) {
+      TiledPairs.twoRows(at, place.shift(), place.tile(), a, step, groups, y, yStep);
+    } else if (vectors == 2) {
       TiledPairs.oneRow(at, place.shift(), place.tile(), a, step, groups, y);
     } else if (n == 2) {
       TiledInt4.twoRows(at, place.shift(), place.tile(), a, step, groups, y, yStep);
