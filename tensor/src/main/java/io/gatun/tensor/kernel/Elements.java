@@ -3,6 +3,7 @@ package io.gatun.tensor.kernel;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Shape;
 import io.gatun.tensor.kernel.ggml.Dequantize;
+import io.gatun.tensor.kernel.scalar.PlainTypes;
 import io.gatun.tensor.kernel.tiled.TiledLayout;
 import java.lang.foreign.MemorySegment;
 
@@ -18,6 +19,9 @@ public final class Elements {
     if (dtype instanceof DType.Tiled tiled) {
       long columns = shape.dim(1);
       return TiledLayout.get(tiled, s, columns, at / columns, at % columns);
+    }
+    if (dtype instanceof DType.Plain plain && plain != DType.Plain.C64) {
+      return PlainTypes.get(plain, s, 0, at);
     }
     int block = dtype.blockSize();
     var values = new float[block];

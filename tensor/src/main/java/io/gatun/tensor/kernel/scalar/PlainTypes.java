@@ -25,6 +25,10 @@ public final class PlainTypes {
       throw new UnsupportedOperationException(
           "C64 holds complex numbers, which have no value as one float; view it as pairs of F32");
     }
+    if (type == DType.Plain.F32) {
+      MemorySegment.copy(src, from, dst, to, 4 * n);
+      return;
+    }
     for (long i = 0; i < n; i++) {
       dst.set(FLOAT, to + i * 4, get(type, src, from, i));
     }

@@ -36,7 +36,9 @@ public final class TiledLayout {
   public static float get(
       DType.Tiled type, MemorySegment src, long columns, long row, long column) {
     long tile = tileOffset(type, columns, row, column / type.blockSize());
-    return value(type, src, tile, lane(row), (int) (column % type.blockSize()));
+    int lane = lane(row);
+    float d = f16(src, tile + lane * 2L);
+    return value(type, src, tile, lane, (int) (column % type.blockSize()), d);
   }
 
   /// Rows `fromRow` (inclusive) to `toRow` (exclusive) to F32, row-major, without gaps.
@@ -53,16 +55,17 @@ public final class TiledLayout {
       int lane = lane(row);
       for (long block = 0; block < columns / blockSize; block++) {
         long tile = tileOffset(type, columns, row, block);
+        float d = f16(src, tile + lane * 2L);
         for (int k = 0; k < blockSize; k++, dstByteOffset += 4) {
-          dst.set(FLOAT, dstByteOffset, value(type, src, tile, lane, k));
+          dst.set(FLOAT, dstByteOffset, value(type, src, tile, lane, k, d));
         }
       }
     }
   }
 
-  /// Column `k` of a tile in one lane.
-  private static float value(DType.Tiled type, MemorySegment src, long tile, int lane, int k) {
-    float d = f16(src, tile + lane * 2L);
+  /// Column `k` of a tile in one lane, whose scale is `d`.
+  private static float value(
+      DType.Tiled type, MemorySegment src, long tile, int lane, int k, float d) {
     if (type.form() == DType.Tiled.Form.PLAIN) {
       return d * integer(type, src, tile, lane, k);
     }
