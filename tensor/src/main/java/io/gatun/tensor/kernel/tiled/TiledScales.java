@@ -30,6 +30,9 @@ final class TiledScales {
   /// would not fit into a float.
   private static final float UNIT = 0x1p-32f;
 
+  /// Groups of a tile with minima.
+  private static final int TILE_GROUPS = 8;
+
   private TiledScales() {}
 
   /// Zeros for the products at `y` and [TiledProduct#ODD_BYTES] behind.
@@ -106,34 +109,43 @@ final class TiledScales {
     int up = 16 - 16 * lane;
     FloatVector product =
         FloatVector.fromMemorySegment(FLOATS, ALL, y & IN_BOUNDS, ORDER).mul(UNIT);
-    for (int g = from; g < to; g++) {
-      long at = w + (long) (g >> 3) * tile & IN_BOUNDS;
-      long pairs = at + MINIMA_HEAD_BYTES + (g & 7) * PAIRS_GROUP_BYTES & IN_BOUNDS;
-      long a = x + (long) g * step & IN_BOUNDS;
-      long sum = s + (long) (g - from) * sums & IN_BOUNDS;
-      IntVector i = IntVector.fromMemorySegment(INTS, ALL, sum, ORDER).lanewise(LSHL, up);
-      IntVector d = IntVector.fromMemorySegment(INTS, ALL, at, ORDER).lanewise(LSHL, up);
-      IntVector m =
-          IntVector.fromMemorySegment(INTS, ALL, at + SCALES_BYTES, ORDER).lanewise(LSHL, up);
-      IntVector pair = IntVector.fromMemorySegment(INTS, ALL, pairs, ORDER).lanewise(LSHL, up);
-      FloatVector ds =
-          d.lanewise(ASHR, 3)
+    for (int first = from; first < to; first += TILE_GROUPS) {
+      long at = w + (long) (first / TILE_GROUPS) * tile & IN_BOUNDS;
+      FloatVector d =
+          IntVector.fromMemorySegment(INTS, ALL, at, ORDER)
+              .lanewise(LSHL, up)
+              .lanewise(ASHR, 3)
               .and(F16_PLACE)
-              .reinterpretAsFloats()
-              .mul((FloatVector) pair.lanewise(LSHR, 16).and(0xFF).convertShape(I2F, FLOATS, 0));
-      FloatVector mn =
-          m.lanewise(ASHR, 3)
+              .reinterpretAsFloats();
+      FloatVector m =
+          IntVector.fromMemorySegment(INTS, ALL, at + SCALES_BYTES, ORDER)
+              .lanewise(LSHL, up)
+              .lanewise(ASHR, 3)
               .and(F16_PLACE)
-              .reinterpretAsFloats()
-              .mul((FloatVector) pair.lanewise(LSHR, 24).convertShape(I2F, FLOATS, 0));
-      FloatVector f = FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALE) * (F16_BIAS * UNIT));
-      FloatVector t =
-          FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALED_SUM) * (F16_BIAS * UNIT));
-      product =
-          ((FloatVector) i.lanewise(ASHR, 16).convertShape(I2F, FLOATS, 0))
-              .fma(f, t.mul(8))
-              .fma(ds, product)
-              .sub(mn.mul(t));
+              .reinterpretAsFloats();
+      for (int i = 0; i < TILE_GROUPS; i++) {
+        int g = first + i;
+        long pairs = at + MINIMA_HEAD_BYTES + (long) i * PAIRS_GROUP_BYTES & IN_BOUNDS;
+        long a = x + (long) g * step & IN_BOUNDS;
+        long sum = s + (long) (g - from) * sums & IN_BOUNDS;
+        IntVector pair = IntVector.fromMemorySegment(INTS, ALL, pairs, ORDER).lanewise(LSHL, up);
+        FloatVector ds =
+            d.mul((FloatVector) pair.lanewise(LSHR, 16).and(0xFF).convertShape(I2F, FLOATS, 0));
+        FloatVector mn = m.mul((FloatVector) pair.lanewise(LSHR, 24).convertShape(I2F, FLOATS, 0));
+        FloatVector f =
+            FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALE) * (F16_BIAS * UNIT));
+        FloatVector t =
+            FloatVector.broadcast(FLOATS, ALL.get(FLOAT, a + SCALED_SUM) * (F16_BIAS * UNIT));
+        IntVector products =
+            IntVector.fromMemorySegment(INTS, ALL, sum, ORDER)
+                .lanewise(LSHL, up)
+                .lanewise(ASHR, 16);
+        product =
+            ((FloatVector) products.convertShape(I2F, FLOATS, 0))
+                .fma(f, t.mul(8))
+                .fma(ds, product)
+                .sub(mn.mul(t));
+      }
     }
     product.mul(1 / UNIT).intoMemorySegment(ALL, y & IN_BOUNDS, ORDER);
   }
