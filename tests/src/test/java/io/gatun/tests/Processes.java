@@ -3,12 +3,14 @@ package io.gatun.tests;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import javax.tools.ToolProvider;
 
 /// Starts processes that end in time, whatever happens.
 public final class Processes {
@@ -38,6 +40,18 @@ public final class Processes {
     command.add(main.getName());
     command.addAll(List.of(args));
     return new ProcessBuilder(command);
+  }
+
+  /// Compiles as javac does with these options, in this JVM, whose compiler is warm.
+  public static void compile(List<String> options, Path... sources) throws IOException {
+    var compiler = ToolProvider.getSystemJavaCompiler();
+    var said = new StringWriter();
+    try (var files = compiler.getStandardFileManager(null, null, null)) {
+      var units = files.getJavaFileObjects(sources);
+      if (!compiler.getTask(said, files, null, options, null, units).call()) {
+        throw new AssertionError(said);
+      }
+    }
   }
 
   /// Runs it to its end with nothing to read.

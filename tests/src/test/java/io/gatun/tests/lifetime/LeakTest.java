@@ -17,9 +17,11 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /// What was closed is gone: files, mappings, threads and memory outside of the heap.
 @EnabledOnOs(OS.LINUX)
+@Isolated("tells what the process holds")
 class LeakTest {
   private static final Path LLM = TestData.pretrained("tiny-llm");
   private static final Path SAM = TestData.pretrained("tiny-sam");

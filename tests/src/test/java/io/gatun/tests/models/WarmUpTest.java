@@ -22,8 +22,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /// What goes wrong in a warm-up is not seen but in slow first answers.
+@Execution(ExecutionMode.CONCURRENT)
 class WarmUpTest {
   @Test
   void segmentAnythingWarmsUp() throws Exception {

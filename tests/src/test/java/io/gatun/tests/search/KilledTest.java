@@ -14,8 +14,11 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /// A process that is killed in the middle leaves an index that opens, and nothing twice.
+@Execution(ExecutionMode.CONCURRENT)
 class KilledTest {
   private static final int FILES = 600;
 

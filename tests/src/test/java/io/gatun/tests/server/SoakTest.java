@@ -33,6 +33,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /// Sixteen clients that behave badly, for 10 seconds or as long as told:
 ///
@@ -43,6 +44,7 @@ import org.junit.jupiter.api.Timeout;
 /// connections off, and leave requests half sent. Every answer that one of them reads to its end
 /// must be the one that the same request got before, when nothing else ran; and nothing may be held
 /// of all that in the end.
+@Isolated("tells what the process holds")
 class SoakTest {
   private static final int SECONDS = Integer.getInteger("gatun.soak", 10);
   private static final long SEED = Long.getLong("gatun.soak.seed", System.nanoTime());

@@ -24,9 +24,12 @@ import java.util.Random;
 import java.util.concurrent.FutureTask;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /// Results are the same to the last bit whether the JVM interprets a kernel or has compiled it,
 /// which depends on how often it ran before, and whatever the number of threads.
+@Execution(ExecutionMode.CONCURRENT)
 class DeterminismTest {
   private static final int K = 256;
   private static final int N = 32;

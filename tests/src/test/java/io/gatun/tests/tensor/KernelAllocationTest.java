@@ -35,6 +35,8 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -44,6 +46,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// New JVMs, with the options that users have, run all kernels, each in another order, since what
 /// ran before shapes how a kernel is compiled. Which methods are kernels is read from their class
 /// files: those that call the Vector API.
+@Execution(ExecutionMode.CONCURRENT)
 class KernelAllocationTest {
   private static final String KERNELS = "io/gatun/tensor/kernel/";
   private static final String VECTORS = "jdk/incubator/vector/";

@@ -17,11 +17,14 @@ import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// MXFP4 in the two layouts that files have: the values are those of GGUF's layout as [Dequantize]
 /// makes them, and products are those of the values.
+@Execution(ExecutionMode.CONCURRENT)
 class Mxfp4Test {
   private static final int ROWS = 131;
 

@@ -10,10 +10,13 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /// Ctrl-C and `kill`, as a terminal and an operating system send them.
+@Execution(ExecutionMode.CONCURRENT)
 class InterruptsTest {
   @TempDir private static Path temp;
 

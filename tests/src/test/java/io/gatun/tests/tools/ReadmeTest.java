@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.langchain4j.model.chat.ChatModel;
 import io.gatun.langchain4j.GatunChatModel;
 import io.gatun.models.image.Image;
+import io.gatun.tests.Processes;
 import io.gatun.tests.Processes.Result;
 import io.gatun.tests.TestData;
 import java.io.File;
@@ -26,9 +27,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.slf4j.LoggerFactory;
 
 /// The README's Java compiles and runs as the README says, and so do its lines for jshell.
+@Execution(ExecutionMode.CONCURRENT)
 class ReadmeTest {
   private static final Path TARGET = TestData.ROOT.resolve("tools/target");
   private static final String PROMPT = "jshell> ";
@@ -80,10 +84,10 @@ class ReadmeTest {
   @Test
   void runsAsAModule() throws Exception {
     String lib = TARGET.resolve("lib").toString();
-    java("javac", "-d", "module", "-p", lib, "module-info.java", "story/Story.java");
+    var sources = new Path[] {temp.resolve("module-info.java"), temp.resolve("story/Story.java")};
+    Processes.compile(List.of("-d", temp.resolve("module").toString(), "-p", lib), sources);
     tellsAStory(
         java(
-            "java",
             "--enable-native-access=io.gatun.ffm",
             "-Xmx256m",
             "-p",
@@ -199,7 +203,7 @@ class ReadmeTest {
   @Test
   void answersInSpring() throws Exception {
     String classPath = System.getProperty("java.class.path");
-    java("javac", "-d", "spring", "-cp", classPath, "-parameters", "concierge/Concierge.java");
+    compile("spring", classPath, "concierge/Concierge");
     var manifest = new Manifest();
     var main = manifest.getMainAttributes();
     main.put(Attributes.Name.MANIFEST_VERSION, "1.0");
@@ -219,7 +223,7 @@ class ReadmeTest {
     var options = List.of("-jar", jar.toString(), model, "--spring.ai.gatun.chat.max-tokens=5");
     var with = new ArrayList<>(List.of("-Xmx256m", "--add-modules", "jdk.incubator.vector"));
     with.addAll(options);
-    String out = java("java", with.toArray(String[]::new));
+    String out = java(with.toArray(String[]::new));
     assertTrue(out.matches("(?s).*\\S+.*\\R"), out);
     var without = new ArrayList<>(options);
     without.addFirst(Path.of(System.getProperty("java.home"), "bin", "java").toString());
@@ -270,14 +274,19 @@ class ReadmeTest {
   private static String runsWith(String more, String name, String... args) throws Exception {
     String classPath =
         jars("lib") + File.pathSeparator + jars("class-path") + File.pathSeparator + more;
-    java("javac", "-d", "classes", "-cp", classPath, name + ".java");
+    compile("classes", classPath, name);
     var all = new ArrayList<String>();
     all.addAll(
         List.of("--enable-native-access=ALL-UNNAMED", "--add-modules", "jdk.incubator.vector"));
     all.addAll(List.of("-Xmx256m", "-cp", classPath + File.pathSeparator + "classes"));
     all.add(name.replace('/', '.'));
     all.addAll(List.of(args));
-    return java("java", all.toArray(String[]::new));
+    return java(all.toArray(String[]::new));
+  }
+
+  private static void compile(String folder, String classPath, String name) throws Exception {
+    var options = List.of("-d", temp.resolve(folder).toString(), "-cp", classPath, "-parameters");
+    Processes.compile(options, temp.resolve(name + ".java"));
   }
 
   private static void tellsAStory(String out) {
@@ -286,9 +295,9 @@ class ReadmeTest {
     assertTrue(out.matches("(?s).*\nperplexity \\d+\\.\\d+\n"), out);
   }
 
-  private static String java(String tool, String... args) throws Exception {
+  private static String java(String... args) throws Exception {
     var command = new ArrayList<String>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", tool).toString());
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of(args));
     Result result = launcher.run(temp, command);
     assertEquals(0, result.code(), result.err());

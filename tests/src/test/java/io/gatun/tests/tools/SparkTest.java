@@ -28,13 +28,17 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import javax.tools.ToolProvider;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 
 /// `gatun spark`, with Spark in a process of its own.
+@Execution(ExecutionMode.CONCURRENT)
+@ResourceLock("Spark's process")
 class SparkTest {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final Path TARGET = TestData.ROOT.resolve("tools/spark/target");
@@ -109,12 +113,7 @@ class SparkTest {
     Files.writeString(temp.resolve("Driver.java"), DRIVER);
     String path = gatun + File.pathSeparator + spark;
     var options = List.of("-proc:none", "-cp", path, "-d", temp.toString());
-    var compiler = ToolProvider.getSystemJavaCompiler();
-    try (var files = compiler.getStandardFileManager(null, null, null)) {
-      var sources =
-          files.getJavaFileObjects(temp.resolve("Surprise.java"), temp.resolve("Driver.java"));
-      assertTrue(compiler.getTask(null, files, null, options, null, sources).call());
-    }
+    Processes.compile(options, temp.resolve("Surprise.java"), temp.resolve("Driver.java"));
     var builder = java("Driver").redirectErrorStream(true);
     driver = builder.start();
     CompletableFuture.delayedExecutor(180, TimeUnit.SECONDS).execute(driver::destroyForcibly);
@@ -259,9 +258,8 @@ class SparkTest {
     try {
       for (int i = 0; i < 6000; i++) {
         Optional<ProcessHandle> executor =
-            ProcessHandle.current()
+            driver
                 .descendants()
-                .filter(p -> !p.parent().equals(Optional.of(ProcessHandle.current())))
                 .filter(p -> p.info().command().orElse("").endsWith("java"))
                 .findFirst();
         if (executor.isPresent() && isBegun(out)) {
