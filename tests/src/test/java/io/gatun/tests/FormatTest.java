@@ -10,8 +10,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /// Every source file is as google-java-format leaves it; `-Dgatun.format=write` makes it so.
+@Execution(ExecutionMode.CONCURRENT)
 class FormatTest {
   private static final boolean WRITE = "write".equals(System.getProperty("gatun.format"));
 

@@ -21,11 +21,14 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// JSON by schemas, judged by a validator that is not ours.
+@Execution(ExecutionMode.CONCURRENT)
 class JsonSchemaTest {
   static final Path FOLDER = TestData.ROOT.resolve("tests/src/test/resources/constraint/schemas");
   private static final Tokenizer TOKENIZER = Walks.tokenizer();

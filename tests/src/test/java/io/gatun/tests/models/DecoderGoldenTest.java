@@ -33,6 +33,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -40,6 +42,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// `resources/llm`, and those of the test data beside the project where it is there. Each file that
 /// says the configuration is a case: `config.json`, `config_published.json`, a GGUF file, and
 /// `mxfp4/config.json`.
+@Execution(ExecutionMode.CONCURRENT)
 class DecoderGoldenTest {
   private static final Path OURS = TestData.ROOT.resolve("tests/src/test/resources/llm");
   private static final Path SHARED = TestData.ROOT.resolveSibling("shared/testdata");

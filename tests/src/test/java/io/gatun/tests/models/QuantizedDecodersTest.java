@@ -34,12 +34,15 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Architectures with their matrices in tiles, and within larger models.
+@Execution(ExecutionMode.CONCURRENT)
 class QuantizedDecodersTest {
   private static final Path LLM = TestData.ROOT.resolve("tests/src/test/resources/llm");
   private static final ObjectMapper JSON = new ObjectMapper();

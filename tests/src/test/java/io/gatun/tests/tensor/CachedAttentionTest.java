@@ -3,16 +3,12 @@ package io.gatun.tests.tensor;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.gatun.ffm.ElementType;
-import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.AttentionSpec;
 import io.gatun.tensor.ops.Backend;
 import io.gatun.tensor.ops.Ops;
-import io.gatun.tensor.ops.Precision;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
@@ -159,24 +155,6 @@ class CachedAttentionTest {
       var five = sinks.slice(0, 0, 5);
       var spec = AttentionSpec.of(C).sinks(five);
       assertThrows(IllegalArgumentException.class, () -> cache.attention(ops, q, 0, spec));
-    }
-  }
-
-  /// oneDNN would take milliseconds for each kind of product.
-  @Test
-  void promptsOfSimilarLengthsShareProducts() {
-    assumeTrue(OneDnn.supports(ElementType.BF16), "no products of BF16 here");
-    int most = 128;
-    var x = Tensor.allocate(Arena.ofAuto(), DType.Plain.F32, most, 2, 64);
-    try (var ops = new Ops(Backend.NATIVE, 2, Precision.FAST);
-        var cache = Cached.of(2, 64, DType.Plain.F16, most)) {
-      cache.put(ops, 0, x, x);
-      cache.attention(ops, x, 0, AttentionSpec.of(64));
-      int compiled = OneDnn.compiled();
-      for (int length = 97; length < most; length++) {
-        cache.attention(ops, x.slice(0, 0, length), 0, AttentionSpec.of(64));
-      }
-      assertEquals(compiled, OneDnn.compiled());
     }
   }
 }

@@ -3,11 +3,7 @@ package io.gatun.tests.tensor;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.gatun.ffm.ElementType;
-import io.gatun.ffm.OneDnn;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.DType.Plain;
 import io.gatun.tensor.Shape;
@@ -19,7 +15,6 @@ import io.gatun.tensor.ops.Epilogue;
 import io.gatun.tensor.ops.Functional;
 import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.Ops;
-import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.ops.Quantization;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -156,28 +151,6 @@ class FunctionalTest {
           }
         }
       }
-    }
-  }
-
-  /// oneDNN takes milliseconds to compile each kind of product, which texts of every length would
-  /// wait for.
-  @Test
-  void rowsOfAnyNumberShareProducts() {
-    assumeTrue(OneDnn.supports(ElementType.BF16), "no products of BF16 here");
-    int most = 128;
-    var floats = random(most, 64);
-    var x = convert(floats, Plain.BF16);
-    var w = convert(weights(96, 64), Plain.BF16);
-    var layer = LinearWeight.of(w, null);
-    try (var ops = new Ops(Backend.NATIVE, 2, Precision.FAST)) {
-      var network = new Functional(ops, Plain.BF16);
-      int compiled = OneDnn.compiled();
-      for (int rows = 33; rows <= most; rows++) {
-        network.linear(x.slice(0, 0, rows), layer);
-        ops.linear(floats.slice(0, 0, rows), w);
-      }
-      int kinds = 15 + 7; // fewer than 16 rows, and multiples of 16 from 32 on
-      assertTrue(OneDnn.compiled() - compiled <= 2 * kinds + 1, "one more to pack the weights");
     }
   }
 

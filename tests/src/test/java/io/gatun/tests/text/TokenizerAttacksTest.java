@@ -36,12 +36,15 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Tokenizers that are damaged or made to do harm: what they do is either right or a
 /// [CheckpointException], soon and in little memory.
+@Execution(ExecutionMode.CONCURRENT)
 class TokenizerAttacksTest {
   /// Times are the thread's own, so that a busy machine does not count.
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
