@@ -23,10 +23,13 @@ import javax.imageio.ImageWriteParam;
 import javax.imageio.stream.FileImageOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Large pictures take their own memory, outside the heap, and little else.
+@Execution(ExecutionMode.CONCURRENT)
 class LargeImagesTest {
   @TempDir private static Path temp;
 

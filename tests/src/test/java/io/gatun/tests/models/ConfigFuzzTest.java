@@ -34,11 +34,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /// Configurations with values that no maker would write: each is answered within [Limits], by a
 /// model or by an error of the user's, whose message is short.
+@Execution(ExecutionMode.CONCURRENT)
 class ConfigFuzzTest {
   private static final int MUTATIONS = 2000;
   private static final ObjectMapper JSON = new ObjectMapper();

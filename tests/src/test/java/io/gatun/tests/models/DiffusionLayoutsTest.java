@@ -36,11 +36,14 @@ import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /// The layouts of whole pipelines on disk, the configurations of the real ones with weights that
 /// are zeros, and what is said of files that do not fit.
+@Execution(ExecutionMode.CONCURRENT)
 class DiffusionLayoutsTest {
   private final Ops ops = new Ops(Backend.NATIVE, 2);
   private final Functional f = new Functional(ops, DType.Plain.BF16);

@@ -15,7 +15,7 @@ import io.gatun.tensor.ops.LinearWeight;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.Precision;
 import java.lang.foreign.Arena;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
 
@@ -25,8 +25,8 @@ import org.junit.jupiter.api.parallel.Isolated;
 class SharedPrimitivesTest {
   private static final int MOST = 128;
 
-  @BeforeAll
-  static void isThere() {
+  @BeforeEach
+  void isThere() {
     assumeTrue(OneDnn.supports(ElementType.BF16), "no products of BF16 here");
   }
 
