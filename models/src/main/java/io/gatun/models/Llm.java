@@ -1,5 +1,7 @@
 package io.gatun.models;
 
+import static java.util.Comparator.comparing;
+
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Interruption;
@@ -13,7 +15,6 @@ import io.gatun.models.text.ChatTemplate;
 import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.DType;
-import io.gatun.tensor.Tensor;
 import io.gatun.tensor.ops.Ops;
 import io.gatun.tensor.ops.WarmUp;
 import io.gatun.tensor.sequence.CacheLayout;
@@ -21,11 +22,11 @@ import io.gatun.tensor.sequence.KvPool;
 import io.gatun.tensor.sequence.Sequence;
 import java.io.File;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /// A language model ready to use: checkpoint, architecture, tokenizer and threads.
@@ -56,6 +57,9 @@ public final class Llm implements AutoCloseable {
 
   /// A model with fewer bytes is small.
   private static final long LEAST_BYTES = 64L << 20;
+
+  /// Whether small models are prepared for when they are loaded.
+  private static volatile boolean preparesSmall;
 
   private final Checkpoint checkpoint;
   private Checkpoint weights;
@@ -127,18 +131,22 @@ public final class Llm implements AutoCloseable {
   ///
   /// @return done when it has ended; what goes wrong there does no harm
   public static CompletableFuture<Void> warmUp() {
-    return TinyDecoder.warmUp(MOST_USUAL);
+    return TinyDecoder.warmUp(MOST_USUAL, false);
   }
 
-  /// The same where the model's name is known already: nothing is begun for a small one, which has
-  /// answered before its kernels are compiled.
+  /// The same where the model's name is known already: for a small one it begins when that is
+  /// loaded, and first steps do not wait.
   ///
   /// @param pathOrName what [NamedModels] knows
   public static CompletableFuture<Void> warmUp(String pathOrName) {
     try {
       Path path = NamedModels.findHere(pathOrName);
       boolean small = path != null && bytes(path.toFile()) < LEAST_BYTES;
-      return small ? CompletableFuture.completedFuture(null) : warmUp();
+      if (!small) {
+        return warmUp();
+      }
+      preparesSmall = true;
+      return CompletableFuture.completedFuture(null);
     } catch (CheckpointException e) { // who loads it is told
       return CompletableFuture.failedFuture(e);
     }
@@ -162,8 +170,8 @@ public final class Llm implements AutoCloseable {
                 .open(path, options.loadMode)
             : Checkpoint.open(path, options.loadMode);
     try {
-      if (WarmUp.hasBegun()) {
-        warmUp(tiledTypes(checkpoint));
+      if (WarmUp.hasBegun() || preparesSmall) {
+        warmUp(checkpoint);
       }
       var weights = PeftAdapter.adapted(checkpoint, NamedModels.findAll(options.loras));
       var model = Architectures.open(weights);
@@ -181,21 +189,29 @@ public final class Llm implements AutoCloseable {
     }
   }
 
-  private static void warmUp(Set<DType.Tiled> types) {
-    for (var type : types) {
-      var _ = TinyDecoder.warmUp(type);
+  private static void warmUp(Checkpoint checkpoint) {
+    var bytes = new HashMap<DType, Long>();
+    long all = 0;
+    for (var tensor : checkpoint.tensors().values()) {
+      if (tensor.shape().rank() == 2) {
+        bytes.merge(tensor.dtype(), tensor.byteSize(), Long::sum);
+        all += tensor.byteSize();
+      }
     }
-    if (!types.contains(MOST_USUAL)) {
+    boolean small = all < LEAST_BYTES;
+    boolean tiled = false;
+    for (var type : bytes.keySet()) {
+      if (type instanceof DType.Tiled) {
+        tiled = true;
+        var _ = TinyDecoder.warmUp(type, small);
+      }
+    }
+    if (small && !tiled && !bytes.isEmpty()) {
+      var _ = TinyDecoder.warmUp(Collections.max(bytes.keySet(), comparing(bytes::get)), true);
+    }
+    if (!bytes.containsKey(MOST_USUAL)) {
       TinyDecoder.drop(MOST_USUAL);
     }
-  }
-
-  private static Set<DType.Tiled> tiledTypes(Checkpoint checkpoint) {
-    return checkpoint.tensors().values().stream()
-        .map(Tensor::dtype)
-        .filter(DType.Tiled.class::isInstance)
-        .map(DType.Tiled.class::cast)
-        .collect(Collectors.toSet());
   }
 
   /// See [Quantize#apply].

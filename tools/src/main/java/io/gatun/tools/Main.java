@@ -37,6 +37,7 @@ import io.gatun.tools.text.Tokenize;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintWriter;
+import java.math.BigDecimal;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -161,6 +162,8 @@ public final class Main implements Runnable, Invocation {
     if (args.length == 0 || List.of(args).contains("--debug")) {
       return;
     }
+    // It makes a table when it is first used, as by who reads a model's files.
+    Thread.ofPlatform().daemon().start(() -> BigDecimal.valueOf(1));
     if (OF_LLM.contains(args[0])) {
       String model = ModelPath.guess(args);
       var _ = model == null ? Llm.warmUp() : Llm.warmUp(model);

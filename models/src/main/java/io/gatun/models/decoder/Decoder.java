@@ -137,7 +137,7 @@ public final class Decoder {
   /// As [#forward(Ops, Batch)], showing `probe` the residual stream (T, D) after the embedding and
   /// after each layer.
   public Tensor forward(Ops ops, Batch batch, Consumer<Tensor> probe) {
-    WarmUp.await();
+    WarmUp.await(batch.ids().length);
     try (var _ = Span.claim(batch.spans())) {
       for (var span : batch.spans()) {
         if (span.position() != span.sequence().length()) {
@@ -157,6 +157,7 @@ public final class Decoder {
       }
       var wanted = wanted(ops, x, batch.wanted());
       batch.spans().forEach(span -> span.sequence().advance(span.rows()));
+      WarmUp.stepped();
       return wanted;
     }
   }

@@ -15,8 +15,11 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
-/// The smallest network that does what decoders with tiled weights of one type do, for [WarmUp].
+/// The smallest network that does what decoders with weights of one type do, for [WarmUp].
 public final class TinyDecoder {
+  /// The least K.
+  private static final int LEAST = 64;
+
   /// C, the size of a head.
   private static final int HEAD = 32;
 
@@ -31,29 +34,32 @@ public final class TinyDecoder {
   /// multiplied together.
   private static final int PROMPT = 7;
 
-  /// So often attention is done before all else: its kernels take the compiler longest, which
-  /// begins with them then.
-  private static final int ATTENTIONS = 8;
+  /// Elements of memory that is not the heap's.
+  private static final long LARGE = 1 << 20;
+
+  /// Products at a time.
+  private static final int PRODUCTS = 8;
 
   private final Ops ops;
-  private final DType.Tiled type;
+  private final DType type;
   private final Arena arena = Arena.ofAuto();
   private final int size;
   private final Tensor embedTokens;
+  private final Tensor row;
   private final RotaryEmbedding rope = new RotaryEmbedding(RopeConfig.of(1e4), HEAD, false);
   private final IdentityHashMap<TokenMixer, Integer> parts = new IdentityHashMap<>();
-  private final AttentionSpec spec = AttentionSpec.of(HEAD);
   private final DecoderLayer layer;
   private final Norm norm;
   private final Sequence sequence;
 
-  private TinyDecoder(Ops ops, DType.Tiled type) {
+  private TinyDecoder(Ops ops, DType type) {
     this.ops = ops;
     this.type = type;
     // Several blocks: a loop that never came round would be compiled as if it could not.
-    size = 2 * type.blockSize();
+    size = Math.max(LEAST, 2 * type.blockSize());
     int heads = HEADS * HEAD;
     embedTokens = filled(type, DType.Tiled.ROWS, size);
+    row = filled(DType.Plain.F32, 1, size);
     norm = new Norm.Rms(filled(DType.Plain.F32, size), 1e-5f);
     var attention =
         SelfAttention.of(
@@ -61,13 +67,16 @@ public final class TinyDecoder {
             new SelfAttention.Projections(
                 linear(heads, size), linear(HEAD, size), linear(HEAD, size), linear(size, heads)),
             rope,
-            spec);
+            AttentionSpec.of(HEAD));
     var mlp =
         new GatedMlp(linear(size, size), linear(size, size), linear(size, size), Activation.SILU);
     layer = DecoderLayer.preNorm(norm, attention, norm, mlp);
     parts.put(attention, 0);
     var layout = new CacheLayout(List.of(attention.state()), DType.Plain.F16);
     sequence = new Sequence(new KvPool(Long.MAX_VALUE), layout, CacheLayout.PAGE);
+    try (var _ = ops.scope()) {
+      ops.empty(LARGE); // links the functions for it, which the real one needs, too
+    }
   }
 
   private Linear linear(int rows, int columns) {
@@ -80,31 +89,33 @@ public final class TinyDecoder {
     return tensor;
   }
 
-  /// Prepares this process for decoders with tiled weights of a type, on a thread of its own, once.
+  /// Prepares this process for decoders with weights of a type, on a thread of its own, once.
   ///
+  /// @param small whether they are small: then products with them need not be compiled before
   /// @return done when it has ended
-  public static CompletableFuture<Void> warmUp(DType.Tiled type) {
-    return WarmUp.begin(kind(type), Precision.FAST, ops -> new TinyDecoder(ops, type).stages());
+  public static CompletableFuture<Void> warmUp(DType type, boolean small) {
+    return WarmUp.begin(
+        kind(type), Precision.FAST, ops -> new TinyDecoder(ops, type).stages(small));
   }
 
-  /// Ends what [#warmUp] has begun, if it has: there are no tiled weights of that type.
-  public static void drop(DType.Tiled type) {
+  /// Ends what [#warmUp] has begun, if it has: there are no weights of that type.
+  public static void drop(DType type) {
     WarmUp.drop(kind(type));
   }
 
-  private static String kind(DType.Tiled type) {
+  private static String kind(DType type) {
     return "decoders with " + type.name();
   }
 
-  private WarmUp.Stages stages() {
-    for (int i = 0; i < ATTENTIONS; i++) {
-      try (var _ = ops.scope()) {
-        sequence.truncate(0);
-        attend(2);
-        attend(1);
-      }
+  private WarmUp.Stages stages(boolean small) {
+    return new WarmUp.Stages(
+        small ? null : this::multiply, () -> forward(2), () -> forward(PROMPT));
+  }
+
+  private void multiply() {
+    for (int i = 0; i < PRODUCTS; i++) {
+      ops.linear(row, embedTokens);
     }
-    return new WarmUp.Stages(() -> forward(2), () -> forward(PROMPT));
   }
 
   /// A prompt, and a token after it.
@@ -112,16 +123,6 @@ public final class TinyDecoder {
     sequence.truncate(0);
     step(prompt);
     step(1);
-  }
-
-  private void attend(int tokens) {
-    var batch = Batch.of(sequence, new int[tokens], 1);
-    sequence.reserve(tokens);
-    sequence.begin();
-    var keys = filled(DType.Plain.F32, tokens, 1, HEAD);
-    ops.put(batch.spans(), 0, keys, keys);
-    ops.attention(filled(DType.Plain.F32, tokens, HEADS, HEAD), batch.spans(), 0, spec);
-    sequence.advance(tokens);
   }
 
   private void step(int tokens) {

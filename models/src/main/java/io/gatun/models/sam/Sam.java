@@ -123,7 +123,7 @@ public final class Sam implements MaskPredictor, AutoCloseable {
         Precision.F32,
         ops -> {
           var sam = new TinySam(new Functional(ops, Functional.fastest(Backend.NATIVE)));
-          return new WarmUp.Stages(sam::forward, null);
+          return new WarmUp.Stages(null, sam::forward, null);
         });
   }
 

@@ -4,7 +4,6 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
 import io.gatun.tensor.VectorUnit;
 import io.gatun.tensor.kernel.ggml.Dequantize;
-import io.gatun.tensor.kernel.scalar.Kernels;
 import io.gatun.tensor.kernel.tiled.TiledLayout;
 import io.gatun.tensor.ops.attention.Attention;
 import io.gatun.tensor.ops.attention.KeyValues;
@@ -39,7 +38,6 @@ import java.util.Objects;
 public final class Ops implements AutoCloseable {
   private final Owner owner;
   private final Context ctx;
-  private final Kernels kernels;
   private final Workers workers;
   private final Workspace workspace;
   private final boolean lent;
@@ -65,7 +63,6 @@ public final class Ops implements AutoCloseable {
     workers = new Workers(threads, owner);
     workspace = new Workspace(owner);
     ctx = Context.of(backend, precision, workers, workspace);
-    kernels = ctx.kernels();
     lent = false;
   }
 
@@ -74,7 +71,6 @@ public final class Ops implements AutoCloseable {
     owner = base.owner.sharing();
     workers = base.workers;
     workspace = base.workspace;
-    kernels = base.kernels;
     lent = true;
   }
 
@@ -268,22 +264,22 @@ public final class Ops implements AutoCloseable {
     if (ctx.products() != null) {
       ctx.products().sum(x, y);
     }
-    inPlace(x, y, kernels::add);
+    inPlace(x, y, ctx.kernels()::add);
   }
 
   /// `gate = silu(gate) * up`, of equal shapes.
   public void siluMulInPlace(Tensor gate, Tensor up) {
-    inPlace(gate, up, kernels::siluMul);
+    inPlace(gate, up, ctx.kernels()::siluMul);
   }
 
   /// `gate = sigmoid(gate) * x`, of equal shapes.
   public void sigmoidMulInPlace(Tensor gate, Tensor x) {
-    inPlace(gate, x, kernels::sigmoidMul);
+    inPlace(gate, x, ctx.kernels()::sigmoidMul);
   }
 
   /// `x *= y`, of equal shapes.
   public void mulInPlace(Tensor x, Tensor y) {
-    inPlace(x, y, kernels::mul);
+    inPlace(x, y, ctx.kernels()::mul);
   }
 
   private void inPlace(Tensor x, Tensor y, F32Rows.PairKernel kernel) {

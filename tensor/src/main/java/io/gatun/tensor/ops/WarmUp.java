@@ -1,6 +1,8 @@
 package io.gatun.tensor.ops;
 
 import io.gatun.ffm.raw.RawReaders;
+import io.gatun.tensor.kernel.dense.FirstCalls;
+import io.gatun.tensor.kernel.dense.FirstCalls.Compiling;
 import io.gatun.tensor.kernel.tiled.TiledProduct;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -36,20 +38,48 @@ public final class WarmUp {
 
   private static final long AWAITED_MILLIS = 1500;
 
+  /// Rows of a first step that are done sooner by what serves in the place of kernels than these
+  /// are compiled.
+  private static final int FEW_ROWS = 32;
+
+  /// So many steps are made sooner, too.
+  private static final int FEW_STEPS = 16;
+
+  /// Who has not begun a step for so long is not going to begin one soon.
+  private static final long IDLE_NANOS = 700_000_000;
+
+  /// Who has not ended one after so long gains more by the compiler than is lost to it.
+  private static final long LONG_NANOS = 2_000_000_000;
+
+  private static final long LOOK_MILLIS = 10;
+
   /// By then there is a first answer.
   private static final long LATER_MILLIS = 2000;
 
   private static final Map<String, WarmUp> BEGUN = new ConcurrentHashMap<>();
 
-  /// How many are about what a first answer takes, row by row.
+  /// Done when the compiler may have the processors: the first steps of few rows have been made, or
+  /// one of many waits for it.
+  private static final CompletableFuture<Void> ROOM = new CompletableFuture<>();
+
+  /// How many steps have been made, and until when the next is waited for.
+  private static int steps;
+
+  private static volatile long awaited;
+
+  /// In how many kernels of a first answer are still to be compiled: others serve meanwhile.
+  private static int unfinished;
+
+  /// Whether they have been once: what others add then does not hold up who is at work.
+  private static boolean isCompiled;
+
+  /// In how many several rows are multiplied one by one.
   private static int rowByRow;
 
   private final String kind;
+  private final CompletableFuture<Void> products = new CompletableFuture<>();
   private final CompletableFuture<Void> first = new CompletableFuture<>();
   private final CompletableFuture<Void> end = new CompletableFuture<>();
-
-  /// Whether there is real work already.
-  private volatile boolean isLate;
 
   /// Whether it was asked for again.
   private volatile boolean isConfirmed;
@@ -63,10 +93,12 @@ public final class WarmUp {
 
   /// What a tiny network does, again and again, each time in a scope.
   ///
-  /// @param first what a first answer takes; several rows of activations are multiplied with a
+  /// @param products with weights, where nothing serves in their place, so that real input waits
+  ///   for them; or null
+  /// @param first what else a first answer takes; several rows of activations are multiplied with a
   ///   tiled weight one by one, also in the real network
-  /// @param later what can be compiled when there is a first answer; or null
-  public record Stages(Runnable first, Runnable later) {}
+  /// @param later what can be compiled when there is a first answer
+  public record Stages(Runnable products, Runnable first, Runnable later) {}
 
   /// Begins, unless this process has done so before, and returns at once. Nothing comes of it but
   /// speed, and nothing where there is only one processor.
@@ -86,9 +118,7 @@ public final class WarmUp {
               if (Runtime.getRuntime().availableProcessors() == 1) {
                 warmUp.end(null);
               } else {
-                var thread = new Thread(() -> warmUp.run(precision, network), "gatun-warm-up");
-                thread.setDaemon(true);
-                thread.start();
+                new Compiling(() -> warmUp.run(precision, network), "gatun-warm-up").start();
               }
               return warmUp;
             })
@@ -111,28 +141,56 @@ public final class WarmUp {
         });
   }
 
-  /// Waits for what a first answer takes, but not for long: real input that comes before its
-  /// kernels are compiled takes longer than that.
-  public static void await() {
+  /// Called before a step with real input: waits for what it needs, but not for long, as it takes
+  /// longer than that if it comes before its kernels are compiled.
+  ///
+  /// @param rows of the input
+  public static void await(int rows) {
+    if (ROOM.isDone()) {
+      return;
+    }
+    boolean few = rows <= FEW_ROWS;
+    awaited = System.nanoTime() + LONG_NANOS;
+    if (!few) {
+      ROOM.complete(null);
+    }
     for (var warmUp : BEGUN.values()) {
       try {
-        warmUp.first.get(AWAITED_MILLIS, TimeUnit.MILLISECONDS);
-      } catch (ExecutionException | TimeoutException e) {
-        // Only speed is lost.
+        waitFor(few ? warmUp.products : warmUp.first);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return;
       }
-      warmUp.isLate = true;
+    }
+  }
+
+  private static void waitFor(CompletableFuture<Void> end) throws InterruptedException {
+    try {
+      end.get(AWAITED_MILLIS, TimeUnit.MILLISECONDS);
+    } catch (ExecutionException | TimeoutException e) {
+      // Only speed is lost.
+    }
+  }
+
+  /// Called after a step with real input.
+  public static void stepped() {
+    if (!ROOM.isDone()) {
+      awaited = System.nanoTime() + IDLE_NANOS;
+      steps++;
+      if (steps >= FEW_STEPS) {
+        ROOM.complete(null);
+      }
     }
   }
 
   private void end(Throwable failure) {
     if (failure == null) {
+      products.complete(null);
       first.complete(null);
       end.complete(null);
     } else {
       LoggerFactory.getLogger(WarmUp.class).debug("{}: not warmed up", kind, failure);
+      products.completeExceptionally(failure);
       first.completeExceptionally(failure);
       end.completeExceptionally(failure);
     }
@@ -146,18 +204,7 @@ public final class WarmUp {
       if (stages.later == null) {
         compile("", ops, stages.first);
       } else {
-        countRowByRow(1);
-        try {
-          compile("", ops, stages.first);
-          first.complete(null);
-          if (!isDropped) {
-            TimeUnit.MILLISECONDS.sleep(LATER_MILLIS);
-          }
-        } finally {
-          countRowByRow(-1);
-        }
-        isLate = false;
-        compile(", several rows", ops, stages.later);
+        compileInTurn(ops, stages);
       }
       end(null);
     } catch (RuntimeException | LinkageError | InterruptedException e) {
@@ -167,8 +214,42 @@ public final class WarmUp {
     }
   }
 
-  private static synchronized void countRowByRow(int more) {
-    rowByRow += more;
+  private void compileInTurn(Ops ops, Stages stages) throws InterruptedException {
+    count(1, 1);
+    try {
+      try {
+        if (stages.products != null) {
+          compile(", products", ops, stages.products);
+        }
+        products.complete(null);
+        leaveRoom();
+        compile("", ops, stages.first);
+        first.complete(null);
+      } finally {
+        count(-1, 0);
+      }
+      if (!isDropped) {
+        TimeUnit.MILLISECONDS.sleep(LATER_MILLIS);
+      }
+    } finally {
+      count(0, -1);
+    }
+    compile(", several rows", ops, stages.later);
+  }
+
+  /// Lets the first steps have the processors to themselves.
+  private static void leaveRoom() throws InterruptedException {
+    long begun = System.nanoTime() + IDLE_NANOS;
+    while (!ROOM.isDone() && System.nanoTime() < Math.max(begun, awaited)) {
+      TimeUnit.MILLISECONDS.sleep(LOOK_MILLIS);
+    }
+  }
+
+  private static synchronized void count(int served, int alone) {
+    unfinished += served;
+    rowByRow += alone;
+    isCompiled |= unfinished == 0;
+    FirstCalls.serve(!isCompiled);
     TiledProduct.setTogether(rowByRow == 0);
   }
 
@@ -178,11 +259,7 @@ public final class WarmUp {
     int alike = 0;
     long took = Long.MAX_VALUE;
     long least = Long.MAX_VALUE;
-    while (!isDropped
-        && rounds < ROUNDS
-        && alike < ROUNDS_ALIKE
-        && took > COMPILED_NANOS
-        && !(isLate && rounds >= ROUNDS_AT_ONCE)) {
+    while (!isDropped && rounds < ROUNDS && alike < ROUNDS_ALIKE && took > COMPILED_NANOS) {
       long begun = System.nanoTime();
       try (var _ = ops.scope()) {
         forward.run();

@@ -15,6 +15,7 @@ import io.gatun.tensor.ops.Precision;
 import io.gatun.tensor.ops.WarmUp;
 import io.gatun.tests.Processes;
 import io.gatun.tests.TestData;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -24,9 +25,11 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 
 /// What goes wrong in a warm-up is not seen but in slow first answers.
 @Execution(ExecutionMode.CONCURRENT)
+@ResourceLock("first calls")
 class WarmUpTest {
   @Test
   void segmentAnythingWarmsUp() throws Exception {
@@ -36,7 +39,11 @@ class WarmUpTest {
   @Test
   void languageModelsWarmUp() throws Exception {
     var types = Stream.of("INT4_G32", "INT4_G128", "INT4_G32_MIN", "INT8_G32");
-    for (var ended : types.map(DType.Tiled::parse).map(TinyDecoder::warmUp).toList()) {
+    var small = List.of(DType.Plain.BF16, DType.Plain.F32, DType.Block.Q8_0, DType.Block.Q4_K);
+    var begun = new ArrayList<CompletableFuture<Void>>();
+    types.forEach(type -> begun.add(TinyDecoder.warmUp(DType.Tiled.parse(type), false)));
+    small.forEach(type -> begun.add(TinyDecoder.warmUp(type, true)));
+    for (var ended : begun) {
       ended.get(2, TimeUnit.MINUTES);
     }
   }
@@ -58,6 +65,7 @@ class WarmUpTest {
                       running.countDown();
                       assertDoesNotThrow(() -> dropped.await(1, TimeUnit.MINUTES));
                     },
+                    later::incrementAndGet,
                     later::incrementAndGet));
     assumeTrue(Runtime.getRuntime().availableProcessors() > 1, "one processor warms nothing up");
     assertTrue(running.await(1, TimeUnit.MINUTES));
@@ -80,7 +88,7 @@ class WarmUpTest {
   }
 
   private static CompletableFuture<Void> idle(String kind) {
-    return WarmUp.begin(kind, Precision.FAST, _ -> new WarmUp.Stages(() -> {}, null));
+    return WarmUp.begin(kind, Precision.FAST, _ -> new WarmUp.Stages(null, () -> {}, null));
   }
 
   @Test

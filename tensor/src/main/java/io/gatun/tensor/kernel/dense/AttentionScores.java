@@ -113,7 +113,11 @@ public record AttentionScores(
     int enough = positions == 0 ? Math.min(columns, limit) : columns;
     int lines = Math.min(visible / columns, Math.ceilDiv(limit, columns));
     long row = products + i * stride + 4L * begin;
-    return greatest(row, lines, columns, enough, heights(i, query), widths(i, query), scale);
+    long heights = heights(i, query);
+    long widths = widths(i, query);
+    return FirstCalls.isServed()
+        ? FirstAttention.greatest(row, lines, columns, enough, heights, widths, scale)
+        : greatest(row, lines, columns, enough, heights, widths, scale);
   }
 
   /// Turns products into weights `e^(score - reference)`, adds them to the totals, and gives keys
@@ -141,6 +145,19 @@ public record AttentionScores(
         long total = totals + 4L * i;
         if (bf16) {
           AttentionWeights.bf16(
+              first,
+              target,
+              stride,
+              next - i,
+              lines,
+              columns,
+              heights(i, query),
+              widths(i, query),
+              scale,
+              reference,
+              total);
+        } else if (FirstCalls.isServed()) {
+          FirstAttention.weights(
               first,
               target,
               stride,

@@ -47,6 +47,11 @@ public final class StoredProduct {
     return known && COUNT >= 8 && columns % (2 * COUNT) == 0;
   }
 
+  /// So many columns and as many more as a kernel takes with them.
+  public static int columns(int n) {
+    return (n + 2 * COUNT - 1) & -2 * COUNT;
+  }
+
   /// `c = a b`, or `c += a b` if `add`: a (m, k) F32, b (k, n), c (m, n) F32, rows `lda`, `ldb` and
   /// `ldc` elements apart.
   ///
@@ -75,6 +80,10 @@ public final class StoredProduct {
           "no product of %d rows with %d columns of %s".formatted(m, n, type));
     }
     if (m == 0 || k == 0) {
+      return;
+    }
+    if (FirstAttention.multiplies(type) && FirstCalls.isServed()) {
+      FirstAttention.multiply(type, a, aAt, lda, b, bAt, ldb, c, cAt, ldc, m, n, k, add);
       return;
     }
     long from = address(a, aAt, 4L * ((m - 1L) * lda + k));

@@ -18,7 +18,7 @@ import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /// The loops of [Kernels] on the Vector API, at the machine's preferred width.
-public final class VectorKernels implements Kernels {
+public class VectorKernels implements Kernels {
   private static final VectorSpecies<Float> F = Lanes.FLOATS;
   private static final int L = F.length();
   private static final long STEP = 4L * L;

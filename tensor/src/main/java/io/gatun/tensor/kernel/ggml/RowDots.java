@@ -19,6 +19,8 @@ import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 import static io.gatun.tensor.kernel.scalar.Floats.INT;
 
 import io.gatun.tensor.DType;
+import io.gatun.tensor.kernel.dense.FirstCalls;
+import io.gatun.tensor.kernel.dense.FirstProducts;
 import io.gatun.tensor.kernel.dense.Lanes;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
@@ -34,6 +36,9 @@ public final class RowDots {
   private static final int LOW = 0x4B000000;
 
   private static final int HIGH = 0x49000000;
+
+  /// Longer rows are of models for which it pays to wait until kernels are compiled.
+  private static final int FIRST_COLUMNS = 512;
 
   private enum Kernel {
     F16(DType.Plain.F16),
@@ -97,6 +102,10 @@ public final class RowDots {
     if (!supports(type, columns)) {
       throw new IllegalArgumentException(
           "no dot product of rows of %d %s; unpack them".formatted(columns, type.name()));
+    }
+    if (type instanceof DType.Plain plain && columns <= FIRST_COLUMNS && FirstCalls.isServed()) {
+      FirstProducts.dots(plain, w, wAt, columns, x, xAt, from, to, y, yAt);
+      return;
     }
     long rowBytes = (long) columns / type.blockSize() * type.blockBytes();
     long row = address(w, wAt + from * rowBytes, (to - from) * rowBytes);

@@ -14,6 +14,8 @@ import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 import static io.gatun.tensor.kernel.scalar.Floats.SHORT;
 
 import io.gatun.tensor.DType;
+import io.gatun.tensor.kernel.dense.FirstCalls;
+import io.gatun.tensor.kernel.dense.FirstProducts;
 import io.gatun.tensor.kernel.dense.Lanes;
 import io.gatun.tensor.kernel.scalar.Floats;
 import java.lang.foreign.Arena;
@@ -46,6 +48,10 @@ public final class Unpack {
       MemorySegment dst,
       long dstByteOffset,
       long n) {
+    if (FirstProducts.converts(dtype, n) && FirstCalls.isServed()) {
+      FirstProducts.toFloat((DType.Plain) dtype, src, srcByteOffset, dst, dstByteOffset, (int) n);
+      return;
+    }
     long from = address(src, srcByteOffset, storedBytes(dtype, n));
     long to = address(dst, dstByteOffset, n * 4);
     try {

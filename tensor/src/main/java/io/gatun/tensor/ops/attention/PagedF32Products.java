@@ -79,7 +79,8 @@ final class PagedF32Products implements AttentionProducts {
       long keys = pages.keysAt(index, b.head());
       long to = scores + 4L * i * PAGE;
       if (storedKeys) {
-        stored(b, b.scratchAt(), k, page, keys, PAGE, to, s.scoreStride(), PAGE, k, false);
+        int n = StoredProduct.columns(Math.min(PAGE, s.keysIn(keyBlock) - i * PAGE));
+        stored(b, b.scratchAt(), k, page, keys, PAGE, to, s.scoreStride(), n, k, false);
       } else {
         SmallProducts.multiply(
             base + b.scratchAt(),

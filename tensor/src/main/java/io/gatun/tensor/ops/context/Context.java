@@ -5,6 +5,8 @@ import io.gatun.ffm.OneDnn;
 import io.gatun.ffm.OpenBlas;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.Tensor;
+import io.gatun.tensor.kernel.dense.FirstCalls;
+import io.gatun.tensor.kernel.dense.FirstRows;
 import io.gatun.tensor.kernel.dense.VectorKernels;
 import io.gatun.tensor.kernel.dense.VectorNetworkKernels;
 import io.gatun.tensor.kernel.scalar.Kernels;
@@ -37,6 +39,7 @@ public record Context(
     PackedMemory packed,
     boolean rowsAlike,
     ProductObserver products) {
+  private static final Kernels FIRST = new FirstRows();
 
   /// Of F32 activations.
   public static Context of(
@@ -84,6 +87,12 @@ public record Context(
         memory,
         alike,
         observer);
+  }
+
+  /// Those of rows in F32, which give the same whichever they are: ask anew for each operation.
+  @Override
+  public Kernels kernels() {
+    return backend != Backend.SCALAR && FirstCalls.isServed() ? FIRST : kernels;
   }
 
   /// Whether F32 activations may be rounded to BF16 or 8 bits for speed.
