@@ -1,7 +1,5 @@
 package io.gatun.models;
 
-import static java.util.Comparator.comparing;
-
 import io.gatun.loaders.Checkpoint;
 import io.gatun.loaders.CheckpointException;
 import io.gatun.loaders.Interruption;
@@ -22,7 +20,6 @@ import io.gatun.tensor.sequence.KvPool;
 import io.gatun.tensor.sequence.Sequence;
 import java.io.File;
 import java.nio.file.Path;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -199,15 +196,17 @@ public final class Llm implements AutoCloseable {
       }
     }
     boolean small = all < LEAST_BYTES;
+    DType most = null;
     boolean tiled = false;
     for (var type : bytes.keySet()) {
+      most = most == null || bytes.get(type) > bytes.get(most) ? type : most;
       if (type instanceof DType.Tiled) {
         tiled = true;
         var _ = TinyDecoder.warmUp(type, small);
       }
     }
-    if (small && !tiled && !bytes.isEmpty()) {
-      var _ = TinyDecoder.warmUp(Collections.max(bytes.keySet(), comparing(bytes::get)), true);
+    if (small && !tiled && most != null) {
+      var _ = TinyDecoder.warmUp(most, true);
     }
     if (!bytes.containsKey(MOST_USUAL)) {
       TinyDecoder.drop(MOST_USUAL);

@@ -238,7 +238,7 @@ public sealed interface DType permits DType.Plain, DType.Block, DType.Tiled, DTy
 
     @Override
     public int hashCode() {
-      return (form.ordinal() << 16) + (bits << 8) + groupSize;
+      return 31 * (31 * bits + groupSize) + form.hashCode();
     }
 
     /// Integers with a scale.

@@ -163,7 +163,7 @@ public final class Main implements Runnable, Invocation {
       return;
     }
     // It makes a table when it is first used, as by who reads a model's files.
-    Thread.ofPlatform().daemon().start(() -> BigDecimal.valueOf(1));
+    Thread.ofPlatform().daemon().start(() -> Objects.requireNonNull(BigDecimal.TWO));
     if (OF_LLM.contains(args[0])) {
       String model = ModelPath.guess(args);
       var _ = model == null ? Llm.warmUp() : Llm.warmUp(model);

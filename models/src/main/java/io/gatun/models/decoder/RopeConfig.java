@@ -140,25 +140,26 @@ public record RopeConfig(double theta, double partial, RopeScaling scaling) {
 
   private RopeConfig checked(String where) {
     boolean positive =
-        switch (scaling) {
-          case RopeScaling.None _ -> true;
-          case RopeScaling.Linear(double factor) -> positive(factor);
-          case RopeScaling.Llama3(double factor, double low, double high, int _) ->
-              positive(factor) && positive(low) && high >= low && Double.isFinite(high);
-          case RopeScaling.Dynamic(double factor, int _) -> positive(factor);
-          case RopeScaling.Proportional(double share, double factor) ->
-              positive(share) && share <= 1 && positive(factor);
-          case RopeScaling.Yarn y ->
-              positive(y.factor())
-                  && positive(y.betaSlow())
-                  && y.betaFast() >= y.betaSlow()
-                  && theta != 1
-                  && positive(y.attentionFactor());
-          case RopeScaling.LongRope l ->
-              allPositive(l.shortFactor())
-                  && allPositive(l.longFactor())
-                  && positive(l.attentionFactor());
-        };
+        scaling instanceof RopeScaling.None // most are, and Java makes a class for the switch
+            || switch (scaling) {
+              case RopeScaling.None _ -> true;
+              case RopeScaling.Linear(double factor) -> positive(factor);
+              case RopeScaling.Llama3(double factor, double low, double high, int _) ->
+                  positive(factor) && positive(low) && high >= low && Double.isFinite(high);
+              case RopeScaling.Dynamic(double factor, int _) -> positive(factor);
+              case RopeScaling.Proportional(double share, double factor) ->
+                  positive(share) && share <= 1 && positive(factor);
+              case RopeScaling.Yarn y ->
+                  positive(y.factor())
+                      && positive(y.betaSlow())
+                      && y.betaFast() >= y.betaSlow()
+                      && theta != 1
+                      && positive(y.attentionFactor());
+              case RopeScaling.LongRope l ->
+                  allPositive(l.shortFactor())
+                      && allPositive(l.longFactor())
+                      && positive(l.attentionFactor());
+            };
     if (!positive || !positive(theta) || !(partial > 0 && partial <= 1)) {
       throw new CheckpointException(
           "%s: rope_theta %s, partial_rotary_factor %s, scaled by %s: need finite numbers above 0, high_freq_factor not below low_freq_factor, beta_fast not below beta_slow"

@@ -44,25 +44,23 @@ public final class CacheLayout {
     int greatest = 0;
     boolean all = false;
     for (int i = 0; i < offsets.length; i++) {
-      switch (this.states.get(i)) {
-        case KvLayout kv -> {
-          offsets[i] = runs.size();
-          runs.addAll(Collections.nCopies(kv.heads(), align(KvPages.headBytes(kv, dtype))));
-          greatest = Math.max(greatest, kv.window());
-          all |= kv.window() == 0;
+      var state = this.states.get(i);
+      // No switch over types: see Dequantize#toFloat.
+      if (state instanceof KvLayout kv) {
+        offsets[i] = runs.size();
+        runs.addAll(Collections.nCopies(kv.heads(), align(KvPages.headBytes(kv, dtype))));
+        greatest = Math.max(greatest, kv.window());
+        all |= kv.window() == 0;
+      } else if (state instanceof LayerState.Recurrent r) {
+        offsets[i] = recurrent;
+        recurrent += r.shapes().stream().mapToLong(CacheLayout::bytes).sum();
+      } else if (state instanceof LayerState.SharedWith(int index)) {
+        if (index < 0 || index >= i || !(this.states.get(index) instanceof KvLayout)) {
+          throw new IllegalArgumentException(
+              "part %d shares the keys and values of part %d; need one that comes before it and has its own"
+                  .formatted(i, index));
         }
-        case LayerState.Recurrent r -> {
-          offsets[i] = recurrent;
-          recurrent += r.shapes().stream().mapToLong(CacheLayout::bytes).sum();
-        }
-        case LayerState.SharedWith(int index) -> {
-          if (index < 0 || index >= i || !(this.states.get(index) instanceof KvLayout)) {
-            throw new IllegalArgumentException(
-                "part %d shares the keys and values of part %d; need one that comes before it and has its own"
-                    .formatted(i, index));
-          }
-          offsets[i] = offsets[index];
-        }
+        offsets[i] = offsets[index];
       }
     }
     pageRuns = List.copyOf(runs);
@@ -117,12 +115,13 @@ public final class CacheLayout {
       throw new IndexOutOfBoundsException(
           "part is %d; need 0..%d".formatted(part, offsets.length - 1));
     }
-    return switch (states.get(part)) {
-      case KvLayout kv -> kv;
-      case LayerState.SharedWith(int index) -> kv(index);
-      case LayerState.Recurrent _ ->
-          throw new IllegalArgumentException("part " + part + " keeps no keys and values");
-    };
+    if (states.get(part) instanceof LayerState.SharedWith(int index)) {
+      return kv(index);
+    }
+    if (states.get(part) instanceof KvLayout kv) {
+      return kv;
+    }
+    throw new IllegalArgumentException("part " + part + " keeps no keys and values");
   }
 
   /// The bytes of each run of a page.

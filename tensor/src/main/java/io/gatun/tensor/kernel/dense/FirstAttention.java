@@ -8,6 +8,7 @@ import static io.gatun.tensor.kernel.dense.Lanes.ROUND;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 
 import io.gatun.tensor.DType;
+import io.gatun.tensor.kernel.scalar.PlainTypes;
 import java.lang.foreign.MemorySegment;
 
 /// The softmax of [AttentionScores] and the products of [StoredProduct], with the same arguments.
@@ -106,7 +107,7 @@ public final class FirstAttention {
     var values = new float[n];
     for (int p = 0; p < k; p++) {
       MemorySegment.copy(b, bAt + 2L * p * ldb, bits, 0, 2L * n);
-      FirstProducts.toFloat(type, row, values);
+      PlainTypes.toFloat(type, row, values);
       for (int i = 0; i < m; i++) {
         addScaled(values, left[i][p], sums[i]);
       }

@@ -49,7 +49,7 @@ public final class Unpack {
       long dstByteOffset,
       long n) {
     if (FirstProducts.converts(dtype, n) && FirstCalls.isServed()) {
-      FirstProducts.toFloat((DType.Plain) dtype, src, srcByteOffset, dst, dstByteOffset, (int) n);
+      Dequantize.toFloat(dtype, src, srcByteOffset, dst, dstByteOffset, n);
       return;
     }
     long from = address(src, srcByteOffset, storedBytes(dtype, n));

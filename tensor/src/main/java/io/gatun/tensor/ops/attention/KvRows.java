@@ -17,13 +17,15 @@ public record KvRows(int from, int to, int position, KvPages pages) {
   ///
   /// @param x (T, ...), which has all rows
   /// @throws IndexOutOfBoundsException if it has not, or no room was reserved
+  @SuppressWarnings(
+      "ReferenceEquality") // of most, and comparing records takes Java's long at first
   public static List<KvRows> of(List<Span> spans, int part, Tensor x) {
     var kv = spans.getFirst().sequence().layout().kv(part);
     var rows = new ArrayList<KvRows>(spans.size());
     for (var span : spans) {
       Check.index("last row of a span", span.to() - 1L, x.dim(0));
       var pages = span.sequence().keyValues(part, (long) span.position() + span.rows());
-      if (!pages.kv().equals(kv)) {
+      if (pages.kv() != kv && !pages.kv().equals(kv)) {
         throw new IllegalArgumentException(
             "part %d keeps %s in one sequence and %s in another; batches are of one model"
                 .formatted(part, kv, pages.kv()));
