@@ -102,12 +102,11 @@ public final class FirstAttention {
       left[i] = floats(a, aAt + 4L * i * lda, k);
       sums[i] = add ? floats(c, cAt + 4L * i * ldc, n) : new float[n];
     }
-    var row = new short[n];
-    var bits = MemorySegment.ofArray(row);
+    var bits = new short[(k - 1) * ldb + n];
+    MemorySegment.copy(b, bAt, MemorySegment.ofArray(bits), 0, 2L * bits.length);
     var values = new float[n];
     for (int p = 0; p < k; p++) {
-      MemorySegment.copy(b, bAt + 2L * p * ldb, bits, 0, 2L * n);
-      PlainTypes.toFloat(type, row, values);
+      PlainTypes.toFloat(type, bits, p * ldb, values);
       for (int i = 0; i < m; i++) {
         addScaled(values, left[i][p], sums[i]);
       }

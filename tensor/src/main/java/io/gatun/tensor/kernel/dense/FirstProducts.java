@@ -31,7 +31,7 @@ public final class FirstProducts {
     var sums = new float[(int) (to - from)];
     for (int n = 0; n < sums.length; n++) {
       MemorySegment.copy(w, wAt + 2 * (from + n) * columns, bits, 0, 2L * columns);
-      PlainTypes.toFloat(type, row, values);
+      PlainTypes.toFloat(type, row, 0, values);
       sums[n] = FirstRows.dot(values, a, 2);
     }
     store(sums, y, yAt + 4 * from);

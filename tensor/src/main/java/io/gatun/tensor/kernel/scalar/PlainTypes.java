@@ -48,19 +48,19 @@ public final class PlainTypes {
     var bits = new short[n];
     MemorySegment.copy(src, from, MemorySegment.ofArray(bits), 0, 2L * n);
     var values = new float[n];
-    toFloat(type, bits, values);
+    toFloat(type, bits, 0, values);
     MemorySegment.copy(MemorySegment.ofArray(values), 0, dst, to, 4L * n);
   }
 
-  /// F16 or BF16.
-  public static void toFloat(DType.Plain type, short[] bits, float[] values) {
+  /// F16 or BF16 from `bits[from]` on.
+  public static void toFloat(DType.Plain type, short[] bits, int from, float[] values) {
     if (type == DType.Plain.F16) {
       for (int j = 0; j < values.length; j++) {
-        values[j] = Float.float16ToFloat(bits[j]);
+        values[j] = Float.float16ToFloat(bits[from + j]);
       }
     } else {
       for (int j = 0; j < values.length; j++) {
-        values[j] = Floats.bf16ToFloat(bits[j]);
+        values[j] = Floats.bf16ToFloat(bits[from + j]);
       }
     }
   }
