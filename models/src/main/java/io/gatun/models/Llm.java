@@ -14,7 +14,6 @@ import io.gatun.models.text.Tokenizer;
 import io.gatun.models.text.Tokenizers;
 import io.gatun.tensor.DType;
 import io.gatun.tensor.ops.Ops;
-import io.gatun.tensor.ops.WarmUp;
 import io.gatun.tensor.sequence.CacheLayout;
 import io.gatun.tensor.sequence.KvPool;
 import io.gatun.tensor.sequence.Sequence;
@@ -55,8 +54,8 @@ public final class Llm implements AutoCloseable {
   /// A model with fewer bytes is small.
   private static final long LEAST_BYTES = 64L << 20;
 
-  /// Whether small models are prepared for when they are loaded.
-  private static volatile boolean preparesSmall;
+  /// Whether processes are prepared for what they load.
+  private static volatile boolean prepares;
 
   private final Checkpoint checkpoint;
   private Checkpoint weights;
@@ -122,12 +121,13 @@ public final class Llm implements AutoCloseable {
   }
 
   /// Begins to prepare this process for its first answer, on a thread of its own, and returns at
-  /// once: kernels are compiled for models that are packed to 4 bits. Call it where there is time
-  /// before, as while the model is loaded; the first step then waits for it, if need be. A model
-  /// without such weights ends it, and does not wait.
+  /// once: kernels are compiled, at first for models that are packed to 4 bits, as most are, and
+  /// when one is loaded, for its weights. Call it where there is time before; the first step then
+  /// waits for products with its weights, if need be, and the rest is compiled after some steps.
   ///
   /// @return done when it has ended; what goes wrong there does no harm
   public static CompletableFuture<Void> warmUp() {
+    prepares = true;
     return TinyDecoder.warmUp(MOST_USUAL, false);
   }
 
@@ -142,7 +142,7 @@ public final class Llm implements AutoCloseable {
       if (!small) {
         return warmUp();
       }
-      preparesSmall = true;
+      prepares = true;
       return CompletableFuture.completedFuture(null);
     } catch (CheckpointException e) { // who loads it is told
       return CompletableFuture.failedFuture(e);
@@ -167,7 +167,7 @@ public final class Llm implements AutoCloseable {
                 .open(path, options.loadMode)
             : Checkpoint.open(path, options.loadMode);
     try {
-      if (WarmUp.hasBegun() || preparesSmall) {
+      if (prepares) {
         warmUp(checkpoint);
       }
       var weights = PeftAdapter.adapted(checkpoint, NamedModels.findAll(options.loras));
@@ -205,8 +205,8 @@ public final class Llm implements AutoCloseable {
         var _ = TinyDecoder.warmUp(type, small);
       }
     }
-    if (small && !tiled && most != null) {
-      var _ = TinyDecoder.warmUp(most, true);
+    if (!tiled && most != null) {
+      var _ = TinyDecoder.warmUp(most, small);
     }
     if (!bytes.containsKey(MOST_USUAL)) {
       TinyDecoder.drop(MOST_USUAL);

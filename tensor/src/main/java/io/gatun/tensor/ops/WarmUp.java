@@ -71,7 +71,7 @@ public final class WarmUp {
   private static int unfinished;
 
   /// Whether they have been once: what others add then does not hold up who is at work.
-  private static boolean isCompiled;
+  private static volatile boolean isCompiled;
 
   /// In how many several rows are multiplied one by one.
   private static int rowByRow;
@@ -123,11 +123,6 @@ public final class WarmUp {
               return warmUp;
             })
         .end;
-  }
-
-  /// Whether any has begun.
-  public static boolean hasBegun() {
-    return !BEGUN.isEmpty();
   }
 
   /// Ends the warm-up for a kind of network, after what it is just doing, if it was begun once: on
@@ -225,6 +220,7 @@ public final class WarmUp {
         leaveRoom();
         compile("", ops, stages.first);
         first.complete(null);
+        isCompiled |= !isDropped;
       } finally {
         count(-1, 0);
       }
@@ -238,9 +234,9 @@ public final class WarmUp {
   }
 
   /// Lets the first steps have the processors to themselves.
-  private static void leaveRoom() throws InterruptedException {
+  private void leaveRoom() throws InterruptedException {
     long begun = System.nanoTime() + IDLE_NANOS;
-    while (!ROOM.isDone() && System.nanoTime() < Math.max(begun, awaited)) {
+    while (!isDropped && !ROOM.isDone() && System.nanoTime() < Math.max(begun, awaited)) {
       TimeUnit.MILLISECONDS.sleep(LOOK_MILLIS);
     }
   }
@@ -248,8 +244,7 @@ public final class WarmUp {
   private static synchronized void count(int served, int alone) {
     unfinished += served;
     rowByRow += alone;
-    isCompiled |= unfinished == 0;
-    FirstCalls.serve(!isCompiled);
+    FirstCalls.serve(unfinished > 0 && !isCompiled);
     TiledProduct.setTogether(rowByRow == 0);
   }
 
