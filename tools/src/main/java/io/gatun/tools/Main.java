@@ -162,12 +162,16 @@ public final class Main implements Runnable, Invocation {
     if (args.length == 0 || List.of(args).contains("--debug")) {
       return;
     }
+    boolean ofLlm = OF_LLM.contains(args[0]);
+    if (!ofLlm && !OF_SAM.contains(args[0])) {
+      return;
+    }
     // It makes a table when it is first used, as by who reads a model's files.
     Thread.ofPlatform().daemon().start(() -> Objects.requireNonNull(BigDecimal.TWO));
-    if (OF_LLM.contains(args[0])) {
+    if (ofLlm) {
       String model = ModelPath.guess(args);
       var _ = model == null ? Llm.warmUp() : Llm.warmUp(model);
-    } else if (OF_SAM.contains(args[0])) {
+    } else {
       var _ = Sam.warmUp();
     }
   }

@@ -15,7 +15,8 @@ import org.slf4j.LoggerFactory;
 
 /// Runs a tiny network of the same kind, with weights that are all alike, on a thread of its own
 /// while the real one is being loaded: then its kernels are compiled, and the native libraries'
-/// functions linked, when the first real input comes.
+/// functions linked, when the first real input comes; or the products with its weights are, and the
+/// rest soon after ([Stages]).
 ///
 /// Its rows are short, so that a kernel is called often enough to be compiled as a whole before it
 /// has run long. Once all kernels are due to be compiled, it looks now and then whether they are,
@@ -65,7 +66,7 @@ public final class WarmUp {
   /// How many steps have been made, and until when the next is waited for.
   private static int steps;
 
-  private static volatile long awaited;
+  private static volatile long awaited = System.nanoTime();
 
   /// In how many kernels of a first answer are still to be compiled: others serve meanwhile.
   private static int unfinished;
@@ -236,9 +237,14 @@ public final class WarmUp {
   /// Lets the first steps have the processors to themselves.
   private void leaveRoom() throws InterruptedException {
     long begun = System.nanoTime() + IDLE_NANOS;
-    while (!isDropped && !ROOM.isDone() && System.nanoTime() < Math.max(begun, awaited)) {
+    while (!isDropped && !ROOM.isDone() && (isAhead(begun) || isAhead(awaited))) {
       TimeUnit.MILLISECONDS.sleep(LOOK_MILLIS);
     }
+  }
+
+  /// Of the times that the system's clock gives, which has no zero, only differences count.
+  private static boolean isAhead(long nanoTime) {
+    return nanoTime - System.nanoTime() > 0;
   }
 
   private static synchronized void count(int served, int alone) {

@@ -7,14 +7,8 @@ import static io.gatun.tensor.kernel.dense.Lanes.COUNT;
 import static io.gatun.tensor.kernel.dense.Lanes.ROUND;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 
-import io.gatun.tensor.DType;
-import io.gatun.tensor.kernel.scalar.PlainTypes;
-import java.lang.foreign.MemorySegment;
-
-/// The softmax of [AttentionScores] and the products of [StoredProduct], with the same arguments.
-public final class FirstAttention {
-  static final float LOG2_E = 0x1.715476p+0f;
-
+/// The softmax of [AttentionScores].
+final class FirstAttention {
   // As far as weights go, as bits.
   private static final int MOST = Float.floatToRawIntBits(70);
   private static final int FEWEST = Float.floatToRawIntBits(-70);
@@ -22,7 +16,7 @@ public final class FirstAttention {
   private FirstAttention() {}
 
   /// The greatest score.
-  public static float greatest(
+  static float greatest(
       long products, int rows, int columns, int enough, long heights, long widths, float scale) {
     float max = Float.NEGATIVE_INFINITY;
     for (int m = 0; m < rows; m++) {
@@ -37,7 +31,7 @@ public final class FirstAttention {
   }
 
   /// F32 weights.
-  public static void weights(
+  static void weights(
       long products,
       long target,
       long stride,
@@ -72,53 +66,6 @@ public final class FirstAttention {
   private static float weight(float score) {
     int bits = Math.min(Float.floatToRawIntBits(score), MOST);
     float x = Float.intBitsToFloat(Integer.compareUnsigned(bits, FEWEST) < 0 ? bits : FEWEST);
-    return FirstRows.exp(x, Math.fma(x, LOG2_E, ROUND));
-  }
-
-  /// Whether there is a product with matrices of the type.
-  public static boolean multiplies(DType.Plain type) {
-    return type == DType.Plain.F16 || type == DType.Plain.BF16;
-  }
-
-  /// `c = a b`, or `c += a b` if `add`; F16 are finite.
-  public static void multiply(
-      DType.Plain type,
-      MemorySegment a,
-      long aAt,
-      int lda,
-      MemorySegment b,
-      long bAt,
-      int ldb,
-      MemorySegment c,
-      long cAt,
-      int ldc,
-      int m,
-      int n,
-      int k,
-      boolean add) {
-    var left = new float[m][];
-    var sums = new float[m][];
-    for (int i = 0; i < m; i++) {
-      left[i] = floats(a, aAt + 4L * i * lda, k);
-      sums[i] = add ? floats(c, cAt + 4L * i * ldc, n) : new float[n];
-    }
-    var bits = new short[(k - 1) * ldb + n];
-    MemorySegment.copy(b, bAt, MemorySegment.ofArray(bits), 0, 2L * bits.length);
-    var values = new float[n];
-    for (int p = 0; p < k; p++) {
-      PlainTypes.toFloat(type, bits, p * ldb, values);
-      for (int i = 0; i < m; i++) {
-        addScaled(values, left[i][p], sums[i]);
-      }
-    }
-    for (int i = 0; i < m; i++) {
-      store(sums[i], c, cAt + 4L * i * ldc);
-    }
-  }
-
-  private static void addScaled(float[] x, float factor, float[] sums) {
-    for (int j = 0; j < x.length; j++) {
-      sums[j] = Math.fma(factor, x[j], sums[j]);
-    }
+    return FirstRows.exp(x, Math.fma(x, AttentionWeights.LOG2_E, ROUND));
   }
 }

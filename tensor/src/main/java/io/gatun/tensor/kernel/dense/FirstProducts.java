@@ -7,8 +7,8 @@ import io.gatun.tensor.DType;
 import io.gatun.tensor.kernel.scalar.PlainTypes;
 import java.lang.foreign.MemorySegment;
 
-/// Dot products of [io.gatun.tensor.kernel.ggml.RowDots] and conversions of
-/// [io.gatun.tensor.kernel.ggml.Unpack], with the same arguments.
+/// The products of [io.gatun.tensor.kernel.ggml.RowDots] and [StoredProduct] with F16 and BF16,
+/// with the same arguments.
 public final class FirstProducts {
   private FirstProducts() {}
 
@@ -37,8 +37,45 @@ public final class FirstProducts {
     store(sums, y, yAt + 4 * from);
   }
 
-  /// Whether so many numbers of the type become F32 soonest one by one.
-  public static boolean converts(DType type, long n) {
-    return n <= FirstRows.MOST && (type == DType.Plain.F16 || type == DType.Plain.BF16);
+  /// `c = a b`, or `c += a b` if `add`; F16 are finite.
+  static void multiply(
+      DType.Plain type,
+      MemorySegment a,
+      long aAt,
+      int lda,
+      MemorySegment b,
+      long bAt,
+      int ldb,
+      MemorySegment c,
+      long cAt,
+      int ldc,
+      int m,
+      int n,
+      int k,
+      boolean add) {
+    var left = new float[m][];
+    var sums = new float[m][];
+    for (int i = 0; i < m; i++) {
+      left[i] = floats(a, aAt + 4L * i * lda, k);
+      sums[i] = add ? floats(c, cAt + 4L * i * ldc, n) : new float[n];
+    }
+    var bits = new short[(k - 1) * ldb + n];
+    MemorySegment.copy(b, bAt, MemorySegment.ofArray(bits), 0, 2L * bits.length);
+    var values = new float[n];
+    for (int p = 0; p < k; p++) {
+      PlainTypes.toFloat(type, bits, p * ldb, values);
+      for (int i = 0; i < m; i++) {
+        addScaled(values, left[i][p], sums[i]);
+      }
+    }
+    for (int i = 0; i < m; i++) {
+      store(sums[i], c, cAt + 4L * i * ldc);
+    }
+  }
+
+  private static void addScaled(float[] x, float factor, float[] sums) {
+    for (int j = 0; j < x.length; j++) {
+      sums[j] = Math.fma(factor, x[j], sums[j]);
+    }
   }
 }

@@ -6,10 +6,11 @@ import static io.gatun.tensor.kernel.dense.Lanes.ROUND;
 
 import java.lang.foreign.MemorySegment;
 
-/// The rows of language models.
+/// The rows of language models. Some are also as [io.gatun.tensor.kernel.scalar.ScalarKernels] has
+/// them, element by element in memory: with those, a small model's first token comes a tenth later.
 public final class FirstRows extends VectorKernels {
   /// Longer ones get vectors compiled before they end, and are none for Java's heap.
-  static final int MOST = 1 << 16;
+  private static final int MOST = 1 << 16;
 
   @Override
   public void rmsNorm(
@@ -172,7 +173,7 @@ public final class FirstRows extends VectorKernels {
   /// As [VectorMath#exp].
   private static float exp(float x) {
     float clamped = Math.min(Math.max(x, -87.3f), 88.3f);
-    float shifted = clamped * FirstAttention.LOG2_E + ROUND;
+    float shifted = clamped * AttentionWeights.LOG2_E + ROUND;
     return exp(clamped, shifted);
   }
 

@@ -14,6 +14,7 @@ import static io.gatun.tensor.kernel.dense.Lanes.SHORTS;
 import static io.gatun.tensor.kernel.scalar.Floats.FLOAT;
 
 import io.gatun.tensor.DType;
+import io.gatun.tensor.kernel.scalar.PlainTypes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
@@ -82,13 +83,13 @@ public final class StoredProduct {
     if (m == 0 || k == 0) {
       return;
     }
-    if (FirstAttention.multiplies(type) && FirstCalls.isServed()) {
-      FirstAttention.multiply(type, a, aAt, lda, b, bAt, ldb, c, cAt, ldc, m, n, k, add);
-      return;
-    }
     long from = address(a, aAt, 4L * ((m - 1L) * lda + k));
     long with = address(b, bAt, type.blockBytes() * ((k - 1L) * ldb + n));
     long to = address(c, cAt, 4L * ((m - 1L) * ldc + n));
+    if (PlainTypes.isHalf(type) && FirstCalls.isServed()) {
+      FirstProducts.multiply(type, a, aAt, lda, b, bAt, ldb, c, cAt, ldc, m, n, k, add);
+      return;
+    }
     long kept = add ? 1 : 0;
     for (int i = 0; i < m; i += ROWS) {
       long rows = from + 4L * i * lda;

@@ -103,14 +103,14 @@ public final class RowDots {
       throw new IllegalArgumentException(
           "no dot product of rows of %d %s; unpack them".formatted(columns, type.name()));
     }
-    if (type instanceof DType.Plain plain && columns <= FIRST_COLUMNS && FirstCalls.isServed()) {
-      FirstProducts.dots(plain, w, wAt, columns, x, xAt, from, to, y, yAt);
-      return;
-    }
     long rowBytes = (long) columns / type.blockSize() * type.blockBytes();
     long row = address(w, wAt + from * rowBytes, (to - from) * rowBytes);
     long a = address(x, xAt, 4L * columns);
     long out = address(y, yAt + 4 * from, 4 * (to - from));
+    if (type instanceof DType.Plain plain && columns <= FIRST_COLUMNS && FirstCalls.isServed()) {
+      FirstProducts.dots(plain, w, wAt, columns, x, xAt, from, to, y, yAt);
+      return;
+    }
     Kernel kernel = kernel(type);
     for (long n = from; n < to; n++, row += rowBytes, out += 4) {
       ALL.set(FLOAT, out, dot(kernel, row, a, columns));

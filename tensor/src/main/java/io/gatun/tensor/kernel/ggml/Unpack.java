@@ -15,9 +15,9 @@ import static io.gatun.tensor.kernel.scalar.Floats.SHORT;
 
 import io.gatun.tensor.DType;
 import io.gatun.tensor.kernel.dense.FirstCalls;
-import io.gatun.tensor.kernel.dense.FirstProducts;
 import io.gatun.tensor.kernel.dense.Lanes;
 import io.gatun.tensor.kernel.scalar.Floats;
+import io.gatun.tensor.kernel.scalar.PlainTypes;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
@@ -34,6 +34,9 @@ public final class Unpack {
   /// Elements that are on their way to BF16 at a time: their floats stay in the first cache.
   private static final int CHUNK = 4096;
 
+  /// So many F16 or BF16 become F32 soonest one by one as long as kernels are being compiled.
+  private static final long FIRST = 1 << 16;
+
   private Unpack() {}
 
   /// Converts `n` elements, which lie in whole blocks from `srcByteOffset` on, to F32.
@@ -48,20 +51,18 @@ public final class Unpack {
       MemorySegment dst,
       long dstByteOffset,
       long n) {
-    if (FirstProducts.converts(dtype, n) && FirstCalls.isServed()) {
-      Dequantize.toFloat(dtype, src, srcByteOffset, dst, dstByteOffset, n);
-      return;
-    }
     long from = address(src, srcByteOffset, storedBytes(dtype, n));
     long to = address(dst, dstByteOffset, n * 4);
     try {
+      boolean oneByOne = PlainTypes.isHalf(dtype) && n <= FIRST && FirstCalls.isServed();
       boolean done =
-          switch (dtype) {
-            case DType.Plain p -> plain(p, from, to, n);
-            case DType.Block b -> block(b, from, to, n / b.blockSize());
-            case DType.Tiled t -> false;
-            case DType.Unknown u -> false;
-          };
+          !oneByOne
+              && switch (dtype) {
+                case DType.Plain p -> plain(p, from, to, n);
+                case DType.Block b -> block(b, from, to, n / b.blockSize());
+                case DType.Tiled t -> false;
+                case DType.Unknown u -> false;
+              };
       if (!done) {
         Dequantize.toFloat(dtype, src, srcByteOffset, dst, dstByteOffset, n);
       }

@@ -32,10 +32,8 @@ public final class PlainTypes {
       MemorySegment.copy(src, from, dst, to, 4 * n);
       return;
     }
-    if (type == DType.Plain.F16 || type == DType.Plain.BF16) {
-      for (long i = 0; i < n; i += HALVES) {
-        halves(type, src, from + 2 * i, dst, to + 4 * i, (int) Math.min(HALVES, n - i));
-      }
+    if (isHalf(type)) {
+      halves(type, src, from, dst, to, n);
       return;
     }
     for (long i = 0; i < n; i++) {
@@ -44,12 +42,20 @@ public final class PlainTypes {
   }
 
   private static void halves(
-      DType.Plain type, MemorySegment src, long from, MemorySegment dst, long to, int n) {
-    var bits = new short[n];
-    MemorySegment.copy(src, from, MemorySegment.ofArray(bits), 0, 2L * n);
-    var values = new float[n];
-    toFloat(type, bits, 0, values);
-    MemorySegment.copy(MemorySegment.ofArray(values), 0, dst, to, 4L * n);
+      DType.Plain type, MemorySegment src, long from, MemorySegment dst, long to, long n) {
+    var bits = new short[(int) Math.min(HALVES, n)];
+    var values = new float[bits.length];
+    for (long i = 0, count; i < n; i += count) {
+      count = Math.min(bits.length, n - i);
+      MemorySegment.copy(src, from + 2 * i, MemorySegment.ofArray(bits), 0, 2 * count);
+      toFloat(type, bits, 0, values);
+      MemorySegment.copy(MemorySegment.ofArray(values), 0, dst, to + 4 * i, 4 * count);
+    }
+  }
+
+  /// Whether it is a float of 16 bits.
+  public static boolean isHalf(DType type) {
+    return type == DType.Plain.F16 || type == DType.Plain.BF16;
   }
 
   /// F16 or BF16 from `bits[from]` on.

@@ -17,8 +17,7 @@ public record KvRows(int from, int to, int position, KvPages pages) {
   ///
   /// @param x (T, ...), which has all rows
   /// @throws IndexOutOfBoundsException if it has not, or no room was reserved
-  @SuppressWarnings(
-      "ReferenceEquality") // of most, and comparing records takes Java's long at first
+  @SuppressWarnings("ReferenceEquality") // mostly so, and records compare slowly at first
   public static List<KvRows> of(List<Span> spans, int part, Tensor x) {
     var kv = spans.getFirst().sequence().layout().kv(part);
     var rows = new ArrayList<KvRows>(spans.size());
